@@ -1,0 +1,83 @@
+# The commands of this project. `make` alone lists them.
+#
+# Needs nothing but make and Python 3.11 or later. Everything is installed into
+# .venv from constraints.txt, whose hashes pip verifies; .venv/.installed tells
+# that it was, so that a second `make` starts at once.
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+WORKERS ?= 3
+LOCK_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo install format lint test bench wheel lock clean
+
+help:  ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+demo: $(INSTALLED)  ## show connwatch at work on throwaway data, without any account
+	@$(BIN)/connwatch demo
+
+install: $(INSTALLED)  ## build .venv with all that development needs
+
+format: $(INSTALLED)  ## lay out the code and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: $(INSTALLED)  ## check layout, habits and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: lint  ## all checks: lint, then every test (PYTEST_ARGS="-k quota" for some)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) $(PYTEST_ARGS)
+
+bench: $(INSTALLED)  ## measure what the design promises about speed and size
+	$(BIN)/python -m tests.benchmarks
+
+wheel: $(INSTALLED)  ## build dist/connwatch-*.whl
+	$(BIN)/python -m build --wheel --no-isolation
+
+# uv writes the lock for all platforms at once, which pip cannot; it is needed
+# for nothing else and therefore not part of the lock.
+lock: $(BIN)/pip  ## write constraints.txt anew (LOCK_ARGS=--upgrade for newer versions)
+	$(PIP) install --quiet uv
+	$(BIN)/python -m uv pip compile pyproject.toml --group dev --universal \
+		--python-version 3.11 --generate-hashes --custom-compile-command "make lock" \
+		--no-emit-index-url --no-emit-find-links --quiet $(LOCK_ARGS) \
+		--output-file constraints.txt
+
+clean:  ## remove .venv and everything that was built
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# The project itself has no hash, hence the second step; hatchling, which
+# builds it, is in the lock like everything else.
+$(INSTALLED): constraints.txt pyproject.toml | $(BIN)/pip
+	$(PIP) install --quiet --require-hashes --requirement constraints.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
+		"connwatch needs Python 3.11 or later, and $(PYTHON) is " + sys.version.split()[0] + \
+		": name another one, as in `make PYTHON=python3.12`")'
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(install_ensurepip)
+	$(PYTHON) -m venv $(VENV)
+
+# Debian and Ubuntu keep a part of Python in a package of its own.
+define install_ensurepip
+{ \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -qq --yes python3-venv; \
+	else \
+		echo "$(PYTHON) cannot make virtual environments: install the package python3-venv" >&2; \
+		exit 1; \
+	fi; \
+}
+endef

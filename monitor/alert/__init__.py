@@ -1,0 +1,3 @@
+"""
+Word the alerts and deliver them.
+"""

@@ -1,0 +1,277 @@
+"""
+Hand messages to Apprise: the only module that knows it.
+
+Decides how a channel's URL becomes targets, how a message is fitted to a
+service, and what of a failure may be said. When and how often to send is
+decided in `delivery`.
+
+A channel's URL may name several services. They are asked one after the other,
+and the message counts as sent when all of them took it; those that did are
+left out when it is tried again, as long as this process remembers. A service
+with several targets of its own (two recipients of one e-mail URL) is one
+target here: Apprise does not say which of them failed, so all get it again.
+
+Apprise is slow to import and large, its 180 services more so: it is imported
+with the first message, and of the usual services only those that are used.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import OrderedDict
+from dataclasses import dataclass
+from importlib import import_module
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from monitor.alert.cleaning import clean, mask_parts, shorten
+from monitor.alert.errors import AlertError
+from monitor.config.secret import SecretUnavailable
+from monitor.judge.alerts import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from apprise import Apprise, AppriseResult, NotifyBase
+
+    from monitor.alert.message import Message
+    from monitor.config.secret import Secret
+
+ERROR_LIMIT = 400
+
+_REMEMBERED = 1000
+"""Messages that some targets of a channel took and others did not."""
+
+_NEXT_URL = re.compile(r"[\s,;]+(?=[a-z0-9]{1,32}://)", re.IGNORECASE)
+
+# Apprise and what it sends with write URLs, tokens included, into their logs.
+_TALKATIVE = ("apprise", "urllib3", "requests", "requests_oauthlib", "oauthlib")
+
+_SERVICES = {
+    "discord": ("discord", "NotifyDiscord"),
+    "form": ("custom_form", "NotifyForm"),
+    "forms": ("custom_form", "NotifyForm"),
+    "gchat": ("google_chat", "NotifyGoogleChat"),
+    "json": ("custom_json", "NotifyJSON"),
+    "jsons": ("custom_json", "NotifyJSON"),
+    "mailto": ("email", "NotifyEmail"),
+    "mailtos": ("email", "NotifyEmail"),
+    "mmost": ("mattermost", "NotifyMattermost"),
+    "mmosts": ("mattermost", "NotifyMattermost"),
+    "ntfy": ("ntfy", "NotifyNtfy"),
+    "ntfys": ("ntfy", "NotifyNtfy"),
+    "opsgenie": ("opsgenie", "NotifyOpsgenie"),
+    "pagerduty": ("pagerduty", "NotifyPagerDuty"),
+    "pover": ("pushover", "NotifyPushover"),
+    "rocket": ("rocketchat", "NotifyRocketChat"),
+    "rockets": ("rocketchat", "NotifyRocketChat"),
+    "slack": ("slack", "NotifySlack"),
+    "tgram": ("telegram", "NotifyTelegram"),
+    "workflows": ("workflows", "NotifyWorkflows"),
+    "xml": ("custom_xml", "NotifyXML"),
+    "xmls": ("custom_xml", "NotifyXML"),
+}
+"""Where Apprise keeps the usual services; all others cost loading all of them."""
+
+_CAUSE = "Socket Exception"
+"""How Apprise begins the only lines of its debugging log that tell a cause."""
+
+_HOW_TO_WRITE = "compare it with the service's page in the documentation of Apprise"
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """
+    One service of a channel's URL.
+    """
+
+    url: str
+    apprise: Apprise
+
+
+class AppriseSender:
+    """
+    Send messages through Apprise, blocking.
+
+    May be used from several threads. A URL is read when it is needed, so that
+    a secret that changed is used with the next message.
+
+    Args:
+        urls: The secret URL of each channel, by the channel's name.
+    """
+
+    def __init__(self, urls: Mapping[str, Secret]) -> None:
+        self._urls = urls
+        self._lock = Lock()
+        self._targets: dict[str, tuple[str, tuple[_Target, ...]]] = {}
+        self._taken: OrderedDict[tuple[str, str], frozenset[str]] = OrderedDict()
+
+    def send(self, channel: str, message: Message, key: str = "") -> None:
+        """
+        Send *message* to every target of *channel*.
+
+        Args:
+            key: What stays the same when this message is tried again. Without
+                it every try goes to every target.
+
+        Raises:
+            AlertError: At least one target did not take it.
+        """
+        targets = self._open(channel)
+        taken = self._taken.get((channel, key), frozenset()) if key else frozenset()
+        errors = []
+        for target in targets:
+            if target.url in taken:
+                continue
+            error = _notify(target, message)
+            if error is None:
+                taken |= {target.url}
+            else:
+                errors.append(error)
+        self._remember(channel, key, taken if errors else frozenset())
+        if errors:
+            error = shorten("; ".join(errors), ERROR_LIMIT)
+            if len(targets) > 1:
+                error = f"{len(errors)} of {len(targets)} targets failed: {error}"
+            raise AlertError(error)
+
+    def _open(self, channel: str) -> tuple[_Target, ...]:
+        if channel not in self._urls:
+            raise AlertError(
+                f"channel {channel} is not in the configuration any more: put it in again, or"
+                " delete what is meant for it",
+                permanent=True,
+            )
+        try:
+            urls = self._urls[channel].reveal()
+        except SecretUnavailable as error:
+            raise AlertError(f"the URL of channel {channel} cannot be read: {error}") from None
+        with self._lock:
+            known, targets = self._targets.get(channel, ("", ()))
+            if known != urls:
+                targets = _open_urls(urls)
+                self._targets[channel] = (urls, targets)
+        return targets
+
+    def _remember(self, channel: str, key: str, taken: frozenset[str]) -> None:
+        with self._lock:
+            self._taken.pop((channel, key), None)
+            if key and taken:
+                self._taken[channel, key] = taken
+            if len(self._taken) > _REMEMBERED:
+                self._taken.popitem(last=False)
+
+
+def validate_url(secret: Secret) -> str | None:
+    """
+    Return why the URL of a channel is not usable, or None if it is.
+
+    Sends nothing. The answer contains no part of the URL.
+    """
+    try:
+        _open_urls(secret.reveal())
+    except (AlertError, SecretUnavailable) as error:
+        return str(error)
+    return None
+
+
+def _open_urls(urls: str) -> tuple[_Target, ...]:
+    parts = [part for part in _NEXT_URL.split(urls.strip()) if part]
+    if not parts:
+        raise AlertError("the URL is empty", permanent=True)
+    return tuple(_Target(url, _open_url(url)) for url in parts)
+
+
+def _open_url(url: str) -> Apprise:
+    _silence()
+    import apprise
+
+    scheme, separator, _ = url.partition("://")
+    if not separator:
+        raise AlertError(f"no Apprise URL, it has no ://; {_HOW_TO_WRITE}", permanent=True)
+    # Without a time limit of its own Apprise sends in the thread that asks;
+    # with one, all channels would wait for a handful of threads.
+    asset = apprise.AppriseAsset(
+        app_id="connwatch",
+        app_desc="connwatch alerts",
+        app_url="",
+        async_mode=False,
+        http_redirects=False,
+        secure_logging=True,
+        service_timeout=0,
+        storage_mode="memory",
+    )
+    service = _make_service(scheme.lower(), url, asset)
+    if service is None:
+        raise AlertError(
+            f"Apprise cannot use this URL: the service is unknown, or a part of the URL is"
+            f" missing or malformed; {_HOW_TO_WRITE}",
+            permanent=True,
+        )
+    # By default Apprise leaves it to the service to refuse what is too long.
+    # One message that ends early is better than none, and than several.
+    if service.overflow_mode == apprise.OverflowMode.UPSTREAM:
+        service.overflow_mode = apprise.OverflowMode.TRUNCATE
+    target = apprise.Apprise(asset=asset)
+    target.add(service)
+    return target
+
+
+def _make_service(scheme: str, url: str, asset: Any) -> NotifyBase | None:
+    import apprise
+
+    # What is wrong with a URL shows in whatever way its parser stumbles, and
+    # the text of the exception may quote the URL.
+    try:
+        if scheme not in _SERVICES:
+            return apprise.Apprise.instantiate(url, asset=asset)
+        module, name = _SERVICES[scheme]
+        plugin = getattr(import_module(f"apprise.plugins.{module}"), name)
+        parts = plugin.parse_url(url.replace("/#", "/%23"))
+        service: NotifyBase | None = plugin(**parts, asset=asset) if parts else None
+    except (ValueError, TypeError, AttributeError, LookupError):
+        return None
+    return service
+
+
+def _notify(target: _Target, message: Message) -> str | None:
+    """
+    Send *message* to one target and return why that failed, or None.
+    """
+    import apprise
+
+    kind = {
+        Severity.CRITICAL: apprise.NotifyType.FAILURE,
+        Severity.WARNING: apprise.NotifyType.WARNING,
+        Severity.INFO: apprise.NotifyType.INFO,
+    }[message.severity]
+    with target.apprise.notify(
+        body=message.body,
+        title=message.title,
+        notify_type=kind,
+        body_format=apprise.NotifyFormat.TEXT,
+        log_level=logging.DEBUG,
+    ) as result:
+        return None if result else _explain(result, target.url)
+
+
+def _explain(result: AppriseResult, url: str) -> str:
+    names = {service.name for service in result}
+    said = " ".join(
+        entry.message
+        for entry in result.logs()
+        if entry.level != "DEBUG" or entry.message.startswith(_CAUSE)
+    )
+    said = clean(mask_parts(said, url), ERROR_LIMIT) or "it gave no reason"
+    return f"{', '.join(sorted(names)) or 'Apprise'}: {said}"
+
+
+def _silence() -> None:
+    for name in _TALKATIVE:
+        logger = logging.getLogger(name)
+        logger.propagate = False
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
+    # What it logs goes nowhere, but `_explain` reads it.
+    logging.getLogger("apprise").setLevel(logging.DEBUG)

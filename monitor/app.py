@@ -1,0 +1,227 @@
+"""
+Build every part of the daemon from the configuration; start, run, stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import random
+from contextlib import AsyncExitStack, contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from monitor.alert.delivery import Delivery
+from monitor.alert.sender import AppriseSender
+from monitor.check.client import HttpClients
+from monitor.check.registry import build_checker
+from monitor.clock import utc_now
+from monitor.plan import make_plan
+from monitor.schedule.jobs import Job, JobRunner
+from monitor.store import connections, migrate, outbox, retention
+from monitor.store.engine import Database, StoreError
+from monitor.store.worker import StoreWorker
+from monitor.stored_outbox import StoredOutbox
+from monitor.watch import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from monitor.check.base import Checker
+    from monitor.config.model import Config
+    from monitor.cycle import Settled
+
+log = structlog.get_logger()
+
+TICK = timedelta(seconds=1)
+LOOK_AHEAD = 2 * TICK
+"""A tick starts what falls due before the next one, even if that comes late."""
+
+DELIVER_EVERY = timedelta(seconds=2)
+PRUNE_EVERY = timedelta(minutes=30)
+PRUNE_FIRST_AFTER = timedelta(minutes=1)
+"""A daemon that is restarted often must prune as well."""
+
+FINISH_CHECKS_WITHIN = timedelta(seconds=5)
+SEND_WITHIN = timedelta(seconds=2)
+"""Together they keep a stop under ten seconds."""
+
+OWNER = "run"
+
+
+class App:
+    """
+    The daemon.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._plan = make_plan(config)
+        self._database = Database(config.monitor.database)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """
+        Watch until *stop* is set, then stop cleanly.
+
+        Raises:
+            StoreError: The database cannot be opened, is newer than this
+                program, or belongs to a daemon that is running.
+        """
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            await stop.wait()
+            log.info("daemon.stopping")
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        """
+        Start part after part; *stack* stops them in the opposite order.
+        """
+        self._database.create_file()
+        stack.enter_context(_lock(self._database))
+        stack.callback(self._database.close)
+        self._upgrade()
+        store = StoreWorker(self._database)
+        stack.callback(store.close)
+        n_connections = await self._sync(store)
+        clients = HttpClients(self._config.checks.concurrency)
+        stack.push_async_callback(clients.aclose)
+        delivery = self._build_delivery(store)
+        stack.push_async_callback(_drain, delivery)
+        watch = Watch(
+            store,
+            self._plan,
+            build_checkers(self._config, clients),
+            self._config.checks.concurrency,
+            utc_now,
+            lambda settled: _announce(settled, delivery),
+        )
+        writer = asyncio.create_task(watch.write_results(), name="write results")
+        stack.push_async_callback(_finish, watch, writer)
+        jobs = JobRunner()
+        jobs.start(_jobs(store, watch, delivery))
+        stack.callback(jobs.stop)
+        await watch.start_due(LOOK_AHEAD)
+        log.info(
+            "daemon.started",
+            connections=n_connections,
+            channels=len(self._plan.channels),
+            database=str(self._database.path),
+        )
+
+    def _upgrade(self) -> None:
+        before, copy = migrate.upgrade(self._database)
+        if before != migrate.HEAD:
+            log.info("database.migrated", before=before, now=migrate.HEAD, copy=copy and str(copy))
+
+    async def _sync(self, store: StoreWorker) -> int:
+        """
+        Bring the database in line with the file; return how many are watched.
+        """
+        jitter = random.SystemRandom().random
+        ignored = await store.write(
+            lambda tx: connections.sync(tx, self._plan.entries, utc_now(), jitter)
+        )
+        await store.write(lambda tx: outbox.release_claims_of(tx, OWNER))
+        for name in sorted(ignored):
+            log.warning("connection.deleted", connection=name, remedy=f"connwatch resume {name}")
+        return len(self._plan.entries) - len(ignored)
+
+    def _build_delivery(self, store: StoreWorker) -> Delivery:
+        return Delivery(
+            StoredOutbox(store, OWNER),
+            AppriseSender({channel.name: channel.url for channel in self._config.channels}),
+            retry_for=self._config.alerts.retry_for,
+            clock=utc_now,
+            link=lambda _connections: None,
+        )
+
+
+def build_checkers(config: Config, clients: HttpClients) -> dict[str, Checker]:
+    """
+    Return the checker of each connection that is switched on.
+    """
+    return {
+        connection.name: build_checker(connection, clients, config.timeout_of(connection))
+        for connection in config.connections
+        if connection.enabled
+    }
+
+
+def _jobs(store: StoreWorker, watch: Watch, delivery: Delivery) -> list[Job]:
+    async def prune() -> None:
+        await store.write(lambda tx: retention.roll_up(tx, utc_now()))
+
+    return [
+        Job("check_due", TICK, lambda: watch.start_due(LOOK_AHEAD)),
+        Job("deliver", DELIVER_EVERY, delivery.run_once),
+        Job("prune", PRUNE_EVERY, prune, PRUNE_FIRST_AFTER),
+    ]
+
+
+def _announce(settled: list[Settled], delivery: Delivery) -> None:
+    """
+    Log what was stored, and have due alerts sent at once.
+    """
+    for one in settled:
+        outcome, standing = one.finished.outcome, one.verdict.standing
+        log.debug(
+            "check.finished",
+            connection=one.record.name,
+            state=standing.state.value,
+            reason=outcome.reason.value,
+            took_ms=outcome.latency_ms and round(outcome.latency_ms, 1),
+        )
+        if one.verdict.transition is not None:
+            log.info(
+                "connection.changed",
+                connection=one.record.name,
+                before=one.verdict.transition.from_state.value,
+                state=standing.state.value,
+                reason=standing.reason.value,
+                detail=standing.detail,
+            )
+        for alert in one.alerts:
+            log.info("alert.due", connection=one.record.name, kind=alert.kind.value)
+    if any(one.alerts for one in settled):
+        delivery.wake()
+
+
+async def _finish(watch: Watch, writer: asyncio.Task[None]) -> None:
+    finished, let_go = await watch.stop(FINISH_CHECKS_WITHIN)
+    writer.cancel()
+    await asyncio.gather(writer, return_exceptions=True)
+    log.info("daemon.checks_finished", finished=finished, let_go=let_go)
+
+
+async def _drain(delivery: Delivery) -> None:
+    report = await delivery.drain(SEND_WITHIN)
+    log.info("daemon.alerts_sent", sent=report.sent, to_be_retried=report.failed, dead=report.dead)
+
+
+@contextmanager
+def _lock(database: Database) -> Iterator[None]:
+    """
+    Keep a second daemon from the same database.
+
+    The kernel lets the lock go with the process, however it ends.
+    """
+    path = database.path.with_name(f"{database.path.name}.lock")
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        raise StoreError(
+            f"cannot open {path}: {error.strerror}; let this user write in that folder, or set "
+            "monitor.database"
+        ) from error
+    with os.fdopen(descriptor) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StoreError(
+                f"the database {database.path} is in use by another `connwatch run`: stop that "
+                "one first, or set monitor.database to another file"
+            ) from error
+        yield

@@ -1,0 +1,3 @@
+"""
+Ask the providers: all the I/O of a check, ending in an outcome.
+"""

@@ -1,0 +1,71 @@
+"""
+Offer the commands, one module a group.
+
+Decides how a command ends: what is said, where, and with which exit code. Data
+goes to stdout, everything else to stderr.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from monitor import __version__
+from monitor.cli import alerts, checks, config, daemon, database, manage, simulator
+from monitor.cli.ending import run_command
+from monitor.cli.session import Session
+
+app = typer.Typer(
+    name="connwatch",
+    help="Tell people that an API connection is about to break, or has broken.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for group in (daemon, checks, manage, alerts, config, database, simulator):
+    group.register(app)
+
+
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"connwatch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    config_path: Annotated[
+        str | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            envvar="CONNWATCH_CONFIG",
+            help="The configuration file; default: the first found of ./config.toml, "
+            "$XDG_CONFIG_HOME/connwatch/config.toml, /etc/connwatch/config.toml.",
+        ),
+    ] = None,
+    is_verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Log every check as well.")
+    ] = False,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """
+    Tell people that an API connection is about to break, or has broken.
+    """
+    session = Session(config_path, is_verbose=is_verbose)
+    context.call_on_close(session.close)
+    context.obj = session
+
+
+def main() -> None:
+    """
+    Run the command line.
+    """
+    run_command(app)

@@ -1,0 +1,135 @@
+"""
+Ask services and deliver alerts from a command, as the daemon does.
+
+Apart from `cli.checks`, because it brings in the HTTP client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from monitor.alert.delivery import Delivery
+from monitor.alert.errors import OutboxUnavailable
+from monitor.alert.sender import AppriseSender
+from monitor.check.client import HttpClients
+from monitor.check.registry import build_checker
+from monitor.cli.ending import CommandError, complain
+from monitor.cli.output import open_console
+from monitor.clock import utc_now
+from monitor.store.worker import StoreWorker
+from monitor.stored_outbox import StoredOutbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from datetime import datetime
+
+    from monitor.alert.delivery import DeliveryReport
+    from monitor.check.base import Checker
+    from monitor.cli.session import Session
+    from monitor.config.model import Config
+    from monitor.judge.outcome import Outcome
+
+MANY = 20
+"""More connections than this take long enough to watch a bar."""
+
+Answers = dict[str, "tuple[datetime, Outcome]"]
+
+
+def ask(config: Config, names: Collection[str]) -> Answers:
+    """
+    Check the connections called *names*, and return when each ended and how.
+
+    Raises:
+        SecretUnavailable: A secret went away meanwhile.
+    """
+    is_watched = len(names) > MANY and sys.stderr.isatty()
+    with Progress(
+        TextColumn("checking"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=open_console(is_stderr=True),
+        transient=True,
+        disable=not is_watched,
+    ) as progress:
+        bar = progress.add_task("", total=len(names))
+        try:
+            return asyncio.run(_ask_all(config, names, lambda: progress.advance(bar)))
+        except ExceptionGroup as group:
+            # One that could not be asked ends the command; the first says why.
+            raise group.exceptions[0] from None
+
+
+async def _ask_all(
+    config: Config, names: Collection[str], on_answer: Callable[[], None]
+) -> Answers:
+    slots = asyncio.Semaphore(config.checks.concurrency)
+    answers: Answers = {}
+
+    async def ask_one(name: str, checker: Checker) -> None:
+        async with slots:
+            outcome = await checker.check()
+        answers[name] = utc_now(), outcome
+        on_answer()
+
+    async with HttpClients(config.checks.concurrency) as clients:
+        checkers = _build_checkers(config, clients, names)
+        async with asyncio.TaskGroup() as group:
+            for name, checker in checkers.items():
+                group.create_task(ask_one(name, checker))
+    return answers
+
+
+def _build_checkers(
+    config: Config, clients: HttpClients, names: Collection[str]
+) -> dict[str, Checker]:
+    try:
+        return {
+            connection.name: build_checker(connection, clients, config.timeout_of(connection))
+            for connection in config.connections
+            if connection.name in names
+        }
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+
+
+def send_due(session: Session) -> None:
+    """
+    Deliver what is due, and say on stderr how that went.
+
+    Raises:
+        CommandError: The database cannot be used any more.
+    """
+    try:
+        report = asyncio.run(_send_due(session))
+    except OutboxUnavailable as error:
+        raise CommandError(f"nothing was sent: {error}") from error
+    complain(_say_sent(report))
+
+
+async def _send_due(session: Session) -> DeliveryReport:
+    store = StoreWorker(session.database)
+    try:
+        delivery = Delivery(
+            StoredOutbox(store, f"check-{os.getpid()}"),
+            AppriseSender({channel.name: channel.url for channel in session.config.channels}),
+            retry_for=session.config.alerts.retry_for,
+            clock=utc_now,
+            link=lambda _connections: None,
+        )
+        return await delivery.deliver_due()
+    finally:
+        store.close()
+
+
+def _say_sent(report: DeliveryReport) -> str:
+    texts = [f"{report.sent} sent"] if report.sent or not (report.failed or report.dead) else []
+    if report.failed:
+        texts.append(f"{report.failed} failed, to be tried again")
+    if report.dead:
+        texts.append(f"{report.dead} given up: see `connwatch alerts list --dead`")
+    return "notifications: " + ", ".join(texts)

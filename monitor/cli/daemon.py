@@ -1,0 +1,124 @@
+"""
+Run the daemon in the foreground, until it is told to stop.
+
+Decides what must be right before it starts and what signals mean; everything
+else is `monitor.app`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import typer  # noqa: TC002 - typer reads the annotations when it runs
+
+from monitor.cli.ending import DONE
+from monitor.config.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterator
+
+    from monitor.cli.session import Session
+    from monitor.config.model import Config
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+LINGER_S = 1.0
+"""How long threads that nobody can stop, as those waiting for a name server, may hold the end."""
+
+
+def register(app: typer.Typer) -> None:
+    """
+    Add the command of this module to *app*.
+    """
+    app.command()(run)
+
+
+def run(context: typer.Context) -> None:
+    """
+    Watch the connections and tell people: the daemon.
+
+    Stops after SIGTERM or Ctrl-C, when running checks have ended and due alerts
+    are sent; a second signal ends it at once.
+    """
+    import asyncio
+
+    import structlog
+
+    from monitor.config.load import notices
+    from monitor.log import configure_logging
+
+    session: Session = context.obj
+    config = session.config
+    _require_startable(session)
+    configure_logging(is_verbose=session.is_verbose)
+    log = structlog.get_logger()
+    for notice in notices(config):
+        log.warning("config.no_effect", place=notice.place, why=notice.message)
+    if not config.connections:
+        log.warning("config.no_connection", file=str(session.path), remedy="add [[connections]]")
+    leaving = threading.Timer(LINGER_S, os._exit, [DONE])
+    leaving.daemon = True
+    try:
+        asyncio.run(_serve(config, leaving))
+    finally:
+        leaving.cancel()
+
+
+def _require_startable(session: Session) -> None:
+    """
+    Look at all that the daemon will need of its surroundings.
+
+    Raises:
+        ConfigError: With all that is missing.
+    """
+    config = session.config
+    names = {connection.name for connection in config.connections if connection.enabled}
+    session.require_usable(names, with_channels=True)
+    problems = list(_unusable_channels(config))
+    if problems:
+        raise ConfigError(problems, session.path)
+
+
+def _unusable_channels(config: Config) -> Iterator[Problem]:
+    from monitor.alert.sender import validate_url
+
+    for index, channel in enumerate(config.channels):
+        why = validate_url(channel.url)
+        if why is not None:
+            yield Problem(f"channels[{index}].url", f'{why} (channel "{channel.name}")')
+
+
+async def _serve(config: Config, leaving: threading.Timer) -> None:
+    """
+    Run the daemon until a signal stops it.
+
+    Args:
+        leaving: Ends the process even if threads still hold it.
+    """
+    import asyncio
+
+    import structlog
+
+    from monitor.app import App
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, _begin_stop, loop, stop)
+    await App(config).run(stop)
+    structlog.get_logger().info("daemon.stopped")
+    leaving.start()
+
+
+def _begin_stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """
+    Stop in good order; the next signal finds nobody who would wait.
+    """
+    for number in STOP_SIGNALS:
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_DFL)
+    stop.set()

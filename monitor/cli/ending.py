@@ -1,0 +1,100 @@
+"""
+End a command with the contract's exit codes, whatever happened.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from monitor.config.errors import ConfigError
+from monitor.config.secret import SecretUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DONE = 0
+
+NOT_DONE = 3
+"""
+Bad config, unknown name or option, database unusable, internal fault: the
+command did not do, or could not answer, what it was asked.
+"""
+
+INTERRUPTED = 130
+"""Ended by Ctrl-C, as shells expect it."""
+
+
+class CommandError(Exception):
+    """
+    Why a command cannot do what it was asked, in words for the person who asked.
+    """
+
+
+def run_command(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoReturn:
+    """
+    Run *app* and exit: nothing leaves as a traceback but a fault of ours.
+    """
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(
+            None if arguments is None else list(arguments),
+            prog_name="connwatch",
+            standalone_mode=False,
+        )
+    except SystemExit as error:
+        # Some library left on its own, mostly because the reader of our output
+        # went away, as `| head` does. Its code would be taken for one of ours.
+        sys.exit(NOT_DONE if error.code else DONE)
+    except typer.TyperException as error:
+        _explain_usage(error)
+        sys.exit(NOT_DONE)
+    except (typer.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    except ConfigError as error:
+        for problem in error.problems:
+            complain(str(problem))
+        sys.exit(NOT_DONE)
+    except (CommandError, SecretUnavailable) as error:
+        complain(str(error))
+        sys.exit(NOT_DONE)
+    except Exception as error:  # noqa: BLE001 - the last boundary: a fault must end with its code
+        _report(error)
+        sys.exit(NOT_DONE)
+    if code == INTERRUPTED:
+        complain("interrupted")
+    sys.exit(code if isinstance(code, int) else DONE)
+
+
+def _explain_usage(error: typer.TyperException) -> None:
+    context = getattr(error, "ctx", None)
+    message = error.format_message()
+    if not message:
+        return  # no command at all: the help was shown
+    if context is not None:
+        typer.echo(context.get_usage(), err=True)
+    complain(message)
+
+
+def _report(error: Exception) -> None:
+    """
+    Say what ended the command: one sentence if it was the database.
+    """
+    # Imported here, because it takes long and most commands end well.
+    from monitor.store.engine import StoreError
+
+    if isinstance(error, StoreError):
+        complain(str(error))
+        return
+    traceback.print_exception(error)
+    complain("this is a fault of connwatch: please report it with the lines above")
+
+
+def complain(message: str) -> None:
+    """
+    Say on stderr why something was not done.
+    """
+    typer.echo(f"connwatch: {message}", err=True)

@@ -1,0 +1,235 @@
+"""
+Say in a terminal's few words how connections stand and what happened to them.
+
+Takes the objects of `monitor.report`, so that people and programs are told the
+same. How rows become lines is left to `cli.output`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from monitor.alert.texts import REASONS
+from monitor.alert.words import say_instant, say_number, say_span
+from monitor.cli.output import Row, clean
+from monitor.judge.outcome import OutcomeClass, Reason, State
+from monitor.judge.quota import Level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from monitor.report import Json
+
+HEADER = ("STATE", "CONNECTION", "DAYS LEFT", "QUOTA LEFT", "CHECKED")
+
+LOOKS = {
+    State.ACTIVE: ("🟢", "green"),
+    State.ERROR: ("🔴", "bold red"),
+    State.EXPIRED: ("🟡", "bold yellow"),
+    State.PENDING: ("⚪", ""),
+    State.PAUSED: ("⏸ ", "dim"),  # half as wide as the others
+}
+
+LEVEL_STYLES = {Level.LOW: "yellow", Level.EXHAUSTED: "bold red"}
+
+
+_JUST_NOW_S = 5
+
+
+def connection_row(each: Json, now: datetime, *, is_check: bool = False) -> Row:
+    """
+    Return the line of one connection.
+
+    Args:
+        is_check: It was just asked: say how long that took, not when it was.
+    """
+    state = State(each["state"])
+    symbol, style = LOOKS[state]
+    checked_at = read(each["checked_at"])
+    if is_check and state is not State.PAUSED:
+        checked = "" if each["latency_ms"] is None else f"in {each['latency_ms']:,.0f} ms"
+    else:
+        checked = "never" if checked_at is None else say_ago(checked_at, now)
+    return Row(
+        (
+            Text(f"{symbol} {state.value}", style),
+            Text(clean(each["name"]), "dim" if state is State.PAUSED else ""),
+            _days_left(each),
+            _quota(each),
+            checked,
+        ),
+        tuple(_remarks(each, now)),
+    )
+
+
+def _days_left(each: Json) -> Text | str:
+    authorization = each["authorization"]
+    if authorization is None or authorization["days_left"] is None:
+        return ""
+    text = say_days_left(authorization["days_left"])
+    return Text(f"🟠 {text}", "yellow") if each["expiring_soon"] else text
+
+
+def _quota(each: Json) -> Text | str:
+    quota = each["quota"]
+    if quota is None:
+        return ""
+    remaining, limit = quota["remaining"], quota["limit"]
+    text = "?" if remaining is None else say_number(remaining)
+    if limit is not None:
+        text += f" of {say_number(limit)}"
+    return Text(text, LEVEL_STYLES.get(quota["level"], ""))
+
+
+def _remarks(each: Json, now: datetime) -> Iterator[Text | str]:
+    state, reason = State(each["state"]), Reason(each["reason"])
+    name, detail = REASONS[reason].name, clean(each["detail"])
+    if state is State.PAUSED:
+        if reason not in {Reason.OK, Reason.NOT_CHECKED}:
+            yield f"before the pause: {name}"
+        return
+    if state in {State.ERROR, State.EXPIRED}:
+        span = say_span(now - (read(each["since"]) or now))
+        yield f"{name} for {span}" + (f": {detail}" if detail else "")
+    yield from _last_check_remark(each)
+    if each["expiring_soon"]:
+        yield f"the authorization ends on {each['authorization']['expires_at'][:10]}"
+    if each["renewal_unrecorded"]:
+        yield "works past its known end: put the date of the renewal into `authorized_on`"
+    yield from _quota_remark(each, now)
+
+
+def _last_check_remark(each: Json) -> Iterator[str]:
+    last = each["last_check"]
+    if last is None or last["conclusive"] or last["reason"] == each["reason"]:
+        return
+    reason = Reason(last["reason"])
+    if reason.outcome_class is OutcomeClass.THROTTLED:
+        yield "throttled: the service asks for fewer requests"
+    else:
+        times = f", {last['in_a_row']} times in a row" if last["in_a_row"] > 1 else ""
+        yield f"the last check had no usable answer: {REASONS[reason].name}{times}"
+
+
+def _quota_remark(each: Json, now: datetime) -> Iterator[Text]:
+    quota = each["quota"]
+    if quota is None or quota["level"] not in LEVEL_STYLES:
+        return
+    word = "used up" if quota["level"] == Level.EXHAUSTED else "low"
+    resets_at = read(quota["resets_at"])
+    until = ""
+    if resets_at is not None and resets_at > now:
+        until = f" until {say_instant(resets_at)} (in {say_span(resets_at - now)})"
+    yield Text(f"quota {word}{until}", LEVEL_STYLES[quota["level"]])
+
+
+def say_counts(summary: dict[str, int]) -> str:
+    """
+    Return how many connections are how, in one line.
+    """
+    total = sum(summary[state.value] for state in State)
+    parts = [f"{count} {key.replace('_', ' ')}" for key, count in summary.items() if count]
+    return f"{say_number(total)} connection{'' if total == 1 else 's'}: {', '.join(parts)}"
+
+
+def transition_rows(history: Json) -> list[Row]:
+    """
+    Return the lines of a connection's changes.
+    """
+    return [
+        Row(
+            (
+                _at(each["at"]),
+                f"{each['from']} → {each['to']}",
+                REASONS[Reason(each["reason"])].name,
+            ),
+            _said(each),
+        )
+        for each in history["transitions"]
+    ]
+
+
+def check_rows(history: Json) -> list[Row]:
+    """
+    Return the lines of a connection's checks.
+    """
+    return [
+        Row(
+            (
+                _at(each["at"]),
+                REASONS[Reason(each["reason"])].name,
+                "" if each["latency_ms"] is None else f"{each['latency_ms']:,.0f} ms",
+            ),
+            # What was said the check before as well is not worth repeating.
+            _said(each) if earlier is None or each["detail"] != earlier["detail"] else (),
+        )
+        for each, earlier in zip_longest(history["checks"], history["checks"][1:])
+    ]
+
+
+def alert_rows(history: Json) -> list[Row]:
+    """
+    Return the lines of the alerts about a connection.
+    """
+    return [
+        Row(
+            (_at(each["born_at"]), each["kind"], each["severity"]),
+            [_delivery(one) for one in each["notifications"]] or ["no channel wants to hear of it"],
+        )
+        for each in history["alerts"]
+    ]
+
+
+def _delivery(notification: Json) -> str:
+    text = f"{notification['channel']}: {notification['state']}"
+    sent_at = notification["sent_at"]
+    if sent_at is not None:
+        return f"{text} at {_at(sent_at)}"
+    attempts = notification["attempts"]
+    return f"{text} after {attempts} attempt{'' if attempts == 1 else 's'}" if attempts else text
+
+
+def _said(each: Json) -> tuple[str, ...]:
+    return (each["detail"],) if each["detail"] else ()
+
+
+def _at(instant: str) -> str:
+    return instant.replace("T", " ").removesuffix("Z")
+
+
+def read(instant: str | None) -> datetime | None:
+    """
+    Return the instant that `monitor.report` wrote.
+    """
+    return None if instant is None else datetime.fromisoformat(instant)
+
+
+def say_days_left(days: int) -> str:
+    """
+    Return how long something still holds, never as "0 days".
+    """
+    if days < 0:
+        return "ended"
+    return {0: "today", 1: "tomorrow"}.get(days, f"{say_number(days)} days")
+
+
+def say_ago(at: datetime, now: datetime) -> str:
+    """
+    Return how long ago *at* was, in its largest unit.
+    """
+    age = now - at
+    for unit, word in (
+        (timedelta(days=1), "day"),
+        (timedelta(hours=1), "hour"),
+        (timedelta(minutes=1), "min"),
+    ):
+        count = age // unit
+        if count >= 1:
+            plural = "s" if count > 1 and word != "min" else ""
+            return f"{count} {word}{plural} ago"
+    seconds = age // timedelta(seconds=1)
+    return f"{seconds} s ago" if seconds >= _JUST_NOW_S else "just now"

@@ -1,0 +1,102 @@
+"""
+Declare the whole file: frozen settings, every table a class.
+
+Rules that look at several entries at once are in `cross`; what the daemon does
+with a setting is decided where it is used.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, PrivateAttr
+
+from monitor.config.base import Reading, Settings
+from monitor.config.channel import Channel, Digest
+from monitor.config.connection import Connection
+from monitor.config.providers import PROVIDERS, AnyConnection
+from monitor.config.quiet_hours import QuietHours
+from monitor.config.settings import (
+    AlertSettings,
+    CheckSettings,
+    HeartbeatSettings,
+    MonitorSettings,
+    WebSettings,
+)
+from monitor.config.soldscope import SoldscopeConnection
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+__all__ = [
+    "PROVIDERS",
+    "AlertSettings",
+    "Channel",
+    "CheckSettings",
+    "Config",
+    "Connection",
+    "Digest",
+    "HeartbeatSettings",
+    "MonitorSettings",
+    "QuietHours",
+    "SoldscopeConnection",
+    "WebSettings",
+]
+
+
+class Config(Settings):
+    """
+    Everything the file says, with defaults for what it does not.
+    """
+
+    monitor: MonitorSettings = Field(
+        default_factory=MonitorSettings, description="The daemon itself."
+    )
+    checks: CheckSettings = Field(default=CheckSettings(), description="How checks are made.")
+    alerts: AlertSettings = Field(default=AlertSettings(), description="When people are told.")
+    web: WebSettings = Field(default=WebSettings(), description="The dashboard.")
+    heartbeat: HeartbeatSettings = Field(
+        default=HeartbeatSettings(), description="Who watches the watcher."
+    )
+    channels: tuple[Channel, ...] = Field(default=(), description="Where alerts are delivered.")
+    connections: tuple[AnyConnection, ...] = Field(default=(), description="What is watched.")
+
+    _path: Path = PrivateAttr(default=Path("config.toml"))
+
+    def model_post_init(self, context: Any, /) -> None:
+        """
+        Remember the file that the settings came from.
+        """
+        if isinstance(context, Reading):
+            self._path = context.path
+
+    @property
+    def path(self) -> Path:
+        """
+        Return the file that the settings came from.
+        """
+        return self._path
+
+    def connection(self, name: str) -> Connection | None:
+        """
+        Return the connection called *name*, or None.
+        """
+        return self._connections_by_name.get(name)
+
+    @cached_property
+    def _connections_by_name(self) -> dict[str, Connection]:
+        return {connection.name: connection for connection in self.connections}
+
+    def every_of(self, connection: Connection) -> timedelta:
+        """
+        Return how often *connection* is checked.
+        """
+        return connection.every or connection.own_rhythm or self.checks.every
+
+    def timeout_of(self, connection: Connection) -> timedelta:
+        """
+        Return how long one check of *connection* may take, never longer than its rhythm.
+        """
+        return min(connection.timeout or self.checks.timeout, self.every_of(connection))

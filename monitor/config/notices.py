@@ -1,0 +1,43 @@
+"""
+Say what this release understands and does not act on yet.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.config.errors import Notice
+from monitor.config.walk import walk
+
+if TYPE_CHECKING:
+    from monitor.config.model import Config
+
+# Delete a line here when a setting begins to do something, and add the setting
+# to config.example.toml: a test compares the two.
+NOT_YET = (
+    "web",
+    "heartbeat",
+    "checks.outage_hold",
+    "checks.uplink",
+    "alerts.expiring_soon_days",
+    "alerts.remind_every",
+    "alerts.group_wait",
+    "alerts.quiet_hours",
+    "channels.template",
+    "channels.quiet_hours",
+    "channels.digest",
+)
+
+MESSAGE = "is understood but not acted on by this release"
+
+
+def notices(config: Config) -> list[Notice]:
+    """
+    Return what the file sets that has no effect yet, once per table or key.
+    """
+    sections = [section for section in NOT_YET if section in config.model_fields_set]
+    return [Notice(section, MESSAGE) for section in sections] + [
+        Notice(leaf.place, MESSAGE)
+        for leaf in walk(config)
+        if leaf.is_set and f"{leaf.section}.{leaf.key}" in NOT_YET
+    ]

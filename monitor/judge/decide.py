@@ -1,0 +1,183 @@
+"""
+Turn an outcome into a verdict: the contract's table of states, as code.
+
+Decides the next state, when to look again and whether anyone must be told.
+Quotas are judged beside it, in `quota`: a credential that is alive may have
+nothing left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind, Severity
+from monitor.judge.outcome import Outcome, OutcomeClass, Reason, State
+from monitor.judge.state import Standing, Transition
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from monitor.judge.rules import Rules
+
+LONGEST_WAIT = timedelta(hours=24)
+"""However long a service asks us to wait, a revocation should show within a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """
+    What an outcome means.
+
+    Args:
+        standing: What is known from now on.
+        transition: The change of state or reason, if there was one.
+        alerts: What people must be told now.
+        recheck_after: Look again this soon instead of at the regular time.
+        not_before: Do not look again before this instant.
+    """
+
+    standing: Standing
+    transition: Transition | None = None
+    alerts: tuple[AlertDue, ...] = ()
+    recheck_after: timedelta | None = None
+    not_before: datetime | None = None
+
+
+def judge(
+    previous: Standing,
+    outcome: Outcome,
+    rules: Rules,
+    ends_at: datetime | None,
+    now: datetime,
+) -> Verdict:
+    """
+    Judge *outcome* against what was known.
+
+    Args:
+        ends_at: The known end of the authorization. A credential that is
+            refused after its end has expired; before it, it was rejected.
+    """
+    outcome = _name_expiry(outcome, ends_at, now)
+    seen = replace(
+        previous, checked_at=now, latency_ms=outcome.latency_ms, last_reason=outcome.reason
+    )
+    match outcome.reason.outcome_class:
+        case OutcomeClass.SUCCESS:
+            return _accept_success(previous, seen, now)
+        case OutcomeClass.REFUSAL:
+            return _accept_refusal(previous, seen, outcome, rules, now)
+        case OutcomeClass.INCONCLUSIVE:
+            return _count_failure(previous, seen, outcome, rules, now)
+        case OutcomeClass.THROTTLED:
+            return _wait_out(seen, outcome, now)
+
+
+def _name_expiry(outcome: Outcome, ends_at: datetime | None, now: datetime) -> Outcome:
+    if outcome.reason is not Reason.TOKEN_REJECTED or ends_at is None or now < ends_at:
+        return outcome
+    return replace(outcome, reason=Reason.AUTHORIZATION_EXPIRED)
+
+
+def _accept_success(previous: Standing, seen: Standing, now: datetime) -> Verdict:
+    standing = replace(
+        seen,
+        state=State.ACTIVE,
+        reason=Reason.OK,
+        detail="",
+        since=previous.since if previous.state is State.ACTIVE else now,
+        successes=previous.successes + 1,
+        refusals=0,
+        refusals_of_any_reason=0,
+        failures=0,
+        announced_state=None,
+        announced_reason=None,
+    )
+    alerts = (_recovered(previous),) if previous.announced_state else ()
+    return Verdict(standing, _transition(previous, standing, now), alerts)
+
+
+def _accept_refusal(
+    previous: Standing, seen: Standing, outcome: Outcome, rules: Rules, now: datetime
+) -> Verdict:
+    reason = outcome.reason
+    state = State.EXPIRED if reason is Reason.AUTHORIZATION_EXPIRED else State.ERROR
+    refusals = previous.refusals + 1 if previous.reason is reason else 1
+    refusals_of_any_reason = previous.refusals_of_any_reason + 1
+    is_confirmed = refusals >= rules.alert_after_refusals
+    # A service that refuses for a different reason each time would never
+    # confirm any of them; twice the patience is enough to say it is broken.
+    is_broken_anyhow = refusals_of_any_reason >= 2 * rules.alert_after_refusals
+    standing = replace(
+        seen,
+        state=state,
+        reason=reason,
+        detail=outcome.detail,
+        since=previous.since if previous.state is state else now,
+        successes=0,
+        refusals=refusals,
+        refusals_of_any_reason=0 if is_confirmed else refusals_of_any_reason,
+        failures=0,
+    )
+    is_news = (previous.announced_state, previous.announced_reason) != (state, reason)
+    was_told_no = previous.announced_reason is not None and previous.announced_reason.is_conclusive
+    if is_news and (is_confirmed or (is_broken_anyhow and not was_told_no)):
+        alerts: tuple[AlertDue, ...] = (_trouble(standing, previous),)
+        standing = replace(standing, announced_state=state, announced_reason=reason)
+    else:
+        alerts = ()
+    return Verdict(
+        standing,
+        _transition(previous, standing, now),
+        alerts,
+        None if is_confirmed or is_broken_anyhow else min(rules.every, rules.recheck_after),
+    )
+
+
+def _count_failure(
+    previous: Standing, seen: Standing, outcome: Outcome, rules: Rules, now: datetime
+) -> Verdict:
+    standing = replace(seen, successes=0, failures=previous.failures + 1)
+    is_open = previous.state in {State.ACTIVE, State.PENDING}
+    if not is_open or standing.failures < rules.error_after_failures:
+        return Verdict(standing)
+    standing = replace(
+        standing, state=State.ERROR, reason=outcome.reason, detail=outcome.detail, since=now
+    )
+    alert = _trouble(standing, previous)
+    standing = replace(standing, announced_state=State.ERROR, announced_reason=outcome.reason)
+    return Verdict(standing, _transition(previous, standing, now), (alert,))
+
+
+def _wait_out(seen: Standing, outcome: Outcome, now: datetime) -> Verdict:
+    if outcome.retry_at is None:
+        return Verdict(seen)
+    return Verdict(seen, not_before=min(outcome.retry_at, now + LONGEST_WAIT))
+
+
+def _transition(previous: Standing, standing: Standing, now: datetime) -> Transition | None:
+    if (previous.state, previous.reason) == (standing.state, standing.reason):
+        return None
+    return Transition(now, previous.state, standing.state, standing.reason, standing.detail)
+
+
+def _trouble(standing: Standing, previous: Standing) -> AlertDue:
+    kind = AlertKind.EXPIRED if standing.state is State.EXPIRED else AlertKind.ERROR
+    severity = SEVERITY_OF[kind] if standing.reason.is_conclusive else Severity.WARNING
+    facts = {
+        "reason": standing.reason.value,
+        "detail": standing.detail,
+        "since": standing.since.isoformat(),
+        "reason_before": previous.announced_reason and previous.announced_reason.value,
+    }
+    return AlertDue(kind, severity, facts)
+
+
+def _recovered(previous: Standing) -> AlertDue:
+    facts = {
+        "reason_before": previous.announced_reason and previous.announced_reason.value,
+        "detail_before": previous.detail,
+        "since": previous.since.isoformat(),
+    }
+    return AlertDue(AlertKind.RECOVERED, SEVERITY_OF[AlertKind.RECOVERED], facts)

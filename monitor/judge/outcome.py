@@ -1,0 +1,135 @@
+"""
+Name what a check can see and what it means.
+
+Decides which reasons exist and to which class each belongs. How a provider
+arrives at a reason is left to `monitor.check`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class State(StrEnum):
+    """
+    The state of a connection.
+    """
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    ERROR = "error"
+    EXPIRED = "expired"
+    PAUSED = "paused"
+
+
+class Reason(StrEnum):
+    """
+    Why a connection is in its state, or how one check ended.
+    """
+
+    OK = "ok"
+    NOT_CHECKED = "not_checked"
+
+    THROTTLED = "throttled"
+
+    AUTHORIZATION_EXPIRED = "authorization_expired"
+    TOKEN_REJECTED = "token_rejected"  # noqa: S105 - a reason, not a password
+    PERMISSION_DENIED = "permission_denied"
+
+    SERVER_ERROR = "server_error"
+    UNEXPECTED_RESPONSE = "unexpected_response"
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    PROTOCOL = "protocol"
+
+    @property
+    def outcome_class(self) -> OutcomeClass:
+        """
+        Return the class of an outcome that has this reason.
+        """
+        return _CLASS_OF.get(self, OutcomeClass.INCONCLUSIVE)
+
+    @property
+    def is_conclusive(self) -> bool:
+        """
+        Tell whether the provider said yes or no.
+        """
+        return self.outcome_class in {OutcomeClass.SUCCESS, OutcomeClass.REFUSAL}
+
+
+class OutcomeClass(Enum):
+    """
+    The three classes of the contract, and throttling, which counts in no row.
+    """
+
+    SUCCESS = "success"
+    REFUSAL = "refusal"
+    INCONCLUSIVE = "inconclusive"
+    THROTTLED = "throttled"
+
+
+_CLASS_OF = {
+    Reason.OK: OutcomeClass.SUCCESS,
+    Reason.AUTHORIZATION_EXPIRED: OutcomeClass.REFUSAL,
+    Reason.TOKEN_REJECTED: OutcomeClass.REFUSAL,
+    Reason.PERMISSION_DENIED: OutcomeClass.REFUSAL,
+    Reason.THROTTLED: OutcomeClass.THROTTLED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaReading:
+    """
+    What one answer said about a quota; None where it said nothing readable.
+
+    Args:
+        limit: Requests per period.
+        remaining: Requests left in this period.
+        resets_at: When the period ends.
+        window_s: The period's length in seconds where the service states it.
+    """
+
+    limit: int | None = None
+    remaining: int | None = None
+    resets_at: datetime | None = None
+    window_s: int | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """
+        Tell whether the answer said nothing at all about a quota.
+        """
+        return self.limit is None and self.remaining is None and self.resets_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """
+    What one check saw. A failed check is an outcome, never an exception.
+
+    Args:
+        reason: How the check ended.
+        detail: One sentence for people; empty on success. Never a secret.
+        latency_ms: From the request to the end of its answer.
+        http_status: The answer's status, if there was an answer.
+        account: Whose credential it is, as the service names it.
+        quota: What the answer said about the quota, if it came that far.
+        is_payment_required: The answer was 402: alive, but nothing left.
+        retry_at: The earliest instant at which the service wants to be asked again.
+    """
+
+    reason: Reason
+    detail: str = ""
+    latency_ms: float | None = None
+    http_status: int | None = None
+    account: str | None = None
+    quota: QuotaReading | None = None
+    is_payment_required: bool = False
+    retry_at: datetime | None = None

@@ -1,0 +1,288 @@
+"""
+Describe what is known in the contract's JSON, for commands and for the HTTP API.
+
+Pure: records, the plan and the present instant come in, plain objects go out.
+Also decides which connections are worse than others, and the exit code that a
+list of them means. How they look in a table is left to `cli.output`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+from monitor.judge.expiry import days_left, is_expiring_soon
+from monitor.judge.outcome import Reason, State
+from monitor.judge.quota import Level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from monitor.judge.expiry import Authorization
+    from monitor.judge.state import Transition
+    from monitor.plan import Watched
+    from monitor.store.history import AlertRow, CheckRow
+    from monitor.store.records import ConnectionRecord
+
+Json = dict[str, Any]
+
+CLOCKS_FLAG = frozenset({State.ACTIVE, State.ERROR, State.PENDING})
+"""The states in which an end that comes near is worth a flag."""
+
+
+class Trouble(IntEnum):
+    """
+    How bad it is; the values are the exit codes of `check` and `status`.
+    """
+
+    NONE = 0
+    SOON = 1
+    BROKEN = 2
+    UNKNOWN = 3
+
+
+_WORST_FIRST = (Trouble.BROKEN, Trouble.UNKNOWN, Trouble.SOON, Trouble.NONE)
+"""Which code wins where several apply."""
+
+_BY_URGENCY = (State.ERROR, State.EXPIRED, State.PENDING, State.ACTIVE, State.PAUSED)
+
+
+def connection_json(record: ConnectionRecord, watched: Watched, now: datetime) -> Json:
+    """
+    Return one connection as people and programs are shown it.
+    """
+    standing = record.standing
+    is_unrecorded = _is_renewal_unrecorded(record, watched.authorization)
+    # Until somebody says when it was renewed, nobody knows when it ends.
+    ends_at = None if is_unrecorded else _ends_at(watched.authorization)
+    authorization = _authorization_json(watched.authorization, ends_at, now)
+    steps = watched.rules.expiring_soon_days
+    return {
+        "name": record.name,
+        "provider": record.provider,
+        "state": record.shown_state.value,
+        "reason": standing.reason.value,
+        "detail": standing.detail,
+        "since": instant(standing.since),
+        "checked_at": instant(standing.checked_at),
+        "latency_ms": _milliseconds(standing.latency_ms),
+        "tags": sorted(watched.subject.tags),
+        "account": record.account,
+        "last_check": _last_check_json(record),
+        "expiring_soon": (
+            ends_at is not None
+            and record.shown_state in CLOCKS_FLAG
+            and is_expiring_soon(ends_at, steps, now)
+        ),
+        "renewal_unrecorded": is_unrecorded,
+        "authorization": authorization,
+        "clocks": _clocks_json(record.name, authorization),
+        "quota": _quota_json(record, watched),
+        "marketplaces": None,
+    }
+
+
+def _is_renewal_unrecorded(record: ConnectionRecord, authorization: Authorization | None) -> bool:
+    """
+    Tell whether the connection works although its known end has passed.
+    """
+    standing, ends_at = record.standing, _ends_at(authorization)
+    if ends_at is None or standing.checked_at is None or record.is_switched_off:
+        return False
+    return standing.last_reason is Reason.OK and standing.checked_at >= ends_at
+
+
+def _ends_at(authorization: Authorization | None) -> datetime | None:
+    return None if authorization is None else authorization.ends_at
+
+
+def _last_check_json(record: ConnectionRecord) -> Json | None:
+    standing = record.standing
+    if standing.checked_at is None or standing.last_reason is None:
+        return None
+    return {
+        "at": instant(standing.checked_at),
+        "conclusive": standing.last_reason.is_conclusive,
+        "reason": standing.last_reason.value,
+        "in_a_row": standing.in_a_row,
+    }
+
+
+def _authorization_json(
+    authorization: Authorization | None, ends_at: datetime | None, now: datetime
+) -> Json | None:
+    if authorization is None:
+        return None
+    return {
+        "authorized_at": instant(authorization.authorized_at),
+        "expires_at": instant(ends_at),
+        "days_left": None if ends_at is None else days_left(ends_at, now),
+        "source": authorization.source.value,
+    }
+
+
+def _clocks_json(name: str, authorization: Json | None) -> list[Json]:
+    if authorization is None or authorization["expires_at"] is None:
+        return []
+    return [
+        {
+            "kind": "authorization",
+            "of": name,
+            "ends_at": authorization["expires_at"],
+            "days_left": authorization["days_left"],
+            "source": authorization["source"],
+        }
+    ]
+
+
+def _quota_json(record: ConnectionRecord, watched: Watched) -> Json | None:
+    quota = record.quota
+    if not quota.is_known:
+        return None
+    level = quota.level(watched.rules)
+    return {
+        "limit": quota.shown.limit,
+        "remaining": 0 if quota.is_payment_required else quota.shown.remaining,
+        "resets_at": instant(quota.shown.resets_at),
+        "level": level and level.value,
+        "exhausts_at": None,
+    }
+
+
+def summary(objects: Iterable[Json]) -> dict[str, int]:
+    """
+    Count connections by state, and those that expire soon.
+    """
+    counts = {
+        state.value: 0
+        for state in (State.ACTIVE, State.ERROR, State.EXPIRED, State.PENDING, State.PAUSED)
+    }
+    n_expiring = 0
+    for each in objects:
+        counts[each["state"]] += 1
+        n_expiring += each["expiring_soon"]
+    return counts | {"expiring_soon": n_expiring}
+
+
+def report_json(objects: Sequence[Json], now: datetime) -> Json:
+    """
+    Return what `status --json` and `check --json` print.
+    """
+    return {"checked_at": instant(now), "summary": summary(objects), "connections": list(objects)}
+
+
+def trouble_of(each: Json, *, is_check: bool = False) -> Trouble:
+    """
+    Say how bad it is with one connection.
+
+    Args:
+        is_check: It was just asked, so that having no answer is a trouble too.
+    """
+    if each["state"] == State.PAUSED:
+        return Trouble.NONE
+    level = each["quota"] and each["quota"]["level"]
+    if each["state"] in {State.ERROR, State.EXPIRED} or level == Level.EXHAUSTED:
+        return Trouble.BROKEN
+    last = each["last_check"]
+    if each["state"] == State.PENDING or (is_check and last and not last["conclusive"]):
+        return Trouble.UNKNOWN
+    if each["expiring_soon"] or each["renewal_unrecorded"] or level == Level.LOW:
+        return Trouble.SOON
+    return Trouble.NONE
+
+
+def exit_code(objects: Sequence[Json], *, is_check: bool = False) -> int:
+    """
+    Return the contract's exit code for what was shown.
+    """
+    if not objects:
+        return int(Trouble.UNKNOWN)
+    troubles = {trouble_of(each, is_check=is_check) for each in objects}
+    return int(next(trouble for trouble in _WORST_FIRST if trouble in troubles))
+
+
+def urgency(each: Json, *, is_check: bool = False) -> tuple[int, int]:
+    """
+    Return a key that sorts the worst first and keeps the file's order otherwise.
+    """
+    trouble = trouble_of(each, is_check=is_check)
+    return _WORST_FIRST.index(trouble), _BY_URGENCY.index(State(each["state"]))
+
+
+def check_json(row: CheckRow) -> Json:
+    """
+    Return one check of a connection's history.
+    """
+    return {
+        "at": instant(row.at),
+        "conclusive": row.reason.is_conclusive,
+        "reason": row.reason.value,
+        "latency_ms": _milliseconds(row.latency_ms),
+        "detail": row.detail,
+    }
+
+
+def transition_json(transition: Transition) -> Json:
+    """
+    Return one change of state or reason.
+    """
+    return {
+        "at": instant(transition.at),
+        "from": transition.from_state.value,
+        "to": transition.to_state.value,
+        "reason": transition.reason.value,
+        "detail": transition.detail,
+    }
+
+
+def alert_json(row: AlertRow) -> Json:
+    """
+    Return one alert and how far it came on each channel.
+    """
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "severity": row.severity,
+        "connections": list(row.connections),
+        "born_at": instant(row.born_at),
+        "notifications": [
+            {
+                "channel": each.channel,
+                "state": each.state.value,
+                "attempts": each.attempts,
+                "sent_at": instant(each.sent_at),
+            }
+            for each in row.notifications
+        ],
+    }
+
+
+def history_json(
+    name: str,
+    transitions: Iterable[Transition],
+    checks: Iterable[CheckRow],
+    alerts: Iterable[AlertRow],
+) -> Json:
+    """
+    Return what `history --json` prints.
+    """
+    return {
+        "name": name,
+        "transitions": [transition_json(each) for each in transitions],
+        "checks": [check_json(each) for each in checks],
+        "alerts": [alert_json(each) for each in alerts],
+    }
+
+
+def instant(at: datetime | None) -> str | None:
+    """
+    Write an instant as RFC 3339 in UTC, to the second.
+    """
+    if at is None:
+        return None
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+
+
+def _milliseconds(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)

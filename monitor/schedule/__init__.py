@@ -1,0 +1,3 @@
+"""
+Run the jobs of the daemon: the only package that knows APScheduler.
+"""

@@ -1,0 +1,138 @@
+"""
+Remember which faults are switched on, and where.
+
+Decides how a fault is named, switched and looked up, for any service. Which
+faults a service has, and what its places are, is said in `faults` and
+`amazon_faults`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from monitor.simulator.errors import UnknownNameError
+from monitor.simulator.fault_values import ChoiceValue, NoValue, NumberValue, UrlValue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from monitor.simulator.fault_values import Value
+
+F = TypeVar("F", bound=StrEnum)
+
+_NOTHING = NoValue()
+
+
+@dataclass(frozen=True, slots=True)
+class FaultKind:
+    """
+    What a fault does, in one line, and what value it takes.
+    """
+
+    description: str
+    takes: NoValue | NumberValue | ChoiceValue | UrlValue = _NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Switched(Generic[F]):
+    """
+    A fault that is on, in one place or (None) everywhere.
+    """
+
+    fault: F
+    place: str | None
+    value: Value
+
+
+class Switches(Generic[F]):
+    """
+    The faults of one service that are on.
+
+    Args:
+        kinds: All faults there are, in the order in which they are told.
+    """
+
+    def __init__(self, kinds: Mapping[F, FaultKind]) -> None:
+        self._kinds = kinds
+        self._values: dict[str | None, dict[F, Value]] = {}
+
+    def switch_on(self, name: str, place: str | None, value: object) -> Switched[F]:
+        """
+        Switch a fault on; switched on again, it takes the new value.
+
+        No value means the default.
+        """
+        fault = self._known(name)
+        takes = self._kinds[fault].takes
+        accepted = takes.default if value is None else takes.parse(value)
+        self._values.setdefault(place, {})[fault] = accepted
+        return Switched(fault, place, accepted)
+
+    def switch_off(self, name: str, place: str | None) -> int:
+        """
+        Switch a fault off, in one place or (None) wherever it is on.
+
+        Returns how many entries that ended; one that is off already is no error.
+        """
+        fault = self._known(name)
+        places = list(self._values) if place is None else [place]
+        ended = [one for one in places if fault in self._values.get(one, {})]
+        for one in ended:
+            del self._values[one][fault]
+            if not self._values[one]:
+                del self._values[one]
+        return len(ended)
+
+    def clear(self) -> None:
+        """
+        Switch everything off.
+        """
+        self._values.clear()
+
+    def active(self) -> list[Switched[F]]:
+        """
+        Return all that is on, in the order of the kinds.
+        """
+        return [
+            Switched(fault, place, values[fault])
+            for fault in self._kinds
+            for place, values in self._values.items()
+            if fault in values
+        ]
+
+    def of(self, *places: str | None) -> Mapping[F, Value]:
+        """
+        Return what holds in *places*; the value of a later one wins.
+
+        What is on everywhere holds too. None stands for a place that is unknown.
+        """
+        if not self._values:
+            return {}
+        found = dict(self._values.get(None, {}))
+        for place in places:
+            if place is not None:
+                found |= self._values.get(place, {})
+        return found
+
+    def _known(self, name: str) -> F:
+        for fault in self._kinds:
+            if fault.value == name:
+                return fault
+        known = ", ".join(fault.value for fault in self._kinds)
+        raise UnknownNameError(f"no fault {name[:40]!r}; there are: {known}")
+
+
+def describe_kinds(kinds: Mapping[F, FaultKind]) -> list[dict[str, Any]]:
+    """
+    Return all faults that can be switched on, in plain values.
+    """
+    return [
+        {
+            "name": fault.value,
+            "description": kind.description,
+            "value": kind.takes.hint or None,
+        }
+        for fault, kind in kinds.items()
+    ]

@@ -1,0 +1,3 @@
+"""
+Keep what is known: the only package that knows SQL.
+"""

@@ -1,0 +1,291 @@
+"""
+Keep the list of connections: in the file, paused, deleted, renamed, due.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, delete, false, insert, select, update
+
+from monitor.judge.decide import LONGEST_WAIT
+from monitor.judge.outcome import Reason
+from monitor.judge.rhythm import spread
+from monitor.judge.state import Standing
+from monitor.store.records import ConnectionRecord, read_record, standing_values
+from monitor.store.results import RECORDS
+from monitor.store.tables import (
+    alert_connections,
+    alerts,
+    check_days,
+    check_hours,
+    checks,
+    connections,
+    deletions,
+    notifications,
+    quotas,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime, timedelta
+
+    from monitor.store.engine import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    A connection of the configuration file, as the store needs it.
+
+    Args:
+        host: Host and port that checks go to; empty where nothing is called.
+        renamed_from: The name whose history it carries on.
+    """
+
+    name: str
+    provider: str
+    host: str
+    every: timedelta
+    is_enabled: bool = True
+    renamed_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """
+    A connection whose check should start at *at*.
+    """
+
+    id: int
+    name: str
+    at: datetime
+
+
+def list_records(tx: Transaction, names: Sequence[str] = ()) -> list[ConnectionRecord]:
+    """
+    Return the connections that the file has, or only those of *names*.
+    """
+    query = RECORDS.where(connections.c.is_configured).order_by(connections.c.id)
+    if names:
+        query = query.where(connections.c.name.in_(names))
+    return [read_record(row) for row in tx.execute(query)]
+
+
+def find_record(tx: Transaction, name: str) -> ConnectionRecord | None:
+    """
+    Return the record of *name*, hidden or not.
+    """
+    row = tx.execute(RECORDS.where(connections.c.name == name)).first()
+    return None if row is None else read_record(row)
+
+
+def list_deleted(tx: Transaction) -> set[str]:
+    """
+    Return the names that `delete` took out although the file may have them.
+    """
+    return set(tx.execute(select(deletions.c.name)).scalars())
+
+
+def sync(
+    tx: Transaction,
+    entries: Sequence[Entry],
+    now: datetime,
+    jitter: Callable[[], float] | None = None,
+) -> set[str]:
+    """
+    Bring the list in line with the file; return the names that stay deleted.
+
+    Args:
+        jitter: Given when the daemon starts, and then what is overdue is spread
+            out: a number from 0 to 1, as a fraction of one place in the spread.
+    """
+    named = {entry.name for entry in entries}
+    gone = list_deleted(tx)
+    if lifted := gone - named:
+        tx.execute(delete(deletions).where(deletions.c.name.in_(lifted)))
+    known = {record.name: record for record in map(read_record, tx.execute(RECORDS))}
+    active = [entry for entry in entries if entry.name not in gone]
+    new = []
+    changed = []
+    adopted = set()
+    for position, entry in enumerate(active):
+        record = known.get(entry.name)
+        if record is None and entry.renamed_from not in named:
+            record = known.get(entry.renamed_from or "")
+        first_check_at = now + spread(position, len(active), entry.every)
+        if jitter is not None:
+            first_check_at += jitter() * spread(1, len(active), entry.every)
+        if record is None or record.id in adopted:
+            new.append(_new_row(entry, first_check_at, now))
+        else:
+            adopted.add(record.id)
+            values = _values(entry, record, first_check_at, now, is_start=jitter is not None)
+            if any(getattr(record, name) != value for name, value in values.items()):
+                changed.append(values | {"of_id": record.id})
+    if changed:
+        tx.execute(_ADOPT, changed)
+    _insert(tx, new)
+    _hide(tx, (record for record in known.values() if record.id not in adopted))
+    return gone & named
+
+
+def _hide(tx: Transaction, records: Iterable[ConnectionRecord]) -> None:
+    hidden = [{"of_id": record.id} for record in records if record.is_configured]
+    if hidden:
+        tx.execute(
+            update(connections)
+            .where(connections.c.id == bindparam("of_id"))
+            .values(is_configured=False, next_check_at=None),
+            hidden,
+        )
+
+
+def _new_row(entry: Entry, first_check_at: datetime, now: datetime) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "provider": entry.provider,
+        "host": entry.host,
+        "is_configured": True,
+        "is_enabled": entry.is_enabled,
+        "is_paused": False,
+        "next_check_at": first_check_at if entry.is_enabled else None,
+        **standing_values(Standing.unknown(now)),
+    }
+
+
+def _insert(tx: Transaction, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    tx.execute(insert(connections), rows)
+    without_quota = select(connections.c.id, false()).where(
+        connections.c.id.not_in(select(quotas.c.connection_id))
+    )
+    tx.execute(insert(quotas).from_select(["connection_id", "is_payment_required"], without_quota))
+
+
+def _values(
+    entry: Entry,
+    record: ConnectionRecord,
+    first_check_at: datetime,
+    now: datetime,
+    *,
+    is_start: bool,
+) -> dict[str, Any]:
+    """
+    Give *entry* the history in *record*, and a place in the rhythm if it has none.
+    """
+    next_check_at = record.next_check_at
+    if record.is_paused or not entry.is_enabled:
+        next_check_at = None
+    elif next_check_at is None or next_check_at > now + _longest_wait(entry, record):
+        next_check_at = first_check_at
+    elif is_start and next_check_at <= now:
+        next_check_at = first_check_at
+    return {
+        "name": entry.name,
+        "provider": entry.provider,
+        "host": entry.host,
+        "is_configured": True,
+        "is_enabled": entry.is_enabled,
+        "next_check_at": next_check_at,
+    }
+
+
+def _longest_wait(entry: Entry, record: ConnectionRecord) -> timedelta:
+    """
+    Return how far ahead the next check may lie; further, `every` was shortened.
+    """
+    if record.standing.last_reason is Reason.THROTTLED:
+        return entry.every + LONGEST_WAIT
+    return entry.every
+
+
+_ADOPT = (
+    update(connections)
+    .where(connections.c.id == bindparam("of_id"))
+    .values(
+        {
+            name: bindparam(name)
+            for name in ("name", "provider", "host", "is_configured", "is_enabled", "next_check_at")
+        }
+    )
+)
+
+
+def claim_due(tx: Transaction, until: datetime, limit: int) -> list[Due]:
+    """
+    Return what is due before *until*, the most overdue first.
+    """
+    rows = tx.execute(
+        select(connections.c.id, connections.c.name, connections.c.next_check_at)
+        .where(connections.c.next_check_at <= until)
+        .order_by(connections.c.next_check_at)
+        .limit(limit)
+    )
+    return [Due(*row) for row in rows]
+
+
+def pause(tx: Transaction, connection_id: int) -> None:
+    """
+    Stop calling; clocks and the state below go on.
+    """
+    tx.execute(
+        update(connections)
+        .where(connections.c.id == connection_id)
+        .values(is_paused=True, next_check_at=None)
+    )
+
+
+def resume(tx: Transaction, record: ConnectionRecord, now: datetime) -> None:
+    """
+    Give back the state held before, end rows, and make the connection due.
+    """
+    tx.execute(
+        update(connections)
+        .where(connections.c.id == record.id)
+        .values(
+            is_paused=False,
+            next_check_at=now if record.is_enabled else None,
+            successes=0,
+            refusals=0,
+            refusals_of_any_reason=0,
+            failures=0,
+        )
+    )
+
+
+def restore_deleted(tx: Transaction, entry: Entry, now: datetime) -> None:
+    """
+    Lift a deletion: the entry of the file starts again, without history.
+    """
+    tx.execute(delete(deletions).where(deletions.c.name == entry.name))
+    _insert(tx, [_new_row(entry, now, now)])
+
+
+def delete_connection(tx: Transaction, record: ConnectionRecord, now: datetime) -> None:
+    """
+    Take out a connection with its history, its alerts and their notifications.
+
+    Alerts that speak for others too lose only this connection. The entry of
+    the file is ignored from now on.
+    """
+    shared = (
+        select(alert_connections.c.alert_id)
+        .where(alert_connections.c.connection_id != record.id)
+        .scalar_subquery()
+    )
+    own = select(alert_connections.c.alert_id).where(
+        alert_connections.c.connection_id == record.id,
+        alert_connections.c.alert_id.not_in(shared),
+    )
+    own_ids = list(tx.execute(own).scalars())
+    if own_ids:
+        tx.execute(delete(notifications).where(notifications.c.alert_id.in_(own_ids)))
+        tx.execute(delete(alerts).where(alerts.c.id.in_(own_ids)))
+    for table in (checks, check_hours, check_days):
+        tx.execute(delete(table).where(table.c.connection_id == record.id))
+    tx.execute(delete(connections).where(connections.c.id == record.id))
+    if record.is_configured:
+        tx.execute(insert(deletions).values(name=record.name, at=now))

@@ -1,0 +1,171 @@
+"""
+Turn rows into values and back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from monitor.judge.outcome import QuotaReading, Reason, State
+from monitor.judge.quota import Quota
+from monitor.judge.state import Standing
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Row
+
+_EnumT = TypeVar("_EnumT", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRecord:
+    """
+    One connection as the database knows it.
+
+    Args:
+        is_configured: The file has it; entries taken out are hidden.
+        is_enabled: The file does not switch it off.
+        is_paused: `pause` switched it off.
+        next_check_at: When it is due; None for never.
+        standing: What the checks said, under any pause.
+        account_key: What it shares with the connections of the same account.
+    """
+
+    id: int
+    name: str
+    provider: str
+    host: str
+    is_configured: bool
+    is_enabled: bool
+    is_paused: bool
+    next_check_at: datetime | None
+    standing: Standing
+    account: str | None
+    quota: Quota
+    account_key: str | None
+
+    @property
+    def is_switched_off(self) -> bool:
+        """
+        Tell whether nothing is called or told.
+        """
+        return self.is_paused or not self.is_enabled
+
+    @property
+    def shown_state(self) -> State:
+        """
+        Return the state that people see.
+        """
+        return State.PAUSED if self.is_switched_off else self.standing.state
+
+
+def read_record(row: Row[Any]) -> ConnectionRecord:
+    """
+    Return the record in a row of `connections` joined with `quotas`.
+    """
+    fields = row._asdict()
+    return ConnectionRecord(
+        id=fields["id"],
+        name=fields["name"],
+        provider=fields["provider"],
+        host=fields["host"],
+        is_configured=fields["is_configured"],
+        is_enabled=fields["is_enabled"],
+        is_paused=fields["is_paused"],
+        next_check_at=fields["next_check_at"],
+        standing=_read_standing(fields),
+        account=fields["account"],
+        quota=read_quota(fields),
+        account_key=fields["account_key"],
+    )
+
+
+def _read_standing(fields: Any) -> Standing:
+    return Standing(
+        state=State(fields["state"]),
+        reason=Reason(fields["reason"]),
+        detail=fields["detail"],
+        since=fields["since"],
+        checked_at=fields["checked_at"],
+        latency_ms=fields["latency_ms"],
+        last_reason=_optional(Reason, fields["last_reason"]),
+        successes=fields["successes"],
+        refusals=fields["refusals"],
+        refusals_of_any_reason=fields["refusals_of_any_reason"],
+        failures=fields["failures"],
+        announced_state=_optional(State, fields["announced_state"]),
+        announced_reason=_optional(Reason, fields["announced_reason"]),
+    )
+
+
+def standing_values(standing: Standing) -> dict[str, Any]:
+    """
+    Return *standing* as values of the columns of `connections`.
+    """
+    return {
+        "state": standing.state.value,
+        "reason": standing.reason.value,
+        "detail": standing.detail,
+        "since": standing.since,
+        "checked_at": standing.checked_at,
+        "latency_ms": standing.latency_ms,
+        "last_reason": standing.last_reason and standing.last_reason.value,
+        "successes": standing.successes,
+        "refusals": standing.refusals,
+        "refusals_of_any_reason": standing.refusals_of_any_reason,
+        "failures": standing.failures,
+        "announced_state": standing.announced_state and standing.announced_state.value,
+        "announced_reason": standing.announced_reason and standing.announced_reason.value,
+    }
+
+
+def read_quota(fields: Any) -> Quota:
+    """
+    Return the quota in the fields of a row of `quotas`.
+    """
+    return Quota(
+        shown=QuotaReading(
+            fields["shown_limit"],
+            fields["shown_remaining"],
+            fields["shown_resets_at"],
+            fields["window_s"],
+        ),
+        known=QuotaReading(
+            fields["known_limit"],
+            fields["known_remaining"],
+            fields["known_resets_at"],
+            fields["window_s"],
+        ),
+        seen_at=fields["seen_at"],
+        longest_reset_s=fields["longest_reset_s"],
+        is_payment_required=fields["is_payment_required"],
+        told_step=fields["told_step"],
+        told_limit=fields["told_limit"],
+    )
+
+
+def quota_values(quota: Quota) -> dict[str, Any]:
+    """
+    Return *quota* as values of the columns of `quotas`.
+    """
+    return {
+        "shown_limit": quota.shown.limit,
+        "shown_remaining": quota.shown.remaining,
+        "shown_resets_at": quota.shown.resets_at,
+        "known_limit": quota.known.limit,
+        "known_remaining": quota.known.remaining,
+        "known_resets_at": quota.known.resets_at,
+        "window_s": quota.known.window_s,
+        "seen_at": quota.seen_at,
+        "longest_reset_s": quota.longest_reset_s,
+        "is_payment_required": quota.is_payment_required,
+        "told_step": quota.told_step,
+        "told_limit": quota.told_limit,
+    }
+
+
+def _optional(kind: type[_EnumT], value: str | None) -> _EnumT | None:
+    return None if value is None else kind(value)

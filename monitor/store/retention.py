@@ -1,0 +1,154 @@
+"""
+Keep history small for ever: raw checks, hours, days.
+
+Raw checks stay 48 hours, hourly sums 90 days, daily sums two years. Whole
+hours and days are summed once, after they ended.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BigInteger, case, cast, delete, func, insert, literal, select, update
+
+from monitor.judge.outcome import OutcomeClass, Reason
+from monitor.store.tables import MICROSECOND, check_days, check_hours, checks, watermarks
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
+
+    from monitor.store.engine import Transaction
+
+KEEP_RAW = timedelta(hours=48)
+KEEP_HOURS = timedelta(days=90)
+KEEP_DAYS = timedelta(days=730)
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+LATEST_ARRIVAL = timedelta(minutes=5)
+"""A check may be written this long after it was made, while the database was locked."""
+
+
+def roll_up(tx: Transaction, now: datetime) -> None:
+    """
+    Sum the hours and days that ended, then drop what is too old.
+    """
+    complete_until = now - LATEST_ARRIVAL
+    _sum_hours(tx, _floor(complete_until, HOUR))
+    _sum_days(tx, _floor(complete_until, DAY))
+    tx.execute(delete(checks).where(checks.c.id <= _last_raw_before(tx, now - KEEP_RAW)))
+    tx.execute(delete(check_hours).where(check_hours.c.starts_at < now - KEEP_HOURS))
+    tx.execute(delete(check_days).where(check_days.c.starts_at < now - KEEP_DAYS))
+
+
+def _last_raw_before(tx: Transaction, at: datetime) -> int:
+    """
+    Return the id of the last raw check before *at*.
+
+    Ids grow with time, give or take the second in which a batch is collected;
+    only the front of the table is read.
+    """
+    first_kept = select(checks.c.id).where(checks.c.at >= at).order_by(checks.c.id).limit(1)
+    kept: int | None = tx.execute(first_kept).scalar_one_or_none()
+    if kept is not None:
+        return kept - 1
+    last: int = tx.execute(select(func.coalesce(func.max(checks.c.id), 0))).scalar_one()
+    return last
+
+
+def _last_raw_well_before(tx: Transaction, at: datetime) -> int:
+    """
+    Return an id before which no check was made after *at*; reads from the end.
+    """
+    earlier = (
+        select(checks.c.id)
+        .where(checks.c.at < at - LATEST_ARRIVAL)
+        .order_by(checks.c.id.desc())
+        .limit(1)
+    )
+    return tx.execute(earlier).scalar_one_or_none() or 0
+
+
+def _sum_hours(tx: Transaction, until: datetime) -> None:
+    after = _watermark(tx, "hours")
+    starts_at = _start_of(checks.c.at, HOUR)
+    kind = case(_CLASSES, value=checks.c.reason, else_=OutcomeClass.INCONCLUSIVE.value)
+    sums = (
+        select(
+            starts_at,
+            checks.c.connection_id,
+            func.sum(case((kind == OutcomeClass.SUCCESS.value, 1), else_=0)),
+            func.sum(case((kind == OutcomeClass.REFUSAL.value, 1), else_=0)),
+            func.sum(case((kind == OutcomeClass.INCONCLUSIVE.value, 1), else_=0)),
+            func.coalesce(func.sum(checks.c.latency_us), 0),
+            func.coalesce(func.max(checks.c.latency_us), 0),
+            func.count(checks.c.latency_us),
+        )
+        .where(
+            checks.c.id > _last_raw_well_before(tx, after),
+            checks.c.at >= after,
+            checks.c.at < until,
+        )
+        .group_by(starts_at, checks.c.connection_id)
+    )
+    _store_sums(tx, check_hours, sums, "hours", until)
+
+
+def _sum_days(tx: Transaction, until: datetime) -> None:
+    after = _watermark(tx, "days")
+    hours = check_hours.c
+    starts_at = _start_of(hours.starts_at, DAY)
+    sums = (
+        select(
+            starts_at,
+            hours.connection_id,
+            func.sum(hours.n_success),
+            func.sum(hours.n_refusal),
+            func.sum(hours.n_inconclusive),
+            func.sum(hours.latency_us_sum),
+            func.max(hours.latency_us_max),
+            func.sum(hours.n_latency),
+        )
+        .where(hours.starts_at >= after, hours.starts_at < until)
+        .group_by(starts_at, hours.connection_id)
+    )
+    _store_sums(tx, check_days, sums, "days", until)
+
+
+def _store_sums(tx: Transaction, table: Table, sums: Any, name: str, until: datetime) -> None:
+    columns = [
+        "starts_at",
+        "connection_id",
+        "n_success",
+        "n_refusal",
+        "n_inconclusive",
+        "latency_us_sum",
+        "latency_us_max",
+        "n_latency",
+    ]
+    if _watermark(tx, name) >= until:
+        return
+    tx.execute(insert(table).from_select(columns, sums))
+    moved = tx.execute(update(watermarks).where(watermarks.c.name == name).values(at=until))
+    if moved.rowcount == 0:
+        tx.execute(insert(watermarks).values(name=name, at=until))
+
+
+def _watermark(tx: Transaction, name: str) -> datetime:
+    at = tx.execute(select(watermarks.c.at).where(watermarks.c.name == name)).scalar_one_or_none()
+    return datetime(1970, 1, 1, tzinfo=UTC) if at is None else at
+
+
+def _start_of(column: Any, length: timedelta) -> Any:
+    microseconds = literal(length // MICROSECOND, BigInteger)
+    instant = cast(column, BigInteger)
+    return instant - instant % microseconds
+
+
+def _floor(at: datetime, length: timedelta) -> datetime:
+    return at - (at - datetime(1970, 1, 1, tzinfo=UTC)) % length
+
+
+_CLASSES = {reason.value: reason.outcome_class.value for reason in Reason}

@@ -1,0 +1,211 @@
+"""
+Start the checks that are due and bring their results to the store.
+
+Decides when a check starts and when a batch is written. What a result means is
+left to `cycle`; nothing in here waits for a check.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+
+from monitor.cycle import Finished, settle
+from monitor.judge.outcome import Outcome, Reason
+from monitor.store import connections
+from monitor.store.engine import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime, timedelta
+
+    from monitor.check.base import Checker
+    from monitor.cycle import Settled
+    from monitor.plan import Plan
+    from monitor.store.connections import Due
+    from monitor.store.worker import StoreWorker
+
+log = structlog.get_logger()
+
+COLLECT_FOR_S = 1.0
+"""How long finished checks wait for others before they are written together."""
+
+RETRY_WRITE_AFTER_S = 1.0
+"""How soon a batch is tried again after the database refused it."""
+
+START_GRID_S = 0.1
+"""
+Checks start together on a grid of this width: one wake-up for all that fall due
+within it costs a quarter less than one each, and nobody sees the difference.
+"""
+
+CLAIM_AT_MOST = 5000
+"""How many checks one tick starts; the next tick takes the rest."""
+
+
+class Watch:
+    """
+    The checks under way, and the results not yet written.
+
+    Args:
+        checkers: By connection name.
+        concurrency: How many checks may talk to providers at the same time.
+        on_settled: Told of each batch after it was written.
+    """
+
+    def __init__(
+        self,
+        store: StoreWorker,
+        plan: Plan,
+        checkers: Mapping[str, Checker],
+        concurrency: int,
+        clock: Callable[[], datetime],
+        on_settled: Callable[[list[Settled]], None],
+    ) -> None:
+        self._store = store
+        self._plan = plan
+        self._checkers = checkers
+        self._slots = asyncio.Semaphore(concurrency)
+        self._clock = clock
+        self._on_settled = on_settled
+        self._under_way: dict[int, asyncio.Task[Outcome]] = {}
+        self._begun: set[int] = set()
+        self._unknown: set[int] = set()
+        self._unwritten: list[Finished] = []
+        self._has_unwritten = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._is_stopping = False
+
+    async def start_due(self, ahead: timedelta) -> None:
+        """
+        Claim what falls due within *ahead* and let each check start at its instant.
+
+        Raises:
+            StoreError: The database cannot be read.
+        """
+        now = self._clock()
+        limit = CLAIM_AT_MOST + len(self._under_way) + len(self._unknown)
+        due = await self._store.read(lambda tx: connections.claim_due(tx, now + ahead, limit))
+        if self._is_stopping:
+            return
+        # A command that read a newer file may have put in what only the next start
+        # can check: always due, and in nobody's way.
+        self._unknown = {each.id for each in due if each.name not in self._checkers}
+        for each in due:
+            if each.id not in self._under_way and each.id not in self._unknown:
+                task = asyncio.create_task(self._check(each))
+                task.add_done_callback(partial(self._collect, each))
+                self._under_way[each.id] = task
+
+    async def _check(self, due: Due) -> Outcome:
+        wait = (due.at - self._clock()).total_seconds()
+        if wait > 0:
+            loop = asyncio.get_running_loop()
+            await asyncio.sleep(_on_grid(loop.time() + wait) - loop.time())
+        async with self._slots:
+            self._begun.add(due.id)
+            try:
+                return await self._checkers[due.name].check()
+            finally:
+                self._begun.discard(due.id)
+
+    def _collect(self, due: Due, task: asyncio.Task[Outcome]) -> None:
+        if task.cancelled():
+            self._under_way.pop(due.id, None)
+            return
+        fault = task.exception()
+        if fault is None:
+            outcome = task.result()
+        else:
+            log.error("check.fault", connection=due.name, exc_info=fault)
+            outcome = _own_fault("finish the check", fault)
+        self._unwritten.append(Finished(due.id, due.at, self._clock(), outcome))
+        self._has_unwritten.set()
+
+    async def write_results(self) -> None:
+        """
+        Write finished checks, a batch at a time, until cancelled.
+        """
+        while True:
+            await self._has_unwritten.wait()
+            await asyncio.sleep(COLLECT_FOR_S)
+            if not await self.write_batch():
+                await asyncio.sleep(RETRY_WRITE_AFTER_S)
+
+    async def write_batch(self) -> bool:
+        """
+        Write what has finished; tell whether nothing had to be put back.
+        """
+        async with self._writing:
+            batch, self._unwritten = self._unwritten, []
+            self._has_unwritten.clear()
+            return not batch or await self._write(batch)
+
+    async def _write(self, batch: list[Finished]) -> bool:
+        work = self._store.write(lambda tx: settle(tx, batch, self._plan))
+        [result] = await asyncio.gather(work, return_exceptions=True)
+        if isinstance(result, StoreError):
+            self._unwritten = batch + self._unwritten
+            self._has_unwritten.set()
+            log.warning("results.not_written", results=len(self._unwritten), error=str(result))
+            return False
+        if isinstance(result, BaseException):
+            return await self._write_apart(batch, result)
+        for each in batch:
+            self._under_way.pop(each.connection_id, None)
+        self._on_settled(result)
+        return True
+
+    async def _write_apart(self, batch: list[Finished], fault: BaseException) -> bool:
+        """
+        Write a batch in halves: a result that cannot be stored takes no other with it.
+        """
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            are_written = [await self._write(half) for half in (batch[:middle], batch[middle:])]
+            return all(are_written)
+        [each] = batch
+        log.error("result.fault", connection_id=each.connection_id, exc_info=fault)
+        instead = replace(each, outcome=_own_fault("store the result", fault))
+        # Should even that fail, it stays under way: better not checked than asked
+        # again every second.
+        return each.outcome == instead.outcome or await self._write([instead])
+
+    async def stop(self, within: timedelta) -> tuple[int, int]:
+        """
+        Let running checks finish and write them; return how many did and did not.
+
+        Those still running after *within*, and those that only waited for their
+        turn, are let go: they are due again at the next start.
+        """
+        self._is_stopping = True
+        running = [task for number, task in self._under_way.items() if number in self._begun]
+        waiting = [task for task in self._under_way.values() if task not in running]
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        done: set[asyncio.Task[Outcome]] = set()
+        if running:
+            done, late = await asyncio.wait(running, timeout=within.total_seconds())
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self.write_batch()
+        return len(done), len(running) - len(done)
+
+
+def _own_fault(what: str, fault: BaseException) -> Outcome:
+    return Outcome(
+        Reason.UNEXPECTED_RESPONSE,
+        f"connwatch could not {what} ({type(fault).__name__}): this is a fault of connwatch, "
+        "the log has the details to report",
+    )
+
+
+def _on_grid(at: float) -> float:
+    return math.ceil(at / START_GRID_S) * START_GRID_S

@@ -1,0 +1,23 @@
+"""
+Choose a benchmark: `python -m tests.benchmarks NAME [OPTIONS]`.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from tests.benchmarks import daemon, startup
+
+BENCHMARKS = {"daemon": daemon.main, "startup": startup.main}
+
+
+def main() -> None:
+    names, options = sys.argv[1:2], sys.argv[2:]
+    if names and names[0] not in BENCHMARKS:
+        sys.exit(f"no benchmark is called {names[0]}; there are: {', '.join(BENCHMARKS)}")
+    for name in names or BENCHMARKS:
+        print(f"== {name}")
+        BENCHMARKS[name](options)
+
+
+main()

@@ -1,0 +1,145 @@
+"""
+Build plans, outcomes and databases with connections in them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from monitor.cycle import Finished, settle
+from monitor.judge.outcome import Outcome, QuotaReading, Reason
+from monitor.judge.route import ChannelRoute, Subject
+from monitor.judge.rules import Rules
+from monitor.plan import Plan, Watched
+from monitor.store import connections, history
+from monitor.store.connections import Entry
+from monitor.store.tables import notifications
+from tests.fakes import NOON
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from monitor.cycle import Settled
+    from monitor.judge.expiry import Authorization
+    from monitor.store.engine import Database
+    from monitor.store.history import AlertRow
+    from monitor.store.records import ConnectionRecord
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+EVERY = 5 * MINUTE
+RESETS_AT = datetime(2026, 12, 1, tzinfo=UTC)
+
+OPS = ChannelRoute("ops")
+OK = Outcome(Reason.OK, latency_ms=40.0)
+REFUSED = Outcome(Reason.TOKEN_REJECTED, "The API refused the token (401).", latency_ms=41.5)
+DENIED = Outcome(Reason.PERMISSION_DENIED, "The token may not do this (403).")
+UNREACHED = Outcome(Reason.TIMEOUT, "No answer within 10 s.")
+
+
+def throttled(until: datetime | None = None) -> Outcome:
+    return Outcome(Reason.THROTTLED, "Too many requests (429).", retry_at=until)
+
+
+def ok_with(
+    remaining: int,
+    limit: int = 10_000,
+    resets_at: datetime = RESETS_AT,
+    account: str | None = "Acme Ltd",
+) -> Outcome:
+    """
+    A success whose answer shows a quota.
+    """
+    reading = QuotaReading(limit, remaining, resets_at)
+    return Outcome(Reason.OK, latency_ms=40.0, account=account, quota=reading)
+
+
+def entry(
+    name: str,
+    *,
+    every: timedelta = EVERY,
+    is_enabled: bool = True,
+    renamed_from: str | None = None,
+    provider: str = "soldscope",
+    host: str = "api.example.com",
+) -> Entry:
+    return Entry(name, provider, host, every, is_enabled, renamed_from)
+
+
+def plan_of(
+    *entries: Entry,
+    channels: Sequence[ChannelRoute] = (OPS,),
+    subjects: Sequence[Subject] = (),
+    authorization: Authorization | None = None,
+) -> Plan:
+    """
+    A plan with the usual rules; *subjects* replace those without tags.
+    """
+    special = {subject.name: subject for subject in subjects}
+    watched = {
+        one.name: Watched(
+            special.get(one.name, Subject(one.name)), Rules(every=one.every), authorization
+        )
+        for one in entries
+    }
+    return Plan(watched, tuple(channels), tuple(entries))
+
+
+@dataclass
+class Story:
+    """
+    A database with the connections of *plan* in it, first due at noon.
+    """
+
+    database: Database
+    plan: Plan
+
+    @classmethod
+    def begin(cls, database: Database, plan: Plan, at: datetime = NOON) -> Story:
+        with database.write() as tx:
+            connections.sync(tx, plan.entries, at)
+        return cls(database, plan)
+
+    def settle(self, at: datetime, **outcomes: Outcome) -> list[Settled]:
+        """
+        Settle one batch: the outcome of each connection, by its name.
+        """
+        with self.database.write() as tx:
+            finished = []
+            for name, outcome in outcomes.items():
+                record = connections.find_record(tx, name)
+                assert record is not None
+                finished.append(Finished(record.id, record.next_check_at, at, outcome))
+            return settle(tx, finished, self.plan)
+
+    def record(self, name: str) -> ConnectionRecord:
+        with self.database.read() as tx:
+            record = connections.find_record(tx, name)
+        assert record is not None, name
+        return record
+
+    def alerts(self) -> list[AlertRow]:
+        """
+        All alerts, the oldest first.
+        """
+        with self.database.read() as tx:
+            return history.list_alerts(tx, 1000)[::-1]
+
+    def kinds(self) -> list[tuple[str, tuple[str, ...]]]:
+        """
+        Kind and connections of all alerts, the oldest first.
+        """
+        return [(alert.kind, alert.connections) for alert in self.alerts()]
+
+    def channels(self) -> list[str]:
+        """
+        The channels of all notifications, the oldest first.
+        """
+        with self.database.read() as tx:
+            query = select(notifications.c.channel).order_by(notifications.c.id)
+            return list(tx.execute(query).scalars())

@@ -1,0 +1,214 @@
+"""
+Stand in for our own ports: an outbox in memory, a sender and a checker that obey.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from threading import Event, Lock
+from typing import TYPE_CHECKING
+
+from monitor.alert.errors import AlertError, OutboxUnavailable
+from monitor.alert.outbox import Notification
+from monitor.clock import utc_now
+from monitor.judge.alerts import SEVERITY_OF, AlertKind
+from monitor.judge.outcome import Outcome, Reason
+
+if TYPE_CHECKING:
+    from monitor.alert.message import Message
+
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+class FixedClock:
+    """
+    A clock that moves only when told to.
+    """
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, by: timedelta) -> None:
+        self.now += by
+
+
+@dataclass
+class Row:
+    """
+    A notification in the fake outbox, and what happened to it.
+    """
+
+    notification: Notification
+    state: str = "due"
+    next_attempt_at: datetime = NOON
+    claimed_until: datetime | None = None
+    sent_at: datetime | None = None
+    error: str | None = None
+
+
+@dataclass
+class FakeOutbox:
+    """
+    An `Outbox` in memory, with claims and the order per connection kept.
+
+    Args:
+        broken: The names of the methods that raise `OutboxUnavailable`.
+    """
+
+    rows: dict[int, Row] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+
+    def add(
+        self,
+        channel: str = "ops",
+        connections: tuple[str, ...] = ("soldscope-production",),
+        *,
+        kind: AlertKind = AlertKind.ERROR,
+        born_at: datetime = NOON,
+    ) -> Row:
+        """
+        Put a notification in, due at its birth.
+        """
+        number = len(self.rows) + 1
+        facts = {"reason": "token_rejected", "since": born_at.isoformat()}
+        self.rows[number] = Row(
+            Notification(
+                number,
+                100 + number,
+                channel,
+                kind,
+                SEVERITY_OF[kind],
+                facts,
+                connections,
+                born_at,
+                0,
+                born_at,
+            ),
+            next_attempt_at=born_at,
+        )
+        return self.rows[number]
+
+    def states(self) -> list[str]:
+        return [row.state for row in self.rows.values()]
+
+    async def due_channels(self, now: datetime) -> list[str]:
+        self._fail_if_broken("due_channels")
+        return sorted({r.notification.channel for r in self.rows.values() if _is_ready(r, now)})
+
+    async def claim_next(
+        self, channel: str, now: datetime, lease: timedelta, skip: frozenset[int] = frozenset()
+    ) -> Notification | None:
+        self._fail_if_broken("claim_next")
+        held_up: set[str] = set()
+        for number, row in self.rows.items():
+            if row.notification.channel != channel or row.state != "due":
+                continue
+            about = set(row.notification.connections)
+            if _is_ready(row, now) and number not in skip and not held_up & about:
+                row.claimed_until = now + lease
+                return row.notification
+            held_up |= about
+        return None
+
+    async def mark_sent(self, notification_id: int, now: datetime) -> None:
+        self._fail_if_broken("mark_sent")
+        row = self.rows[notification_id]
+        row.state, row.sent_at, row.claimed_until = "sent", now, None
+
+    async def mark_failed(
+        self, notification_id: int, error: str, next_attempt_at: datetime
+    ) -> None:
+        self._fail_if_broken("mark_failed")
+        row = self._count(notification_id, error)
+        row.next_attempt_at = next_attempt_at
+
+    async def mark_dead(self, notification_id: int, error: str) -> None:
+        self._fail_if_broken("mark_dead")
+        self._count(notification_id, error).state = "dead"
+
+    async def release(self, notification_id: int) -> None:
+        self._fail_if_broken("release")
+        self.rows[notification_id].claimed_until = None
+
+    def _count(self, number: int, error: str) -> Row:
+        row = self.rows[number]
+        row.notification = replace(row.notification, attempts=row.notification.attempts + 1)
+        row.error, row.claimed_until = error, None
+        return row
+
+    def _fail_if_broken(self, method: str) -> None:
+        if method in self.broken:
+            raise OutboxUnavailable("database is locked")
+
+
+def _is_ready(row: Row, now: datetime) -> bool:
+    is_free = row.claimed_until is None or row.claimed_until <= now
+    return row.state == "due" and row.next_attempt_at <= now and is_free
+
+
+@dataclass
+class FakeSender:
+    """
+    A `Sender` that keeps what it is given.
+
+    Args:
+        failures: What a channel raises, instead of taking a message.
+        hanging: Channels whose sends end only after `let_go` is set.
+    """
+
+    failures: dict[str, Exception] = field(default_factory=dict)
+    hanging: set[str] = field(default_factory=set)
+    let_go: Event = field(default_factory=Event)
+    sent: list[tuple[str, Message]] = field(default_factory=list)
+    keys_begun: list[str] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock)
+
+    def send(self, channel: str, message: Message, key: str = "") -> None:
+        with self._lock:
+            self.keys_begun.append(key)
+        if channel in self.hanging and not self.let_go.wait(timeout=30):
+            raise AlertError("nobody let it go")
+        if channel in self.failures:
+            raise self.failures[channel]
+        with self._lock:
+            self.sent.append((channel, message))
+
+    def channels(self) -> list[str]:
+        return [channel for channel, _ in self.sent]
+
+
+class FakeChecker:
+    """
+    A `Checker` that gives what it is told, one after the other, the last one for ever.
+
+    Args:
+        results: Outcomes; exceptions are raised.
+        is_hanging: It ends only after `let_go` is set.
+    """
+
+    def __init__(self, *results: Outcome | Exception, is_hanging: bool = False) -> None:
+        self.results = list(results) or [Outcome(Reason.OK, latency_ms=40.0)]
+        self.started_at: list[datetime] = []
+        self.n_running = 0
+        self.most_running = 0
+        self.let_go = asyncio.Event()
+        if not is_hanging:
+            self.let_go.set()
+
+    async def check(self) -> Outcome:
+        self.started_at.append(utc_now())
+        self.n_running += 1
+        self.most_running = max(self.most_running, self.n_running)
+        result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
+        try:
+            await self.let_go.wait()
+        finally:
+            self.n_running -= 1
+        if isinstance(result, Exception):
+            raise result
+        return result

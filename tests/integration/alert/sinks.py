@@ -1,0 +1,148 @@
+"""
+Receive what Apprise sends: a web hook and a mail server on loopback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import json
+import socket
+import threading
+import warnings
+from contextlib import asynccontextmanager, contextmanager
+from email import policy
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from email.message import EmailMessage
+
+
+class WebHook:
+    """
+    A web hook that keeps what is posted and answers as told.
+
+    Args:
+        answers: The status by path; 200 for all others.
+    """
+
+    def __init__(self) -> None:
+        self.answers: dict[str, int] = {}
+        self.posts: list[tuple[str, dict[str, Any]]] = []
+        self.port = 0
+
+    def url(self, path: str = "/hook", query: str = "") -> str:
+        return f"json://127.0.0.1:{self.port}{path}?{query}".rstrip("?")
+
+    def paths(self) -> list[str]:
+        return [path for path, _ in self.posts]
+
+
+@contextmanager
+def run_web_hook() -> Iterator[WebHook]:
+    hook = WebHook()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            path = self.path.partition("?")[0]
+            hook.posts.append((path, json.loads(body)))
+            self.send_response(hook.answers.get(path, 200))
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            hook.posts.append((self.path, {}))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    hook.port = server.server_port
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield hook
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def run_silent_server() -> Iterator[int]:
+    """
+    Yield the port of a server that takes connections and never says a word.
+    """
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as server:
+        yield server.getsockname()[1]
+
+
+class MailBox:
+    """
+    A mail server that keeps what it is sent.
+
+    Args:
+        password: The only one it lets in.
+        refused: Recipients that it does not take.
+    """
+
+    def __init__(self) -> None:
+        self.password = b"hunter2"
+        self.refused: set[str] = set()
+        self.mails: list[EmailMessage] = []
+        self.port = 0
+
+    def url(self, password: str = "hunter2") -> str:
+        return (
+            f"mailto://anna:{password}@127.0.0.1:{self.port}"
+            "?mode=insecure&from=connwatch@example.com&to=boss@example.com&cto=2"
+        )
+
+    # aiosmtpd calls these three by their names and with more than they need.
+
+    async def handle_RCPT(self, *call: Any) -> str:  # noqa: N802
+        _, _, envelope, address, _ = call
+        if address in self.refused:
+            return "550 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, *call: Any) -> str:  # noqa: N802
+        _, _, envelope = call
+        self.mails.append(email.message_from_bytes(envelope.content, policy=policy.default))
+        return "250 OK"
+
+    def let_in(self, *call: Any) -> AuthResult:
+        *_, login = call
+        is_known = isinstance(login, LoginPassword) and login.password == self.password
+        return AuthResult(success=is_known, handled=False)
+
+
+@asynccontextmanager
+async def run_mail_server() -> AsyncIterator[MailBox]:
+    box = MailBox()
+
+    def serve() -> SMTP:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns of passwords without TLS: loopback
+            return SMTP(
+                box,
+                hostname="localhost",
+                authenticator=box.let_in,
+                auth_required=True,
+                auth_require_tls=False,
+            )
+
+    server = await asyncio.get_running_loop().create_server(serve, "127.0.0.1", 0)
+    box.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield box

@@ -1,0 +1,383 @@
+"""
+`connwatch config`: a first file, its mistakes, its meaning.
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from monitor.alert.sender import validate_url
+from monitor.cli.questions import CHANNEL_EXAMPLES
+from monitor.clock import utc_now
+from monitor.config.load import load_config
+from monitor.config.secret import Secret, SourceKind
+from monitor.config.starter import Kept, StarterAnswers
+from monitor.plan import make_plan
+from monitor.store import connections, migrate
+from monitor.store.engine import Database
+from tests.integration.cli.command_line import connwatch, converse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+URL = "https://api.example.com/v1"
+GIVEN = ("--base-url", URL, "--token-env", "TOKEN", "--channel-env", "CHANNEL")
+
+GOOD = """
+[[channels]]
+name = "ops"
+url = "json://127.0.0.1:9/"
+
+[[connections]]
+name = "acme"
+provider = "soldscope"
+base_url = "https://api.example.com"
+token = "ss_live_hunter2"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
+    return path
+
+
+def test_a_first_file_can_be_made_without_questions(tmp_path):
+    ended = connwatch("config", "init", *GIVEN, cwd=tmp_path)
+
+    path = tmp_path / "config.toml"
+    config = load_config(path)
+    assert (ended.code, ended.err) == (0, "")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    (connection,) = config.connections
+    assert (connection.name, connection.host) == ("soldscope", "api.example.com")
+    assert [channel.url.source for channel in config.channels] == ["env CHANNEL"]
+    assert "export TOKEN=" in ended.out
+    assert "export CHANNEL=" in ended.out
+    assert ended.out.splitlines()[-1] == "Next: connwatch config check"
+
+
+def test_what_is_set_already_need_not_be_set(tmp_path):
+    ended = connwatch(
+        "config", "init", *GIVEN, cwd=tmp_path, env={"TOKEN": "t", "CHANNEL": "json://a"}
+    )
+
+    assert "export" not in ended.out
+
+
+def test_secrets_may_be_kept_in_files(tmp_path):
+    files = ("--token-file", "the token", "--channel-file", "channel")
+    ended = connwatch("config", "init", "--base-url", URL, *files, "--name", "acme", cwd=tmp_path)
+
+    data = tomllib.loads((tmp_path / "config.toml").read_text())
+    assert ended.code == 0
+    assert data["connections"][0]["token"] == {"file": "the token"}
+    assert data["connections"][0]["name"] == "acme"
+    assert data["channels"][0]["url"] == {"file": "channel"}
+    assert "into the token, which only you may read" in ended.out
+
+
+def test_the_next_command_names_a_file_that_is_not_found_by_itself(tmp_path):
+    ended = connwatch("config", "init", *GIVEN, "--output", "my file.toml", cwd=tmp_path)
+
+    assert ended.out.splitlines()[-1] == (
+        f"Next: connwatch --config '{tmp_path}/my file.toml' config check"
+    )
+
+
+def test_the_file_named_for_all_commands_is_the_one_that_is_made(tmp_path):
+    ended = connwatch("--config", "other.toml", "config", "init", *GIVEN, cwd=tmp_path)
+
+    assert ended.code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["other.toml"]
+
+
+def test_a_file_that_exists_is_never_touched(tmp_path):
+    path = write(tmp_path, "precious")
+
+    ended = connwatch("config", "init", *GIVEN, cwd=tmp_path)
+
+    assert (ended.code, ended.out, path.read_text()) == (3, "", "precious")
+    assert f"{path} exists already" in ended.err
+    assert "--output FILE" in ended.err
+
+
+def test_even_a_dangling_link_is_left_alone(tmp_path):
+    (tmp_path / "config.toml").symlink_to(tmp_path / "elsewhere")
+
+    ended = connwatch("config", "init", *GIVEN, cwd=tmp_path)
+
+    assert ended.code == 3
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ((), ["--base-url", "--token-env", "--token-file", "--channel-env", "--no-channel"]),
+        (("--base-url", URL, "--no-channel"), ["--token-env NAME or --token-file FILE"]),
+        (("--base-url", URL, "--token-env", "T"), ["--channel-file FILE or --no-channel"]),
+    ],
+    ids=["all", "the token", "the channel"],
+)
+def test_without_a_terminal_what_is_missing_is_named(tmp_path, given, named):
+    ended = connwatch("config", "init", *given, cwd=tmp_path)
+
+    assert (ended.code, ended.out) == (3, "")
+    assert [option for option in named if option not in ended.err] == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (("--base-url", "http://api.example.com"), "base_url: plain http"),
+        (("--base-url", ""), "base_url: "),
+        (("--token-env", "A=B"), "an environment variable has no ="),
+        (("--token-file", "x"), "only one of --token-env and --token-file"),
+        (("--no-channel",), "only one of --channel-env and --no-channel"),
+        (("--name", "a b\n"), "name: "),
+        (("--output", "nowhere/config.toml"), "cannot be created"),
+    ],
+    ids=["plain http", "no URL", "variable", "two tokens", "two channels", "name", "folder"],
+)
+def test_options_that_are_of_no_use_are_refused(tmp_path, given, why):
+    ended = connwatch("config", "init", *GIVEN, *given, cwd=tmp_path)
+
+    assert (ended.code, ended.out) == (3, "")
+    assert why in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_on_a_terminal_it_asks(tmp_path):
+    code, seen = converse(
+        "config",
+        "init",
+        cwd=tmp_path,
+        answers=[
+            ("Base URL: ", "ftp://api.example.com"),
+            ("That will not do: .*\n(?s:.*)Base URL: ", URL),
+            ("Number .*: ", "1"),
+            (r"Name of the variable \[SOLDSCOPE_TOKEN\]: ", ""),
+            ("Slack(?s:.*)Number .*: ", "2"),
+            ("Path of the file: ", "channel.url"),
+            (r"Name \[soldscope\]: ", "acme-production"),
+        ],
+    )
+
+    data = tomllib.loads((tmp_path / "config.toml").read_text())
+    assert code == 0, seen
+    assert data["connections"] == [
+        {
+            "name": "acme-production",
+            "provider": "soldscope",
+            "base_url": URL,
+            "token": {"env": "SOLDSCOPE_TOKEN"},
+        }
+    ]
+    assert data["channels"][0]["url"] == {"file": "channel.url"}
+    assert seen.rstrip().endswith("Next: connwatch config check")
+
+
+def test_a_secret_that_is_typed_in_is_not_seen(tmp_path):
+    code, seen = converse(
+        "config",
+        "init",
+        "--base-url",
+        URL,
+        "--name",
+        "acme",
+        cwd=tmp_path,
+        answers=[
+            ("Number .*: ", "7"),
+            ("a number from 1 to 3(?s:.*)Number .*: ", "3"),
+            ("Token .*: ", "ss_live_hunter2"),
+            ("Number .*: ", "3"),
+            ("Apprise URL .*: ", "nonsense://hunter2"),
+            ("That will not do: Apprise cannot use(?s:.*)Number .*: ", "3"),
+            ("Apprise URL .*: ", "json://anna:hunter2@example.com/"),
+        ],
+    )
+
+    path = tmp_path / "config.toml"
+    config = load_config(path)
+    assert code == 0, seen
+    assert "hunter2" not in seen
+    assert config.channels[0].url.reveal() == "json://anna:hunter2@example.com/"
+    assert tomllib.loads(path.read_text())["connections"][0]["token"] == "ss_live_hunter2"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_only_what_the_options_leave_open_is_asked(tmp_path):
+    code, seen = converse(
+        "config",
+        "init",
+        *GIVEN[:4],
+        "--name",
+        "acme",
+        cwd=tmp_path,
+        answers=[("Number .*: ", "4")],
+    )
+
+    assert code == 0, seen
+    assert "Base URL" not in seen
+    assert "channels" not in tomllib.loads((tmp_path / "config.toml").read_text())
+
+
+def test_leaving_in_the_middle_writes_nothing(tmp_path):
+    code, _ = converse("config", "init", cwd=tmp_path, answers=[("Base URL: ", "\x03")])
+
+    assert code == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_secret_on_its_way_into_the_file_does_not_print():
+    answers = StarterAnswers(URL, token=Kept(SourceKind.LITERAL, "ss_live_hunter2"))
+
+    assert "hunter2" not in repr(answers)
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("example", CHANNEL_EXAMPLES.values(), ids=CHANNEL_EXAMPLES)
+def test_the_examples_of_channels_are_ones(example):
+    assert validate_url(Secret(example)) is None
+
+
+def test_a_good_file_is_told_to_be_good(tmp_path):
+    write(tmp_path, GOOD)
+
+    ended = connwatch("config", "check", cwd=tmp_path)
+
+    expected = "config.toml: 1 connection, 1 channel, no problem found\n"
+    assert (ended.code, ended.out, ended.err) == (0, expected, "")
+
+
+def test_all_problems_are_told_at_once(tmp_path):
+    (tmp_path / "ca.pem").write_text("no certificate")
+    text = GOOD.replace('"json://127.0.0.1:9/"', '"nonsense://hunter2"')
+    text = text.replace('"ss_live_hunter2"', '{ env = "UNSET" }') + 'ca_file = "ca.pem"\n'
+    write(tmp_path, text)
+
+    ended = connwatch("config", "check", cwd=tmp_path)
+
+    places = [line.split(": ")[1] for line in ended.err.splitlines()]
+    assert (ended.code, ended.out) == (3, "")
+    assert places == ["connections[0].token", "connections[0].ca_file", "channels[0].url"]
+    assert "hunter2" not in ended.err
+
+
+def test_mistakes_in_the_file_itself_are_told_at_once(tmp_path):
+    write(tmp_path, GOOD + 'every = "5s"\ntimeuot = "1s"\n')
+
+    ended = connwatch("config", "check", cwd=tmp_path)
+
+    assert (ended.code, ended.out) == (3, "")
+    assert "connections[0].every: at least 10s, got 5s" in ended.err
+    assert 'did you mean "timeout"?' in ended.err
+
+
+def test_a_channel_whose_url_cannot_be_read_is_one_problem(tmp_path):
+    write(tmp_path, GOOD.replace('"json://127.0.0.1:9/"', '{ env = "UNSET" }'))
+
+    ended = connwatch("config", "check", cwd=tmp_path)
+
+    assert ended.err.count("channels[0].url") == 1
+    assert ended.code == 3
+
+
+def test_a_credential_of_the_unit_is_no_problem_outside_of_it(tmp_path):
+    write(tmp_path, GOOD.replace('"ss_live_hunter2"', '{ credential = "acme" }'))
+
+    ended = connwatch("config", "check", cwd=tmp_path)
+
+    assert ended.code == 0
+    assert "note: connections[0].token: credential acme: not visible from here" in ended.err
+
+
+def test_what_has_no_effect_is_noted(tmp_path):
+    write(tmp_path, '[web]\nlisten = ""\n')
+
+    ended = connwatch("config", "check", cwd=tmp_path)
+
+    assert ended.code == 0
+    assert [line.split(": ")[:2] for line in ended.err.splitlines()] == [
+        ["note", "web"],
+        ["note", "connections"],
+        ["note", "channels"],
+    ]
+
+
+def test_deleted_connections_that_the_file_still_has_are_noted(tmp_path):
+    config = load_config(write(tmp_path, GOOD))
+    database = Database(config.monitor.database)
+    migrate.upgrade(database)
+    with database.write() as tx:
+        connections.sync(tx, make_plan(config).entries, utc_now())
+        record = connections.find_record(tx, "acme")
+        assert record is not None
+        connections.delete_connection(tx, record, utc_now())
+    database.close()
+
+    ended = connwatch("config", "check", cwd=tmp_path)
+
+    assert ended.code == 0
+    assert 'note: connections[0]: "acme" was deleted' in ended.err
+    assert "connwatch resume acme" in ended.err
+
+
+def test_a_database_that_cannot_be_read_is_noted(tmp_path):
+    write(tmp_path, GOOD)
+    (tmp_path / "connwatch.db").write_text("no database " * 100)
+
+    ended = connwatch("config", "check", cwd=tmp_path)
+
+    assert ended.code == 0
+    assert "note: monitor.database: not looked at: " in ended.err
+
+
+@pytest.mark.parametrize("command", ["check", "show"])
+def test_without_a_file_it_is_said_where_one_was_looked_for(tmp_path, command):
+    ended = connwatch("config", command, cwd=tmp_path)
+
+    assert (ended.code, ended.out) == (3, "")
+    assert f"{tmp_path}/config.toml" in ended.err
+    assert "connwatch config init" in ended.err
+
+
+def test_settings_are_shown_with_where_they_come_from_and_without_secrets(tmp_path):
+    write(tmp_path, GOOD + 'every = "90s"\n')
+
+    ended = connwatch("config", "show", cwd=tmp_path)
+
+    lines = [line.split() for line in ended.out.splitlines()]
+    assert ended.code == 0
+    assert ["connections[0].every", "90s"] in lines
+    assert ["checks.every", "5m", "default"] in lines
+    assert "hunter2" not in ended.out
+
+
+def test_settings_are_shown_to_programs(tmp_path):
+    write(tmp_path, GOOD)
+
+    ended = connwatch("config", "show", "--json", cwd=tmp_path)
+
+    settings = {each["place"]: each for each in json.loads(ended.out)["settings"]}
+    assert settings["connections[0].token"] == {
+        "place": "connections[0].token",
+        "value": "•••• (literal)",
+        "origin": "file",
+    }
+    assert settings["checks.every"]["origin"] == "default"
+
+
+def test_the_schema_needs_no_file(tmp_path):
+    ended = connwatch("config", "schema", cwd=tmp_path)
+
+    assert ended.code == 0
+    assert json.loads(ended.out)["properties"]["connections"]

@@ -1,0 +1,148 @@
+"""
+`connwatch db`: migrate, say the schema, copy.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from monitor.store.migrate import HEAD
+from tests.integration.cli.command_line import connwatch
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with a configuration whose secrets nobody can read."""
+    (tmp_path / "config.toml").write_text(
+        '[[connections]]\nname = "acme"\nprovider = "soldscope"\n'
+        'base_url = "https://api.example.com"\ntoken = { env = "UNSET" }\n'
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def database(folder):
+    assert connwatch("db", "upgrade", cwd=folder).code == 0
+    return folder / "connwatch.db"
+
+
+def set_revision(database: Path, revision: str) -> None:
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+
+
+def test_upgrade_makes_a_database_for_its_owner_alone(folder):
+    ended = connwatch("db", "upgrade", cwd=folder)
+
+    path = folder / "connwatch.db"
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == f"{path}: made, schema {HEAD}\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_upgrading_again_changes_nothing(folder, database):
+    ended = connwatch("db", "upgrade", cwd=folder)
+
+    assert (ended.code, ended.out) == (0, f"{database}: schema {HEAD}, nothing to do\n")
+
+
+def test_current_prints_the_schema(folder, database):
+    ended = connwatch("db", "current", cwd=folder)
+
+    assert (ended.code, ended.out, ended.err) == (0, f"{HEAD}\n", "")
+
+
+@pytest.mark.parametrize("command", [("current",), ("backup", "copy.db")], ids=" ".join)
+def test_without_a_database_nothing_is_made(folder, command):
+    ended = connwatch("db", *command, cwd=folder)
+
+    assert (ended.code, ended.out) == (3, "")
+    assert f"no database at {folder}/connwatch.db" in ended.err
+    assert [path.name for path in folder.iterdir()] == ["config.toml"]
+
+
+def test_a_schema_of_a_newer_program_is_told_and_not_touched(folder, database):
+    set_revision(database, "9999")
+
+    current = connwatch("db", "current", cwd=folder)
+    upgrade = connwatch("db", "upgrade", cwd=folder)
+
+    assert (current.code, current.out) == (0, "9999\n")
+    assert f"needs schema {HEAD}" in current.err
+    assert upgrade.code == 3
+    assert "newer than this program" in upgrade.err
+
+
+def test_a_database_of_something_else_is_no_database_of_ours(folder):
+    with closing(sqlite3.connect(folder / "connwatch.db")) as other, other:
+        other.execute("CREATE TABLE music (title TEXT)")
+
+    ended = connwatch("db", "current", cwd=folder)
+
+    assert (ended.code, ended.out) == (3, "")
+    assert "holds no tables of connwatch" in ended.err
+
+
+@pytest.mark.parametrize(
+    "command", [("upgrade",), ("current",), ("backup", "copy.db")], ids=" ".join
+)
+def test_a_damaged_database_ends_with_a_sentence(folder, command):
+    (folder / "connwatch.db").write_text("no database " * 100)
+
+    ended = connwatch("db", *command, cwd=folder)
+
+    assert (ended.code, ended.out) == (3, "")
+    assert "connwatch.db: file is not a database" in ended.err
+    assert "Traceback" not in ended.err
+    assert not (folder / "copy.db").exists()
+
+
+def test_a_backup_is_a_whole_copy_for_its_owner_alone(folder, database):
+    ended = connwatch("db", "backup", "copy.db", cwd=folder)
+
+    copy = folder / "copy.db"
+    assert (ended.code, ended.err) == (0, "")
+    assert str(copy) in ended.out
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_backup_is_made_while_someone_writes(folder, database):
+    with closing(sqlite3.connect(database, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("DELETE FROM alembic_version")
+
+        ended = connwatch("db", "backup", "copy.db", cwd=folder)
+
+        assert ended.code == 0
+        with closing(sqlite3.connect(folder / "copy.db")) as copy:
+            assert copy.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [("config.toml", "exists: name a new file"), ("nowhere/copy.db", "No such file or directory")],
+    ids=["exists", "no folder"],
+)
+def test_a_backup_overwrites_nothing_and_makes_no_folder(folder, database, path, why):
+    before = (folder / "config.toml").read_text()
+
+    ended = connwatch("db", "backup", path, cwd=folder)
+
+    assert (ended.code, ended.out) == (3, "")
+    assert why in ended.err
+    assert (folder / "config.toml").read_text() == before
+
+
+def test_a_backup_needs_a_path(folder, database):
+    assert connwatch("db", "backup", cwd=folder).code == 3

@@ -1,0 +1,393 @@
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from monitor.alert.errors import OutboxUnavailable
+from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
+from monitor.store import connections, engine, history, outbox, results
+from monitor.store.outbox import NotificationState
+from monitor.store.worker import StoreWorker
+from monitor.stored_outbox import StoredOutbox
+from tests.builders import HOUR, MINUTE, Story, entry, plan_of
+from tests.fakes import NOON
+
+if TYPE_CHECKING:
+    from monitor.store.engine import Database
+    from monitor.store.outbox import OutboxRow
+
+LEASE = timedelta(seconds=90)
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def story(database):
+    return Story.begin(database, plan_of(entry("one"), entry("two"), entry("three")))
+
+
+def bear(
+    story: Story,
+    *names: str,
+    channels: tuple[str, ...] = ("ops",),
+    kind: AlertKind = AlertKind.ERROR,
+) -> int:
+    ids = [story.record(name).id for name in names]
+    with story.database.write() as tx:
+        return results.add_alert(tx, AlertDue(kind, SEVERITY_OF[kind]), ids, channels, NOON)
+
+
+def claim(
+    database: Database,
+    channel: str = "ops",
+    *,
+    at=NOON,
+    owner: str = "run",
+    skip: frozenset[int] = frozenset(),
+) -> OutboxRow | None:
+    with database.write() as tx:
+        return outbox.claim_next(tx, channel, at, LEASE, owner, skip)
+
+
+def claimed(database: Database, channel: str = "ops", *, at=NOON, owner: str = "run") -> OutboxRow:
+    row = claim(database, channel, at=at, owner=owner)
+    assert row is not None
+    return row
+
+
+def deliveries(story: Story) -> list[history.Delivery]:
+    return [delivery for alert in story.alerts() for delivery in alert.notifications]
+
+
+def due_channels(story: Story, at=NOON) -> list[str]:
+    with story.database.read() as tx:
+        return outbox.due_channels(tx, at)
+
+
+def test_a_claim_brings_all_that_a_message_needs(story):
+    number = bear(story, "two", "one")
+    row = claimed(story.database)
+    assert (row.alert_id, row.channel, row.kind, row.severity) == (
+        number,
+        "ops",
+        "error",
+        "critical",
+    )
+    assert row.connections == ("one", "two")
+    assert (row.born_at, row.due_since, row.attempts) == (NOON, NOON, 0)
+
+
+def test_channels_with_something_due_are_named_once(story):
+    bear(story, "one", channels=("ops", "boss"))
+    bear(story, "two", channels=("ops",))
+    assert due_channels(story) == ["boss", "ops"]
+    assert due_channels(story, NOON - SECOND) == []
+
+
+def test_what_is_claimed_is_nobody_elses(story, open_database):
+    bear(story, "one")
+    other = open_database()
+    assert claim(story.database) is not None
+    assert claim(other, owner="check") is None
+    assert claim(story.database) is None
+    assert due_channels(story) == []
+
+
+def test_two_processes_never_claim_the_same(story, open_database):
+    names = ("one", "two", "three")
+    for _ in range(10):
+        for name in names:
+            bear(story, name)
+    got: list[int] = []
+    start = threading.Barrier(2, timeout=10)
+
+    def work(owner: str) -> None:
+        database = open_database()
+        start.wait()
+        while (row := claim(database, owner=owner)) is not None:
+            got.append(row.id)
+            with database.write() as tx:
+                outbox.mark_sent(tx, row.id, NOON)
+
+    threads = [threading.Thread(target=work, args=(owner,)) for owner in ("run", "check")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    # One that stops because the other holds the three heads leaves the rest to it.
+    assert sorted(got) == sorted(set(got))
+    assert len(got) == 30
+
+
+def test_a_lease_that_ends_gives_the_claim_back(story):
+    bear(story, "one")
+    first = claimed(story.database)
+    assert claim(story.database, at=NOON + LEASE - SECOND) is None
+    assert due_channels(story, NOON + LEASE) == ["ops"]
+    assert claimed(story.database, at=NOON + LEASE).id == first.id
+
+
+def test_a_daemon_that_starts_again_takes_back_its_claims_at_once(story):
+    bear(story, "one")
+    bear(story, "two")
+    mine = claimed(story.database, owner="run")
+    theirs = claimed(story.database, owner="check")
+    with story.database.write() as tx:
+        outbox.release_claims_of(tx, "run")
+    assert claimed(story.database).id == mine.id
+    assert claim(story.database) is None
+    assert theirs.id != mine.id
+
+
+def test_a_recovery_waits_for_the_error_before_it(story):
+    bear(story, "one")
+    bear(story, "one", kind=AlertKind.RECOVERED)
+    first = claimed(story.database)
+    assert first.kind == "error"
+    assert claim(story.database) is None
+    with story.database.write() as tx:
+        outbox.mark_failed(tx, first.id, "no answer", NOON + MINUTE)
+    assert claim(story.database) is None
+    with story.database.write() as tx:
+        outbox.mark_sent(tx, first.id, NOON)
+    assert claimed(story.database).kind == "recovered"
+
+
+def test_a_head_that_fails_holds_up_no_other_connection(story):
+    bear(story, "one")
+    bear(story, "two")
+    bear(story, "one", "three")
+    bear(story, "three")
+    head = claimed(story.database)
+    with story.database.write() as tx:
+        outbox.mark_failed(tx, head.id, "no answer", NOON + HOUR)
+    assert claimed(story.database).connections == ("two",)
+    # "three" waits behind the alert that it shares with "one".
+    assert claim(story.database) is None
+
+
+def test_channels_do_not_wait_for_each_other(story):
+    bear(story, "one", channels=("ops", "boss"))
+    bear(story, "one", channels=("ops", "boss"), kind=AlertKind.RECOVERED)
+    claimed(story.database, "ops")
+    head = claimed(story.database, "boss")
+    with story.database.write() as tx:
+        outbox.mark_sent(tx, head.id, NOON)
+    assert claimed(story.database, "boss").kind == "recovered"
+    assert claim(story.database, "ops") is None
+
+
+def test_an_alert_about_nobody_waits_for_nobody(story):
+    bear(story, "one")
+    bear(story, kind=AlertKind.TEST)
+    claimed(story.database)
+    assert claimed(story.database).connections == ()
+
+
+def test_what_is_skipped_is_not_overtaken(story):
+    bear(story, "one")
+    bear(story, "one", kind=AlertKind.RECOVERED)
+    bear(story, "two")
+    row = claim(story.database, skip=frozenset({1}))
+    assert row is not None
+    assert row.connections == ("two",)
+
+
+def test_a_hundred_failing_heads_hold_up_no_other_connection(story):
+    for _ in range(100):
+        bear(story, "one")
+    bear(story, "two")
+    head = claimed(story.database)
+    with story.database.write() as tx:
+        outbox.mark_failed(tx, head.id, "no answer", NOON + HOUR)
+    assert claimed(story.database).connections == ("two",)
+
+
+def pause(story: Story, name: str) -> None:
+    with story.database.write() as tx:
+        connections.pause(tx, story.record(name).id)
+
+
+def test_nobody_is_told_of_a_paused_connection_until_it_is_resumed(story):
+    bear(story, "one")
+    pause(story, "one")
+    assert claim(story.database) is None
+
+    with story.database.write() as tx:
+        connections.resume(tx, story.record("one"), NOON)
+    assert claimed(story.database).connections == ("one",)
+
+
+def test_a_paused_connection_holds_up_nobody_else(story):
+    bear(story, "one")
+    pause(story, "one")
+    bear(story, "two")
+    assert claimed(story.database).connections == ("two",)
+
+
+def test_an_alert_about_several_goes_out_while_one_of_them_is_watched(story):
+    bear(story, "one", "two")
+    pause(story, "one")
+    assert claimed(story.database).connections == ("one", "two")
+
+
+def test_what_was_sent_is_never_claimed_again(story):
+    bear(story, "one")
+    row = claimed(story.database)
+    with story.database.write() as tx:
+        outbox.mark_sent(tx, row.id, NOON + SECOND)
+    [delivery] = deliveries(story)
+    assert (delivery.state, delivery.sent_at, delivery.attempts, delivery.error) == (
+        NotificationState.SENT,
+        NOON + SECOND,
+        1,
+        None,
+    )
+    assert claim(story.database, at=NOON + 100 * HOUR) is None
+
+
+def test_a_failed_attempt_is_counted_and_waits(story):
+    bear(story, "one")
+    row = claimed(story.database)
+    with story.database.write() as tx:
+        outbox.mark_failed(tx, row.id, "no answer", NOON + MINUTE)
+    [delivery] = deliveries(story)
+    assert (delivery.state, delivery.attempts, delivery.error) == (
+        NotificationState.DUE,
+        1,
+        "no answer",
+    )
+    assert claim(story.database, at=NOON + MINUTE - SECOND) is None
+    again = claimed(story.database, at=NOON + MINUTE)
+    assert (again.id, again.attempts, again.due_since) == (row.id, 1, NOON)
+
+
+def test_a_claim_given_back_counts_no_attempt(story):
+    bear(story, "one")
+    row = claimed(story.database)
+    with story.database.write() as tx:
+        outbox.release(tx, row.id)
+    again = claimed(story.database)
+    assert (again.id, again.attempts) == (row.id, 0)
+
+
+def test_the_dead_stay_dead_until_someone_asks(story):
+    bear(story, "one")
+    bear(story, "two")
+    row = claimed(story.database)
+    with story.database.write() as tx:
+        outbox.mark_dead(tx, row.id, "no such channel")
+    assert claim(story.database, at=NOON + 100 * HOUR) is not None
+    assert claim(story.database, at=NOON + 100 * HOUR) is None
+    with story.database.write() as tx:
+        assert outbox.retry_dead(tx, NOON + 200 * HOUR) == 1
+        assert outbox.retry_dead(tx, NOON + 200 * HOUR) == 0
+    again = claimed(story.database, at=NOON + 200 * HOUR)
+    assert (again.id, again.attempts, again.due_since) == (row.id, 0, NOON + 200 * HOUR)
+
+
+def test_the_dead_hold_up_nobody(story):
+    bear(story, "one")
+    bear(story, "one", kind=AlertKind.RECOVERED)
+    row = claimed(story.database)
+    with story.database.write() as tx:
+        outbox.mark_dead(tx, row.id, "no such channel")
+    assert claimed(story.database).kind == "recovered"
+
+
+@pytest.mark.parametrize("late", ["mark_failed", "mark_dead", "release"])
+def test_what_was_sent_stays_sent_whatever_comes_late(story, late):
+    """
+    A claim outlived by its lease may be sent by two: the one who got through wins.
+    """
+    bear(story, "one")
+    row = claimed(story.database)
+    with story.database.write() as tx:
+        outbox.mark_sent(tx, row.id, NOON)
+        {
+            "mark_failed": lambda: outbox.mark_failed(tx, row.id, "no answer", NOON),
+            "mark_dead": lambda: outbox.mark_dead(tx, row.id, "no such channel"),
+            "release": lambda: outbox.release(tx, row.id),
+        }[late]()
+    [delivery] = deliveries(story)
+    assert (delivery.state, delivery.attempts, delivery.error) == (NotificationState.SENT, 1, None)
+
+
+def test_what_arrives_after_it_was_given_up_is_sent(story):
+    bear(story, "one")
+    row = claimed(story.database)
+    with story.database.write() as tx:
+        outbox.mark_dead(tx, row.id, "no answer")
+        outbox.mark_sent(tx, row.id, NOON)
+    [delivery] = deliveries(story)
+    assert (delivery.state, delivery.error) == (NotificationState.SENT, None)
+
+
+def test_steps_for_what_is_gone_do_nothing(story):
+    bear(story, "one")
+    row = claimed(story.database)
+    record = story.record("one")
+    with story.database.write() as tx:
+        connections.delete_connection(tx, record, NOON)
+        outbox.mark_sent(tx, row.id, NOON)
+        outbox.mark_failed(tx, row.id, "no answer", NOON)
+        outbox.mark_dead(tx, row.id, "no answer")
+        outbox.release(tx, row.id)
+    assert story.alerts() == []
+
+
+# The same through the port that the delivery knows.
+
+
+@pytest.fixture
+def worker(database):
+    worker = StoreWorker(database)
+    yield worker
+    worker.close()
+
+
+@pytest.mark.anyio
+async def test_the_port_speaks_of_kinds_and_severities(story, worker):
+    bear(story, "one")
+    stored = StoredOutbox(worker, "run")
+    assert await stored.due_channels(NOON) == ["ops"]
+    notification = await stored.claim_next("ops", NOON, LEASE)
+    assert notification is not None
+    assert notification.kind is AlertKind.ERROR
+    assert notification.severity is SEVERITY_OF[AlertKind.ERROR]
+    assert await stored.claim_next("ops", NOON, LEASE) is None
+    await stored.release(notification.id)
+    assert await stored.claim_next("ops", NOON, LEASE) == notification
+    await stored.mark_failed(notification.id, "no answer", NOON + MINUTE)
+    assert await stored.claim_next("ops", NOON, LEASE) is None
+    await stored.mark_dead(notification.id, "no answer")
+    await stored.mark_sent(notification.id, NOON)
+    assert [delivery.state for delivery in deliveries(story)] == [NotificationState.SENT]
+
+
+@pytest.mark.anyio
+async def test_the_port_says_when_the_database_is_locked(story, worker, open_database, monkeypatch):
+    monkeypatch.setattr(engine, "BUSY_TIMEOUT_S", 0)
+    story.database.close()
+    stored = StoredOutbox(worker, "run")
+    with open_database().write():
+        assert await stored.due_channels(NOON) == []
+        for step in (
+            stored.claim_next("ops", NOON, LEASE),
+            stored.mark_sent(1, NOON),
+            stored.mark_failed(1, "no answer", NOON),
+            stored.mark_dead(1, "no answer"),
+            stored.release(1),
+        ):
+            with pytest.raises(OutboxUnavailable, match="locked"):
+                await step
+    await stored.release(1)
+
+
+@pytest.mark.anyio
+async def test_the_port_says_when_the_database_cannot_be_read(worker, database):
+    database.path.write_bytes(b"no database at all" * 300)
+    with pytest.raises(OutboxUnavailable, match="not a database"):
+        await StoredOutbox(worker, "run").due_channels(NOON)

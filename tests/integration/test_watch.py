@@ -1,0 +1,475 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import func, select, update
+from structlog.testing import capture_logs
+
+from monitor import watch as watching
+from monitor.clock import utc_now
+from monitor.judge.outcome import Outcome, Reason, State
+from monitor.store import connections, engine, tables
+from monitor.store.worker import StoreWorker
+from monitor.watch import Watch
+from tests.builders import EVERY, OK, REFUSED, Story, entry, plan_of
+from tests.fakes import FakeChecker
+from tests.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import datetime
+
+    from monitor.cycle import Settled
+    from monitor.store.engine import Database
+
+pytestmark = pytest.mark.anyio
+
+SECOND = timedelta(seconds=1)
+AHEAD = 2 * SECOND
+OFTEN = timedelta(milliseconds=250)
+
+
+class Bench:
+    """
+    A watch over connections that are due now, with everything that it works with.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *names: str,
+        every: timedelta = EVERY,
+        concurrency: int = 200,
+    ) -> None:
+        self.begun_at = utc_now()
+        self.story = Story.begin(
+            database, plan_of(*(entry(name, every=every) for name in names)), self.begun_at
+        )
+        self.put_off(self.begun_at, *names)
+        self.checkers = {name: FakeChecker() for name in names}
+        self.store = StoreWorker(database)
+        self.settled: list[Settled] = []
+        self.watch = Watch(
+            self.store,
+            self.story.plan,
+            self.checkers,
+            concurrency,
+            utc_now,
+            self.settled.extend,
+        )
+
+    def put_off(self, until_instant: datetime, *names: str) -> None:
+        table = tables.connections
+        with self.story.database.write() as tx:
+            tx.execute(
+                update(table).where(table.c.name.in_(names)).values(next_check_at=until_instant)
+            )
+
+    async def start_due(self) -> None:
+        await self.watch.start_due(AHEAD)
+
+    async def tick(self) -> None:
+        while True:
+            await self.start_due()
+            await asyncio.sleep(0.02)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """
+        Tick and write as the daemon does.
+        """
+        tasks = [
+            asyncio.create_task(self.tick()),
+            asyncio.create_task(self.watch.write_results()),
+        ]
+        try:
+            yield
+        finally:
+            ended = [task for task in tasks if task.done()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            assert ended == [], "the daemon's loops never end by themselves"
+
+    def n_checks(self) -> int:
+        """
+        How many checks are in the database.
+        """
+        with self.story.database.read() as tx:
+            count: int = tx.execute(select(func.count()).select_from(tables.checks)).scalar_one()
+            return count
+
+    def state_of(self, name: str) -> State:
+        return self.story.record(name).standing.state
+
+    def n_started(self, name: str) -> int:
+        return len(self.checkers[name].started_at)
+
+
+@pytest.fixture
+async def make_bench(open_database, monkeypatch):
+    monkeypatch.setattr(watching, "COLLECT_FOR_S", 0.02)
+    monkeypatch.setattr(watching, "RETRY_WRITE_AFTER_S", 0.02)
+    benches: list[Bench] = []
+
+    def make(*names: str, every: timedelta = EVERY, concurrency: int = 200) -> Bench:
+        benches.append(Bench(open_database(), *names, every=every, concurrency=concurrency))
+        return benches[-1]
+
+    yield make
+    for bench in benches:
+        await bench.watch.stop(timedelta())
+        bench.store.close()
+
+
+async def test_a_check_starts_at_its_instant(make_bench):
+    bench = make_bench("a", "b", "c")
+    slots = {
+        name: bench.begun_at + number * timedelta(milliseconds=250)
+        for number, name in enumerate("abc", 1)
+    }
+    for name, slot in slots.items():
+        bench.put_off(slot, name)
+    await bench.start_due()
+    assert [bench.n_started(name) for name in "abc"] == [0, 0, 0]
+    await until(lambda: all(bench.n_started(name) for name in "abc"))
+    late = {name: bench.checkers[name].started_at[0] - slot for name, slot in slots.items()}
+    assert min(late.values()) >= timedelta()
+    assert max(late.values()) < SECOND / 2
+
+
+async def test_what_is_not_due_yet_is_left_alone(make_bench):
+    bench = make_bench("a", "b")
+    bench.put_off(utc_now() + 10 * SECOND, "b")
+    await bench.start_due()
+    await until(lambda: bench.n_started("a"))
+    assert bench.n_started("b") == 0
+
+
+async def test_a_result_is_stored_and_told(make_bench):
+    bench = make_bench("a", "b")
+    bench.checkers["b"].results = [REFUSED]
+    await bench.start_due()
+    await until(lambda: len(bench.watch._unwritten) == 2)
+    assert await bench.watch.write_batch()
+    assert (bench.state_of("a"), bench.state_of("b")) == (State.ACTIVE, State.ERROR)
+    assert sorted(one.record.name for one in bench.settled) == ["a", "b"]
+    assert bench.n_checks() == 2
+
+
+async def test_writing_nothing_is_fine(make_bench):
+    bench = make_bench("a")
+    assert await bench.watch.write_batch()
+    assert bench.settled == []
+
+
+async def test_no_tick_waits_for_a_check(make_bench):
+    bench = make_bench("stuck")
+    bench.checkers["stuck"] = FakeChecker(is_hanging=True)
+    bench.watch._checkers = bench.checkers
+    async with asyncio.timeout(5):
+        await bench.start_due()
+        await until(lambda: bench.n_started("stuck"))
+        for _ in range(5):
+            await bench.start_due()
+    assert bench.n_started("stuck") == 1
+
+
+async def test_a_check_that_hangs_costs_nobody_else_a_turn(make_bench):
+    bench = make_bench("stuck", "busy", every=OFTEN)
+    bench.checkers["stuck"].let_go.clear()
+    async with bench.running():
+        await until(lambda: bench.n_started("busy") >= 5)
+    late = [(at - bench.begun_at) % OFTEN for at in bench.checkers["busy"].started_at]
+    assert max(late) < OFTEN
+    # Under way all the time, and never claimed again.
+    assert bench.n_started("stuck") == 1
+
+
+async def test_a_check_is_not_claimed_again_before_its_result_is_written(make_bench):
+    bench = make_bench("a")
+    await bench.start_due()
+    await until(lambda: bench.watch._unwritten)
+    await bench.start_due()
+    assert bench.n_started("a") == 1
+    await bench.watch.write_batch()
+    bench.put_off(utc_now(), "a")
+    await bench.start_due()
+    await until(lambda: bench.n_started("a") == 2)
+
+
+async def test_the_rhythm_does_not_drift_when_answers_are_slow(make_bench):
+    bench = make_bench("slow", every=OFTEN)
+    first = bench.begun_at
+
+    async def take_a_while() -> Outcome:
+        bench.checkers["slow"].started_at.append(utc_now())
+        await asyncio.sleep(0.1)
+        return OK
+
+    bench.checkers["slow"].check = take_a_while
+    async with bench.running():
+        await until(lambda: bench.n_checks() >= 5)
+    due = bench.story.record("slow").next_check_at
+    assert (due - first) % OFTEN == timedelta()
+    starts = bench.checkers["slow"].started_at
+    # Each in a slot of its own, and no slot left out.
+    slots = [(at - first) // OFTEN for at in starts]
+    assert slots[:5] == [0, 1, 2, 3, 4]
+
+
+async def test_only_so_many_talk_at_the_same_time(make_bench):
+    names = [f"c{number}" for number in range(6)]
+    bench = make_bench(*names, concurrency=2)
+    shared = FakeChecker(is_hanging=True)
+    for name in names:
+        bench.checkers[name] = shared
+    await bench.start_due()
+    await until(lambda: len(shared.started_at) == 2)
+    await bench.start_due()
+    shared.let_go.set()
+    await until(lambda: len(bench.watch._unwritten) == 6)
+    assert shared.most_running == 2
+
+
+async def test_a_tick_starts_only_so_many_and_the_next_goes_on(make_bench, monkeypatch):
+    monkeypatch.setattr(watching, "CLAIM_AT_MOST", 2)
+    names = [f"c{number}" for number in range(5)]
+    bench = make_bench(*names)
+    n_started = []
+    for _ in range(3):
+        await bench.start_due()
+        await until(lambda: sum(map(bench.n_started, names)) == len(bench.watch._under_way))
+        n_started.append(sum(map(bench.n_started, names)))
+    assert n_started == [2, 4, 5]
+
+
+async def test_what_this_daemon_cannot_check_holds_up_nobody(make_bench, monkeypatch):
+    """
+    A command that ran with a newer file put connections in that are always due.
+    """
+    monkeypatch.setattr(watching, "CLAIM_AT_MOST", 2)
+    bench = make_bench("known")
+    newer = [entry("known"), *(entry(f"new{number}") for number in range(9))]
+    with bench.story.database.write() as tx:
+        connections.sync(tx, newer, bench.begun_at - SECOND)
+    for _ in range(9):
+        await bench.start_due()
+    await until(lambda: bench.n_started("known"), within_s=2)
+
+
+async def test_a_checker_that_raises_is_an_inconclusive_result(make_bench):
+    bench = make_bench("broken", "fine")
+    bench.checkers["broken"].results = [ZeroDivisionError("hunter2")]
+    with capture_logs() as logs:
+        async with bench.running():
+            await until(lambda: bench.n_checks() == 2)
+    one = bench.story.record("broken").standing
+    assert (one.state, one.last_reason, one.failures) == (
+        State.PENDING,
+        Reason.UNEXPECTED_RESPONSE,
+        1,
+    )
+    assert bench.state_of("fine") is State.ACTIVE
+    [fault] = [entry for entry in logs if entry["log_level"] == "error"]
+    assert (fault["event"], fault["connection"]) == ("check.fault", "broken")
+    assert isinstance(fault["exc_info"], ZeroDivisionError)
+    with bench.story.database.read() as tx:
+        details = list(tx.execute(select(tables.checks.c.detail)).scalars())
+    assert any(detail and "ZeroDivisionError" in detail for detail in details)
+    assert "hunter2" not in str(details)
+
+
+async def test_a_checker_that_raises_again_and_again_becomes_an_error(make_bench):
+    bench = make_bench("broken", every=OFTEN)
+    bench.checkers["broken"].results = [ZeroDivisionError()]
+    async with bench.running():
+        await until(lambda: bench.state_of("broken") is State.ERROR)
+    assert bench.story.kinds()[0] == ("error", ("broken",))
+
+
+UNSTORABLE = [
+    Outcome(Reason.OK, account="half a letter: \ud800"),
+    Outcome(Reason.OK, latency_ms=float("nan")),
+    Outcome(Reason.OK, latency_ms=1e300),
+]
+
+
+@pytest.mark.parametrize("outcome", UNSTORABLE, ids=["text", "not a number", "huge"])
+async def test_a_result_that_cannot_be_stored_takes_no_other_with_it(make_bench, outcome):
+    names = [f"c{number}" for number in range(7)]
+    bench = make_bench(*names)
+    bench.checkers["c4"].results = [outcome, OK]
+    with capture_logs() as logs:
+        async with bench.running():
+            await until(lambda: bench.n_checks() == 7)
+            assert {bench.state_of(name) for name in names if name != "c4"} == {State.ACTIVE}
+            one = bench.story.record("c4")
+            assert one.standing.last_reason is Reason.UNEXPECTED_RESPONSE
+            assert one.next_check_at > utc_now() + EVERY / 2
+            bench.put_off(utc_now(), "c4")
+            await until(lambda: bench.state_of("c4") is State.ACTIVE)
+    faults = [entry for entry in logs if entry["log_level"] == "error"]
+    assert [entry["event"] for entry in faults] == ["result.fault"]
+
+
+# The database stays locked for a while.
+
+
+async def lose_nothing_while_locked(bench: Bench, other: Database, n_refusals: int) -> None:
+    names = list(bench.checkers)
+    with capture_logs() as logs:
+        async with bench.running():
+            with other.write():
+                await until(
+                    lambda: (
+                        len([e for e in logs if e["event"] == "results.not_written"]) >= n_refusals
+                    ),
+                    within_s=30,
+                )
+                assert bench.n_checks() == 0
+            await until(lambda: len(bench.settled) == len(names))
+    assert bench.n_checks() == len(names)
+    assert [bench.n_started(name) for name in names] == [1] * len(names)
+    assert {bench.state_of(name) for name in names} == {State.ACTIVE}
+    warnings = {e["error"] for e in logs if e["event"] == "results.not_written"}
+    assert len(warnings) == 1
+    assert "database is locked" in warnings.pop()
+
+
+async def test_a_locked_database_loses_no_result(make_bench, open_database, monkeypatch):
+    bench = make_bench("a", "b", "c")
+    bench.story.database.close()
+    monkeypatch.setattr(engine, "BUSY_TIMEOUT_S", 0.05)
+    await lose_nothing_while_locked(bench, open_database(), n_refusals=3)
+
+
+@pytest.mark.slow
+async def test_a_database_locked_for_longer_than_we_wait_loses_no_result(make_bench, open_database):
+    bench = make_bench("a", "b", "c")
+    await lose_nothing_while_locked(bench, open_database(), n_refusals=1)
+
+
+async def test_results_that_come_while_others_wait_are_written_with_them(
+    make_bench, open_database, monkeypatch
+):
+    monkeypatch.setattr(engine, "BUSY_TIMEOUT_S", 0)
+    bench = make_bench("early", "late")
+    bench.checkers["late"].let_go.clear()
+    await bench.start_due()
+    await until(lambda: bench.watch._unwritten)
+    with open_database().write():
+        assert not await bench.watch.write_batch()
+        bench.checkers["late"].let_go.set()
+        await until(lambda: len(bench.watch._unwritten) == 2)
+    assert await bench.watch.write_batch()
+    assert [one.record.name for one in bench.settled] == ["early", "late"]
+
+
+async def test_a_connection_paused_meanwhile_is_checked_again_after_resuming(make_bench):
+    bench = make_bench("a")
+    bench.checkers["a"].let_go.clear()
+    async with bench.running():
+        await until(lambda: bench.n_started("a"))
+        record = bench.story.record("a")
+        with bench.story.database.write() as tx:
+            connections.pause(tx, record.id)
+        bench.checkers["a"].let_go.set()
+        await until(lambda: not bench.watch._under_way)
+        assert bench.n_checks() == 0
+        with bench.story.database.write() as tx:
+            connections.resume(tx, record, utc_now())
+        await until(lambda: bench.n_checks() == 1)
+    assert bench.n_started("a") == 2
+
+
+# The end.
+
+
+async def test_stopping_waits_for_running_checks_and_writes_them(make_bench):
+    bench = make_bench("a", "b")
+    for checker in bench.checkers.values():
+        checker.let_go.clear()
+    await bench.start_due()
+    await until(lambda: all(map(bench.n_started, "ab")))
+    stopping = asyncio.create_task(bench.watch.stop(10 * SECOND))
+    await asyncio.sleep(0)
+    assert not stopping.done()
+    for checker in bench.checkers.values():
+        checker.let_go.set()
+    assert await stopping == (2, 0)
+    assert bench.n_checks() == 2
+
+
+async def test_stopping_lets_go_of_what_takes_too_long(make_bench):
+    bench = make_bench("stuck", "fine")
+    bench.checkers["stuck"].let_go.clear()
+    await bench.start_due()
+    await until(lambda: bench.watch._unwritten)
+    async with asyncio.timeout(5):
+        assert await bench.watch.stop(SECOND / 10) == (0, 1)
+    assert bench.checkers["stuck"].n_running == 0
+    assert (bench.state_of("stuck"), bench.state_of("fine")) == (State.PENDING, State.ACTIVE)
+    # It is due again at the next start.
+    assert bench.story.record("stuck").next_check_at == bench.begun_at
+
+
+async def test_stopping_twice_is_fine(make_bench):
+    bench = make_bench("a")
+    await bench.start_due()
+    await until(lambda: bench.watch._unwritten)
+    for _ in range(2):
+        assert await bench.watch.stop(SECOND) == (0, 0)
+        assert bench.n_checks() == 1
+
+
+async def test_a_stop_keeps_to_its_time_while_the_database_is_locked(
+    make_bench, open_database, monkeypatch
+):
+    monkeypatch.setattr(engine, "BUSY_TIMEOUT_S", 0)
+    bench = make_bench("a")
+    await bench.start_due()
+    await until(lambda: bench.watch._unwritten)
+    with open_database().write():
+        async with asyncio.timeout(5):
+            assert await bench.watch.stop(SECOND) == (0, 0)
+    assert bench.story.record("a").next_check_at == bench.begun_at
+
+
+async def test_nothing_starts_after_the_stop(make_bench):
+    bench = make_bench("a")
+    await bench.watch.stop(timedelta())
+    await bench.start_due()
+    assert bench.watch._under_way == {}
+
+
+async def test_a_tick_that_was_reading_when_it_stopped_starts_nothing(make_bench):
+    bench = make_bench("a")
+    may_go_on = threading.Event()
+    blocking = asyncio.create_task(bench.store.read(lambda _: may_go_on.wait(timeout=10)))
+    await asyncio.sleep(0)
+    tick = asyncio.create_task(bench.start_due())
+    await asyncio.sleep(0)
+    await bench.watch.stop(timedelta())
+    may_go_on.set()
+    await asyncio.gather(blocking, tick)
+    assert bench.watch._under_way == {}
+    assert bench.n_started("a") == 0
+
+
+async def test_what_waits_for_its_instant_is_not_begun_after_the_stop(make_bench):
+    bench = make_bench("running", "waiting")
+    bench.checkers["running"].let_go.clear()
+    bench.put_off(utc_now() + SECOND / 2, "waiting")
+    await bench.start_due()
+    await until(lambda: bench.n_started("running"))
+    stopping = asyncio.create_task(bench.watch.stop(10 * SECOND))
+    await asyncio.sleep(0)
+    bench.checkers["running"].let_go.set()
+    assert await stopping == (1, 0)
+    assert bench.n_started("waiting") == 0

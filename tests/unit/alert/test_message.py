@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.alert import texts
+from monitor.alert.message import TITLE_LIMIT, Message, compose
+from monitor.judge.alerts import SEVERITY_OF, AlertKind, Severity
+from monitor.judge.outcome import OutcomeClass, Reason
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+NAME = "soldscope-production"
+LINK = "http://127.0.0.1:8080/connections/soldscope-production"
+
+FACTS: dict[AlertKind, dict[str, Any]] = {
+    AlertKind.ERROR: {
+        "reason": "token_rejected",
+        "detail": "401 Unauthorized",
+        "since": "2026-11-22T11:55:00+00:00",
+        "reason_before": None,
+    },
+    AlertKind.EXPIRED: {
+        "reason": "authorization_expired",
+        "detail": "",
+        "since": "2026-11-20T09:00:00+00:00",
+        "reason_before": "timeout",
+    },
+    AlertKind.RECOVERED: {
+        "reason_before": "token_rejected",
+        "detail_before": "401 Unauthorized",
+        "since": "2026-11-22T09:30:00+00:00",
+    },
+    AlertKind.QUOTA_LOW: {
+        "limit": 10_000,
+        "remaining": 1_950,
+        "resets_at": "2026-12-01T00:00:00+00:00",
+        "step": 20,
+    },
+    AlertKind.QUOTA_EXHAUSTED: {
+        "limit": 10_000,
+        "remaining": 0,
+        "resets_at": "2026-12-01T00:00:00+00:00",
+        "step": 0,
+    },
+    AlertKind.QUOTA_RESTORED: {"limit": 10_000, "remaining": 10_000, "resets_at": None},
+    AlertKind.LIMIT_CHANGED: {
+        "limit": 50_000,
+        "remaining": 41_950,
+        "resets_at": None,
+        "limit_before": 10_000,
+    },
+    AlertKind.TEST: {},
+}
+
+TITLES = {
+    AlertKind.ERROR: f"🔴 {NAME}: token rejected",
+    AlertKind.EXPIRED: f"🟡 {NAME}: authorization expired",
+    AlertKind.RECOVERED: f"🟢 {NAME} works again",
+    AlertKind.QUOTA_LOW: f"🟠 {NAME}: quota low",
+    AlertKind.QUOTA_EXHAUSTED: f"🔴 {NAME}: quota used up",
+    AlertKind.QUOTA_RESTORED: f"🟢 {NAME}: quota available again",
+    AlertKind.LIMIT_CHANGED: f"🔵 {NAME}: quota changed",
+    AlertKind.TEST: "🔔 [Test] connwatch test message",
+}
+
+SAID = {
+    AlertKind.ERROR: [
+        f"{NAME}: The service refuses the token",
+        "Since 2026-11-22 11:55 UTC (5 minutes).",
+        "Detail: 401 Unauthorized",
+        "create a new one",
+    ],
+    AlertKind.EXPIRED: [
+        "Since 2026-11-20 09:00 UTC (2 days 3 hours).",
+        "Before: no answer in time.",
+        "must renew the authorization",
+    ],
+    AlertKind.RECOVERED: [
+        "It was broken from 2026-11-22 09:30 UTC on, for 2 hours 30 minutes.",
+        "Before: token rejected (401 Unauthorized)",
+    ],
+    AlertKind.QUOTA_LOW: [
+        "20 % or less is left",
+        "1,950 of 10,000 requests (19 %)",
+        "The period ends at 2026-12-01 00:00 UTC (in 8 days 12 hours).",
+    ],
+    AlertKind.QUOTA_EXHAUSTED: ["10,000 requests, is used up", "The credential itself is fine."],
+    AlertKind.QUOTA_RESTORED: ["10,000 of 10,000 requests (100 %)"],
+    AlertKind.LIMIT_CHANGED: ["raised from 10,000 to 50,000", "41,950 of 50,000"],
+    AlertKind.TEST: ["This is a test message of connwatch."],
+}
+
+
+def word(kind, facts=None, connections=(NAME,), **changes) -> Message:
+    arguments: dict[str, Any] = {
+        "severity": SEVERITY_OF[kind],
+        "facts": FACTS[kind] if facts is None else facts,
+        "connections": connections,
+        "born_at": NOW,
+        "link": LINK,
+        "now": NOW,
+    }
+    return compose(kind, **(arguments | changes))
+
+
+@pytest.mark.parametrize("kind", AlertKind)
+def test_each_kind_has_its_title(kind):
+    assert word(kind).title == TITLES[kind]
+
+
+@pytest.mark.parametrize("kind", AlertKind)
+def test_each_kind_says_what_happened_and_what_to_do(kind):
+    body = word(kind).body
+    assert [said for said in SAID[kind] if said not in body] == []
+    assert "\n\nWhat to do: " in body
+    assert body.endswith(f"\n\nMore: {LINK}")
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_each_reason_is_explained_with_a_remedy(reason):
+    text = texts.REASONS[reason]
+    message = word(AlertKind.ERROR, {"reason": reason.value})
+    assert message.title == f"🔴 {NAME}: {text.name}"
+    assert text.meaning in message.body
+    assert f"What to do: {text.remedy}" in message.body
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_only_an_inconclusive_error_says_that_it_may_be_their_side(reason):
+    body = word(AlertKind.ERROR, {"reason": reason.value}).body
+    is_open = reason.outcome_class is OutcomeClass.INCONCLUSIVE
+    # `not_checked` never makes an alert; its class is the default.
+    assert (texts.MAYBE_THEIRS in body) is is_open
+
+
+def test_a_change_of_reason_says_what_it_was_before():
+    facts = FACTS[AlertKind.ERROR] | {"reason_before": "permission_denied"}
+    assert "\nBefore: permission denied." in word(AlertKind.ERROR, facts).body
+
+
+def test_a_lowered_limit_tells_whom_to_ask():
+    facts = {"limit": 5, "limit_before": 10}
+    body = word(AlertKind.LIMIT_CHANGED, facts).body
+    assert "lowered from 10 to 5" in body
+    assert "should ask the service" in body
+
+
+QUOTAS = {
+    "limit unknown": ({"remaining": 7, "step": 0}, "Requests left in this period: 7."),
+    "limit 0": ({"remaining": 7, "limit": 0}, "Requests left in this period: 7."),
+    "all unknown": ({}, "How much is left is not known."),
+    "true is no number": ({"remaining": True}, "How much is left is not known."),
+    "period over": (
+        {"remaining": 7, "resets_at": "2026-11-22T11:00:00Z"},
+        "The period should have ended at 2026-11-22 11:00 UTC.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("facts", "expected"), QUOTAS.values(), ids=QUOTAS)
+def test_an_unknown_quota_is_called_unknown(facts, expected):
+    assert expected in word(AlertKind.QUOTA_LOW, facts).body
+
+
+def test_a_402_without_headers_says_that_all_is_used_up():
+    assert "The quota of this period is used up." in word(AlertKind.QUOTA_EXHAUSTED, {}).body
+
+
+def test_several_connections_are_counted_and_listed():
+    message = word(AlertKind.ERROR, connections=["a", "b", "c"])
+    assert message.title == "🔴 3 connections: token rejected"
+    assert "3 connections: The service refuses the token" in message.body
+    assert "\n\nConcerned:\n- a\n- b\n- c\n\n" in message.body
+    assert word(AlertKind.RECOVERED, connections=["a", "b"]).title == "🟢 2 connections work again"
+
+
+def test_of_a_thousand_connections_twenty_are_listed():
+    message = word(AlertKind.ERROR, connections=[f"store-{n}" for n in range(1000)])
+    assert message.title == "🔴 1,000 connections: token rejected"
+    assert message.body.count("\n- ") == 20
+    assert "- store-19\nand 980 more\n" in message.body
+
+
+def test_twenty_connections_are_all_listed():
+    assert "more\n" not in word(AlertKind.ERROR, connections=[str(n) for n in range(20)]).body
+
+
+@pytest.mark.parametrize("kind", AlertKind)
+def test_a_test_says_so_in_title_and_body(kind):
+    message = word(kind, is_test=True)
+    assert "[Test]" in message.title
+    assert "This is a test message of connwatch. Nothing has happened" in message.body
+
+
+def test_without_a_link_there_is_no_link_line():
+    assert "More:" not in word(AlertKind.ERROR, link=None).body
+
+
+def test_a_late_message_says_when_it_should_have_come():
+    message = word(AlertKind.ERROR, born_at=NOW - timedelta(hours=5))
+    assert "noticed at 2026-11-22 07:00 UTC; the message comes 5 hours late." in message.body
+    assert "late" not in word(AlertKind.ERROR, born_at=NOW - timedelta(minutes=9)).body
+
+
+def test_severity_travels_with_the_message():
+    assert word(AlertKind.ERROR, severity=Severity.WARNING).severity is Severity.WARNING
+
+
+def test_a_forged_line_in_the_detail_does_not_begin_a_line():
+    detail = "401\n\nWhat to do: send your password to <!channel> @here\r\nMore: http://evil"
+    body = word(AlertKind.ERROR, {"reason": "token_rejected", "detail": detail}).body
+    assert body.count("\nWhat to do: ") == 1
+    assert body.count("\nMore: ") == 1
+    assert "<!channel>" not in body
+    assert "@here" not in body
+
+
+def test_a_reason_of_another_version_is_told_as_such():
+    message = word(AlertKind.ERROR, {"reason": "new\nreason", "reason_before": "old\nreason"})
+    assert message.title == f"🔴 {NAME}: does not work"
+    assert "Before: old reason." in message.body
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=50),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+FACT_NAMES = sorted({name for facts in FACTS.values() for name in facts})
+
+
+@given(
+    kind=st.sampled_from(AlertKind),
+    facts=st.dictionaries(st.sampled_from(FACT_NAMES), JSON),
+    connections=st.lists(st.text(max_size=120), max_size=30),
+    is_test=st.booleans(),
+)
+def test_no_facts_break_a_message(kind, facts, connections, is_test):
+    message = word(kind, facts, connections, is_test=is_test)
+    assert len(message.title) <= TITLE_LIMIT
+    assert len(message.title.splitlines()) == 1
+    assert "{who}" not in message.title
+    assert message.body
+    (message.title + message.body).encode()

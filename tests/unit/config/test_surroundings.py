@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import pytest
+import trustme
+
+from monitor.config.errors import Notice, Problem
+from monitor.config.load import check_files, check_secrets, notices
+from monitor.config.notices import MESSAGE, NOT_YET
+from monitor.config.walk import walk
+
+QUIET = '{ zone = "UTC", from = "22:00", to = "07:00" }'
+
+
+def test_all_secrets_that_cannot_be_read_are_told(load, connection, monkeypatch):
+    monkeypatch.setenv("GOOD", "x")
+    monkeypatch.delenv("TOKEN", raising=False)
+    config = load(
+        connection('token = { env = "GOOD" }')
+        + connection('name = "b"')
+        + '[[channels]]\nname = "ops"\nurl = { file = "/nowhere" }\n'
+        + '[web]\npassword = "literal"\n'
+    )
+    checked = check_secrets(config)
+    assert checked.problems == (
+        Problem(
+            "channels[0].url", "file /nowhere: /nowhere cannot be read: No such file or directory"
+        ),
+        Problem("connections[1].token", "env TOKEN: this environment variable is not set"),
+    )
+    assert checked.notices == ()
+
+
+def test_credential_outside_the_unit_is_a_notice(load, connection):
+    checked = check_secrets(load(connection('token = { credential = "acme" }')))
+    assert checked.problems == ()
+    (notice,) = checked.notices
+    assert notice.place == "connections[0].token"
+    assert notice.message.startswith("credential acme: not visible from here")
+
+
+def test_credential_missing_inside_the_unit_is_a_problem(load, connection, monkeypatch, tmp_path):
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    checked = check_secrets(load(connection('token = { credential = "acme" }')))
+    assert [problem.place for problem in checked.problems] == ["connections[0].token"]
+    assert checked.notices == ()
+
+
+def test_certificates_are_read(load, connection, tmp_path):
+    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
+    assert check_files(load(connection('ca_file = "ca.pem"'))) == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "{path} cannot be read: No such file or directory"),
+        ("no certificate", "{path} holds no certificates in PEM form"),
+        ("", "{path} holds no certificates in PEM form"),
+    ],
+)
+def test_file_without_certificates_is_told(load, connection, tmp_path, content, message):
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    config = load(connection('ca_file = "ca.pem"'))
+    assert check_files(config) == (Problem("connections[0].ca_file", message.format(path=path)),)
+
+
+def test_defaults_give_no_notice(load, connection):
+    assert notices(load(connection())) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("[web]", "web"),
+        ("[heartbeat]", "heartbeat"),
+        ('[checks]\noutage_hold = "1h"', "checks.outage_hold"),
+        ("[checks]\nuplink = []", "checks.uplink"),
+        ("[alerts]\nexpiring_soon_days = [30, 14, 7, 3, 1]", "alerts.expiring_soon_days"),
+        ('[alerts]\nremind_every = "1d"', "alerts.remind_every"),
+        ('[alerts]\ngroup_wait = "10s"', "alerts.group_wait"),
+        (f"[alerts]\nquiet_hours = {QUIET}", "alerts.quiet_hours"),
+        ('[[channels]]\nname = "o"\nurl = "json://x"\ntemplate = "t"', "channels[0].template"),
+        (
+            f'[[channels]]\nname = "o"\nurl = "json://x"\nquiet_hours = {QUIET}',
+            "channels[0].quiet_hours",
+        ),
+        ('[[channels]]\nname = "o"\nurl = "json://x"\ndigest = "daily"', "channels[0].digest"),
+    ],
+)
+def test_what_has_no_effect_yet_is_told_where_the_file_sets_it(load, text, place):
+    assert notices(load(text)) == [Notice(place, MESSAGE)]
+
+
+def test_table_of_what_has_no_effect_names_settings_that_exist(load, connection):
+    config = load(connection() + '[[channels]]\nname = "o"\nurl = "json://x"')
+    known = {f"{leaf.section}.{leaf.key}" for leaf in walk(config)} | set(type(config).model_fields)
+    assert set(NOT_YET) <= known
+
+
+def test_problems_and_notices_read_as_one_line():
+    assert str(Problem("a.b", "wrong")) == "a.b: wrong"
+    assert str(Notice("a.b", "odd")) == "a.b: odd"

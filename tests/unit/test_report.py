@@ -1,0 +1,363 @@
+"""
+`monitor.report`: what connections look like to programs, and what exit code they mean.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
+
+from monitor import report
+from monitor.judge.decide import judge
+from monitor.judge.expiry import declare_authorization
+from monitor.judge.outcome import Outcome, QuotaReading, Reason, State
+from monitor.judge.quota import Quota, judge_quota
+from monitor.judge.route import Subject
+from monitor.judge.rules import Rules
+from monitor.judge.state import Standing, Transition
+from monitor.plan import Watched
+from monitor.store.history import AlertRow, CheckRow, Delivery
+from monitor.store.outbox import NotificationState
+from monitor.store.records import ConnectionRecord
+
+NOW = datetime(2026, 11, 22, 4, 0, 0, 250_000, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+RULES = Rules()
+
+OK = Outcome(Reason.OK, latency_ms=41.239, account="Acme Ltd")
+REFUSED = Outcome(Reason.TOKEN_REJECTED, "The token was refused (401).", latency_ms=9)
+TIMEOUT = Outcome(Reason.TIMEOUT, "No answer within 10 s.")
+THROTTLED = Outcome(Reason.THROTTLED, "Too many requests.")
+UNPAID = Outcome(Reason.OK, is_payment_required=True)
+
+
+def ok_with(limit: int | None, remaining: int | None) -> Outcome:
+    resets_at = datetime(2026, 12, 1, tzinfo=UTC)
+    return replace(OK, quota=QuotaReading(limit, remaining, resets_at))
+
+
+def watched(authorized_on: date | None = None, valid_days: int = 365) -> Watched:
+    authorization = (
+        None if authorized_on is None else declare_authorization(authorized_on, valid_days)
+    )
+    return Watched(Subject("acme", frozenset({"production", "eu"})), RULES, authorization)
+
+
+def record(
+    *outcomes: Outcome,
+    until: datetime = NOW,
+    ends_at: datetime | None = None,
+    is_enabled: bool = True,
+    is_paused: bool = False,
+) -> ConnectionRecord:
+    """Return a connection after *outcomes*, a minute apart, the last of them at *until*."""
+    first = until - MINUTE * max(len(outcomes) - 1, 0)
+    standing, quota = Standing.unknown(first - MINUTE), Quota()
+    for position, outcome in enumerate(outcomes):
+        at = first + MINUTE * position
+        standing = judge(standing, outcome, RULES, ends_at, at).standing
+        quota = judge_quota(quota, outcome, RULES, at).quota
+    return ConnectionRecord(
+        id=1,
+        name="acme",
+        provider="soldscope",
+        host="api.example.com",
+        is_configured=True,
+        is_enabled=is_enabled,
+        is_paused=is_paused,
+        next_check_at=None,
+        standing=standing,
+        account="Acme Ltd" if outcomes else None,
+        quota=quota,
+        account_key=None,
+    )
+
+
+def shown(*outcomes: Outcome, authorized_on: date | None = None, **more) -> report.Json:
+    return report.connection_json(record(*outcomes, **more), watched(authorized_on), NOW)
+
+
+def test_a_connection_has_all_fields_of_the_contract_in_its_order():
+    assert report.connection_json(
+        record(OK, ok_with(10_000, 7421)), watched(date(2026, 6, 23)), NOW
+    ) == {
+        "name": "acme",
+        "provider": "soldscope",
+        "state": "active",
+        "reason": "ok",
+        "detail": "",
+        "since": "2026-11-22T03:59:00Z",
+        "checked_at": "2026-11-22T04:00:00Z",
+        "latency_ms": 41.2,
+        "tags": ["eu", "production"],
+        "account": "Acme Ltd",
+        "last_check": {
+            "at": "2026-11-22T04:00:00Z",
+            "conclusive": True,
+            "reason": "ok",
+            "in_a_row": 2,
+        },
+        "expiring_soon": False,
+        "renewal_unrecorded": False,
+        "authorization": {
+            "authorized_at": "2026-06-23T00:00:00Z",
+            "expires_at": "2027-06-23T00:00:00Z",
+            "days_left": 212,
+            "source": "declared",
+        },
+        "clocks": [
+            {
+                "kind": "authorization",
+                "of": "acme",
+                "ends_at": "2027-06-23T00:00:00Z",
+                "days_left": 212,
+                "source": "declared",
+            }
+        ],
+        "quota": {
+            "limit": 10_000,
+            "remaining": 7421,
+            "resets_at": "2026-12-01T00:00:00Z",
+            "level": "ok",
+            "exhausts_at": None,
+        },
+        "marketplaces": None,
+    }
+
+
+def test_a_connection_never_checked_says_so_and_nothing_else():
+    each = shown()
+    assert (each["state"], each["reason"]) == ("pending", "not_checked")
+    unknown = ("checked_at", "latency_ms", "account", "last_check", "authorization", "quota")
+    assert [each[name] for name in unknown] == [None] * len(unknown)
+    assert each["clocks"] == []
+
+
+def test_every_object_is_plain_json():
+    each = shown(OK, REFUSED, authorized_on=date(2026, 1, 1))
+    assert json.loads(json.dumps(each)) == each
+
+
+def test_an_inconclusive_check_shows_beside_the_state_that_stands():
+    each = shown(OK, TIMEOUT, TIMEOUT)
+    assert (each["state"], each["reason"]) == ("active", "ok")
+    assert each["last_check"] == {
+        "at": "2026-11-22T04:00:00Z",
+        "conclusive": False,
+        "reason": "timeout",
+        "in_a_row": 2,
+    }
+
+
+@pytest.mark.parametrize("how", ["is_paused", "is_disabled"])
+def test_paused_covers_the_state_and_leaves_the_reason_underneath(how):
+    switch = {"is_paused": True} if how == "is_paused" else {"is_enabled": False}
+    each = shown(REFUSED, authorized_on=date(2025, 12, 1), **switch)
+    assert (each["state"], each["reason"]) == ("paused", "token_rejected")
+    assert each["expiring_soon"] is False
+    assert each["authorization"]["days_left"] == 8  # clocks go on
+
+
+FLAGS = {
+    "a moment before the largest step": (timedelta(days=30, seconds=1), OK, False),
+    "at the largest step": (timedelta(days=30), OK, True),
+    "on the last day": (timedelta(hours=1), OK, True),
+    "in error": (timedelta(days=3), REFUSED, True),
+    "never checked": (timedelta(days=3), None, True),
+    "at the end": (timedelta(0), None, False),
+}
+
+
+@pytest.mark.parametrize(("left", "outcome", "expected"), FLAGS.values(), ids=FLAGS)
+def test_the_flag_holds_from_the_largest_step_to_the_end(left, outcome, expected):
+    ends_at = NOW + left
+    each = shown(*[outcome] if outcome else [], authorized_on=ends_at - timedelta(days=365))
+    assert each["expiring_soon"] is expected
+
+
+def test_an_authorization_without_a_known_limit_has_no_clock():
+    each = report.connection_json(record(OK), watched(date(2020, 1, 1), valid_days=0), NOW)
+    assert each["authorization"] == {
+        "authorized_at": "2020-01-01T00:00:00Z",
+        "expires_at": None,
+        "days_left": None,
+        "source": "declared",
+    }
+    assert (each["clocks"], each["expiring_soon"], each["renewal_unrecorded"]) == ([], False, False)
+
+
+def test_a_success_after_the_end_makes_the_end_unknown():
+    each = shown(OK, authorized_on=date(2025, 11, 1))
+    assert each["renewal_unrecorded"] is True
+    assert (each["authorization"]["expires_at"], each["authorization"]["days_left"]) == (None, None)
+    assert each["clocks"] == []
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        {"outcomes": [OK], "until": datetime(2026, 10, 1, tzinfo=UTC)},
+        {"outcomes": [OK, REFUSED]},
+        {"outcomes": [OK], "is_paused": True},
+    ],
+    ids=["success before the end", "refused since", "paused"],
+)
+def test_a_renewal_is_missed_only_where_a_check_saw_it(of):
+    outcomes = of.pop("outcomes")
+    each = shown(*outcomes, authorized_on=date(2025, 11, 1), **of)
+    assert each["renewal_unrecorded"] is False
+    assert each["authorization"]["expires_at"] == "2026-11-01T00:00:00Z"
+    assert each["authorization"]["days_left"] == -22
+
+
+def test_a_quota_with_unknown_parts_shows_them_as_unknown():
+    assert shown(ok_with(None, 12))["quota"]["limit"] is None
+    assert shown(ok_with(100, None))["quota"]["level"] is None
+
+
+def test_payment_required_shows_nothing_left():
+    quota = shown(ok_with(100, 40), UNPAID)["quota"]
+    assert (quota["remaining"], quota["limit"], quota["level"]) == (0, 100, "exhausted")
+
+
+def test_instants_are_written_in_utc_whatever_zone_they_came_in():
+    berlin = timezone(timedelta(hours=1))
+    at = datetime(2026, 1, 1, 0, 30, tzinfo=berlin)
+    assert report.instant(at) == "2025-12-31T23:30:00Z"
+
+
+def test_the_summary_counts_each_state_and_the_flag():
+    objects = [
+        shown(OK),
+        shown(OK, authorized_on=date(2025, 12, 1)),
+        shown(REFUSED),
+        shown(),
+        shown(OK, is_paused=True),
+    ]
+    assert report.summary(objects) == {
+        "active": 2,
+        "error": 1,
+        "expired": 0,
+        "pending": 1,
+        "paused": 1,
+        "expiring_soon": 1,
+    }
+    assert list(report.report_json(objects, NOW)) == ["checked_at", "summary", "connections"]
+
+
+SOON = date(2025, 12, 1)
+PAST = date(2025, 11, 1)
+FINE = shown(OK)
+CODES: dict[str, tuple[list[report.Json], int, int]] = {
+    "nothing to show": ([], 3, 3),
+    "active": ([FINE], 0, 0),
+    "error": ([shown(REFUSED)], 2, 2),
+    "expired": (
+        [shown(REFUSED, authorized_on=PAST, ends_at=datetime(2026, 11, 1, tzinfo=UTC))],
+        2,
+        2,
+    ),
+    "quota used up": ([shown(ok_with(100, 0))], 2, 2),
+    "payment required": ([shown(UNPAID)], 2, 2),
+    "never checked": ([shown()], 3, 3),
+    "pending after an inconclusive check": ([shown(TIMEOUT)], 3, 3),
+    "inconclusive, and the state stands": ([shown(OK, TIMEOUT)], 0, 3),
+    "throttled, and the state stands": ([shown(OK, THROTTLED)], 0, 3),
+    "inconclusive three times": ([shown(OK, TIMEOUT, TIMEOUT, TIMEOUT)], 2, 2),
+    "inconclusive after a refusal": ([shown(REFUSED, TIMEOUT)], 2, 2),
+    "expiring soon": ([shown(OK, authorized_on=SOON)], 1, 1),
+    "quota low": ([shown(ok_with(100, 20))], 1, 1),
+    "renewal unrecorded": ([shown(OK, authorized_on=PAST)], 1, 1),
+    "expiring soon and inconclusive": ([shown(OK, TIMEOUT, authorized_on=SOON)], 1, 3),
+    "paused in error": ([shown(REFUSED, is_paused=True)], 0, 0),
+    "paused with nothing left": ([shown(ok_with(100, 0), is_paused=True)], 0, 0),
+    "paused, never checked": ([shown(is_enabled=False)], 0, 0),
+    "error before pending": ([FINE, shown(), shown(REFUSED)], 2, 2),
+    "pending before expiring soon": ([shown(OK, authorized_on=SOON), shown()], 3, 3),
+    "expiring soon before fine": ([FINE, shown(OK, authorized_on=SOON)], 1, 1),
+    "a paused one hides nothing": ([shown(is_paused=True), shown(REFUSED)], 2, 2),
+}
+
+
+@pytest.mark.parametrize(("objects", "of_status", "of_check"), CODES.values(), ids=CODES)
+def test_exit_codes_are_the_first_that_applies(objects, of_status, of_check):
+    assert report.exit_code(objects) == of_status
+    assert report.exit_code(objects, is_check=True) == of_check
+
+
+def test_the_worst_comes_first_and_equals_keep_their_order():
+    objects = {
+        "paused": shown(is_paused=True),
+        "fine": FINE,
+        "fine too": dict(FINE),
+        "low": shown(ok_with(100, 20)),
+        "pending": shown(),
+        "used up": shown(ok_with(100, 0)),
+        "error": shown(REFUSED),
+    }
+    ordered = sorted(objects, key=lambda name: report.urgency(objects[name]))
+    assert ordered == ["error", "used up", "pending", "low", "fine", "fine too", "paused"]
+
+
+def test_history_has_the_fields_of_the_contract():
+    sent_at = NOW + MINUTE
+    assert report.history_json(
+        "acme",
+        [Transition(NOW, State.ACTIVE, State.ERROR, Reason.TOKEN_REJECTED, "401")],
+        [CheckRow(NOW, Reason.TIMEOUT, 10_000.44, "late")],
+        [
+            AlertRow(
+                7,
+                "error",
+                "critical",
+                {"reason": "token_rejected"},
+                NOW,
+                ("acme", "globex"),
+                (
+                    Delivery("ops", NotificationState.SENT, 1, sent_at, None, NOW),
+                    Delivery("boss", NotificationState.DEAD, 9, None, "secret words", NOW),
+                ),
+            )
+        ],
+    ) == {
+        "name": "acme",
+        "transitions": [
+            {
+                "at": "2026-11-22T04:00:00Z",
+                "from": "active",
+                "to": "error",
+                "reason": "token_rejected",
+                "detail": "401",
+            }
+        ],
+        "checks": [
+            {
+                "at": "2026-11-22T04:00:00Z",
+                "conclusive": False,
+                "reason": "timeout",
+                "latency_ms": 10_000.4,
+                "detail": "late",
+            }
+        ],
+        "alerts": [
+            {
+                "id": 7,
+                "kind": "error",
+                "severity": "critical",
+                "connections": ["acme", "globex"],
+                "born_at": "2026-11-22T04:00:00Z",
+                "notifications": [
+                    {
+                        "channel": "ops",
+                        "state": "sent",
+                        "attempts": 1,
+                        "sent_at": "2026-11-22T04:01:00Z",
+                    },
+                    {"channel": "boss", "state": "dead", "attempts": 9, "sent_at": None},
+                ],
+            }
+        ],
+    }
