@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import os
 import random
 from contextlib import AsyncExitStack, contextmanager
@@ -49,6 +50,9 @@ FINISH_CHECKS_WITHIN = timedelta(seconds=5)
 SEND_WITHIN = timedelta(seconds=2)
 """Together they keep a stop under ten seconds."""
 
+COLLECT_GARBAGE_AFTER = (20_000, 20, 100)
+"""A check leaves some hundred short-lived objects behind; Python's default is 700 objects."""
+
 OWNER = "run"
 
 
@@ -71,13 +75,20 @@ class App:
                 program, or belongs to a daemon that is running.
         """
         async with AsyncExitStack() as stack:
-            await self._start(stack)
-            await stop.wait()
+            writer = await self._start(stack)
+            stopped = asyncio.create_task(stop.wait(), name="wait for the stop")
+            await asyncio.wait({stopped, writer}, return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            if writer.done():
+                # A daemon that stores nothing must not look alive.
+                writer.result()
             log.info("daemon.stopping")
 
-    async def _start(self, stack: AsyncExitStack) -> None:
+    async def _start(self, stack: AsyncExitStack) -> asyncio.Task[None]:
         """
         Start part after part; *stack* stops them in the opposite order.
+
+        Returns the task that writes results, without which nothing goes on.
         """
         self._database.create_file()
         stack.enter_context(_lock(self._database))
@@ -104,12 +115,14 @@ class App:
         jobs.start(_jobs(store, watch, delivery))
         stack.callback(jobs.stop)
         await watch.start_due(LOOK_AHEAD)
+        stack.enter_context(_spared_collector())
         log.info(
             "daemon.started",
             connections=n_connections,
             channels=len(self._plan.channels),
             database=str(self._database.path),
         )
+        return writer
 
     def _upgrade(self) -> None:
         before, copy = migrate.upgrade(self._database)
@@ -187,6 +200,25 @@ def _announce(settled: list[Settled], delivery: Delivery) -> None:
             log.info("alert.due", connection=one.record.name, kind=alert.kind.value)
     if any(one.alerts for one in settled):
         delivery.wake()
+
+
+@contextmanager
+def _spared_collector() -> Iterator[None]:
+    """
+    Keep the garbage collector from walking through what lives to the end.
+
+    Thousands of settings and checkers are looked at again and again otherwise:
+    a fifth of the processor time of a check.
+    """
+    usual = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_GARBAGE_AFTER)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
 
 
 async def _finish(watch: Watch, writer: asyncio.Task[None]) -> None:

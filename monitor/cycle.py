@@ -80,7 +80,8 @@ def settle(tx: Transaction, finished: Sequence[Finished], plan: Plan) -> list[Se
     Judge *finished* checks and store all that follows, inside *tx*.
 
     Results of connections that were deleted, paused or taken out of the file
-    while they were under way are dropped.
+    while they were under way are dropped, and those of checks made by hand that
+    a later check has overtaken: a command writes when its last answer is there.
     """
     batch = _Batch(tx, plan, [each.connection_id for each in finished])
     settled = [batch.judge(each) for each in finished if batch.is_wanted(each)]
@@ -139,6 +140,7 @@ class _Batch:
             and record.is_configured
             and not record.is_switched_off
             and record.name in self._plan.watched
+            and not _is_overtaken(each, record)
         )
 
     def judge(self, each: Finished) -> Settled:
@@ -240,6 +242,11 @@ class _Batch:
         if account_key is not None:
             self._told_of[account_key] = (alert_id, alert)
         return True
+
+
+def _is_overtaken(each: Finished, record: ConnectionRecord) -> bool:
+    known_at = record.standing.checked_at
+    return each.scheduled_at is None and known_at is not None and each.at < known_at
 
 
 def _next_check_at(one: Settled, plan: Plan) -> datetime:

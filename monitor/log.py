@@ -10,8 +10,31 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
+
+
+class _Forgiving:
+    """
+    A stream that keeps its troubles to itself.
+
+    Where the disk is full or nobody reads any more, the line is lost. Raised
+    from a log call, the same would end the daemon's loops one after another,
+    and have what was just sent sent again.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # ValueError: it was closed
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def configure_logging(*, is_verbose: bool = False, is_quiet: bool = False) -> None:
@@ -25,7 +48,11 @@ def configure_logging(*, is_verbose: bool = False, is_quiet: bool = False) -> No
     level = logging.DEBUG if is_verbose else logging.WARNING if is_quiet else logging.INFO
     is_terminal = sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors="NO_COLOR" not in os.environ)
+        # By default it prints every variable on the way to a fault, secrets included.
+        structlog.dev.ConsoleRenderer(
+            colors="NO_COLOR" not in os.environ,
+            exception_formatter=structlog.dev.plain_traceback,
+        )
         if is_terminal
         else structlog.processors.JSONRenderer(default=str)
     )
@@ -39,7 +66,7 @@ def configure_logging(*, is_verbose: bool = False, is_quiet: bool = False) -> No
     structlog.configure(
         processors=[*processors, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Forgiving(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     # Libraries speak only of trouble, and their texts may quote requests.

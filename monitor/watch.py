@@ -18,7 +18,7 @@ import structlog
 from monitor.cycle import Finished, settle
 from monitor.judge.outcome import Outcome, Reason
 from monitor.store import connections
-from monitor.store.engine import StoreError
+from monitor.store.engine import RowRefused, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -149,7 +149,7 @@ class Watch:
     async def _write(self, batch: list[Finished]) -> bool:
         work = self._store.write(lambda tx: settle(tx, batch, self._plan))
         [result] = await asyncio.gather(work, return_exceptions=True)
-        if isinstance(result, StoreError):
+        if isinstance(result, StoreError) and not isinstance(result, RowRefused):
             self._unwritten = batch + self._unwritten
             self._has_unwritten.set()
             log.warning("results.not_written", results=len(self._unwritten), error=str(result))

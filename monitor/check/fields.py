@@ -95,7 +95,7 @@ def parse_instant_field(
     Understood are epochs from seconds to nanoseconds, seconds from now,
     durations (`6m0s`), RFC 3339 and its relatives, plain dates (the start of
     that day in UTC) and the dates of HTTP and JavaScript. Of several values
-    the latest counts.
+    the latest counts, if all of them can be read.
 
     Args:
         server_date: The answer's `Date`. Where the server's clock is wrong, an
@@ -105,7 +105,9 @@ def parse_instant_field(
         return None
     values = _COMMA.split(text.partition(" (")[0])
     instants = [_parse_value(value.strip(' \t"'), received_at, server_date) for value in values]
-    return max((instant for instant in instants if instant is not None), default=None)
+    # "December 1, 2026" is no list of a word and 2026 seconds.
+    known = [instant for instant in instants if instant is not None]
+    return max(known) if len(known) == len(instants) else None
 
 
 def parse_retry_after(

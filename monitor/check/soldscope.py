@@ -8,6 +8,7 @@ Decides what is asked and with which token; what the answer means is decided in
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 import httpx
@@ -142,6 +143,7 @@ class SoldscopeChecker:
         return read_outcome(answer, quota, self._sent, RENEWAL)
 
 
+@lru_cache(maxsize=64)  # thousands of connections share an address
 def free_url(base_url: str, path: str) -> httpx.URL:
     """
     Return the address of a path that costs nothing; refuse any other.

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
 
+    from monitor.cli.asking import Answers
     from monitor.cli.output import Row
     from monitor.cli.session import Session
-    from monitor.judge.outcome import Outcome
     from monitor.report import Json
     from monitor.store.engine import Database
     from monitor.store.records import ConnectionRecord
@@ -75,10 +75,10 @@ def check(
     session.require_usable(_callable_names(session, chosen), with_channels=is_sending)
     configure_logging(is_verbose=session.is_verbose, is_quiet=True)
     if is_dry:
-        records = _foresee(session, session.open_for_reading(), chosen)
+        records, answers = _foresee(session, session.open_for_reading(), chosen)
     else:
-        records = _ask_and_store(session, session.open_for_writing(), chosen)
-    code = _show(session, records, is_json=is_json, is_check=True)
+        records, answers = _ask_and_store(session, session.open_for_writing(), chosen)
+    code = _show(session, records, is_json=is_json, answers=answers)
     if is_sending:
         from monitor.cli.asking import send_due
 
@@ -109,9 +109,7 @@ def _read_records(
         return session.records(tx, names, utc_now())
 
 
-def _ask(
-    session: Session, records: Sequence[ConnectionRecord]
-) -> dict[str, tuple[datetime, Outcome]]:
+def _ask(session: Session, records: Sequence[ConnectionRecord]) -> Answers:
     from monitor.cli.asking import ask
 
     names = {record.name for record in records if not record.is_switched_off}
@@ -120,7 +118,7 @@ def _ask(
 
 def _foresee(
     session: Session, database: Database | None, names: Collection[str]
-) -> list[ConnectionRecord]:
+) -> tuple[list[ConnectionRecord], Answers]:
     from monitor.cycle import foresee
 
     records = _read_records(session, database, names)
@@ -132,12 +130,12 @@ def _foresee(
             foreseen.append(foresee(record, outcome, session.plan.watched[record.name], at))
         else:
             foreseen.append(record)
-    return foreseen
+    return foreseen, answers
 
 
 def _ask_and_store(
     session: Session, database: Database, names: Collection[str]
-) -> list[ConnectionRecord]:
+) -> tuple[list[ConnectionRecord], Answers]:
     from monitor.cycle import Finished, settle
 
     records = _read_records(session, database, names)
@@ -149,7 +147,7 @@ def _ask_and_store(
     ]
     with database.write() as tx:
         settle(tx, finished, session.plan)
-        return session.records(tx, names, utc_now())
+        return session.records(tx, names, utc_now()), answers
 
 
 def status(context: typer.Context, names: Names = None, is_json: AsJson = False) -> None:
@@ -161,14 +159,21 @@ def status(context: typer.Context, names: Names = None, is_json: AsJson = False)
     session: Session = context.obj
     chosen = {connection.name for connection in session.choose(names or [])}
     records = _read_records(session, session.open_for_reading(), chosen)
-    raise typer.Exit(_show(session, records, is_json=is_json, is_check=False))
+    raise typer.Exit(_show(session, records, is_json=is_json))
 
 
 def _show(
-    session: Session, records: Sequence[ConnectionRecord], *, is_json: bool, is_check: bool
+    session: Session,
+    records: Sequence[ConnectionRecord],
+    *,
+    is_json: bool,
+    answers: Answers | None = None,
 ) -> int:
     """
     Print connections, and return the exit code that they mean.
+
+    Args:
+        answers: What they just answered; None if nobody was asked.
     """
     from monitor import report
 
@@ -181,18 +186,24 @@ def _show(
 
         print_json(report.report_json(objects, now))
     else:
-        _print_table(objects, now, is_check=is_check)
-    return report.exit_code(objects, is_check=is_check)
+        _print_table(objects, now, answers)
+    return report.exit_code(objects, is_check=answers is not None)
 
 
-def _print_table(objects: Sequence[Json], now: datetime, *, is_check: bool) -> None:
+def _print_table(objects: Sequence[Json], now: datetime, answers: Answers | None) -> None:
     from monitor.cli.output import open_console, print_rows
     from monitor.cli.wording import HEADER, connection_row, say_counts
     from monitor.report import summary, urgency
 
+    is_check = answers is not None
+    said = {name: outcome.detail for name, (_, outcome) in (answers or {}).items()}
     ordered = sorted(objects, key=lambda each: urgency(each, is_check=is_check))
     console = open_console()
-    print_rows(console, [connection_row(each, now, is_check=is_check) for each in ordered], HEADER)
+    rows = [
+        connection_row(each, now, is_check=is_check, said=said.get(each["name"], ""))
+        for each in ordered
+    ]
+    print_rows(console, rows, HEADER)
     if len(objects) > 1:
         console.print()
         console.print(say_counts(summary(objects)))

@@ -93,13 +93,29 @@ def check(context: typer.Context) -> None:
         remarks.append(Notice("channels", "there is none, so nobody is told"))
     for remark in remarks:
         typer.echo(f"note: {remark}", err=True)
-    problems = [*secrets.problems, *check_files(config), *_bad_channels(config, secrets)]
+    problems = [
+        *_bad_database(session),
+        *secrets.problems,
+        *check_files(config),
+        *_bad_channels(config, secrets),
+    ]
     if problems:
         raise ConfigError(problems, session.path)
     typer.echo(
         f"{_shown(session.path)}: {_count(len(config.connections), 'connection')},"
         f" {_count(len(config.channels), 'channel')}, no problem found"
     )
+
+
+def _bad_database(session: Session) -> Iterable[Problem]:
+    """
+    Return why no database can ever stand where the file wants it.
+    """
+    path = session.database.path
+    if path.is_dir():
+        yield Problem("monitor.database", f"{path} is a folder: name a file in it")
+    elif not path.parent.is_dir():
+        yield Problem("monitor.database", f"its folder {path.parent} does not exist: create it")
 
 
 def _bad_channels(config: Config, secrets: SecretsChecked) -> Iterable[Problem]:
@@ -122,6 +138,7 @@ def _deleted(session: Session) -> Iterable[Notice]:
     """
     Return the entries of the file that `delete` took out.
     """
+    from monitor.cli.output import as_argument
     from monitor.store import connections
     from monitor.store.engine import StoreError
 
@@ -139,7 +156,8 @@ def _deleted(session: Session) -> Iterable[Notice]:
             yield Notice(
                 f"connections[{position}]",
                 f'"{connection.name}" was deleted and is ignored although it stands here: take it'
-                f" out, or bring it back with: connwatch resume {connection.name}",
+                " out, or bring it back with:"
+                f" connwatch resume {as_argument(connection.name)}",
             )
 
 

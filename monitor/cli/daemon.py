@@ -109,9 +109,23 @@ async def _serve(config: Config, leaving: threading.Timer) -> None:
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, _begin_stop, loop, stop)
+    loop.add_signal_handler(signal.SIGHUP, _decline_reload)
     await App(config).run(stop)
     structlog.get_logger().info("daemon.stopped")
     leaving.start()
+
+
+def _decline_reload() -> None:
+    """
+    Go on with the settings there are, rather than die as SIGHUP would have it.
+    """
+    import structlog
+
+    structlog.get_logger().warning(
+        "daemon.not_reloaded",
+        why="this release reads its file at the start only",
+        remedy="restart the daemon",
+    )
 
 
 def _begin_stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

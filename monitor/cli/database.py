@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.ending import CommandError
+from monitor.cli.ending import CommandError, complain
 
 if TYPE_CHECKING:
     from monitor.cli.session import Session
@@ -51,6 +51,7 @@ def current(context: typer.Context) -> None:
     Print the schema of the database.
     """
     from monitor.store import migrate
+    from monitor.store.engine import StoreError
 
     database = _existing(context)
     revision = migrate.current_revision(database)
@@ -59,11 +60,10 @@ def current(context: typer.Context) -> None:
             f"{database.path} holds no tables of connwatch: is monitor.database right?"
         )
     typer.echo(revision)
-    if revision != migrate.HEAD:
-        typer.echo(
-            f"connwatch: this program needs schema {migrate.HEAD}: run `connwatch db upgrade`",
-            err=True,
-        )
+    try:
+        migrate.require_head(database)
+    except StoreError as error:
+        complain(str(error))  # it was asked for the schema only, and has it
 
 
 @commands.command()

@@ -4,6 +4,9 @@ End a command with the contract's exit codes, whatever happened.
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import sys
 import traceback
 from typing import TYPE_CHECKING, NoReturn
@@ -28,6 +31,9 @@ INTERRUPTED = 130
 """Ended by Ctrl-C, as shells expect it."""
 
 
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
+
+
 class CommandError(Exception):
     """
     Why a command cannot do what it was asked, in words for the person who asked.
@@ -38,6 +44,7 @@ def run_command(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoR
     """
     Run *app* and exit: nothing leaves as a traceback but a fault of ours.
     """
+    _make_streams_usable()
     command = typer.main.get_command(app)
     try:
         code = command.main(
@@ -61,6 +68,9 @@ def run_command(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoR
     except (CommandError, SecretUnavailable) as error:
         complain(str(error))
         sys.exit(NOT_DONE)
+    except OSError as error:
+        _report_unwritable(error)
+        sys.exit(NOT_DONE)
     except Exception as error:  # noqa: BLE001 - the last boundary: a fault must end with its code
         _report(error)
         sys.exit(NOT_DONE)
@@ -77,6 +87,38 @@ def _explain_usage(error: typer.TyperException) -> None:
     if context is not None:
         typer.echo(context.get_usage(), err=True)
     complain(message)
+
+
+def _make_streams_usable() -> None:
+    """
+    Give each standard stream somewhere to go, and let no symbol stop a text.
+
+    A closed stream's number would be the next file's, the database's even, and
+    whatever writes to that stream would write into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is not None:
+            continue
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        if nowhere != number:
+            os.dup2(nowhere, number)
+            os.close(nowhere)
+        mode = "r" if name == "stdin" else "w"
+        setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - it lives as long as the process
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a symbol less is better than no text
+
+
+def _report_unwritable(error: OSError) -> None:
+    """
+    Say that what there was to tell could not be written; anything else is a fault of ours.
+    """
+    if error.filename is not None or error.errno not in _UNWRITABLE:
+        _report(error)
+        return
+    complain(f"cannot write to stdout: {error.strerror}; the command itself may have been done")
+    # What is still held back would be tried again at the exit, and end with a code of its own.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report(error: Exception) -> None:

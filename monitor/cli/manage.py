@@ -90,6 +90,7 @@ def delete(
     """
     Forget it: history, alerts and quota go, and its entry in the file is ignored.
     """
+    from monitor.cli.output import as_argument
     from monitor.store import connections
 
     session: Session = context.obj
@@ -98,7 +99,9 @@ def delete(
     with database.read() as tx:
         is_gone = name in connections.list_deleted(tx)
     if is_gone:
-        typer.echo(f"{name} is deleted already; connwatch resume {name} brings it back")
+        typer.echo(
+            f"{name} is deleted already; connwatch resume {as_argument(name)} brings it back"
+        )
         return
     if not is_sure and sys.stdin.isatty() and not _is_confirmed(name):
         raise CommandError(f"{name} was not deleted")
@@ -107,7 +110,7 @@ def delete(
     typer.echo(
         f"{name} is deleted: its checks stop, its history and alerts are gone.\n"
         f"Its entry in the file is ignored until it is taken out and put in again, "
-        f"or until: connwatch resume {name}"
+        f"or until: connwatch resume {as_argument(name)}"
     )
 
 

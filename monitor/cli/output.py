@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 GAP = "  "
 INDENT = "   "
 """Remarks stand below the word of the state, behind its symbol."""
+
+NARROWEST = 20
+USUAL_WIDTH = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +46,16 @@ def open_console(*, is_stderr: bool = False) -> Console:
     stream = sys.stderr if is_stderr else sys.stdout
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="replace")  # a symbol less is better than no table
-    return Console(
+    console = Console(
         file=stream,
         force_terminal=stream.isatty(),
         markup=False,
         emoji=False,
         highlight=False,
     )
+    if console.width < NARROWEST:
+        console.width = USUAL_WIDTH  # COLUMNS=0, as some schedulers say, would leave no text
+    return console
 
 
 def print_json(value: Any) -> None:
@@ -95,6 +102,14 @@ def _print_remarks(console: Console, remarks: Iterable[Text | str]) -> None:
 
 def _text(cell: Text | str) -> Text:
     return cell if isinstance(cell, Text) else Text(clean(cell))
+
+
+def as_argument(name: str) -> str:
+    """
+    Return *name* as it is to be typed behind a command in a shell.
+    """
+    quoted = shlex.quote(name)
+    return f"-- {quoted}" if name.startswith("-") else quoted
 
 
 def clean(text: str) -> str:

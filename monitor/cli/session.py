@@ -91,10 +91,13 @@ class Session:
         Return the database if it exists and can be read as it is.
 
         Raises:
+            CommandError: A folder stands where it should be.
             StoreError: It is damaged, or its schema is not this program's.
         """
         from monitor.store.migrate import current_revision, require_head
 
+        if self.database.path.is_dir():
+            raise CommandError(f"the database {self.database.path} is a folder: name a file in it")
         # Without tables yet, the daemon is just making them for the first time.
         if current_revision(self.database) is None:
             return None
@@ -152,26 +155,22 @@ class Session:
         Raises:
             CommandError: Says which, and the nearest known one.
         """
-        for name in names:
-            if self.config.connection(name) is None:
-                raise self.unknown_name(name)
-
-    def unknown_name(self, name: str) -> CommandError:
-        """
-        Return the complaint about a name that no connection has.
-        """
         from monitor.config.wording import did_you_mean
 
-        known = [connection.name for connection in self.config.connections]
-        return CommandError(f'no connection is called "{name}"{did_you_mean(name, known)}')
+        for name in names:
+            if self.config.connection(name) is None:
+                known = [connection.name for connection in self.config.connections]
+                raise CommandError(f'no connection is called "{name}"{did_you_mean(name, known)}')
 
     def deleted_name(self, name: str) -> CommandError:
         """
         Return the complaint about a connection that was deleted.
         """
+        from monitor.cli.output import as_argument
+
         return CommandError(
             f'connection "{name}" was deleted and is ignored although the file has it; '
-            f"connwatch resume {name} brings it back"
+            f"connwatch resume {as_argument(name)} brings it back"
         )
 
     def choose(self, names: Sequence[str]) -> list[Connection]:

@@ -47,6 +47,8 @@ def simulate(
     """
     import asyncio
 
+    if not host.strip():
+        raise CommandError("--host is empty, which means every address: name one, or 0.0.0.0")
     asyncio.run(_simulate(host, port))
 
 

@@ -40,12 +40,13 @@ LEVEL_STYLES = {Level.LOW: "yellow", Level.EXHAUSTED: "bold red"}
 _JUST_NOW_S = 5
 
 
-def connection_row(each: Json, now: datetime, *, is_check: bool = False) -> Row:
+def connection_row(each: Json, now: datetime, *, is_check: bool = False, said: str = "") -> Row:
     """
     Return the line of one connection.
 
     Args:
         is_check: It was just asked: say how long that took, not when it was.
+        said: The detail of what was just answered, which its standing may not have.
     """
     state = State(each["state"])
     symbol, style = LOOKS[state]
@@ -62,7 +63,7 @@ def connection_row(each: Json, now: datetime, *, is_check: bool = False) -> Row:
             _quota(each),
             checked,
         ),
-        tuple(_remarks(each, now)),
+        tuple(_remarks(each, now, clean(said))),
     )
 
 
@@ -85,7 +86,7 @@ def _quota(each: Json) -> Text | str:
     return Text(text, LEVEL_STYLES.get(quota["level"], ""))
 
 
-def _remarks(each: Json, now: datetime) -> Iterator[Text | str]:
+def _remarks(each: Json, now: datetime, said: str) -> Iterator[Text | str]:
     state, reason = State(each["state"]), Reason(each["reason"])
     name, detail = REASONS[reason].name, clean(each["detail"])
     if state is State.PAUSED:
@@ -95,7 +96,7 @@ def _remarks(each: Json, now: datetime) -> Iterator[Text | str]:
     if state in {State.ERROR, State.EXPIRED}:
         span = say_span(now - (read(each["since"]) or now))
         yield f"{name} for {span}" + (f": {detail}" if detail else "")
-    yield from _last_check_remark(each)
+    yield from _last_check_remark(each, said)
     if each["expiring_soon"]:
         yield f"the authorization ends on {each['authorization']['expires_at'][:10]}"
     if each["renewal_unrecorded"]:
@@ -103,7 +104,7 @@ def _remarks(each: Json, now: datetime) -> Iterator[Text | str]:
     yield from _quota_remark(each, now)
 
 
-def _last_check_remark(each: Json) -> Iterator[str]:
+def _last_check_remark(each: Json, said: str) -> Iterator[str]:
     last = each["last_check"]
     if last is None or last["conclusive"] or last["reason"] == each["reason"]:
         return
@@ -112,7 +113,8 @@ def _last_check_remark(each: Json) -> Iterator[str]:
         yield "throttled: the service asks for fewer requests"
     else:
         times = f", {last['in_a_row']} times in a row" if last["in_a_row"] > 1 else ""
-        yield f"the last check had no usable answer: {REASONS[reason].name}{times}"
+        why = f": {said}" if said else ""
+        yield f"the last check had no usable answer: {REASONS[reason].name}{times}{why}"
 
 
 def _quota_remark(each: Json, now: datetime) -> Iterator[Text]:

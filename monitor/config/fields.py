@@ -35,6 +35,8 @@ Word = TypeVar("Word", bound="StrEnum")
 _LONGEST_NAME = 100
 _EARLIEST_YEAR = 2000
 _UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
+_JOINERS = "\u200c\u200d"
+"""Invisible, and yet needed: for Persian words, for emoji made of several."""
 
 
 def _read_duration(value: Any) -> timedelta:
@@ -77,6 +79,11 @@ def _check_name(name: str) -> str:
         raise ValueError(f"no space at the beginning or end, got {quoted(name)}")
     if any(unicodedata.category(char) in _UNPRINTABLE for char in name):
         raise ValueError(f"no control characters, got {quoted(name)}")
+    if any(unicodedata.category(char) == "Cf" and char not in _JOINERS for char in name):
+        raise ValueError(
+            "no invisible characters, such as those that turn the direction of writing,"
+            f" got {quoted(name)}"
+        )
     if "/" in name or "\\" in name or name in {".", ".."}:
         raise ValueError(f"no slashes, and not . or .., got {quoted(name)}")
     return name

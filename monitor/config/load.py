@@ -41,6 +41,9 @@ SYSTEM_WIDE = Path("/etc/connwatch/config.toml")
 
 _READABLE_BY_OTHERS = 0o044
 
+_LARGEST_FILE = 128 * 1024 * 1024
+"""Room for 100,000 connections, with much to say about each."""
+
 
 def find_config(explicit: str | None) -> Path:
     """
@@ -143,7 +146,10 @@ def _read(path: Path) -> tuple[bytes, bool]:
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            return file.read(), not mode & _READABLE_BY_OTHERS
+            raw = file.read(_LARGEST_FILE + 1)
+        if len(raw) <= _LARGEST_FILE:
+            return raw, not mode & _READABLE_BY_OTHERS
+        why = "cannot be read: larger than 128 MiB; is this the right file?"
     except FileNotFoundError:
         why = "does not exist; make one with: connwatch config init"
     except PermissionError:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 from monitor.config.errors import Notice
 from monitor.config.walk import walk
+from monitor.judge.alerts import AlertKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from monitor.config.model import Config
 
 # Delete a line here when a setting begins to do something, and add the setting
@@ -36,8 +39,20 @@ def notices(config: Config) -> list[Notice]:
     Return what the file sets that has no effect yet, once per table or key.
     """
     sections = [section for section in NOT_YET if section in config.model_fields_set]
-    return [Notice(section, MESSAGE) for section in sections] + [
-        Notice(leaf.place, MESSAGE)
-        for leaf in walk(config)
-        if leaf.is_set and f"{leaf.section}.{leaf.key}" in NOT_YET
+    return [
+        *(Notice(section, MESSAGE) for section in sections),
+        *(
+            Notice(leaf.place, MESSAGE)
+            for leaf in walk(config)
+            if leaf.is_set and f"{leaf.section}.{leaf.key}" in NOT_YET
+        ),
+        *_kinds_not_raised(config),
     ]
+
+
+def _kinds_not_raised(config: Config) -> Iterator[Notice]:
+    for index, channel in enumerate(config.channels):
+        later = sorted(set(channel.kinds or ()) - set(AlertKind))
+        if later:
+            named = ", ".join(later)
+            yield Notice(f"channels[{index}].kinds", f"this release never sends {named}")

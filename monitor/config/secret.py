@@ -255,7 +255,10 @@ def _validate(value: Any, info: ValidationInfo) -> Secret:
 def _read_table(written: Mapping[str, Any]) -> tuple[SourceKind, str]:
     for key in written:
         if key not in _TABLE_KEYS:
-            known = did_you_mean(key, _TABLE_KEYS) or f"; {_HOW_TO_WRITE}"
+            known = did_you_mean(key, _TABLE_KEYS)
+            if not known:
+                # Not repeated: it may be the secret itself.
+                raise ValueError(f"unknown key in this table: {_HOW_TO_WRITE}")
             raise MisplacedError(f"unknown key{known}", key)
     if len(written) != 1:
         raise ValueError(f"exactly one source: {_HOW_TO_WRITE}")

@@ -16,12 +16,15 @@ from monitor.config.secret import Secret
 from monitor.config.urls import BaseUrl
 
 _AUTH = re.compile(r"bearer|header:[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
+_NOT_FOR_TOKENS = {"host", "content-length", "transfer-encoding", "connection"}
 
 
 def _check_auth(value: Any) -> str:
     # The value is not repeated: this is where people paste the token itself.
     if not isinstance(value, str) or not _AUTH.fullmatch(value):
         raise ValueError('write "bearer", or "header:NAME" with the name of a header')
+    if value.partition(":")[2].lower() in _NOT_FOR_TOKENS:
+        raise ValueError("HTTP itself needs this header; write the name of one for the token")
     return value
 
 

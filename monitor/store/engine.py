@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,16 +24,42 @@ Transaction = Connection
 """What the store's functions work in: a connection of the word's other meaning."""
 
 BUSY_TIMEOUT_S = 5
-WAL_PAGES_PER_CHECKPOINT = 4000
+PAGE_BYTES = 2048
+"""
+Half of SQLite's default: a second's results touch a few places, and each place
+costs whole pages.
+"""
+
+WAL_PAGES_PER_CHECKPOINT = 8000
 """
 16 MB. The pages of the connections are written again and again; the longer the
 log grows before it is folded back, the fewer of those writes reach the file.
 """
 
 
+REMEDIES = {
+    "locked": "another program holds it: try again, or find that program",
+    "not a database": "set monitor.database to another file, or put back a backup",
+    "malformed": "it is damaged: stop the daemon and put back a backup",
+    "disk I/O error": "is the disk full or failing?",
+    "full": "the disk is full: make room, and it goes on by itself",
+    "readonly": "run as the user who owns the file, or let this user write to it and its folder",
+    "unable to open": "run as the user who owns the file, or let this user into its folder",
+    "no such table": "a part of it is missing: put back a backup",
+    "already exists": "it belongs to another program: set monitor.database to another file",
+}
+"""What to do, by the words of SQLite."""
+
+
 class StoreError(Exception):
     """
     The database could not be used: locked, full, read-only, damaged or gone.
+    """
+
+
+class RowRefused(StoreError):  # noqa: N818 - it says what happened to a row
+    """
+    A row breaks a rule of the tables: a fault of ours, the same at every try.
     """
 
 
@@ -117,8 +143,15 @@ class Database:
         try:
             yield
         except DBAPIError as error:
+            kind = RowRefused if isinstance(error, IntegrityError) else StoreError
             # The statement and its parameters are left out: they hold data.
-            raise StoreError(f"database {self.path}: {error.orig}") from error
+            raise kind(f"database {self.path}: {error.orig}{_remedy(error)}") from error
+
+
+def _remedy(error: DBAPIError) -> str:
+    said = str(error.orig)
+    found = [remedy for words, remedy in REMEDIES.items() if words in said]
+    return f"; {found[0]}" if found else ""
 
 
 def _make_engine(url: str) -> Engine:
@@ -127,6 +160,7 @@ def _make_engine(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(raw: Any, _record: object) -> None:
         raw.isolation_level = None  # transactions begin where `begin` below says
+        raw.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # counts for a new file only
         raw.execute("PRAGMA journal_mode = WAL")
         raw.execute("PRAGMA synchronous = NORMAL")
         raw.execute("PRAGMA foreign_keys = ON")

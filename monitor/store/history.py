@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, or_, select
 
 from monitor.judge.outcome import Reason, State
 from monitor.judge.state import Transition
@@ -117,12 +117,17 @@ def list_alerts(
 ) -> list[AlertRow]:
     """
     Return the latest alerts, the newest first.
+
+    Alerts that were only about entries taken out of the file are hidden with
+    them.
     """
-    query = select(alerts).order_by(alerts.c.id.desc()).limit(limit)
+    about = select(alert_connections.c.alert_id)
+    watched = about.join(connections).where(connections.c.is_configured)
+    query = select(alerts).where(or_(alerts.c.id.in_(watched), alerts.c.id.not_in(about)))
+    query = query.order_by(alerts.c.id.desc()).limit(limit)
     if connection_id is not None:
-        query = query.join(alert_connections).where(
-            alert_connections.c.connection_id == connection_id
-        )
+        of_connection = about.where(alert_connections.c.connection_id == connection_id)
+        query = query.where(alerts.c.id.in_(of_connection))
     if only_dead:
         query = query.where(
             exists().where(
@@ -152,7 +157,7 @@ def _names(tx: Transaction, alert_ids: Sequence[int]) -> dict[int, list[str]]:
     rows = tx.execute(
         select(alert_connections.c.alert_id, connections.c.name)
         .join(connections, connections.c.id == alert_connections.c.connection_id)
-        .where(alert_connections.c.alert_id.in_(alert_ids))
+        .where(alert_connections.c.alert_id.in_(alert_ids), connections.c.is_configured)
         .order_by(connections.c.id)
     )
     names: dict[int, list[str]] = {}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, not_, or_, select, update
+from sqlalchemy import and_, exists, not_, or_, select, update
 
 from monitor.store.tables import alert_connections, alerts, connections, notifications
 
@@ -54,10 +54,21 @@ class OutboxRow:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    name: str
-    is_switched_off: bool
+def _may_be_told() -> Any:
+    """
+    Select what is about nobody, or about a connection that is watched.
+
+    What is about paused connections, or about such as were taken out of the
+    file, waits for them to come back.
+    """
+    about = exists().where(alert_connections.c.alert_id == notifications.c.alert_id)
+    watched = about.where(
+        connections.c.id == alert_connections.c.connection_id,
+        connections.c.is_configured,
+        connections.c.is_enabled,
+        not_(connections.c.is_paused),
+    )
+    return or_(watched, not_(about))
 
 
 def _is_sendable(now: datetime) -> Any:
@@ -72,7 +83,7 @@ def due_channels(tx: Transaction, now: datetime) -> list[str]:
     """
     Return the channels that have something to send now.
     """
-    query = select(notifications.c.channel).where(_is_sendable(now)).distinct()
+    query = select(notifications.c.channel).where(_is_sendable(now), _may_be_told()).distinct()
     return list(tx.execute(query.order_by(notifications.c.channel)).scalars())
 
 
@@ -93,43 +104,39 @@ def claim_next(
     """
     waiting = tx.execute(
         select(notifications)
-        .where(notifications.c.state == NotificationState.DUE, notifications.c.channel == channel)
+        .where(
+            notifications.c.state == NotificationState.DUE,
+            notifications.c.channel == channel,
+            _may_be_told(),
+        )
         .order_by(notifications.c.id)
         .limit(LOOK_AHEAD)
     ).all()
-    subjects = _subjects(tx, {row.alert_id for row in waiting})
+    names = _names(tx, {row.alert_id for row in waiting})
     held_up: set[int] = set()
     for row in waiting:
-        about = subjects.get(row.alert_id, {})
+        about = names.get(row.alert_id, {})
         may_go = row.next_attempt_at <= now and row.id not in skip
-        if about and all(subject.is_switched_off for subject in about.values()):
-            continue
         if may_go and held_up.isdisjoint(about) and _claim(tx, row.id, now, lease, owner):
-            names = tuple(subject.name for subject in about.values())
-            return _read_outbox_row(tx, row, names)
+            return _read_outbox_row(tx, row, tuple(about.values()))
         held_up.update(about)
     return None
 
 
-def _subjects(tx: Transaction, alert_ids: Iterable[int]) -> dict[int, dict[int, _Subject]]:
+def _names(tx: Transaction, alert_ids: Iterable[int]) -> dict[int, dict[int, str]]:
     """
-    Return for each alert its connections, by their ids.
+    Return for each alert the names of its connections, by their ids.
     """
     rows = tx.execute(
-        select(
-            alert_connections.c.alert_id,
-            connections.c.id,
-            connections.c.name,
-            or_(connections.c.is_paused, not_(connections.c.is_enabled)),
-        )
+        select(alert_connections.c.alert_id, connections.c.id, connections.c.name)
         .join(connections, connections.c.id == alert_connections.c.connection_id)
         .where(alert_connections.c.alert_id.in_(alert_ids))
         .order_by(connections.c.id)
     )
-    subjects: dict[int, dict[int, _Subject]] = {}
-    for alert_id, number, name, is_switched_off in rows:
-        subjects.setdefault(alert_id, {})[number] = _Subject(name, bool(is_switched_off))
-    return subjects
+    names: dict[int, dict[int, str]] = {}
+    for alert_id, number, name in rows:
+        names.setdefault(alert_id, {})[number] = name
+    return names
 
 
 def _claim(tx: Transaction, number: int, now: datetime, lease: timedelta, owner: str) -> bool:

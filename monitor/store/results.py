@@ -205,7 +205,14 @@ def add_to_alert(
 ) -> None:
     """
     Let an alert speak for one more connection, on its channels as well.
+
+    Nothing changes if it speaks for that connection already.
     """
+    about = select(alert_connections.c.connection_id).where(
+        alert_connections.c.alert_id == alert_id
+    )
+    if connection_id in tx.execute(about).scalars():
+        return
     told = select(notifications.c.channel).where(notifications.c.alert_id == alert_id)
     known = set(tx.execute(told).scalars())
     tx.execute(insert(alert_connections).values(alert_id=alert_id, connection_id=connection_id))

@@ -24,6 +24,7 @@ from asyncio.subprocess import PIPE, Process
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 import trustme
@@ -60,10 +61,10 @@ async def measure(case: Case, seconds: int) -> str:
         target, port, ca_file = await _start_target(folder, case)
         stack.push_async_callback(_end, target)
         config = _write_config(folder, case, port, ca_file)
-        daemon = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "monitor", "--config", str(config), "run",
-            stderr=(folder / "log").open("w"),
-        )  # fmt: skip
+        log = stack.enter_context((folder / "log").open("w"))
+        # As on every start but the first: nothing is left to migrate.
+        await (await _connwatch(config, log, "db", "upgrade")).wait()
+        daemon = await _connwatch(config, log, "run")
         stack.push_async_callback(_end, daemon)
         await asyncio.sleep(WARM_UP_S)
         await _arrivals(target)
@@ -113,6 +114,12 @@ async def _start_target(folder: Path, case: Case) -> tuple[Process, int, Path | 
     )  # fmt: skip
     assert target.stdout is not None
     return target, int(await target.stdout.readline()), ca_file
+
+
+async def _connwatch(config: Path, log: IO[str], *command: str) -> Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "monitor", "--config", str(config), *command, stdout=log, stderr=log
+    )
 
 
 async def _arrivals(target: Process) -> list[tuple[str, float]]:

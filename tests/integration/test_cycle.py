@@ -197,6 +197,17 @@ def test_a_check_made_by_hand_brings_a_refusal_forward(story):
     assert story.record("one").next_check_at == NOON + MINUTE + 30 * SECOND
 
 
+def test_a_check_made_by_hand_and_overtaken_by_a_later_one_changes_nothing(story):
+    story.settle(NOON, one=OK)
+    one = story.record("one")
+    refuse_twice(story, at=NOON + EVERY)
+    after = story.record("one")
+    with story.database.write() as tx:
+        assert settle(tx, [Finished(one.id, None, NOON + MINUTE, OK)], story.plan) == []
+    assert story.record("one") == after
+    assert story.kinds() == [("error", ("one",))]
+
+
 def test_one_connection_twice_in_a_batch_is_judged_twice(story):
     one = story.record("one")
     with story.database.write() as tx:
@@ -335,6 +346,20 @@ def test_a_shared_quota_that_is_low_from_the_start_names_all(database):
     story.settle(NOON, a=ok_with(1_900), b=ok_with(1_900), c=ok_with(1_900))
     assert story.kinds() == [("quota_low", ("a", "b", "c"))]
     assert story.channels() == ["red", "blue"]
+
+
+def test_a_step_told_at_the_turn_of_a_period_names_nobody_twice(family):
+    """
+    The reset is told in seconds from now: around its instant each answer names another.
+    """
+    end = NOON + 30 * DAY
+    family.settle(NOON + EVERY, a=ok_with(900, resets_at=end), b=ok_with(900, resets_at=end))
+    family.settle(
+        end + SECOND / 10,
+        a=ok_with(450, resets_at=end + SECOND / 4),
+        b=ok_with(449, resets_at=end + SECOND / 2),
+    )
+    assert family.kinds()[-1] == ("quota_low", ("a", "b"))
 
 
 def test_one_quota_of_many_accounts_is_told_for_each(family):

@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
 from structlog.testing import capture_logs
 
 from monitor import watch as watching
 from monitor.clock import utc_now
+from monitor.cycle import settle
 from monitor.judge.outcome import Outcome, Reason, State
 from monitor.store import connections, engine, tables
 from monitor.store.worker import StoreWorker
@@ -316,6 +317,27 @@ async def test_a_result_that_cannot_be_stored_takes_no_other_with_it(make_bench,
             await until(lambda: bench.state_of("c4") is State.ACTIVE)
     faults = [entry for entry in logs if entry["log_level"] == "error"]
     assert [entry["event"] for entry in faults] == ["result.fault"]
+
+
+async def test_a_result_that_breaks_a_rule_of_the_tables_is_not_tried_for_ever(
+    make_bench, monkeypatch
+):
+    bench = make_bench("a", "b")
+
+    def settle_breaking_a_rule(tx, batch, plan):
+        settled = settle(tx, batch, plan)
+        for one in settled:
+            if one.record.name == "b" and one.finished.outcome.reason is Reason.OK:
+                tx.execute(insert(tables.quotas).values(connection_id=one.record.id))
+        return settled
+
+    monkeypatch.setattr(watching, "settle", settle_breaking_a_rule)
+    with capture_logs() as logs:
+        async with bench.running():
+            await until(lambda: bench.n_checks() == 2, within_s=3)
+    assert bench.state_of("a") is State.ACTIVE
+    assert bench.story.record("b").standing.last_reason is Reason.UNEXPECTED_RESPONSE
+    assert "result.fault" in {entry["event"] for entry in logs}
 
 
 # The database stays locked for a while.

@@ -274,3 +274,12 @@ def test_no_more_checks_run_at_once_than_the_file_allows(bench, simulator):
     latencies = [outcome.latency_ms for _, outcome in answers.values()]
     assert max(latency for latency in latencies if latency is not None) < 4 * 200
     assert None not in latencies
+
+
+@pytest.mark.parametrize("options", [(), ("--no-store",)], ids=["stored", "not stored"])
+def test_a_first_check_without_an_answer_says_what_to_look_at(tmp_path, options):
+    bench = Bench(tmp_path)
+    bench.configure(connection("acme"))
+    ended = bench.run("check", *options)
+    assert ended.code == 3
+    assert "Cannot connect to 127.0.0.1:9" in " ".join(ended.out.split())

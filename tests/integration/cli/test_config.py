@@ -381,3 +381,23 @@ def test_the_schema_needs_no_file(tmp_path):
 
     assert ended.code == 0
     assert json.loads(ended.out)["properties"]["connections"]
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [("nowhere/connwatch.db", "/nowhere does not exist"), (".", " is a folder")],
+    ids=["in a folder that is missing", "a folder"],
+)
+def test_a_place_where_no_database_can_be_is_a_mistake(tmp_path, place, why):
+    write(tmp_path, f'[monitor]\ndatabase = "sqlite:///{place}"\n{GOOD}')
+    ended = connwatch("config", "check", cwd=tmp_path)
+
+    assert (ended.code, ended.out) == (3, "")
+    assert "connwatch: monitor.database: " in ended.err
+    assert why in ended.err
+
+
+def test_a_file_without_end_is_not_read_for_ever(tmp_path):
+    ended = connwatch("--config", "/dev/zero", "status", cwd=tmp_path)
+    assert (ended.code, ended.out) == (3, "")
+    assert "/dev/zero: cannot be read: larger than 128 MiB" in ended.err

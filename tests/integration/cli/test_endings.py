@@ -4,6 +4,7 @@ How commands end when they cannot do what they were asked: code 3, a sentence on
 
 from __future__ import annotations
 
+import shlex
 import signal
 import socket
 import sqlite3
@@ -17,8 +18,8 @@ import typer
 from monitor.cli.ending import CommandError, run_command
 from monitor.config.errors import ConfigError, Problem
 from monitor.store.engine import StoreError
-from tests.integration.cli.bench import OK, Bench, connection
-from tests.integration.cli.command_line import COMMAND, clean_environment
+from tests.integration.cli.bench import OK, REFUSED, Bench, connection
+from tests.integration.cli.command_line import COMMAND, Ended, clean_environment
 
 
 @pytest.fixture
@@ -111,6 +112,14 @@ def test_a_damaged_database_is_told_in_one_sentence(bench, command):
     assert len(ended.err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("command", ["status --json", "history acme", "alerts list"])
+def test_a_folder_for_a_database_is_not_taken_for_one_without_checks(bench, command):
+    bench.database.mkdir()
+    ended = bench.run(*command.split())
+    assert (ended.code, ended.out) == (3, "")
+    assert f"the database {bench.database} is a folder" in ended.err
+
+
 def test_a_database_of_a_newer_program_is_told(bench):
     bench.settle("acme", OK)
     with closing(sqlite3.connect(bench.database)) as raw, raw:
@@ -166,6 +175,58 @@ ERRORS: dict[str, tuple[BaseException, int, str]] = {
 @pytest.mark.parametrize(("error", "code", "said"), ERRORS.values(), ids=ERRORS)
 def test_every_error_has_its_code_and_its_sentence(error, code, said, capsys):
     assert run_failing(error, capsys) == (code, said)
+
+
+def spawn_in_shell(bench: Bench, script: str, **env: str) -> Ended:
+    """
+    Run `connwatch` within a line of shell, as `$CW`.
+    """
+    done = subprocess.run(
+        ["/bin/sh", "-c", script],
+        cwd=bench.folder,
+        env=clean_environment({"CW": shlex.join(COMMAND)} | env),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("options", ["", "--json"])
+def test_whoever_closes_stdout_still_gets_the_exit_code(bench, options):
+    bench.settle("acme", REFUSED)
+    ended = spawn_in_shell(bench, f"$CW status {options} >&-")
+    assert (ended.code, ended.err) == (2, "")
+
+
+def test_with_all_streams_closed_a_command_is_done_all_the_same(bench):
+    bench.settle("acme", OK)
+    assert spawn_in_shell(bench, "$CW pause acme <&- >&- 2>&-").code == 0
+    assert bench.shown()["acme"]["state"] == "paused"
+    assert spawn_in_shell(bench, "$CW check --json <&- 2>&-").code == 0
+
+
+@pytest.mark.parametrize("command", ["status", "status --json", "db current", "--help"])
+def test_output_on_a_full_disk_is_told_in_one_sentence(bench, command):
+    bench.settle("acme", OK)
+    ended = spawn_in_shell(bench, f"$CW {command} >/dev/full")
+    assert (ended.code, len(ended.err.splitlines())) == (3, 1), ended.err
+    assert ended.err.startswith("connwatch: cannot write to stdout: No space left on device")
+
+
+@pytest.mark.parametrize("command", ["--help", "status", "resume acme"])
+def test_a_terminal_without_unicode_is_no_fault(bench, command):
+    bench.settle("acme", OK)
+    ended = bench.spawn(*command.split(), PYTHONIOENCODING="ascii")
+    assert (ended.code, ended.err) == (0, "")
+
+
+@pytest.mark.parametrize("columns", ["0", "1"])
+def test_a_width_that_cannot_be_meant_hides_nothing(bench, columns):
+    bench.settle("acme", REFUSED)
+    assert bench.spawn("status", COLUMNS=columns).out == bench.spawn("status", COLUMNS="80").out
 
 
 def test_a_fault_of_ours_is_3_with_its_traceback(capsys):

@@ -172,3 +172,15 @@ def test_delete_asks_nothing_of_a_script(bench):
     ended = bench.spawn("delete", "acme")
     assert (ended.code, ended.err) == (0, "")
     assert "acme is deleted" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [("acme north", "'acme north'"), ("--acme", "-- --acme"), ("$(id)", "'$(id)'")],
+)
+def test_what_is_to_be_typed_can_be_pasted(bench, name, typed):
+    bench.configure(connection(name))
+    gone = bench.run("delete", "--yes", "--", name)
+    assert gone.out.endswith(f"connwatch resume {typed}\n")
+    assert f"connwatch resume {typed} brings" in bench.run("history", "--", name).err
+    assert f"connwatch resume {typed}" in bench.run("config", "check").err

@@ -124,3 +124,9 @@ def test_whoever_opens_it_to_others_is_warned(tmp_path):
 
     assert "http://127.0.0.1:" in said
     assert "whoever reaches 0.0.0.0 can control" in err
+
+
+def test_an_empty_host_does_not_open_the_simulator_to_everybody(tmp_path):
+    ended = connwatch("simulate", "--host", "", "--port", "0", cwd=tmp_path)
+    assert (ended.code, ended.out) == (3, "")
+    assert "--host is empty" in ended.err

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, insert, select
 
 from monitor.store import engine
-from monitor.store.engine import Database, StoreError
+from monitor.store.engine import Database, RowRefused, StoreError
 from monitor.store.tables import checks, deletions, transitions
 from tests.fakes import NOON
 
@@ -50,6 +50,13 @@ def test_foreign_keys_are_kept(database):
     orphan = {"from_state": "a", "to_state": "b", "reason": "c", "detail": ""}
     with pytest.raises(StoreError, match="FOREIGN KEY"), database.write() as tx:
         tx.execute(insert(transitions).values(connection_id=7, at=NOON, **orphan))
+
+
+def test_a_row_that_breaks_a_rule_is_no_fault_of_the_database(database):
+    with database.write() as tx:
+        add_name(tx, "one")
+    with pytest.raises(RowRefused, match="UNIQUE"), database.write() as tx:
+        add_name(tx, "one")
 
 
 def test_the_file_and_its_companions_are_readable_by_their_owner_alone(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from monitor.judge.outcome import Reason, State
 from monitor.judge.route import ChannelRoute
-from monitor.store import history, outbox
+from monitor.store import connections, history, outbox
 from monitor.store.outbox import NotificationState
 from tests.builders import (
     EVERY,
@@ -128,3 +128,14 @@ def test_alerts_with_a_dead_notification(told):
 def test_no_alerts_are_no_trouble(story):
     with story.database.read() as tx:
         assert history.list_alerts(tx, 10) == []
+
+
+def test_alerts_about_what_the_file_no_longer_has_are_hidden_with_it(story):
+    story.settle(NOON, one=REFUSED, two=OK)
+    story.settle(NOON + MINUTE, one=REFUSED)
+    with story.database.write() as tx:
+        connections.sync(tx, [entry("two")], NOON + HOUR)
+        assert history.list_alerts(tx, 10) == []
+
+        connections.sync(tx, [entry("one"), entry("two")], NOON + HOUR)
+        assert [alert.connections for alert in history.list_alerts(tx, 10)] == [("one",)]

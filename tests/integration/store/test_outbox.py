@@ -220,9 +220,30 @@ def test_nobody_is_told_of_a_paused_connection_until_it_is_resumed(story):
     assert claimed(story.database).connections == ("one",)
 
 
+def test_nobody_is_told_of_a_connection_that_the_file_no_longer_has(story):
+    bear(story, "one")
+    with story.database.write() as tx:
+        connections.sync(tx, [entry("two"), entry("three")], NOON)
+    assert claim(story.database) is None
+
+    with story.database.write() as tx:
+        connections.sync(tx, [entry("one"), entry("two"), entry("three")], NOON)
+    assert claimed(story.database).connections == ("one",)
+
+
 def test_a_paused_connection_holds_up_nobody_else(story):
     bear(story, "one")
     pause(story, "one")
+    bear(story, "two")
+    assert claimed(story.database).connections == ("two",)
+
+
+def test_many_paused_connections_hold_up_nobody_else(story, monkeypatch):
+    monkeypatch.setattr(outbox, "LOOK_AHEAD", 3)
+    for _ in range(3):
+        bear(story, "one")
+    pause(story, "one")
+    assert due_channels(story) == []
     bear(story, "two")
     assert claimed(story.database).connections == ("two",)
 

@@ -238,7 +238,7 @@ def test_unusable_literal_is_refused(written):
         ({}, "exactly one source"),
         ({"env": "A", "file": "b"}, "exactly one source"),
         ({"evn": "A"}, 'did you mean "env"'),
-        ({"vault": "A"}, "unknown key; write"),
+        ({"vault": "A"}, "unknown key in this table: write"),
         ({"env": 5}, "a name or path in quotes"),
         ({"file": ""}, "a name or path in quotes"),
         ({"file": "a\0b"}, "a name or path in quotes"),

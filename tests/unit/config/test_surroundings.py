@@ -93,6 +93,13 @@ def test_what_has_no_effect_yet_is_told_where_the_file_sets_it(load, text, place
     assert notices(load(text)) == [Notice(place, MESSAGE)]
 
 
+def test_kinds_that_are_never_sent_are_told(load):
+    text = '[[channels]]\nname = "o"\nurl = "json://x"\nkinds = ["outage", "error", "digest"]'
+    assert notices(load(text)) == [
+        Notice("channels[0].kinds", "this release never sends digest, outage")
+    ]
+
+
 def test_table_of_what_has_no_effect_names_settings_that_exist(load, connection):
     config = load(connection() + '[[channels]]\nname = "o"\nurl = "json://x"')
     known = {f"{leaf.section}.{leaf.key}" for leaf in walk(config)} | set(type(config).model_fields)
