@@ -36,7 +36,7 @@ lint: $(INSTALLED)  ## check layout, habits and types
 	$(BIN)/mypy
 
 test: lint  ## all checks: lint, then every test (PYTEST_ARGS="-k quota" for some)
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 bench: $(INSTALLED)  ## measure what the design promises about speed and size
 	$(BIN)/python -m tests.benchmarks

@@ -17,7 +17,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE_S = 300
 
-pytestmark = pytest.mark.slow
+# One worker builds one wheel and one environment for all of them.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
 
 
 def run(*command: object, cwd: Path) -> str:
@@ -106,3 +107,13 @@ def test_the_wheel_carries_the_migrations_and_the_example(installed, tmp_path):
 
 def test_importing_the_package_warns_of_nothing(installed, tmp_path):
     run(installed / "python", "-W", "error", "-c", "import monitor.cli", cwd=tmp_path)
+
+
+def test_the_installed_demo_works_with_no_checkout_near(installed, tmp_path):
+    """
+    It starts the simulator, migrates a new database, checks, and tells the first alert.
+    """
+    text = run(installed / "connwatch", "demo", "--seconds", "8", cwd=tmp_path)
+    assert "active" in text
+    assert "quota low" in text
+    assert list(tmp_path.iterdir()) == []
