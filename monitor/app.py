@@ -26,6 +26,7 @@ from monitor.store import connections, migrate, outbox, retention
 from monitor.store.engine import Database, StoreError
 from monitor.store.worker import StoreWorker
 from monitor.stored_outbox import StoredOutbox
+from monitor.sweep import is_anything_passed, sweep
 from monitor.watch import Watch
 
 if TYPE_CHECKING:
@@ -34,12 +35,16 @@ if TYPE_CHECKING:
     from monitor.check.base import Checker
     from monitor.config.model import Config
     from monitor.cycle import Settled
+    from monitor.plan import Plan
 
 log = structlog.get_logger()
 
 TICK = timedelta(seconds=1)
 LOOK_AHEAD = 2 * TICK
 """A tick starts what falls due before the next one, even if that comes late."""
+
+SWEEP_EVERY = TICK
+"""An indexed question costs less than being late for the end of an authorization."""
 
 DELIVER_EVERY = timedelta(seconds=2)
 PRUNE_EVERY = timedelta(minutes=30)
@@ -112,7 +117,7 @@ class App:
         writer = asyncio.create_task(watch.write_results(), name="write results")
         stack.push_async_callback(_finish, watch, writer)
         jobs = JobRunner()
-        jobs.start(_jobs(store, watch, delivery))
+        jobs.start(self._jobs(store, watch, delivery))
         stack.callback(jobs.stop)
         await watch.start_due(LOOK_AHEAD)
         stack.enter_context(_spared_collector())
@@ -123,6 +128,20 @@ class App:
             database=str(self._database.path),
         )
         return writer
+
+    def _jobs(self, store: StoreWorker, watch: Watch, delivery: Delivery) -> list[Job]:
+        async def sweep_clocks() -> None:
+            await _sweep(store, self._plan, delivery)
+
+        async def prune() -> None:
+            await store.write(lambda tx: retention.roll_up(tx, utc_now()))
+
+        return [
+            Job("check_due", TICK, lambda: watch.start_due(LOOK_AHEAD)),
+            Job("sweep_clocks", SWEEP_EVERY, sweep_clocks),
+            Job("deliver", DELIVER_EVERY, delivery.run_once),
+            Job("prune", PRUNE_EVERY, prune, PRUNE_FIRST_AFTER),
+        ]
 
     def _upgrade(self) -> None:
         before, copy = migrate.upgrade(self._database)
@@ -163,15 +182,21 @@ def build_checkers(config: Config, clients: HttpClients) -> dict[str, Checker]:
     }
 
 
-def _jobs(store: StoreWorker, watch: Watch, delivery: Delivery) -> list[Job]:
-    async def prune() -> None:
-        await store.write(lambda tx: retention.roll_up(tx, utc_now()))
-
-    return [
-        Job("check_due", TICK, lambda: watch.start_due(LOOK_AHEAD)),
-        Job("deliver", DELIVER_EVERY, delivery.run_once),
-        Job("prune", PRUNE_EVERY, prune, PRUNE_FIRST_AFTER),
-    ]
+async def _sweep(store: StoreWorker, plan: Plan, delivery: Delivery) -> None:
+    """
+    Tell what time has changed; the database is written to only if there is anything.
+    """
+    now = utc_now()
+    if not await store.read(lambda tx: is_anything_passed(tx, plan, now)):
+        return
+    swept = await store.write(lambda tx: sweep(tx, plan, now))
+    for one in swept:
+        if one.passed.is_check_due:
+            log.info("authorization.ended", connection=one.name)
+        for alert in one.passed.alerts:
+            log.info("alert.due", connection=one.name, kind=alert.kind.value)
+    if any(one.passed.alerts for one in swept):
+        delivery.wake()
 
 
 def _announce(settled: list[Settled], delivery: Delivery) -> None:

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 
 from monitor.judge.account import settle_shared
 from monitor.judge.alerts import AlertKind
+from monitor.judge.clocks import asked_at, confirm, count_down
 from monitor.judge.decide import Verdict, judge
 from monitor.judge.quota import Quota, judge_quota
 from monitor.judge.rhythm import next_check
 from monitor.judge.route import route
-from monitor.store import results
+from monitor.store import authorizations, results
+from monitor.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,18 +31,6 @@ if TYPE_CHECKING:
     from monitor.plan import Plan, Watched
     from monitor.store.engine import Transaction
     from monitor.store.records import ConnectionRecord
-
-OPENED_BY = {
-    AlertKind.RECOVERED: (AlertKind.ERROR, AlertKind.EXPIRED),
-    AlertKind.QUOTA_RESTORED: (AlertKind.QUOTA_LOW, AlertKind.QUOTA_EXHAUSTED),
-}
-"""What must have been told before a closing alert is born."""
-
-CLOSED_BY = {
-    AlertKind.RECOVERED: (AlertKind.RECOVERED,),
-    AlertKind.QUOTA_RESTORED: (AlertKind.QUOTA_RESTORED, AlertKind.LIMIT_CHANGED),
-}
-"""What ended an earlier trouble, so that it needs no second end."""
 
 SEEN_AT_PRECISION = timedelta(hours=1)
 """An unchanged quota is not written again for its date of reading alone."""
@@ -96,6 +86,7 @@ def settle(tx: Transaction, finished: Sequence[Finished], plan: Plan) -> list[Se
         ),
     )
     batch.save_quotas()
+    batch.save_clocks()
     return settled
 
 
@@ -105,18 +96,19 @@ def foresee(
     """
     Return what would be known after *outcome*, storing and telling nothing.
     """
+    outcome = count_down(record.clock, outcome, now)
     verdict = _judge(record, outcome, watched, now)
     return replace(
         record,
         standing=verdict.standing,
+        clock=confirm(record.clock, outcome, now).clock,
         quota=judge_quota(record.quota, outcome, watched.rules, now).quota,
         account=outcome.account or record.account,
     )
 
 
 def _judge(record: ConnectionRecord, outcome: Outcome, watched: Watched, now: datetime) -> Verdict:
-    ends_at = watched.authorization.ends_at if watched.authorization else None
-    return judge(record.standing, outcome, watched.rules, ends_at, now)
+    return judge(record.standing, outcome, watched.rules, record.clock.known_end, now)
 
 
 class _Batch:
@@ -132,6 +124,7 @@ class _Batch:
         self._quotas = {number: record.quota for number, record in self._records.items()}
         self._unsaved: dict[int, tuple[Quota, str | None]] = {}
         self._told_of: dict[str, tuple[int, AlertDue]] = {}
+        self._changed_clocks: set[int] = set()
 
     def is_wanted(self, each: Finished) -> bool:
         record = self._records.get(each.connection_id)
@@ -149,16 +142,19 @@ class _Batch:
         """
         record = self._records[each.connection_id]
         watched = self._plan.watched[record.name]
+        if each.outcome.is_countdown:
+            each = replace(each, outcome=count_down(record.clock, each.outcome, each.at))
         verdict = _judge(record, each.outcome, watched, each.at)
         if verdict.transition is not None:
             results.add_transition(self._tx, record.id, verdict.transition)
-        born = [
-            alert for alert in verdict.alerts if self._bear(alert, {record.id: record.name}, each)
-        ]
+        confirmed = confirm(record.clock, each.outcome, each.at)
+        if confirmed.clock != record.clock:
+            self._changed_clocks.add(record.id)
+        born = self._bear_of(record, (*confirmed.alerts, *verdict.alerts), each)
         account_key = _account_key(record, each.outcome.account)
         born += self._judge_quota(each, record, account_key)
         self._records[record.id] = replace(
-            record, standing=verdict.standing, account_key=account_key
+            record, standing=verdict.standing, account_key=account_key, clock=confirmed.clock
         )
         return Settled(each, record, verdict, self._quotas[record.id], tuple(born))
 
@@ -168,6 +164,34 @@ class _Batch:
         """
         results.save_quotas(self._tx, self._unsaved)
         self._unsaved = {}
+
+    def save_clocks(self) -> None:
+        """
+        Store the clocks that a check has changed.
+        """
+        changed = [self._records[number] for number in self._changed_clocks]
+        authorizations.save(
+            self._tx,
+            [
+                (one.id, one.clock, self._plan.watched[one.name].rules.expiring_soon_days)
+                for one in changed
+            ],
+        )
+
+    def _bear_of(
+        self, record: ConnectionRecord, alerts: Sequence[AlertDue], each: Finished
+    ) -> list[AlertDue]:
+        """
+        Store what one check makes due; a renewal that is told needs no recovery beside it.
+        """
+        born: list[AlertDue] = []
+        for alert in alerts:
+            is_told = any(one.kind is AlertKind.RENEWED for one in born)
+            if alert.kind is AlertKind.RECOVERED and is_told:
+                continue
+            if self._bear(alert, {record.id: record.name}, each):
+                born.append(alert)
+        return born
 
     def _judge_quota(
         self, each: Finished, record: ConnectionRecord, account_key: str | None
@@ -225,20 +249,11 @@ class _Batch:
         account_key: str | None = None,
     ) -> bool:
         """
-        Store an alert and its notifications; an end only of what was told.
+        Store an alert; tell whether it was one to be told.
         """
-        if alert.kind in OPENED_BY and not any(
-            results.was_announced(self._tx, number, OPENED_BY[alert.kind], CLOSED_BY[alert.kind])
-            for number in about
-        ):
+        alert_id = tell(self._tx, alert, about, self._plan, each.at)
+        if alert_id is None:
             return False
-        subjects = [
-            self._plan.watched[name].subject
-            for name in about.values()
-            if name in self._plan.watched
-        ]
-        channels = route(alert, subjects, self._plan.channels)
-        alert_id = results.add_alert(self._tx, alert, list(about), channels, each.at)
         if account_key is not None:
             self._told_of[account_key] = (alert_id, alert)
         return True
@@ -252,7 +267,16 @@ def _is_overtaken(each: Finished, record: ConnectionRecord) -> bool:
 def _next_check_at(one: Settled, plan: Plan) -> datetime:
     every = plan.watched[one.record.name].rules.every
     slot = one.finished.scheduled_at or one.record.next_check_at or one.finished.at
-    return next_check(one.verdict, slot, every, one.finished.at)
+    at = next_check(one.verdict, slot, every, one.finished.at)
+    end = one.record.clock.known_end
+    # An answer to a question from before the end says nothing about what comes after.
+    if (
+        end is None
+        or one.verdict.not_before
+        or end <= asked_at(one.finished.outcome, one.finished.at)
+    ):
+        return at
+    return min(at, max(end, one.finished.at))
 
 
 def _account(one: Settled) -> str | None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.judge.alerts import AlertKind, Severity
-from monitor.judge.expiry import Authorization, declare_authorization
+from monitor.judge.expiry import declare_authorization
+from monitor.judge.renewal import Declared
 from monitor.judge.route import ChannelRoute, Subject
 from monitor.judge.rules import Rules
 from monitor.store.connections import Entry
@@ -26,11 +27,14 @@ if TYPE_CHECKING:
 class Watched:
     """
     One connection as the rules see it.
+
+    Args:
+        renew_url: The page on which a person can renew its authorization.
     """
 
     subject: Subject
     rules: Rules
-    authorization: Authorization | None
+    renew_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ def make_plan(config: Config) -> Plan:
                 None if connection.channels is None else frozenset(connection.channels),
             ),
             rules,
-            _authorization(connection),
+            connection.renew_url,
         )
     return Plan(
         watched,
@@ -73,6 +77,8 @@ def make_plan(config: Config) -> Plan:
                 config.every_of(connection),
                 connection.enabled,
                 connection.renamed_from,
+                _declared(connection),
+                config.alerts.expiring_soon_days,
             )
             for connection in config.connections
         ),
@@ -91,10 +97,11 @@ def _rules(config: Config, every: timedelta) -> Rules:
     )
 
 
-def _authorization(connection: Connection) -> Authorization | None:
+def _declared(connection: Connection) -> Declared:
     if connection.authorized_on is None:
-        return None
-    return declare_authorization(connection.authorized_on, connection.valid_days)
+        return Declared(valid_days=connection.valid_days)
+    authorization = declare_authorization(connection.authorized_on, connection.valid_days)
+    return Declared(authorization.authorized_at, connection.valid_days)
 
 
 def _channel_route(channel: Channel) -> ChannelRoute:

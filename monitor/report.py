@@ -12,23 +12,21 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-from monitor.judge.expiry import days_left, is_expiring_soon
-from monitor.judge.outcome import Reason, State
+from monitor.judge.clocks import FLAG_STATES
+from monitor.judge.expiry import days_left
+from monitor.judge.outcome import State
 from monitor.judge.quota import Level
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from monitor.judge.expiry import Authorization
+    from monitor.judge.clocks import AuthorizationClock
     from monitor.judge.state import Transition
     from monitor.plan import Watched
     from monitor.store.history import AlertRow, CheckRow
     from monitor.store.records import ConnectionRecord
 
 Json = dict[str, Any]
-
-CLOCKS_FLAG = frozenset({State.ACTIVE, State.ERROR, State.PENDING})
-"""The states in which an end that comes near is worth a flag."""
 
 
 class Trouble(IntEnum):
@@ -53,11 +51,7 @@ def connection_json(record: ConnectionRecord, watched: Watched, now: datetime) -
     Return one connection as people and programs are shown it.
     """
     standing = record.standing
-    is_unrecorded = _is_renewal_unrecorded(record, watched.authorization)
-    # Until somebody says when it was renewed, nobody knows when it ends.
-    ends_at = None if is_unrecorded else _ends_at(watched.authorization)
-    authorization = _authorization_json(watched.authorization, ends_at, now)
-    steps = watched.rules.expiring_soon_days
+    authorization = _authorization_json(record.clock, now)
     return {
         "name": record.name,
         "provider": record.provider,
@@ -71,30 +65,15 @@ def connection_json(record: ConnectionRecord, watched: Watched, now: datetime) -
         "account": record.account,
         "last_check": _last_check_json(record),
         "expiring_soon": (
-            ends_at is not None
-            and record.shown_state in CLOCKS_FLAG
-            and is_expiring_soon(ends_at, steps, now)
+            record.shown_state in FLAG_STATES
+            and record.clock.is_expiring_soon(watched.rules.expiring_soon_days, now)
         ),
-        "renewal_unrecorded": is_unrecorded,
+        "renewal_unrecorded": record.clock.is_renewal_unrecorded,
         "authorization": authorization,
         "clocks": _clocks_json(record.name, authorization),
         "quota": _quota_json(record, watched),
         "marketplaces": None,
     }
-
-
-def _is_renewal_unrecorded(record: ConnectionRecord, authorization: Authorization | None) -> bool:
-    """
-    Tell whether the connection works although its known end has passed.
-    """
-    standing, ends_at = record.standing, _ends_at(authorization)
-    if ends_at is None or standing.checked_at is None or record.is_switched_off:
-        return False
-    return standing.last_reason is Reason.OK and standing.checked_at >= ends_at
-
-
-def _ends_at(authorization: Authorization | None) -> datetime | None:
-    return None if authorization is None else authorization.ends_at
 
 
 def _last_check_json(record: ConnectionRecord) -> Json | None:
@@ -109,16 +88,16 @@ def _last_check_json(record: ConnectionRecord) -> Json | None:
     }
 
 
-def _authorization_json(
-    authorization: Authorization | None, ends_at: datetime | None, now: datetime
-) -> Json | None:
-    if authorization is None:
+def _authorization_json(clock: AuthorizationClock, now: datetime) -> Json | None:
+    if clock.authorized_at is None:
         return None
+    # Once it has proved wrong, nobody knows the end until a renewal is recorded.
+    ends_at = clock.known_end
     return {
-        "authorized_at": instant(authorization.authorized_at),
+        "authorized_at": instant(clock.authorized_at),
         "expires_at": instant(ends_at),
         "days_left": None if ends_at is None else days_left(ends_at, now),
-        "source": authorization.source.value,
+        "source": clock.source.value,
     }
 
 
@@ -208,6 +187,14 @@ def urgency(each: Json, *, is_check: bool = False) -> tuple[int, int]:
     """
     trouble = trouble_of(each, is_check=is_check)
     return _WORST_FIRST.index(trouble), _BY_URGENCY.index(State(each["state"]))
+
+
+def ending_first(each: Json) -> tuple[bool, str]:
+    """
+    Return a key that sorts by what ends first, and by the file's order what has no end.
+    """
+    ends = [clock["ends_at"] for clock in each["clocks"]]
+    return not ends, min(ends, default="")
 
 
 def check_json(row: CheckRow) -> Json:

@@ -4,7 +4,7 @@ Build plans, outcomes and databases with connections in them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,22 +12,24 @@ from sqlalchemy import select
 
 from monitor.cycle import Finished, settle
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
+from monitor.judge.renewal import Declared
 from monitor.judge.route import ChannelRoute, Subject
 from monitor.judge.rules import Rules
 from monitor.plan import Plan, Watched
 from monitor.store import connections, history
 from monitor.store.connections import Entry
 from monitor.store.tables import notifications
+from monitor.sweep import sweep
 from tests.fakes import NOON
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from monitor.cycle import Settled
-    from monitor.judge.expiry import Authorization
     from monitor.store.engine import Database
     from monitor.store.history import AlertRow
     from monitor.store.records import ConnectionRecord
+    from monitor.sweep import Swept
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -68,14 +70,18 @@ def entry(
     provider: str = "soldscope",
     host: str = "api.example.com",
 ) -> Entry:
-    return Entry(name, provider, host, every, is_enabled, renamed_from)
+    return Entry(
+        name, provider, host, every, is_enabled, renamed_from, steps=Rules().expiring_soon_days
+    )
 
 
 def plan_of(
     *entries: Entry,
     channels: Sequence[ChannelRoute] = (OPS,),
     subjects: Sequence[Subject] = (),
-    authorization: Authorization | None = None,
+    authorized_at: datetime | None = None,
+    valid_days: int = 365,
+    renew_url: str | None = None,
 ) -> Plan:
     """
     A plan with the usual rules; *subjects* replace those without tags.
@@ -83,11 +89,14 @@ def plan_of(
     special = {subject.name: subject for subject in subjects}
     watched = {
         one.name: Watched(
-            special.get(one.name, Subject(one.name)), Rules(every=one.every), authorization
+            special.get(one.name, Subject(one.name)), Rules(every=one.every), renew_url
         )
         for one in entries
     }
-    return Plan(watched, tuple(channels), tuple(entries))
+    if authorized_at is not None:
+        declared = Declared(authorized_at, valid_days)
+        entries = tuple(replace(one, declared=declared) for one in entries)
+    return Plan(watched, tuple(channels), entries)
 
 
 @dataclass
@@ -116,6 +125,13 @@ class Story:
                 assert record is not None
                 finished.append(Finished(record.id, record.next_check_at, at, outcome))
             return settle(tx, finished, self.plan)
+
+    def sweep(self, at: datetime) -> list[Swept]:
+        """
+        Look at the clocks, as the daemon does every second.
+        """
+        with self.database.write() as tx:
+            return sweep(tx, self.plan, at)
 
     def record(self, name: str) -> ConnectionRecord:
         with self.database.read() as tx:

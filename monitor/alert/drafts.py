@@ -3,7 +3,10 @@ Decide what each kind of alert says.
 
 Pure. The facts of each kind, as `monitor.judge` leaves them:
 
-- `error`, `expired`: reason, detail, since, reason_before
+- `error`, `expired`: reason, detail, since, reason_before; `expired`: renew_url
+- `expiring_soon`: step, authorized_at, ends_at, renew_url
+- `renewal_unrecorded`: authorized_at, ends_at
+- `renewed`: authorized_at, ends_at
 - `recovered`: reason_before, detail_before, since
 - `quota_low`, `quota_exhausted`: limit, remaining, resets_at, step
 - `quota_restored`: limit, remaining, resets_at
@@ -14,12 +17,19 @@ All of them may be missing: then the message says less, and is sent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from monitor.alert import texts
 from monitor.alert.cleaning import clean
-from monitor.alert.words import read_instant, say_instant, say_number, say_span
+from monitor.alert.words import (
+    read_instant,
+    say_day,
+    say_instant,
+    say_number,
+    say_span,
+    say_when,
+)
 from monitor.judge.alerts import AlertKind
 from monitor.judge.outcome import OutcomeClass, Reason
 
@@ -114,7 +124,52 @@ def _write_error(about: About) -> Draft:
 
 
 def _write_expired(about: About) -> Draft:
-    return _write_trouble(about, "🟡")
+    said = _write_trouble(about, "🟡")
+    return replace(said, remedy=_with_page(said.remedy, about))
+
+
+def _with_page(remedy: str, about: About) -> str:
+    """
+    Add the page on which the renewal is made, if the file names one.
+    """
+    url = about.text("renew_url")
+    return texts.RENEW_PAGE.format(remedy=remedy, url=url) if url else remedy
+
+
+def _write_expiring_soon(about: About) -> Draft:
+    ends_at = about.instant("ends_at")
+    remedy = _with_page(texts.EXPIRING_STEP, about)
+    if ends_at is None:
+        happened = (texts.EXPIRING_WITHOUT_DATE, texts.EXPIRING_BREAKS)
+        return Draft("🟠", texts.EXPIRING_TITLE_WITHOUT_DATE, happened, remedy)
+    when = say_when(ends_at, about.now)
+    if ends_at <= about.now:
+        ended = texts.EXPIRED_MEANWHILE.format(day=say_day(ends_at), when=when)
+        return Draft("🟠", texts.EXPIRED_MEANWHILE_TITLE, (ended,), remedy)
+    happened = (texts.EXPIRING.format(day=say_day(ends_at), when=when), texts.EXPIRING_BREAKS)
+    return Draft("🟠", texts.EXPIRING_TITLE.format(when=when), happened, remedy)
+
+
+def _write_renewal_unrecorded(about: About) -> Draft:
+    ends_at = about.instant("ends_at")
+    happened = (
+        texts.UNRECORDED.format(day=say_day(ends_at)) if ends_at else texts.UNRECORDED_WITHOUT_DATE,
+        texts.UNRECORDED_MEANS,
+    )
+    return Draft("🟠", texts.UNRECORDED_TITLE, happened, texts.UNRECORDED_STEP)
+
+
+def _write_renewed(about: About) -> Draft:
+    authorized_at, ends_at = about.instant("authorized_at"), about.instant("ends_at")
+    happened = (
+        texts.RENEWED.format(day=say_day(authorized_at))
+        if authorized_at
+        else texts.RENEWED_WITHOUT_DATE,
+        texts.RENEWED_UNTIL.format(day=say_day(ends_at), when=say_when(ends_at, about.now))
+        if ends_at
+        else texts.RENEWED_WITHOUT_END,
+    )
+    return Draft("🟢", texts.RENEWED_TITLE, happened, texts.RENEWED_STEP)
 
 
 def _before(about: About) -> str:
@@ -211,6 +266,9 @@ _WRITERS: dict[AlertKind, Callable[[About], Draft]] = {
     AlertKind.ERROR: _write_error,
     AlertKind.EXPIRED: _write_expired,
     AlertKind.RECOVERED: _write_recovered,
+    AlertKind.EXPIRING_SOON: _write_expiring_soon,
+    AlertKind.RENEWAL_UNRECORDED: _write_renewal_unrecorded,
+    AlertKind.RENEWED: _write_renewed,
     AlertKind.QUOTA_LOW: _write_quota_low,
     AlertKind.QUOTA_EXHAUSTED: _write_quota_exhausted,
     AlertKind.QUOTA_RESTORED: _write_quota_restored,

@@ -49,7 +49,8 @@ REASONS = {
         "The authorization has run out and the service refuses it. Everything that uses this"
         " connection has stopped working.",
         "The owner of the account at the service must renew the authorization there; then put"
-        " the new credential and its date into the configuration.",
+        " the new credential and its date into the configuration, or record the date with"
+        " `connwatch renew`.",
     ),
     Reason.TOKEN_REJECTED: ReasonText(
         "token rejected",
@@ -143,6 +144,37 @@ RECOVERED_TITLE_OF_MANY = "{who} work again"
 RECOVERED = "The service accepts the credential again."
 RECOVERED_STEP = "Jobs that failed meanwhile may have to be run again."
 
+EXPIRING_TITLE = "{{who}}: authorization ends {when}"
+EXPIRED_MEANWHILE_TITLE = "{who}: authorization has ended"
+EXPIRING_TITLE_WITHOUT_DATE = "{who}: authorization ends soon"
+EXPIRING = "The authorization ends on {day}, {when}."
+EXPIRED_MEANWHILE = "The authorization ended on {day}, {when}."
+EXPIRING_WITHOUT_DATE = "The authorization ends soon."
+EXPIRING_BREAKS = "From then on everything that uses this connection is refused."
+EXPIRING_STEP = (
+    "The owner of the account should renew the authorization; then record it with"
+    " `connwatch renew` or put the new date into the configuration."
+)
+RENEW_PAGE = "{remedy} The page for it: {url}"
+
+UNRECORDED_TITLE = "{who}: renewed, but nobody said when"
+UNRECORDED = "It still works, although its authorization was known to end on {day}."
+UNRECORDED_WITHOUT_DATE = "It still works, although its authorization was known to have ended."
+UNRECORDED_MEANS = (
+    "Somebody has renewed it. Until the date of that is known, nobody can warn of the next end."
+)
+UNRECORDED_STEP = (
+    "Whoever renewed it should record the date with `connwatch renew --on DATE`, or put it into"
+    " the configuration as `authorized_on`."
+)
+
+RENEWED_TITLE = "{who}: authorization renewed"
+RENEWED = "The authorization was renewed on {day}, and works."
+RENEWED_WITHOUT_DATE = "The authorization was renewed, and works."
+RENEWED_UNTIL = "It ends on {day}, {when}."
+RENEWED_WITHOUT_END = "No end of it is known."
+RENEWED_STEP = "Jobs that failed meanwhile may have to be run again."
+
 QUOTA_LEFT = "Left in this period: {remaining} of {limit} requests ({percent} %)."
 QUOTA_LEFT_OF_UNKNOWN = "Requests left in this period: {remaining}."
 QUOTA_UNKNOWN = "How much is left is not known."
@@ -187,4 +219,10 @@ LESS_THAN_A_MINUTE = "less than a minute"
 DAYS = ("day", "days")
 HOURS = ("hour", "hours")
 MINUTES = ("minute", "minutes")
+DAY = "%Y-%m-%d"
+IN_DAYS = "in {n} days"
+TOMORROW = "tomorrow"
+TODAY = "today"
+YESTERDAY = "yesterday"
+DAYS_AGO = "{n} days ago"
 INSTANT = "%Y-%m-%d %H:%M UTC"

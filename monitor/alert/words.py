@@ -38,6 +38,26 @@ def say_instant(instant: datetime) -> str:
     return instant.astimezone(UTC).strftime(texts.INSTANT)
 
 
+def say_day(instant: datetime) -> str:
+    """
+    Return the day of *instant* in UTC.
+    """
+    return instant.astimezone(UTC).strftime(texts.DAY)
+
+
+def say_when(instant: datetime, now: datetime) -> str:
+    """
+    Return how many days of the calendar *instant* is away: "in 30 days", "tomorrow", "today".
+
+    Counted in dates, because it is said beside one.
+    """
+    days = (instant.astimezone(UTC).date() - now.astimezone(UTC).date()).days
+    if days < 0:
+        return texts.YESTERDAY if days == -1 else texts.DAYS_AGO.format(n=say_number(-days))
+    near = {0: texts.TODAY, 1: texts.TOMORROW}
+    return near.get(days) or texts.IN_DAYS.format(n=say_number(days))
+
+
 def say_number(number: int) -> str:
     """
     Return *number* with its thousands set apart.

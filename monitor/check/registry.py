@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from monitor.check.countdown import CountdownChecker
 from monitor.check.soldscope import SoldscopeChecker
+from monitor.config.countdown import CountdownConnection
 from monitor.config.soldscope import SoldscopeConnection
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ def build_checker(connection: Connection, clients: HttpClients, timeout: timedel
                 clients.get(connection.ca_file),
                 timeout,
             )
+        case CountdownConnection():
+            return CountdownChecker()
         case _:
             raise ValueError(
                 f"connection {connection.name}: no checker for provider {connection.provider}"

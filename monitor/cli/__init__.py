@@ -12,7 +12,17 @@ from typing import Annotated
 import typer
 
 from monitor import __version__
-from monitor.cli import alerts, checks, config, daemon, database, manage, simulator
+from monitor.cli import (
+    alerts,
+    checks,
+    config,
+    daemon,
+    database,
+    manage,
+    past,
+    renewal,
+    simulator,
+)
 from monitor.cli.ending import run_command
 from monitor.cli.session import Session
 
@@ -23,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (daemon, checks, manage, alerts, config, database, simulator):
+for group in (daemon, checks, past, manage, renewal, alerts, config, database, simulator):
     group.register(app)
 
 

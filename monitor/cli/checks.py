@@ -1,5 +1,5 @@
 """
-Tell how connections are: ask now (`check`), or say what is known (`status`, `history`).
+Tell how connections are: ask now (`check`), or say what is known (`status`).
 
 `check` judges and stores as the daemon does, through the same functions. What
 is shown comes from `monitor.report`, the exit codes as well.
@@ -7,11 +7,12 @@ is shown comes from `monitor.report`, the exit codes as well.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.ending import NOT_DONE, CommandError
+from monitor.cli.ending import CommandError
 from monitor.clock import utc_now
 
 if TYPE_CHECKING:
@@ -19,23 +20,25 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.cli.asking import Answers
-    from monitor.cli.output import Row
     from monitor.cli.session import Session
     from monitor.report import Json
     from monitor.store.engine import Database
     from monitor.store.records import ConnectionRecord
 
-KEPT = 100
-"""How many transitions, checks and alerts `history` gives a program."""
 
-SHOWN = 15
-"""How many of each it shows to people."""
+class Sort(StrEnum):
+    """
+    What stands first in a table.
+    """
+
+    URGENCY = "urgency"
+    EXPIRY = "expiry"
+
 
 Names = Annotated[
     list[str] | None,
     typer.Argument(metavar="NAME", help="Only these connections; default: all."),
 ]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -45,7 +48,6 @@ def register(app: typer.Typer) -> None:
     """
     app.command()(check)
     app.command()(status)
-    app.command()(history)
 
 
 def check(
@@ -72,12 +74,12 @@ def check(
     if is_dry and is_sending:
         raise CommandError("--no-store and --send exclude each other: what is sent is written down")
     chosen = {connection.name for connection in session.choose(names or [])}
-    session.require_usable(_callable_names(session, chosen), with_channels=is_sending)
+    session.require_usable(callable_names(session, chosen), with_channels=is_sending)
     configure_logging(is_verbose=session.is_verbose, is_quiet=True)
     if is_dry:
         records, answers = _foresee(session, session.open_for_reading(), chosen)
     else:
-        records, answers = _ask_and_store(session, session.open_for_writing(), chosen)
+        records, answers = ask_and_store(session, session.open_for_writing(), chosen)
     code = _show(session, records, is_json=is_json, answers=answers)
     if is_sending:
         from monitor.cli.asking import send_due
@@ -86,23 +88,26 @@ def check(
     raise typer.Exit(code)
 
 
-def _callable_names(session: Session, names: Collection[str]) -> set[str]:
+def callable_names(session: Session, names: Collection[str]) -> set[str]:
     """
     Return those of *names* that would be called, as far as the database can tell now.
     """
     from monitor.store.engine import StoreError
 
     try:
-        records = _read_records(session, session.open_for_reading(), names)
+        records = read_records(session, session.open_for_reading(), names)
     except StoreError:
         # A schema to be migrated; what is worse than that shows when it is opened.
-        records = _read_records(session, None, names)
+        records = read_records(session, None, names)
     return {record.name for record in records if not record.is_switched_off}
 
 
-def _read_records(
+def read_records(
     session: Session, database: Database | None, names: Collection[str]
 ) -> list[ConnectionRecord]:
+    """
+    Return what is known of the connections called *names*, in the order of the file.
+    """
     if database is None:
         return session.records(None, names, utc_now())
     with database.read() as tx:
@@ -121,7 +126,7 @@ def _foresee(
 ) -> tuple[list[ConnectionRecord], Answers]:
     from monitor.cycle import foresee
 
-    records = _read_records(session, database, names)
+    records = read_records(session, database, names)
     answers = _ask(session, records)
     foreseen = []
     for record in records:
@@ -133,12 +138,16 @@ def _foresee(
     return foreseen, answers
 
 
-def _ask_and_store(
+def ask_and_store(
     session: Session, database: Database, names: Collection[str]
 ) -> tuple[list[ConnectionRecord], Answers]:
+    """
+    Check those of *names* that are not paused; judge and store as the daemon does.
+    """
     from monitor.cycle import Finished, settle
+    from monitor.sweep import sweep
 
-    records = _read_records(session, database, names)
+    records = read_records(session, database, names)
     answers = _ask(session, records)
     finished = [
         Finished(record.id, None, *answers[record.name])
@@ -146,11 +155,27 @@ def _ask_and_store(
         if record.name in answers
     ]
     with database.write() as tx:
+        # Without a daemon nobody else would tell what time has changed.
+        sweep(tx, session.plan, utc_now())
         settle(tx, finished, session.plan)
         return session.records(tx, names, utc_now()), answers
 
 
-def status(context: typer.Context, names: Names = None, is_json: AsJson = False) -> None:
+def print_checked(session: Session, records: Sequence[ConnectionRecord], answers: Answers) -> None:
+    """
+    Print for people what a check has found.
+    """
+    _show(session, records, is_json=False, answers=answers)
+
+
+def status(
+    context: typer.Context,
+    names: Names = None,
+    is_json: AsJson = False,
+    sort: Annotated[
+        Sort, typer.Option("--sort", help="What stands first: the worst, or what ends first.")
+    ] = Sort.URGENCY,
+) -> None:
     """
     Say what is known, without asking anybody.
 
@@ -158,8 +183,8 @@ def status(context: typer.Context, names: Names = None, is_json: AsJson = False)
     """
     session: Session = context.obj
     chosen = {connection.name for connection in session.choose(names or [])}
-    records = _read_records(session, session.open_for_reading(), chosen)
-    raise typer.Exit(_show(session, records, is_json=is_json))
+    records = read_records(session, session.open_for_reading(), chosen)
+    raise typer.Exit(_show(session, records, is_json=is_json, sort=sort))
 
 
 def _show(
@@ -168,6 +193,7 @@ def _show(
     *,
     is_json: bool,
     answers: Answers | None = None,
+    sort: Sort = Sort.URGENCY,
 ) -> int:
     """
     Print connections, and return the exit code that they mean.
@@ -181,23 +207,29 @@ def _show(
     objects = [
         report.connection_json(record, session.plan.watched[record.name], now) for record in records
     ]
+    if sort is Sort.EXPIRY:
+        objects.sort(key=report.ending_first)
     if is_json:
         from monitor.cli.output import print_json
 
         print_json(report.report_json(objects, now))
     else:
-        _print_table(objects, now, answers)
+        _print_table(objects, now, answers, sort)
     return report.exit_code(objects, is_check=answers is not None)
 
 
-def _print_table(objects: Sequence[Json], now: datetime, answers: Answers | None) -> None:
+def _print_table(
+    objects: Sequence[Json], now: datetime, answers: Answers | None, sort: Sort
+) -> None:
     from monitor.cli.output import open_console, print_rows
     from monitor.cli.wording import HEADER, connection_row, say_counts
     from monitor.report import summary, urgency
 
     is_check = answers is not None
     said = {name: outcome.detail for name, (_, outcome) in (answers or {}).items()}
-    ordered = sorted(objects, key=lambda each: urgency(each, is_check=is_check))
+    ordered = list(objects)
+    if sort is Sort.URGENCY:
+        ordered.sort(key=lambda each: urgency(each, is_check=is_check))
     console = open_console()
     rows = [
         connection_row(each, now, is_check=is_check, said=said.get(each["name"], ""))
@@ -207,66 +239,3 @@ def _print_table(objects: Sequence[Json], now: datetime, answers: Answers | None
     if len(objects) > 1:
         console.print()
         console.print(say_counts(summary(objects)))
-
-
-def history(context: typer.Context, name: Name, is_json: AsJson = False) -> None:
-    """
-    Show what happened to one connection: changes, checks, alerts.
-    """
-    from monitor.cli.output import print_json
-
-    session: Session = context.obj
-    session.require_known(name)
-    records = _read_records(session, session.open_for_reading(), {name})
-    if not records:
-        raise typer.Exit(NOT_DONE)  # deleted, as was said
-    (record,) = records
-    past = _read_history(session, record)
-    if is_json:
-        print_json(past)
-    else:
-        _print_history(session, record, past)
-
-
-def _read_history(session: Session, record: ConnectionRecord) -> Json:
-    from monitor.report import history_json
-    from monitor.store import history as stored
-
-    database = session.open_for_reading()
-    if database is None or not record.id:
-        return history_json(record.name, (), (), ())
-    with database.read() as tx:
-        return history_json(
-            record.name,
-            stored.list_transitions(tx, record.id, KEPT),
-            stored.list_checks(tx, record.id, KEPT),
-            stored.list_alerts(tx, KEPT, connection_id=record.id),
-        )
-
-
-def _print_history(session: Session, record: ConnectionRecord, past: Json) -> None:
-    from monitor.cli import wording
-    from monitor.cli.output import open_console, print_rows
-    from monitor.report import connection_json
-
-    now = utc_now()
-    console = open_console()
-    each = connection_json(record, session.plan.watched[record.name], now)
-    print_rows(console, [wording.connection_row(each, now)], wording.HEADER)
-    for title, rows in (
-        ("Changes", wording.transition_rows(past)),
-        ("Checks", wording.check_rows(past)),
-        ("Alerts", wording.alert_rows(past)),
-    ):
-        console.print()
-        _print_part(title, rows)
-    console.print("\nTimes are UTC, the newest first.", style="dim")
-
-
-def _print_part(title: str, rows: Sequence[Row]) -> None:
-    from monitor.cli.output import open_console, print_rows
-
-    console = open_console()
-    more = f", the latest {SHOWN}" if len(rows) > SHOWN else ""
-    console.print(f"{title}{more}" if rows else f"{title}: none", style="bold")
-    print_rows(console, rows[:SHOWN])

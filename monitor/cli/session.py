@@ -7,11 +7,11 @@ connections as the file has them now, whatever the database has heard of it.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from monitor.cli.ending import CommandError, complain
+from monitor.cli.known import as_configured, find_former, never_checked
 from monitor.clock import utc_now
 from monitor.config.errors import ConfigError, Problem
 from monitor.config.load import check_files, find_config, load_config
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from monitor.config.model import Config
     from monitor.config.walk import Leaf
     from monitor.plan import Plan
-    from monitor.store.connections import Entry
     from monitor.store.engine import Database, Transaction
     from monitor.store.records import ConnectionRecord
 
@@ -183,8 +182,8 @@ class Session:
         if not self.config.connections:
             raise CommandError(
                 f"no connection is configured: add a [[connections]] table to {self.path}, with "
-                "name, provider, base_url and token; `connwatch config check` tells whether it "
-                "is right"
+                "name, provider and what that needs; `connwatch config check` tells whether it is"
+                " right"
             )
         self.require_known(*names)
         wanted = set(names)
@@ -206,7 +205,7 @@ class Session:
 
         entries = [entry for entry in self.plan.entries if entry.name in names]
         if tx is None:
-            return [_never_checked(entry, now) for entry in entries]
+            return [never_checked(entry, now) for entry in entries]
         deleted = connections.list_deleted(tx)
         # Databases limit how many names a question may have.
         asked = list(names) if len(names) < _FEW else ()
@@ -216,8 +215,10 @@ class Session:
             if entry.name in deleted:
                 self._tell_deleted(entry.name)
                 continue
-            record = known.get(entry.name) or _find_former(tx, entry)
-            records.append(_as_configured(record, entry) if record else _never_checked(entry, now))
+            record = known.get(entry.name) or find_former(tx, entry)
+            records.append(
+                as_configured(record, entry, now) if record else never_checked(entry, now)
+            )
         return records
 
     def require_usable(self, names: Collection[str], *, with_channels: bool) -> None:
@@ -244,50 +245,6 @@ class Session:
         if name not in self._told_deleted:
             self._told_deleted.add(name)
             complain(str(self.deleted_name(name)))
-
-
-def _find_former(tx: Transaction, entry: Entry) -> ConnectionRecord | None:
-    """
-    Return the history that *entry* will continue: its own from before, or its former name's.
-    """
-    from monitor.store import connections
-
-    record = connections.find_record(tx, entry.name)
-    if record is None and entry.renamed_from is not None:
-        record = connections.find_record(tx, entry.renamed_from)
-    return record
-
-
-def _as_configured(record: ConnectionRecord, entry: Entry) -> ConnectionRecord:
-    return replace(
-        record,
-        name=entry.name,
-        provider=entry.provider,
-        host=entry.host,
-        is_configured=True,
-        is_enabled=entry.is_enabled,
-    )
-
-
-def _never_checked(entry: Entry, now: datetime) -> ConnectionRecord:
-    from monitor.judge.quota import Quota
-    from monitor.judge.state import Standing
-    from monitor.store.records import ConnectionRecord
-
-    return ConnectionRecord(
-        id=0,
-        name=entry.name,
-        provider=entry.provider,
-        host=entry.host,
-        is_configured=True,
-        is_enabled=entry.is_enabled,
-        is_paused=False,
-        next_check_at=None,
-        standing=Standing.unknown(now),
-        account=None,
-        quota=Quota(),
-        account_key=None,
-    )
 
 
 def _unreadable_secrets(leaves: Sequence[Leaf]) -> Iterator[Problem]:

@@ -100,7 +100,7 @@ def _remarks(each: Json, now: datetime, said: str) -> Iterator[Text | str]:
     if each["expiring_soon"]:
         yield f"the authorization ends on {each['authorization']['expires_at'][:10]}"
     if each["renewal_unrecorded"]:
-        yield "works past its known end: put the date of the renewal into `authorized_on`"
+        yield "works past its known end: connwatch renew NAME --on DATE records the renewal"
     yield from _quota_remark(each, now)
 
 

@@ -124,17 +124,26 @@ def _read_past_day(value: Any, info: ValidationInfo) -> date:
     if not isinstance(value, date):
         hint = " (without quotes)" if isinstance(value, str) else ""
         raise ValueError(f"a date such as 2026-01-15{hint}, {got(value)}")  # noqa: TRY004 - pydantic collects ValueErrors only
+    reading = reading_of(info)
+    check_past_day(value, reading.now if reading else utc_now())
+    return value
+
+
+def check_past_day(value: date, now: datetime) -> None:
+    """
+    Refuse a date on which no authorization can have been granted yet.
+
+    Raises:
+        ValueError: Says why.
+    """
     if isinstance(value, datetime) and value.tzinfo is None:
         raise ValueError(f"a time needs its zone: write {value.isoformat()}Z, or the date alone")
     if value.year < _EARLIEST_YEAR:
         raise ValueError(f"{value.isoformat()} is too long ago to be meant")
-    reading = reading_of(info)
-    now = reading.now if reading else utc_now()
     is_future = value > now if isinstance(value, datetime) else value > now.astimezone(UTC).date()
     if is_future:
         today = now.astimezone(UTC).date().isoformat()
         raise ValueError(f"{value.isoformat()} is in the future (today is {today} in UTC)")
-    return value
 
 
 PastDay = Annotated[

@@ -16,6 +16,7 @@ from pydantic import Field, PrivateAttr
 from monitor.config.base import Reading, Settings
 from monitor.config.channel import Channel, Digest
 from monitor.config.connection import Connection
+from monitor.config.countdown import CountdownConnection
 from monitor.config.providers import PROVIDERS, AnyConnection
 from monitor.config.quiet_hours import QuietHours
 from monitor.config.settings import (
@@ -37,6 +38,7 @@ __all__ = [
     "CheckSettings",
     "Config",
     "Connection",
+    "CountdownConnection",
     "Digest",
     "HeartbeatSettings",
     "MonitorSettings",

@@ -22,7 +22,6 @@ NOT_YET = (
     "heartbeat",
     "checks.outage_hold",
     "checks.uplink",
-    "alerts.expiring_soon_days",
     "alerts.remind_every",
     "alerts.group_wait",
     "alerts.quiet_hours",

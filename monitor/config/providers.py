@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic_core import core_schema
 
 from monitor.config.connection import Connection
+from monitor.config.countdown import CountdownConnection
 from monitor.config.soldscope import SoldscopeConnection
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 PROVIDERS: dict[str, type[Connection]] = {
     "soldscope": SoldscopeConnection,
+    "countdown": CountdownConnection,
 }
 
 

@@ -20,6 +20,9 @@ class AlertKind(StrEnum):
     ERROR = "error"
     EXPIRED = "expired"
     RECOVERED = "recovered"
+    EXPIRING_SOON = "expiring_soon"
+    RENEWAL_UNRECORDED = "renewal_unrecorded"
+    RENEWED = "renewed"
     QUOTA_LOW = "quota_low"
     QUOTA_EXHAUSTED = "quota_exhausted"
     QUOTA_RESTORED = "quota_restored"
@@ -31,7 +34,7 @@ class AlertKind(StrEnum):
         """
         Tell whether the alert says that an announced trouble is over.
         """
-        return self in {AlertKind.RECOVERED, AlertKind.QUOTA_RESTORED}
+        return self in {AlertKind.RECOVERED, AlertKind.RENEWED, AlertKind.QUOTA_RESTORED}
 
 
 class Severity(StrEnum):
@@ -55,6 +58,9 @@ SEVERITY_OF = {
     AlertKind.ERROR: Severity.CRITICAL,
     AlertKind.EXPIRED: Severity.CRITICAL,
     AlertKind.RECOVERED: Severity.INFO,
+    AlertKind.EXPIRING_SOON: Severity.WARNING,  # its last step is critical
+    AlertKind.RENEWAL_UNRECORDED: Severity.WARNING,
+    AlertKind.RENEWED: Severity.INFO,
     AlertKind.QUOTA_LOW: Severity.WARNING,
     AlertKind.QUOTA_EXHAUSTED: Severity.CRITICAL,
     AlertKind.QUOTA_RESTORED: Severity.INFO,

@@ -123,6 +123,7 @@ class Outcome:
         quota: What the answer said about the quota, if it came that far.
         is_payment_required: The answer was 402: alive, but nothing left.
         retry_at: The earliest instant at which the service wants to be asked again.
+        is_countdown: Nobody was asked, and nobody can be: the clock decides.
     """
 
     reason: Reason
@@ -133,3 +134,4 @@ class Outcome:
     quota: QuotaReading | None = None
     is_payment_required: bool = False
     retry_at: datetime | None = None
+    is_countdown: bool = False

@@ -4,15 +4,17 @@ Keep the list of connections: in the file, paused, deleted, renamed, due.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, false, insert, select, update
 
 from monitor.judge.decide import LONGEST_WAIT
 from monitor.judge.outcome import Reason
+from monitor.judge.renewal import Declared
 from monitor.judge.rhythm import spread
 from monitor.judge.state import Standing
+from monitor.store import authorizations
 from monitor.store.records import ConnectionRecord, read_record, standing_values
 from monitor.store.results import RECORDS
 from monitor.store.tables import (
@@ -42,6 +44,7 @@ class Entry:
     Args:
         host: Host and port that checks go to; empty where nothing is called.
         renamed_from: The name whose history it carries on.
+        steps: Days before the end of the authorization that are told.
     """
 
     name: str
@@ -50,6 +53,8 @@ class Entry:
     every: timedelta
     is_enabled: bool = True
     renamed_from: str | None = None
+    declared: Declared = field(default_factory=Declared)
+    steps: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,9 @@ def sync(
         tx.execute(_ADOPT, changed)
     _insert(tx, new)
     _hide(tx, (record for record in known.values() if record.id not in adopted))
+    authorizations.declare_all(
+        tx, {entry.name: (entry.declared, entry.steps) for entry in active}, now
+    )
     return gone & named
 
 
@@ -262,6 +270,7 @@ def restore_deleted(tx: Transaction, entry: Entry, now: datetime) -> None:
     """
     tx.execute(delete(deletions).where(deletions.c.name == entry.name))
     _insert(tx, [_new_row(entry, now, now)])
+    authorizations.declare_all(tx, {entry.name: (entry.declared, entry.steps)}, now)
 
 
 def delete_connection(tx: Transaction, record: ConnectionRecord, now: datetime) -> None:

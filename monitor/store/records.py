@@ -4,10 +4,12 @@ Turn rows into values and back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from monitor.judge.clocks import AuthorizationClock
+from monitor.judge.expiry import ClockSource
 from monitor.judge.outcome import QuotaReading, Reason, State
 from monitor.judge.quota import Quota
 from monitor.judge.state import Standing
@@ -32,6 +34,7 @@ class ConnectionRecord:
         next_check_at: When it is due; None for never.
         standing: What the checks said, under any pause.
         account_key: What it shares with the connections of the same account.
+        clock: Its authorization; an empty one where nobody has dated it.
     """
 
     id: int
@@ -46,6 +49,7 @@ class ConnectionRecord:
     account: str | None
     quota: Quota
     account_key: str | None
+    clock: AuthorizationClock = field(default_factory=AuthorizationClock)
 
     @property
     def is_switched_off(self) -> bool:
@@ -80,6 +84,7 @@ def read_record(row: Row[Any]) -> ConnectionRecord:
         account=fields["account"],
         quota=read_quota(fields),
         account_key=fields["account_key"],
+        clock=read_clock(fields),
     )
 
 
@@ -164,6 +169,38 @@ def quota_values(quota: Quota) -> dict[str, Any]:
         "is_payment_required": quota.is_payment_required,
         "told_step": quota.told_step,
         "told_limit": quota.told_limit,
+    }
+
+
+def read_clock(fields: Any) -> AuthorizationClock:
+    """
+    Return the clock in the fields of a row of `authorizations`, or of none.
+    """
+    if fields["source"] is None:
+        return AuthorizationClock()
+    return AuthorizationClock(
+        authorized_at=fields["authorized_at"],
+        ends_at=fields["ends_at"],
+        source=ClockSource(fields["source"]),
+        file_authorized_at=fields["file_authorized_at"],
+        told_step=fields["clock_told_step"],
+        is_renewal_pending=fields["is_renewal_pending"],
+        is_renewal_unrecorded=fields["is_renewal_unrecorded"],
+    )
+
+
+def clock_values(clock: AuthorizationClock) -> dict[str, Any]:
+    """
+    Return *clock* as values of the columns of `authorizations`.
+    """
+    return {
+        "authorized_at": clock.authorized_at,
+        "ends_at": clock.ends_at,
+        "source": clock.source.value,
+        "file_authorized_at": clock.file_authorized_at,
+        "told_step": clock.told_step,
+        "is_renewal_pending": clock.is_renewal_pending,
+        "is_renewal_unrecorded": clock.is_renewal_unrecorded,
     }
 
 

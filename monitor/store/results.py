@@ -21,6 +21,7 @@ from monitor.store.records import (
 from monitor.store.tables import (
     alert_connections,
     alerts,
+    authorizations,
     checks,
     connections,
     notifications,
@@ -41,7 +42,14 @@ if TYPE_CHECKING:
 IDS_PER_QUERY = 500
 """Databases limit the number of parameters; a batch is read in pieces."""
 
-RECORDS = select(connections, quotas).join(quotas)
+CLOCK_COLUMNS = [
+    # The quota's step has that name too.
+    column.label("clock_told_step") if column.name == "told_step" else column
+    for column in authorizations.c
+    if column.name != "connection_id"
+]
+
+RECORDS = select(connections, quotas, *CLOCK_COLUMNS).join(quotas).outerjoin(authorizations)
 _RECORDS_BY_ID = RECORDS.where(connections.c.id.in_(bindparam("ids", expanding=True)))
 
 

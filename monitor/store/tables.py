@@ -122,6 +122,27 @@ quotas = Table(
     Column("told_limit", BigInteger),
 )
 
+# Of the connections whose authorization somebody has dated.
+authorizations = Table(
+    "authorizations",
+    metadata,
+    Column(
+        "connection_id",
+        Id,
+        ForeignKey("connections.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("authorized_at", Instant),
+    Column("ends_at", Instant),
+    Column("source", String(10), nullable=False),
+    Column("file_authorized_at", Instant),  # the date last seen in the file
+    Column("told_step", Integer),
+    Column("is_renewal_pending", Boolean, nullable=False),
+    Column("is_renewal_unrecorded", Boolean, nullable=False),
+    Column("next_step_at", Instant, index=True),  # NULL: time alone changes nothing more
+)
+
 # Only ever appended to, and pruned from its front. Without an index or a key on
 # the connection a row costs about 60 bytes of writing instead of several
 # kilobytes; the latest rows of one connection are found by walking back from

@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from monitor import cycle
+from monitor import telling
 from monitor.cycle import Finished, settle
 from monitor.judge.alerts import AlertKind, Severity
-from monitor.judge.expiry import Authorization
 from monitor.judge.outcome import Outcome, Reason, State
 from monitor.judge.quota import Level
 from monitor.judge.route import ChannelRoute, Subject
@@ -143,8 +142,7 @@ def test_failures_become_an_error_and_end(story):
 
 
 def test_a_rejected_token_after_its_end_has_expired(database):
-    ended = Authorization(NOON - 365 * DAY, NOON)
-    story = Story.begin(database, plan_of(entry("one"), authorization=ended))
+    story = Story.begin(database, plan_of(entry("one"), authorized_at=NOON - 365 * DAY))
     refuse_twice(story)
     assert story.record("one").standing.state is State.EXPIRED
     assert story.kinds() == [("expired", ("one",))]
@@ -433,7 +431,7 @@ def test_a_failure_while_an_alert_is_born_leaves_no_state_without_it(story, monk
         def fail(*_: object) -> None:
             raise LookupError
 
-        patch.setattr(cycle, "route", fail)
+        patch.setattr(telling, "route", fail)
         with pytest.raises(LookupError):
             story.settle(NOON + 30 * SECOND, one=REFUSED)
     assert story.record("one").standing.announced_state is None
@@ -458,6 +456,7 @@ def test_a_batch_of_a_thousand(database):
     assert count_all(story) == {
         "connections": 1_000,
         "quotas": 1_000,
+        "authorizations": 0,
         "checks": 2_000,
         "transitions": 750,
         "alerts": 500,

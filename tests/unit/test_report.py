@@ -11,10 +11,12 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from monitor import report
+from monitor.judge.clocks import AuthorizationClock, confirm
 from monitor.judge.decide import judge
 from monitor.judge.expiry import declare_authorization
 from monitor.judge.outcome import Outcome, QuotaReading, Reason, State
 from monitor.judge.quota import Quota, judge_quota
+from monitor.judge.renewal import Declared, declare
 from monitor.judge.route import Subject
 from monitor.judge.rules import Rules
 from monitor.judge.state import Standing, Transition
@@ -39,26 +41,32 @@ def ok_with(limit: int | None, remaining: int | None) -> Outcome:
     return replace(OK, quota=QuotaReading(limit, remaining, resets_at))
 
 
-def watched(authorized_on: date | None = None, valid_days: int = 365) -> Watched:
-    authorization = (
-        None if authorized_on is None else declare_authorization(authorized_on, valid_days)
-    )
-    return Watched(Subject("acme", frozenset({"production", "eu"})), RULES, authorization)
+WATCHED = Watched(Subject("acme", frozenset({"production", "eu"})), RULES)
+
+
+def clock(authorized_on: date | None, valid_days: int = 365) -> AuthorizationClock:
+    if authorized_on is None:
+        return AuthorizationClock()
+    authorized_at = declare_authorization(authorized_on).authorized_at
+    return declare(AuthorizationClock(), Declared(authorized_at, valid_days), NOW)
 
 
 def record(
     *outcomes: Outcome,
     until: datetime = NOW,
-    ends_at: datetime | None = None,
+    authorized_on: date | None = None,
+    valid_days: int = 365,
     is_enabled: bool = True,
     is_paused: bool = False,
 ) -> ConnectionRecord:
     """Return a connection after *outcomes*, a minute apart, the last of them at *until*."""
     first = until - MINUTE * max(len(outcomes) - 1, 0)
     standing, quota = Standing.unknown(first - MINUTE), Quota()
+    counted = clock(authorized_on, valid_days)
     for position, outcome in enumerate(outcomes):
         at = first + MINUTE * position
-        standing = judge(standing, outcome, RULES, ends_at, at).standing
+        standing = judge(standing, outcome, RULES, counted.known_end, at).standing
+        counted = confirm(counted, outcome, at).clock
         quota = judge_quota(quota, outcome, RULES, at).quota
     return ConnectionRecord(
         id=1,
@@ -73,17 +81,16 @@ def record(
         account="Acme Ltd" if outcomes else None,
         quota=quota,
         account_key=None,
+        clock=counted,
     )
 
 
-def shown(*outcomes: Outcome, authorized_on: date | None = None, **more) -> report.Json:
-    return report.connection_json(record(*outcomes, **more), watched(authorized_on), NOW)
+def shown(*outcomes: Outcome, **more) -> report.Json:
+    return report.connection_json(record(*outcomes, **more), WATCHED, NOW)
 
 
 def test_a_connection_has_all_fields_of_the_contract_in_its_order():
-    assert report.connection_json(
-        record(OK, ok_with(10_000, 7421)), watched(date(2026, 6, 23)), NOW
-    ) == {
+    assert shown(OK, ok_with(10_000, 7421), authorized_on=date(2026, 6, 23)) == {
         "name": "acme",
         "provider": "soldscope",
         "state": "active",
@@ -179,7 +186,7 @@ def test_the_flag_holds_from_the_largest_step_to_the_end(left, outcome, expected
 
 
 def test_an_authorization_without_a_known_limit_has_no_clock():
-    each = report.connection_json(record(OK), watched(date(2020, 1, 1), valid_days=0), NOW)
+    each = shown(OK, authorized_on=date(2020, 1, 1), valid_days=0)
     assert each["authorization"] == {
         "authorized_at": "2020-01-01T00:00:00Z",
         "expires_at": None,
@@ -200,10 +207,11 @@ def test_a_success_after_the_end_makes_the_end_unknown():
     "of",
     [
         {"outcomes": [OK], "until": datetime(2026, 10, 1, tzinfo=UTC)},
-        {"outcomes": [OK, REFUSED]},
-        {"outcomes": [OK], "is_paused": True},
+        {"outcomes": [REFUSED, REFUSED]},
+        {"outcomes": [TIMEOUT]},
+        {"outcomes": []},
     ],
-    ids=["success before the end", "refused since", "paused"],
+    ids=["success before the end", "refused since", "not answered since", "not asked since"],
 )
 def test_a_renewal_is_missed_only_where_a_check_saw_it(of):
     outcomes = of.pop("outcomes")
@@ -211,6 +219,33 @@ def test_a_renewal_is_missed_only_where_a_check_saw_it(of):
     assert each["renewal_unrecorded"] is False
     assert each["authorization"]["expires_at"] == "2026-11-01T00:00:00Z"
     assert each["authorization"]["days_left"] == -22
+
+
+def test_a_missed_renewal_stays_missed_whatever_comes_after():
+    for later in ({"is_paused": True}, {}):
+        each = shown(OK, REFUSED, authorized_on=date(2025, 11, 1), **later)
+        assert each["renewal_unrecorded"] is True
+        assert each["reason"] == "token_rejected"  # the end is unknown: it cannot have passed
+        assert each["authorization"]["expires_at"] is None
+
+
+def test_a_flag_begins_with_the_first_step_that_the_authorization_has():
+    ends_at = NOW + timedelta(days=6)
+    short = shown(OK, authorized_on=ends_at - timedelta(days=7), valid_days=7)
+    assert short["expiring_soon"] is False
+    assert shown(OK, authorized_on=ends_at - timedelta(days=8), valid_days=8)["expiring_soon"]
+
+
+def test_what_ends_first_comes_first_and_what_never_ends_last():
+    objects = {
+        "endless": shown(OK),
+        "late": shown(OK, authorized_on=date(2026, 10, 1)),
+        "over": shown(REFUSED, authorized_on=date(2025, 10, 1)),
+        "soon": shown(OK, authorized_on=date(2025, 12, 1)),
+        "unrecorded": shown(OK, authorized_on=date(2025, 10, 1)),
+    }
+    ordered = sorted(objects, key=lambda name: report.ending_first(objects[name]))
+    assert ordered == ["over", "soon", "late", "endless", "unrecorded"]
 
 
 def test_a_quota_with_unknown_parts_shows_them_as_unknown():
@@ -256,7 +291,7 @@ CODES: dict[str, tuple[list[report.Json], int, int]] = {
     "active": ([FINE], 0, 0),
     "error": ([shown(REFUSED)], 2, 2),
     "expired": (
-        [shown(REFUSED, authorized_on=PAST, ends_at=datetime(2026, 11, 1, tzinfo=UTC))],
+        [shown(REFUSED, authorized_on=PAST)],
         2,
         2,
     ),

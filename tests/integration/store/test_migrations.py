@@ -20,7 +20,7 @@ from monitor.resources import migrations_path
 from monitor.store import migrate
 from monitor.store.engine import Database, StoreError
 from monitor.store.tables import connections, deletions, metadata
-from tests.builders import Story, entry, plan_of
+from tests.builders import DAY, Story, entry, plan_of
 from tests.fakes import NOON
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def test_a_command_does_not_advise_to_upgrade_what_is_newer(database):
 
 def test_a_command_tells_how_to_upgrade_an_older_database(database, monkeypatch):
     monkeypatch.setattr(migrate, "HEAD", "0777")
-    with pytest.raises(StoreError, match=r"has schema 0001.*needs 0777.*connwatch db upgrade"):
+    with pytest.raises(StoreError, match=r"has schema 0002.*needs 0777.*connwatch db upgrade"):
         migrate.require_head(database)
 
 
@@ -198,12 +198,38 @@ def test_a_file_without_tables_is_as_good_as_none(unborn):
     migrate.require_head(unborn)
 
 
+def test_a_database_from_before_the_clocks_keeps_its_data_and_gets_them(unborn):
+    unborn.create_file()
+    with unborn.write() as tx:
+        command.upgrade(alembic_on(tx), "0001")
+        tx.execute(text(OLD_CONNECTION))
+        tx.execute(text("INSERT INTO quotas (connection_id, is_payment_required) VALUES (7, 0)"))
+    before, copy = migrate.upgrade(unborn)
+    assert (before, migrate.current_revision(unborn)) == ("0001", migrate.HEAD)
+    assert copy is not None
+    assert copy.exists()
+    ended_at = NOON - 365 * DAY
+    plan = plan_of(entry("old"), authorized_at=ended_at + 10 * DAY)
+    story = Story.begin(unborn, plan, NOON)
+    one = story.record("old")
+    assert (one.id, one.standing.state.value, one.clock.ends_at) == (7, "active", NOON + 10 * DAY)
+    story.sweep(NOON)
+    assert story.kinds() == [("expiring_soon", ("old",))]
+
+
+OLD_CONNECTION = """
+INSERT INTO connections (id, name, provider, host, is_configured, is_enabled, is_paused,
+  state, reason, detail, since, successes, refusals, refusals_of_any_reason, failures)
+VALUES (7, 'old', 'soldscope', 'api.example.com', 1, 1, 0, 'active', 'ok', '', 0, 1, 0, 0, 0)
+"""
+
+
 NEXT_REVISION = """
 from alembic import op
 import sqlalchemy as sa
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
@@ -223,10 +249,10 @@ def next_release(tmp_path, monkeypatch):
     shutil.copytree(migrations_path(), folder)
 
     def release(then: str = "pass") -> None:
-        (folder / "versions" / "0002_explain.py").write_text(NEXT_REVISION.format(then=then))
+        (folder / "versions" / "0003_explain.py").write_text(NEXT_REVISION.format(then=then))
 
     monkeypatch.setattr(migrate, "migrations_path", lambda: folder)
-    monkeypatch.setattr(migrate, "HEAD", "0002")
+    monkeypatch.setattr(migrate, "HEAD", "0003")
     release()
     return release
 
@@ -234,21 +260,21 @@ def next_release(tmp_path, monkeypatch):
 def test_an_older_database_is_copied_before_it_is_migrated(database, open_database, next_release):
     Story.begin(database, plan_of(entry("one")))
     before, copy = migrate.upgrade(database)
-    assert before == "0001"
-    assert copy == database.path.with_name("connwatch.db.before-0002")
+    assert before == "0002"
+    assert copy == database.path.with_name("connwatch.db.before-0003")
     assert "why" in columns_of(database, "deletions")
     assert names_of(database) == ["one"]
     kept = Database(f"sqlite:///{copy}")
-    assert migrate.current_revision(kept) == "0001"
+    assert migrate.current_revision(kept) == "0002"
     assert "why" not in columns_of(kept, "deletions")
     assert names_of(kept) == ["one"]
     kept.close()
 
 
 def test_a_second_attempt_replaces_the_copy_of_the_first(database, next_release):
-    copy = database.path.with_name("connwatch.db.before-0002")
+    copy = database.path.with_name("connwatch.db.before-0003")
     copy.write_text("half a copy")
-    assert migrate.upgrade(database) == ("0001", copy)
+    assert migrate.upgrade(database) == ("0002", copy)
     assert copy.read_bytes().startswith(b"SQLite format 3")
 
 
@@ -265,7 +291,7 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(database, next_rel
     next_release(then=flaw)
     with pytest.raises(error):
         migrate.upgrade(database)
-    assert migrate.current_revision(database) == "0001"
+    assert migrate.current_revision(database) == "0002"
     assert "why" not in columns_of(database, "deletions")
     assert names_of(database) == ["one"]
 

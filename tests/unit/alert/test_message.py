@@ -28,6 +28,21 @@ FACTS: dict[AlertKind, dict[str, Any]] = {
         "detail": "",
         "since": "2026-11-20T09:00:00+00:00",
         "reason_before": "timeout",
+        "renew_url": "https://renew.example.com/acme?a=1&b=2",
+    },
+    AlertKind.EXPIRING_SOON: {
+        "step": 14,
+        "authorized_at": "2025-12-06T00:00:00+00:00",
+        "ends_at": "2026-12-06T00:00:00+00:00",
+        "renew_url": "https://renew.example.com/acme?a=1&b=2",
+    },
+    AlertKind.RENEWAL_UNRECORDED: {
+        "authorized_at": "2025-11-20T00:00:00+00:00",
+        "ends_at": "2026-11-20T00:00:00+00:00",
+    },
+    AlertKind.RENEWED: {
+        "authorized_at": "2026-11-22T00:00:00+00:00",
+        "ends_at": "2027-11-22T00:00:00+00:00",
     },
     AlertKind.RECOVERED: {
         "reason_before": "token_rejected",
@@ -59,6 +74,9 @@ FACTS: dict[AlertKind, dict[str, Any]] = {
 TITLES = {
     AlertKind.ERROR: f"🔴 {NAME}: token rejected",
     AlertKind.EXPIRED: f"🟡 {NAME}: authorization expired",
+    AlertKind.EXPIRING_SOON: f"🟠 {NAME}: authorization ends in 14 days",
+    AlertKind.RENEWAL_UNRECORDED: f"🟠 {NAME}: renewed, but nobody said when",
+    AlertKind.RENEWED: f"🟢 {NAME}: authorization renewed",
     AlertKind.RECOVERED: f"🟢 {NAME} works again",
     AlertKind.QUOTA_LOW: f"🟠 {NAME}: quota low",
     AlertKind.QUOTA_EXHAUSTED: f"🔴 {NAME}: quota used up",
@@ -78,6 +96,20 @@ SAID = {
         "Since 2026-11-20 09:00 UTC (2 days 3 hours).",
         "Before: no answer in time.",
         "must renew the authorization",
+        "The page for it: https://renew.example.com/acme?a=1&b=2\n",
+    ],
+    AlertKind.EXPIRING_SOON: [
+        f"{NAME}: The authorization ends on 2026-12-06, in 14 days.",
+        "everything that uses this connection is refused",
+        "The page for it: https://renew.example.com/acme?a=1&b=2\n",
+    ],
+    AlertKind.RENEWAL_UNRECORDED: [
+        "known to end on 2026-11-20.",
+        "`connwatch renew --on DATE`",
+    ],
+    AlertKind.RENEWED: [
+        "renewed on 2026-11-22, and works.",
+        "It ends on 2027-11-22, in 365 days.",
     ],
     AlertKind.RECOVERED: [
         "It was broken from 2026-11-22 09:30 UTC on, for 2 hours 30 minutes.",
@@ -246,3 +278,39 @@ def test_no_facts_break_a_message(kind, facts, connections, is_test):
     assert "{who}" not in message.title
     assert message.body
     (message.title + message.body).encode()
+
+
+END = datetime(2026, 12, 6, tzinfo=UTC)
+LEFT = {
+    "a month": (timedelta(days=30), "2026-12-06, in 30 days."),
+    "a moment less than a month": (timedelta(days=30, seconds=-5), "2026-12-06, in 30 days."),
+    "the last step": (timedelta(days=1), "2026-12-06, tomorrow."),
+    "a second": (timedelta(seconds=1), "2026-12-06, tomorrow."),
+    "delivered after the end": (-timedelta(hours=1), "ended on 2026-12-06, today."),
+    "delivered a day late": (-timedelta(days=1), "ended on 2026-12-06, yesterday."),
+    "delivered a week late": (-timedelta(days=7), "ended on 2026-12-06, 7 days ago."),
+}
+
+
+@pytest.mark.parametrize(("left", "said"), LEFT.values(), ids=LEFT)
+def test_an_end_is_named_with_its_date_and_never_in_0_days(left, said):
+    message = word(
+        AlertKind.EXPIRING_SOON,
+        FACTS[AlertKind.EXPIRING_SOON] | {"renew_url": None},
+        now=END - left,
+        born_at=END - left,
+    )
+    assert said in message.body
+    assert "0 days" not in f"{message.title} {message.body}".replace("30 days", "")
+    assert "The page for it" not in message.body
+
+
+def test_an_end_in_the_middle_of_a_day_is_today_on_that_day():
+    facts = {"ends_at": "2026-12-06T15:00:00+02:00"}
+    message = word(AlertKind.EXPIRING_SOON, facts, now=END + timedelta(hours=1), born_at=END)
+    assert message.title == f"🟠 {NAME}: authorization ends today"
+
+
+def test_a_renewal_without_a_known_end_says_so():
+    facts = {"authorized_at": "2026-11-22T00:00:00+00:00", "ends_at": None}
+    assert "No end of it is known." in word(AlertKind.RENEWED, facts).body

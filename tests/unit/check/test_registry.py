@@ -1,13 +1,15 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from monitor.check.client import HttpClients
+from monitor.check.countdown import CountdownChecker
 from monitor.check.registry import build_checker
 from monitor.check.soldscope import SoldscopeChecker
 from monitor.config.connection import Connection
+from monitor.config.countdown import CountdownConnection
 from monitor.config.providers import PROVIDERS
 from monitor.config.soldscope import SoldscopeConnection
 
@@ -20,11 +22,21 @@ SOLDSCOPE = SoldscopeConnection.model_validate(
     }
 )
 
+COUNTDOWN = CountdownConnection.model_validate(
+    {"name": "store", "provider": "countdown", "authorized_on": date(2026, 1, 15)}
+)
+
 
 def test_soldscope_has_its_checker():
     checker = build_checker(SOLDSCOPE, HttpClients(concurrency=1), timedelta(seconds=1))
 
     assert isinstance(checker, SoldscopeChecker)
+
+
+def test_a_countdown_has_its_checker():
+    checker = build_checker(COUNTDOWN, HttpClients(concurrency=1), timedelta(seconds=1))
+
+    assert isinstance(checker, CountdownChecker)
 
 
 def test_no_secret_is_read_to_build_a_checker(monkeypatch):
@@ -41,4 +53,4 @@ def test_a_provider_without_a_checker_is_named():
 
 
 def test_every_provider_of_the_configuration_is_tried_here():
-    assert list(PROVIDERS) == ["soldscope"]
+    assert list(PROVIDERS) == ["soldscope", "countdown"]

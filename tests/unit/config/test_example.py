@@ -59,7 +59,8 @@ def test_example_works_as_it_is(monkeypatch):
     monkeypatch.setenv("SOLDSCOPE_TOKEN", "x")
     monkeypatch.setenv("OPS_CHANNEL_URL", "json://localhost")
     config = load_config(EXAMPLE)
-    assert len(config.connections) == len(config.channels) == 1
+    assert [one.provider for one in config.connections] == ["soldscope", "countdown"]
+    assert len(config.channels) == 1
     assert check_secrets(config).problems == ()
     assert notices(config) == []
 

@@ -77,7 +77,6 @@ def test_defaults_give_no_notice(load, connection):
         ("[heartbeat]", "heartbeat"),
         ('[checks]\noutage_hold = "1h"', "checks.outage_hold"),
         ("[checks]\nuplink = []", "checks.uplink"),
-        ("[alerts]\nexpiring_soon_days = [30, 14, 7, 3, 1]", "alerts.expiring_soon_days"),
         ('[alerts]\nremind_every = "1d"', "alerts.remind_every"),
         ('[alerts]\ngroup_wait = "10s"', "alerts.group_wait"),
         (f"[alerts]\nquiet_hours = {QUIET}", "alerts.quiet_hours"),

@@ -29,8 +29,8 @@ def test_kinds_have_the_severities_of_the_contract():
     }
     assert by_severity == {
         Severity.CRITICAL: {"error", "expired", "quota_exhausted"},
-        Severity.WARNING: {"quota_low"},
-        Severity.INFO: {"recovered", "quota_restored", "limit_changed", "test"},
+        Severity.WARNING: {"expiring_soon", "renewal_unrecorded", "quota_low"},
+        Severity.INFO: {"recovered", "renewed", "quota_restored", "limit_changed", "test"},
     }
 
 
@@ -45,6 +45,7 @@ def test_severities_rank_from_info_to_critical():
 def test_only_the_end_of_a_trouble_closes():
     assert {kind for kind in AlertKind if kind.is_closing} == {
         AlertKind.RECOVERED,
+        AlertKind.RENEWED,
         AlertKind.QUOTA_RESTORED,
     }
 

@@ -1,0 +1,217 @@
+"""
+Decide what time alone changes about an authorization, and what a check says of it.
+
+Counting days is left to `expiry`, what a new date means to `renewal`, judging
+answers to `decide`. An
+`AuthorizationClock` is a value like `state.Standing`: the functions here take
+one and return the next; only the store keeps them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind, Severity
+from monitor.judge.expiry import ClockSource, is_expiring_soon
+from monitor.judge.outcome import Outcome, OutcomeClass, Reason, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+DAY = timedelta(days=1)
+
+THE_END = 0
+"""The step after the last one: nothing is left, and a check must tell what that means."""
+
+FLAG_STATES = frozenset({State.ACTIVE, State.ERROR, State.PENDING})
+"""The states in which an end that comes near is worth a flag and an alert."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationClock:
+    """
+    What is known of one authorization, and what was told of it.
+
+    Args:
+        authorized_at: When it was granted, as last said by anybody; None for unknown.
+        ends_at: When it ends; None for unknown, or for no limit.
+        file_authorized_at: The date last seen in the file: only a different one is news.
+        told_step: The most urgent step that was passed; `THE_END` after the end.
+        is_renewal_pending: A renewal was recorded, and no check has confirmed it yet.
+        is_renewal_unrecorded: It works past its end, and nobody said since when.
+    """
+
+    authorized_at: datetime | None = None
+    ends_at: datetime | None = None
+    source: ClockSource = ClockSource.DECLARED
+    file_authorized_at: datetime | None = None
+    told_step: int | None = None
+    is_renewal_pending: bool = False
+    is_renewal_unrecorded: bool = False
+
+    @property
+    def known_end(self) -> datetime | None:
+        """
+        Return the end to count to; None once it has proved wrong.
+        """
+        return None if self.is_renewal_unrecorded else self.ends_at
+
+    def is_over(self, now: datetime) -> bool:
+        """
+        Tell whether the known end has passed.
+        """
+        return self.known_end is not None and self.known_end <= now
+
+    def steps(self, configured: Iterable[int]) -> tuple[int, ...]:
+        """
+        Return the steps that this authorization has, the largest first.
+
+        One that lasts a week does not begin with a warning of a month.
+        """
+        if self.authorized_at is None or self.ends_at is None:
+            return ()
+        life = self.ends_at - self.authorized_at
+        return tuple(sorted({step for step in configured if step * DAY < life}, reverse=True))
+
+    def is_expiring_soon(self, configured: Iterable[int], now: datetime) -> bool:
+        """
+        Tell whether *now* lies between the first step and the end.
+        """
+        steps = self.steps(configured)
+        end = self.known_end
+        return bool(steps) and end is not None and is_expiring_soon(end, steps, now)
+
+
+def next_step_at(clock: AuthorizationClock, configured: Iterable[int]) -> datetime | None:
+    """
+    Return the instant of the next step that was not passed yet, the end being the last one.
+    """
+    end = clock.known_end
+    steps = _untold(clock, configured)
+    return end - steps[0] * DAY if end is not None and steps else None
+
+
+def _untold(clock: AuthorizationClock, configured: Iterable[int]) -> list[int]:
+    if clock.known_end is None:
+        return []
+    steps = (*clock.steps(configured), THE_END)
+    return [step for step in steps if clock.told_step is None or step < clock.told_step]
+
+
+def _reached(clock: AuthorizationClock, configured: Iterable[int], now: datetime) -> int | None:
+    """
+    Return the most urgent step that *now* has reached and nobody was told of.
+    """
+    end = clock.known_end
+    if end is None:
+        return None
+    reached = [step for step in _untold(clock, configured) if end - step * DAY <= now]
+    return min(reached, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """
+    What time alone has changed.
+
+    Args:
+        is_check_due: The end has passed: a check must tell what that means.
+    """
+
+    clock: AuthorizationClock
+    alerts: tuple[AlertDue, ...] = ()
+    is_check_due: bool = False
+
+
+def pass_steps(
+    clock: AuthorizationClock, state: State, configured: Iterable[int], now: datetime
+) -> Passed:
+    """
+    Return what is due because *now* has come: after an absence only the most urgent.
+    """
+    configured = tuple(configured)
+    step = _reached(clock, configured, now)
+    if step is None:
+        return Passed(clock)
+    if step == THE_END:
+        return Passed(replace(clock, told_step=THE_END), is_check_due=True)
+    if state not in FLAG_STATES:
+        return Passed(clock)
+    is_last = step == clock.steps(configured)[-1]
+    severity = Severity.CRITICAL if is_last else SEVERITY_OF[AlertKind.EXPIRING_SOON]
+    alert = AlertDue(AlertKind.EXPIRING_SOON, severity, {"step": step} | _facts(clock))
+    return Passed(replace(clock, told_step=step), (alert,))
+
+
+def count_down(clock: AuthorizationClock, outcome: Outcome, now: datetime) -> Outcome:
+    """
+    Return what the clock says where nobody can be asked, and *outcome* otherwise.
+    """
+    if not outcome.is_countdown or clock.ends_at is None or now < clock.ends_at:
+        return outcome
+    detail = f"The authorization ended on {clock.ends_at:%Y-%m-%d}."
+    return replace(outcome, reason=Reason.AUTHORIZATION_EXPIRED, detail=detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """
+    What a check says about the clock.
+    """
+
+    clock: AuthorizationClock
+    alerts: tuple[AlertDue, ...] = ()
+
+
+def confirm(clock: AuthorizationClock, outcome: Outcome, now: datetime) -> Confirmed:
+    """
+    Let a success confirm a renewal, or show one that nobody recorded.
+    """
+    if outcome.reason.outcome_class is not OutcomeClass.SUCCESS:
+        return Confirmed(clock)
+    clock = _take_back_end(clock, now)
+    if clock.is_over(asked_at(outcome, now)):
+        alert = _alert(AlertKind.RENEWAL_UNRECORDED, clock)
+        kept = replace(clock, is_renewal_pending=False, is_renewal_unrecorded=True)
+        return Confirmed(kept, (alert,))
+    if clock.is_renewal_pending:
+        kept = replace(clock, is_renewal_pending=False)
+        return Confirmed(kept, (_alert(AlertKind.RENEWED, kept),))
+    return Confirmed(clock)
+
+
+def _take_back_end(clock: AuthorizationClock, now: datetime) -> AuthorizationClock:
+    """
+    Let an end come again that had come only because the machine's clock was wrong.
+    """
+    if clock.told_step != THE_END or clock.ends_at is None or clock.ends_at <= now:
+        return clock
+    return replace(clock, told_step=last_passed(clock.ends_at, now), is_renewal_unrecorded=False)
+
+
+def asked_at(outcome: Outcome, now: datetime) -> datetime:
+    """
+    Return when the request left: an answer tells nothing of what came after that.
+    """
+    return now - timedelta(milliseconds=outcome.latency_ms or 0)
+
+
+def last_passed(ends_at: datetime, now: datetime) -> int:
+    """
+    Return the days left, rounded up: no step below it was reached yet.
+    """
+    return max(THE_END, -((now - ends_at) // DAY))
+
+
+def _alert(kind: AlertKind, clock: AuthorizationClock) -> AlertDue:
+    return AlertDue(kind, SEVERITY_OF[kind], _facts(clock))
+
+
+def _facts(clock: AuthorizationClock) -> dict[str, str | None]:
+    return {
+        "authorized_at": clock.authorized_at.isoformat() if clock.authorized_at else None,
+        "ends_at": clock.ends_at.isoformat() if clock.ends_at else None,
+    }

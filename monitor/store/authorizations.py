@@ -1,0 +1,140 @@
+"""
+Keep the clocks of authorizations, and find those that time has changed.
+
+What a date or an instant means is decided in `monitor.judge.clocks`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, insert, not_, or_, select, update
+
+from monitor.judge.clocks import FLAG_STATES, next_step_at
+from monitor.judge.renewal import declare
+from monitor.store.records import clock_values, read_clock
+from monitor.store.results import CLOCK_COLUMNS, IDS_PER_QUERY
+from monitor.store.tables import authorizations, connections
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from monitor.judge.clocks import AuthorizationClock
+    from monitor.judge.renewal import Declared
+    from monitor.store.engine import Transaction
+
+SWEEP_AT_MOST = 1000
+"""How many connections one sweep looks at; the next one takes the rest."""
+
+
+def declare_all(
+    tx: Transaction, declared: Mapping[str, tuple[Declared, tuple[int, ...]]], now: datetime
+) -> None:
+    """
+    Bring the clocks in line with the file.
+
+    Args:
+        declared: What the file says, and the steps to be told, by connection name.
+    """
+    rows = tx.execute(
+        select(connections.c.id, connections.c.name, *CLOCK_COLUMNS)
+        .select_from(connections)
+        .outerjoin(authorizations)
+        .where(connections.c.is_configured)
+    )
+    changed = []
+    for row in rows:
+        said, steps = declared.get(row.name, (None, ()))
+        if said is None or (row.source is None and said.authorized_at is None):
+            continue
+        fields = row._asdict()
+        before = read_clock(fields)
+        clock = declare(before, said, now)
+        # The steps may have been configured anew.
+        if clock != before or next_step_at(clock, steps) != fields["next_step_at"]:
+            changed.append((fields["id"], clock, steps))
+            if clock.is_renewal_pending and not before.is_renewal_pending:
+                make_due(tx, fields["id"], now)
+    save(tx, changed)
+
+
+_UPDATE = (
+    update(authorizations)
+    .where(authorizations.c.connection_id == bindparam("of_id"))
+    .values(
+        {
+            column.name: bindparam(column.name)
+            for column in authorizations.c
+            if not column.primary_key
+        }
+    )
+)
+
+
+def save(tx: Transaction, clocks: Iterable[tuple[int, AuthorizationClock, Iterable[int]]]) -> None:
+    """
+    Keep clocks, each with the instant of its next step.
+
+    Args:
+        clocks: Connection, clock, and the steps that are told.
+    """
+    values: list[dict[str, Any]] = [
+        clock_values(clock) | {"of_id": number, "next_step_at": next_step_at(clock, steps)}
+        for number, clock, steps in clocks
+    ]
+    if not values:
+        return
+    known = _known(tx, [one["of_id"] for one in values])
+    old = [one for one in values if one["of_id"] in known]
+    new = [one | {"connection_id": one["of_id"]} for one in values if one["of_id"] not in known]
+    if old:
+        tx.execute(_UPDATE, old)
+    if new:
+        names = {column.name for column in authorizations.c}
+        tx.execute(
+            insert(authorizations),
+            [{key: value for key, value in one.items() if key in names} for one in new],
+        )
+
+
+def _known(tx: Transaction, ids: Sequence[int]) -> set[int]:
+    known: set[int] = set()
+    for start in range(0, len(ids), IDS_PER_QUERY):
+        piece = authorizations.c.connection_id.in_(ids[start : start + IDS_PER_QUERY])
+        known.update(tx.execute(select(authorizations.c.connection_id).where(piece)).scalars())
+    return known
+
+
+def find_passed(tx: Transaction, now: datetime) -> list[tuple[int, str]]:
+    """
+    Return id and name of the connections whose clock has reached a step.
+
+    Of those that are switched off nothing is told: their steps wait.
+    """
+    states = [state.value for state in FLAG_STATES]
+    rows = tx.execute(
+        select(connections.c.id, connections.c.name)
+        .join(authorizations)
+        .where(
+            authorizations.c.next_step_at <= now,
+            or_(connections.c.state.in_(states), authorizations.c.ends_at <= now),
+            connections.c.is_configured,
+            connections.c.is_enabled,
+            not_(connections.c.is_paused),
+        )
+        .order_by(authorizations.c.next_step_at, connections.c.id)
+        .limit(SWEEP_AT_MOST)
+    )
+    return [(number, name) for number, name in rows]
+
+
+def make_due(tx: Transaction, connection_id: int, at: datetime) -> None:
+    """
+    Bring the next check forward to *at*; what is switched off stays off.
+    """
+    tx.execute(
+        update(connections)
+        .where(connections.c.id == connection_id, connections.c.next_check_at > at)
+        .values(next_check_at=at)
+    )
