@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.cli.demo_screen import Screen
-from monitor.cli.demo_stage import GLOBEX, INITECH, STAGING, Stage, set_stage
+from monitor.cli.demo_stage import GLOBEX, INITECH, STAGING, STORE, Stage, set_stage
 from monitor.cli.ending import CommandError
 from monitor.judge.alerts import AlertKind
 from monitor.judge.outcome import State
@@ -100,6 +100,7 @@ class _Story:
             await self._mend_it_while_globex_spends()
             await self._exhaust_a_quota()
             await self._upgrade()
+            await self._renew()
             await self._show_status()
         finally:
             self._database.close()
@@ -107,11 +108,13 @@ class _Story:
 
     async def _begin(self) -> None:
         self._screen.step(
-            "The daemon starts and looks at all four. They work, but Initech has only 3 % of its"
-            " quota left, which is told at once."
+            "The daemon starts and looks at all five. They work, but Initech has only 3 % of its"
+            " quota left, and the authorization of a store ends in less than 3 days: both are told"
+            " at once."
         )
         await self._until("every connection was checked", _is_all_active)
         await self._until_told(AlertKind.QUOTA_LOW, INITECH)
+        await self._until_told(AlertKind.EXPIRING_SOON, STORE)
         await self._show_status()
 
     async def _lose_a_token(self) -> None:
@@ -145,9 +148,20 @@ class _Story:
         self._stage.simulator.soldscope.upgrade("initech", "business")
         await self._until_told(AlertKind.LIMIT_CHANGED, INITECH)
 
+    async def _renew(self) -> None:
+        self._screen.step(
+            f"The owner of {STORE} confirms the authorization in Seller Central, and somebody"
+            " records that: another year begins."
+        )
+        await self._run("renew", STORE)
+        await self._until_told(AlertKind.RENEWED, STORE)
+
     async def _show_status(self, *names: str) -> None:
-        self._screen.command("connwatch", "status", *names)
-        await self._stage.show_status(*names)
+        await self._run("status", *names)
+
+    async def _run(self, *words: str) -> None:
+        self._screen.command("connwatch", *words)
+        await self._stage.run(*words)
 
     def _spend(self, account: str, n: int) -> None:
         simulator = self._stage.simulator
@@ -214,8 +228,8 @@ def _own_command() -> str:
 
 _OPENING = (
     "A simulated SoldScope with three customers, the real daemon watching four of their API"
-    " tokens, and a web hook that stands for your Slack, e-mail or Telegram. The daemon looks"
-    " every 10 seconds here; every 5 minutes is usual."
+    " tokens and the authorization of one store, and a web hook that stands for your Slack,"
+    " e-mail or Telegram. The daemon looks every 10 seconds here; every 5 minutes is usual."
 )
 
 _YOUR_TURN = """

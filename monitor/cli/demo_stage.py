@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import monitor
 from monitor.cli.ending import CommandError, complain
 from monitor.config.starter import write_new
+from monitor.judge.expiry import DEFAULT_VALID_DAYS
 from monitor.simulator.inbox import start_inbox
 from monitor.simulator.server import start_simulator
 
@@ -36,6 +37,11 @@ if TYPE_CHECKING:
 PRODUCTION, STAGING = "acme-production", "acme-staging"
 GLOBEX, INITECH = "globex-production", "initech-production"
 
+STORE = "globex-store-europe"
+"""Its authorization is held elsewhere; only its days are counted."""
+
+STORE_AUTHORIZED_AGO = timedelta(days=DEFAULT_VALID_DAYS - 3)
+
 ACCOUNTS = {PRODUCTION: "acme", STAGING: "acme", GLOBEX: "globex", INITECH: "initech"}
 
 SPENT = {"acme": 2_579, "globex": 77, "initech": 970}
@@ -44,7 +50,7 @@ SPENT = {"acme": 2_579, "globex": 77, "initech": 970}
 STOP_WITHIN_S = 12
 """The daemon promises to stop within ten seconds."""
 
-LOG_LINES_SHOWN = 8
+LOG_LINES_SHOWN = 12
 
 # What would send the daemon's words or data elsewhere, or another's to it.
 _FOREIGN = ("CONNWATCH_", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY", "NOTIFY_", "WATCHDOG_")
@@ -97,11 +103,11 @@ class Stage:
         text = (self.folder / "daemon.log").read_text("utf-8", errors="replace")
         return "\n".join(text.splitlines()[-LOG_LINES_SHOWN:])
 
-    async def show_status(self, *names: str) -> None:
+    async def run(self, *words: str) -> None:
         """
-        Run `connwatch status`, which prints.
+        Run a command of connwatch, which prints.
         """
-        command = connwatch_command("--config", str(self.config_path), "status", *names)
+        command = connwatch_command("--config", str(self.config_path), *words)
         sys.stdout.flush()
         process = await asyncio.create_subprocess_exec(*command, env=_environment(os.environ))
         await process.wait()
@@ -185,7 +191,9 @@ def _config_text(folder: Path, simulator: Simulator, inbox: Inbox) -> str:
         )
         for name in ACCOUNTS
     )
-    return _CONFIG.format(channel=inbox.url, tables=tables)
+    authorized_on = (simulator.clock.now() - STORE_AUTHORIZED_AGO).date()
+    store = _STORE.format(name=STORE, authorized_on=authorized_on.isoformat())
+    return _CONFIG.format(channel=inbox.url, tables=f"{tables}\n{store}")
 
 
 async def _start_daemon(folder: Path) -> Process:
@@ -262,4 +270,12 @@ provider = "soldscope"
 base_url = "{base_url}"
 token = {{ file = "{token}" }}
 tags = ["{tag}"]
+"""
+
+_STORE = """\
+[[connections]]
+name = "{name}"
+provider = "countdown"
+authorized_on = {authorized_on}
+renew_url = "https://sellercentral.amazon.co.uk/apps/manage"
 """
