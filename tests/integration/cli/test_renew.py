@@ -11,6 +11,7 @@ import pytest
 
 from monitor.clock import utc_now
 from tests.integration.cli.bench import OK, Bench, connection, run_simulator
+from tests.integration.cli.daemon_process import run_daemon, wait_until
 
 CHANNEL = '[[channels]]\nname = "ops"\nurl = "json://127.0.0.1:9/"\n'
 
@@ -201,3 +202,22 @@ def test_a_day_begins_in_utc(bench):
     at = datetime.fromisoformat(bench.shown()["store"]["authorization"]["authorized_at"])
     assert (at.utcoffset(), at.time()) == (timedelta(0), time())
     assert at.tzinfo == UTC
+
+
+def test_the_daemon_tells_a_step_although_no_check_gets_an_answer(bench):
+    bench.configure(connection("acme", authorized_on=day(355)), more=CHANNEL)
+    with run_daemon(bench.folder) as daemon:
+        wait_until(lambda: "expiring_soon" in kinds(bench))
+        assert daemon.named("job.failed") == []
+
+
+def test_the_daemon_looks_at_the_instant_of_the_end(bench):
+    ends_at = utc_now() + timedelta(seconds=3)
+    authorized_at = (ends_at - timedelta(days=365)).isoformat()
+    table = f'name = "store"\nprovider = "countdown"\nauthorized_on = {authorized_at}\n'
+    bench.configure(table, more=CHANNEL + '[checks]\nevery = "1h"\nrecheck_after = "1s"\n')
+    with run_daemon(bench.folder):
+        wait_until(lambda: "expired" in kinds(bench))
+    past = json.loads(bench.run("history", "store", "--json").out)
+    expired = next(each for each in past["transitions"] if each["to"] == "expired")
+    assert datetime.fromisoformat(expired["at"]) - ends_at < timedelta(seconds=10)
