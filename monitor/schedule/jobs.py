@@ -77,5 +77,5 @@ async def _guarded(job: Job) -> None:
     """
     try:
         await job.work()
-    except Exception:
+    except Exception:  # whatever it is: the other jobs must go on, and this one at its next time
         log.exception("job.failed", job=job.name)
