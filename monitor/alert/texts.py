@@ -59,6 +59,42 @@ REASONS = {
         "Whoever manages the API tokens of this account should create a new one at the service"
         " and put it into the configuration and into the programs that use it.",
     ),
+    Reason.AUTHORIZATION_REVOKED: ReasonText(
+        "authorization revoked",
+        "Amazon refuses the store's authorization: the seller revoked it, or the refresh token"
+        " belongs to another application or was mistyped. No data of this store arrives any more.",
+        "The owner of the store must authorize the application again on Amazon's consent page;"
+        " then put the new refresh token and its date into the configuration.",
+    ),
+    Reason.CLIENT_REJECTED: ReasonText(
+        "client id or secret rejected",
+        "Amazon refuses the application's client id or secret. Every store of this application"
+        " has stopped, whatever its own authorization.",
+        "Whoever keeps the application at Amazon should compare client id and secret with the"
+        " developer console; after a rotation the old secret dies within seven days. Sellers"
+        " have nothing to do.",
+    ),
+    Reason.CLIENT_SECRET_EXPIRED: ReasonText(
+        "client secret expired",
+        "The application's client secret is older than 180 days, and Amazon refuses every call"
+        " made with it. Every store of this application has stopped.",
+        "Whoever keeps the application at Amazon must rotate its secret in the developer console"
+        " and put the new one into the configuration. Sellers have nothing to do.",
+    ),
+    Reason.MARKETPLACE_MISMATCH: ReasonText(
+        "marketplace mismatch",
+        "The authorization works, but it does not cover a marketplace that it should. Data of"
+        " that marketplace does not arrive.",
+        "Compare `marketplaces` in the configuration with what the seller has in Seller Central;"
+        " the seller may have to join the marketplace again.",
+    ),
+    Reason.REGION_MISMATCH: ReasonText(
+        "wrong region",
+        "The authorization belongs to another region of Amazon than the configuration says, so"
+        " that every call to the configured region is refused.",
+        "Whoever keeps the configuration should correct `region`; if the region is right, the"
+        " seller must authorize the application in a Seller Central of that region.",
+    ),
     Reason.PERMISSION_DENIED: ReasonText(
         "permission denied",
         "The service knows the credential and does not let it in. Calls that need the missing"

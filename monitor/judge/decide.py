@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 LONGEST_WAIT = timedelta(hours=24)
 """However long a service asks us to wait, a revocation should show within a day."""
 
+ENDS_WITH_TIME = frozenset({Reason.TOKEN_REJECTED, Reason.AUTHORIZATION_REVOKED})
+"""Refusals that mean no more than "expired" once the known end has passed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -75,7 +78,7 @@ def judge(
 
 
 def _name_expiry(outcome: Outcome, ends_at: datetime | None, now: datetime) -> Outcome:
-    if outcome.reason is not Reason.TOKEN_REJECTED or ends_at is None or now < ends_at:
+    if outcome.reason not in ENDS_WITH_TIME or ends_at is None or now < ends_at:
         return outcome
     return replace(outcome, reason=Reason.AUTHORIZATION_EXPIRED)
 

@@ -39,6 +39,11 @@ class Reason(StrEnum):
 
     AUTHORIZATION_EXPIRED = "authorization_expired"
     TOKEN_REJECTED = "token_rejected"  # noqa: S105 - a reason, not a password
+    AUTHORIZATION_REVOKED = "authorization_revoked"
+    CLIENT_REJECTED = "client_rejected"
+    CLIENT_SECRET_EXPIRED = "client_secret_expired"  # noqa: S105 - a reason, not a password
+    MARKETPLACE_MISMATCH = "marketplace_mismatch"
+    REGION_MISMATCH = "region_mismatch"
     PERMISSION_DENIED = "permission_denied"
 
     SERVER_ERROR = "server_error"
@@ -55,6 +60,13 @@ class Reason(StrEnum):
         Return the class of an outcome that has this reason.
         """
         return _CLASS_OF.get(self, OutcomeClass.INCONCLUSIVE)
+
+    @property
+    def is_of_application(self) -> bool:
+        """
+        Tell whether it is the fault of an application, and so of all its connections.
+        """
+        return self in {Reason.CLIENT_REJECTED, Reason.CLIENT_SECRET_EXPIRED}
 
     @property
     def is_conclusive(self) -> bool:
@@ -79,6 +91,11 @@ _CLASS_OF = {
     Reason.OK: OutcomeClass.SUCCESS,
     Reason.AUTHORIZATION_EXPIRED: OutcomeClass.REFUSAL,
     Reason.TOKEN_REJECTED: OutcomeClass.REFUSAL,
+    Reason.AUTHORIZATION_REVOKED: OutcomeClass.REFUSAL,
+    Reason.CLIENT_REJECTED: OutcomeClass.REFUSAL,
+    Reason.CLIENT_SECRET_EXPIRED: OutcomeClass.REFUSAL,
+    Reason.MARKETPLACE_MISMATCH: OutcomeClass.REFUSAL,
+    Reason.REGION_MISMATCH: OutcomeClass.REFUSAL,
     Reason.PERMISSION_DENIED: OutcomeClass.REFUSAL,
     Reason.THROTTLED: OutcomeClass.THROTTLED,
 }
@@ -110,6 +127,26 @@ class QuotaReading:
 
 
 @dataclass(frozen=True, slots=True)
+class Marketplace:
+    """
+    One marketplace of an Amazon account, as a check saw it.
+
+    Args:
+        country: The country code, as the configuration writes it.
+        id: Amazon's marketplace id, by which marketplaces are compared.
+        is_participating: The account sells there, or may.
+        has_suspended_listings: Its listings there are inactive; no fault of the credential.
+        is_configured: The connection is meant to cover it.
+    """
+
+    country: str
+    id: str
+    is_participating: bool
+    has_suspended_listings: bool
+    is_configured: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """
     What one check saw. A failed check is an outcome, never an exception.
@@ -124,6 +161,12 @@ class Outcome:
         is_payment_required: The answer was 402: alive, but nothing left.
         retry_at: The earliest instant at which the service wants to be asked again.
         is_countdown: Nobody was asked, and nobody can be: the clock decides.
+        marketplaces: What the account sells in; None where that was not asked or not answered.
+        failed_host: Host and port that gave no conclusive answer, or an unexplained no.
+        is_unexplained: A 403 without details: a lost permission, or trouble at the service.
+        fingerprint: Tells one refresh token from another without revealing either.
+        request_id: What the service's support asks for.
+        is_taken_over: Nobody was asked: it is the verdict on the connection's application.
     """
 
     reason: Reason
@@ -135,3 +178,9 @@ class Outcome:
     is_payment_required: bool = False
     retry_at: datetime | None = None
     is_countdown: bool = False
+    marketplaces: tuple[Marketplace, ...] | None = None
+    failed_host: str | None = None
+    is_unexplained: bool = False
+    fingerprint: str | None = None
+    request_id: str | None = None
+    is_taken_over: bool = False

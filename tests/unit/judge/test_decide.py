@@ -30,6 +30,11 @@ REASONS = {
     "401": Reason.TOKEN_REJECTED,
     "403": Reason.PERMISSION_DENIED,
     "ended": Reason.AUTHORIZATION_EXPIRED,
+    "revoked": Reason.AUTHORIZATION_REVOKED,
+    "client": Reason.CLIENT_REJECTED,
+    "secret": Reason.CLIENT_SECRET_EXPIRED,
+    "marketplace": Reason.MARKETPLACE_MISMATCH,
+    "region": Reason.REGION_MISMATCH,
     "429": Reason.THROTTLED,
     "503": Reason.SERVER_ERROR,
     "404": Reason.UNEXPECTED_RESPONSE,
@@ -182,8 +187,25 @@ def test_a_refused_token_has_expired_once_its_known_end_has_passed(ends_at, stat
     assert (standing.state, standing.reason) == (state, reason)
 
 
-@pytest.mark.parametrize("answer", ["ok", "403", "503", "429"])
-def test_only_a_refused_token_is_explained_by_the_end(answer):
+@pytest.mark.parametrize(
+    ("ends_at", "state", "reason"),
+    [
+        pytest.param(None, State.ERROR, Reason.AUTHORIZATION_REVOKED, id="no known end"),
+        pytest.param(
+            NOW + timedelta(seconds=1), State.ERROR, Reason.AUTHORIZATION_REVOKED, id="days left"
+        ),
+        pytest.param(NOW, State.EXPIRED, Reason.AUTHORIZATION_EXPIRED, id="at the end"),
+    ],
+)
+def test_a_refused_authorization_was_revoked_until_its_known_end(ends_at, state, reason):
+    standing = judge(ACTIVE, see("revoked"), RULES, ends_at, NOW).standing
+    assert (standing.state, standing.reason) == (state, reason)
+
+
+@pytest.mark.parametrize(
+    "answer", ["ok", "403", "503", "429", "client", "secret", "marketplace", "region"]
+)
+def test_only_a_refused_credential_is_explained_by_the_end(answer):
     verdict = judge(ACTIVE, see(answer), RULES, NOW - timedelta(days=1), NOW)
 
     assert verdict.standing.state is not State.EXPIRED

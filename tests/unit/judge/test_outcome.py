@@ -6,7 +6,15 @@ import pytest
 
 from monitor.judge.outcome import Outcome, OutcomeClass, QuotaReading, Reason, State
 
-REFUSALS = {Reason.AUTHORIZATION_EXPIRED, Reason.TOKEN_REJECTED, Reason.PERMISSION_DENIED}
+OF_APPLICATION = {Reason.CLIENT_REJECTED, Reason.CLIENT_SECRET_EXPIRED}
+REFUSALS = OF_APPLICATION | {
+    Reason.AUTHORIZATION_EXPIRED,
+    Reason.TOKEN_REJECTED,
+    Reason.AUTHORIZATION_REVOKED,
+    Reason.MARKETPLACE_MISMATCH,
+    Reason.REGION_MISMATCH,
+    Reason.PERMISSION_DENIED,
+}
 INCONCLUSIVE = {
     Reason.SERVER_ERROR,
     Reason.UNEXPECTED_RESPONSE,
@@ -35,6 +43,10 @@ def test_each_class_has_the_reasons_of_the_contract(reasons, outcome_class):
 
 def test_only_a_yes_or_a_no_of_the_provider_is_conclusive():
     assert {reason for reason in Reason if reason.is_conclusive} == {Reason.OK} | REFUSALS
+
+
+def test_a_refused_client_is_the_fault_of_its_application():
+    assert {reason for reason in Reason if reason.is_of_application} == OF_APPLICATION
 
 
 def test_states_are_called_as_in_the_contract():
