@@ -58,7 +58,7 @@ def list_(
     List what people were told, are being told, or could not be told.
     """
     from monitor.cli.output import open_console, print_json, print_rows
-    from monitor.report import alert_json
+    from monitor.report_past import alert_json
 
     rows = _read(context.obj, limit + 1, only_dead=only_dead)
     if is_json:

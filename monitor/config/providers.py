@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic_core import core_schema
 
+from monitor.config.amazon import AmazonConnection
 from monitor.config.connection import Connection
 from monitor.config.countdown import CountdownConnection
 from monitor.config.soldscope import SoldscopeConnection
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 PROVIDERS: dict[str, type[Connection]] = {
     "soldscope": SoldscopeConnection,
+    "amazon": AmazonConnection,
     "countdown": CountdownConnection,
 }
 

@@ -21,12 +21,15 @@ class AlertKind(StrEnum):
     EXPIRED = "expired"
     RECOVERED = "recovered"
     EXPIRING_SOON = "expiring_soon"
+    SECRET_EXPIRING = "secret_expiring"  # noqa: S105 - a kind of alert, not a password
     RENEWAL_UNRECORDED = "renewal_unrecorded"
     RENEWED = "renewed"
     QUOTA_LOW = "quota_low"
     QUOTA_EXHAUSTED = "quota_exhausted"
     QUOTA_RESTORED = "quota_restored"
     LIMIT_CHANGED = "limit_changed"
+    OUTAGE = "outage"
+    OUTAGE_OVER = "outage_over"
     TEST = "test"
 
     @property
@@ -34,7 +37,12 @@ class AlertKind(StrEnum):
         """
         Tell whether the alert says that an announced trouble is over.
         """
-        return self in {AlertKind.RECOVERED, AlertKind.RENEWED, AlertKind.QUOTA_RESTORED}
+        return self in {
+            AlertKind.RECOVERED,
+            AlertKind.RENEWED,
+            AlertKind.QUOTA_RESTORED,
+            AlertKind.OUTAGE_OVER,
+        }
 
 
 class Severity(StrEnum):
@@ -59,12 +67,15 @@ SEVERITY_OF = {
     AlertKind.EXPIRED: Severity.CRITICAL,
     AlertKind.RECOVERED: Severity.INFO,
     AlertKind.EXPIRING_SOON: Severity.WARNING,  # its last step is critical
+    AlertKind.SECRET_EXPIRING: Severity.WARNING,  # likewise
     AlertKind.RENEWAL_UNRECORDED: Severity.WARNING,
     AlertKind.RENEWED: Severity.INFO,
     AlertKind.QUOTA_LOW: Severity.WARNING,
     AlertKind.QUOTA_EXHAUSTED: Severity.CRITICAL,
     AlertKind.QUOTA_RESTORED: Severity.INFO,
     AlertKind.LIMIT_CHANGED: Severity.INFO,
+    AlertKind.OUTAGE: Severity.CRITICAL,
+    AlertKind.OUTAGE_OVER: Severity.INFO,
     AlertKind.TEST: Severity.INFO,
 }
 

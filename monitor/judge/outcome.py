@@ -167,6 +167,7 @@ class Outcome:
         fingerprint: Tells one refresh token from another without revealing either.
         request_id: What the service's support asks for.
         is_taken_over: Nobody was asked: it is the verdict on the connection's application.
+        is_token_issued: An access token was given out; what went wrong came after that.
     """
 
     reason: Reason
@@ -184,3 +185,4 @@ class Outcome:
     fingerprint: str | None = None
     request_id: str | None = None
     is_taken_over: bool = False
+    is_token_issued: bool = False
