@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.alert import texts
 from monitor.alert.about import About, Draft
-from monitor.alert.cleaning import clean, clean_facts, clean_url, shorten
+from monitor.alert.cleaning import clean, clean_url, shorten
 from monitor.alert.drafts import draft
 from monitor.alert.words import say_instant, say_number, say_span
 from monitor.judge.alerts import AlertKind, Severity
@@ -54,7 +54,7 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Content:
     """
-    What a template can use: nothing in it is escaped, all of it is clean.
+    What a template can use: nothing in it is escaped, all but *about* is clean.
 
     Args:
         title: The built-in title.
@@ -69,9 +69,7 @@ class Content:
     link: str
     connections: tuple[str, ...]
     n_connections: int
-    facts: Mapping[str, Any]
-    born_at: datetime
-    now: datetime
+    about: About
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +124,8 @@ def compose(  # noqa: PLR0913, PLR0917 - the contract lists what an alert is mad
     names = tuple(clean(name, NAME_LIMIT) for name in connections[:MOST_LISTED])
     n = max(len(connections), n_connections or 0)
     page = clean_url(link or "")
-    happened = [line for line in (*said.happened, _late(about)) if line]
     mark = [texts.TEST] if is_test and kind is not AlertKind.TEST else []
+    happened = [line for line in (*said.happened, _late(about)) if line]
     parts = _parts(said, [*mark, *_who_first(happened, said, names, n)], names, n, page)
     title = _title(said, names, n, is_test=is_test)
     return Message(
@@ -137,18 +135,7 @@ def compose(  # noqa: PLR0913, PLR0917 - the contract lists what an alert is mad
         _short(title, said, page),
         parts,
         (*said.urls, *([page] if page else [])),
-        Content(
-            kind,
-            title,
-            (*mark, *happened),
-            said.remedy,
-            page,
-            names,
-            n,
-            clean_facts(facts),
-            born_at,
-            now,
-        ),
+        Content(kind, title, (*mark, *happened), said.remedy, page, names, n, about),
         is_test,
     )
 

@@ -268,11 +268,7 @@ def _notify(target: _Target, fitted: Fitted, severity: Severity) -> _Failure | N
     """
     import apprise
 
-    kind = {
-        Severity.CRITICAL: apprise.NotifyType.FAILURE,
-        Severity.WARNING: apprise.NotifyType.WARNING,
-        Severity.INFO: apprise.NotifyType.INFO,
-    }[severity]
+    kind = apprise.NotifyType("failure" if severity is Severity.CRITICAL else severity.value)
     token = _is_final.set(fitted.is_final)
     try:
         with (

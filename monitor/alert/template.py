@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from monitor.alert import texts
-from monitor.alert.cleaning import clean
+from monitor.alert.cleaning import clean, clean_facts
 from monitor.alert.formats import Form, escape, mark_up
 from monitor.alert.message import TITLE_LIMIT
 
@@ -156,9 +156,9 @@ def _context(message: Message, form: Form) -> dict[str, object]:
         "link": content.link,
         "connections": list(content.connections),
         "n_connections": content.n_connections,
-        "facts": dict(content.facts),
-        "born_at": content.born_at,
-        "now": content.now,
+        "facts": clean_facts(content.about.facts),
+        "born_at": content.about.born_at,
+        "now": content.about.now,
         "is_test": message.is_test,
     }
 

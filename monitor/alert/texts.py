@@ -5,6 +5,8 @@ Decides the words; which of them are said is decided in `message`. A
 translation replaces this module and nothing else.
 """
 
+# long because: all that is said stands in one place
+
 from __future__ import annotations
 
 from dataclasses import dataclass
