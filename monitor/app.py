@@ -173,7 +173,7 @@ class App:
     def _build_delivery(self, store: StoreWorker) -> Delivery:
         return Delivery(
             StoredOutbox(store, OWNER),
-            AppriseSender({channel.name: channel.url for channel in self._config.channels}),
+            AppriseSender.for_channels(self._config.channels),
             retry_for=self._config.alerts.retry_for,
             clock=utc_now,
             link=lambda _connections: None,

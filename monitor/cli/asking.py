@@ -152,7 +152,7 @@ async def _send_due(session: Session) -> DeliveryReport:
     try:
         delivery = Delivery(
             StoredOutbox(store, f"check-{os.getpid()}"),
-            AppriseSender({channel.name: channel.url for channel in session.config.channels}),
+            AppriseSender.for_channels(session.config.channels),
             retry_for=session.config.alerts.retry_for,
             clock=utc_now,
             link=lambda _connections: None,

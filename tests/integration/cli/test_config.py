@@ -376,6 +376,42 @@ def test_a_credential_of_the_unit_is_no_problem_outside_of_it(tmp_path):
     assert "note: connections[0].token: credential acme: not visible from here" in ended.err
 
 
+TEMPLATES = {
+    "a word that is not there": ("a\n{{ nope }}", "ops.j2, line 2: 'nope' is undefined"),
+    "no template": ("{% if %}", "ops.j2, line 1: Expected an expression"),
+    "a fact that not every kind has": ("{{ facts.reason }}", "(tried with a sample of `"),
+    "without end": (
+        "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
+        "ops.j2, line 1: more than 10,000 rounds",
+    ),
+    "not there": (None, "cannot be read: No such file"),
+}
+
+
+@pytest.mark.parametrize(("template", "why"), TEMPLATES.values(), ids=TEMPLATES)
+def test_a_template_that_cannot_word_every_kind_is_a_mistake(tmp_path, template, why):
+    write(tmp_path, GOOD.replace('9/"', '9/"\ntemplate = "ops.j2"'))
+    if template is not None:
+        (tmp_path / "ops.j2").write_text(template)
+
+    ended = connwatch("config", "check", cwd=tmp_path)
+
+    assert ended.code == 3
+    assert "channels[0].template: " in ended.err
+    assert why in ended.err
+
+
+def test_a_template_that_words_every_kind_is_good(tmp_path):
+    write(tmp_path, GOOD.replace('9/"', '9/"\ntemplate = "words/ops.j2"'))
+    (tmp_path / "words").mkdir()
+    text = "Subject: {{ title }}\n{% for line in happened %}\n{{ line }}\n{% endfor %}{{ remedy }}"
+    (tmp_path / "words" / "ops.j2").write_text(text)
+
+    ended = connwatch("config", "check", cwd=tmp_path)
+
+    assert (ended.code, ended.err) == (0, "")
+
+
 def test_what_has_no_effect_is_noted(tmp_path):
     write(tmp_path, '[web]\nlisten = ""\n')
 

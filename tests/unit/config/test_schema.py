@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from monitor.config.duration import parse_duration
-from monitor.config.kinds import ALERT_KINDS
 from monitor.config.model import PROVIDERS, Application, Channel, Config
 from monitor.config.schema import json_schema
+from monitor.judge.alerts import AlertKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +80,7 @@ def test_region_and_probe_are_choices():
 
 def test_kinds_are_listed():
     kinds = SCHEMA["$defs"]["Channel"]["properties"]["kinds"]
-    assert kinds["items"]["enum"] == list(ALERT_KINDS)
+    assert kinds["items"]["enum"] == [kind.value for kind in AlertKind]
 
 
 def test_nothing_is_left_that_toml_does_not_have():

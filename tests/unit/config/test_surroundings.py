@@ -79,7 +79,6 @@ def test_defaults_give_no_notice(load, connection):
         ('[alerts]\nremind_every = "1d"', "alerts.remind_every"),
         ('[alerts]\ngroup_wait = "10s"', "alerts.group_wait"),
         (f"[alerts]\nquiet_hours = {QUIET}", "alerts.quiet_hours"),
-        ('[[channels]]\nname = "o"\nurl = "json://x"\ntemplate = "t"', "channels[0].template"),
         (
             f'[[channels]]\nname = "o"\nurl = "json://x"\nquiet_hours = {QUIET}',
             "channels[0].quiet_hours",
