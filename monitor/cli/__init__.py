@@ -22,6 +22,7 @@ from monitor.cli import (
     past,
     renewal,
     simulator,
+    validate,
 )
 from monitor.cli.ending import run_command
 from monitor.cli.session import Session
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (daemon, checks, past, manage, renewal, alerts, config, database, simulator):
+for group in (daemon, checks, validate, past, manage, renewal, alerts, config, database, simulator):
     group.register(app)
 
 

@@ -68,22 +68,27 @@ def ask(
         disable=not is_watched,
     ) as progress:
         bar = progress.add_task("", total=len(names))
-        try:
-            return asyncio.run(
-                _ask_all(config, names, askers, fingerprint, lambda: progress.advance(bar))
-            )
-        except ExceptionGroup as group:
-            # One that could not be asked ends the command; the first says why.
-            raise group.exceptions[0] from None
+        return asyncio.run(
+            ask_all(config, names, askers, fingerprint, lambda: progress.advance(bar))
+        )
 
 
-async def _ask_all(
+async def ask_all(
     config: Config,
     names: Collection[str],
     askers: Mapping[str, str],
     fingerprint: Callable[[str], str] | None,
     on_answer: Callable[[], None],
 ) -> Answers:
+    """
+    Check the connections called *names* at once; the same arguments as `ask`.
+
+    Args:
+        on_answer: Called after each.
+
+    Raises:
+        SecretUnavailable: A secret went away meanwhile.
+    """
     slots = asyncio.Semaphore(config.checks.concurrency)
     answers: Answers = {}
 
@@ -98,11 +103,15 @@ async def _ask_all(
 
     async with HttpClients(config.checks.concurrency) as clients:
         checkers = _build_checkers(config, clients, names, fingerprint)
-        async with asyncio.TaskGroup() as group:
-            tasks = {
-                name: group.create_task(ask_one(name, checker))
-                for name, checker in checkers.items()
-            }
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = {
+                    name: group.create_task(ask_one(name, checker))
+                    for name, checker in checkers.items()
+                }
+        except ExceptionGroup as troubles:
+            # One that could not be asked ends the command; the first says why.
+            raise troubles.exceptions[0] from None
     return answers
 
 

@@ -17,7 +17,7 @@ from monitor.cli.ending import CommandError
 from monitor.clock import utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from monitor.cli.asking import Answers
@@ -120,7 +120,7 @@ def _ask(
     session: Session, database: Database | None, records: Sequence[ConnectionRecord]
 ) -> Answers:
     from monitor.cli.asking import ask
-    from monitor.store import applications, keys
+    from monitor.store import applications
 
     callable_records = [record for record in records if not record.is_switched_off]
     names = {record.name for record in callable_records}
@@ -128,9 +128,21 @@ def _ask(
         return ask(session.config, names, {}, None)
     with database.read() as tx:
         refusals = applications.list_refusals(tx)
-        key = keys.find(tx, keys.FINGERPRINT)
     askers = _choose_askers(callable_records, refusals)
-    return ask(session.config, names, askers, partial(keys.fingerprint, key) if key else None)
+    return ask(session.config, names, askers, find_fingerprint(database))
+
+
+def find_fingerprint(database: Database | None) -> Callable[[str], str] | None:
+    """
+    Return what tells refresh tokens apart, if there is a key for that yet.
+    """
+    from monitor.store import keys
+
+    if database is None:
+        return None
+    with database.read() as tx:
+        key = keys.find(tx, keys.FINGERPRINT)
+    return partial(keys.fingerprint, key) if key else None
 
 
 def _choose_askers(
@@ -170,11 +182,24 @@ def ask_and_store(
     """
     Check those of *names* that are not paused; judge and store as the daemon does.
     """
+    records = read_records(session, database, names)
+    answers = _ask(session, database, records)
+    return store_answers(session, database, records, answers), answers
+
+
+def store_answers(
+    session: Session, database: Database, records: Sequence[ConnectionRecord], answers: Answers
+) -> list[ConnectionRecord]:
+    """
+    Judge and store what connections just answered; return what is known after it.
+
+    Args:
+        records: What was known before it.
+    """
     from monitor.cycle import Finished, settle
     from monitor.sweep import sweep
 
-    records = read_records(session, database, names)
-    answers = _ask(session, database, records)
+    names = {record.name for record in records}
     finished = [
         Finished(record.id, None, *answers[record.name])
         for record in records
@@ -184,7 +209,7 @@ def ask_and_store(
         # Without a daemon nobody else would tell what time has changed.
         sweep(tx, session.plan, utc_now())
         settle(tx, finished, session.plan)
-        return session.records(tx, names, utc_now()), answers
+        return session.records(tx, names, utc_now())
 
 
 def print_checked(session: Session, records: Sequence[ConnectionRecord], answers: Answers) -> None:
