@@ -1,0 +1,145 @@
+"""
+Let nobody in who may not enter, before any route is asked.
+
+In this order: the host that was asked for, how much is sent, who asks, whether
+they may do that, and whether a change comes from one of our own pages. What is
+not listed here as open to all needs a visitor: a new route is closed by itself.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, quote, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
+
+from monitor.web import csrf
+from monitor.web.body import BodyTooLarge, read_body, replay
+from monitor.web.headers import add_headers
+from monitor.web.hosts import Hosts
+from monitor.web.problems import refuse, wants_page
+from monitor.web.sessions import Doorkeeper, sent_token
+from monitor.web.visitors import STRANGER, Pass, Visitor, needs_login
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from monitor.web.parts import Parts
+
+READING = {"GET", "HEAD", "OPTIONS"}
+
+ANY_HOST = {"/healthz", "/readyz"}
+"""Supervisors ask by whatever address they know."""
+
+OPEN_TO_ALL = ANY_HOST | {"/login", "/favicon.ico"}
+OPEN_FOLDERS = ("/static/",)
+KEYED = ("/badge/", "/calendar.ics")
+"""What has secret addresses of its own, which its route checks."""
+
+
+class Guard:
+    """
+    The only way into the application.
+    """
+
+    def __init__(self, app: ASGIApp, parts: Parts) -> None:
+        self._app = app
+        self._parts = parts
+        self._hosts = Hosts(parts.config.web)
+        self._doorkeeper = Doorkeeper(parts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        refusal = self._refuse_host(request)
+        visitor = None
+        if refusal is None:
+            visitor = await self._doorkeeper.recognise(request)
+            request.state.visitor = visitor
+            refusal = self._refuse_visitor(request, visitor)
+        if refusal is None and request.method not in READING:
+            try:
+                body = await read_body(request)
+            except BodyTooLarge as error:
+                refusal = refuse(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error))
+            else:
+                receive = replay(body, receive)
+                refusal = self._refuse_change(request, body)
+        send = add_headers(send, request, self._parts, visitor)
+        await (refusal or self._app)(scope, receive, send)
+
+    def _refuse_host(self, request: Request) -> Response | None:
+        # A page elsewhere cannot know a token, so whoever sends one is no such page.
+        if request.url.path in ANY_HOST or sent_token(request) is not None:
+            return None
+        if self._hosts.has(request.headers.get("host", "")):
+            return None
+        request.state.visitor = STRANGER
+        return refuse(
+            request,
+            HTTPStatus.MISDIRECTED_REQUEST,
+            "The dashboard does not answer to this name; set web.public_url to the address that"
+            " people use.",
+        )
+
+    def _refuse_visitor(self, request: Request, visitor: Visitor) -> Response | None:
+        path = request.url.path
+        if path in OPEN_TO_ALL or path.startswith((*OPEN_FOLDERS, *KEYED)):
+            return None
+        if visitor.by is Pass.NONE:
+            return self._ask_to_log_in(request)
+        return None
+
+    def _ask_to_log_in(self, request: Request) -> Response:
+        is_page = request.method in READING and wants_page(request)
+        if is_page and needs_login(self._parts) and "HX-Request" not in request.headers:
+            target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            return RedirectResponse(f"/login?next={quote(target, safe='/')}", HTTPStatus.SEE_OTHER)
+        return refuse(
+            request,
+            HTTPStatus.UNAUTHORIZED,
+            "Log in, or send an API token: Authorization: Bearer …",
+            {"WWW-Authenticate": 'Bearer realm="connwatch"', "HX-Redirect": "/login"},
+        )
+
+    def _refuse_change(self, request: Request, body: bytes) -> Response | None:
+        visitor: Visitor = request.state.visitor
+        if visitor.by is Pass.TOKEN:
+            if visitor.may_change:
+                return None
+            return refuse(request, HTTPStatus.FORBIDDEN, "This API token may only read.")
+        if not self._is_from_own_page(request):
+            return refuse(request, HTTPStatus.FORBIDDEN, "This change was sent by another site.")
+        if self._has_token(request, visitor, body):
+            return None
+        return refuse(
+            request,
+            HTTPStatus.FORBIDDEN,
+            f"The {csrf.HEADER} header or the field {csrf.FIELD} must repeat the cookie"
+            f" {csrf.COOKIE}: load the page again.",
+        )
+
+    def _is_from_own_page(self, request: Request) -> bool:
+        """
+        Believe what browsers say of where a request comes from; others say nothing.
+        """
+        if request.headers.get("sec-fetch-site") == "cross-site":
+            return False
+        origin = request.headers.get("origin")
+        return origin is None or self._hosts.has(urlsplit(origin).netloc)
+
+    def _has_token(self, request: Request, visitor: Visitor, body: bytes) -> bool:
+        sent = request.headers.get(csrf.HEADER, "")
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if not sent and kind == "application/x-www-form-urlencoded":
+            fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=100)
+            sent = fields.get(csrf.FIELD, [""])[0]
+        cookie = request.cookies.get(csrf.COOKIE, "")
+        return (
+            sent.encode() == cookie.encode()
+            and csrf.is_genuine(self._parts.csrf_key, visitor.session, sent)
+        )

@@ -1,0 +1,71 @@
+"""
+Name what the web needs of the daemon.
+
+`monitor.app` fills it in; tests do with parts of their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends
+from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from prometheus_client import CollectorRegistry
+
+    from monitor.config.model import Config
+    from monitor.plan import Plan
+    from monitor.store.worker import StoreWorker
+    from monitor.web.hub import Hub
+    from monitor.web.overview import Overview
+    from monitor.web.validations import Validations
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """
+    What routes work with.
+
+    Args:
+        reader: A thread for reading; the pages wait for no write.
+        store: The daemon's own thread, through which everything is written.
+        overview: All connections, short and sorted, without asking for each.
+        validations: Runs the steps of `validate`.
+        hub: Hands out what happens to everyone who listens.
+        registry: The metrics.
+        wake: Has the daemon send what is due now.
+        started_at: When the daemon began.
+        csrf_key: Signs what changes must carry.
+        calendar_key: Makes the secret addresses of the calendar and of badges.
+    """
+
+    config: Config
+    plan: Plan
+    reader: StoreWorker
+    store: StoreWorker
+    overview: Overview
+    validations: Validations
+    hub: Hub
+    registry: CollectorRegistry
+    wake: Callable[[], None]
+    clock: Callable[[], datetime]
+    started_at: datetime
+    csrf_key: bytes
+    calendar_key: bytes
+
+
+def parts_of(request: Request) -> Parts:
+    """
+    Return the parts that *request* is answered with.
+    """
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+Here = Annotated[Parts, Depends(parts_of)]
+"""The parts, as a parameter of a route."""

@@ -1,0 +1,96 @@
+"""
+Recognise who asks: by a session's cookie, by an API token, or as everybody.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from monitor.store import web_access
+from monitor.store.keys import fingerprint
+from monitor.web import csrf
+from monitor.web.visitors import STRANGER, Pass, Visitor, needs_login
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from starlette.requests import Request
+
+    from monitor.web.parts import Parts
+
+COOKIE = "connwatch_session"
+LASTS = timedelta(days=7)
+
+NOTE_USE_EVERY = timedelta(minutes=1)
+"""How exact `last_used_at` of a token is: not every request is worth a write."""
+
+
+def password_mark(parts: Parts) -> str:
+    """
+    Return what tells the present password from others, and nothing else.
+    """
+    password = parts.config.web.password
+    return "" if password is None else fingerprint(parts.csrf_key, password.reveal())
+
+
+def sent_token(request: Request) -> str | None:
+    """
+    Return the API token that *request* bears.
+
+    Another scheme is meant for a proxy before us, and says nothing here.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+class Doorkeeper:
+    """
+    Knows the sessions and tokens of *parts*.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._noted: dict[str, datetime] = {}
+
+    async def recognise(self, request: Request) -> Visitor:
+        """
+        Return who asks; a token that nobody gave out makes a stranger.
+        """
+        token = sent_token(request)
+        if token is not None:
+            return await self._by_token(token)
+        if not needs_login(self._parts):
+            # There is no session: the word in the cookie stands for the browser.
+            return Visitor(Pass.OPEN, may_change=True, csrf_token=self._word(request, ""))
+        secret = request.cookies.get(COOKIE, "")
+        mark = password_mark(self._parts)
+        now = self._parts.clock()
+        if secret and await self._parts.reader.read(
+            lambda tx: web_access.has_session(tx, secret, mark, now)
+        ):
+            session = web_access.hash_secret(secret)
+            return Visitor(
+                Pass.SESSION,
+                may_change=True,
+                session=session,
+                csrf_token=self._word(request, session),
+            )
+        return Visitor(Pass.NONE, may_change=False, csrf_token=self._word(request, ""))
+
+    def _word(self, request: Request, session: str) -> str:
+        token = request.cookies.get(csrf.COOKIE, "")
+        if csrf.is_genuine(self._parts.csrf_key, session, token):
+            return token
+        return csrf.make(self._parts.csrf_key, session)
+
+    async def _by_token(self, token: str) -> Visitor:
+        known = await self._parts.reader.read(lambda tx: web_access.find_token(tx, token))
+        if known is None:
+            return STRANGER
+        now = self._parts.clock()
+        before = self._noted.get(known.name)
+        if before is None or now - before >= NOTE_USE_EVERY:
+            self._noted[known.name] = now
+            await self._parts.store.write(lambda tx: web_access.note_use(tx, known.name, now))
+        return Visitor(Pass.TOKEN, may_change=not known.is_read_only, name=known.name)

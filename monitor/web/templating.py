@@ -1,0 +1,73 @@
+"""
+Turn templates into pages.
+
+Everything is escaped; what all pages know is put in here: `visitor`,
+`csrf_token`, `base` (what goes before each path), `version`, `now` and `config`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from monitor import __version__
+from monitor.web.visitors import STRANGER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+
+    from monitor.web.parts import Parts
+
+TEMPLATES = Path(__file__).parent / "templates"
+STATIC = Path(__file__).parent / "static"
+
+
+@cache
+def environment() -> Environment:
+    """
+    Return the templates; whoever adds filters adds them to this one.
+    """
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def base_of(request: Request) -> str:
+    """
+    Return what goes before each path of a link: the path of `public_url` behind a proxy.
+    """
+    parts: Parts = request.app.state.parts
+    public = urlsplit(parts.config.web.public_url)
+    return public.path if public.hostname == request.url.hostname else ""
+
+
+def render(
+    request: Request, name: str, context: Mapping[str, Any] | None = None, *, status: int = 200
+) -> HTMLResponse:
+    """
+    Return the page that the template called *name* makes.
+    """
+    parts: Parts = request.app.state.parts
+    visitor = getattr(request.state, "visitor", STRANGER)
+    known = {
+        "request": request,
+        "visitor": visitor,
+        "csrf_token": visitor.csrf_token,
+        "base": base_of(request),
+        "version": __version__,
+        "now": parts.clock(),
+        "config": parts.config,
+    }
+    text = environment().get_template(name).render(known | dict(context or {}))
+    return HTMLResponse(text, status)
