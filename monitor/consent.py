@@ -123,4 +123,11 @@ def consent_url(
     fields = {"application_id": application_id, "state": state}
     if redirect_url is not None:
         fields["redirect_uri"] = redirect_url
-    return f"https://{seller_central_host(connection)}{CONSENT_PATH}?{urlencode(fields)}"
+    return f"{consent_page_of(connection)}?{urlencode(fields)}"
+
+
+def consent_page_of(connection: AmazonConnection) -> str:
+    """
+    Return the address of that page, without what it is asked.
+    """
+    return f"https://{seller_central_host(connection)}{CONSENT_PATH}"

@@ -22,7 +22,7 @@ from monitor.check.amazon_sellers import ask_sellers, lists_marketplaces, read_s
 from monitor.check.deadline import Deadline
 from monitor.check.http import Failure
 from monitor.clock import utc_now
-from monitor.config.secret import Secret, SecretUnavailable
+from monitor.config.secret import SecretUnavailable
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from monitor.check.amazon_refusals import Complaint, Doubt
     from monitor.check.amazon_sellers import Expected
     from monitor.check.grants import Grants
+    from monitor.check.held import TokenSource
+    from monitor.config.secret import Secret
 
 MAX_EXCHANGES = 3
 FIRST_WAIT = timedelta(seconds=65)
@@ -77,7 +79,7 @@ class Store:
     region: str
     address: str
     host: str
-    refresh_token: Secret
+    refresh_token: TokenSource
     expected: Expected | None
     other_regions: Mapping[str, str]
 
@@ -211,8 +213,9 @@ class AmazonChecker:
         """
         if visit.credentials is None:
             return outcome
+        secret: TokenSource = self._app.client_secret
         if outcome.reason.is_of_application:
-            name, secret = "client secret", self._app.client_secret
+            name = "client secret"
             sent = visit.credentials.client_secret
         else:
             name, secret = "refresh token", self._store.refresh_token

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from monitor.check.amazon import AmazonChecker, App, Store
 from monitor.check.amazon_sellers import Expected
 from monitor.check.countdown import CountdownChecker
+from monitor.check.held import LatestToken
 from monitor.check.soldscope import SoldscopeChecker
 from monitor.config.amazon import AmazonConnection, Probe
 from monitor.config.countdown import CountdownConnection
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from monitor.check.base import Checker
     from monitor.check.client import HttpClients
     from monitor.check.grants import Grants
+    from monitor.check.held import HeldTokens, TokenSource
     from monitor.config.connection import Connection
     from monitor.config.model import Config
 
@@ -31,6 +33,7 @@ def build_checker(
     clients: HttpClients,
     grants: Grants,
     fingerprint: Callable[[str], str] | None = None,
+    held: HeldTokens | None = None,
 ) -> Checker:
     """
     Return the checker for *connection*.
@@ -40,6 +43,7 @@ def build_checker(
 
     Args:
         fingerprint: Tells one refresh token from another without revealing either.
+        held: The refresh tokens that handshakes brought.
     """
     match connection:
         case SoldscopeConnection():
@@ -53,8 +57,8 @@ def build_checker(
             )
         case AmazonConnection():
             return AmazonChecker(
-                _read_store(connection),
-                _read_app(connection, config),
+                _read_store(connection, held),
+                read_app(connection, config),
                 clients.get(connection.ca_file),
                 grants,
                 config.timeout_of(connection),
@@ -68,14 +72,17 @@ def build_checker(
             )
 
 
-def _read_store(connection: AmazonConnection) -> Store:
+def _read_store(connection: AmazonConnection, held: HeldTokens | None) -> Store:
+    token: TokenSource = connection.refresh_token
+    if held is not None:
+        token = LatestToken(connection.name, token, held)
     is_amazons_own = connection.endpoint is None
     others = [region for region in Region if is_amazons_own and region is not connection.region]
     return Store(
         connection.region,
         connection.address,
         connection.host,
-        connection.refresh_token,
+        token,
         _read_expected(connection) if connection.probe is Probe.SELLERS else None,
         {region: endpoint_of(region) for region in others},
     )
@@ -93,7 +100,12 @@ def _country_of(marketplace_id: str) -> str | None:
     return None if known is None else known.country
 
 
-def _read_app(connection: AmazonConnection, config: Config) -> App:
+def read_app(connection: AmazonConnection, config: Config) -> App:
+    """
+    Return the application on whose behalf *connection* is checked.
+
+    Raises ValueError if the file has none of that name.
+    """
     application = config.application(connection.application)
     if application is None:
         raise ValueError(

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 FINGERPRINT = "fingerprint"
 """Tells refresh tokens apart without keeping them."""
 
+HANDSHAKE = "handshake"
+"""Signs what a consent page must send back."""
+
 KEY_BYTES = 32
 
 

@@ -12,13 +12,20 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
 
+from monitor.consent import consent_page_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     from prometheus_client import CollectorRegistry
 
+    from monitor.check.client import HttpClients
+    from monitor.check.grants import Grants
+    from monitor.check.held import HeldTokens
+    from monitor.config.amazon import AmazonConnection
     from monitor.config.model import Config
+    from monitor.cycle import Settled
     from monitor.plan import Plan
     from monitor.store.worker import StoreWorker
     from monitor.web.hub import Hub
@@ -42,6 +49,11 @@ class Parts:
         started_at: When the daemon began.
         csrf_key: Signs what changes must carry.
         calendar_key: Makes the secret addresses of the calendar and of badges.
+        clients: Carry what handshakes ask of Amazon, as they do for checks.
+        held: The refresh tokens that handshakes brought, which the checkers use.
+        fingerprint: Tells one refresh token from another without revealing either.
+        announce: Told of what was stored, as of every check.
+        consent_page: Where sellers authorize an application again.
     """
 
     config: Config
@@ -57,6 +69,12 @@ class Parts:
     started_at: datetime
     csrf_key: bytes
     calendar_key: bytes
+    clients: HttpClients
+    grants: Grants
+    held: HeldTokens
+    fingerprint: Callable[[str], str]
+    announce: Callable[[list[Settled]], None]
+    consent_page: Callable[[AmazonConnection], str] = consent_page_of
 
 
 def parts_of(request: Request) -> Parts:
