@@ -5,9 +5,7 @@ Build every part of the daemon from the configuration; start, run, stop.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import gc
-import os
 import random
 from contextlib import AsyncExitStack, contextmanager
 from datetime import timedelta
@@ -18,24 +16,24 @@ import structlog
 
 from monitor.alert.delivery import Delivery
 from monitor.alert.sender import AppriseSender
+from monitor.calls import prepare_calls
 from monitor.check.client import HttpClients
-from monitor.check.grants import Grants
-from monitor.check.registry import build_checker
 from monitor.clock import utc_now
+from monitor.dashboard import Dashboard
 from monitor.plan import make_plan
 from monitor.schedule.jobs import Job, JobRunner
 from monitor.stepping import follow_step
-from monitor.store import applications, connections, keys, migrate, outbox, retention
-from monitor.store.engine import Database, StoreError
+from monitor.store import applications, connections, migrate, outbox, retention
+from monitor.store.engine import Database
+from monitor.store.lock import hold_lock
 from monitor.store.worker import StoreWorker
 from monitor.stored_outbox import StoredOutbox
 from monitor.sweep import is_anything_passed, sweep
 from monitor.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from monitor.check.base import Checker
     from monitor.config.model import Config
     from monitor.cycle import Settled
     from monitor.plan import Plan
@@ -100,7 +98,7 @@ class App:
         Returns the task that writes results, without which nothing goes on.
         """
         self._database.create_file()
-        stack.enter_context(_lock(self._database))
+        stack.enter_context(hold_lock(self._database))
         stack.callback(self._database.close)
         self._upgrade()
         store = StoreWorker(self._database)
@@ -108,16 +106,22 @@ class App:
         n_connections = await self._sync(store)
         clients = HttpClients(self._config.checks.concurrency)
         stack.push_async_callback(clients.aclose)
-        delivery = self._build_delivery(store)
+        dashboard = Dashboard(self._config, self._plan, self._database, store)
+        delivery = self._build_delivery(store, dashboard)
         stack.push_async_callback(_drain, delivery)
-        key = await store.write(lambda tx: keys.find_or_make(tx, keys.FINGERPRINT))
+        calls = await prepare_calls(self._config, store, clients)
+
+        def on_settled(settled: list[Settled]) -> None:
+            dashboard.note_checks(settled)
+            _announce(settled, delivery)
+
         watch = Watch(
             store,
             self._plan,
-            build_checkers(self._config, clients, partial(keys.fingerprint, key)),
+            calls.checkers,
             self._config.checks.concurrency,
             utc_now,
-            lambda settled: _announce(settled, delivery),
+            on_settled,
         )
         writer = asyncio.create_task(watch.write_results(), name="write results")
         stack.push_async_callback(_finish, watch, writer)
@@ -125,6 +129,8 @@ class App:
         jobs.start(self._jobs(store, watch, delivery))
         stack.callback(jobs.stop)
         await watch.start_due(LOOK_AHEAD)
+        stack.push_async_callback(dashboard.stop)
+        await dashboard.start(calls, on_settled, delivery.wake)
         stack.enter_context(_spared_collector())
         log.info(
             "daemon.started",
@@ -170,31 +176,14 @@ class App:
             log.warning("connection.deleted", connection=name, remedy=f"connwatch resume {name}")
         return len(self._plan.entries) - len(ignored)
 
-    def _build_delivery(self, store: StoreWorker) -> Delivery:
+    def _build_delivery(self, store: StoreWorker, dashboard: Dashboard) -> Delivery:
         return Delivery(
             StoredOutbox(store, OWNER),
-            AppriseSender.for_channels(self._config.channels),
+            dashboard.counted(AppriseSender.for_channels(self._config.channels)),
             retry_for=self._config.alerts.retry_for,
             clock=utc_now,
             link=lambda _connections: None,
         )
-
-
-def build_checkers(
-    config: Config, clients: HttpClients, fingerprint: Callable[[str], str]
-) -> dict[str, Checker]:
-    """
-    Return the checker of each connection that is switched on.
-
-    Args:
-        fingerprint: Tells refresh tokens apart without keeping them.
-    """
-    grants = Grants()
-    return {
-        connection.name: build_checker(connection, config, clients, grants, fingerprint)
-        for connection in config.connections
-        if connection.enabled
-    }
 
 
 async def _sweep(store: StoreWorker, plan: Plan, delivery: Delivery) -> None:
@@ -271,29 +260,3 @@ async def _finish(watch: Watch, writer: asyncio.Task[None]) -> None:
 async def _drain(delivery: Delivery) -> None:
     report = await delivery.drain(SEND_WITHIN)
     log.info("daemon.alerts_sent", sent=report.sent, to_be_retried=report.failed, dead=report.dead)
-
-
-@contextmanager
-def _lock(database: Database) -> Iterator[None]:
-    """
-    Keep a second daemon from the same database.
-
-    The kernel lets the lock go with the process, however it ends.
-    """
-    path = database.path.with_name(f"{database.path.name}.lock")
-    try:
-        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    except OSError as error:
-        raise StoreError(
-            f"cannot open {path}: {error.strerror}; let this user write in that folder, or set "
-            "monitor.database"
-        ) from error
-    with os.fdopen(descriptor) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise StoreError(
-                f"the database {database.path} is in use by another `connwatch run`: stop that "
-                "one first, or set monitor.database to another file"
-            ) from error
-        yield

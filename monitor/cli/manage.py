@@ -56,28 +56,26 @@ def resume(context: typer.Context, name: Name) -> None:
     """
     Watch it again: after a pause, or after a deletion.
     """
-    from monitor.store import connections
+    from monitor import orders
 
     session: Session = context.obj
     session.require_known(name)
+    entry = next(entry for entry in session.plan.entries if entry.name == name)
     with session.open_for_writing(about=name).write() as tx:
-        if name in connections.list_deleted(tx):
-            entry = next(entry for entry in session.plan.entries if entry.name == name)
-            connections.restore_deleted(tx, entry, utc_now())
-            sentence = "is watched again, without its former history"
-            is_enabled = entry.is_enabled
-        else:
-            record = _find(tx, name, session)
-            is_enabled = record.is_enabled
-            sentence = "was not paused"
-            if record.is_paused:
-                connections.resume(tx, record, utc_now())
-                sentence = "is resumed: it is due now"
+        resumed = orders.resume(tx, entry, utc_now())
+    if resumed is None:
+        raise session.deleted_name(name)
+    sentence = {
+        orders.Resumed.DELETION: "is watched again, without its former history",
+        orders.Resumed.PAUSE: "is resumed: it is due now",
+        orders.Resumed.NOTHING: "was not paused",
+    }[resumed]
+    is_enabled = entry.is_enabled
     if is_enabled:
         typer.echo(f"{name} {sentence}")
         return
     remedy = "set enabled = true there"
-    if sentence == "was not paused":
+    if resumed is orders.Resumed.NOTHING:
         raise CommandError(f"{name} is switched off by the file: {remedy}")
     typer.echo(f"{name} is not paused any more, but the file switches it off: {remedy}")
 

@@ -86,23 +86,14 @@ def _parse(text: str) -> date:
 def _record(
     session: Session, name: str, authorized_at: datetime
 ) -> tuple[ConnectionRecord, Change]:
-    from dataclasses import replace
-
-    from monitor.judge.renewal import Change, set_date
-    from monitor.store import authorizations, connections
-    from monitor.store.due import make_due
+    from monitor import orders
 
     entry = next(entry for entry in session.plan.entries if entry.name == name)
     with session.open_for_writing(about=name).write() as tx:
-        record = connections.find_record(tx, name)
-        if record is None:
-            raise session.deleted_name(name)
-        now = utc_now()
-        clock, change = set_date(record.clock, authorized_at, entry.declared, now)
-        if change is not Change.NONE:
-            authorizations.save(tx, [(record.id, clock, entry.steps)])
-        make_due(tx, record.id, now)
-        return replace(record, clock=clock), change
+        renewed = orders.renew(tx, entry, authorized_at, utc_now())
+    if renewed is None:
+        raise session.deleted_name(name)
+    return renewed
 
 
 def _say(clock: AuthorizationClock, change: Change) -> str:

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 # Delete a line here when a setting begins to do something, and add the setting
 # to config.example.toml: a test compares the two.
-NOT_YET = (
-    "web",
+NOT_YET: tuple[str, ...] = (
     "heartbeat",
     "checks.uplink",
     "alerts.remind_every",

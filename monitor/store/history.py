@@ -108,9 +108,10 @@ def list_alerts(
     *,
     connection_id: int | None = None,
     only_dead: bool = False,
+    before_id: int | None = None,
 ) -> list[AlertRow]:
     """
-    Return the latest alerts, the newest first.
+    Return the latest alerts, or the latest before *before_id*, the newest first.
 
     Alerts that were only about entries taken out of the file are hidden with
     them.
@@ -122,6 +123,8 @@ def list_alerts(
     if connection_id is not None:
         of_connection = about.where(alert_connections.c.connection_id == connection_id)
         query = query.where(alerts.c.id.in_(of_connection))
+    if before_id is not None:
+        query = query.where(alerts.c.id < before_id)
     if only_dead:
         query = query.where(
             exists().where(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from monitor.store.engine import Transaction
 
-HEAD = "0004"
+HEAD = "0021"
 """The newest revision in `migrations/`; a test compares them."""
 
 
@@ -35,12 +35,19 @@ def current_revision(database: Database) -> str | None:
     if not database.exists():
         return None
     with database.read() as tx:
-        if not inspect(tx).has_table("alembic_version"):
-            return None
-        revision: str | None = tx.execute(
-            text("SELECT version_num FROM alembic_version")
-        ).scalar_one_or_none()
-        return revision
+        return revision_in(tx)
+
+
+def revision_in(tx: Transaction) -> str | None:
+    """
+    Return the revision that *tx* sees; None for a database without tables.
+    """
+    if not inspect(tx).has_table("alembic_version"):
+        return None
+    revision: str | None = tx.execute(
+        text("SELECT version_num FROM alembic_version")
+    ).scalar_one_or_none()
+    return revision
 
 
 def require_head(database: Database) -> None:

@@ -52,6 +52,9 @@ class Guard:
         self._doorkeeper = Doorkeeper(parts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """
+        Answer a request, or have the application answer it.
+        """
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
@@ -139,7 +142,6 @@ class Guard:
             fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=100)
             sent = fields.get(csrf.FIELD, [""])[0]
         cookie = request.cookies.get(csrf.COOKIE, "")
-        return (
-            sent.encode() == cookie.encode()
-            and csrf.is_genuine(self._parts.csrf_key, visitor.session, sent)
+        return sent.encode() == cookie.encode() and csrf.is_genuine(
+            self._parts.csrf_key, visitor.session, sent
         )

@@ -1,17 +1,66 @@
+# ruff: noqa: TC001 - FastAPI reads the annotations when the program runs
 """
 Say to supervisors how the process is: alive (`/healthz`), and at work (`/readyz`).
+
+Both are open to all, and name no connection.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
 from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from monitor.store.engine import StoreError
+from monitor.store.migrate import HEAD, revision_in
+from monitor.web.counters import lateness
+from monitor.web.models import Alive, Ready
+from monitor.web.parts import Here, Parts
+
+if TYPE_CHECKING:
+    from monitor.store.engine import Transaction
 
 router = APIRouter(tags=["health"])
 
+LATE_AFTER = timedelta(minutes=1)
+"""What is due starts within seconds; its result is written when its answer is there."""
 
-@router.get("/healthz")
-async def healthz() -> dict[str, str]:
+
+@router.get("/healthz", responses={200: {"model": Alive}})
+async def healthz() -> Response:
     """
     Say that the process lives.
     """
-    return {"status": "alive"}
+    return JSONResponse({"status": "alive"})
+
+
+@router.get("/readyz", responses={200: {"model": Ready}, 503: {"model": Ready}})
+async def readyz(here: Here) -> Response:
+    """
+    Say whether the database is migrated and no check is overdue.
+    """
+    try:
+        troubles = await here.reader.read(lambda tx: list_troubles(tx, here))
+    except StoreError:
+        troubles = ["database"]
+    status = HTTPStatus.SERVICE_UNAVAILABLE if troubles else HTTPStatus.OK
+    body = {"status": "not ready" if troubles else "ready", "failing": troubles}
+    return JSONResponse(body, status)
+
+
+def list_troubles(tx: Transaction, here: Parts) -> list[str]:
+    """
+    Return what keeps the daemon from its work, in one word each.
+    """
+    troubles = []
+    if revision_in(tx) != HEAD:
+        troubles.append("migration")
+    longest = max(
+        (here.config.timeout_of(one) for one in here.config.connections), default=timedelta()
+    )
+    if lateness(tx, here.plan.watched.keys(), here.clock()) > LATE_AFTER + longest:
+        troubles.append("checks")
+    return troubles

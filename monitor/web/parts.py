@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from prometheus_client import CollectorRegistry
-
     from monitor.check.client import HttpClients
     from monitor.check.grants import Grants
     from monitor.check.held import HeldTokens
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from monitor.cycle import Settled
     from monitor.plan import Plan
     from monitor.store.worker import StoreWorker
+    from monitor.web.counters import Metrics
     from monitor.web.hub import Hub
     from monitor.web.overview import Overview
     from monitor.web.validations import Validations
@@ -44,7 +43,7 @@ class Parts:
         overview: All connections, short and sorted, without asking for each.
         validations: Runs the steps of `validate`.
         hub: Hands out what happens to everyone who listens.
-        registry: The metrics.
+        metrics: What Prometheus is told.
         wake: Has the daemon send what is due now.
         started_at: When the daemon began.
         csrf_key: Signs what changes must carry.
@@ -63,7 +62,7 @@ class Parts:
     overview: Overview
     validations: Validations
     hub: Hub
-    registry: CollectorRegistry
+    metrics: Metrics
     wake: Callable[[], None]
     clock: Callable[[], datetime]
     started_at: datetime

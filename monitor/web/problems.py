@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from monitor.store.engine import StoreError
+from monitor.web.headers import HEADERS
 from monitor.web.templating import render
 
 if TYPE_CHECKING:
@@ -119,4 +120,5 @@ async def _on_store_error(request: Request, error: Exception) -> Response:
 async def _on_fault(request: Request, error: Exception) -> Response:
     log.error("web.fault", path=request.url.path, exc_info=error)
     detail = "This is a fault of connwatch; the daemon's log has the details to report."
-    return refuse(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+    # This answer does not pass `guard`, which puts them on all others.
+    return refuse(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail, HEADERS)

@@ -6,14 +6,27 @@ Decides which routes there are; who may use them is decided in `guard`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from monitor import __version__
-from monitor.web import health, pages
+from monitor.web import (
+    api,
+    api_changes,
+    badge,
+    calendar,
+    docs,
+    events,
+    health,
+    login,
+    metrics,
+    pages,
+)
+from monitor.web.documented import describe
 from monitor.web.guard import Guard
+from monitor.web.passwords import Attempts
 from monitor.web.problems import add_error_pages
 from monitor.web.templating import STATIC
 
@@ -21,11 +34,29 @@ if TYPE_CHECKING:
     from monitor.web.parts import Parts
 
 
+GROUPS = (api, api_changes, events, calendar, badge, metrics, health, docs, login, pages)
+
+
+class _Described(FastAPI):
+    """
+    An application whose description names what all routes have in common.
+    """
+
+    def openapi(self) -> dict[str, Any]:
+        """
+        Return the description, made once.
+        """
+        if self.openapi_schema is None:
+            schema = super().openapi()
+            self.openapi_schema = describe(schema)
+        return self.openapi_schema
+
+
 def build_app(parts: Parts) -> FastAPI:
     """
     Return the application over *parts*.
     """
-    app = FastAPI(
+    app = _Described(
         title="connwatch",
         version=__version__,
         openapi_url="/api/openapi.json",
@@ -33,7 +64,8 @@ def build_app(parts: Parts) -> FastAPI:
         redoc_url=None,
     )
     app.state.parts = parts
-    for group in (health, pages):
+    app.state.attempts = Attempts()
+    for group in GROUPS:
         app.include_router(group.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     add_error_pages(app)

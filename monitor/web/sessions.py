@@ -63,20 +63,24 @@ class Doorkeeper:
         if not needs_login(self._parts):
             # There is no session: the word in the cookie stands for the browser.
             return Visitor(Pass.OPEN, may_change=True, csrf_token=self._word(request, ""))
+        session = await self._session(request)
+        word = self._word(request, session)
+        if session:
+            return Visitor(Pass.SESSION, may_change=True, session=session, csrf_token=word)
+        return Visitor(Pass.NONE, may_change=False, csrf_token=word)
+
+    async def _session(self, request: Request) -> str:
+        """
+        Return what tells the session from others; empty if there is none.
+        """
         secret = request.cookies.get(COOKIE, "")
-        mark = password_mark(self._parts)
-        now = self._parts.clock()
-        if secret and await self._parts.reader.read(
+        if not secret:
+            return ""
+        mark, now = password_mark(self._parts), self._parts.clock()
+        lasts = await self._parts.reader.read(
             lambda tx: web_access.has_session(tx, secret, mark, now)
-        ):
-            session = web_access.hash_secret(secret)
-            return Visitor(
-                Pass.SESSION,
-                may_change=True,
-                session=session,
-                csrf_token=self._word(request, session),
-            )
-        return Visitor(Pass.NONE, may_change=False, csrf_token=self._word(request, ""))
+        )
+        return web_access.hash_secret(secret) if lasts else ""
 
     def _word(self, request: Request, session: str) -> str:
         token = request.cookies.get(csrf.COOKIE, "")

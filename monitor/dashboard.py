@@ -1,0 +1,132 @@
+"""
+Join the web to the daemon; with `web.listen = ""` nothing of it is even loaded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from monitor.clock import utc_now
+from monitor.counting import CountedSender
+from monitor.store import keys, web_access
+from monitor.store.worker import StoreWorker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from monitor.alert.post import Sender
+    from monitor.calls import Calls
+    from monitor.config.model import Config
+    from monitor.cycle import Settled
+    from monitor.plan import Plan
+    from monitor.store.engine import Database, Transaction
+    from monitor.web.counters import Metrics
+    from monitor.web.serving import WebServer
+
+
+class Dashboard:
+    """
+    The web as a part of the daemon, or nothing.
+    """
+
+    def __init__(self, config: Config, plan: Plan, database: Database, store: StoreWorker) -> None:
+        self._config = config
+        self._plan = plan
+        self._database = database
+        self._store = store
+        self._metrics: Metrics | None = None
+        self._server: WebServer | None = None
+        self._reader: StoreWorker | None = None
+        self._started_at = utc_now()
+        if config.web.listen:
+            self._metrics = _make_metrics(config)
+
+    def note_checks(self, settled: list[Settled]) -> None:
+        """
+        Count checks that were stored.
+        """
+        if self._metrics is not None:
+            self._metrics.note_checks(settled)
+
+    def counted(self, sender: Sender) -> Sender:
+        """
+        Return *sender*, counted where anybody can see the count.
+        """
+        if self._metrics is None:
+            return sender
+        return CountedSender(sender, self._metrics.note_sent)
+
+    async def start(
+        self,
+        calls: Calls,
+        on_settled: Callable[[list[Settled]], None],
+        wake: Callable[[], None],
+    ) -> None:
+        """
+        Load the web and begin to serve; checks go on meanwhile.
+
+        Args:
+            on_settled: Told of checks that somebody asked for by a button.
+            wake: Has what is due sent at once.
+        """
+        if self._metrics is None:
+            return
+        # It takes a good part of a second, in which checks must not wait.
+        await asyncio.to_thread(import_module, "monitor.web.serving")
+        from monitor.web.hub import Hub
+        from monitor.web.overview import Overview
+        from monitor.web.parts import Parts
+        from monitor.web.serving import WebServer
+        from monitor.web.validations import Validations
+
+        self._reader = StoreWorker(self._database)
+        overview = Overview(self._plan, utc_now)
+        channels = tuple(channel.name for channel in self._config.channels)
+        csrf_key, calendar_key = await self._store.write(_find_keys)
+        parts = Parts(
+            config=self._config,
+            plan=self._plan,
+            reader=self._reader,
+            store=self._store,
+            overview=overview,
+            validations=Validations(
+                self._config, self._plan, calls.checkers, self._store, utc_now, on_settled
+            ),
+            hub=Hub(self._reader, overview, channels),
+            metrics=self._metrics,
+            wake=wake,
+            clock=utc_now,
+            started_at=self._started_at,
+            csrf_key=csrf_key,
+            calendar_key=calendar_key,
+            clients=calls.clients,
+            grants=calls.grants,
+            held=calls.held,
+            fingerprint=calls.fingerprint,
+            announce=on_settled,
+        )
+        self._server = WebServer(parts)
+        await self._server.start()
+
+    async def stop(self) -> None:
+        """
+        Stop serving, if it was begun.
+        """
+        if self._server is not None:
+            await self._server.stop()
+        if self._reader is not None:
+            self._reader.close()
+
+
+def _make_metrics(config: Config) -> Metrics:
+    from prometheus_client import CollectorRegistry
+
+    from monitor.web.counters import Metrics
+
+    return Metrics(CollectorRegistry(), [channel.name for channel in config.channels])
+
+
+def _find_keys(tx: Transaction) -> tuple[bytes, bytes]:
+    return keys.find_or_make(tx, web_access.CSRF), keys.find_or_make(tx, web_access.CALENDAR)

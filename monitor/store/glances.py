@@ -1,0 +1,123 @@
+"""
+Read of all connections the little that sorts and counts them.
+
+Instants stay the whole numbers they are stored as: this runs for every page,
+over every connection, and what has not changed is not decoded again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, Integer, case, not_, null, or_, select, type_coerce
+
+from monitor.judge.outcome import State
+from monitor.store.columns import Instant
+from monitor.store.tables import authorizations, connections, quotas
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from sqlalchemy import Column
+
+    from monitor.store.engine import Transaction
+
+_MARKS = [
+    connections.c.name,
+    connections.c.provider,
+    connections.c.is_paused,
+    connections.c.is_enabled,
+    connections.c.state,
+    connections.c.reason,
+    connections.c.since,
+    connections.c.last_reason,
+    connections.c.account,
+    connections.c.application,
+    *(column for column in quotas.c if column.name not in {"connection_id", "seen_at"}),
+    authorizations.c.authorized_at,
+    authorizations.c.ends_at,
+    authorizations.c.is_renewal_unrecorded,
+]
+
+
+def _plain(column: Column[object]) -> object:
+    kind = BigInteger if isinstance(column.type, Instant) else Integer
+    is_plain = column.type.python_type is str
+    return column if is_plain else type_coerce(column, kind)
+
+
+_QUERY = (
+    select(connections.c.id, *(_plain(column) for column in _MARKS))
+    .join(quotas)
+    .outerjoin(authorizations)
+    .where(connections.c.is_configured)
+    .order_by(connections.c.id)
+)
+
+
+def list_marks(tx: Transaction) -> dict[int, int]:
+    """
+    Return for each connection of the file a number that changes when what is shown of it does.
+    """
+    return {row[0]: hash(tuple(row)) for row in tx.execute(_QUERY)}
+
+
+def list_ends(tx: Transaction) -> list[tuple[str, datetime]]:
+    """
+    Return when the authorizations end whose end is known.
+    """
+    rows = tx.execute(
+        select(connections.c.name, authorizations.c.ends_at)
+        .join(authorizations)
+        .where(
+            connections.c.is_configured,
+            authorizations.c.ends_at.is_not(None),
+            authorizations.c.is_renewal_unrecorded.is_(False),
+        )
+        .order_by(connections.c.id)
+    )
+    return [(name, ends_at) for name, ends_at in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """
+    What is counted of one connection; instants in microseconds since 1970.
+    """
+
+    name: str
+    provider: str
+    state: str
+    ends_at_us: int | None
+    quota_limit: int | None
+    quota_remaining: int | None
+
+
+def list_measures(tx: Transaction) -> Iterator[Measure]:
+    """
+    Yield what is counted of each connection of the file.
+    """
+    is_off = or_(connections.c.is_paused, not_(connections.c.is_enabled))
+    ends_at = case(
+        (authorizations.c.is_renewal_unrecorded, null()),
+        else_=type_coerce(authorizations.c.ends_at, BigInteger),
+    )
+    remaining = case((quotas.c.is_payment_required, 0), else_=quotas.c.shown_remaining)
+    rows = tx.execute(
+        select(
+            connections.c.name,
+            connections.c.provider,
+            case((is_off, State.PAUSED.value), else_=connections.c.state),
+            ends_at,
+            quotas.c.shown_limit,
+            remaining,
+        )
+        .join(quotas)
+        .outerjoin(authorizations)
+        .where(connections.c.is_configured)
+        .order_by(connections.c.id)
+    )
+    for row in rows:
+        yield Measure(*row)

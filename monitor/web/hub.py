@@ -1,0 +1,159 @@
+"""
+Hand out what happens to everyone who listens.
+
+What happened is found in the database once a second, and only while somebody
+listens: that way changes made by commands are told as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from monitor.report import instant
+from monitor.store.engine import StoreError
+from monitor.store.happenings import Horizon, find_horizon, news_since
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from monitor.store.engine import Transaction
+    from monitor.store.worker import StoreWorker
+    from monitor.web.overview import Overview
+
+log = structlog.get_logger()
+
+LOOK_EVERY_S = 1.0
+MOST_LISTENERS = 100
+MOST_WAITING = 500
+"""A listener that lets more pile up is told to look at everything again."""
+
+MOST_CHANGES = 100
+"""So are all when more than this changes within a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """
+    One thing that happened.
+
+    Args:
+        kind: `state`, `alert`, `sent`, or `reload`: more than can be told one by one.
+    """
+
+    kind: str
+    facts: dict[str, Any]
+
+    def encode(self) -> bytes:
+        """
+        Return it as server-sent events are written.
+        """
+        return f"event: {self.kind}\ndata: {json.dumps(self.facts)}\n\n".encode()
+
+
+RELOAD = Event("reload", {})
+
+Queue = asyncio.Queue[Event | None]
+
+
+class Hub:
+    """
+    The listeners, and what they are told.
+
+    Args:
+        channels: The names of those whose deliveries are told.
+    """
+
+    def __init__(self, reader: StoreWorker, overview: Overview, channels: tuple[str, ...]) -> None:
+        self._reader = reader
+        self._overview = overview
+        self._channels = channels
+        self._listeners: set[Queue] = set()
+        self._is_heard = asyncio.Event()
+        self._horizon: Horizon | None = None
+        self._is_closed = False
+
+    @property
+    def is_full(self) -> bool:
+        """
+        Tell whether nobody else can listen.
+        """
+        return self._is_closed or len(self._listeners) >= MOST_LISTENERS
+
+    @contextmanager
+    def listen(self) -> Iterator[Queue]:
+        """
+        Give out what happens from now on; None is the end.
+        """
+        queue: Queue = asyncio.Queue()
+        self._listeners.add(queue)
+        self._is_heard.set()
+        try:
+            yield queue
+        finally:
+            self._listeners.discard(queue)
+
+    def close(self) -> None:
+        """
+        Send everybody home.
+        """
+        self._is_closed = True
+        for queue in self._listeners:
+            queue.put_nowait(None)
+
+    async def run(self) -> None:
+        """
+        Look for what happened while somebody listens, until cancelled.
+        """
+        while True:
+            if not self._listeners:
+                self._is_heard.clear()
+                self._horizon = None
+            await self._is_heard.wait()
+            try:
+                events = await self._reader.read(self._look)
+            except StoreError as error:
+                log.warning("web.store_error", error=str(error))
+                events = []
+            self._publish(events)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def _look(self, tx: Transaction) -> list[Event]:
+        changed = self._overview.take_changes(tx)
+        if self._horizon is None:
+            self._horizon = find_horizon(tx, self._channels)
+            return []
+        events = [
+            Event("state", {"name": name, "state": one.state, "reason": one.reason})
+            if one
+            else Event("state", {"name": name, "state": None, "reason": None})
+            for name, one in changed.items()
+        ]
+        news = news_since(tx, self._horizon, self._channels)
+        self._horizon = news.horizon
+        events += [
+            Event("alert", {"id": one.id, "kind": one.kind, "severity": one.severity})
+            for one in news.alerts
+        ]
+        events += [
+            Event("sent", {"alert": one.alert_id, "channel": one.channel, "at": instant(one.at)})
+            for one in news.sent
+        ]
+        return events
+
+    def _publish(self, events: list[Event]) -> None:
+        if len(events) > MOST_CHANGES:
+            events = [RELOAD]
+        for queue in self._listeners:
+            if queue.qsize() + len(events) > MOST_WAITING:
+                while not queue.empty():
+                    queue.get_nowait()
+                queue.put_nowait(RELOAD)
+                continue
+            for event in events:
+                queue.put_nowait(event)

@@ -1,0 +1,123 @@
+# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
+"""
+Let people in by the password, and out again.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from math import ceil
+from typing import Annotated
+from urllib.parse import parse_qs
+
+import structlog
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from monitor.store import web_access
+from monitor.web import csrf
+from monitor.web.headers import is_secure
+from monitor.web.parts import Here, Parts
+from monitor.web.passwords import Attempts
+from monitor.web.sessions import COOKIE, LASTS, password_mark
+from monitor.web.templating import base_of, render
+from monitor.web.visitors import Pass, Who, needs_login
+
+log = structlog.get_logger()
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/login")
+async def show_login(
+    request: Request, here: Here, who: Who, target: Annotated[str, Query(alias="next")] = "/"
+) -> Response:
+    """
+    Ask for the password, if there is one to know.
+    """
+    if not needs_login(here) or who.by is Pass.SESSION:
+        return _go_to(request, target)
+    return _ask(request, target)
+
+
+def _ask(request: Request, target: str, failure: str = "", status: int = HTTPStatus.OK) -> Response:
+    return render(request, "login.html", {"next": target, "failure": failure}, status=status)
+
+
+@router.post("/login")
+async def log_in(request: Request, here: Here) -> Response:
+    """
+    Compare the password, and begin a session.
+    """
+    fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
+    target = fields.get("next", ["/"])[0]
+    password = here.config.web.password
+    if password is None:
+        return _go_to(request, target)
+    attempts = _attempts(request)
+    address = request.client.host if request.client else ""
+    now = here.clock()
+    wait = attempts.wait_for(address, now)
+    if wait:
+        seconds = ceil(wait.total_seconds())
+        log.warning("web.login_limited", address=address, seconds=seconds)
+        page = _ask(
+            request,
+            target,
+            f"Too many wrong passwords: try again in {seconds} seconds.",
+            HTTPStatus.TOO_MANY_REQUESTS,
+        )
+        page.headers["Retry-After"] = str(seconds)
+        return page
+    given = fields.get("password", [""])[0]
+    if not await attempts.verify(given, password.reveal(), address, now):
+        log.warning("web.login_failed", address=address)
+        return _ask(request, target, "This is not the password.", HTTPStatus.UNAUTHORIZED)
+    log.info("web.logged_in", address=address)
+    return await _begin(request, here, target)
+
+
+def _attempts(request: Request) -> Attempts:
+    attempts: Attempts = request.app.state.attempts
+    return attempts
+
+
+async def _begin(request: Request, here: Parts, target: str) -> Response:
+    now = here.clock()
+    mark = password_mark(here)
+    secret = await here.store.write(lambda tx: web_access.open_session(tx, mark, now, now + LASTS))
+    response = _go_to(request, target)
+    response.set_cookie(
+        COOKIE,
+        secret,
+        max_age=int(LASTS.total_seconds()),
+        httponly=True,
+        samesite="lax",
+        secure=is_secure(here),
+    )
+    # The word of the time before the login is no longer good.
+    word = csrf.make(here.csrf_key, web_access.hash_secret(secret))
+    response.set_cookie(csrf.COOKIE, word, samesite="lax", secure=is_secure(here))
+    return response
+
+
+@router.post("/logout")
+async def log_out(request: Request, here: Here) -> Response:
+    """
+    End the session.
+    """
+    secret = request.cookies.get(COOKIE, "")
+    await here.store.write(lambda tx: web_access.close_session(tx, secret))
+    response = RedirectResponse(f"{base_of(request)}/login", HTTPStatus.SEE_OTHER)
+    response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=is_secure(here))
+    return response
+
+
+def _go_to(request: Request, target: str) -> Response:
+    """
+    Lead to *target*, which is one of our own pages or nothing.
+    """
+    is_own = target.startswith("/") and not target.startswith(("//", "/\\"))
+    safe = target if is_own and target.isprintable() else "/"
+    return RedirectResponse(f"{base_of(request)}{safe}", HTTPStatus.SEE_OTHER)

@@ -1,0 +1,240 @@
+"""
+Know all connections at a glance: sorted, counted, searched, a page at a time.
+
+A hundred thousand are too many to describe for every page: of each, only what
+sorts and finds it is kept, and renewed when it changes. What is shown is read
+anew, and described by `monitor.report`.
+
+Everything in here runs in the reader's thread, one call at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from monitor.report import SOON_DAYS, connection_json, urgency
+from monitor.store.glances import list_marks
+from monitor.store.participations import with_marketplaces
+from monitor.store.results import load_records
+from monitor.web.cursor import read_cursor, write_cursor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from monitor.plan import Plan
+    from monitor.report import Json
+    from monitor.store.engine import Transaction
+    from monitor.store.records import ConnectionRecord
+
+DAY = timedelta(days=1)
+EXPIRING_SOON = "expiring_soon"
+"""Stands beside the states where one can filter by them."""
+
+_STATES = ("active", "error", "expired", "pending", "paused", EXPIRING_SOON)
+_NEVER = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """
+    One connection, as short as sorting and searching allow.
+
+    Args:
+        worst_first: Smaller is worse: urgency, then what ends first, then the file's order.
+        valid_until: When time alone will change what is shown of it.
+    """
+
+    id: int
+    name: str
+    provider: str
+    state: str
+    reason: str
+    is_expiring_soon: bool
+    tags: tuple[str, ...]
+    text: str
+    worst_first: tuple[int, int, int, int]
+    mark: int
+    valid_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """
+    Which connections are wanted, and in which order; an empty filter lets all pass.
+
+    Args:
+        words: All of them must be found in the name, the account, the provider or a tag.
+        cursor: Where the page before ended.
+    """
+
+    states: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+    providers: frozenset[str] = frozenset()
+    words: tuple[str, ...] = ()
+    is_worst_first: bool = False
+    cursor: str | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """
+    A piece of the list.
+
+    Args:
+        counts: Of all that were wanted, by state, also those of other pages.
+        total: How many were wanted.
+        next: The cursor of the next page; None on the last one.
+    """
+
+    connections: list[Json]
+    counts: dict[str, int]
+    total: int
+    next: str | None
+
+
+@dataclass(slots=True)
+class Overview:
+    """
+    All connections of the file.
+    """
+
+    plan: Plan
+    clock: Callable[[], datetime]
+    _glances: dict[int, Glance] = field(default_factory=dict)
+    _changed: dict[str, Glance | None] = field(default_factory=dict)
+
+    def find(self, tx: Transaction, query: Query) -> Page:
+        """
+        Return the page that *query* asks for.
+
+        Raises:
+            ValueError: Its cursor was not made here.
+        """
+        after = read_cursor(query.cursor, 4 if query.is_worst_first else 1)
+        self.refresh(tx)
+        wanted = [one for one in self._glances.values() if _is_wanted(one, query)]
+
+        def key(one: Glance) -> tuple[int, ...]:
+            return one.worst_first if query.is_worst_first else (one.id,)
+
+        rest = sorted((one for one in wanted if after is None or key(one) > after), key=key)
+        shown = rest[: query.limit]
+        has_more = len(rest) > len(shown)
+        return Page(
+            self.describe(tx, [one.id for one in shown]),
+            _count(wanted),
+            len(wanted),
+            write_cursor(key(shown[-1])) if has_more and shown else None,
+        )
+
+    def counts(self, tx: Transaction) -> dict[str, int]:
+        """
+        Return how many connections are in which state.
+        """
+        self.refresh(tx)
+        return _count(self._glances.values())
+
+    def choices(self, tx: Transaction) -> tuple[list[str], list[str]]:
+        """
+        Return the tags and the providers that can be filtered by.
+        """
+        self.refresh(tx)
+        tags = {tag for one in self._glances.values() for tag in one.tags}
+        return sorted(tags), sorted({one.provider for one in self._glances.values()})
+
+    def describe(self, tx: Transaction, ids: list[int]) -> list[Json]:
+        """
+        Return the connections of *ids*, in that order, as people and programs are shown them.
+        """
+        known = load_records(tx, ids)
+        records = with_marketplaces(tx, [known[number] for number in ids if number in known])
+        now = self.clock()
+        return [connection_json(one, self.plan.watched[one.name], now) for one in records]
+
+    def glances(self, tx: Transaction) -> list[Glance]:
+        """
+        Return all connections, in the order of the file.
+        """
+        self.refresh(tx)
+        return list(self._glances.values())
+
+    def take_changes(self, tx: Transaction) -> dict[str, Glance | None]:
+        """
+        Return what has changed since the last call, by name; None for what is gone.
+        """
+        self.refresh(tx)
+        changed, self._changed = self._changed, {}
+        return changed
+
+    def refresh(self, tx: Transaction) -> None:
+        """
+        Look again at the connections that have changed, or whose time has.
+        """
+        now = self.clock()
+        marks = list_marks(tx)
+        before = self._glances
+        stale = [number for number, mark in marks.items() if _is_stale(before, number, mark, now)]
+        for number in before.keys() - marks.keys():
+            self._changed[before[number].name] = None
+        renewed = {
+            record.id: self._look_at(record, marks[record.id], now)
+            for record in load_records(tx, stale).values()
+            if record.name in self.plan.watched
+        }
+        self._changed.update({one.name: one for one in renewed.values()})
+        merged = before | renewed
+        self._glances = {number: merged[number] for number in marks if number in merged}
+
+    def _look_at(self, record: ConnectionRecord, mark: int, now: datetime) -> Glance:
+        each = connection_json(record, self.plan.watched[record.name], now)
+        ends = [_parse(clock["ends_at"]) for clock in each["clocks"]]
+        first = min((int(end.timestamp()) for end in ends), default=_NEVER)
+        days = self.plan.watched[record.name].rules.expiring_soon_days
+        text = [record.name, record.provider, each["account"] or "", *each["tags"]]
+        return Glance(
+            record.id,
+            record.name,
+            record.provider,
+            each["state"],
+            each["reason"],
+            each["expiring_soon"],
+            tuple(each["tags"]),
+            "\n".join(text).casefold(),
+            (*urgency(each, soon_days=max(days, default=SOON_DAYS)), first, record.id),
+            mark,
+            min((now + (end - now) % DAY for end in ends), default=None),
+        )
+
+
+def _parse(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _is_stale(known: dict[int, Glance], number: int, mark: int, now: datetime) -> bool:
+    one = known.get(number)
+    if one is None or one.mark != mark:
+        return True
+    # Days left are whole days, and every step is a number of them before the end.
+    return one.valid_until is not None and one.valid_until <= now
+
+
+def _is_wanted(one: Glance, query: Query) -> bool:
+    states = query.states
+    is_of_state = one.state in states or (EXPIRING_SOON in states and one.is_expiring_soon)
+    return (
+        (not states or is_of_state)
+        and (not query.providers or one.provider in query.providers)
+        and (not query.tags or not query.tags.isdisjoint(one.tags))
+        and all(word in one.text for word in query.words)
+    )
+
+
+def _count(glances: Iterable[Glance]) -> dict[str, int]:
+    counts = dict.fromkeys(_STATES, 0)
+    for one in glances:
+        counts[one.state] += 1
+        counts[EXPIRING_SOON] += one.is_expiring_soon
+    return counts

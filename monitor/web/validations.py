@@ -1,0 +1,234 @@
+"""
+Run the steps of `validate` for whoever asks, one run a connection at a time.
+
+The check within is judged and stored like any other; a paused connection is
+asked once, and nothing of that is stored. Who comes while a run is under way
+watches that one: services are not asked twice because two people pressed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from monitor.advice import advise
+from monitor.config.amazon import AmazonConnection
+from monitor.cycle import Finished, foresee, settle
+from monitor.report import connection_json
+from monitor.store import connections
+from monitor.validating import validate
+from monitor.validation import Answered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from monitor.advice import Advice
+    from monitor.check.base import Checker
+    from monitor.config.connection import Connection
+    from monitor.config.model import Config
+    from monitor.cycle import Settled
+    from monitor.judge.outcome import Outcome
+    from monitor.plan import Plan
+    from monitor.store.engine import Transaction
+    from monitor.store.records import ConnectionRecord
+    from monitor.store.worker import StoreWorker
+    from monitor.validation import Step
+
+log = structlog.get_logger()
+
+KEPT = 200
+"""How many runs are remembered for those who come back to look."""
+
+
+class NotPossible(Exception):  # noqa: N818 - it says what is so
+    """
+    Why a connection cannot be validated, in words for the person who asked.
+    """
+
+
+@dataclass(slots=True)
+class Run:
+    """
+    One validation, as far as it has come.
+
+    Args:
+        failure: Why it ended early, in words for people.
+    """
+
+    name: str
+    started_at: datetime
+    steps: list[Step] = field(default_factory=list)
+    answered: Answered | None = None
+    advice: list[Advice] = field(default_factory=list)
+    failure: str | None = None
+    _task: asyncio.Task[None] | None = None
+    _moved: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def is_done(self) -> bool:
+        """
+        Tell whether no step will follow.
+        """
+        return self._task is not None and self._task.done()
+
+    async def wait(self) -> None:
+        """
+        Wait for its end.
+        """
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    async def wait_for_more(self, n_steps: int) -> None:
+        """
+        Wait until there are more than *n_steps*, or the end.
+        """
+        while len(self.steps) <= n_steps and not self.is_done:
+            self._moved.clear()
+            moved = asyncio.create_task(self._moved.wait())
+            assert self._task is not None
+            await asyncio.wait({moved, self._task}, return_when=asyncio.FIRST_COMPLETED)
+            moved.cancel()
+
+    def add(self, step: Step) -> None:
+        """
+        Note a step that was taken.
+        """
+        self.steps.append(step)
+        self._moved.set()
+
+    def begin(self, task: asyncio.Task[None]) -> None:
+        """
+        Follow *task*, which takes the steps.
+        """
+        self._task = task
+        task.add_done_callback(self._note_fault)
+
+    def _note_fault(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            self.failure = "it was stopped"
+        elif fault := task.exception():
+            log.error("validation.fault", connection=self.name, exc_info=fault)
+            self.failure = "this is a fault of connwatch; the daemon's log has the details"
+
+    def end(self) -> None:
+        """
+        Stop where it is.
+        """
+        if self._task is not None:
+            self._task.cancel()
+
+
+class Validations:
+    """
+    The runs, by connection.
+
+    Args:
+        checkers: By connection name; those that the file switches off have none.
+        on_settled: Told of what was stored, as of every check.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        plan: Plan,
+        checkers: Mapping[str, Checker],
+        store: StoreWorker,
+        clock: Callable[[], datetime],
+        on_settled: Callable[[list[Settled]], None],
+    ) -> None:
+        self._config = config
+        self._plan = plan
+        self._checkers = checkers
+        self._store = store
+        self._clock = clock
+        self._on_settled = on_settled
+        self._runs: dict[str, Run] = {}
+
+    def find(self, name: str) -> Run | None:
+        """
+        Return the run under way, or the latest one.
+        """
+        return self._runs.get(name)
+
+    async def start(self, name: str) -> Run:
+        """
+        Begin a run, or return the one under way.
+
+        Raises:
+            NotPossible: The connection is gone, or the file switches it off.
+        """
+        connection = self._config.connection(name)
+        record = await self._store.read(lambda tx: connections.find_record(tx, name))
+        if connection is None or record is None or not record.is_configured:
+            raise NotPossible(f'there is no connection called "{name}" any more')
+        if name not in self._checkers:
+            raise NotPossible(f"{name} is switched off by the file: set enabled = true there")
+        under_way = self._runs.get(name)
+        if under_way is not None and not under_way.is_done:
+            return under_way
+        run = Run(name, self._clock())
+        self._runs.pop(name, None)
+        self._runs[name] = run
+        while len(self._runs) > KEPT:
+            self._runs.pop(next(iter(self._runs))).end()
+        run.begin(asyncio.create_task(self._take_steps(run, connection), name=f"validate {name}"))
+        return run
+
+    async def stop(self) -> None:
+        """
+        End all that is under way.
+        """
+        for run in self._runs.values():
+            run.end()
+        await asyncio.gather(*(run.wait() for run in self._runs.values()))
+
+    async def _take_steps(self, run: Run, connection: Connection) -> None:
+        async def ask() -> Answered:
+            outcome = await self._checkers[connection.name].check()
+            record = await self._keep(connection.name, outcome)
+            now = self._clock()
+            shown = replace(record, is_paused=False, is_enabled=True)
+            each = connection_json(shown, self._plan.watched[connection.name], now)
+            days = self._config.alerts.expiring_soon_days
+            run.answered = Answered(outcome, each, now, max(days, default=0))
+            return run.answered
+
+        try:
+            async for step in validate(connection, self._config, ask):
+                run.add(step)
+        except (NotPossible, ValueError) as error:
+            run.failure = str(error)
+            return
+        if run.answered is not None:
+            application = None
+            if isinstance(connection, AmazonConnection):
+                application = self._config.application(connection.application)
+            word = secrets.token_urlsafe(16)
+            run.advice = advise(run.answered, connection, application, word)
+
+    async def _keep(self, name: str, outcome: Outcome) -> ConnectionRecord:
+        """
+        Store what the check came to; return what is known after it.
+        """
+        settled: list[Settled] = []
+
+        def keep(tx: Transaction) -> ConnectionRecord | None:
+            record = connections.find_record(tx, name)
+            if record is None:
+                return None
+            now = self._clock()
+            if record.is_switched_off:
+                return foresee(record, outcome, self._plan.watched[name], now)
+            settled.extend(settle(tx, [Finished(record.id, None, now, outcome)], self._plan))
+            return next(iter(connections.list_records(tx, [name])), None)
+
+        record = await self._store.write(keep)
+        if record is None:
+            raise NotPossible(f'connection "{name}" was deleted meanwhile')
+        self._on_settled(settled)
+        return record
