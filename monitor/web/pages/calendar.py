@@ -1,0 +1,82 @@
+"""
+Show what ends when: authorizations and client secrets, month by month.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
+from starlette.responses import Response  # noqa: TC002 - likewise
+
+from monitor.alert.words import say_when
+from monitor.store import glances
+from monitor.web.parts import Here  # noqa: TC001 - likewise
+from monitor.web.rows import path_of
+from monitor.web.secret_links import calendar_path
+from monitor.web.templating import render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from monitor.web.parts import Parts
+
+router = APIRouter()
+
+MOST_SHOWN = 300
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """
+    Something that ends.
+
+    Args:
+        path: The page of the connection; None for an application.
+    """
+
+    at: datetime
+    kind: str
+    of: str
+    path: str | None
+    when: str
+    is_over: bool
+
+
+@router.get("/calendar")
+async def show_calendar(request: Request, here: Here) -> Response:
+    """
+    Show what ends, the next first.
+    """
+    found = await here.reader.read(glances.list_ends)
+    ends = sorted(_list_ends(here, found), key=lambda one: (one.at, one.of))
+    months = [
+        (month, list(group))
+        for month, group in groupby(ends[:MOST_SHOWN], key=lambda one: one.at.strftime("%B %Y"))
+    ]
+    context = {
+        "months": months,
+        "n_more": max(0, len(ends) - MOST_SHOWN),
+        "address": calendar_path(here),
+    }
+    return render(request, "calendar.html", context)
+
+
+def _list_ends(parts: Parts, found: Iterable[tuple[str, datetime]]) -> Iterable[End]:
+    """
+    Return the ends of authorizations, and of the secrets of applications.
+    """
+    now = parts.clock()
+    for name, ends_at in found:
+        if name in parts.plan.watched:
+            when = say_when(ends_at, now)
+            yield End(ends_at, "authorization", name, path_of(name), when, ends_at <= now)
+    for name, (secret, _steps) in parts.plan.applications.items():
+        secret_ends_at = secret.authorized_at and secret.ends_at(secret.authorized_at)
+        if secret_ends_at:
+            when = say_when(secret_ends_at, now)
+            yield End(secret_ends_at, "client secret", name, None, when, secret_ends_at <= now)

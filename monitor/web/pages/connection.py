@@ -1,0 +1,137 @@
+"""
+Show one connection, and carry out what is ordered about it.
+
+Orders are those of the API; a person is led back to the page afterwards.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Form
+from starlette.exceptions import HTTPException
+from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
+from starlette.responses import RedirectResponse, Response
+
+from monitor.store import history, series
+from monitor.web import api_changes, models
+from monitor.web.api import find_or_refuse, read_connection
+from monitor.web.pages.drawing import draw
+from monitor.web.pages.mending import find_mending
+from monitor.web.parts import Here  # noqa: TC001 - likewise
+from monitor.web.rows import make_row, path_of
+from monitor.web.templating import base_of, render
+from monitor.web.visitors import Who  # noqa: TC001 - likewise
+
+if TYPE_CHECKING:
+    from monitor.store.engine import Transaction
+
+router = APIRouter()
+
+DAYS_SHOWN = timedelta(days=90)
+N_CHECKS = 500
+N_LISTED = 15
+
+DONE = {
+    "paused": "It is paused: nothing is called and nobody is told until it is resumed.",
+    "resumed": "It is watched again, and checked now.",
+    "renewed": "The renewal is recorded, and the connection is checked now.",
+    "authorized": "Authorized again. The new token is in use, and its days count from today.",
+}
+
+
+@router.get("/connections/{name}")
+async def show_connection(request: Request, here: Here, name: str, done: str = "") -> Response:
+    """
+    Show one connection: what is wrong and what to do, then what happened.
+    """
+    now = here.clock()
+
+    def read(tx: Transaction) -> dict[str, object]:
+        record = find_or_refuse(tx, here, name)
+        return {
+            "each": read_connection(tx, here, name),
+            "transitions": history.list_transitions(tx, record.id, N_LISTED),
+            "checks": history.list_checks(tx, record.id, N_CHECKS),
+            "alerts": history.list_alerts(tx, N_LISTED, connection_id=record.id),
+            "states": series.list_states(tx, record.id, now - DAYS_SHOWN),
+            "hours": series.list_hours(tx, record.id, now - DAYS_SHOWN),
+        }
+
+    known = await here.reader.read(read)
+    row = make_row(here, known["each"], now)  # type: ignore[arg-type]
+    context = known | {
+        "row": row,
+        "connection": here.config.connection(name),
+        "mending": find_mending(here, row),
+        "done": DONE.get(done, ""),
+        "drawn": draw(known, row.each, now),
+        "n_listed": N_LISTED,
+    }
+    return render(request, "connection.html", context)
+
+
+@router.post("/connections/{name}/pause")
+async def pause(request: Request, here: Here, who: Who, name: str) -> Response:
+    """
+    Pause it, and show that.
+    """
+    await api_changes.pause(here, who, name)
+    return go_back(request, name, "paused")
+
+
+@router.post("/connections/{name}/resume")
+async def resume(request: Request, here: Here, who: Who, name: str) -> Response:
+    """
+    Resume it, and show that.
+    """
+    await api_changes.resume(here, who, name)
+    return go_back(request, name, "resumed")
+
+
+@router.post("/connections/{name}/renew")
+async def renew(
+    request: Request,
+    here: Here,
+    who: Who,
+    name: str,
+    on: Annotated[str, Form(max_length=20)] = "",
+) -> Response:
+    """
+    Record a renewal, and show that.
+    """
+    try:
+        renewal = models.Renewal(on=date.fromisoformat(on) if on else None)
+    except ValueError:
+        raise HTTPException(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "The date is not one such as 2026-01-15."
+        ) from None
+    await api_changes.renew(here, who, name, renewal)
+    return go_back(request, name, "renewed")
+
+
+@router.get("/connections/{name}/delete")
+async def ask_to_delete(request: Request, here: Here, name: str) -> Response:
+    """
+    Ask, and explain what stops.
+    """
+    await here.reader.read(lambda tx: find_or_refuse(tx, here, name))
+    return render(request, "delete.html", {"name": name, "path": path_of(name)})
+
+
+@router.post("/connections/{name}/delete")
+async def delete(request: Request, here: Here, who: Who, name: str) -> Response:
+    """
+    Delete it, and show the list.
+    """
+    await api_changes.delete(here, who, name)
+    return RedirectResponse(f"{base_of(request)}/", HTTPStatus.SEE_OTHER)
+
+
+def go_back(request: Request, name: str, done: str) -> Response:
+    """
+    Lead to the page of a connection, which says what was done.
+    """
+    return RedirectResponse(f"{base_of(request)}{path_of(name)}?done={done}", HTTPStatus.SEE_OTHER)

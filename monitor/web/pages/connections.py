@@ -1,0 +1,100 @@
+"""
+Show the list of connections: the worst first, searched and filtered, a piece at a time.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter
+from fastapi import Query as Parameter
+from starlette.exceptions import HTTPException
+from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
+from starlette.responses import Response  # noqa: TC002 - likewise
+
+from monitor.web.overview import Query
+from monitor.web.parts import Here  # noqa: TC001 - likewise
+from monitor.web.rows import make_rows
+from monitor.web.templating import render
+
+if TYPE_CHECKING:
+    from monitor.store.engine import Transaction
+    from monitor.web.overview import Page
+
+router = APIRouter()
+
+SHOWN = 50
+MOST_SHOWN = 500
+NEEDING = ("error", "expired", "expiring_soon")
+ORDER = ("error", "expired", "expiring_soon", "pending", "active", "paused")
+
+
+@router.get("/")
+async def show_connections(  # noqa: PLR0913, PLR0917 - a filter each
+    request: Request,
+    here: Here,
+    q: Annotated[str, Parameter(max_length=200)] = "",
+    state: Annotated[str, Parameter(max_length=20)] = "",
+    tag: Annotated[str, Parameter(max_length=100)] = "",
+    provider: Annotated[str, Parameter(max_length=50)] = "",
+    cursor: Annotated[str | None, Parameter(max_length=200)] = None,
+    limit: Annotated[int, Parameter(ge=1, le=MOST_SHOWN)] = SHOWN,
+) -> Response:
+    """
+    Show the page, or the piece of it that a script asks for.
+    """
+    chosen = {"q": q, "state": state, "tag": tag, "provider": provider}
+    query = Query(
+        states=_set(state),
+        tags=_set(tag),
+        providers=_set(provider),
+        words=tuple(q.casefold().split()),
+        is_worst_first=True,
+        cursor=cursor,
+        limit=limit,
+    )
+
+    def read(tx: Transaction) -> tuple[Page, dict[str, int], tuple[list[str], list[str]]]:
+        found = here.overview.find(tx, query)
+        return found, here.overview.counts(tx), here.overview.choices(tx)
+
+    try:
+        found, counts, (tags, providers) = await here.reader.read(read)
+    except ValueError as error:
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"cursor: {error}") from error
+    context: dict[str, Any] = {
+        "rows": make_rows(here, found.connections, here.clock()),
+        "total": found.total,
+        "counts": counts,
+        "n_all": sum(count for key, count in counts.items() if key != "expiring_soon"),
+        "n_needing": sum(counts[key] for key in NEEDING),
+        "order": ORDER,
+        "chosen": chosen,
+        "is_filtered": any(chosen.values()),
+        "tags": tags,
+        "providers": providers,
+        "next": found.next and _link(chosen, cursor=found.next),
+        "link": lambda **more: _link(chosen, **more),
+    }
+    page = render(request, _template(request), context)
+    page.headers["Vary"] = "HX-Request, HX-Target"
+    return page
+
+
+def _template(request: Request) -> str:
+    """
+    Return the piece that a script asks for: what was found, or only further rows.
+    """
+    return {"found": "found.html", "more": "rows.html"}.get(
+        request.headers.get("hx-target", ""), "connections.html"
+    )
+
+
+def _set(value: str) -> frozenset[str]:
+    return frozenset({value} if value else ())
+
+
+def _link(chosen: dict[str, str], **more: str) -> str:
+    return "/?" + urlencode({key: value for key, value in (chosen | more).items() if value})

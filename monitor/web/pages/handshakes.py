@@ -1,0 +1,74 @@
+"""
+Send sellers to Amazon's consent page, and receive them when they come back.
+
+What an answer is worth is decided in `monitor.web.handshake`.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import structlog
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
+from starlette.responses import RedirectResponse, Response
+
+from monitor.web import handshake
+from monitor.web.pages.connection import go_back
+from monitor.web.parts import Here  # noqa: TC001 - likewise
+from monitor.web.rows import path_of
+from monitor.web.templating import render
+from monitor.web.visitors import Pass, Who
+
+log = structlog.get_logger()
+
+router = APIRouter()
+
+
+@router.get("/oauth/amazon/start/{name}")
+async def start(request: Request, here: Here, who: Who, name: str) -> Response:
+    """
+    Lead to the region's consent page, or say why there is no way there.
+    """
+    try:
+        target = await handshake.begin(here, name, _browser_of(who))
+    except LookupError:
+        raise HTTPException(HTTPStatus.NOT_FOUND, "There is no connection of this name.") from None
+    except handshake.HandshakeImpossible as error:
+        context = {"name": error.name, "path": path_of(error.name), "obstacle": error.obstacle}
+        return render(request, "obstacle.html", context, status=HTTPStatus.CONFLICT)
+    return RedirectResponse(target, HTTPStatus.SEE_OTHER)
+
+
+@router.get("/oauth/amazon/callback")
+async def callback(request: Request, here: Here, who: Who) -> Response:
+    """
+    Take what the consent page sends, and lead to the connection's page.
+    """
+    try:
+        name = await handshake.finish(here, request.query_params, _browser_of(who))
+    except handshake.HandshakeRefused as error:
+        log.warning("handshake.refused", connection=error.name, why=error.title)
+        context = {
+            "title": error.title,
+            "why": error.why,
+            "name": error.name,
+            "path": None if error.name is None else path_of(error.name),
+        }
+        return render(request, "handshake.html", context, status=HTTPStatus.BAD_REQUEST)
+    return go_back(request, name, "authorized")
+
+
+def _browser_of(who: Who) -> str:
+    """
+    Return what binds a handshake to the browser: its session, or the word in its cookie.
+
+    Raises:
+        HTTPException: A program has neither.
+    """
+    if who.by is Pass.TOKEN:
+        raise HTTPException(
+            HTTPStatus.FORBIDDEN, "An authorization is given in a browser, not with an API token."
+        )
+    return who.session or who.csrf_token

@@ -1,0 +1,64 @@
+"""
+Show how the monitor itself is.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
+from starlette.responses import Response  # noqa: TC002 - likewise
+
+from monitor.alert.words import say_span
+from monitor.store import deliveries
+from monitor.store.migrate import HEAD
+from monitor.web.counters import lateness
+from monitor.web.parts import Here  # noqa: TC001 - likewise
+from monitor.web.templating import render
+
+if TYPE_CHECKING:
+    from monitor.store.deliveries import ChannelCounts
+    from monitor.store.engine import Transaction
+
+router = APIRouter()
+
+LATE_AFTER = timedelta(seconds=30)
+"""A check that is due starts within a second or two; this late, something is wrong."""
+
+
+@router.get("/monitor")
+async def show_monitor(request: Request, here: Here) -> Response:
+    """
+    Show lateness, channels, database and version.
+    """
+    now = here.clock()
+
+    def read(tx: Transaction) -> tuple[timedelta, dict[str, ChannelCounts], int]:
+        counts = here.overview.counts(tx)
+        n_watched = sum(counts.values()) - counts["expiring_soon"] - counts["paused"]
+        return (
+            lateness(tx, here.plan.watched.keys(), now),
+            deliveries.count_by_channel(tx),
+            n_watched,
+        )
+
+    late, counts, n_watched = await here.reader.read(read)
+    channels = [
+        (channel.name, counts.get(channel.name, deliveries.ChannelCounts()))
+        for channel in here.config.channels
+    ]
+    context = {
+        "late": late,
+        "is_late": late > LATE_AFTER,
+        "late_words": say_span(late),
+        "n_watched": n_watched,
+        "channels": channels,
+        "revision": HEAD,
+        "running": say_span(now - here.started_at),
+        "started_at": here.started_at,
+        "database": here.config.monitor.database,
+        "config_path": here.config.path,
+    }
+    return render(request, "monitor.html", context)

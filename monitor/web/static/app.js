@@ -1,0 +1,151 @@
+/* What pages do beyond reading: follow what happens, and show a validation as it goes. */
+"use strict";
+
+const REFRESH_AFTER_MS = 700;
+const REFRESH_AT_MOST_EVERY_MS = 3000;
+const MOST_ROWS = 500;
+
+const byId = (id) => document.getElementById(id);
+const announce = (words) => { byId("announce").textContent = words; };
+
+/* Live: an event has the region that it is about read again. */
+let timer = null;
+let lastRefresh = 0;
+
+function address(region) {
+  const url = new URL(window.location.href);
+  url.searchParams.delete("done");
+  if (region.id === "found") {
+    const rows = region.querySelectorAll(".list > li:not(.more)").length;
+    url.searchParams.delete("cursor");
+    url.searchParams.set("limit", String(Math.min(Math.max(rows, 50), MOST_ROWS)));
+  }
+  return url.pathname + url.search;
+}
+
+function refresh() {
+  timer = null;
+  lastRefresh = Date.now();
+  for (const region of document.querySelectorAll("[data-live]")) {
+    if (region.contains(document.activeElement) && document.activeElement.matches("input, select")) continue;
+    const swap = { target: `#${region.id}`, swap: "outerHTML", select: `#${region.id}` };
+    window.htmx.ajax("GET", address(region), swap);
+  }
+}
+
+function schedule() {
+  if (timer !== null) return;
+  const since = Date.now() - lastRefresh;
+  timer = setTimeout(refresh, Math.max(REFRESH_AFTER_MS, REFRESH_AT_MOST_EVERY_MS - since));
+}
+
+function isAbout(kind, facts) {
+  const region = document.querySelector("[data-live]");
+  if (!region || document.hidden && kind !== "state") return Boolean(region);
+  if (kind === "reload") return true;
+  if (!region.dataset.live.split(" ").includes(kind)) return false;
+  return !region.dataset.name || !facts.name || facts.name === region.dataset.name;
+}
+
+function follow() {
+  const light = byId("live");
+  if (!light || !document.querySelector("[data-live]") || !window.EventSource) return;
+  const source = new EventSource(`${document.body.dataset.base}/api/v1/events`);
+  light.hidden = false;
+  source.onopen = () => {
+    if (light.dataset.lost) schedule();
+    light.dataset.on = "1";
+    delete light.dataset.lost;
+    light.textContent = "live";
+  };
+  source.onerror = () => {
+    delete light.dataset.on;
+    light.dataset.lost = "1";
+    light.textContent = "not live";
+  };
+  for (const kind of ["state", "alert", "sent", "reload"]) {
+    source.addEventListener(kind, (event) => {
+      const facts = JSON.parse(event.data);
+      if (!isAbout(kind, facts)) return;
+      if (kind === "state" && facts.state) announce(`${facts.name}: ${facts.state}`);
+      schedule();
+    });
+  }
+  window.addEventListener("pagehide", () => source.close());
+}
+
+/* Times count on without the server. */
+const UNITS = [[86400, "day"], [3600, "hour"], [60, "min"], [1, "s"]];
+
+function sayAgo(seconds) {
+  if (seconds < 5) return "just now";
+  const [length, word] = UNITS.find(([unit]) => seconds >= unit);
+  const count = Math.floor(seconds / length);
+  return `${count} ${word}${count > 1 && length >= 3600 ? "s" : ""} ago`;
+}
+
+function count() {
+  for (const time of document.querySelectorAll("time[data-ago]")) {
+    const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
+    if (seconds >= 0) time.textContent = sayAgo(seconds);
+  }
+}
+
+/* Validation: the steps arrive one by one. */
+async function showSteps(form, panel) {
+  const button = form.querySelector("button");
+  button.setAttribute("aria-busy", "true");
+  button.disabled = true;
+  panel.hidden = false;
+  panel.innerHTML = '<h2>Validation</h2><p class="busy">Asking …</p>';
+  announce("Validating");
+  try {
+    const answer = await fetch(form.action, {
+      method: "POST",
+      headers: { "X-Only-Steps": "1", Accept: "text/html" },
+      body: new URLSearchParams(new FormData(form)),
+    });
+    await pour(answer, panel);
+    const verdict = panel.querySelector("#verdict p");
+    announce(verdict ? verdict.textContent : "Validation has ended");
+  } catch {
+    panel.innerHTML = '<h2>Validation</h2><p class="bad">The monitor did not answer. Is it running?</p>';
+  } finally {
+    button.removeAttribute("aria-busy");
+    button.disabled = false;
+    button.focus();
+  }
+}
+
+async function pour(answer, panel) {
+  if (!answer.ok) {
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const said = page.querySelector("main p:nth-of-type(2)");
+    panel.innerHTML = '<h2>Validation</h2><p class="bad"></p>';
+    panel.lastChild.textContent = said ? said.textContent : `It did not work (${answer.status}).`;
+    return;
+  }
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (value) text += value;
+    panel.innerHTML = `<h2>Validation</h2>${text}${done ? "" : '<p class="busy">Asking …</p>'}`;
+    if (done) return;
+  }
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  const panel = form.dataset.steps && document.querySelector(form.dataset.steps);
+  if (!panel) return;
+  event.preventDefault();
+  showSteps(form, panel);
+});
+
+document.addEventListener("htmx:responseError", (event) => {
+  announce(`The monitor answered with an error (${event.detail.xhr.status}).`);
+});
+
+follow();
+setInterval(count, 10000);
