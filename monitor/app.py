@@ -19,6 +19,7 @@ from monitor.alert.sender import AppriseSender
 from monitor.calls import prepare_calls
 from monitor.check.client import HttpClients
 from monitor.clock import utc_now
+from monitor.consent import consent_page_of
 from monitor.dashboard import Dashboard
 from monitor.plan import make_plan
 from monitor.schedule.jobs import Job, JobRunner
@@ -32,8 +33,9 @@ from monitor.sweep import is_anything_passed, sweep
 from monitor.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from monitor.config.amazon import AmazonConnection
     from monitor.config.model import Config
     from monitor.cycle import Settled
     from monitor.plan import Plan
@@ -66,10 +68,19 @@ OWNER = "run"
 class App:
     """
     The daemon.
+
+    Args:
+        consent_page: Where sellers authorize an application again; another
+            than Amazon's own only where there is no Amazon.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(
+        self,
+        config: Config,
+        consent_page: Callable[[AmazonConnection], str] = consent_page_of,
+    ) -> None:
         self._config = config
+        self._consent_page = consent_page
         self._plan = make_plan(config)
         self._database = Database(config.monitor.database)
 
@@ -130,7 +141,7 @@ class App:
         stack.callback(jobs.stop)
         await watch.start_due(LOOK_AHEAD)
         stack.push_async_callback(dashboard.stop)
-        await dashboard.start(calls, on_settled, delivery.wake)
+        await dashboard.start(calls, on_settled, delivery.wake, self._consent_page)
         stack.enter_context(_spared_collector())
         log.info(
             "daemon.started",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from monitor.alert.post import Sender
     from monitor.calls import Calls
+    from monitor.config.amazon import AmazonConnection
     from monitor.config.model import Config
     from monitor.cycle import Settled
     from monitor.plan import Plan
@@ -63,6 +64,7 @@ class Dashboard:
         calls: Calls,
         on_settled: Callable[[list[Settled]], None],
         wake: Callable[[], None],
+        consent_page: Callable[[AmazonConnection], str],
     ) -> None:
         """
         Load the web and begin to serve; checks go on meanwhile.
@@ -70,6 +72,7 @@ class Dashboard:
         Args:
             on_settled: Told of checks that somebody asked for by a button.
             wake: Has what is due sent at once.
+            consent_page: Where sellers authorize an application again.
         """
         if self._metrics is None:
             return
@@ -106,6 +109,7 @@ class Dashboard:
             held=calls.held,
             fingerprint=calls.fingerprint,
             announce=on_settled,
+            consent_page=consent_page,
         )
         self._server = WebServer(parts)
         await self._server.start()
