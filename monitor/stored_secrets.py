@@ -79,12 +79,17 @@ class Cipher:
 
 
 def hold_tokens(
-    config: Config, stored: Mapping[str, StoredToken], fingerprint: Callable[[str], str]
+    config: Config,
+    stored: Mapping[str, StoredToken],
+    fingerprint: Callable[[str], str],
+    on_unreadable: Callable[[str, KeyUnusable], None] | None = None,
 ) -> HeldTokens:
     """
     Return the tokens among *stored* that can be used.
 
-    What cannot be decrypted is named in the log, and the file's token is used.
+    Args:
+        on_unreadable: Told of what cannot be decrypted; else that is logged, and
+            the file's token is used.
     """
     found = {}
     for name, each in stored.items():
@@ -93,15 +98,19 @@ def hold_tokens(
         try:
             value = Cipher(config.web.key).decrypt(each.encrypted)
         except KeyUnusable as error:
-            log.warning(
-                "stored_token.unreadable",
-                connection=name,
-                error=str(error),
-                remedy="put the former key back, or renew the authorization on its page",
-            )
+            (on_unreadable or _warn)(name, error)
         else:
             found[name] = HeldToken(value, each.file_fingerprint)
     return HeldTokens(fingerprint, found)
+
+
+def _warn(name: str, error: KeyUnusable) -> None:
+    log.warning(
+        "stored_token.unreadable",
+        connection=name,
+        error=str(error),
+        remedy="put the former key back, or renew the authorization on its page",
+    )
 
 
 def find_outdated(config: Config, held: HeldTokens) -> list[str]:

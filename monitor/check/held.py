@@ -62,7 +62,7 @@ class HeldTokens:
     def __init__(
         self, fingerprint: Callable[[str], str], tokens: Mapping[str, HeldToken] | None = None
     ) -> None:
-        self._fingerprint = fingerprint
+        self.fingerprint = fingerprint
         self._tokens = dict(tokens or {})
 
     def __iter__(self) -> Iterator[str]:
@@ -99,7 +99,7 @@ class HeldTokens:
 
     def _mark(self, configured: TokenSource) -> str | None:
         try:
-            return self._fingerprint(configured.reveal())
+            return self.fingerprint(configured.reveal())
         except SecretUnavailable:
             return None
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from monitor.alert.delivery import DeliveryReport
     from monitor.check.base import Checker
+    from monitor.check.held import HeldTokens
     from monitor.cli.session import Session
     from monitor.config.model import Config
 
@@ -45,7 +46,7 @@ def ask(
     config: Config,
     names: Collection[str],
     askers: Mapping[str, str],
-    fingerprint: Callable[[str], str] | None,
+    held: HeldTokens | None,
 ) -> Answers:
     """
     Check the connections called *names*, and return when each ended and how.
@@ -53,7 +54,7 @@ def ask(
     Args:
         askers: For connections of an application that was refused, who asks
             first: they ask for themselves only if it is accepted again.
-        fingerprint: Tells refresh tokens apart; None where no key is at hand.
+        held: The refresh tokens that handshakes brought; None where no key is at hand.
 
     Raises:
         SecretUnavailable: A secret went away meanwhile.
@@ -68,16 +69,14 @@ def ask(
         disable=not is_watched,
     ) as progress:
         bar = progress.add_task("", total=len(names))
-        return asyncio.run(
-            ask_all(config, names, askers, fingerprint, lambda: progress.advance(bar))
-        )
+        return asyncio.run(ask_all(config, names, askers, held, lambda: progress.advance(bar)))
 
 
 async def ask_all(
     config: Config,
     names: Collection[str],
     askers: Mapping[str, str],
-    fingerprint: Callable[[str], str] | None,
+    held: HeldTokens | None,
     on_answer: Callable[[], None],
 ) -> Answers:
     """
@@ -102,7 +101,7 @@ async def ask_all(
         return outcome
 
     async with HttpClients(config.checks.concurrency) as clients:
-        checkers = _build_checkers(config, clients, names, fingerprint)
+        checkers = _build_checkers(config, clients, names, held)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = {
@@ -129,12 +128,13 @@ def _build_checkers(
     config: Config,
     clients: HttpClients,
     names: Collection[str],
-    fingerprint: Callable[[str], str] | None,
+    held: HeldTokens | None,
 ) -> dict[str, Checker]:
     grants = Grants()
+    fingerprint = None if held is None else held.fingerprint
     try:
         return {
-            connection.name: build_checker(connection, config, clients, grants, fingerprint)
+            connection.name: build_checker(connection, config, clients, grants, fingerprint, held)
             for connection in config.connections
             if connection.name in names
         }

@@ -17,9 +17,10 @@ from monitor.cli.ending import CommandError
 from monitor.clock import utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
+    from monitor.check.held import HeldTokens
     from monitor.cli.asking import Answers
     from monitor.cli.session import Session
     from monitor.judge.application import Refusal
@@ -129,20 +130,37 @@ def _ask(
     with database.read() as tx:
         refusals = applications.list_refusals(tx)
     askers = _choose_askers(callable_records, refusals)
-    return ask(session.config, names, askers, find_fingerprint(database))
+    return ask(session.config, names, askers, find_held(session, database, names))
 
 
-def find_fingerprint(database: Database | None) -> Callable[[str], str] | None:
+def find_held(
+    session: Session, database: Database | None, names: Collection[str]
+) -> HeldTokens | None:
     """
-    Return what tells refresh tokens apart, if there is a key for that yet.
+    Return the refresh tokens that handshakes brought *names*, if there is a key for that yet.
+
+    Raises:
+        CommandError: One is there and cannot be read: to ask with the file's
+            would only find out that it is an old one.
     """
-    from monitor.store import keys
+    from monitor.store import keys, stored_tokens
+    from monitor.stored_secrets import hold_tokens
 
     if database is None:
         return None
     with database.read() as tx:
         key = keys.find(tx, keys.FINGERPRINT)
-    return partial(keys.fingerprint, key) if key else None
+        stored = stored_tokens.list_tokens(tx)
+    if key is None:
+        return None
+    wanted = {name: token for name, token in stored.items() if name in names}
+    return hold_tokens(session.config, wanted, partial(keys.fingerprint, key), _refuse_unreadable)
+
+
+def _refuse_unreadable(name: str, error: Exception) -> None:
+    raise CommandError(
+        f"{name} was renewed on the dashboard, and its token cannot be read from here: {error}"
+    )
 
 
 def _choose_askers(

@@ -15,7 +15,7 @@ import typer
 
 from monitor.cli.checks import (
     callable_names,
-    find_fingerprint,
+    find_held,
     read_records,
     store_answers,
 )
@@ -117,8 +117,8 @@ class _Visit:
 
         name = self.connection.name
         before = read_records(self.session, self.database, {name})
-        fingerprint = find_fingerprint(self.database)
-        answers = await ask_all(self.session.config, {name}, {}, fingerprint, lambda: None)
+        held = find_held(self.session, self.database, {name})
+        answers = await ask_all(self.session.config, {name}, {}, held, lambda: None)
         record = self._judge(before, answers)
         shown = replace(record, is_paused=False, is_enabled=True)
         days = self.session.config.alerts.expiring_soon_days

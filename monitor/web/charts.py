@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from monitor.judge.outcome import State
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -55,15 +57,16 @@ def lay_out_states(
     spans = []
     marks: list[tuple[datetime, str]] = [(change.at, change.to_state.value) for change in changes]
     if marks[0][0] > start:
-        # Before the first change it was what that change says, if it existed.
-        marks.insert(0, (start, changes[0].from_state.value))
+        # Before its first answer nobody knew how it was, or it was not watched.
+        before = changes[0].from_state
+        marks.insert(0, (start, UNKNOWN if before is State.PENDING else before.value))
     for position, (at, shown) in enumerate(marks):
         until = marks[position + 1][0] if position + 1 < len(marks) else end
         begin, finish = max(at, start), min(until, end)
         if finish > begin:
             x = _share(begin, start, end) * 1000
             width = _share(finish, start, end) * 1000 - x
-            spans.append(Span(round(x, 2), round(max(width, 1), 2), shown, at))
+            spans.append(Span(round(x, 2), round(max(width, 3), 2), shown, at))
     return spans
 
 
@@ -142,7 +145,7 @@ def draw_line(samples: Sequence[Sample], start: datetime, end: datetime, unit: s
 
 def _columns(start: datetime, end: datetime) -> list[Tick]:
     is_short = end - start <= timedelta(days=3)
-    form = "%d %b %H:%M" if is_short else "%d %b"
+    form = "%H:%M" if is_short else "%d %b"
     steps = [start + (end - start) * share / 4 for share in range(5)]
     return [Tick(place(at, start, end), at.strftime(form)) for at in steps]
 

@@ -103,6 +103,10 @@ def make_row(parts: Parts, each: Json, now: datetime) -> Row:
     checked_at = wording.read(each["checked_at"])
     is_needing = _is_needing(each)
     wants_renewal = is_needing and _wants_renewal(each)
+    can_renew = wants_renewal and _can_shake_hands(parts, connection)
+    trouble = wording.say_trouble(each, now)
+    if trouble is not None and can_renew:
+        trouble = trouble[0], wording.HANDSHAKE_STEP
     return Row(
         each=each,
         path=path_of(each["name"]),
@@ -114,9 +118,9 @@ def make_row(parts: Parts, each: Json, now: datetime) -> Row:
         checked_at=checked_at,
         checked="never" if checked_at is None else wording.say_ago(checked_at, now),
         since=wording.say_since(each, now),
-        trouble=wording.say_trouble(each, now),
+        trouble=trouble,
         is_needing=is_needing,
-        can_renew=wants_renewal and _can_shake_hands(parts, connection),
+        can_renew=can_renew,
         renew_url=connection.renew_url if wants_renewal and connection is not None else None,
     )
 
@@ -168,6 +172,9 @@ def _days(each: Json, connection: Connection | None, now: datetime) -> Bar | Non
     tone = GOOD
     if each["expiring_soon"] or days < 0:
         tone = BAD if days < wording.NEAR_END_DAYS else WARN
+    elif each["state"] in {State.ERROR, State.EXPIRED}:
+        # What is refused has no good days left.
+        tone = SOFT
     return Bar(
         wording.say_days_left(days),
         max(0, min(100, round(days * 100 / whole))),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from monitor.alert import texts
 from monitor.alert.texts import REASONS
-from monitor.alert.words import say_day, say_number, say_span, say_when
+from monitor.alert.words import say_number, say_span, say_when
 from monitor.judge.outcome import OutcomeClass, Reason, State
 from monitor.judge.quota import Level
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from monitor.report import Json
 
 JUST_NOW = timedelta(seconds=5)
+HANDSHAKE_STEP = (
+    "Whoever owns the store presses “Renew at Amazon” and confirms in Seller Central; the new"
+    " token is then used by itself."
+)
 NEAR_END_DAYS = 7
 
 STATE_WORDS = {
@@ -106,7 +110,7 @@ def say_trouble(each: Json, now: datetime) -> tuple[str, str] | None:
         return None
     if state in {State.ERROR, State.EXPIRED}:
         return _capital(REASONS[reason].name), REASONS[reason].remedy
-    return _say_quota_trouble(each, now) or _say_clock_trouble(each, now) or _say_doubt(each)
+    return _say_quota_trouble(each, now) or _say_clock_trouble(each) or _say_doubt(each)
 
 
 def _say_quota_trouble(each: Json, now: datetime) -> tuple[str, str] | None:
@@ -119,13 +123,16 @@ def _say_quota_trouble(each: Json, now: datetime) -> tuple[str, str] | None:
     return f"Quota low: {say_quota(quota)} left", texts.QUOTA_LOW_STEP
 
 
-def _say_clock_trouble(each: Json, now: datetime) -> tuple[str, str] | None:
+def _say_clock_trouble(each: Json) -> tuple[str, str] | None:
     if each["expiring_soon"]:
-        ends_at = next(
-            (read(one["ends_at"]) for one in each["clocks"] if one["kind"] != "client_secret"), None
+        ends = [one for one in each["clocks"] if one["kind"] != "client_secret"]
+        first = min(ends, key=lambda one: str(one["ends_at"]), default=None)
+        if first is None:
+            return "Authorization ends soon", texts.EXPIRING_STEP
+        left = {0: "today", 1: "1 day left"}.get(
+            first["days_left"], f"{first['days_left']} days left"
         )
-        when = "soon" if ends_at is None else f"{say_when(ends_at, now)}, on {say_day(ends_at)}"
-        return f"Authorization ends {when}", texts.EXPIRING_STEP
+        return f"Authorization ends on {first['ends_at'][:10]} ({left})", texts.EXPIRING_STEP
     if each["renewal_unrecorded"]:
         return "Works past its known end", texts.UNRECORDED_STEP
     return None

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from monitor.config.amazon import AmazonConnection
 from monitor.consent import CONSENT_PATH, NEEDS, Need, find_page
 from monitor.judge.outcome import Reason, State
+from monitor.web import wording
 from monitor.web.obstacles import find_obstacle
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def follow(parts: Parts, name: str, advice: Sequence[Advice]) -> list[Remedy]:
         mending = Mending(page=one.page)
         if one.page is not None and _is_consent(one.page):
             mending = _mend(parts, name, Need.AUTHORIZE)
-        remedies.append(Remedy(one.remedy, mending))
+        words = wording.HANDSHAKE_STEP if mending.start else one.remedy
+        remedies.append(Remedy(words, mending))
     return remedies
 
 
