@@ -23,6 +23,7 @@ from monitor.cli import (
     renewal,
     simulator,
     validate,
+    web,
 )
 from monitor.cli.ending import run_command
 from monitor.cli.session import Session
@@ -34,7 +35,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (daemon, checks, validate, past, manage, renewal, alerts, config, database, simulator):
+GROUPS = (
+    daemon,
+    checks,
+    validate,
+    past,
+    manage,
+    renewal,
+    alerts,
+    config,
+    web,
+    database,
+    simulator,
+)
+for group in GROUPS:
     group.register(app)
 
 

@@ -1,0 +1,157 @@
+"""
+Let people and programs into the dashboard: its password, and API tokens.
+
+Who may do what with them is decided in `monitor.web`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor.cli.ending import CommandError, complain
+from monitor.clock import utc_now
+
+if TYPE_CHECKING:
+    from monitor.cli.session import Session
+    from monitor.report import Json
+    from monitor.store.web_access import ApiToken
+
+SHORTEST = 8
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+commands = typer.Typer(no_args_is_help=True)
+tokens = typer.Typer(no_args_is_help=True)
+commands.add_typer(tokens, name="token", help="Make, list and revoke API tokens.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="What the token is called.")]
+
+
+def register(app: typer.Typer) -> None:
+    """
+    Add `web` to *app*.
+    """
+    app.add_typer(commands, name="web", help="The dashboard's password, and API tokens.")
+
+
+@commands.command()
+def password() -> None:
+    """
+    Ask for a password and print its hash, for the file that web.password names.
+    """
+    from monitor.web.passwords import hash_password
+
+    given = _ask_for_password()
+    if len(given) < SHORTEST:
+        raise CommandError(f"at least {SHORTEST} characters: anybody who gets there may try")
+    typer.echo(hash_password(given))
+    if sys.stdout.isatty():
+        complain(
+            "put this line into a file that only connwatch can read, and name it in the"
+            ' configuration: [web] password = { file = "web-password" }'
+        )
+
+
+def _ask_for_password() -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    given: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    return given
+
+
+@tokens.command()
+def add(
+    context: typer.Context,
+    name: Name,
+    is_read_only: Annotated[
+        bool, typer.Option("--read-only", help="It may look, and change nothing.")
+    ] = False,
+) -> None:
+    """
+    Make a token and print it, the only time it can be seen.
+    """
+    from monitor.store import web_access
+
+    if not _NAME.fullmatch(name):
+        raise CommandError("a name has letters, digits, dots, dashes and underscores, at most 100")
+    session: Session = context.obj
+    with session.open_for_writing().write() as tx:
+        token = web_access.add_token(tx, name, utc_now(), is_read_only=is_read_only)
+    if token is None:
+        raise CommandError(
+            f'there is a token called "{name}" already: connwatch web token revoke {name}'
+        )
+    typer.echo(token)
+    complain("keep it well: it is shown only now. Send it as: Authorization: Bearer TOKEN")
+
+
+@tokens.command("list")
+def list_(
+    context: typer.Context,
+    is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """
+    List the tokens: their names and when they were last used, not themselves.
+    """
+    from monitor.cli.output import Row, open_console, print_json, print_rows
+
+    known = _read(context.obj)
+    if is_json:
+        print_json({"tokens": [_describe(one) for one in known]})
+    elif known:
+        header = ("NAME", "MAY", "MADE, UTC", "LAST USED, UTC")
+        rows = [
+            Row(
+                (
+                    one.name,
+                    "read" if one.is_read_only else "read and change",
+                    f"{one.created_at:%Y-%m-%d}",
+                    f"{one.last_used_at:%Y-%m-%d %H:%M}" if one.last_used_at else "never",
+                )
+            )
+            for one in known
+        ]
+        print_rows(open_console(), rows, header)
+    else:
+        typer.echo("no token yet: connwatch web token add NAME")
+
+
+def _read(session: Session) -> list[ApiToken]:
+    from monitor.store import web_access
+
+    database = session.open_for_reading()
+    if database is None:
+        return []
+    with database.read() as tx:
+        return web_access.list_tokens(tx)
+
+
+def _describe(token: ApiToken) -> Json:
+    from monitor.report import instant
+
+    return {
+        "name": token.name,
+        "read_only": token.is_read_only,
+        "created_at": instant(token.created_at),
+        "last_used_at": instant(token.last_used_at),
+    }
+
+
+@tokens.command()
+def revoke(context: typer.Context, name: Name) -> None:
+    """
+    Take a token away: whoever uses it is refused from now on.
+    """
+    from monitor.config.wording import did_you_mean
+    from monitor.store import web_access
+
+    session: Session = context.obj
+    known = [one.name for one in _read(session)]
+    if name not in known:
+        raise CommandError(f'no token is called "{name}"{did_you_mean(name, known)}')
+    with session.open_for_writing().write() as tx:
+        web_access.revoke_token(tx, name)
+    typer.echo(f"{name} is revoked: it is refused from now on")
