@@ -5,6 +5,7 @@ Join the web to the daemon; with `web.listen = ""` nothing of it is even loaded.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from monitor.plan import Plan
     from monitor.store.engine import Database, Transaction
     from monitor.web.counters import Metrics
+    from monitor.web.parts import Parts
     from monitor.web.serving import WebServer
 
 
@@ -78,26 +80,40 @@ class Dashboard:
             return
         # It takes a good part of a second, in which checks must not wait.
         await asyncio.to_thread(import_module, "monitor.web.serving")
+        from monitor.web.serving import WebServer
+
+        secret_keys = await self._store.write(_find_keys)
+        parts = self._put_together(calls, on_settled, wake, secret_keys)
+        self._server = WebServer(replace(parts, consent_page=consent_page))
+        await self._server.start()
+
+    def _put_together(
+        self,
+        calls: Calls,
+        on_settled: Callable[[list[Settled]], None],
+        wake: Callable[[], None],
+        secret_keys: tuple[bytes, bytes],
+    ) -> Parts:
         from monitor.web.hub import Hub
         from monitor.web.overview import Overview
         from monitor.web.parts import Parts
-        from monitor.web.serving import WebServer
         from monitor.web.validations import Validations
 
-        self._reader = StoreWorker(self._database)
-        overview = Overview(self._plan, utc_now)
-        channels = tuple(channel.name for channel in self._config.channels)
-        csrf_key, calendar_key = await self._store.write(_find_keys)
-        parts = Parts(
-            config=self._config,
-            plan=self._plan,
-            reader=self._reader,
+        assert self._metrics is not None, "without a web there are no parts"
+        config, plan = self._config, self._plan
+        self._reader = reader = StoreWorker(self._database)
+        overview = Overview(plan, utc_now)
+        csrf_key, calendar_key = secret_keys
+        return Parts(
+            config=config,
+            plan=plan,
+            reader=reader,
             store=self._store,
             overview=overview,
             validations=Validations(
-                self._config, self._plan, calls.checkers, self._store, utc_now, on_settled
+                config, plan, calls.checkers, self._store, utc_now, on_settled
             ),
-            hub=Hub(self._reader, overview, channels),
+            hub=Hub(reader, overview, tuple(channel.name for channel in config.channels)),
             metrics=self._metrics,
             wake=wake,
             clock=utc_now,
@@ -109,10 +125,7 @@ class Dashboard:
             held=calls.held,
             fingerprint=calls.fingerprint,
             announce=on_settled,
-            consent_page=consent_page,
         )
-        self._server = WebServer(parts)
-        await self._server.start()
 
     async def stop(self) -> None:
         """

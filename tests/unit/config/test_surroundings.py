@@ -73,7 +73,6 @@ def test_defaults_give_no_notice(load, connection):
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("[web]", "web"),
         ("[heartbeat]", "heartbeat"),
         ("[checks]\nuplink = []", "checks.uplink"),
         ('[alerts]\nremind_every = "1d"', "alerts.remind_every"),
