@@ -90,6 +90,7 @@ class Stage:
     grants: dict[str, Grant] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     _tables: list[str] = field(default_factory=list)
+    token_id: str = ""
     _application: str = ""
 
     @property
@@ -152,6 +153,15 @@ class Stage:
 
     def add(self, table: str) -> None:
         self._tables.append(table)
+
+    def replace(self, beginning: str, line: str) -> None:
+        """
+        Put *line* in the place of all lines with this beginning.
+        """
+        self._tables = [
+            "\n".join(line if each.startswith(beginning) else each for each in table.split("\n"))
+            for table in self._tables
+        ]
 
     def configure(self, web: str = "", key: bytes | None = None) -> Path:
         if key is not None:

@@ -1,0 +1,257 @@
+"""
+A store is authorized again: from the dashboard to Amazon's consent page and back.
+
+The daemon, the simulator and the HTTP between them are real; the browser is a client
+with cookies.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import httpx
+import pytest
+
+from monitor.clock import utc_now
+from tests.browser.stage import run_daemon, set_stage
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.browser.stage import Stage
+
+SINCE = f"authorized_on = {(datetime.now(UTC) - timedelta(days=345)).date()}"
+NAMES = ("happy", "wrong", "other", "cancelled", "replayed", "late", "stale", "foreign", "paused")
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """
+    A store for each story.
+    """
+    with set_stage(tmp_path_factory.mktemp("stage")) as stage:
+        for name in NAMES:
+            stage.open_store(name, more=SINCE)
+        stage.add(f'\n[[connections]]\nname = "elsewhere"\nprovider = "countdown"\n{SINCE}\n')
+        with run_daemon(stage):
+            with open_browser(stage) as browser:
+                wait_until(lambda: all(state_of(browser, one) == "active" for one in NAMES), 30)
+            yield stage
+
+
+def open_browser(stage: Stage) -> httpx.Client:
+    return httpx.Client(base_url=stage.url, timeout=10, trust_env=False)
+
+
+@pytest.fixture
+def browser(stage: Stage) -> Iterator[httpx.Client]:
+    with open_browser(stage) as browser:
+        browser.get("/")  # which leaves a cookie
+        yield browser
+
+
+def shown(browser: httpx.Client, name: str) -> Any:
+    return browser.get(f"/api/v1/connections/{name}").json()
+
+
+def state_of(browser: httpx.Client, name: str) -> Any:
+    return shown(browser, name)["state"]
+
+
+def validate(browser: httpx.Client, name: str) -> Any:
+    headers = {"X-CSRF-Token": browser.cookies["connwatch_csrf"]}
+    return browser.post(f"/api/v1/connections/{name}/validate", headers=headers).json()
+
+
+def begin(browser: httpx.Client, name: str) -> str:
+    answer = browser.get(f"/oauth/amazon/start/{name}")
+    assert answer.status_code == 303, answer.text
+    return answer.headers["Location"]
+
+
+def confirm(stage: Stage, address: str, name: str) -> str:
+    """
+    Confirm as the seller of *name*; return where the browser is led.
+    """
+    with httpx.Client(timeout=10, trust_env=False) as seller:
+        page = seller.get(address)
+        inputs = re.findall(r'<input [^>]*name="(\w+)"[^>]*? value="([^"]*)"', page.text)
+        fields = {key: unescape(value) for key, value in inputs}
+        fields |= {"store": stage.grants[name].id, "answer": "confirm"}
+        answer = seller.post(address.split("?", maxsplit=1)[0], data=fields)
+    assert answer.status_code == 302, answer.text
+    return answer.headers["Location"]
+
+
+def stored(stage: Stage, query: str, *values: object) -> list[tuple[Any, ...]]:
+    database = sqlite3.connect(stage.folder / "connwatch.db", timeout=10)
+    try:
+        with database:
+            return database.execute(query, values).fetchall()
+    finally:
+        database.close()
+
+
+def test_a_confirmed_authorization_is_in_use_at_once_and_its_year_starts_anew(stage, browser):
+    before = shown(browser, "happy")
+    stage.simulator.amazon.revoke(stage.grants["happy"].id, stage.simulator.clock.now())
+
+    back = browser.get(confirm(stage, begin(browser, "happy"), "happy"))
+
+    after = shown(browser, "happy")
+    assert back.headers["Location"] == "/connections/happy?done=authorized"
+    assert (before["authorization"]["days_left"], before["expiring_soon"]) == (19, True)
+    assert (after["authorization"]["days_left"], after["expiring_soon"]) == (364, False)
+    assert (after["state"], after["last_check"]["conclusive"]) == ("active", True)
+    assert "Authorized again" in browser.get(back.headers["Location"]).text
+
+
+def test_a_renewal_that_was_due_is_told_and_the_token_is_nowhere_in_the_clear(stage, browser):
+    browser.get(confirm(stage, begin(browser, "stale"), "stale"))
+
+    history = browser.get("/api/v1/connections/stale/history").json()
+    kinds = [one["kind"] for one in history["alerts"]]
+    [(encrypted, seller_id)] = stored(
+        stage,
+        "SELECT token, seller_id FROM stored_tokens JOIN connections ON id = connection_id"
+        " WHERE name = 'stale'",
+    )
+    assert kinds.count("expiring_soon") == 1
+    assert seller_id == stage.grants["stale"].seller_id
+    assert encrypted.startswith(b"gAAAA")
+    files = [path.read_bytes() for path in stage.folder.glob("connwatch.db*")]
+    assert not any(b"Atzr|" in each for each in files)
+
+
+def test_another_account_is_refused_by_its_name_and_nothing_changes(stage, browser):
+    before = shown(browser, "wrong")
+
+    back = browser.get(confirm(stage, begin(browser, "wrong"), "other"))
+
+    assert back.status_code == 400
+    assert "Other confirmed" in back.text
+    assert "Wrong" in back.text
+    assert shown(browser, "wrong")["authorization"] == before["authorization"]
+    assert not stored(
+        stage,
+        "SELECT * FROM stored_tokens JOIN connections ON id = connection_id WHERE name = 'wrong'",
+    )
+
+
+def test_a_consent_page_that_was_left_changes_nothing(stage, browser):
+    state = parse_qs(urlsplit(begin(browser, "cancelled")).query)["state"][0]
+
+    back = browser.get(f"/oauth/amazon/callback?{urlencode({'state': state, 'error': 'denied'})}")
+
+    assert (back.status_code, "Nothing was authorized" in back.text) == (400, True)
+    assert shown(browser, "cancelled")["authorization"]["days_left"] == 19
+
+
+def test_an_answer_counts_once(stage, browser):
+    address = confirm(stage, begin(browser, "replayed"), "replayed")
+    assert browser.get(address).status_code == 303
+
+    again = browser.get(address)
+
+    assert (again.status_code, "Used already" in again.text) == (400, True)
+    assert state_of(browser, "replayed") == "active"
+
+
+@pytest.mark.parametrize(
+    "state",
+    ["", "forged", "a.b", "é.ü", "x" * 5000, f"nonce.{'0' * 64}"],
+    ids=["empty", "plain", "short", "not-ascii", "long", "signed-by-somebody"],
+)
+def test_a_forged_answer_is_refused(stage, browser, state):
+    query = urlencode({"state": state, "spapi_oauth_code": "c", "selling_partner_id": "A1"})
+
+    back = browser.get(f"/oauth/amazon/callback?{query}")
+
+    assert (back.status_code, "Not begun here" in back.text) == (400, True)
+
+
+def test_an_answer_after_ten_minutes_is_refused(stage, browser):
+    address = confirm(stage, begin(browser, "late"), "late")
+    ago = int((utc_now() - timedelta(minutes=10, seconds=1)).timestamp() * 1_000_000)
+    stored(stage, "UPDATE handshakes SET started_at = ?", ago)
+
+    back = browser.get(address)
+
+    assert (back.status_code, "Too late" in back.text) == (400, True)
+
+
+def test_a_code_that_amazon_does_not_take_any_more_is_told_so(stage, browser):
+    address = begin(browser, "late")
+    state = parse_qs(urlsplit(address).query)["state"][0]
+    query = urlencode({"state": state, "spapi_oauth_code": "gone", "selling_partner_id": "A1"})
+
+    back = browser.get(f"/oauth/amazon/callback?{query}")
+
+    assert (back.status_code, "five minutes only" in back.text) == (400, True)
+    assert state_of(browser, "late") == "active"
+
+
+def test_an_answer_that_comes_to_another_browser_is_refused(stage, browser):
+    address = confirm(stage, begin(browser, "foreign"), "foreign")
+    with open_browser(stage) as other:
+        other.get("/")
+
+        back = other.get(address)
+
+    assert (back.status_code, "another browser" in back.text) == (400, True)
+    assert shown(browser, "foreign")["authorization"]["days_left"] == 19
+
+
+def test_a_paused_store_is_renewed_and_stays_paused(stage, browser):
+    headers = {"X-CSRF-Token": browser.cookies["connwatch_csrf"]}
+    browser.post("/api/v1/connections/paused/pause", headers=headers)
+
+    browser.get(confirm(stage, begin(browser, "paused"), "paused"))
+
+    after = shown(browser, "paused")
+    assert (after["state"], after["authorization"]["days_left"]) == ("paused", 364)
+
+
+def test_what_is_no_store_says_where_it_is_renewed(stage, browser):
+    answer = browser.get("/oauth/amazon/start/elsewhere")
+
+    assert (answer.status_code, "no Amazon store" in answer.text) == (409, True)
+    assert browser.get("/oauth/amazon/start/nobody").status_code == 404
+
+
+def test_without_a_key_no_handshake_begins_and_the_page_says_how_to_make_one(tmp_path):
+    with set_stage(tmp_path) as stage:
+        stage.open_store("acme")
+        with run_daemon(stage, with_key=False), open_browser(stage) as browser:
+            answer = browser.get("/oauth/amazon/start/acme")
+
+    assert answer.status_code == 409
+    assert "no `key` is set" in answer.text
+    assert "/dev/urandom" in answer.text
+
+
+def test_after_a_restart_the_new_token_is_used_until_the_file_has_another(tmp_path):
+    with set_stage(tmp_path) as stage:
+        stage.open_store("acme")
+        amazon = stage.simulator.amazon
+        key = ""
+        with run_daemon(stage), open_browser(stage) as browser:
+            browser.get("/")
+            wait_until(lambda: state_of(browser, "acme") == "active")
+            amazon.revoke(stage.grants["acme"].id, stage.simulator.clock.now())
+            browser.get(confirm(stage, begin(browser, "acme"), "acme"))
+            key = re.findall(r'key = "(.+)"', (tmp_path / "config.toml").read_text())[0]
+        with run_daemon(stage, f'key = "{key}"', with_key=False), open_browser(stage) as browser:
+            browser.get("/")
+            assert validate(browser, "acme")["connection"]["state"] == "active"
+        stage.replace("refresh_token = ", 'refresh_token = "Atzr|another"')
+        with run_daemon(stage, f'key = "{key}"', with_key=False), open_browser(stage) as browser:
+            browser.get("/")
+            assert validate(browser, "acme")["connection"]["state"] == "error"
+        assert not stored(stage, "SELECT * FROM stored_tokens")
