@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from monitor.report import SOON_DAYS, connection_json, urgency
+from monitor.store.columns import MICROSECOND
 from monitor.store.glances import list_marks
 from monitor.store.participations import with_marketplaces
 from monitor.store.results import load_records
@@ -95,6 +96,21 @@ class Page:
     next: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Among:
+    """
+    A page, and what it is a part of.
+
+    Args:
+        counts: Of all connections, by state.
+    """
+
+    found: Page
+    counts: dict[str, int]
+    tags: list[str]
+    providers: list[str]
+
+
 @dataclass(slots=True)
 class Overview:
     """
@@ -105,6 +121,7 @@ class Overview:
     clock: Callable[[], datetime]
     _glances: dict[int, Glance] = field(default_factory=dict)
     _changed: dict[str, Glance | None] = field(default_factory=dict)
+    _seen: Transaction | None = None
 
     def find(self, tx: Transaction, query: Query) -> Page:
         """
@@ -145,6 +162,19 @@ class Overview:
         tags = {tag for one in self._glances.values() for tag in one.tags}
         return sorted(tags), sorted({one.provider for one in self._glances.values()})
 
+    def find_among(self, tx: Transaction, query: Query) -> Among:
+        """
+        Return the page that *query* asks for, and what can be filtered by, at one look.
+
+        Raises:
+            ValueError: Its cursor was not made here.
+        """
+        found = self.find(tx, query)
+        known = self._glances.values()
+        tags = {tag for one in known for tag in one.tags}
+        providers = {one.provider for one in known}
+        return Among(found, _count(known), sorted(tags), sorted(providers))
+
     def describe(self, tx: Transaction, ids: list[int]) -> list[Json]:
         """
         Return the connections of *ids*, in that order, as people and programs are shown them.
@@ -173,6 +203,9 @@ class Overview:
         """
         Look again at the connections that have changed, or whose time has.
         """
+        if tx is self._seen:
+            return  # one transaction sees one state of things
+        self._seen = tx
         now = self.clock()
         marks = list_marks(tx)
         before = self._glances
@@ -205,7 +238,8 @@ class Overview:
             "\n".join(text).casefold(),
             (*urgency(each, soon_days=max(days, default=SOON_DAYS)), first, record.id),
             mark,
-            min((now + (end - now) % DAY for end in ends), default=None),
+            # A step is reached at its instant, and a day less is left right after it.
+            min((now + ((end - now) % DAY or MICROSECOND) for end in ends), default=None),
         )
 
 
