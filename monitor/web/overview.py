@@ -154,14 +154,6 @@ class Overview:
         self.refresh(tx)
         return _count(self._glances.values())
 
-    def choices(self, tx: Transaction) -> tuple[list[str], list[str]]:
-        """
-        Return the tags and the providers that can be filtered by.
-        """
-        self.refresh(tx)
-        tags = {tag for one in self._glances.values() for tag in one.tags}
-        return sorted(tags), sorted({one.provider for one in self._glances.values()})
-
     def find_among(self, tx: Transaction, query: Query) -> Among:
         """
         Return the page that *query* asks for, and what can be filtered by, at one look.

@@ -5,7 +5,7 @@ Show the list of connections: the worst first, searched and filtered, a piece at
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
@@ -18,10 +18,6 @@ from monitor.web.overview import Query
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.rows import make_rows
 from monitor.web.templating import render
-
-if TYPE_CHECKING:
-    from monitor.store.engine import Transaction
-    from monitor.web.overview import Page
 
 router = APIRouter()
 
@@ -55,15 +51,11 @@ async def show_connections(  # noqa: PLR0913, PLR0917 - a filter each
         cursor=cursor,
         limit=limit,
     )
-
-    def read(tx: Transaction) -> tuple[Page, dict[str, int], tuple[list[str], list[str]]]:
-        found = here.overview.find(tx, query)
-        return found, here.overview.counts(tx), here.overview.choices(tx)
-
     try:
-        found, counts, (tags, providers) = await here.reader.read(read)
+        among = await here.reader.read(lambda tx: here.overview.find_among(tx, query))
     except ValueError as error:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"cursor: {error}") from error
+    found, counts = among.found, among.counts
     context: dict[str, Any] = {
         "rows": make_rows(here, found.connections, here.clock()),
         "total": found.total,
@@ -73,8 +65,8 @@ async def show_connections(  # noqa: PLR0913, PLR0917 - a filter each
         "order": ORDER,
         "chosen": chosen,
         "is_filtered": any(chosen.values()),
-        "tags": tags,
-        "providers": providers,
+        "tags": among.tags,
+        "providers": among.providers,
         "next": found.next and _link(chosen, cursor=found.next),
         "link": lambda **more: _link(chosen, **more),
     }
