@@ -156,7 +156,9 @@ async def resume(here: Here, who: Who, name: str) -> Response:
     return JSONResponse(each)
 
 
-@router.post("/connections/{name}/renew", responses=_CONNECTION)
+@router.post(
+    "/connections/{name}/renew", responses=_CONNECTION | problems(HTTPStatus.BAD_REQUEST)
+)
 async def renew(here: Here, who: Who, name: str, renewal: models.Renewal | None = None) -> Response:
     """
     Record a renewed authorization: its days are counted from the new date.

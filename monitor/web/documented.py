@@ -13,6 +13,7 @@ from monitor.web.problems import PROBLEM
 _SCHEMA = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 _WHY = {
+    HTTPStatus.BAD_REQUEST: "What was sent cannot be read.",
     HTTPStatus.UNAUTHORIZED: "Nobody logged in, and no valid API token was sent.",
     HTTPStatus.FORBIDDEN: "The API token may only read, or the CSRF token is missing.",
     HTTPStatus.NOT_FOUND: "There is no such thing.",

@@ -1,0 +1,90 @@
+"""
+Hold the answers against the description that programs are given.
+
+schemathesis makes requests out of the OpenAPI document, sensible ones and
+others, and looks whether each is answered as the document says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from monitor.store import web_access
+from monitor.web.docs import list_models, list_operations
+from tests.builders import OK, OPS, REFUSED, Story, entry, plan_of
+from tests.fakes import NOON
+from tests.web_client import open_web
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastapi import FastAPI
+
+    from monitor.store.engine import Database
+
+PLAN = plan_of(entry("acme"), entry("beta"), channels=[OPS])
+
+
+@pytest.fixture
+def described(database: Database) -> Iterator[tuple[FastAPI, str]]:
+    story = Story.begin(database, PLAN)
+    story.settle(NOON, acme=OK, beta=REFUSED)
+    with database.write() as tx:
+        token = web_access.add_token(tx, "ci", NOON, is_read_only=False)
+    assert token is not None
+    with asyncio.Runner() as runner:
+        opened = open_web(database, PLAN)
+        web = runner.run(opened.__aenter__())
+        try:
+            yield web.app, token
+        finally:
+            runner.run(opened.__aexit__(None, None, None))
+
+
+EXAMPLES = 15
+ENDLESS = "/api/v1/events"
+"""A stream without an end is no answer that can be looked at."""
+
+
+def test_every_answer_is_as_described(described):
+    app, token = described
+    headers = {"Authorization": f"Bearer {token}"}
+    schema = schemathesis.openapi.from_asgi("/api/openapi.json", app, headers=headers)
+    asked = set()
+    for found in schema.get_all_operations():
+        operation = found.ok()
+        if operation.path == ENDLESS:
+            continue
+        asked.add(operation.path)
+        for mode in GenerationMode:
+
+            @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+            @given(case=operation.as_strategy(generation_mode=mode))
+            def ask(case):
+                # No document can say which cursors there are, and which days are over.
+                case.call_and_validate(
+                    headers=headers, excluded_checks=[positive_data_acceptance]
+                )
+
+            try:
+                ask()
+            except Unsatisfiable:
+                assert mode is GenerationMode.NEGATIVE  # nothing can be wrong with no parameter
+    assert asked == app.openapi()["paths"].keys() - {ENDLESS}
+
+
+def test_the_page_shows_every_path_and_object(described):
+    app, _ = described
+    described_paths = {(one["method"], one["path"]) for one in list_operations(app.openapi())}
+    assert ("POST", "/api/v1/connections/{name}/validate") in described_paths
+    assert ("GET", "/api/v1/events") in described_paths
+    names = {one["name"] for one in list_models(app.openapi())}
+    assert {"Connection", "Problem", "FieldProblem"} <= names
