@@ -8,7 +8,6 @@ is shown comes from `monitor.report`, the exit codes as well.
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
-    from monitor.check.held import HeldTokens
     from monitor.cli.asking import Answers
     from monitor.cli.session import Session
     from monitor.judge.application import Refusal
@@ -121,6 +119,7 @@ def _ask(
     session: Session, database: Database | None, records: Sequence[ConnectionRecord]
 ) -> Answers:
     from monitor.cli.asking import ask
+    from monitor.cli.stored import find_held
     from monitor.store import applications
 
     callable_records = [record for record in records if not record.is_switched_off]
@@ -131,36 +130,6 @@ def _ask(
         refusals = applications.list_refusals(tx)
     askers = _choose_askers(callable_records, refusals)
     return ask(session.config, names, askers, find_held(session, database, names))
-
-
-def find_held(
-    session: Session, database: Database | None, names: Collection[str]
-) -> HeldTokens | None:
-    """
-    Return the refresh tokens that handshakes brought *names*, if there is a key for that yet.
-
-    Raises:
-        CommandError: One is there and cannot be read: to ask with the file's
-            would only find out that it is an old one.
-    """
-    from monitor.store import keys, stored_tokens
-    from monitor.stored_secrets import hold_tokens
-
-    if database is None:
-        return None
-    with database.read() as tx:
-        key = keys.find(tx, keys.FINGERPRINT)
-        stored = stored_tokens.list_tokens(tx)
-    if key is None:
-        return None
-    wanted = {name: token for name, token in stored.items() if name in names}
-    return hold_tokens(session.config, wanted, partial(keys.fingerprint, key), _refuse_unreadable)
-
-
-def _refuse_unreadable(name: str, error: Exception) -> None:
-    raise CommandError(
-        f"{name} was renewed on the dashboard, and its token cannot be read from here: {error}"
-    )
 
 
 def _choose_askers(

@@ -15,7 +15,6 @@ import typer
 
 from monitor.cli.checks import (
     callable_names,
-    find_held,
     read_records,
     store_answers,
 )
@@ -113,6 +112,7 @@ class _Visit:
         Check once; store what came of it, or only judge it.
         """
         from monitor.cli.asking import ask_all
+        from monitor.cli.stored import find_held
         from monitor.validation import Answered
 
         name = self.connection.name

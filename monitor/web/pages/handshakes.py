@@ -15,6 +15,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from starlette.responses import RedirectResponse, Response
 
 from monitor.web import handshake
+from monitor.web.new_grants import HandshakeRefused
 from monitor.web.pages.connection import go_back
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.rows import path_of
@@ -48,7 +49,7 @@ async def callback(request: Request, here: Here, who: Who) -> Response:
     """
     try:
         name = await handshake.finish(here, request.query_params, _browser_of(who))
-    except handshake.HandshakeRefused as error:
+    except HandshakeRefused as error:
         log.warning("handshake.refused", connection=error.name, why=error.title)
         context = {
             "title": error.title,

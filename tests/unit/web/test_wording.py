@@ -1,0 +1,111 @@
+"""
+The few words of a page.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from monitor.web import wording
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("age", "expected"),
+    [
+        (timedelta(seconds=4), "just now"),
+        (timedelta(seconds=5), "5 s ago"),
+        (timedelta(minutes=1), "1 min ago"),
+        (timedelta(minutes=59), "59 min ago"),
+        (timedelta(hours=1), "1 hour ago"),
+        (timedelta(days=2, hours=3), "2 days ago"),
+        (-timedelta(minutes=2), "in 2 min"),
+    ],
+)
+def test_an_age_is_told_in_its_largest_unit(age, expected):
+    assert wording.say_ago(NOW - age, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [(-1, "ended"), (0, "ends today"), (1, "1 day left"), (1200, "1,200 days left")],
+)
+def test_days_left_are_never_zero(days, expected):
+    assert wording.say_days_left(days) == expected
+
+
+def quota(**changes: object) -> dict[str, object]:
+    known: dict[str, object] = {
+        "limit": 100,
+        "remaining": 20,
+        "resets_at": None,
+        "level": "ok",
+        "exhausts_at": None,
+    }
+    return known | changes
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        (quota(), ""),
+        (quota(resets_at="2026-11-25T00:00:00Z"), "resets in 3 days"),
+        (
+            quota(resets_at="2026-11-25T00:00:00Z", exhausts_at="2026-11-23T00:00:00Z"),
+            "runs out tomorrow",
+        ),
+        (
+            quota(resets_at="2026-11-25T00:00:00Z", exhausts_at="2026-11-26T00:00:00Z"),
+            "resets in 3 days",
+        ),
+        (
+            quota(level="exhausted", resets_at="2026-11-25T00:00:00Z"),
+            "used up: back in 3 days",
+        ),
+    ],
+    ids=["nothing-known", "reset", "runs-out", "lasts", "used-up"],
+)
+def test_a_quota_says_what_comes_first(known, expected):
+    assert wording.say_forecast(known, NOW) == expected
+
+
+def each(**changes: object) -> dict[str, object]:
+    known: dict[str, object] = {
+        "state": "active",
+        "reason": "ok",
+        "quota": None,
+        "clocks": [],
+        "expiring_soon": False,
+        "renewal_unrecorded": False,
+        "last_check": None,
+    }
+    return known | changes
+
+
+CLOCK = {"kind": "authorization", "ends_at": "2026-11-23T00:00:00Z", "days_left": 0}
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        (each(), None),
+        (each(state="paused", reason="token_rejected"), None),
+        (each(state="error", reason="token_rejected"), "Token rejected"),
+        (each(expiring_soon=True, clocks=[CLOCK]), "Authorization ends on 2026-11-23 (today)"),
+        (each(renewal_unrecorded=True), "Works past its known end"),
+        (each(quota=quota(level="low")), "Quota low: 20 of 100 left"),
+        (
+            each(last_check={"conclusive": False, "reason": "timeout", "in_a_row": 2}),
+            "No answer in time at the last check, 2 times in a row",
+        ),
+        (each(last_check={"conclusive": False, "reason": "throttled", "in_a_row": 1}), None),
+    ],
+    ids=["well", "paused", "error", "soon", "unrecorded", "low", "doubt", "throttled"],
+)
+def test_trouble_is_named_in_a_few_words(known, expected):
+    trouble = wording.say_trouble(known, NOW)
+
+    assert (trouble and trouble[0]) == expected
