@@ -26,6 +26,7 @@ pytestmark = pytest.mark.slow
 
 AUTHORIZED = "authorized_on = {}"
 PATHS = ("/", "/alerts", "/calendar", "/monitor", "/connections/acme", "/connections/initech")
+MARKUP = "<img src=x onerror=alert(1)>"
 DOUBTFUL = {"critical", "serious", "moderate", "minor"}
 
 
@@ -44,7 +45,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         stage.simulator.amazon.revoke(revoked.id, stage.simulator.clock.now())
         stage.token_id = stage.open_token("soldscope-production")
         stage.open_token("soldscope-staging")
-        stage.add(f'\n[[connections]]\nname = "old"\nprovider = "countdown"\n{days_ago(366)}\n')
+        stage.add(
+            '\n[[connections]]\nname = "old"\nprovider = "countdown"\n'
+            f'{days_ago(366)}\ntags = ["{MARKUP}"]\n'
+        )
         stage.add('\n[[channels]]\nname = "ops"\nurl = "json://127.0.0.1:9/x"\n')
         with run_daemon(stage, f'password = "{PASSWORD}"'):
             yield stage
@@ -187,6 +191,27 @@ def test_pages_fit_and_are_accessible(stage, open_page, keep, scheme, size):
         keep(page, f"{'desktop' if size is None else 'phone'}-{scheme}-{where}")
 
     assert found == []
+
+
+def test_markup_from_outside_is_shown_as_text(stage, open_page):
+    page = log_in(open_page(), stage)
+
+    expect(row(page, "old").locator(".tag")).to_have_text(MARKUP)
+    page.goto(f"{stage.url}/?q={MARKUP}")
+    expect(page.get_by_role("searchbox")).to_have_value(MARKUP)
+    assert page.locator("img").count() == 0
+
+
+def test_a_page_of_a_connection_follows_what_happens_to_it(stage, open_page):
+    page = log_in(open_page(), stage, "/connections/soldscope-staging")
+    expect(page.locator("#about")).to_contain_text("Works", timeout=20_000)
+    headers = {"X-CSRF-Token": page.evaluate("document.cookie.match(/csrf=([^;]+)/)[1]")}
+
+    page.request.post(f"{stage.url}/api/v1/connections/soldscope-staging/pause", headers=headers)
+
+    expect(page.locator("#about")).to_contain_text("Paused", timeout=15_000)
+    page.request.post(f"{stage.url}/api/v1/connections/soldscope-staging/resume", headers=headers)
+    expect(page.locator("#about")).to_contain_text("Works", timeout=15_000)
 
 
 def test_the_keyboard_alone_leads_to_a_connection(stage, open_page):
