@@ -40,12 +40,16 @@ ONLY_IN = {
     "apprise": ("monitor/alert/sender.py",),
     "apscheduler": ("monitor/schedule/",),
     "click": ("monitor/cli/",),
+    "fastapi": ("monitor/web/",),
     "httpx": ("monitor/check/",),
     "httpx_aiohttp": ("monitor/check/",),
     "monitor.cli": ("monitor/cli/", "monitor/__main__.py"),
+    "prometheus_client": ("monitor/web/", "monitor/dashboard.py"),
     "rich": ("monitor/cli/",),
     "sqlalchemy": ("monitor/store/",),
+    "starlette": ("monitor/web/",),
     "typer": ("monitor/cli/",),
+    "uvicorn": ("monitor/web/",),
 }
 
 # Where a name may be used. Monotonic clocks measure lengths: they are free to all but `judge`.
@@ -77,7 +81,20 @@ FUNCTION_LINES = 50
 REASON = "# long because: "
 
 # What `connwatch status` has no use for and would have to wait for.
-HEAVY = ["aiohttp", "alembic", "apprise", "apscheduler", "httpx", "httpx_aiohttp", "sqlalchemy.orm"]
+HEAVY = [
+    "aiohttp",
+    "alembic",
+    "apprise",
+    "apscheduler",
+    "argon2",
+    "cryptography",
+    "fastapi",
+    "httpx",
+    "httpx_aiohttp",
+    "prometheus_client",
+    "sqlalchemy.orm",
+    "uvicorn",
+]
 
 
 class Module:

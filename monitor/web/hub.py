@@ -56,6 +56,8 @@ class Event:
         return f"event: {self.kind}\ndata: {json.dumps(self.facts)}\n\n".encode()
 
 
+WARM_UP_TO = 20_000
+
 RELOAD = Event("reload", {})
 
 Queue = asyncio.Queue[Event | None]
@@ -110,6 +112,7 @@ class Hub:
         """
         Look for what happened while somebody listens, until cancelled.
         """
+        await self._warm_up()
         while True:
             if not self._listeners:
                 self._is_heard.clear()
@@ -122,6 +125,19 @@ class Hub:
                 events = []
             self._publish(events)
             await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _warm_up(self) -> None:
+        """
+        Look at all connections once, so that the first page need not.
+
+        For more of them that memory is taken only when somebody looks.
+        """
+        if len(self._overview.plan.watched) > WARM_UP_TO:
+            return
+        try:
+            await self._reader.read(self._overview.refresh)
+        except StoreError as error:
+            log.warning("web.store_error", error=str(error))
 
     def _look(self, tx: Transaction) -> list[Event]:
         changed = self._overview.take_changes(tx)

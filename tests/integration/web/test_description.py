@@ -70,9 +70,7 @@ def test_every_answer_is_as_described(described):
             @given(case=operation.as_strategy(generation_mode=mode))
             def ask(case):
                 # No document can say which cursors there are, and which days are over.
-                case.call_and_validate(
-                    headers=headers, excluded_checks=[positive_data_acceptance]
-                )
+                case.call_and_validate(headers=headers, excluded_checks=[positive_data_acceptance])
 
             try:
                 ask()

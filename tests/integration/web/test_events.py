@@ -1,0 +1,176 @@
+"""
+What is told as it happens, over a real port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from monitor.config.model import Config, WebSettings
+from monitor.store import connections, outbox
+from monitor.web import events, hub, serving
+from monitor.web.serving import WebServer
+from tests.builders import MINUTE, OK, OPS, REFUSED, Story, entry, plan_of
+from tests.fakes import NOON
+from tests.web_client import open_web
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from monitor.store.engine import Database
+
+pytestmark = pytest.mark.anyio
+
+PLAN = plan_of(*(entry(f"c{number}") for number in range(120)), channels=[OPS])
+PATIENCE_S = 10
+
+
+@pytest.fixture
+def story(database: Database) -> Story:
+    return Story.begin(database, PLAN)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr(hub, "LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(events, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(serving, "TRY_AGAIN_AFTER_S", 0.02)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+@asynccontextmanager
+async def serve(story: Story, listen: str = "127.0.0.1:0") -> AsyncIterator[tuple[str, WebServer]]:
+    """
+    Serve on a port, and give out the address.
+    """
+    port = free_port() if listen.endswith(":0") else int(listen.rpartition(":")[2])
+    config = Config(web=WebSettings(listen=f"127.0.0.1:{port}"))
+    async with open_web(story.database, PLAN, config) as web:
+        server = WebServer(web.parts)
+        await server.start()
+        try:
+            yield f"http://127.0.0.1:{port}", server
+        finally:
+            await server.stop()
+
+
+async def read_until(lines: AsyncIterator[str], wanted: str) -> list[str]:
+    seen = []
+    async with asyncio.timeout(PATIENCE_S):
+        async for line in lines:
+            seen.append(line)
+            if line.startswith(wanted):
+                return seen
+    raise AssertionError(seen)
+
+
+@asynccontextmanager
+async def listening(story: Story) -> AsyncIterator[AsyncIterator[str]]:
+    """
+    Listen to the events, from the moment that they are told.
+    """
+    async with serve(story) as (address, _), httpx.AsyncClient(base_url=address) as client:  # noqa: SIM117 - too long for a line
+        async with client.stream("GET", "/api/v1/events") as response:
+            assert response.headers["content-type"].startswith("text/event-stream")
+            lines = response.aiter_lines()
+            await read_until(lines, ": still here")
+            await read_until(lines, ": still here")
+            yield lines
+
+
+async def test_changes_alerts_and_deliveries_are_told_as_they_happen(story):
+    async with listening(story) as lines:
+        story.settle(NOON, c1=REFUSED)
+        await read_until(lines, "event: state")
+        told = json.loads((await anext(lines)).removeprefix("data: "))
+        assert told == {"name": "c1", "state": "error", "reason": "token_rejected"}
+        story.settle(NOON + MINUTE, c1=REFUSED)
+        await read_until(lines, "event: alert")
+        assert json.loads((await anext(lines)).removeprefix("data: "))["kind"] == "error"
+        with story.database.write() as tx:
+            outbox.mark_sent(tx, 1, NOON + MINUTE)
+        await read_until(lines, "event: sent")
+        assert json.loads((await anext(lines)).removeprefix("data: ")) == {
+            "alert": 1,
+            "channel": "ops",
+            "at": "2026-11-22T12:01:00Z",
+        }
+
+
+async def test_what_a_command_changes_is_told_too(story):
+    async with listening(story) as lines:
+        with story.database.write() as tx:
+            connections.pause(tx, story.record("c2").id)
+            connections.delete_connection(tx, story.record("c3"), NOON)
+        seen = await read_until(lines, 'data: {"name": "c2"')
+        assert 'data: {"name": "c3", "state": null, "reason": null}' in seen
+
+
+async def test_more_than_can_be_told_one_by_one_is_told_in_one_word(story):
+    async with listening(story) as lines:
+        story.settle(NOON, **{f"c{number}": OK for number in range(hub.MOST_CHANGES + 1)})
+        seen = await read_until(lines, "event: ")
+    assert seen[-1] == "event: reload"
+
+
+async def test_who_does_not_read_is_told_to_look_again(story):
+    async with open_web(story.database, PLAN) as web:
+        running = asyncio.create_task(web.parts.hub.run())
+        with web.parts.hub.listen() as queue:
+            for number in range(hub.MOST_WAITING - 1):
+                queue.put_nowait(hub.Event("state", {"name": str(number)}))
+            async with asyncio.timeout(PATIENCE_S):
+                turn = 0
+                while queue.qsize() > 1:
+                    turn += 1
+                    story.settle(NOON + turn * MINUTE, c1=REFUSED if turn % 2 else OK, c2=OK)
+                    await asyncio.sleep(0.05)
+            assert queue.get_nowait() == hub.RELOAD
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+async def test_too_many_listeners_are_sent_away(story, monkeypatch):
+    monkeypatch.setattr(hub, "MOST_LISTENERS", 0)
+    async with open_web(story.database, PLAN) as web:
+        response = await web.get("/api/v1/events")
+    assert (response.status_code, response.headers["retry-after"]) == (503, "30")
+
+
+async def test_a_stop_does_not_wait_for_those_who_listen(story):
+    loop = asyncio.get_running_loop()
+    async with serve(story) as (address, server), httpx.AsyncClient(base_url=address) as client:  # noqa: SIM117 - too long for a line
+        async with client.stream("GET", "/api/v1/events") as response:
+            await read_until(response.aiter_lines(), ": connwatch")
+            began = loop.time()
+            await server.stop()
+            assert loop.time() - began < serving.STOP_WITHIN_S
+
+
+async def test_an_address_that_is_taken_is_told_and_tried_again(story, capsys):
+    taken = socket.create_server(("127.0.0.1", 0))
+    port = taken.getsockname()[1]
+    async with serve(story, f"127.0.0.1:{port}") as (address, _):
+        assert "web.not_started" in capsys.readouterr().out
+        taken.close()
+        async with asyncio.timeout(PATIENCE_S), httpx.AsyncClient(base_url=address) as client:
+            while True:
+                try:
+                    response = await client.get("/healthz")
+                except httpx.ConnectError:
+                    await asyncio.sleep(0.02)
+                else:
+                    break
+    assert response.json() == {"status": "alive"}
