@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
 
 import structlog
-from fastapi import APIRouter, Form
+from fastapi import APIRouter
 from fastapi import Query as Parameter
 from starlette.exceptions import HTTPException
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
@@ -18,6 +18,7 @@ from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
 from monitor.store import deliveries, history, results
 from monitor.web import api_changes
 from monitor.web.cursor import read_cursor, write_cursor
+from monitor.web.pages.fields import read_fields
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.rows import path_of
 from monitor.web.templating import base_of, render
@@ -84,12 +85,11 @@ async def retry(request: Request, here: Here, who: Who) -> Response:
 
 
 @router.post("/alerts/test")
-async def send_test(
-    request: Request, here: Here, who: Who, channel: Annotated[str, Form(max_length=200)]
-) -> Response:
+async def send_test(request: Request, here: Here, who: Who) -> Response:
     """
     Send a test message through the outbox, as any alert.
     """
+    channel = (await read_fields(request)).get("channel", "")
     if channel not in {one.name for one in here.config.channels}:
         raise HTTPException(HTTPStatus.NOT_FOUND, "There is no channel of this name.")
     kind = AlertKind.TEST

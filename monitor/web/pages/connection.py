@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
 from starlette.responses import RedirectResponse, Response
@@ -19,6 +19,7 @@ from monitor.store import history, series
 from monitor.web import api_changes, models
 from monitor.web.api import find_or_refuse, read_connection
 from monitor.web.pages.drawing import draw
+from monitor.web.pages.fields import read_fields
 from monitor.web.pages.mending import find_mending
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.rows import make_row, path_of
@@ -92,16 +93,11 @@ async def resume(request: Request, here: Here, who: Who, name: str) -> Response:
 
 
 @router.post("/connections/{name}/renew")
-async def renew(
-    request: Request,
-    here: Here,
-    who: Who,
-    name: str,
-    on: Annotated[str, Form(max_length=20)] = "",
-) -> Response:
+async def renew(request: Request, here: Here, who: Who, name: str) -> Response:
     """
     Record a renewal, and show that.
     """
+    on = (await read_fields(request)).get("on", "")
     try:
         renewal = models.Renewal(on=date.fromisoformat(on) if on else None)
     except ValueError:
