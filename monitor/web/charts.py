@@ -24,6 +24,7 @@ LEFT = 48
 BOTTOM = 20
 TOP = 8
 
+NARROWEST = 4.0
 UNKNOWN = "unknown"
 
 
@@ -65,8 +66,9 @@ def lay_out_states(
         begin, finish = max(at, start), min(until, end)
         if finish > begin:
             x = _share(begin, start, end) * 1000
-            width = _share(finish, start, end) * 1000 - x
-            spans.append(Span(round(x, 2), round(max(width, 3), 2), shown, at))
+            # What has only just begun must be seen as well.
+            width = max(_share(finish, start, end) * 1000 - x, NARROWEST)
+            spans.append(Span(round(min(x, 1000 - width), 2), round(width, 2), shown, at))
     return spans
 
 
@@ -144,8 +146,9 @@ def draw_line(samples: Sequence[Sample], start: datetime, end: datetime, unit: s
 
 
 def _columns(start: datetime, end: datetime) -> list[Tick]:
-    is_short = end - start <= timedelta(days=3)
-    form = "%H:%M" if is_short else "%d %b"
+    form = "%d %b"
+    if end - start <= timedelta(days=3):
+        form = "%H:%M:%S" if end - start <= timedelta(minutes=15) else "%H:%M"
     steps = [start + (end - start) * share / 4 for share in range(5)]
     return [Tick(place(at, start, end), at.strftime(form)) for at in steps]
 
