@@ -108,29 +108,27 @@ async def open_web(
     reader, store = StoreWorker(database), StoreWorker(database)
     overview = Overview(plan, clock)
     validations = Validations(config, plan, checkers or {}, store, clock, settled.extend)
-    parts = Parts(
-        **{
-            "config": config,
-            "plan": plan,
-            "reader": reader,
-            "store": store,
-            "overview": overview,
-            "validations": validations,
-            "hub": Hub(reader, overview, tuple(one.name for one in plan.channels)),
-            "metrics": Metrics(CollectorRegistry(), [one.name for one in plan.channels]),
-            "wake": lambda: wakes.append(None),
-            "clock": clock,
-            "started_at": NOON,
-            "csrf_key": b"c" * 32,
-            "calendar_key": b"k" * 32,
-            "clients": HttpClients(1),
-            "grants": Grants(),
-            "held": HeldTokens(lambda value: value),
-            "fingerprint": lambda value: value,
-            "announce": settled.extend,
-        }
-        | replaced
-    )
+    usual: dict[str, Any] = {
+        "config": config,
+        "plan": plan,
+        "reader": reader,
+        "store": store,
+        "overview": overview,
+        "validations": validations,
+        "hub": Hub(reader, overview, tuple(one.name for one in plan.channels)),
+        "metrics": Metrics(CollectorRegistry(), [one.name for one in plan.channels]),
+        "wake": lambda: wakes.append(None),
+        "clock": clock,
+        "started_at": NOON,
+        "csrf_key": b"c" * 32,
+        "calendar_key": b"k" * 32,
+        "clients": HttpClients(1),
+        "grants": Grants(),
+        "held": HeldTokens(lambda value: value),
+        "fingerprint": lambda value: value,
+        "announce": settled.extend,
+    }
+    parts = Parts(**usual | replaced)
     app = build_app(parts)
     try:
         async with client_of(app) as client:

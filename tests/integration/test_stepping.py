@@ -344,6 +344,9 @@ CONFIG = """
 [monitor]
 database = "sqlite:///{database}"
 
+[web]
+listen = ""
+
 [[connections]]
 name = "one"
 provider = "soldscope"

@@ -58,7 +58,11 @@ class Bench:
     def configure(self, *connections: str, more: str = "") -> None:
         """
         Write a file that only its owner can read, with these [[connections]].
+
+        Daemons of tests that run at the same time would want the same port.
         """
+        if "[web]" not in more:
+            more += '\n[web]\nlisten = ""\n'
         tables = "".join(f"\n[[connections]]\n{text}" for text in connections)
         self.config_path.touch(mode=0o600)
         self.config_path.write_text(more + tables, encoding="utf-8")

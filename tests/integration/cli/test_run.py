@@ -183,12 +183,12 @@ def test_a_name_server_that_never_answers_does_not_hold_the_end(bench):
 
 
 def test_what_has_no_effect_yet_is_logged_once(bench, live):
-    bench.configure(live, more='[web]\nlisten = ""\n')
+    bench.configure(live, more='[heartbeat]\nevery = "1m"\n')
     with run_daemon(bench.folder) as daemon:
         daemon.wait_for("daemon.started")
         daemon.stop()
     (event,) = daemon.named("config.no_effect")
-    assert (event["level"], event["place"]) == ("warning", "web")
+    assert (event["level"], event["place"]) == ("warning", "heartbeat")
 
 
 def test_without_connections_it_runs_and_warns(bench):

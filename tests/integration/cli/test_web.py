@@ -69,6 +69,7 @@ def test_a_token_is_made_listed_and_revoked(folder):
     with database.read() as tx:
         known = web_access.find_token(tx, made.stdout.strip())
     database.close()
+    assert known is not None
     assert (known.name, known.is_read_only) == ("ci", True)
 
     [listed] = json.loads(run(folder, "token", "list", "--json").stdout)["tokens"]

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.alert.errors import AlertError
+from monitor.alert.message import Message
 from monitor.config.model import Config, WebSettings
 from monitor.config.secret import Secret
 from monitor.counting import CountedSender
@@ -193,11 +194,12 @@ def test_attempts_to_send_are_counted_by_their_end(is_failing):
 
     seen = []
     sender = CountedSender(Sender(), lambda channel, *, is_sent: seen.append((channel, is_sent)))
+    message = Message("title", "body")
     if is_failing:
         with pytest.raises(AlertError):
-            sender.send("ops", None)
+            sender.send("ops", message)
     else:
-        sender.send("ops", None)
+        sender.send("ops", message)
     assert seen == [("ops", not is_failing)]
 
 

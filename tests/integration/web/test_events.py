@@ -46,7 +46,7 @@ def _quick(monkeypatch):
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
+        return int(taken.getsockname()[1])
 
 
 @asynccontextmanager
