@@ -3,7 +3,7 @@
 
 const REFRESH_AFTER_MS = 700;
 const REFRESH_AT_MOST_EVERY_MS = 3000;
-const MOST_ROWS = 500;
+const MOST_ROWS = 150;
 
 const byId = (id) => document.getElementById(id);
 const announce = (words) => { byId("announce").textContent = words; };
@@ -27,6 +27,11 @@ function refresh() {
   timer = null;
   lastRefresh = Date.now();
   for (const region of document.querySelectorAll("[data-live]")) {
+    // Who has loaded many pieces keeps them, and their place among them.
+    if (region.querySelectorAll(".list > li:not(.more)").length > MOST_ROWS) {
+      byId("live").textContent = "changed: reload";
+      continue;
+    }
     if (region.contains(document.activeElement) && document.activeElement.matches("input, select")) continue;
     const swap = { target: `#${region.id}`, swap: "outerHTML", select: `#${region.id}` };
     window.htmx.ajax("GET", address(region), swap);
