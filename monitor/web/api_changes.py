@@ -156,9 +156,7 @@ async def resume(here: Here, who: Who, name: str) -> Response:
     return JSONResponse(each)
 
 
-@router.post(
-    "/connections/{name}/renew", responses=_CONNECTION | problems(HTTPStatus.BAD_REQUEST)
-)
+@router.post("/connections/{name}/renew", responses=_CONNECTION | problems(HTTPStatus.BAD_REQUEST))
 async def renew(here: Here, who: Who, name: str, renewal: models.Renewal | None = None) -> Response:
     """
     Record a renewed authorization: its days are counted from the new date.

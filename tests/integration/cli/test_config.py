@@ -413,13 +413,13 @@ def test_a_template_that_words_every_kind_is_good(tmp_path):
 
 
 def test_what_has_no_effect_is_noted(tmp_path):
-    write(tmp_path, '[web]\nlisten = ""\n')
+    write(tmp_path, '[heartbeat]\nevery = "1m"\n')
 
     ended = connwatch("config", "check", cwd=tmp_path)
 
     assert ended.code == 0
     assert [line.split(": ")[:2] for line in ended.err.splitlines()] == [
-        ["note", "web"],
+        ["note", "heartbeat"],
         ["note", "connections"],
         ["note", "channels"],
     ]
