@@ -13,11 +13,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from monitor.causes import Causes
+from monitor.held_back import never_announced
 from monitor.judge.alerts import AlertKind
 from monitor.judge.clocks import asked_at, confirm, count_down, name_old_token
 from monitor.judge.decide import Verdict, judge
+from monitor.judge.link import Uplink, overlook
 from monitor.judge.quota import Quota, judge_quota
 from monitor.judge.rhythm import next_check
+from monitor.link import LinkBook
 from monitor.quotas import QuotaBook
 from monitor.store import authorizations, participations, results
 from monitor.telling import tell
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
     from monitor.judge.alerts import AlertDue
     from monitor.judge.outcome import Marketplace, Outcome
+    from monitor.link import Seen
     from monitor.plan import Plan, Watched
     from monitor.store.engine import Transaction
     from monitor.store.records import ConnectionRecord
@@ -65,19 +69,32 @@ class Settled:
     alerts: tuple[AlertDue, ...]
 
 
-def settle(tx: Transaction, finished: Sequence[Finished], plan: Plan) -> list[Settled]:
+def settle(
+    tx: Transaction, finished: Sequence[Finished], plan: Plan, uplink: Uplink = Uplink.UNKNOWN
+) -> list[Settled]:
     """
     Judge *finished* checks and store all that follows, inside *tx*.
 
     Results of connections that were deleted, paused or taken out of the file
     while they were under way are dropped, and those of checks made by hand that
     a later check has overtaken: a command writes when its last answer is there.
+
+    Args:
+        uplink: Whether our own link is there, if anybody was asked.
     """
     batch = _Batch(tx, plan, [each.connection_id for each in finished])
-    judged = [batch.judge(each) for each in finished if batch.is_wanted(each)]
+    wanted = [each for each in finished if batch.is_wanted(each)]
+    link = LinkBook(tx, plan, uplink)
+    link.note([batch.seen(each) for each in wanted])
+    judged = [batch.judge(each, link) for each in wanted]
     causes = Causes(tx, plan)
     causes.note(
-        [(one.record, one.finished.outcome, one.verdict, one.finished.at) for one in judged]
+        [
+            (one.record, one.finished.outcome, one.verdict, one.finished.at)
+            for one in judged
+            if not link.is_overlooked(one.finished.outcome)
+        ],
+        is_offline=link.is_offline,
     )
     settled = [batch.tell(one, causes) for one in judged]
     results.add_checks(
@@ -156,11 +173,22 @@ class _Batch:
             and not _is_overtaken(each, record)
         )
 
-    def judge(self, each: Finished) -> _Judged:
+    def seen(self, each: Finished) -> Seen:
+        """
+        Return what one check saw, with what was known before it.
+        """
+        return self._records[each.connection_id], each.outcome, each.at
+
+    def judge(self, each: Finished, link: LinkBook) -> _Judged:
         """
         Judge one check, and store its transition.
         """
         record = self._records[each.connection_id]
+        if link.is_overlooked(each.outcome):
+            verdict = overlook(record.standing, each.outcome, each.at)
+            if record.id in link.taken_back:
+                verdict = never_announced(verdict)
+            return _Judged(each, record, verdict, ())
         each = replace(each, outcome=_read_by_clock(record, each.outcome, each.at))
         verdict = _judge(record, each.outcome, self._plan.watched[record.name], each.at)
         if verdict.transition is not None:
@@ -189,6 +217,7 @@ class _Batch:
             verdict, is_own = causes.weigh(alert, record, one.finished.outcome, verdict, at)
             if is_own and tell(self._tx, alert, {record.id: record.name}, self._plan, at):
                 born.append(alert)
+        verdict = causes.correct(verdict, record)
         born += self._quotas.judge(record, one.finished.outcome, at)
         return Settled(one.finished, record, verdict, self._quotas.of(record.id), tuple(born))
 

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 from monitor.judge.account import settle_shared
 from monitor.judge.quota import Quota, judge_quota
-from monitor.judge.route import route
 from monitor.store import results
-from monitor.telling import tell
+from monitor.telling import join, tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,9 +113,7 @@ class QuotaBook:
         """
         if account_key in self._told_of:
             alert_id, alert = self._told_of[account_key]
-            subject = self._plan.watched[record.name].subject
-            channels = route(alert, [subject], self._plan.channels)
-            results.add_to_alert(self._tx, alert_id, record.id, channels, now)
+            join(self._tx, alert_id, alert, (record.id, record.name), self._plan, now)
 
 
 def _account_key(record: ConnectionRecord, account: str | None) -> str | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from monitor.judge.alerts import AlertKind
 from monitor.judge.outcome import Reason
 
 
@@ -185,6 +186,11 @@ MAYBE_THEIRS = (
 
 SINCE = "Since {at} ({span})."
 FROM_TO = "It was broken from {at} on, for {span}."
+REMINDER_TITLE = "Reminder: "
+REMINDER = "Still so, as was told before; this is {times}."
+REMINDER_ONCE = "the first reminder"
+REMINDER_TIMES = "reminder number {n}"
+REMINDERS_END = "Whoever takes it on ends the reminders with `connwatch ack NAME`."
 LATE = "This was noticed at {at}; the message comes {span} late."
 DETAIL = "Detail: {detail}"
 BEFORE = "Before: {before}."
@@ -197,6 +203,10 @@ LISTED = "Concerned"
 AND_MORE = "and {n} more"
 AND_MORE_AT = "and {n} more: {link}"
 CUT = "... and more"
+
+MANY_DIFFER = "They are told together; what each of them reports stands below."
+SINCE_BRIEFLY = "since {at}"
+LEFT_BRIEFLY = "{remaining} of {limit} left"
 
 TROUBLE_TITLE = "{{who}}: {name}"
 
@@ -438,3 +448,22 @@ TODAY = "today"
 YESTERDAY = "yesterday"
 DAYS_AGO = "{n} days ago"
 INSTANT = "%Y-%m-%d %H:%M UTC"
+
+
+# Several alerts of one kind in one message.
+HEADLINES_OF_MANY = {
+    AlertKind.ERROR: "{who} have trouble",
+    AlertKind.EXPIRED: "{who}: authorization expired",
+    AlertKind.EXPIRING_SOON: EXPIRING_TITLE_WITHOUT_DATE,
+    AlertKind.SECRET_EXPIRING: ROTATION_EXPIRING_TITLE_WITHOUT_DATE,
+    AlertKind.QUOTA_FORECAST: FORECAST_TITLE_WITHOUT_DATE,
+    AlertKind.OUTAGE: OUTAGE_TITLE,
+    AlertKind.OUTAGE_OVER: "{who}: outages are over",
+}
+OTHERS_OF_MANY = {
+    AlertKind.SECRET_EXPIRING: "{n} applications",
+    AlertKind.OUTAGE: "{n} services",
+    AlertKind.OUTAGE_OVER: "{n} services",
+    AlertKind.CHANNEL_FAILED: "{n} channels",
+    AlertKind.CHANNEL_RESTORED: "{n} channels",
+}

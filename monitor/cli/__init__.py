@@ -13,14 +13,17 @@ import typer
 
 from monitor import __version__
 from monitor.cli import (
+    acks,
     alerts,
     checks,
     config,
     daemon,
     database,
+    explain,
     manage,
     past,
     renewal,
+    silences,
     simulator,
 )
 from monitor.cli.ending import run_command
@@ -33,8 +36,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (daemon, checks, past, manage, renewal, alerts, config, database, simulator):
+for group in (
+    daemon,
+    checks,
+    past,
+    manage,
+    renewal,
+    silences,
+    acks,
+    alerts,
+    config,
+    database,
+    simulator,
+):
     group.register(app)
+explain.register(alerts.commands)
 
 
 def _show_version(is_wanted: bool) -> None:

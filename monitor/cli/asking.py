@@ -19,9 +19,11 @@ from monitor.alert.sender import AppriseSender
 from monitor.check.client import HttpClients
 from monitor.check.grants import Grants
 from monitor.check.registry import build_checker
+from monitor.check.uplink import is_link_up
 from monitor.cli.ending import CommandError, complain
 from monitor.cli.output import open_console
 from monitor.clock import utc_now
+from monitor.judge.link import Uplink, is_unanswered
 from monitor.judge.outcome import Outcome
 from monitor.store.worker import StoreWorker
 from monitor.stored_outbox import StoredOutbox
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
 
-    from monitor.alert.delivery import DeliveryReport
+    from monitor.alert.courier import DeliveryReport
     from monitor.check.base import Checker
     from monitor.cli.session import Session
     from monitor.config.model import Config
@@ -106,6 +108,21 @@ async def _ask_all(
     return answers
 
 
+def ask_uplink(config: Config, answers: Answers) -> Uplink:
+    """
+    Return whether our own link is there, if *answers* put that in doubt.
+    """
+    urls = config.checks.uplink
+    if not urls or not any(is_unanswered(outcome) for _, outcome in answers.values()):
+        return Uplink.UNKNOWN
+    return asyncio.run(_ask_uplink(urls))
+
+
+async def _ask_uplink(urls: tuple[str, ...]) -> Uplink:
+    async with HttpClients(len(urls)) as clients:
+        return Uplink.UP if await is_link_up(clients.get(), urls) else Uplink.DOWN
+
+
 async def _take_over(asking: asyncio.Task[Outcome]) -> Outcome | None:
     """
     Return the verdict on an application that another connection asks about, if it is refused.
@@ -151,13 +168,13 @@ async def _send_due(session: Session) -> DeliveryReport:
     store = StoreWorker(session.database)
     try:
         delivery = Delivery(
-            StoredOutbox(store, f"check-{os.getpid()}"),
+            StoredOutbox(store, f"check-{os.getpid()}", session.plan),
             AppriseSender.for_channels(session.config.channels),
             retry_for=session.config.alerts.retry_for,
             clock=utc_now,
             link=lambda _connections: None,
         )
-        return await delivery.deliver_due()
+        return await delivery.deliver_due(is_final=True)
     finally:
         store.close()
 

@@ -170,6 +170,7 @@ def ask_and_store(
     """
     Check those of *names* that are not paused; judge and store as the daemon does.
     """
+    from monitor.cli.asking import ask_uplink
     from monitor.cycle import Finished, settle
     from monitor.sweep import sweep
 
@@ -180,10 +181,11 @@ def ask_and_store(
         for record in records
         if record.name in answers
     ]
+    uplink = ask_uplink(session.config, answers)
     with database.write() as tx:
         # Without a daemon nobody else would tell what time has changed.
         sweep(tx, session.plan, utc_now())
-        settle(tx, finished, session.plan)
+        settle(tx, finished, session.plan, uplink)
         return session.records(tx, names, utc_now()), answers
 
 

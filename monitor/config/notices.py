@@ -25,25 +25,14 @@ if TYPE_CHECKING:
 NOT_YET = (
     "web",
     "heartbeat",
-    "checks.uplink",
-    "alerts.remind_every",
-    "alerts.group_wait",
-    "alerts.quiet_hours",
-    "channels.quiet_hours",
-    "channels.digest",
 )
 
 # Likewise for kinds of alert that nothing raises yet.
 KINDS_NOT_YET = frozenset(
     {
         AlertKind.QUOTA_FORECAST,
-        AlertKind.FLAPPING,
-        AlertKind.MONITOR_OFFLINE,
-        AlertKind.MONITOR_ONLINE,
         AlertKind.CHANNEL_FAILED,
         AlertKind.CHANNEL_RESTORED,
-        AlertKind.RESUMED,
-        AlertKind.DIGEST,
     }
 )
 
@@ -65,6 +54,7 @@ def notices(config: Config) -> list[Notice]:
             if leaf.is_set and f"{leaf.section}.{leaf.key}" in NOT_YET
         ),
         *_kinds_not_raised(config),
+        *_digests_without_rhythm(config),
         *_unused_applications(config),
         *_shorten(_unseen_by_probe(config)),
         *_shorten(_unknown_ends(config)),
@@ -87,6 +77,15 @@ def _kinds_not_raised(config: Config) -> Iterator[Notice]:
         if later:
             named = ", ".join(later)
             yield Notice(f"channels[{index}].kinds", f"this release never sends {named}")
+
+
+def _digests_without_rhythm(config: Config) -> Iterator[Notice]:
+    for index, channel in enumerate(config.channels):
+        if AlertKind.DIGEST in (channel.kinds or ()) and channel.digest is None:
+            yield Notice(
+                f"channels[{index}].kinds",
+                'names digest, and none is sent: add digest = "daily" or "weekly"',
+            )
 
 
 def _unused_applications(config: Config) -> Iterator[Notice]:

@@ -103,6 +103,19 @@ SEVERITY_OF = {
     AlertKind.TEST: Severity.INFO,
 }
 
+_ALSO = {
+    AlertKind.ERROR: Severity.WARNING,
+    AlertKind.EXPIRING_SOON: Severity.CRITICAL,
+    AlertKind.SECRET_EXPIRING: Severity.CRITICAL,
+}
+
+
+def severities_of(kind: AlertKind) -> list[Severity]:
+    """
+    Return the severities that alerts of *kind* can have, the usual one first.
+    """
+    return [SEVERITY_OF[kind], *([_ALSO[kind]] if kind in _ALSO else [])]
+
 
 @dataclass(frozen=True, slots=True)
 class AlertDue:

@@ -142,15 +142,26 @@ def _count_failure(
     previous: Standing, seen: Standing, outcome: Outcome, rules: Rules, now: datetime
 ) -> Verdict:
     standing = replace(seen, successes=0, failures=previous.failures + 1)
-    is_open = previous.state in {State.ACTIVE, State.PENDING}
-    if not is_open or standing.failures < rules.error_after_failures:
+    if standing.failures < rules.error_after_failures:
         return Verdict(standing)
+    if previous.state not in {State.ACTIVE, State.PENDING}:
+        return _tell_late(previous, standing)
     standing = replace(
         standing, state=State.ERROR, reason=outcome.reason, detail=outcome.detail, since=now
     )
     alert = _trouble(standing, previous)
     standing = replace(standing, announced_state=State.ERROR, announced_reason=outcome.reason)
     return Verdict(standing, _transition(previous, standing, now), (alert,))
+
+
+def _tell_late(previous: Standing, standing: Standing) -> Verdict:
+    """
+    Tell of a trouble that lasts and was held back when it began.
+    """
+    if previous.announced_state is not None or previous.reason.is_conclusive:
+        return Verdict(standing)
+    told = replace(standing, announced_state=standing.state, announced_reason=standing.reason)
+    return Verdict(told, alerts=(_trouble(standing, previous),))
 
 
 def owed_alert(standing: Standing, rules: Rules) -> AlertDue | None:

@@ -7,11 +7,10 @@ does everything about a batch in one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, exists, func, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
-from monitor.store.alert_tables import alert_connections, alerts, notifications
 from monitor.store.records import (
     ConnectionRecord,
     quota_values,
@@ -23,10 +22,9 @@ from monitor.store.tables import authorizations, checks, connections, quotas, tr
 from monitor.store.watched import is_watched
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from monitor.judge.alerts import AlertDue, AlertKind
     from monitor.judge.outcome import Outcome
     from monitor.judge.quota import Quota
     from monitor.judge.state import Standing, Transition
@@ -196,93 +194,3 @@ def add_transition(tx: Transaction, connection_id: int, transition: Transition) 
             detail=transition.detail,
         )
     )
-
-
-def add_alert(
-    tx: Transaction,
-    alert: AlertDue,
-    connection_ids: Sequence[int],
-    channels: Iterable[str],
-    now: datetime,
-) -> int:
-    """
-    Keep an alert and the notifications that make it due; return the alert's id.
-    """
-    values: dict[str, Any] = {
-        "kind": alert.kind.value,
-        "severity": alert.severity.value,
-        "facts": alert.facts,
-        "born_at": now,
-    }
-    alert_id: int = tx.execute(insert(alerts).values(values).returning(alerts.c.id)).scalar_one()
-    if connection_ids:
-        tx.execute(
-            insert(alert_connections),
-            [{"alert_id": alert_id, "connection_id": number} for number in connection_ids],
-        )
-    _add_notifications(tx, alert_id, channels, now)
-    return alert_id
-
-
-def add_to_alert(
-    tx: Transaction, alert_id: int, connection_id: int, channels: Iterable[str], now: datetime
-) -> None:
-    """
-    Let an alert speak for one more connection, on its channels as well.
-
-    Nothing changes if it speaks for that connection already.
-    """
-    about = select(alert_connections.c.connection_id).where(
-        alert_connections.c.alert_id == alert_id
-    )
-    if connection_id in tx.execute(about).scalars():
-        return
-    told = select(notifications.c.channel).where(notifications.c.alert_id == alert_id)
-    known = set(tx.execute(told).scalars())
-    tx.execute(insert(alert_connections).values(alert_id=alert_id, connection_id=connection_id))
-    _add_notifications(tx, alert_id, [name for name in channels if name not in known], now)
-
-
-def _add_notifications(
-    tx: Transaction, alert_id: int, channels: Iterable[str], now: datetime
-) -> None:
-    rows = [
-        {
-            "alert_id": alert_id,
-            "channel": channel,
-            "state": "due",
-            "attempts": 0,
-            "due_since": now,
-            "next_attempt_at": now,
-        }
-        for channel in channels
-    ]
-    if rows:
-        tx.execute(insert(notifications), rows)
-
-
-def was_announced(
-    tx: Transaction,
-    connection_id: int,
-    opening: Collection[AlertKind],
-    closing: Collection[AlertKind],
-) -> bool:
-    """
-    Tell whether an alert of *opening* went to any channel since the last of *closing*.
-    """
-    of_connection = (
-        select(alerts.c.id)
-        .join(alert_connections)
-        .where(alert_connections.c.connection_id == connection_id)
-    )
-    last_closing = (
-        of_connection.with_only_columns(func.coalesce(func.max(alerts.c.id), 0))
-        .where(alerts.c.kind.in_(kind.value for kind in closing))
-        .scalar_subquery()
-    )
-    opened = of_connection.where(
-        alerts.c.kind.in_(kind.value for kind in opening),
-        alerts.c.id > last_closing,
-        exists().where(notifications.c.alert_id == alerts.c.id),
-    )
-    return tx.execute(opened.limit(1)).first() is not None

@@ -249,10 +249,22 @@ def test_an_outage_ends_when_fewer_than_a_quarter_fail(many):
     many.settle(NOON + 20 * MINUTE, c0=LISTED, c1=LISTED, c2=LISTED)
     assert [kind for kind, _ in many.kinds()] == ["outage"]
     many.settle(NOON + 21 * MINUTE, c3=LISTED)
-    assert [kind for kind, _ in many.kinds()] == ["outage", "outage_over", "error", "error"]
-    assert {alert.connections for alert in many.alerts()[2:]} == {("c4",), ("c5",)}
-    many.settle(NOON + 22 * MINUTE, c4=LISTED, c5=LISTED)
-    assert [kind for kind, _ in many.kinds()][4:] == ["recovered", "recovered"]
+    assert [kind for kind, _ in many.kinds()] == ["outage", "outage_over"]
+    many.settle(NOON + 22 * MINUTE, c4=NO_TOKEN, c5=LISTED)
+    assert many.kinds()[2:] == [("error", ("c4",))], "only an answer after the end says who is left"
+    many.settle(NOON + 27 * MINUTE, c4=NO_TOKEN)
+    assert len(many.kinds()) == 3, "that is told once"
+    many.settle(NOON + 32 * MINUTE, c4=LISTED)
+    assert many.kinds()[3:] == [("recovered", ("c4",))]
+
+
+def test_who_fails_in_the_batch_that_ends_an_outage_is_told_at_once(many):
+    names = [f"c{number}" for number in range(6)]
+    play(many, NO_TOKEN, names)
+    later = dict.fromkeys(names, LISTED) | {"c5": NO_TOKEN}
+    many.settle(NOON + 20 * MINUTE, **later)
+    assert [kind for kind, _ in many.kinds()] == ["outage", "outage_over", "error"]
+    assert many.alerts()[-1].connections == ("c5",)
 
 
 def test_an_outage_nobody_was_told_of_ends_in_silence(many):
