@@ -42,6 +42,7 @@ ONLY_IN = {
     "click": ("monitor/cli/",),
     "httpx": ("monitor/check/",),
     "httpx_aiohttp": ("monitor/check/",),
+    "jinja2": ("monitor/alert/sandbox.py", "monitor/alert/template.py"),
     "monitor.cli": ("monitor/cli/", "monitor/__main__.py"),
     "rich": ("monitor/cli/",),
     "sqlalchemy": ("monitor/store/",),
@@ -77,7 +78,16 @@ FUNCTION_LINES = 50
 REASON = "# long because: "
 
 # What `connwatch status` has no use for and would have to wait for.
-HEAVY = ["aiohttp", "alembic", "apprise", "apscheduler", "httpx", "httpx_aiohttp", "sqlalchemy.orm"]
+HEAVY = [
+    "aiohttp",
+    "alembic",
+    "apprise",
+    "apscheduler",
+    "httpx",
+    "httpx_aiohttp",
+    "jinja2",
+    "sqlalchemy.orm",
+]
 
 
 class Module:
