@@ -2,8 +2,8 @@
 Read what an answer's body says, and make it fit to be shown to people.
 
 Decides whether a body is the API's answer, whose account it names and what
-text of it may be quoted. Everything quoted is cleaned, freed of the secret
-that was sent, and cut, in this order: a cut could hide half a secret.
+text of it may be quoted. Everything quoted is cleaned, freed of the secrets
+that were sent, and cut, in this order: a cut could hide half a secret.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import html
 import json
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+Secrets = str | tuple[str, ...]
+"""What was sent and must not be repeated: one secret, or several."""
 
 MASK = "••••"
 MAX_ACCOUNT = 200
@@ -61,7 +64,7 @@ def is_answer(value: object) -> bool:
     return all(value.get(name) not in (False, "false") for name in VERDICT_FIELDS)
 
 
-def find_account(value: dict[str, Any], secret: str) -> str | None:
+def find_account(value: dict[str, Any], secret: Secrets) -> str | None:
     """
     Return whose account it is: the first of name, company, email and id.
     """
@@ -76,7 +79,7 @@ def find_account(value: dict[str, Any], secret: str) -> str | None:
     return None
 
 
-def find_message(value: object, secret: str) -> str | None:
+def find_message(value: object, secret: Secrets) -> str | None:
     """
     Return the server's own words about what went wrong.
     """
@@ -98,7 +101,7 @@ def says_rate_limited(body: bytes) -> bool:
     return any(_RATE_LIMIT.search(text) for text in texts)
 
 
-def describe(body: bytes, content_type: str, secret: str) -> str:
+def describe(body: bytes, content_type: str, secret: Secrets) -> str:
     """
     Say in a few words what *body* is, where an API's answer was expected.
     """
@@ -114,7 +117,7 @@ def describe(body: bytes, content_type: str, secret: str) -> str:
     return f'{kind}, beginning "{excerpt}"' if excerpt else kind
 
 
-def clean(text: str, secret: str, length: int) -> str:
+def clean(text: str, secret: Secrets, length: int) -> str:
     """
     Return *text* on one line, without control characters and *secret*, at most *length* long.
     """
@@ -122,22 +125,37 @@ def clean(text: str, secret: str, length: int) -> str:
         text = "".join(letter if letter.isprintable() else " " for letter in text)
     text = " ".join(text.split())
     # No form of a secret is shorter than itself: most texts need no search.
-    if secret and len(text) >= len(secret):
-        text = re.sub(_forms(secret), MASK, text, flags=re.IGNORECASE)
+    if present := [one for one in _each(secret) if one and len(text) >= len(one)]:
+        text = re.sub(_forms(present), MASK, text, flags=re.IGNORECASE)
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _forms(secret: str) -> str:
-    # As it was sent, as it stands in a URL, and as PHP writes it in JSON.
-    forms = {secret, quote(secret, safe=""), secret.replace("/", "\\/")}
+def _each(secret: Secrets) -> tuple[str, ...]:
+    return (secret,) if isinstance(secret, str) else secret
+
+
+def _forms(secrets: list[str]) -> str:
+    # As it was sent, as it stands in a URL, a form and a page, and as PHP writes it in JSON.
+    forms = {
+        form
+        for secret in secrets
+        for form in (
+            secret,
+            quote(secret, safe=""),
+            quote_plus(secret),
+            html.escape(secret),
+            secret.replace("/", "\\/"),
+        )
+    }
     return "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
 
 
-def _plain_text(body: bytes, secret: str) -> str:
+def _plain_text(body: bytes, secret: Secrets) -> str:
     text = body[:READ_FOR_EXCERPT].decode("utf-8", "replace")
     text = html.unescape(_TAG.sub(" ", text))
     # The end may hold the first part of a secret, which no one would recognize.
-    return text if len(body) <= READ_FOR_EXCERPT else text[: len(text) - 3 * len(secret)]
+    longest = max(map(len, _each(secret)), default=0)
+    return text if len(body) <= READ_FOR_EXCERPT else text[: max(0, len(text) - 3 * longest)]
 
 
 def _texts(value: object) -> Iterator[str]:

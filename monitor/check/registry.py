@@ -7,8 +7,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.check.countdown import CountdownChecker
+from monitor.check.generic import HttpChecker
+from monitor.check.plugin import PluginChecker, UnusableChecker
 from monitor.check.soldscope import SoldscopeChecker
 from monitor.config.countdown import CountdownConnection
+from monitor.config.http import HttpConnection
+from monitor.config.plugins import UnusableConnection, find_plugin
 from monitor.config.soldscope import SoldscopeConnection
 
 if TYPE_CHECKING:
@@ -38,6 +42,12 @@ def build_checker(connection: Connection, clients: HttpClients, timeout: timedel
             )
         case CountdownConnection():
             return CountdownChecker()
+        case HttpConnection():
+            return HttpChecker(connection, clients.get(connection.ca_file), timeout)
+        case UnusableConnection():
+            return UnusableChecker(connection.provider, connection.problem)
+        case _ if plugin := find_plugin(connection.provider):
+            return PluginChecker(plugin, connection, clients.get(connection.ca_file), timeout)
         case _:
             raise ValueError(
                 f"connection {connection.name}: no checker for provider {connection.provider}"
