@@ -55,7 +55,7 @@ class PluginChecker:
                         self._connection, self._client, self._timeout
                     )
                 outcome = await self._checker.check()
-        except Exception as error:  # noqa: BLE001 - a foreign package may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a foreign package may raise anything
             if isinstance(error, TimeoutError) and deadline.expired():
                 return Outcome(
                     Reason.TIMEOUT,
@@ -89,7 +89,7 @@ class UnusableChecker:
 
     def __init__(self, provider: str, problem: str) -> None:
         self._detail = (
-            f'Nobody checks this: the plug-in for "{provider}" cannot be used, {problem}.'
+            f'Nobody checks this: the plug-in for "{provider}" cannot be used: {problem}.'
             " Install it again, or ask its author."
         )
 

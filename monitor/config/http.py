@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     PlainSerializer,
@@ -67,6 +68,12 @@ def _check_status(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value not in _STATUSES:
         raise ValueError(f"a status of HTTP from 200 to 599, {got(value)}")
     return value
+
+
+def _refuse_none(statuses: tuple[int, ...]) -> tuple[int, ...]:
+    if not statuses:
+        raise ValueError("an empty list: name at least one, or leave the key out for 200")
+    return statuses
 
 
 def _check_json(value: Any) -> dict[str, Any]:
@@ -189,7 +196,7 @@ class HttpConnection(Connection):
     )
     password: Secret | None = Field(default=None, description="The user's password.")
     headers: Headers = Field(default={}, description="Headers to send with the request.")
-    expect_status: Annotated[tuple[Status, ...], Field(min_length=1)] = Field(
+    expect_status: Annotated[tuple[Status, ...], AfterValidator(_refuse_none)] = Field(
         default=(200,), description="The statuses of a good answer."
     )
     expect_json: JsonValues = Field(

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.config.errors import Notice
+from monitor.config.plugins import UnusableConnection
 from monitor.config.walk import walk
 from monitor.judge.alerts import AlertKind
 
@@ -46,6 +47,7 @@ def notices(config: Config) -> list[Notice]:
             if leaf.is_set and f"{leaf.section}.{leaf.key}" in NOT_YET
         ),
         *_kinds_not_raised(config),
+        *_unusable_plugins(config),
     ]
 
 
@@ -55,3 +57,12 @@ def _kinds_not_raised(config: Config) -> Iterator[Notice]:
         if later:
             named = ", ".join(later)
             yield Notice(f"channels[{index}].kinds", f"this release never sends {named}")
+
+
+def _unusable_plugins(config: Config) -> Iterator[Notice]:
+    for index, connection in enumerate(config.connections):
+        if isinstance(connection, UnusableConnection):
+            yield Notice(
+                f"connections[{index}].provider",
+                f"the plug-in cannot be used, so nobody checks this: {connection.problem}",
+            )

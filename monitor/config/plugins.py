@@ -87,11 +87,11 @@ def _load(name: str, entries: list[EntryPoint]) -> type[Connection]:
     [entry] = entries
     try:
         plugin = _take(name, entry.load())
-    except Exception as error:  # noqa: BLE001 - a foreign package may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a foreign package may raise anything
         words = " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST_PROBLEM]
-        return _unusable(name, f"the package {_package_of(entry)} cannot be loaded ({words})")
+        return _unusable(name, f"package {_package_of(entry)} cannot be loaded ({words})")
     if isinstance(plugin, str):
-        return _unusable(name, f"the package {_package_of(entry)} is no provider: {plugin}")
+        return _unusable(name, f"package {_package_of(entry)} is no provider: {plugin}")
     _loaded[name] = plugin
     return plugin.settings
 

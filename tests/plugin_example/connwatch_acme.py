@@ -11,12 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
+from pydantic import Field
+
 from monitor.check.http import Failure, fetch
 from monitor.config.connection import Connection
 from monitor.config.secret import Secret  # noqa: TC001 - pydantic reads it
 from monitor.config.urls import BaseUrl  # noqa: TC001 - pydantic reads it
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
-from pydantic import Field
 
 if TYPE_CHECKING:
     from datetime import timedelta

@@ -45,7 +45,7 @@ async def check(serve, clients, answer: bytes, **more: Any) -> Outcome:
 async def request_of(serve, clients, **more: Any) -> str:
     server = await serve.answers(http_answer())
     await checker_of(clients, f"http://127.0.0.1:{server.port}/v1/me?a=1", **more).check()
-    (request,) = server.requests
+    request: bytes = server.requests[0]
     return request.decode()
 
 
