@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import httpx
 
 from monitor.check.asking import UnreadableFields, ask_with_latest
-from monitor.check.body import parse_json
+from monitor.check.body import clean, parse_json
 from monitor.check.generic_answer import Terms, read_answer
 from monitor.check.generic_request import UnsendableError, prepare, secrets_of
 from monitor.check.http import Answer, Failure, fetch
-from monitor.check.quota_headers import QuotaNames, read_quota_headers
+from monitor.check.quota_headers import QuotaNames, QuotaReport, read_quota_headers
 from monitor.check.token_end import read_body_end, read_header_end, read_jwt_end
 from monitor.config.presets import Preset, load_preset
 from monitor.config.secret import SecretUnavailable
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from monitor.check.generic_request import Prepared
     from monitor.config.http import HttpConnection
 
+MAX_LABEL = 60
 WITHOUT_BODY = frozenset({"HEAD"})
 
 
@@ -97,6 +98,13 @@ class HttpChecker:
     def _read(self, answer: Answer, prepared: Prepared) -> Outcome:
         report = read_quota_headers(answer.headers, answer.received_at, self._names)
         self._unreadable.tell(answer, report.unreadable, prepared.secrets)
+        # The service chooses these names, and they are shown.
+        report = QuotaReport(
+            tuple(
+                replace(window, name=clean(window.name, prepared.secrets, MAX_LABEL))
+                for window in report.windows
+            )
+        )
         outcome = read_answer(answer, report, self._terms, prepared.secrets)
         ends_at = self._find_end(answer, prepared)
         if outcome.reason is Reason.TOKEN_REJECTED and ends_at and ends_at <= answer.received_at:

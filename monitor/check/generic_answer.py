@@ -24,7 +24,7 @@ from monitor.check.token_api import (
     read_trouble,
     server_words,
 )
-from monitor.judge.outcome import Outcome, QuotaReading, Reason
+from monitor.judge.outcome import Outcome, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,15 +77,15 @@ def read_answer(answer: Answer, report: QuotaReport, terms: Terms, secrets: Secr
     quota = report.deciding
     value = bodies.parse_json(answer.body)
     if (word := _find_word(answer, value, terms)) is not None:
-        return _read_word(answer, word, quota, terms, secrets)
+        return _read_word(answer, word, report, terms, secrets)
     if answer.status not in terms.expect_status:
-        return read_trouble(answer, quota, secrets, terms.renewal, is_exhausted=report.is_exhausted)
+        return read_trouble(answer, quota, secrets, terms.renewal, windows=report.windows)
     surprise = _find_surprise(answer, value, terms, secrets)
     if surprise is None:
         account = bodies.find_account(value, secrets) if isinstance(value, dict) else None
         return replace(outcome_of(answer, Reason.OK), quota=quota, account=account)
     if bodies.says_rate_limited(answer.body):
-        return read_throttling(answer, quota)
+        return read_throttling(answer, quota, report.windows)
     return outcome_of(answer, Reason.UNEXPECTED_RESPONSE, surprise + server_words(answer, secrets))
 
 
@@ -103,11 +103,11 @@ def _find_word(answer: Answer, value: object, terms: Terms) -> str | None:
 
 
 def _read_word(
-    answer: Answer, word: str, quota: QuotaReading, terms: Terms, secrets: Secrets
+    answer: Answer, word: str, report: QuotaReport, terms: Terms, secrets: Secrets
 ) -> Outcome:
     reason = terms.words[word]
     if reason is Reason.THROTTLED:
-        return read_throttling(answer, quota)
+        return read_throttling(answer, report.deciding, report.windows)
     said = f' The API says "{bodies.clean(word, secrets, MAX_VALUE)}".'
     is_renewable = reason in {Reason.TOKEN_REJECTED, Reason.AUTHORIZATION_EXPIRED}
     renewal = f" {terms.renewal}" if is_renewable and terms.renewal else ""

@@ -75,13 +75,6 @@ class QuotaReport:
         """
         return min(self.windows, key=_rank, default=QuotaReading())
 
-    @property
-    def is_exhausted(self) -> bool:
-        """
-        Tell whether nothing is left in any window.
-        """
-        return any(window.remaining == 0 for window in self.windows)
-
 
 def read_quota_headers(
     headers: httpx.Headers, received_at: datetime, names: QuotaNames | None = None

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 CURRENT = "ratelimit"
 POLICY = "ratelimit-policy"
 
-MAX_LABEL = 40
-
 UNITS = {
     "requests": QuotaUnit.REQUESTS,
     "content-bytes": QuotaUnit.BYTES,
@@ -130,8 +128,7 @@ def _read_dictionary(members: dict[str, Item], received_at: datetime) -> QuotaRe
 
 
 def _label(value: object) -> str:
-    text = "".join(letter for letter in str(value) if letter.isprintable())
-    return text[:MAX_LABEL]
+    return "".join(letter for letter in str(value) if letter.isprintable())
 
 
 def _count(value: object) -> int | None:

@@ -56,20 +56,20 @@ def read_trouble(
     secret: Secrets,
     renewal: str,
     *,
-    is_exhausted: bool = False,
+    windows: tuple[QuotaReading, ...] = (),
 ) -> Outcome:
     """
     Return what an *answer* says whose status is none of those expected.
 
     Args:
-        is_exhausted: Nothing is left in one of several windows.
+        windows: All windows of the quota, where there are several.
     """
     if answer.status == PAYMENT_REQUIRED:
         return replace(outcome_of(answer, Reason.OK), quota=quota, is_payment_required=True)
     if answer.status == THROTTLED or (
-        answer.status == FORBIDDEN and (is_exhausted or _is_limit(answer, quota))
+        answer.status == FORBIDDEN and _is_limit(answer, (quota, *windows))
     ):
-        return read_throttling(answer, quota)
+        return read_throttling(answer, quota, windows)
     reason, detail = _name_trouble(answer, secret, renewal)
     return outcome_of(answer, reason, detail + server_words(answer, secret))
 
@@ -124,14 +124,21 @@ def _read_success(answer: Answer, quota: QuotaReading, secret: Secrets) -> Outco
     return outcome_of(answer, Reason.UNEXPECTED_RESPONSE, detail + server_words(answer, secret))
 
 
-def read_throttling(answer: Answer, quota: QuotaReading) -> Outcome:
+def read_throttling(
+    answer: Answer, quota: QuotaReading, windows: tuple[QuotaReading, ...] = ()
+) -> Outcome:
     """
     Return the outcome of an *answer* that asks for a pause.
+
+    It lasts as long as asked, and until every window is refilled that is used up.
     """
     retry_at = read_retry_at(answer.headers, answer.received_at)
     waits = [] if retry_at is None else [retry_at]
-    if quota.remaining == 0 and quota.resets_at is not None:
-        waits.append(quota.resets_at)
+    waits += [
+        window.resets_at
+        for window in (quota, *windows)
+        if window.remaining == 0 and window.resets_at is not None
+    ]
     detail = (
         f"The API asks for a pause ({name_status(answer)}): too many requests."
         " The token is alive; the next check waits as long as asked."
@@ -140,9 +147,9 @@ def read_throttling(answer: Answer, quota: QuotaReading) -> Outcome:
     return replace(outcome, quota=quota, retry_at=max(waits, default=None))
 
 
-def _is_limit(answer: Answer, quota: QuotaReading) -> bool:
+def _is_limit(answer: Answer, windows: tuple[QuotaReading, ...]) -> bool:
     return (
-        quota.remaining == 0
+        any(window.remaining == 0 for window in windows)
         or any(name in answer.headers for name in RETRY_FIELDS)
         or bodies.says_rate_limited(answer.body)
     )

@@ -200,6 +200,23 @@ async def test_every_answer_has_its_reason(serve, clients, answer, reason):
     assert SECRET not in repr(outcome)
 
 
+async def test_the_pause_lasts_until_every_window_is_refilled(serve, clients):
+    fields = {
+        "X-RateLimit-Remaining-Minute": "0",
+        "X-RateLimit-Reset-Minute": "40",
+        "X-RateLimit-Limit-Day": "9",
+        "X-RateLimit-Remaining-Day": "9",
+        "Retry-After": "5",
+    }
+    before = datetime.now(UTC)
+
+    outcome = await check(serve, clients, http_answer(429, {}, fields))
+
+    assert outcome.quota == QuotaReading(9, 9, None, 86400, "day")
+    assert outcome.retry_at is not None
+    assert 39 <= (outcome.retry_at - before).total_seconds() <= 45
+
+
 async def test_a_missing_scope_is_named(serve, clients):
     outcome = await check(serve, clients, http_answer(403, {}, {"WWW-Authenticate": SCOPE}))
 
@@ -409,9 +426,13 @@ STATUSES = [200, 301, 400, 401, 403, 404, 429, 500]
 def echo(status: int, asked: Asked) -> Reply:
     sent = [asked.path, *asked.headers.values()]
     body = {"error": {"message": " ".join(sent)}, "errors": sent, "a": sent[0], "name": sent[0]}
-    return Reply(
-        status, body, {"Location": f"https://x.example{asked.path}", "X-RateLimit-Limit": sent[0]}
-    )
+    headers = {
+        "Location": f"https://x.example{asked.path}",
+        "X-RateLimit-Limit": sent[0],
+        "RateLimit": ", ".join(f'"{"x" * 40}{text}";r=1' for text in sent),
+        "WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{sent[-1]}"',
+    }
+    return Reply(status, body, headers)
 
 
 @pytest.mark.parametrize("status", STATUSES)

@@ -339,11 +339,6 @@ def test_the_tightest_long_window_decides(windows, name):
 
 def test_without_windows_nothing_decides():
     assert QuotaReport().deciding == QuotaReading()
-    assert not QuotaReport().is_exhausted
-
-
-def test_any_empty_window_is_exhausted():
-    assert QuotaReport((QuotaReading(1, 1), QuotaReading(1, 0, None, 60))).is_exhausted
 
 
 RETRIES = {

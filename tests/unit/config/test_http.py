@@ -1,15 +1,24 @@
 from __future__ import annotations
 
+import re
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
 
+from monitor.config.base import Reading
+from monitor.config.connection import Connection
 from monitor.config.errors import ConfigError
 from monitor.config.http import HttpConnection, Method
-from monitor.config.load import check_secrets
+from monitor.config.load import build_config, check_secrets
 from monitor.config.presets import PRESETS, load_preset
 from monitor.config.secret import Secret
 from monitor.config.show import Origin, describe
 from monitor.config.walk import walk
 
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = (DOCS / "providers" / "http.md").read_text(encoding="utf-8")
 URL = 'url = "https://API.example.com:8443/v1/me?a=1"'
 TOKEN = 'token = { env = "TOKEN" }'
 
@@ -193,3 +202,25 @@ def test_every_preset_file_is_known():
 def test_an_unknown_preset_is_refused():
     with pytest.raises(ValueError, match="no preset called"):
         load_preset("../http")
+
+
+@pytest.mark.parametrize(
+    "key", sorted(set(HttpConnection.model_fields) - set(Connection.model_fields))
+)
+def test_every_key_is_explained(key):
+    assert f"`{key}`" in PAGE or f"{key} = " in PAGE
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_explained_with_what_it_asks(name):
+    preset = load_preset(name)
+    (row,) = re.findall(rf"(?m)^\| `{name}` \| (.*)$", PAGE)
+    assert preset.settings.get("url", preset.url_example) in row
+    assert str(preset.settings.get("auth", "")).removeprefix("header:").lower() in row.lower()
+
+
+def test_the_examples_in_the_page_work():
+    blocks = [block for block in re.findall(r"(?s)```toml\n(.*?)```", PAGE) if "[[" in block]
+    reading = Reading(Path("config.toml"), datetime(2026, 11, 22, tzinfo=UTC), {})
+    configs = [build_config(tomllib.loads(block), reading) for block in blocks]
+    assert [len(config.connections) for config in configs] == [1, 1, 1]
