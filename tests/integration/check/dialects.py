@@ -129,7 +129,7 @@ def openai(asked: Asked) -> Reply:
         return Reply(401, {"error": error})
     if fate == Fate.UNSCOPED:
         error = {"message": "Missing scopes: api.model.read", "code": "missing_scope"}
-        return Reply(403, {"error": error})
+        return Reply(401, {"error": error})
     left = {Fate.LOW: 1, Fate.THROTTLED: 0}.get(Fate(fate), 59)
     headers = {
         "x-ratelimit-limit-requests": "60",
