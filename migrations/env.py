@@ -11,7 +11,7 @@ from typing import Any
 from alembic import context
 
 from monitor.store.engine import Database
-from monitor.store.tables import metadata
+from monitor.store.schema import metadata
 
 
 def run() -> None:

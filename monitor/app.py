@@ -11,6 +11,7 @@ import os
 import random
 from contextlib import AsyncExitStack, contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -18,11 +19,13 @@ import structlog
 from monitor.alert.delivery import Delivery
 from monitor.alert.sender import AppriseSender
 from monitor.check.client import HttpClients
+from monitor.check.grants import Grants
 from monitor.check.registry import build_checker
 from monitor.clock import utc_now
 from monitor.plan import make_plan
 from monitor.schedule.jobs import Job, JobRunner
-from monitor.store import connections, migrate, outbox, retention
+from monitor.stepping import follow_step
+from monitor.store import applications, connections, keys, migrate, outbox, retention
 from monitor.store.engine import Database, StoreError
 from monitor.store.worker import StoreWorker
 from monitor.stored_outbox import StoredOutbox
@@ -30,12 +33,13 @@ from monitor.sweep import is_anything_passed, sweep
 from monitor.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from monitor.check.base import Checker
     from monitor.config.model import Config
     from monitor.cycle import Settled
     from monitor.plan import Plan
+    from monitor.store.engine import Transaction
 
 log = structlog.get_logger()
 
@@ -106,17 +110,18 @@ class App:
         stack.push_async_callback(clients.aclose)
         delivery = self._build_delivery(store)
         stack.push_async_callback(_drain, delivery)
+        key = await store.write(lambda tx: keys.find_or_make(tx, keys.FINGERPRINT))
         watch = Watch(
             store,
             self._plan,
-            build_checkers(self._config, clients),
+            build_checkers(self._config, clients, partial(keys.fingerprint, key)),
             self._config.checks.concurrency,
             utc_now,
             lambda settled: _announce(settled, delivery),
         )
         writer = asyncio.create_task(watch.write_results(), name="write results")
         stack.push_async_callback(_finish, watch, writer)
-        jobs = JobRunner()
+        jobs = JobRunner(partial(follow_step, store, self._plan, delivery))
         jobs.start(self._jobs(store, watch, delivery))
         stack.callback(jobs.stop)
         await watch.start_due(LOOK_AHEAD)
@@ -153,10 +158,14 @@ class App:
         Bring the database in line with the file; return how many are watched.
         """
         jitter = random.SystemRandom().random
-        ignored = await store.write(
-            lambda tx: connections.sync(tx, self._plan.entries, utc_now(), jitter)
-        )
-        await store.write(lambda tx: outbox.release_claims_of(tx, OWNER))
+
+        def sync(tx: Transaction) -> set[str]:
+            now = utc_now()
+            applications.sync(tx, self._plan.applications, now)
+            outbox.release_claims_of(tx, OWNER)
+            return connections.sync(tx, self._plan.entries, now, jitter)
+
+        ignored = await store.write(sync)
         for name in sorted(ignored):
             log.warning("connection.deleted", connection=name, remedy=f"connwatch resume {name}")
         return len(self._plan.entries) - len(ignored)
@@ -164,19 +173,25 @@ class App:
     def _build_delivery(self, store: StoreWorker) -> Delivery:
         return Delivery(
             StoredOutbox(store, OWNER),
-            AppriseSender({channel.name: channel.url for channel in self._config.channels}),
+            AppriseSender.for_channels(self._config.channels),
             retry_for=self._config.alerts.retry_for,
             clock=utc_now,
             link=lambda _connections: None,
         )
 
 
-def build_checkers(config: Config, clients: HttpClients) -> dict[str, Checker]:
+def build_checkers(
+    config: Config, clients: HttpClients, fingerprint: Callable[[str], str]
+) -> dict[str, Checker]:
     """
     Return the checker of each connection that is switched on.
+
+    Args:
+        fingerprint: Tells refresh tokens apart without keeping them.
     """
+    grants = Grants()
     return {
-        connection.name: build_checker(connection, clients, config.timeout_of(connection))
+        connection.name: build_checker(connection, config, clients, grants, fingerprint)
         for connection in config.connections
         if connection.enabled
     }

@@ -2,24 +2,24 @@
 Tell the whole story of a batch of checks on one screen.
 
 Finished checks come in; each is judged against what was known (`judge`, pure);
-results, states, quotas and due alerts are stored in one transaction. Whoever
-opened that transaction, the daemon or a command, gets the same verdicts.
+what several troubles have in common is found (`causes`); results, states,
+quotas and due alerts are stored in one transaction. Whoever opened that
+transaction, the daemon or a command, gets the same verdicts.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from monitor.judge.account import settle_shared
+from monitor.causes import Causes
 from monitor.judge.alerts import AlertKind
-from monitor.judge.clocks import asked_at, confirm, count_down
+from monitor.judge.clocks import asked_at, confirm, count_down, name_old_token
 from monitor.judge.decide import Verdict, judge
 from monitor.judge.quota import Quota, judge_quota
 from monitor.judge.rhythm import next_check
-from monitor.judge.route import route
-from monitor.store import authorizations, results
+from monitor.quotas import QuotaBook
+from monitor.store import authorizations, participations, results
 from monitor.telling import tell
 
 if TYPE_CHECKING:
@@ -27,13 +27,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.judge.alerts import AlertDue
-    from monitor.judge.outcome import Outcome
+    from monitor.judge.outcome import Marketplace, Outcome
     from monitor.plan import Plan, Watched
     from monitor.store.engine import Transaction
     from monitor.store.records import ConnectionRecord
-
-SEEN_AT_PRECISION = timedelta(hours=1)
-"""An unchanged quota is not written again for its date of reading alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +53,9 @@ class Finished:
 class Settled:
     """
     What a check led to.
+
+    Args:
+        record: What was known before it.
     """
 
     finished: Finished
@@ -74,7 +74,12 @@ def settle(tx: Transaction, finished: Sequence[Finished], plan: Plan) -> list[Se
     a later check has overtaken: a command writes when its last answer is there.
     """
     batch = _Batch(tx, plan, [each.connection_id for each in finished])
-    settled = [batch.judge(each) for each in finished if batch.is_wanted(each)]
+    judged = [batch.judge(each) for each in finished if batch.is_wanted(each)]
+    causes = Causes(tx, plan)
+    causes.note(
+        [(one.record, one.finished.outcome, one.verdict, one.finished.at) for one in judged]
+    )
+    settled = [batch.tell(one, causes) for one in judged]
     results.add_checks(
         tx, ((one.record.id, one.finished.at, one.finished.outcome) for one in settled)
     )
@@ -85,8 +90,8 @@ def settle(tx: Transaction, finished: Sequence[Finished], plan: Plan) -> list[Se
             for one in settled
         ),
     )
-    batch.save_quotas()
-    batch.save_clocks()
+    batch.save()
+    causes.close_outages()
     return settled
 
 
@@ -96,7 +101,7 @@ def foresee(
     """
     Return what would be known after *outcome*, storing and telling nothing.
     """
-    outcome = count_down(record.clock, outcome, now)
+    outcome = _read_by_clock(record, outcome, now)
     verdict = _judge(record, outcome, watched, now)
     return replace(
         record,
@@ -104,11 +109,28 @@ def foresee(
         clock=confirm(record.clock, outcome, now).clock,
         quota=judge_quota(record.quota, outcome, watched.rules, now).quota,
         account=outcome.account or record.account,
+        marketplaces=outcome.marketplaces or record.marketplaces,
     )
+
+
+def _read_by_clock(record: ConnectionRecord, outcome: Outcome, now: datetime) -> Outcome:
+    return name_old_token(record.clock, count_down(record.clock, outcome, now))
 
 
 def _judge(record: ConnectionRecord, outcome: Outcome, watched: Watched, now: datetime) -> Verdict:
     return judge(record.standing, outcome, watched.rules, record.clock.known_end, now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """
+    A check that was judged; what it makes due is not told yet.
+    """
+
+    finished: Finished
+    record: ConnectionRecord
+    verdict: Verdict
+    clock_alerts: tuple[AlertDue, ...]
 
 
 class _Batch:
@@ -120,11 +142,9 @@ class _Batch:
         self._tx = tx
         self._plan = plan
         self._records = results.load_records(tx, ids)
-        # A check may change the quota of another one in this batch.
-        self._quotas = {number: record.quota for number, record in self._records.items()}
-        self._unsaved: dict[int, tuple[Quota, str | None]] = {}
-        self._told_of: dict[str, tuple[int, AlertDue]] = {}
+        self._quotas = QuotaBook(tx, plan, self._records)
         self._changed_clocks: set[int] = set()
+        self._sold_in: dict[int, tuple[Marketplace, ...]] = {}
 
     def is_wanted(self, each: Finished) -> bool:
         record = self._records.get(each.connection_id)
@@ -136,39 +156,47 @@ class _Batch:
             and not _is_overtaken(each, record)
         )
 
-    def judge(self, each: Finished) -> Settled:
+    def judge(self, each: Finished) -> _Judged:
         """
-        Judge one check; store what is rare: transitions, alerts, new quotas.
+        Judge one check, and store its transition.
         """
         record = self._records[each.connection_id]
-        watched = self._plan.watched[record.name]
-        if each.outcome.is_countdown:
-            each = replace(each, outcome=count_down(record.clock, each.outcome, each.at))
-        verdict = _judge(record, each.outcome, watched, each.at)
+        each = replace(each, outcome=_read_by_clock(record, each.outcome, each.at))
+        verdict = _judge(record, each.outcome, self._plan.watched[record.name], each.at)
         if verdict.transition is not None:
             results.add_transition(self._tx, record.id, verdict.transition)
         confirmed = confirm(record.clock, each.outcome, each.at)
         if confirmed.clock != record.clock:
             self._changed_clocks.add(record.id)
-        born = self._bear_of(record, (*confirmed.alerts, *verdict.alerts), each)
-        account_key = _account_key(record, each.outcome.account)
-        born += self._judge_quota(each, record, account_key)
-        self._records[record.id] = replace(
-            record, standing=verdict.standing, account_key=account_key, clock=confirmed.clock
-        )
-        return Settled(each, record, verdict, self._quotas[record.id], tuple(born))
+        if each.outcome.marketplaces is not None:
+            self._sold_in[record.id] = each.outcome.marketplaces
+        self._records[record.id] = replace(record, standing=verdict.standing, clock=confirmed.clock)
+        return _Judged(each, record, verdict, confirmed.alerts)
 
-    def save_quotas(self) -> None:
+    def tell(self, one: _Judged, causes: Causes) -> Settled:
         """
-        Store the quotas that changed; siblings are read from the database.
-        """
-        results.save_quotas(self._tx, self._unsaved)
-        self._unsaved = {}
+        Store what one check makes due, unless a common cause speaks for it.
 
-    def save_clocks(self) -> None:
+        A renewal that is told needs no recovery beside it.
         """
-        Store the clocks that a check has changed.
+        record, at = one.record, one.finished.at
+        verdict = one.verdict
+        born: list[AlertDue] = []
+        for alert in (*one.clock_alerts, *verdict.alerts):
+            is_told = any(each.kind is AlertKind.RENEWED for each in born)
+            if alert.kind is AlertKind.RECOVERED and is_told:
+                continue
+            verdict, is_own = causes.weigh(alert, record, one.finished.outcome, verdict, at)
+            if is_own and tell(self._tx, alert, {record.id: record.name}, self._plan, at):
+                born.append(alert)
+        born += self._quotas.judge(record, one.finished.outcome, at)
+        return Settled(one.finished, record, verdict, self._quotas.of(record.id), tuple(born))
+
+    def save(self) -> None:
         """
+        Store the quotas, clocks and marketplaces that changed.
+        """
+        self._quotas.save()
         changed = [self._records[number] for number in self._changed_clocks]
         authorizations.save(
             self._tx,
@@ -177,86 +205,8 @@ class _Batch:
                 for one in changed
             ],
         )
-
-    def _bear_of(
-        self, record: ConnectionRecord, alerts: Sequence[AlertDue], each: Finished
-    ) -> list[AlertDue]:
-        """
-        Store what one check makes due; a renewal that is told needs no recovery beside it.
-        """
-        born: list[AlertDue] = []
-        for alert in alerts:
-            is_told = any(one.kind is AlertKind.RENEWED for one in born)
-            if alert.kind is AlertKind.RECOVERED and is_told:
-                continue
-            if self._bear(alert, {record.id: record.name}, each):
-                born.append(alert)
-        return born
-
-    def _judge_quota(
-        self, each: Finished, record: ConnectionRecord, account_key: str | None
-    ) -> list[AlertDue]:
-        before = self._quotas[record.id]
-        rules = self._plan.watched[record.name].rules
-        verdict = judge_quota(before, each.outcome, rules, each.at)
-        self._quotas[record.id] = verdict.quota
-        if _is_news(before, verdict.quota) or account_key != record.account_key:
-            self._unsaved[record.id] = (verdict.quota, account_key)
-        return [
-            alert
-            for alert in verdict.alerts
-            if self._bear_shared(alert, before, verdict.quota, record, account_key, each)
-        ]
-
-    def _bear_shared(
-        self,
-        alert: AlertDue,
-        before: Quota,
-        after: Quota,
-        record: ConnectionRecord,
-        account_key: str | None,
-        each: Finished,
-    ) -> bool:
-        self.save_quotas()
-        siblings = results.load_siblings(self._tx, account_key, record.id) if account_key else []
-        shared = settle_shared(
-            alert, before, after, [(number, quota) for number, _, quota in siblings]
-        )
-        for number, quota in shared.changed.items():
-            self._quotas[number] = quota
-            self._unsaved[number] = (quota, account_key)
-        names = {number: name for number, name, _ in siblings if number in shared.named}
-        if shared.alert is None:
-            self._join(record, account_key, each)
-            return False
-        return self._bear(shared.alert, {record.id: record.name} | names, each, account_key)
-
-    def _join(self, record: ConnectionRecord, account_key: str | None, each: Finished) -> None:
-        """
-        Add a connection, first seen in this batch, to what the batch told of its account.
-        """
-        if account_key in self._told_of:
-            alert_id, alert = self._told_of[account_key]
-            subject = self._plan.watched[record.name].subject
-            channels = route(alert, [subject], self._plan.channels)
-            results.add_to_alert(self._tx, alert_id, record.id, channels, each.at)
-
-    def _bear(
-        self,
-        alert: AlertDue,
-        about: dict[int, str],
-        each: Finished,
-        account_key: str | None = None,
-    ) -> bool:
-        """
-        Store an alert; tell whether it was one to be told.
-        """
-        alert_id = tell(self._tx, alert, about, self._plan, each.at)
-        if alert_id is None:
-            return False
-        if account_key is not None:
-            self._told_of[account_key] = (alert_id, alert)
-        return True
+        if self._sold_in:
+            participations.save_marketplaces(self._tx, self._sold_in)
 
 
 def _is_overtaken(each: Finished, record: ConnectionRecord) -> bool:
@@ -281,17 +231,3 @@ def _next_check_at(one: Settled, plan: Plan) -> datetime:
 
 def _account(one: Settled) -> str | None:
     return one.finished.outcome.account or one.record.account
-
-
-def _account_key(record: ConnectionRecord, account: str | None) -> str | None:
-    if account is None:
-        return record.account_key
-    return f"{record.provider}|{record.host}|{account}"
-
-
-def _is_news(before: Quota, after: Quota) -> bool:
-    if before.seen_at is None or after.seen_at is None:
-        return before != after
-    if after.seen_at - before.seen_at >= SEEN_AT_PRECISION:
-        return True
-    return replace(before, seen_at=after.seen_at) != after

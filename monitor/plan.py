@@ -6,11 +6,14 @@ Built once from the settings; `cycle` reads it for every check.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from monitor.config.amazon import AmazonConnection, Probe
 from monitor.judge.alerts import AlertKind, Severity
-from monitor.judge.expiry import declare_authorization
+from monitor.judge.application import SECRET_VALID_DAYS
+from monitor.judge.expiry import start_of
 from monitor.judge.renewal import Declared
 from monitor.judge.route import ChannelRoute, Subject
 from monitor.judge.rules import Rules
@@ -18,8 +21,8 @@ from monitor.store.connections import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import timedelta
 
+    from monitor.config.application import Application
     from monitor.config.model import Channel, Config, Connection
 
 
@@ -30,22 +33,32 @@ class Watched:
 
     Args:
         renew_url: The page on which a person can renew its authorization.
+        application: The OAuth client that it shares with others.
+        secret: When that client's secret was made, as the file says.
     """
 
     subject: Subject
     rules: Rules
     renew_url: str | None = None
+    application: str | None = None
+    secret: Declared | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """
     Everything that judging and routing need of the configuration.
+
+    Args:
+        applications: When each one's secret was made, and the steps to be told.
+        outage_hold: How long refusals without a word why count as an outage.
     """
 
     watched: Mapping[str, Watched]
     channels: tuple[ChannelRoute, ...]
     entries: tuple[Entry, ...]
+    applications: Mapping[str, tuple[Declared, tuple[int, ...]]] = field(default_factory=dict)
+    outage_hold: timedelta = timedelta(hours=1)
 
 
 def make_plan(config: Config) -> Plan:
@@ -53,6 +66,7 @@ def make_plan(config: Config) -> Plan:
     Return the plan of *config*.
     """
     rules_by_rhythm: dict[timedelta, Rules] = {}
+    secrets = {one.name: _secret(one) for one in config.applications}
     watched = {}
     for connection in config.connections:
         every = config.every_of(connection)
@@ -65,24 +79,41 @@ def make_plan(config: Config) -> Plan:
             ),
             rules,
             connection.renew_url,
+            _application_of(connection),
+            secrets.get(_application_of(connection) or ""),
         )
+    steps = tuple(config.alerts.expiring_soon_days)
     return Plan(
         watched,
         tuple(_channel_route(channel) for channel in config.channels),
-        tuple(
-            Entry(
-                connection.name,
-                connection.provider,
-                connection.host,
-                config.every_of(connection),
-                connection.enabled,
-                connection.renamed_from,
-                _declared(connection),
-                config.alerts.expiring_soon_days,
-            )
-            for connection in config.connections
-        ),
+        tuple(_entry(connection, config) for connection in config.connections),
+        {name: (secret, steps) for name, secret in secrets.items()},
+        config.checks.outage_hold,
     )
+
+
+def _application_of(connection: Connection) -> str | None:
+    return connection.application if isinstance(connection, AmazonConnection) else None
+
+
+def _entry(connection: Connection, config: Config) -> Entry:
+    entry = Entry(
+        connection.name,
+        connection.provider,
+        connection.host,
+        config.every_of(connection),
+        connection.enabled,
+        connection.renamed_from,
+        _declared(connection),
+        tuple(config.alerts.expiring_soon_days),
+    )
+    if not isinstance(connection, AmazonConnection):
+        return entry
+    application = config.application(connection.application)
+    token_host = application.token_host if application else None
+    # Without the second step, nothing is known of the region's host.
+    host = entry.host if connection.probe is Probe.SELLERS else token_host or ""
+    return replace(entry, host=host, application=connection.application, token_host=token_host)
 
 
 def _rules(config: Config, every: timedelta) -> Rules:
@@ -97,11 +128,14 @@ def _rules(config: Config, every: timedelta) -> Rules:
     )
 
 
+def _secret(application: Application) -> Declared:
+    day = application.client_secret_created_on
+    return Declared(None if day is None else start_of(day), SECRET_VALID_DAYS)
+
+
 def _declared(connection: Connection) -> Declared:
-    if connection.authorized_on is None:
-        return Declared(valid_days=connection.valid_days)
-    authorization = declare_authorization(connection.authorized_on, connection.valid_days)
-    return Declared(authorization.authorized_at, connection.valid_days)
+    day = connection.authorized_on
+    return Declared(None if day is None else start_of(day), connection.valid_days)
 
 
 def _channel_route(channel: Channel) -> ChannelRoute:

@@ -3,7 +3,8 @@ Describe what is known in the contract's JSON, for commands and for the HTTP API
 
 Pure: records, the plan and the present instant come in, plain objects go out.
 Also decides which connections are worse than others, and the exit code that a
-list of them means. How they look in a table is left to `cli.output`.
+list of them means. What happened to them is described in `report_past`, how
+they look in a table is left to `cli.output`.
 """
 
 from __future__ import annotations
@@ -13,20 +14,24 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from monitor.judge.clocks import FLAG_STATES
-from monitor.judge.expiry import days_left
+from monitor.judge.expiry import ClockSource, days_left
 from monitor.judge.outcome import State
 from monitor.judge.quota import Level
+from monitor.judge.rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from monitor.judge.clocks import AuthorizationClock
-    from monitor.judge.state import Transition
     from monitor.plan import Watched
-    from monitor.store.history import AlertRow, CheckRow
     from monitor.store.records import ConnectionRecord
 
 Json = dict[str, Any]
+
+
+CLIENT_SECRET = "client_secret"  # noqa: S105 - a kind of clock, not a password
+
+SOON_DAYS = max(Rules().expiring_soon_days)
 
 
 class Trouble(IntEnum):
@@ -60,7 +65,7 @@ def connection_json(record: ConnectionRecord, watched: Watched, now: datetime) -
         "detail": standing.detail,
         "since": instant(standing.since),
         "checked_at": instant(standing.checked_at),
-        "latency_ms": _milliseconds(standing.latency_ms),
+        "latency_ms": milliseconds(standing.latency_ms),
         "tags": sorted(watched.subject.tags),
         "account": record.account,
         "last_check": _last_check_json(record),
@@ -70,9 +75,9 @@ def connection_json(record: ConnectionRecord, watched: Watched, now: datetime) -
         ),
         "renewal_unrecorded": record.clock.is_renewal_unrecorded,
         "authorization": authorization,
-        "clocks": _clocks_json(record.name, authorization),
+        "clocks": _clocks_json(record.name, authorization, watched, now),
         "quota": _quota_json(record, watched),
-        "marketplaces": None,
+        "marketplaces": _marketplaces_json(record),
     }
 
 
@@ -101,17 +106,47 @@ def _authorization_json(clock: AuthorizationClock, now: datetime) -> Json | None
     }
 
 
-def _clocks_json(name: str, authorization: Json | None) -> list[Json]:
-    if authorization is None or authorization["expires_at"] is None:
-        return []
+def _clocks_json(
+    name: str, authorization: Json | None, watched: Watched, now: datetime
+) -> list[Json]:
+    clocks = []
+    if authorization is not None and authorization["expires_at"] is not None:
+        clocks.append(
+            {
+                "kind": "authorization",
+                "of": name,
+                "ends_at": authorization["expires_at"],
+                "days_left": authorization["days_left"],
+                "source": authorization["source"],
+            }
+        )
+    secret = watched.secret
+    ends_at = secret and secret.authorized_at and secret.ends_at(secret.authorized_at)
+    if ends_at:
+        clocks.append(
+            {
+                "kind": CLIENT_SECRET,
+                "of": watched.application,
+                "ends_at": instant(ends_at),
+                "days_left": days_left(ends_at, now),
+                "source": ClockSource.DECLARED.value,
+            }
+        )
+    return clocks
+
+
+def _marketplaces_json(record: ConnectionRecord) -> list[Json] | None:
+    if record.marketplaces is None:
+        return None
     return [
         {
-            "kind": "authorization",
-            "of": name,
-            "ends_at": authorization["expires_at"],
-            "days_left": authorization["days_left"],
-            "source": authorization["source"],
+            "country": one.country,
+            "id": one.id,
+            "participating": one.is_participating,
+            "suspended_listings": one.has_suspended_listings,
+            "configured": one.is_configured,
         }
+        for one in record.marketplaces
     ]
 
 
@@ -151,12 +186,13 @@ def report_json(objects: Sequence[Json], now: datetime) -> Json:
     return {"checked_at": instant(now), "summary": summary(objects), "connections": list(objects)}
 
 
-def trouble_of(each: Json, *, is_check: bool = False) -> Trouble:
+def trouble_of(each: Json, *, is_check: bool = False, soon_days: int = SOON_DAYS) -> Trouble:
     """
     Say how bad it is with one connection.
 
     Args:
         is_check: It was just asked, so that having no answer is a trouble too.
+        soon_days: How near the end of a client secret must be to count as soon.
     """
     if each["state"] == State.PAUSED:
         return Trouble.NONE
@@ -168,24 +204,35 @@ def trouble_of(each: Json, *, is_check: bool = False) -> Trouble:
         return Trouble.UNKNOWN
     if each["expiring_soon"] or each["renewal_unrecorded"] or level == Level.LOW:
         return Trouble.SOON
+    if _is_secret_ending(each, soon_days):
+        return Trouble.SOON
     return Trouble.NONE
 
 
-def exit_code(objects: Sequence[Json], *, is_check: bool = False) -> int:
+def _is_secret_ending(each: Json, soon_days: int) -> bool:
+    return any(
+        clock["kind"] == CLIENT_SECRET and clock["days_left"] < soon_days
+        for clock in each["clocks"]
+    )
+
+
+def exit_code(
+    objects: Sequence[Json], *, is_check: bool = False, soon_days: int = SOON_DAYS
+) -> int:
     """
     Return the contract's exit code for what was shown.
     """
     if not objects:
         return int(Trouble.UNKNOWN)
-    troubles = {trouble_of(each, is_check=is_check) for each in objects}
+    troubles = {trouble_of(each, is_check=is_check, soon_days=soon_days) for each in objects}
     return int(next(trouble for trouble in _WORST_FIRST if trouble in troubles))
 
 
-def urgency(each: Json, *, is_check: bool = False) -> tuple[int, int]:
+def urgency(each: Json, *, is_check: bool = False, soon_days: int = SOON_DAYS) -> tuple[int, int]:
     """
     Return a key that sorts the worst first and keeps the file's order otherwise.
     """
-    trouble = trouble_of(each, is_check=is_check)
+    trouble = trouble_of(each, is_check=is_check, soon_days=soon_days)
     return _WORST_FIRST.index(trouble), _BY_URGENCY.index(State(each["state"]))
 
 
@@ -197,71 +244,6 @@ def ending_first(each: Json) -> tuple[bool, str]:
     return not ends, min(ends, default="")
 
 
-def check_json(row: CheckRow) -> Json:
-    """
-    Return one check of a connection's history.
-    """
-    return {
-        "at": instant(row.at),
-        "conclusive": row.reason.is_conclusive,
-        "reason": row.reason.value,
-        "latency_ms": _milliseconds(row.latency_ms),
-        "detail": row.detail,
-    }
-
-
-def transition_json(transition: Transition) -> Json:
-    """
-    Return one change of state or reason.
-    """
-    return {
-        "at": instant(transition.at),
-        "from": transition.from_state.value,
-        "to": transition.to_state.value,
-        "reason": transition.reason.value,
-        "detail": transition.detail,
-    }
-
-
-def alert_json(row: AlertRow) -> Json:
-    """
-    Return one alert and how far it came on each channel.
-    """
-    return {
-        "id": row.id,
-        "kind": row.kind,
-        "severity": row.severity,
-        "connections": list(row.connections),
-        "born_at": instant(row.born_at),
-        "notifications": [
-            {
-                "channel": each.channel,
-                "state": each.state.value,
-                "attempts": each.attempts,
-                "sent_at": instant(each.sent_at),
-            }
-            for each in row.notifications
-        ],
-    }
-
-
-def history_json(
-    name: str,
-    transitions: Iterable[Transition],
-    checks: Iterable[CheckRow],
-    alerts: Iterable[AlertRow],
-) -> Json:
-    """
-    Return what `history --json` prints.
-    """
-    return {
-        "name": name,
-        "transitions": [transition_json(each) for each in transitions],
-        "checks": [check_json(each) for each in checks],
-        "alerts": [alert_json(each) for each in alerts],
-    }
-
-
 def instant(at: datetime | None) -> str | None:
     """
     Write an instant as RFC 3339 in UTC, to the second.
@@ -271,5 +253,8 @@ def instant(at: datetime | None) -> str | None:
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
-def _milliseconds(value: float | None) -> float | None:
+def milliseconds(value: float | None) -> float | None:
+    """
+    Round a length of time for people.
+    """
     return None if value is None else round(value, 1)

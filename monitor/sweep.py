@@ -1,24 +1,28 @@
 """
 Find what time alone has changed, whether or not checks can run.
 
-Clocks that reached a step are told, and a connection whose authorization has
-ended becomes due, all in one transaction. What a step means is decided in
-`judge.clocks`; what the end means, by the check that follows.
+Clocks that reached a step are told, a connection whose authorization has
+ended becomes due, and an outage that was none is told for what it is, all in
+one transaction. What a step means is decided in `judge.clocks`; what the end
+means, by the check that follows.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from monitor.judge.clocks import pass_steps
-from monitor.store import authorizations, results
+from monitor.causes import close_outage, tell_lost_permissions
+from monitor.judge.alerts import AlertKind
+from monitor.judge.clocks import Passed, pass_steps
+from monitor.judge.outcome import State
+from monitor.store import applications, authorizations, outages, results
+from monitor.store.due import make_due
 from monitor.telling import tell
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from monitor.judge.clocks import Passed
     from monitor.plan import Plan
     from monitor.store.engine import Transaction
 
@@ -26,7 +30,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Swept:
     """
-    A connection whose clock has reached a step.
+    Something whose clock has reached a step.
+
+    Args:
+        name: Of the connection, or of the application whose client secret it is.
     """
 
     name: str
@@ -37,13 +44,27 @@ def is_anything_passed(tx: Transaction, plan: Plan, now: datetime) -> bool:
     """
     Tell whether a sweep would find anything; needs no right to write.
     """
-    return any(name in plan.watched for _, name in authorizations.find_passed(tx, now))
+    return (
+        any(name in plan.watched for _, name in authorizations.find_passed(tx, now))
+        or any(name in plan.applications for name in applications.find_passed(tx, now))
+        or any(_is_ending(tx, one, plan, now) for one in outages.list_open(tx).values())
+    )
 
 
 def sweep(tx: Transaction, plan: Plan, now: datetime) -> list[Swept]:
     """
     Store all that follows from the clocks as they stand *now*.
     """
+    swept = [*_sweep_authorizations(tx, plan, now), *_sweep_secrets(tx, plan, now)]
+    for outage in outages.list_open(tx).values():
+        if _is_lost_permission(tx, outage, plan, now):
+            tell_lost_permissions(tx, outage, plan, now)
+        elif _is_ending(tx, outage, plan, now):
+            close_outage(tx, outage, plan, now)
+    return swept
+
+
+def _sweep_authorizations(tx: Transaction, plan: Plan, now: datetime) -> list[Swept]:
     names = dict(authorizations.find_passed(tx, now))
     # A command that read a newer file may have put in what only the next start knows.
     ids = [number for number, name in names.items() if name in plan.watched]
@@ -56,8 +77,50 @@ def sweep(tx: Transaction, plan: Plan, now: datetime) -> list[Swept]:
         for alert in passed.alerts:
             tell(tx, alert, {record.id: record.name}, plan, now)
         if passed.is_check_due:
-            authorizations.make_due(tx, record.id, now)
+            make_due(tx, record.id, now)
         swept.append(Swept(record.name, passed))
         clocks.append((record.id, passed.clock, steps))
     authorizations.save(tx, clocks)
     return swept
+
+
+def _sweep_secrets(tx: Transaction, plan: Plan, now: datetime) -> list[Swept]:
+    """
+    Tell of client secrets that end soon, once for all connections of an application.
+    """
+    names = [name for name in applications.find_passed(tx, now) if name in plan.applications]
+    swept = []
+    for name, record in applications.load(tx, names).items():
+        _, steps = plan.applications[name]
+        about = applications.watched_of(tx, name)
+        passed = pass_steps(record.secret, State.ACTIVE, steps, now)
+        facts = {"application": name, "n_connections": len(about)}
+        alerts = tuple(
+            replace(one, kind=AlertKind.SECRET_EXPIRING, facts=one.facts | facts)
+            for one in passed.alerts
+        )
+        for alert in alerts:
+            tell(tx, alert, about, plan, now)
+        if passed.is_check_due:
+            # Any one of them can tell whether the secret still works.
+            for number in list(about)[:1]:
+                make_due(tx, number, now)
+        applications.save_secret(tx, name, passed.clock, steps)
+        swept.append(Swept(name, replace(passed, alerts=alerts)))
+    return swept
+
+
+def _is_ending(tx: Transaction, outage: outages.Outage, plan: Plan, now: datetime) -> bool:
+    if _is_lost_permission(tx, outage, plan, now):
+        return True
+    return outages.count_group(tx, outage.host).is_back
+
+
+def _is_lost_permission(tx: Transaction, outage: outages.Outage, plan: Plan, now: datetime) -> bool:
+    """
+    Tell whether an outage has lasted so long that its refusals must be meant.
+    """
+    if now < outage.started_at + plan.outage_hold:
+        return False
+    n_failing = outages.count_group(tx, outage.host).failing
+    return 2 * outages.count_unexplained(tx, outage.host) > n_failing

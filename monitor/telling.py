@@ -29,6 +29,7 @@ OPENED_BY = {
         AlertKind.RENEWAL_UNRECORDED,
     ),
     AlertKind.QUOTA_RESTORED: (AlertKind.QUOTA_LOW, AlertKind.QUOTA_EXHAUSTED),
+    AlertKind.OUTAGE_OVER: (AlertKind.OUTAGE,),
 }
 """What must have been told before a closing alert is born."""
 
@@ -36,6 +37,7 @@ CLOSED_BY = {
     AlertKind.RECOVERED: (AlertKind.RECOVERED, AlertKind.RENEWED),
     AlertKind.RENEWED: (AlertKind.RENEWED,),
     AlertKind.QUOTA_RESTORED: (AlertKind.QUOTA_RESTORED, AlertKind.LIMIT_CHANGED),
+    AlertKind.OUTAGE_OVER: (AlertKind.OUTAGE_OVER,),
 }
 """What ended an earlier trouble, so that it needs no second end."""
 

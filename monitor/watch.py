@@ -17,7 +17,7 @@ import structlog
 
 from monitor.cycle import Finished, settle
 from monitor.judge.outcome import Outcome, Reason
-from monitor.store import connections
+from monitor.store.due import claim_due
 from monitor.store.engine import RowRefused, StoreError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from monitor.check.base import Checker
     from monitor.cycle import Settled
     from monitor.plan import Plan
-    from monitor.store.connections import Due
+    from monitor.store.due import Due
     from monitor.store.worker import StoreWorker
 
 log = structlog.get_logger()
@@ -90,7 +90,7 @@ class Watch:
         """
         now = self._clock()
         limit = CLAIM_AT_MOST + len(self._under_way) + len(self._unknown)
-        due = await self._store.read(lambda tx: connections.claim_due(tx, now + ahead, limit))
+        due = await self._store.read(lambda tx: claim_due(tx, now + ahead, limit))
         if self._is_stopping:
             return
         # A command that read a newer file may have put in what only the next start
@@ -98,15 +98,18 @@ class Watch:
         self._unknown = {each.id for each in due if each.name not in self._checkers}
         for each in due:
             if each.id not in self._under_way and each.id not in self._unknown:
-                task = asyncio.create_task(self._check(each))
+                task = asyncio.create_task(self._check(each, ahead))
                 task.add_done_callback(partial(self._collect, each))
                 self._under_way[each.id] = task
 
-    async def _check(self, due: Due) -> Outcome:
-        wait = (due.at - self._clock()).total_seconds()
+    async def _check(self, due: Due, longest: timedelta) -> Outcome:
+        # No more than was looked ahead, even if the clock was set back meanwhile.
+        wait = min(due.at - self._clock(), longest).total_seconds()
         if wait > 0:
             loop = asyncio.get_running_loop()
             await asyncio.sleep(_on_grid(loop.time() + wait) - loop.time())
+        if due.verdict is not None:
+            return due.verdict
         async with self._slots:
             self._begun.add(due.id)
             try:
@@ -142,7 +145,8 @@ class Watch:
         Write what has finished; tell whether nothing had to be put back.
         """
         async with self._writing:
-            batch, self._unwritten = self._unwritten, []
+            now = self._clock()
+            batch, self._unwritten = [_not_after(now, each) for each in self._unwritten], []
             self._has_unwritten.clear()
             return not batch or await self._write(batch)
 
@@ -205,6 +209,16 @@ def _own_fault(what: str, fault: BaseException) -> Outcome:
         f"connwatch could not {what} ({type(fault).__name__}): this is a fault of connwatch, "
         "the log has the details to report",
     )
+
+
+def _not_after(now: datetime, finished: Finished) -> Finished:
+    """
+    Keep what the clock said before it was set back out of history and rhythm.
+    """
+    slot = finished.scheduled_at or finished.at
+    if finished.at <= now and slot <= now:
+        return finished
+    return replace(finished, at=min(finished.at, now), scheduled_at=min(slot, now))
 
 
 def _on_grid(at: float) -> float:

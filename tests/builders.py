@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from monitor.cycle import Finished, settle
+from monitor.judge.application import SECRET_VALID_DAYS
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
 from monitor.judge.renewal import Declared
 from monitor.judge.route import ChannelRoute, Subject
 from monitor.judge.rules import Rules
 from monitor.plan import Plan, Watched
-from monitor.store import connections, history
+from monitor.store import applications, connections, history
+from monitor.store.alert_tables import notifications
 from monitor.store.connections import Entry
-from monitor.store.tables import notifications
 from monitor.sweep import sweep
 from tests.fakes import NOON
 
@@ -37,11 +38,25 @@ DAY = timedelta(days=1)
 EVERY = 5 * MINUTE
 RESETS_AT = datetime(2026, 12, 1, tzinfo=UTC)
 
+NA_HOST = "sellingpartnerapi-na.amazon.com"
+EU_HOST = "sellingpartnerapi-eu.amazon.com"
+LWA_HOST = "api.amazon.com"
+
 OPS = ChannelRoute("ops")
 OK = Outcome(Reason.OK, latency_ms=40.0)
 REFUSED = Outcome(Reason.TOKEN_REJECTED, "The API refused the token (401).", latency_ms=41.5)
 DENIED = Outcome(Reason.PERMISSION_DENIED, "The token may not do this (403).")
 UNREACHED = Outcome(Reason.TIMEOUT, "No answer within 10 s.")
+REVOKED = Outcome(Reason.AUTHORIZATION_REVOKED, "Amazon refuses the refresh token.")
+CLIENT_REJECTED = Outcome(Reason.CLIENT_REJECTED, "Amazon refuses client id or secret.")
+SECRET_EXPIRED = Outcome(Reason.CLIENT_SECRET_EXPIRED, "The client secret has expired.")
+NO_TOKEN = Outcome(Reason.SERVER_ERROR, "Amazon failed (503).", failed_host=LWA_HOST)
+UNEXPLAINED = Outcome(
+    Reason.PERMISSION_DENIED,
+    "Amazon refuses, without a word why.",
+    is_unexplained=True,
+    failed_host=NA_HOST,
+)
 
 
 def throttled(until: datetime | None = None) -> Outcome:
@@ -75,10 +90,19 @@ def entry(
     )
 
 
+def amazon_store(name: str, *, host: str = NA_HOST, application: str = "our-app") -> Entry:
+    """
+    An Amazon store of one application, checked at its region's host.
+    """
+    one = entry(name, provider="amazon", host=host)
+    return replace(one, application=application, token_host=LWA_HOST)
+
+
 def plan_of(
     *entries: Entry,
     channels: Sequence[ChannelRoute] = (OPS,),
     subjects: Sequence[Subject] = (),
+    secret_created_at: datetime | None = None,
     authorized_at: datetime | None = None,
     valid_days: int = 365,
     renew_url: str | None = None,
@@ -96,7 +120,10 @@ def plan_of(
     if authorized_at is not None:
         declared = Declared(authorized_at, valid_days)
         entries = tuple(replace(one, declared=declared) for one in entries)
-    return Plan(watched, tuple(channels), entries)
+    secret = Declared(secret_created_at, SECRET_VALID_DAYS)
+    steps = Rules().expiring_soon_days
+    applications = {one.application: (secret, steps) for one in entries if one.application}
+    return Plan(watched, tuple(channels), entries, applications)
 
 
 @dataclass
@@ -112,6 +139,7 @@ class Story:
     def begin(cls, database: Database, plan: Plan, at: datetime = NOON) -> Story:
         with database.write() as tx:
             connections.sync(tx, plan.entries, at)
+            applications.sync(tx, plan.applications, at)
         return cls(database, plan)
 
     def settle(self, at: datetime, **outcomes: Outcome) -> list[Settled]:

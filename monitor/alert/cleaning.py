@@ -2,14 +2,18 @@
 Make text from outside fit for a message.
 
 Decides which characters may pass and what would ring a whole channel. Escaping
-for the format of a service (HTML, Markdown) is left to Apprise, which knows it.
+for the format of a service (HTML, Markdown) is left to `formats`.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _BREAKS = {"Cc", "Zl", "Zp"}
 """Categories that could forge a line; each becomes a space."""
@@ -19,10 +23,19 @@ _INVISIBLE = {"Cf", "Cs", "Co", "Cn"}
 
 _ZERO_WIDTH_SPACE = "\u200b"
 
-_MENTION = re.compile(
-    r"@(?=(?:channel|everyone|here|all|room)\b)|<(?=[!@#]|\w[\w+.-]*:)", re.IGNORECASE
-)
-"""What chat services take for a call to everybody, or for a link under false colours."""
+_MENTION = re.compile(r"(?<![\w.+-])@(?=[\w*])|<(?=[!@#]|\w[\w+.-]*:)|\](?=\()", re.IGNORECASE)
+"""What chat services take for a call to somebody, or for a link under false colours."""
+
+LONGEST_RUN = 120
+"""Longer words are no words, and nobody reads them."""
+
+_RUN = re.compile(rf"\S{{{LONGEST_RUN},}}")
+
+_URL = re.compile(r"https?://[^\s<>\"'`|\\^{}]{1,1990}", re.IGNORECASE)
+
+FACT_LIMIT = 300
+MOST_FACTS = 50
+"""How much of a text, a list or an object a template gets to see."""
 
 _SEPARATORS = re.compile(r"[\s/:@?&=#,;+]+")
 
@@ -34,6 +47,44 @@ def clean(text: str, limit: int) -> str:
     """
     Return *text* as one harmless line of at most *limit* visible characters.
     """
+    return defuse(shorten(_RUN.sub(_cut_run, _keep_visible(text)), limit))
+
+
+def clean_url(text: str) -> str:
+    """
+    Return an address that readers can follow as it is, or nothing.
+    """
+    return text if _URL.fullmatch(text) and text == _keep_visible(text) else ""
+
+
+def clean_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return a copy of *facts* in which every text is clean and nothing is large.
+    """
+    return {
+        clean(str(name), FACT_LIMIT): _clean_fact(value)
+        for name, value in list(facts.items())[:MOST_FACTS]
+    }
+
+
+def _clean_fact(value: Any) -> Any:
+    match value:
+        case str():
+            return clean_url(value) or clean(value, FACT_LIMIT)
+        case dict():
+            return clean_facts(value)
+        case list() | tuple():
+            return [_clean_fact(item) for item in value[:MOST_FACTS]]
+        case bool() | int() | float() | None:
+            return value
+    return ""
+
+
+def _cut_run(match: re.Match[str]) -> str:
+    return shorten(match.group(), LONGEST_RUN)
+
+
+def _keep_visible(text: str) -> str:
     kept = []
     for character in text:
         category = unicodedata.category(character)
@@ -41,7 +92,7 @@ def clean(text: str, limit: int) -> str:
             kept.append(" ")
         elif category not in _INVISIBLE:
             kept.append(character)
-    return defuse(shorten(" ".join("".join(kept).split()), limit))
+    return " ".join("".join(kept).split())
 
 
 def shorten(text: str, limit: int) -> str:
@@ -53,7 +104,7 @@ def shorten(text: str, limit: int) -> str:
 
 def defuse(text: str) -> str:
     """
-    Keep *text* from mentioning everybody, without changing how it looks.
+    Keep *text* from calling anybody, without changing how it looks.
     """
     return _MENTION.sub(lambda match: match.group() + _ZERO_WIDTH_SPACE, text)
 

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+LEASE = timedelta(seconds=90)
+"""How long a claim holds: longer than a send may take."""
+
 LAST_WORDS = timedelta(seconds=2)
 """How long a drain that is out of time waits for claims to be given back."""
 
@@ -83,7 +86,7 @@ class Delivery:
         retry_for: timedelta,
         clock: Callable[[], datetime],
         link: Callable[[Sequence[str]], str | None],
-        lease: timedelta = timedelta(seconds=90),
+        lease: timedelta = LEASE,
         send_timeout: timedelta = timedelta(seconds=60),
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -130,6 +133,12 @@ class Delivery:
             self._waking = asyncio.create_task(self._wake(), name="wake the delivery")
         else:
             self._is_woken_again = True
+
+    def note_step(self) -> None:
+        """
+        Count the time for retries anew: the clock was stepped, or nobody was awake to try.
+        """
+        self._started_at = self._clock()
 
     async def drain(self, timeout: timedelta) -> DeliveryReport:  # noqa: ASYNC109 - the bound is what it promises
         """

@@ -1,98 +1,38 @@
 """
-Decide what each kind of alert says.
+Decide what each kind of alert about a connection says.
 
 Pure. The facts of each kind, as `monitor.judge` leaves them:
 
-- `error`, `expired`: reason, detail, since, reason_before; `expired`: renew_url
+- `error`, `expired`: reason, detail, since, reason_before; `expired`: renew_url;
+  where one `error` speaks for an application: application, n_connections,
+  permissions_changed
 - `expiring_soon`: step, authorized_at, ends_at, renew_url
 - `renewal_unrecorded`: authorized_at, ends_at
 - `renewed`: authorized_at, ends_at
 - `recovered`: reason_before, detail_before, since
-- `quota_low`, `quota_exhausted`: limit, remaining, resets_at, step
-- `quota_restored`: limit, remaining, resets_at
-- `limit_changed`: the same and limit_before
 
-All of them may be missing: then the message says less, and is sent.
+What is said of quotas stands in `quota_drafts`, of more than single connections
+in `wide_drafts`.
+All facts may be missing: then the message says less, and is sent.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from monitor.alert import texts
-from monitor.alert.cleaning import clean
-from monitor.alert.words import (
-    read_instant,
-    say_day,
-    say_instant,
-    say_number,
-    say_span,
-    say_when,
-)
+from monitor.alert.about import About, Draft
+from monitor.alert.quota_drafts import QUOTA_WRITERS
+from monitor.alert.wide_drafts import WIDE_WRITERS
+from monitor.alert.words import say_day, say_instant, say_number, say_span, say_when
 from monitor.judge.alerts import AlertKind
-from monitor.judge.outcome import OutcomeClass, Reason
+from monitor.judge.outcome import OutcomeClass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Callable
 
-DETAIL_LIMIT = 300
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """
-    What an alert knows, read with care: facts are JSON that others stored.
-    """
-
-    facts: Mapping[str, Any]
-    born_at: datetime
-    now: datetime
-
-    def number(self, name: str) -> int | None:
-        """
-        Return a whole number; None where there is none.
-        """
-        value = self.facts.get(name)
-        return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-    def text(self, name: str) -> str:
-        """
-        Return a text from outside, cleaned.
-        """
-        value = self.facts.get(name)
-        return clean(value, DETAIL_LIMIT) if isinstance(value, str) else ""
-
-    def instant(self, name: str) -> datetime | None:
-        """
-        Return an instant; None where there is none.
-        """
-        return read_instant(self.facts.get(name))
-
-    def reason(self, name: str) -> Reason | None:
-        """
-        Return a reason; None where there is none, or none that is known here.
-        """
-        value = self.facts.get(name)
-        return Reason(value) if isinstance(value, str) and value in set(Reason) else None
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """
-    What one kind of alert says; empty lines are left out.
-
-    Args:
-        headline: The title, with a place for who is concerned.
-        headline_of_many: The same where several are.
-    """
-
-    icon: str
-    headline: str
-    happened: Sequence[str]
-    remedy: str
-    headline_of_many: str = ""
+    from monitor.judge.outcome import Reason
 
 
 def draft(kind: AlertKind, about: About) -> Draft:
@@ -106,7 +46,6 @@ def _write_trouble(about: About, icon: str) -> Draft:
     reason = about.reason("reason")
     text = texts.REASONS[reason] if reason else texts.UNKNOWN_REASON
     detail, since, before = about.text("detail"), about.instant("since"), _before(about)
-    is_open = reason is None or reason.outcome_class is OutcomeClass.INCONCLUSIVE
     happened = (
         text.meaning,
         texts.SINCE.format(at=say_instant(since), span=say_span(about.now - since))
@@ -114,40 +53,75 @@ def _write_trouble(about: About, icon: str) -> Draft:
         else "",
         texts.DETAIL.format(detail=detail) if detail else "",
         texts.BEFORE.format(before=before) if before else "",
-        texts.MAYBE_THEIRS if is_open else "",
+        texts.MAYBE_THEIRS if _is_open(reason) else "",
     )
-    return Draft(icon, texts.TROUBLE_TITLE.format(name=text.name), happened, text.remedy)
+    headline = texts.TROUBLE_TITLE.format(name=text.name)
+    return Draft(icon, headline, happened, text.remedy, text.short)
+
+
+def _is_open(reason: Reason | None) -> bool:
+    return reason is None or reason.outcome_class is OutcomeClass.INCONCLUSIVE
 
 
 def _write_error(about: About) -> Draft:
-    return _write_trouble(about, "🔴")
+    said = _write_trouble(about, "🔴")
+    application = about.text("application")
+    return _speak_for(application, said, about) if application else said
+
+
+def _speak_for(application: str, said: Draft, about: About) -> Draft:
+    """
+    Say that an error is one application's, whichever connections it names.
+    """
+    n = about.number("n_connections")
+    concerned = (
+        texts.APPLICATION_CONCERNED_UNCOUNTED.format(application=application)
+        if n is None
+        else texts.APPLICATION_CONCERNED.format(n=say_number(n), application=application)
+    )
+    said = replace(said, who=texts.ROTATION_WHO.format(application=application))
+    meaning, *others = said.happened
+    if about.facts.get("permissions_changed") is True:
+        return replace(
+            said,
+            happened=(meaning, concerned, texts.PERMISSIONS_CHANGED, *others),
+            remedy=texts.PERMISSIONS_STEP,
+            short=texts.PERMISSIONS_SHORT,
+        )
+    return replace(said, happened=(meaning, concerned, *others))
 
 
 def _write_expired(about: About) -> Draft:
-    said = _write_trouble(about, "🟡")
-    return replace(said, remedy=_with_page(said.remedy, about))
+    return _with_page(_write_trouble(about, "🟡"), about)
 
 
-def _with_page(remedy: str, about: About) -> str:
+def _with_page(said: Draft, about: About) -> Draft:
     """
     Add the page on which the renewal is made, if the file names one.
     """
-    url = about.text("renew_url")
-    return texts.RENEW_PAGE.format(remedy=remedy, url=url) if url else remedy
+    url = about.url("renew_url")
+    if not url:
+        return said
+    remedy = texts.RENEW_PAGE.format(remedy=said.remedy, url=url)
+    return replace(said, remedy=remedy, urls=(url,))
 
 
 def _write_expiring_soon(about: About) -> Draft:
     ends_at = about.instant("ends_at")
-    remedy = _with_page(texts.EXPIRING_STEP, about)
     if ends_at is None:
-        happened = (texts.EXPIRING_WITHOUT_DATE, texts.EXPIRING_BREAKS)
-        return Draft("🟠", texts.EXPIRING_TITLE_WITHOUT_DATE, happened, remedy)
-    when = say_when(ends_at, about.now)
-    if ends_at <= about.now:
-        ended = texts.EXPIRED_MEANWHILE.format(day=say_day(ends_at), when=when)
-        return Draft("🟠", texts.EXPIRED_MEANWHILE_TITLE, (ended,), remedy)
-    happened = (texts.EXPIRING.format(day=say_day(ends_at), when=when), texts.EXPIRING_BREAKS)
-    return Draft("🟠", texts.EXPIRING_TITLE.format(when=when), happened, remedy)
+        headline = texts.EXPIRING_TITLE_WITHOUT_DATE
+        happened = [texts.EXPIRING_WITHOUT_DATE, texts.EXPIRING_BREAKS]
+    elif ends_at <= about.now:
+        headline = texts.EXPIRED_MEANWHILE_TITLE
+        when = say_when(ends_at, about.now)
+        happened = [texts.EXPIRED_MEANWHILE.format(day=say_day(ends_at), when=when)]
+    else:
+        when = say_when(ends_at, about.now)
+        headline = texts.EXPIRING_TITLE.format(when=when)
+        ends = texts.EXPIRING.format(day=say_day(ends_at), when=when)
+        happened = [ends, texts.EXPIRING_BREAKS]
+    said = Draft("🟠", headline, happened, texts.EXPIRING_STEP, texts.EXPIRING_SHORT)
+    return _with_page(said, about)
 
 
 def _write_renewal_unrecorded(about: About) -> Draft:
@@ -156,7 +130,13 @@ def _write_renewal_unrecorded(about: About) -> Draft:
         texts.UNRECORDED.format(day=say_day(ends_at)) if ends_at else texts.UNRECORDED_WITHOUT_DATE,
         texts.UNRECORDED_MEANS,
     )
-    return Draft("🟠", texts.UNRECORDED_TITLE, happened, texts.UNRECORDED_STEP)
+    return Draft(
+        "🟠",
+        texts.UNRECORDED_TITLE,
+        happened,
+        texts.UNRECORDED_STEP,
+        texts.UNRECORDED_SHORT,
+    )
 
 
 def _write_renewed(about: About) -> Draft:
@@ -169,7 +149,7 @@ def _write_renewed(about: About) -> Draft:
         if ends_at
         else texts.RENEWED_WITHOUT_END,
     )
-    return Draft("🟢", texts.RENEWED_TITLE, happened, texts.RENEWED_STEP)
+    return Draft("🟢", texts.RENEWED_TITLE, happened, texts.RENEWED_STEP, texts.RENEWED_SHORT)
 
 
 def _before(about: About) -> str:
@@ -191,87 +171,27 @@ def _write_recovered(about: About) -> Draft:
         before_line,
     )
     return Draft(
-        "🟢", texts.RECOVERED_TITLE, happened, texts.RECOVERED_STEP, texts.RECOVERED_TITLE_OF_MANY
+        "🟢",
+        texts.RECOVERED_TITLE,
+        happened,
+        texts.RECOVERED_STEP,
+        texts.RECOVERED_SHORT,
+        texts.RECOVERED_TITLE_OF_MANY,
     )
-
-
-def _left(about: About) -> str:
-    limit, remaining = about.number("limit"), about.number("remaining")
-    if remaining is None:
-        return texts.QUOTA_UNKNOWN
-    if not limit or limit < 0:
-        return texts.QUOTA_LEFT_OF_UNKNOWN.format(remaining=say_number(remaining))
-    return texts.QUOTA_LEFT.format(
-        remaining=say_number(remaining),
-        limit=say_number(limit),
-        percent=remaining * 100 // limit,
-    )
-
-
-def _period(about: About) -> str:
-    ends_at = about.instant("resets_at")
-    if ends_at is None:
-        return ""
-    if ends_at <= about.now:
-        return texts.QUOTA_ENDED.format(at=say_instant(ends_at))
-    return texts.QUOTA_ENDS.format(at=say_instant(ends_at), span=say_span(ends_at - about.now))
-
-
-def _write_quota_low(about: About) -> Draft:
-    step = about.number("step")
-    happened = (
-        texts.QUOTA_LOW.format(step=step) if step is not None else "",
-        _left(about),
-        texts.QUOTA_LOW_BREAKS,
-        _period(about),
-    )
-    return Draft("🟠", texts.QUOTA_LOW_TITLE, happened, texts.QUOTA_LOW_STEP)
-
-
-def _write_quota_exhausted(about: About) -> Draft:
-    limit = about.number("limit")
-    happened = (
-        texts.QUOTA_EXHAUSTED_OF.format(limit=say_number(limit))
-        if limit
-        else texts.QUOTA_EXHAUSTED,
-        texts.QUOTA_EXHAUSTED_BREAKS,
-        _period(about),
-    )
-    return Draft("🔴", texts.QUOTA_EXHAUSTED_TITLE, happened, texts.QUOTA_EXHAUSTED_STEP)
-
-
-def _write_quota_restored(about: About) -> Draft:
-    happened = (texts.QUOTA_RESTORED, _left(about), _period(about))
-    return Draft("🟢", texts.QUOTA_RESTORED_TITLE, happened, texts.QUOTA_RESTORED_STEP)
-
-
-def _write_limit_changed(about: About) -> Draft:
-    limit, before = about.number("limit"), about.number("limit_before")
-    if limit is None or before is None:
-        sentence, step = texts.LIMIT_CHANGED, texts.LIMIT_LOWERED_STEP
-    elif limit > before:
-        sentence, step = texts.LIMIT_RAISED, texts.LIMIT_RAISED_STEP
-    else:
-        sentence, step = texts.LIMIT_LOWERED, texts.LIMIT_LOWERED_STEP
-    if limit is not None and before is not None:
-        sentence = sentence.format(before=say_number(before), limit=say_number(limit))
-    return Draft("🔵", texts.LIMIT_CHANGED_TITLE, (sentence, _left(about), _period(about)), step)
 
 
 def _write_test(_: About) -> Draft:
-    return Draft("🔔", texts.TEST_TITLE, (texts.TEST,), texts.TEST_STEP)
+    return Draft("🔔", texts.TEST_TITLE, (texts.TEST,), texts.TEST_STEP, texts.TEST_SHORT)
 
 
 _WRITERS: dict[AlertKind, Callable[[About], Draft]] = {
+    **QUOTA_WRITERS,
+    **WIDE_WRITERS,
     AlertKind.ERROR: _write_error,
     AlertKind.EXPIRED: _write_expired,
     AlertKind.RECOVERED: _write_recovered,
     AlertKind.EXPIRING_SOON: _write_expiring_soon,
     AlertKind.RENEWAL_UNRECORDED: _write_renewal_unrecorded,
     AlertKind.RENEWED: _write_renewed,
-    AlertKind.QUOTA_LOW: _write_quota_low,
-    AlertKind.QUOTA_EXHAUSTED: _write_quota_exhausted,
-    AlertKind.QUOTA_RESTORED: _write_quota_restored,
-    AlertKind.LIMIT_CHANGED: _write_limit_changed,
     AlertKind.TEST: _write_test,
 }

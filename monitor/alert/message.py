@@ -1,21 +1,22 @@
 """
-Word the alerts: from facts to a title and a text.
+Word the alerts: from facts to a message for any medium.
 
 Pure. Decides the form of a message: who is concerned, what happened, what to
 do, where to read more. What each kind of alert says is decided in `drafts`,
-the sentences stand in `texts`, who receives them is decided in
-`monitor.judge.route`.
+the sentences stand in `texts`, how a medium writes them is decided in
+`formats`, who receives them in `monitor.judge.route`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from monitor.alert import texts
-from monitor.alert.cleaning import clean, shorten
-from monitor.alert.drafts import About, Draft, draft
+from monitor.alert.about import About, Draft
+from monitor.alert.cleaning import clean, clean_url, shorten
+from monitor.alert.drafts import draft
 from monitor.alert.words import say_instant, say_number, say_span
 from monitor.judge.alerts import AlertKind, Severity
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 TITLE_LIMIT = 80
 NAME_LIMIT = 100
-LINK_LIMIT = 500
+SHORT_LIMIT = 160
 MOST_LISTED = 20
 
 LATE_AFTER = timedelta(minutes=10)
@@ -33,17 +34,68 @@ LATE_AFTER = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class Part:
     """
-    What a channel is sent: plain text, safe for e-mail headers and chats.
+    A paragraph of a message.
 
     Args:
+        lines: Plain text without line breaks; `code` stands between backticks.
+        label: What the paragraph is called.
+        is_list: Every line is an item.
+        more: What is missing at the end.
+    """
+
+    lines: tuple[str, ...]
+    label: str = ""
+    is_list: bool = False
+    more: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """
+    What a template can use: nothing in it is escaped, all but *about* is clean.
+
+    Args:
+        title: The built-in title.
+        connections: Names, worst first, at most `MOST_LISTED`.
+        n_connections: How many there are.
+    """
+
+    kind: AlertKind
+    title: str
+    happened: tuple[str, ...]
+    remedy: str
+    link: str
+    connections: tuple[str, ...]
+    n_connections: int
+    about: About
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """
+    What a channel is sent: plain text, and what other forms are made of.
+
+    Args:
+        title: One line, safe for the header of an e-mail.
+        body: All of it as plain text, safe for chats.
         severity: How urgent it is, for services that show it in colour.
+        short: All of it in one line of at most `SHORT_LIMIT` characters.
+        parts: The paragraphs of *body*; none where there is only the text.
+        urls: Addresses in *parts* that readers shall be able to follow.
+        content: What a channel's template makes its own text of.
+        is_test: Nothing of it has happened.
     """
 
     title: str
     body: str
     severity: Severity = Severity.INFO
+    short: str = ""
+    parts: tuple[Part, ...] = ()
+    urls: tuple[str, ...] = ()
+    content: Content | None = field(default=None, hash=False)
+    is_test: bool = False
 
 
 def compose(  # noqa: PLR0913, PLR0917 - the contract lists what an alert is made of
@@ -55,6 +107,7 @@ def compose(  # noqa: PLR0913, PLR0917 - the contract lists what an alert is mad
     link: str | None,
     now: datetime,
     is_test: bool = False,
+    n_connections: int | None = None,
 ) -> Message:
     """
     Word an alert.
@@ -62,51 +115,105 @@ def compose(  # noqa: PLR0913, PLR0917 - the contract lists what an alert is mad
     Args:
         connections: Names, worst first; the first `MOST_LISTED` are listed.
         is_test: Say clearly that nothing of this has happened.
+        n_connections: How many are concerned, where *connections* does not
+            name all of them.
     """
     about = About(facts, born_at, now)
     said = draft(kind, about)
     is_test = is_test or kind is AlertKind.TEST
+    names = tuple(clean(name, NAME_LIMIT) for name in connections[:MOST_LISTED])
+    n = max(len(connections), n_connections or 0)
+    page = clean_url(link or "")
+    mark = [texts.TEST] if is_test and kind is not AlertKind.TEST else []
     happened = [line for line in (*said.happened, _late(about)) if line]
-    if is_test and kind is not AlertKind.TEST:
-        happened.insert(0, texts.TEST)
-    paragraphs = [
-        "\n".join(_who_first(happened, connections)),
-        _list(connections) if len(connections) > 1 else "",
-        texts.NEXT_STEP.format(remedy=said.remedy),
-        texts.LINK.format(link=clean(link, LINK_LIMIT)) if link else "",
-    ]
-    body = "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
-    return Message(_title(said, connections, is_test=is_test), body, severity)
+    parts = _parts(said, [*mark, *_who_first(happened, said, names, n)], names, n, page)
+    title = _title(said, names, n, is_test=is_test)
+    return Message(
+        title,
+        write_plain(parts),
+        severity,
+        _short(title, said, page),
+        parts,
+        (*said.urls, *([page] if page else [])),
+        Content(kind, title, (*mark, *happened), said.remedy, page, names, n, about),
+        is_test,
+    )
 
 
-def _title(said: Draft, connections: Sequence[str], *, is_test: bool) -> str:
+def write_plain(parts: Sequence[Part]) -> str:
+    """
+    Return *parts* as plain text.
+    """
+    return "\n\n".join(_write_part(part) for part in parts)
+
+
+def _write_part(part: Part) -> str:
+    more = [part.more] if part.more else []
+    if part.is_list:
+        label = [f"{part.label}:"] if part.label else []
+        return "\n".join([*label, *(f"- {line}" for line in part.lines), *more])
+    text = f"{part.label}: " if part.label else ""
+    return text + "\n".join([*part.lines, *more])
+
+
+def _parts(
+    said: Draft, happened: Sequence[str], names: Sequence[str], n: int, link: str
+) -> tuple[Part, ...]:
+    parts = [Part(tuple(happened))]
+    if said.lines:
+        parts.append(Part(said.lines, said.label, is_list=True, more=said.more))
+    is_cut = False
+    if _is_about_connections(said) and n > 1 and names:
+        is_cut = n > len(names)
+        more = _more(n - len(names), link)
+        parts.append(Part(tuple(names), texts.LISTED, is_list=True, more=more))
+    parts.append(Part((said.remedy,), texts.NEXT_STEP))
+    if link and not is_cut:
+        parts.append(Part((link,), texts.LINK))
+    return tuple(parts)
+
+
+def _who_first(happened: Sequence[str], said: Draft, names: Sequence[str], n: int) -> Sequence[str]:
+    who = _subject(said, names, n)
+    return [f"{who}: {happened[0]}", *happened[1:]] if who and happened else happened
+
+
+def _more(n: int, link: str) -> str:
+    if n <= 0:
+        return ""
+    said = texts.AND_MORE_AT if link else texts.AND_MORE
+    return said.format(n=say_number(n), link=link)
+
+
+def _title(said: Draft, names: Sequence[str], n: int, *, is_test: bool) -> str:
     icon = f"{said.icon} {texts.TEST_MARK}" if is_test else said.icon
     headline = said.headline
-    if len(connections) > 1:
+    if n > 1 and not said.who:
         headline = said.headline_of_many or headline
     fixed = f"{icon} {headline}"
     room = TITLE_LIMIT - len(fixed.format(who=""))
-    return fixed.format(who=shorten(_who(connections), room))
+    who = _subject(said, names, n) or texts.MANY.format(n=say_number(n))
+    return fixed.format(who=shorten(who, room))
 
 
-def _who(connections: Sequence[str]) -> str:
-    if len(connections) == 1:
-        return clean(connections[0], NAME_LIMIT)
-    return texts.MANY.format(n=say_number(len(connections)))
+def _is_about_connections(said: Draft) -> bool:
+    """
+    Tell whether the connections of the alert are what it speaks of.
+    """
+    return bool(said.who) or "{who}" in said.headline
 
 
-def _who_first(lines: Sequence[str], connections: Sequence[str]) -> list[str]:
-    if not connections:
-        return list(lines)
-    return [f"{_who(connections)}: {lines[0]}", *lines[1:]]
+def _subject(said: Draft, names: Sequence[str], n: int) -> str:
+    if said.who or not _is_about_connections(said) or not n:
+        return said.who
+    return names[0] if n == 1 and names else texts.MANY.format(n=say_number(n))
 
 
-def _list(connections: Sequence[str]) -> str:
-    lines = [texts.LISTED]
-    lines += [f"- {clean(name, NAME_LIMIT)}" for name in connections[:MOST_LISTED]]
-    if len(connections) > MOST_LISTED:
-        lines.append(texts.AND_MORE.format(n=say_number(len(connections) - MOST_LISTED)))
-    return "\n".join(lines)
+def _short(title: str, said: Draft, link: str) -> str:
+    # Backticks mark code for media that show it; here they are in the way.
+    short = shorten(f"{title}. {said.short.replace('`', '')}", SHORT_LIMIT)
+    with_link = f"{short} {link}"
+    return with_link if link and len(with_link) <= SHORT_LIMIT else short
 
 
 def _late(about: About) -> str:

@@ -1,9 +1,9 @@
 """
 Hand messages to Apprise: the only module that knows it.
 
-Decides how a channel's URL becomes targets, how a message is fitted to a
-service, and what of a failure may be said. When and how often to send is
-decided in `delivery`.
+Decides how a channel's URL becomes targets, and what of a failure may be said.
+How a message is fitted to a service is decided in `fitting`; when and how often
+to send, in `delivery`.
 
 A channel's URL may name several services. They are asked one after the other,
 and the message counts as sent when all of them took it; those that did are
@@ -20,6 +20,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import OrderedDict
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib import import_module
 from threading import Lock
@@ -27,15 +28,22 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.alert.cleaning import clean, mask_parts, shorten
 from monitor.alert.errors import AlertError
+from monitor.alert.fitting import fit
+from monitor.alert.patience import install, listen
+from monitor.alert.services import SERVICES, silence
 from monitor.config.secret import SecretUnavailable
 from monitor.judge.alerts import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from datetime import timedelta
+    from pathlib import Path
 
     from apprise import Apprise, AppriseResult, NotifyBase
 
+    from monitor.alert.fitting import Fitted
     from monitor.alert.message import Message
+    from monitor.config.channel import Channel
     from monitor.config.secret import Secret
 
 ERROR_LIMIT = 400
@@ -45,37 +53,7 @@ _REMEMBERED = 1000
 
 _NEXT_URL = re.compile(r"[\s,;]+(?=[a-z0-9]{1,32}://)", re.IGNORECASE)
 
-# Apprise and what it sends with write URLs, tokens included, into their logs.
-_TALKATIVE = ("apprise", "urllib3", "requests", "requests_oauthlib", "oauthlib")
-
-_SERVICES = {
-    "discord": ("discord", "NotifyDiscord"),
-    "form": ("custom_form", "NotifyForm"),
-    "forms": ("custom_form", "NotifyForm"),
-    "gchat": ("google_chat", "NotifyGoogleChat"),
-    "json": ("custom_json", "NotifyJSON"),
-    "jsons": ("custom_json", "NotifyJSON"),
-    "mailto": ("email", "NotifyEmail"),
-    "mailtos": ("email", "NotifyEmail"),
-    "mmost": ("mattermost", "NotifyMattermost"),
-    "mmosts": ("mattermost", "NotifyMattermost"),
-    "ntfy": ("ntfy", "NotifyNtfy"),
-    "ntfys": ("ntfy", "NotifyNtfy"),
-    "opsgenie": ("opsgenie", "NotifyOpsgenie"),
-    "pagerduty": ("pagerduty", "NotifyPagerDuty"),
-    "pover": ("pushover", "NotifyPushover"),
-    "rocket": ("rocketchat", "NotifyRocketChat"),
-    "rockets": ("rocketchat", "NotifyRocketChat"),
-    "slack": ("slack", "NotifySlack"),
-    "tgram": ("telegram", "NotifyTelegram"),
-    "workflows": ("workflows", "NotifyWorkflows"),
-    "xml": ("custom_xml", "NotifyXML"),
-    "xmls": ("custom_xml", "NotifyXML"),
-}
-"""Where Apprise keeps the usual services; all others cost loading all of them."""
-
-_CAUSE = "Socket Exception"
-"""How Apprise begins the only lines of its debugging log that tell a cause."""
+_CAUSE = "Socket Exception"  # begins the only debugging lines of Apprise that tell a cause
 
 _HOW_TO_WRITE = "compare it with the service's page in the documentation of Apprise"
 
@@ -88,6 +66,17 @@ class _Target:
 
     url: str
     apprise: Apprise
+    service: NotifyBase
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """
+    Why a target did not take a message.
+    """
+
+    error: str
+    retry_after: timedelta | None = None
 
 
 class AppriseSender:
@@ -99,13 +88,28 @@ class AppriseSender:
 
     Args:
         urls: The secret URL of each channel, by the channel's name.
+        templates: The files that word the messages of channels.
     """
 
-    def __init__(self, urls: Mapping[str, Secret]) -> None:
+    def __init__(
+        self, urls: Mapping[str, Secret], templates: Mapping[str, Path] | None = None
+    ) -> None:
         self._urls = urls
+        self._templates = templates or {}
         self._lock = Lock()
         self._targets: dict[str, tuple[str, tuple[_Target, ...]]] = {}
         self._taken: OrderedDict[tuple[str, str], frozenset[str]] = OrderedDict()
+
+    @classmethod
+    def for_channels(cls, channels: Iterable[Channel]) -> AppriseSender:
+        """
+        Return a sender for *channels* of the configuration.
+        """
+        channels = list(channels)
+        return cls(
+            {channel.name: channel.url for channel in channels},
+            {channel.name: channel.template for channel in channels if channel.template},
+        )
 
     def send(self, channel: str, message: Message, key: str = "") -> None:
         """
@@ -120,21 +124,24 @@ class AppriseSender:
         """
         targets = self._open(channel)
         taken = self._taken.get((channel, key), frozenset()) if key else frozenset()
-        errors = []
+        failures = []
         for target in targets:
             if target.url in taken:
                 continue
-            error = _notify(target, message)
-            if error is None:
+            failure = _notify(
+                target, fit(message, target.service, self._templates.get(channel)), message.severity
+            )
+            if failure is None:
                 taken |= {target.url}
             else:
-                errors.append(error)
-        self._remember(channel, key, taken if errors else frozenset())
-        if errors:
-            error = shorten("; ".join(errors), ERROR_LIMIT)
+                failures.append(failure)
+        self._remember(channel, key, taken if failures else frozenset())
+        if failures:
+            error = shorten("; ".join(failure.error for failure in failures), ERROR_LIMIT)
             if len(targets) > 1:
-                error = f"{len(errors)} of {len(targets)} targets failed: {error}"
-            raise AlertError(error)
+                error = f"{len(failures)} of {len(targets)} targets failed: {error}"
+            waits = [failure.retry_after for failure in failures if failure.retry_after]
+            raise AlertError(error, retry_after=max(waits, default=None))
 
     def _open(self, channel: str) -> tuple[_Target, ...]:
         if channel not in self._urls:
@@ -180,12 +187,14 @@ def _open_urls(urls: str) -> tuple[_Target, ...]:
     parts = [part for part in _NEXT_URL.split(urls.strip()) if part]
     if not parts:
         raise AlertError("the URL is empty", permanent=True)
-    return tuple(_Target(url, _open_url(url)) for url in parts)
+    return tuple(_open_url(url) for url in parts)
 
 
-def _open_url(url: str) -> Apprise:
-    _silence()
+def _open_url(url: str) -> _Target:
+    silence()
     import apprise
+
+    install()
 
     scheme, separator, _ = url.partition("://")
     if not separator:
@@ -209,13 +218,31 @@ def _open_url(url: str) -> Apprise:
             f" missing or malformed; {_HOW_TO_WRITE}",
             permanent=True,
         )
+    _keep_final(service)
     # By default Apprise leaves it to the service to refuse what is too long.
     # One message that ends early is better than none, and than several.
     if service.overflow_mode == apprise.OverflowMode.UPSTREAM:
         service.overflow_mode = apprise.OverflowMode.TRUNCATE
     target = apprise.Apprise(asset=asset)
     target.add(service)
-    return target
+    return _Target(url, target, service)
+
+
+_is_final: ContextVar[bool] = ContextVar("is_final", default=False)
+
+
+def _keep_final(service: NotifyBase) -> None:
+    """
+    Have *service* send what is written in its own dialect already as it is.
+
+    Apprise converts texts of a known format, and in others brings back mentions.
+    """
+    convert = service.dialect_convert
+
+    def keep(body: str, body_format: Any = None, *args: Any, **kwargs: Any) -> str:
+        return body if _is_final.get() else convert(body, body_format, *args, **kwargs)
+
+    vars(service)["dialect_convert"] = keep
 
 
 def _make_service(scheme: str, url: str, asset: Any) -> NotifyBase | None:
@@ -224,9 +251,9 @@ def _make_service(scheme: str, url: str, asset: Any) -> NotifyBase | None:
     # What is wrong with a URL shows in whatever way its parser stumbles, and
     # the text of the exception may quote the URL.
     try:
-        if scheme not in _SERVICES:
+        if scheme not in SERVICES:
             return apprise.Apprise.instantiate(url, asset=asset)
-        module, name = _SERVICES[scheme]
+        module, name = SERVICES[scheme]
         plugin = getattr(import_module(f"apprise.plugins.{module}"), name)
         parts = plugin.parse_url(url.replace("/#", "/%23"))
         service: NotifyBase | None = plugin(**parts, asset=asset) if parts else None
@@ -235,43 +262,36 @@ def _make_service(scheme: str, url: str, asset: Any) -> NotifyBase | None:
     return service
 
 
-def _notify(target: _Target, message: Message) -> str | None:
+def _notify(target: _Target, fitted: Fitted, severity: Severity) -> _Failure | None:
     """
-    Send *message* to one target and return why that failed, or None.
+    Send a message to one target and return why that failed, or None.
     """
     import apprise
 
-    kind = {
-        Severity.CRITICAL: apprise.NotifyType.FAILURE,
-        Severity.WARNING: apprise.NotifyType.WARNING,
-        Severity.INFO: apprise.NotifyType.INFO,
-    }[message.severity]
-    with target.apprise.notify(
-        body=message.body,
-        title=message.title,
-        notify_type=kind,
-        body_format=apprise.NotifyFormat.TEXT,
-        log_level=logging.DEBUG,
-    ) as result:
-        return None if result else _explain(result, target.url)
+    kind = apprise.NotifyType("failure" if severity is Severity.CRITICAL else severity.value)
+    token = _is_final.set(fitted.is_final)
+    try:
+        with (
+            listen() as asked,
+            target.apprise.notify(
+                body=fitted.body,
+                title=fitted.title,
+                notify_type=kind,
+                body_format=apprise.NotifyFormat(fitted.format),
+                log_level=logging.DEBUG,
+            ) as result,
+        ):
+            return None if result else _Failure(_explain(result, target.url), asked.retry_after)
+    finally:
+        _is_final.reset(token)
 
 
 def _explain(result: AppriseResult, url: str) -> str:
-    names = {service.name for service in result}
+    names = ", ".join(sorted({service.name for service in result})) or "Apprise"
     said = " ".join(
         entry.message
         for entry in result.logs()
         if entry.level != "DEBUG" or entry.message.startswith(_CAUSE)
     )
     said = clean(mask_parts(said, url), ERROR_LIMIT) or "it gave no reason"
-    return f"{', '.join(sorted(names)) or 'Apprise'}: {said}"
-
-
-def _silence() -> None:
-    for name in _TALKATIVE:
-        logger = logging.getLogger(name)
-        logger.propagate = False
-        if not logger.handlers:
-            logger.addHandler(logging.NullHandler())
-    # What it logs goes nowhere, but `_explain` reads it.
-    logging.getLogger("apprise").setLevel(logging.DEBUG)
+    return f"{names}: {said}"

@@ -5,6 +5,8 @@ Decides the words; which of them are said is decided in `message`. A
 translation replaces this module and nothing else.
 """
 
+# long because: all that is said stands in one place
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -21,11 +23,13 @@ class ReasonText:
         name: A few words, for titles and for "before".
         meaning: What happened and what it breaks.
         remedy: Who can mend it, and the next step.
+        short: The next step in a text message.
     """
 
     name: str
     meaning: str
     remedy: str
+    short: str
 
 
 REASONS = {
@@ -33,16 +37,19 @@ REASONS = {
         "works",
         "The service accepts the credential.",
         "Nothing needs to be done.",
+        "Nothing to do.",
     ),
     Reason.NOT_CHECKED: ReasonText(
         "not checked yet",
         "No check has come to a conclusion yet.",
         "Wait for the first check, or start one with `connwatch validate`.",
+        "Wait for the first check.",
     ),
     Reason.THROTTLED: ReasonText(
         "throttled",
         "The service asks for fewer requests; the credential itself is alive.",
         "If this lasts, look for a program that asks too often with the same credential.",
+        "Look for a program that asks too often.",
     ),
     Reason.AUTHORIZATION_EXPIRED: ReasonText(
         "authorization expired",
@@ -51,6 +58,7 @@ REASONS = {
         "The owner of the account at the service must renew the authorization there; then put"
         " the new credential and its date into the configuration, or record the date with"
         " `connwatch renew`.",
+        "The account's owner must renew it at the service.",
     ),
     Reason.TOKEN_REJECTED: ReasonText(
         "token rejected",
@@ -58,6 +66,7 @@ REASONS = {
         " uses this token is refused as well.",
         "Whoever manages the API tokens of this account should create a new one at the service"
         " and put it into the configuration and into the programs that use it.",
+        "Create a new token at the service and configure it.",
     ),
     Reason.AUTHORIZATION_REVOKED: ReasonText(
         "authorization revoked",
@@ -65,6 +74,7 @@ REASONS = {
         " belongs to another application or was mistyped. No data of this store arrives any more.",
         "The owner of the store must authorize the application again on Amazon's consent page;"
         " then put the new refresh token and its date into the configuration.",
+        "The store's owner must authorize the application again.",
     ),
     Reason.CLIENT_REJECTED: ReasonText(
         "client id or secret rejected",
@@ -73,6 +83,7 @@ REASONS = {
         "Whoever keeps the application at Amazon should compare client id and secret with the"
         " developer console; after a rotation the old secret dies within seven days. Sellers"
         " have nothing to do.",
+        "Compare client id and secret with Amazon's developer console.",
     ),
     Reason.CLIENT_SECRET_EXPIRED: ReasonText(
         "client secret expired",
@@ -80,6 +91,7 @@ REASONS = {
         " made with it. Every store of this application has stopped.",
         "Whoever keeps the application at Amazon must rotate its secret in the developer console"
         " and put the new one into the configuration. Sellers have nothing to do.",
+        "Rotate the client secret in Amazon's developer console.",
     ),
     Reason.MARKETPLACE_MISMATCH: ReasonText(
         "marketplace mismatch",
@@ -87,6 +99,7 @@ REASONS = {
         " that marketplace does not arrive.",
         "Compare `marketplaces` in the configuration with what the seller has in Seller Central;"
         " the seller may have to join the marketplace again.",
+        "Compare `marketplaces` with Seller Central.",
     ),
     Reason.REGION_MISMATCH: ReasonText(
         "wrong region",
@@ -94,6 +107,7 @@ REASONS = {
         " that every call to the configured region is refused.",
         "Whoever keeps the configuration should correct `region`; if the region is right, the"
         " seller must authorize the application in a Seller Central of that region.",
+        "Correct `region` in the configuration.",
     ),
     Reason.PERMISSION_DENIED: ReasonText(
         "permission denied",
@@ -101,12 +115,14 @@ REASONS = {
         " permission fail.",
         "The owner of the account at the service should look at the permissions and the plan"
         " that belong to this credential, and at any list of allowed addresses.",
+        "Check permissions and plan of this credential.",
     ),
     Reason.SERVER_ERROR: ReasonText(
         "server error",
         "The service answers with an error of its own, several times in a row. Programs that"
         " call it probably get the same.",
         "Look at the status page of the service. If it reports nothing, ask its support.",
+        "Look at the service's status page.",
     ),
     Reason.UNEXPECTED_RESPONSE: ReasonText(
         "unexpected response",
@@ -114,6 +130,7 @@ REASONS = {
         " changed. Programs that call it probably fail.",
         "Whoever keeps the configuration should compare `base_url` with the service's API"
         " reference and look for news of maintenance.",
+        "Compare the address with the service's API reference.",
     ),
     Reason.DNS: ReasonText(
         "host name not found",
@@ -121,6 +138,7 @@ REASONS = {
         " reach it.",
         "Whoever runs this machine should check its name servers, and the spelling of the host"
         " in the configuration.",
+        "Check this machine's name servers and the host's spelling.",
     ),
     Reason.CONNECT: ReasonText(
         "cannot connect",
@@ -128,18 +146,21 @@ REASONS = {
         " either.",
         "Whoever runs this machine should check its network and firewall; then look at the"
         " status page of the service.",
+        "Check this machine's network, then the service's status page.",
     ),
     Reason.TLS: ReasonText(
         "TLS failed",
         "The certificate of the service cannot be trusted, so nothing is sent to it.",
         "If there is a proxy of your own on the way, its CA belongs into the settings;"
         " otherwise the service must renew its certificate.",
+        "Check the proxy's CA, or tell the service.",
     ),
     Reason.TIMEOUT: ReasonText(
         "no answer in time",
         "The service does not answer in time. Programs that call it probably wait in vain.",
         "Look at the status page of the service. If it is known to be slow, `checks.timeout`"
         " can be raised.",
+        "Look at the service's status page.",
     ),
     Reason.PROTOCOL: ReasonText(
         "garbled answer",
@@ -147,6 +168,7 @@ REASONS = {
         " probably fail.",
         "Whoever runs the network should check proxies on the way; then ask the support of the"
         " service.",
+        "Check proxies on the way, then ask the service.",
     ),
 }
 
@@ -154,6 +176,7 @@ UNKNOWN_REASON = ReasonText(
     "does not work",
     "The connection does not work.",
     "Look at its history with `connwatch history`.",
+    "Look at its history: `connwatch history`.",
 )
 
 MAYBE_THEIRS = (
@@ -166,12 +189,14 @@ LATE = "This was noticed at {at}; the message comes {span} late."
 DETAIL = "Detail: {detail}"
 BEFORE = "Before: {before}."
 BEFORE_WITH_DETAIL = "Before: {before} ({detail})"
-NEXT_STEP = "What to do: {remedy}"
-LINK = "More: {link}"
+NEXT_STEP = "What to do"
+LINK = "More"
 
 MANY = "{n} connections"
-LISTED = "Concerned:"
+LISTED = "Concerned"
 AND_MORE = "and {n} more"
+AND_MORE_AT = "and {n} more: {link}"
+CUT = "... and more"
 
 TROUBLE_TITLE = "{{who}}: {name}"
 
@@ -179,6 +204,7 @@ RECOVERED_TITLE = "{who} works again"
 RECOVERED_TITLE_OF_MANY = "{who} work again"
 RECOVERED = "The service accepts the credential again."
 RECOVERED_STEP = "Jobs that failed meanwhile may have to be run again."
+RECOVERED_SHORT = "Run again what failed meanwhile."
 
 EXPIRING_TITLE = "{{who}}: authorization ends {when}"
 EXPIRED_MEANWHILE_TITLE = "{who}: authorization has ended"
@@ -191,6 +217,7 @@ EXPIRING_STEP = (
     "The owner of the account should renew the authorization; then record it with"
     " `connwatch renew` or put the new date into the configuration."
 )
+EXPIRING_SHORT = "Renew it, then record it with `connwatch renew`."
 RENEW_PAGE = "{remedy} The page for it: {url}"
 
 UNRECORDED_TITLE = "{who}: renewed, but nobody said when"
@@ -203,6 +230,7 @@ UNRECORDED_STEP = (
     "Whoever renewed it should record the date with `connwatch renew --on DATE`, or put it into"
     " the configuration as `authorized_on`."
 )
+UNRECORDED_SHORT = "Record the date with `connwatch renew --on DATE`."
 
 RENEWED_TITLE = "{who}: authorization renewed"
 RENEWED = "The authorization was renewed on {day}, and works."
@@ -210,6 +238,7 @@ RENEWED_WITHOUT_DATE = "The authorization was renewed, and works."
 RENEWED_UNTIL = "It ends on {day}, {when}."
 RENEWED_WITHOUT_END = "No end of it is known."
 RENEWED_STEP = "Jobs that failed meanwhile may have to be run again."
+RENEWED_SHORT = "Run again what failed meanwhile."
 
 QUOTA_LEFT = "Left in this period: {remaining} of {limit} requests ({percent} %)."
 QUOTA_LEFT_OF_UNKNOWN = "Requests left in this period: {remaining}."
@@ -223,6 +252,7 @@ QUOTA_LOW_STEP = (
     "Whoever plans the jobs should put off what can wait; the owner of the account can buy a"
     " larger quota."
 )
+QUOTA_LOW_SHORT = "Put off what can wait, or buy a larger quota."
 QUOTA_EXHAUSTED_TITLE = "{who}: quota used up"
 QUOTA_EXHAUSTED = "The quota of this period is used up."
 QUOTA_EXHAUSTED_OF = "The quota of this period, {limit} requests, is used up."
@@ -234,9 +264,11 @@ QUOTA_EXHAUSTED_STEP = (
     "The owner of the account can buy a larger quota at the service; otherwise stop the jobs"
     " until the period ends."
 )
+QUOTA_EXHAUSTED_SHORT = "Buy a larger quota, or stop the jobs until the period ends."
 QUOTA_RESTORED_TITLE = "{who}: quota available again"
 QUOTA_RESTORED = "The quota is available again."
 QUOTA_RESTORED_STEP = "Jobs that were put off can run again."
+QUOTA_RESTORED_SHORT = "Jobs that were put off can run again."
 LIMIT_CHANGED_TITLE = "{who}: quota changed"
 LIMIT_RAISED = "The quota was raised from {before} to {limit} requests per period."
 LIMIT_LOWERED = "The quota was lowered from {before} to {limit} requests per period."
@@ -245,11 +277,155 @@ LIMIT_RAISED_STEP = "Nothing needs to be done."
 LIMIT_LOWERED_STEP = (
     "If nobody on your side changed the plan, the owner of the account should ask the service."
 )
+LIMIT_RAISED_SHORT = "Nothing to do."
+LIMIT_LOWERED_SHORT = "Ask the service, if nobody changed the plan."
+
+APPLICATION_CONCERNED = "This concerns all {n} stores of application {application}."
+APPLICATION_CONCERNED_UNCOUNTED = "This concerns every store of application {application}."
+PERMISSIONS_CHANGED = (
+    "All of them are refused, although the application itself is let in: its permissions at"
+    " Amazon were probably changed, or are being reviewed."
+)
+PERMISSIONS_STEP = (
+    "Whoever keeps the application at Amazon should compare its roles in the developer console"
+    " with what it calls, and look there for messages. Sellers have nothing to do."
+)
+PERMISSIONS_SHORT = "Compare the application's roles in Amazon's developer console."
+
+ROTATION_WHO = "application {application}"
+ROTATION_WHO_UNKNOWN = "an application"
+ROTATION_EXPIRING_TITLE = "{{who}}: client secret ends {when}"
+ROTATION_ENDED_TITLE = "{who}: client secret has ended"
+ROTATION_EXPIRING_TITLE_WITHOUT_DATE = "{who}: client secret ends soon"
+ROTATION_EXPIRING = "The client secret ends on {day}, {when}."
+ROTATION_ENDED = "The client secret ended on {day}, {when}."
+ROTATION_EXPIRING_WITHOUT_DATE = "The client secret ends soon."
+ROTATION_BREAKS = "From then on Amazon refuses every call made with it: {stores} stop."
+ROTATION_STORES = "{n} connections"
+ROTATION_STORE = "1 connection"
+ROTATION_STORES_UNCOUNTED = "all its connections"
+ROTATION_STEP = (
+    "Whoever keeps the application at Amazon should rotate its secret in the developer console,"
+    " put the new one into the configuration within seven days, and its date into"
+    " `client_secret_created_on`. Sellers have nothing to do."
+)
+ROTATION_SHORT = "Rotate it in Amazon's developer console and configure the new one."
+
+FORECAST_TITLE = "{{who}}: quota runs out {when}"
+FORECAST_TITLE_WITHOUT_DATE = "{who}: quota will not last"
+FORECAST = "At the present rate the quota is used up on {day}, {when}; the period ends at {at}."
+FORECAST_WITHOUT_END = "At the present rate the quota is used up on {day}, {when}."
+FORECAST_WITHOUT_DATE = "At the present rate the quota will be used up before the period ends."
+FORECAST_BETWEEN = "Probably between {earliest} and {latest}."
+FORECAST_STEP = (
+    "Whoever plans the jobs should slow them down or put off what can wait; the owner of the"
+    " account can buy a larger quota before it is needed."
+)
+FORECAST_SHORT = "Slow the jobs down, or buy a larger quota in time."
+
+FLAPPING_TITLE = "{who} keeps changing"
+FLAPPING_TITLE_OF_MANY = "{who} keep changing"
+FLAPPING = "It broke and recovered again and again: {n} changes within {span}."
+FLAPPING_UNCOUNTED = "It broke and recovered again and again."
+FLAPPING_HELD = (
+    "Calls that use it succeed only now and then. Until it holds still for an hour, its single"
+    " failures and recoveries are not reported."
+)
+FLAPPING_STEP = (
+    "Look at its history with `connwatch history`: a cause that comes and goes is often a"
+    " network path, an overloaded service, or two programs that replace each other's token."
+)
+FLAPPING_SHORT = "Look at its history: `connwatch history`."
+
+OUTAGE_WHO_UNKNOWN = "a service"
+OUTAGE_TITLE = "{who}: outage"
+OUTAGE_TITLE_COUNTED = "{{who}}: outage, {n} of {total} connections fail"
+OUTAGE = "{n} of {total} connections to this host fail at once: {reason}."
+OUTAGE_UNCOUNTED = "Most connections to this host fail at once."
+OUTAGE_MEANS = (
+    "So many at once points at the service, or the way to it, and not at single credentials. No"
+    " data of these connections arrives meanwhile; they are reported together, here, and once"
+    " more when it is over."
+)
+OUTAGE_STEP = (
+    "Look at the status page of the service. If it reports nothing, whoever runs this machine"
+    " should check its network; owners of the accounts have nothing to do."
+)
+OUTAGE_SHORT = "Look at the service's status page. Owners of accounts: nothing to do."
+OUTAGE_OVER_TITLE = "{who}: outage is over"
+OUTAGE_OVER = "The host answers again."
+OUTAGE_LASTED = "The outage lasted from {at} on, for {span}."
+OUTAGE_CONCERNED = "It concerned {n} connections."
+OUTAGE_OVER_STEP = "Jobs that failed meanwhile may have to be run again."
+OUTAGE_OVER_SHORT = "Run again what failed meanwhile."
+
+OFFLINE_TITLE = "connwatch is offline"
+OFFLINE = "This machine reaches none of the services that it watches."
+OFFLINE_COUNTED = "This machine reaches none of the {n} hosts that it watches."
+OFFLINE_MEANS = (
+    "That is taken for a fault of its own link, and no connection is blamed for it. Nothing is"
+    " watched until it is back."
+)
+OFFLINE_STEP = (
+    "Whoever runs this machine should check its network: cable, router, name servers, firewall."
+)
+OFFLINE_SHORT = "Check the network of the machine that connwatch runs on."
+ONLINE_TITLE = "connwatch is online again"
+ONLINE = "This machine reaches the services again."
+ONLINE_BETWEEN = "It was offline from {at} to {until}, for {span}."
+ONLINE_MISSED = "{n} checks were missed; all connections are checked again now."
+ONLINE_STEP = "Nothing needs to be done. What broke meanwhile is reported when it is confirmed."
+ONLINE_SHORT = "Nothing to do."
+
+CHANNEL_WHO_UNKNOWN = "a channel"
+CHANNEL_FAILED_TITLE = "{who}: alerts do not arrive"
+CHANNEL_FAILED = "The channel did not take what had to be told, and it was given up."
+CHANNEL_FAILED_BREAKS = "Whoever reads only that channel is not told of anything."
+CHANNEL_FAILED_STEP = (
+    "Whoever keeps the configuration should try it with `connwatch alerts test`, mend its URL,"
+    " and send what was given up with `connwatch alerts retry`."
+)
+CHANNEL_FAILED_SHORT = "Mend it, then `connwatch alerts test` and `connwatch alerts retry`."
+CHANNEL_RESTORED_TITLE = "{who}: alerts arrive again"
+CHANNEL_RESTORED = "The channel takes alerts again."
+CHANNEL_RESTORED_STEP = (
+    "What was given up meanwhile can be sent with `connwatch alerts retry`; see it with"
+    " `connwatch alerts list --dead`."
+)
+CHANNEL_RESTORED_SHORT = "Send what was given up: `connwatch alerts retry`."
+CHANNEL_WHO = "channel {channel}"
+
+RESUMED_TITLE = "connwatch runs again"
+RESUMED = "connwatch runs again after a pause; nothing was watched meanwhile."
+RESUMED_SINCE = "It had stopped at {at}; that is {span} ago."
+RESUMED_CHANGED = "{n} connections changed meanwhile:"
+RESUMED_STEP = "Look at what changed; what is broken now is reported by itself."
+RESUMED_SHORT = "Look at what changed: `connwatch status`."
+
+DIGEST_TITLE_FINE = "connwatch: all fine, {n} active"
+DIGEST_TITLE = "connwatch: {n} of {total} connections need attention"
+DIGEST_FINE = "All fine: {counts}."
+DIGEST_NOT_FINE = "How the connections stand: {counts}."
+DIGEST_COUNTS = {
+    "n_active": "{n} active",
+    "n_error": "{n} in error",
+    "n_expired": "{n} expired",
+    "n_pending": "{n} not checked yet",
+    "n_paused": "{n} paused",
+    "n_expiring_soon": "{n} expiring soon",
+}
+DIGEST_NEXT = "Next to expire"
+DIGEST_NEXT_LINE = "{name}: {day}, {when}"
+DIGEST_STEP = "Nothing needs to be done now."
+DIGEST_STEP_BROKEN = "See which they are with `connwatch status`, and begin with what is broken."
+DIGEST_SHORT = "Nothing to do."
+DIGEST_SHORT_BROKEN = "See `connwatch status`."
 
 TEST_TITLE = "connwatch test message"
-TEST = "This is a test message of connwatch. Nothing has happened, nothing is broken."
+TEST = "[TEST] This is a test message of connwatch. Nothing has happened, nothing is broken."
 TEST_STEP = "If you can read this, the channel works. Nothing needs to be done."
-TEST_MARK = "[Test]"
+TEST_SHORT = "The channel works. Nothing to do."
+TEST_MARK = "[TEST]"
 
 LESS_THAN_A_MINUTE = "less than a minute"
 DAYS = ("day", "days")

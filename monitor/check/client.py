@@ -36,6 +36,9 @@ KEEPALIVE_S = 15.0
 MAX_HEADER_BYTES = 32 * 1024
 """Content security policies and link lists outgrow the 8 KiB that are usual."""
 
+REPEATABLE = "connwatch.repeatable"
+"""Marks a request that does nothing twice, although its method does not say so."""
+
 DEFAULT_HEADERS = {
     "User-Agent": f"connwatch/{__version__} (Language=Python)",
     "Accept": "application/json",
@@ -66,7 +69,7 @@ class HttpClients:
         """
         client = self._clients.get(ca_file)
         if client is None:
-            client = _open_client(_trust(ca_file), self._concurrency)
+            client = _open_client(trust(ca_file), self._concurrency)
             self._clients[ca_file] = client
         return client
 
@@ -100,7 +103,12 @@ def _open_client(context: ssl.SSLContext, concurrency: int) -> httpx.AsyncClient
     )
 
 
-def _trust(ca_file: Path | None) -> ssl.SSLContext:
+def trust(ca_file: Path | None) -> ssl.SSLContext:
+    """
+    Return what connections are made with that trust *ca_file*, or the usual authorities.
+
+    Raises ValueError if the file holds no certificate.
+    """
     if ca_file is None:
         context = ssl.create_default_context()
         # Slim container images come without a list of their own.
@@ -149,7 +157,8 @@ class CarriedTransport(httpx.AsyncBaseTransport):
     Carry httpx requests over aiohttp connections; every error is one of httpx.
 
     A GET whose pooled connection turns out to be dead is sent once more, on a
-    fresh connection: the server may close an idle one at any moment.
+    fresh connection: the server may close an idle one at any moment. So is any
+    other request that is marked as `REPEATABLE`.
     """
 
     def __init__(self, context: ssl.SSLContext, limit: int) -> None:
@@ -170,7 +179,7 @@ class CarriedTransport(httpx.AsyncBaseTransport):
             try:
                 response = await self._pooled.handle_async_request(request)
             except ConnectionLostError:
-                if request.method != "GET":
+                if request.method != "GET" and REPEATABLE not in request.extensions:
                     raise
                 response = await self._fresh.handle_async_request(request)
         assert isinstance(response.stream, httpx.AsyncByteStream)

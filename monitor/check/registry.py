@@ -6,29 +6,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from monitor.check.amazon import AmazonChecker, App, Store
+from monitor.check.amazon_sellers import Expected
 from monitor.check.countdown import CountdownChecker
 from monitor.check.generic import HttpChecker
 from monitor.check.plugin import PluginChecker, UnusableChecker
 from monitor.check.soldscope import SoldscopeChecker
+from monitor.config.amazon import AmazonConnection, Probe
 from monitor.config.countdown import CountdownConnection
 from monitor.config.http import HttpConnection
+from monitor.config.marketplaces import Region, by_country, by_id, endpoint_of
 from monitor.config.plugins import UnusableConnection, find_plugin
 from monitor.config.soldscope import SoldscopeConnection
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from collections.abc import Callable
 
     from monitor.check.base import Checker
     from monitor.check.client import HttpClients
+    from monitor.check.grants import Grants
     from monitor.config.connection import Connection
+    from monitor.config.model import Config
 
 
-def build_checker(connection: Connection, clients: HttpClients, timeout: timedelta) -> Checker:
+def build_checker(
+    connection: Connection,
+    config: Config,
+    clients: HttpClients,
+    grants: Grants,
+    fingerprint: Callable[[str], str] | None = None,
+) -> Checker:
     """
     Return the checker for *connection*.
 
     Raises ValueError for settings that cannot work, such as a `ca_file` that
     holds no certificate.
+
+    Args:
+        fingerprint: Tells one refresh token from another without revealing either.
     """
     match connection:
         case SoldscopeConnection():
@@ -38,17 +53,77 @@ def build_checker(connection: Connection, clients: HttpClients, timeout: timedel
                 connection.token,
                 connection.auth,
                 clients.get(connection.ca_file),
-                timeout,
+                config.timeout_of(connection),
+            )
+        case AmazonConnection():
+            return AmazonChecker(
+                _read_store(connection),
+                _read_app(connection, config),
+                clients.get(connection.ca_file),
+                grants,
+                config.timeout_of(connection),
+                fingerprint,
             )
         case CountdownConnection():
             return CountdownChecker()
         case HttpConnection():
-            return HttpChecker(connection, clients.get(connection.ca_file), timeout)
-        case UnusableConnection():
-            return UnusableChecker(connection.provider, connection.problem)
-        case _ if plugin := find_plugin(connection.provider):
-            return PluginChecker(plugin, connection, clients.get(connection.ca_file), timeout)
-        case _:
-            raise ValueError(
-                f"connection {connection.name}: no checker for provider {connection.provider}"
+            return HttpChecker(
+                connection, clients.get(connection.ca_file), config.timeout_of(connection)
             )
+        case _:
+            return _build_foreign(connection, config, clients)
+
+
+def _build_foreign(connection: Connection, config: Config, clients: HttpClients) -> Checker:
+    """
+    Return the checker of a provider that another package brings.
+    """
+    if isinstance(connection, UnusableConnection):
+        return UnusableChecker(connection.provider, connection.problem)
+    plugin = find_plugin(connection.provider)
+    if plugin is None:
+        raise ValueError(
+            f"connection {connection.name}: no checker for provider {connection.provider}"
+        )
+    client = clients.get(connection.ca_file)
+    return PluginChecker(plugin, connection, client, config.timeout_of(connection))
+
+
+def _read_store(connection: AmazonConnection) -> Store:
+    is_amazons_own = connection.endpoint is None
+    others = [region for region in Region if is_amazons_own and region is not connection.region]
+    return Store(
+        connection.region,
+        connection.address,
+        connection.host,
+        connection.refresh_token,
+        _read_expected(connection) if connection.probe is Probe.SELLERS else None,
+        {region: endpoint_of(region) for region in others},
+    )
+
+
+def _read_expected(connection: AmazonConnection) -> Expected:
+    if connection.marketplaces is None:
+        return Expected(None, _country_of)
+    known = ((by_country(code), code) for code in connection.marketplaces)
+    return Expected({one.id: code for one, code in known if one is not None}, _country_of)
+
+
+def _country_of(marketplace_id: str) -> str | None:
+    known = by_id(marketplace_id)
+    return None if known is None else known.country
+
+
+def _read_app(connection: AmazonConnection, config: Config) -> App:
+    application = config.application(connection.application)
+    if application is None:
+        raise ValueError(
+            f"connection {connection.name}: no application {connection.application};"
+            " define it under [[applications]]"
+        )
+    return App(
+        application.token_address,
+        application.token_host,
+        application.client_id,
+        application.client_secret,
+    )

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from monitor.alert.message import Message
     from monitor.alert.post import Post
     from monitor.cli.output import Row
     from monitor.cli.session import Session
     from monitor.config.model import Channel
+    from monitor.judge.alerts import AlertKind
     from monitor.store.history import AlertRow
 
 MOST_LISTED = 10_000
@@ -58,7 +58,7 @@ def list_(
     List what people were told, are being told, or could not be told.
     """
     from monitor.cli.output import open_console, print_json, print_rows
-    from monitor.report import alert_json
+    from monitor.report_past import alert_json
 
     rows = _read(context.obj, limit + 1, only_dead=only_dead)
     if is_json:
@@ -146,17 +146,33 @@ def send_test(
     channel: Annotated[
         str | None, typer.Argument(metavar="[CHANNEL]", help="Its name; default: all.")
     ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="Only this kind; default: all that the channel wants."),
+    ] = None,
 ) -> None:
     """
-    Send a message, marked as a test, to one channel or to all, now.
+    Send a sample of each kind, marked as a test, to one channel or to all, now.
     """
     import asyncio
 
     session: Session = context.obj
     channels = _choose(session.config.channels, channel)
-    n_failed = asyncio.run(_send_to(channels))
+    chosen = None if kind is None else _kind(kind)
+    n_failed = asyncio.run(_send_to(channels, chosen))
     if n_failed:
-        raise CommandError(f"{n_failed} of {len(channels)} channels did not take the message")
+        raise CommandError(f"{n_failed} of {len(channels)} channels did not take all messages")
+
+
+def _kind(word: str) -> AlertKind:
+    from monitor.config.wording import did_you_mean
+    from monitor.judge.alerts import AlertKind
+
+    kinds = [kind.value for kind in AlertKind]
+    if word not in kinds:
+        hint = did_you_mean(word, kinds) or f"; there are: {', '.join(kinds)}"
+        raise CommandError(f'no kind of alert is called "{word}"{hint}')
+    return AlertKind(word)
 
 
 def _choose(channels: Sequence[Channel], name: str | None) -> Sequence[Channel]:
@@ -176,37 +192,48 @@ def _choose(channels: Sequence[Channel], name: str | None) -> Sequence[Channel]:
     return chosen
 
 
-async def _send_to(channels: Sequence[Channel]) -> int:
+async def _send_to(channels: Sequence[Channel], kind: AlertKind | None) -> int:
     """
     Send to all at once, print what came of it, and return how many failed.
     """
     import asyncio
 
-    from monitor.alert.message import compose
     from monitor.alert.post import Post
     from monitor.alert.sender import AppriseSender
-    from monitor.judge.alerts import SEVERITY_OF, AlertKind
+    from monitor.alert.trial import kinds_of
 
-    now = utc_now()
-    message = compose(AlertKind.TEST, SEVERITY_OF[AlertKind.TEST], {}, (), now, None, now)
-    post = Post(AppriseSender({channel.name: channel.url for channel in channels}), SEND_TIMEOUT)
+    post = Post(AppriseSender.for_channels(channels), SEND_TIMEOUT)
+    kinds = [kinds_of(channel) if kind is None else [kind] for channel in channels]
     sends = [
-        asyncio.create_task(_send_one(post, channel.name, number, message))
-        for number, channel in enumerate(channels)
+        asyncio.create_task(_send_all(post, channel.name, wanted))
+        for channel, wanted in zip(channels, kinds, strict=True)
     ]
     n_failed = 0
-    for channel, send in zip(channels, sends, strict=True):
-        error = await send
+    for channel, wanted, send in zip(channels, kinds, sends, strict=True):
+        n_sent, error = await send
         n_failed += error is not None
-        typer.echo(f"{channel.name}: " + ("sent" if error is None else f"not sent: {error}"))
+        typer.echo(f"{channel.name}: {_say_sent(n_sent, len(wanted), error)}")
     return n_failed
 
 
-async def _send_one(post: Post, channel: str, number: int, message: Message) -> str | None:
-    from monitor.alert.errors import AlertError
+def _say_sent(n_sent: int, n_wanted: int, error: str | None) -> str:
+    if error is None:
+        return f"{n_sent} message{'' if n_sent == 1 else 's'} sent"
+    return f"{n_sent} of {n_wanted} sent, then: {error}" if n_sent else f"not sent: {error}"
 
-    try:
-        await post.send(channel, number, message)
-    except AlertError as error:
-        return str(error)
-    return None
+
+async def _send_all(post: Post, channel: str, kinds: Sequence[AlertKind]) -> tuple[int, str | None]:
+    """
+    Send samples up to the first failure; return how many went out, and why no more.
+    """
+    from monitor.alert.errors import AlertError
+    from monitor.alert.samples import sample_message
+
+    n_sent = 0
+    for kind in kinds:
+        try:
+            await post.send(channel, n_sent, sample_message(kind, utc_now()))
+        except AlertError as error:
+            return n_sent, str(error)
+        n_sent += 1
+    return n_sent, None

@@ -17,22 +17,23 @@ from monitor.alert.delivery import Delivery
 from monitor.alert.errors import OutboxUnavailable
 from monitor.alert.sender import AppriseSender
 from monitor.check.client import HttpClients
+from monitor.check.grants import Grants
 from monitor.check.registry import build_checker
 from monitor.cli.ending import CommandError, complain
 from monitor.cli.output import open_console
 from monitor.clock import utc_now
+from monitor.judge.outcome import Outcome
 from monitor.store.worker import StoreWorker
 from monitor.stored_outbox import StoredOutbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
 
     from monitor.alert.delivery import DeliveryReport
     from monitor.check.base import Checker
     from monitor.cli.session import Session
     from monitor.config.model import Config
-    from monitor.judge.outcome import Outcome
 
 MANY = 20
 """More connections than this take long enough to watch a bar."""
@@ -40,9 +41,19 @@ MANY = 20
 Answers = dict[str, "tuple[datetime, Outcome]"]
 
 
-def ask(config: Config, names: Collection[str]) -> Answers:
+def ask(
+    config: Config,
+    names: Collection[str],
+    askers: Mapping[str, str],
+    fingerprint: Callable[[str], str] | None,
+) -> Answers:
     """
     Check the connections called *names*, and return when each ended and how.
+
+    Args:
+        askers: For connections of an application that was refused, who asks
+            first: they ask for themselves only if it is accepted again.
+        fingerprint: Tells refresh tokens apart; None where no key is at hand.
 
     Raises:
         SecretUnavailable: A secret went away meanwhile.
@@ -58,38 +69,63 @@ def ask(config: Config, names: Collection[str]) -> Answers:
     ) as progress:
         bar = progress.add_task("", total=len(names))
         try:
-            return asyncio.run(_ask_all(config, names, lambda: progress.advance(bar)))
+            return asyncio.run(
+                _ask_all(config, names, askers, fingerprint, lambda: progress.advance(bar))
+            )
         except ExceptionGroup as group:
             # One that could not be asked ends the command; the first says why.
             raise group.exceptions[0] from None
 
 
 async def _ask_all(
-    config: Config, names: Collection[str], on_answer: Callable[[], None]
+    config: Config,
+    names: Collection[str],
+    askers: Mapping[str, str],
+    fingerprint: Callable[[str], str] | None,
+    on_answer: Callable[[], None],
 ) -> Answers:
     slots = asyncio.Semaphore(config.checks.concurrency)
     answers: Answers = {}
 
-    async def ask_one(name: str, checker: Checker) -> None:
-        async with slots:
-            outcome = await checker.check()
+    async def ask_one(name: str, checker: Checker) -> Outcome:
+        outcome = await _take_over(tasks[askers[name]]) if name in askers else None
+        if outcome is None:
+            async with slots:
+                outcome = await checker.check()
         answers[name] = utc_now(), outcome
         on_answer()
+        return outcome
 
     async with HttpClients(config.checks.concurrency) as clients:
-        checkers = _build_checkers(config, clients, names)
+        checkers = _build_checkers(config, clients, names, fingerprint)
         async with asyncio.TaskGroup() as group:
-            for name, checker in checkers.items():
-                group.create_task(ask_one(name, checker))
+            tasks = {
+                name: group.create_task(ask_one(name, checker))
+                for name, checker in checkers.items()
+            }
     return answers
 
 
+async def _take_over(asking: asyncio.Task[Outcome]) -> Outcome | None:
+    """
+    Return the verdict on an application that another connection asks about, if it is refused.
+    """
+    outcome = await asking
+    if not outcome.reason.is_of_application:
+        return None
+    return Outcome(outcome.reason, outcome.detail, is_taken_over=True)
+
+
 def _build_checkers(
-    config: Config, clients: HttpClients, names: Collection[str]
+    config: Config,
+    clients: HttpClients,
+    names: Collection[str],
+    fingerprint: Callable[[str], str] | None,
 ) -> dict[str, Checker]:
+    grants = Grants()
     try:
         return {
-            connection.name: build_checker(connection, clients, config.timeout_of(connection))
+            connection.name: build_checker(connection, config, clients, grants, fingerprint)
             for connection in config.connections
             if connection.name in names
         }
@@ -116,7 +152,7 @@ async def _send_due(session: Session) -> DeliveryReport:
     try:
         delivery = Delivery(
             StoredOutbox(store, f"check-{os.getpid()}"),
-            AppriseSender({channel.name: channel.url for channel in session.config.channels}),
+            AppriseSender.for_channels(session.config.channels),
             retry_for=session.config.alerts.retry_for,
             clock=utc_now,
             link=lambda _connections: None,

@@ -8,6 +8,7 @@ is shown comes from `monitor.report`, the exit codes as well.
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,11 +17,12 @@ from monitor.cli.ending import CommandError
 from monitor.clock import utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from monitor.cli.asking import Answers
     from monitor.cli.session import Session
+    from monitor.judge.application import Refusal
     from monitor.report import Json
     from monitor.store.engine import Database
     from monitor.store.records import ConnectionRecord
@@ -114,11 +116,35 @@ def read_records(
         return session.records(tx, names, utc_now())
 
 
-def _ask(session: Session, records: Sequence[ConnectionRecord]) -> Answers:
+def _ask(
+    session: Session, database: Database | None, records: Sequence[ConnectionRecord]
+) -> Answers:
     from monitor.cli.asking import ask
+    from monitor.store import applications, keys
 
-    names = {record.name for record in records if not record.is_switched_off}
-    return ask(session.config, names)
+    callable_records = [record for record in records if not record.is_switched_off]
+    names = {record.name for record in callable_records}
+    if database is None:
+        return ask(session.config, names, {}, None)
+    with database.read() as tx:
+        refusals = applications.list_refusals(tx)
+        key = keys.find(tx, keys.FINGERPRINT)
+    askers = _choose_askers(callable_records, refusals)
+    return ask(session.config, names, askers, partial(keys.fingerprint, key) if key else None)
+
+
+def _choose_askers(
+    records: Sequence[ConnectionRecord], refusals: Mapping[str, Refusal]
+) -> dict[str, str]:
+    """
+    Return for each connection of a refused application who asks in its place.
+    """
+    askers: dict[str, str] = {}
+    for application, refusal in refusals.items():
+        concerned = [record for record in records if record.application == application]
+        first = [record for record in concerned if record.id == refusal.asker_id] or concerned
+        askers |= {one.name: first[0].name for one in concerned if one is not first[0]}
+    return askers
 
 
 def _foresee(
@@ -127,7 +153,7 @@ def _foresee(
     from monitor.cycle import foresee
 
     records = read_records(session, database, names)
-    answers = _ask(session, records)
+    answers = _ask(session, database, records)
     foreseen = []
     for record in records:
         if record.name in answers:
@@ -148,7 +174,7 @@ def ask_and_store(
     from monitor.sweep import sweep
 
     records = read_records(session, database, names)
-    answers = _ask(session, records)
+    answers = _ask(session, database, records)
     finished = [
         Finished(record.id, None, *answers[record.name])
         for record in records
@@ -215,7 +241,8 @@ def _show(
         print_json(report.report_json(objects, now))
     else:
         _print_table(objects, now, answers, sort)
-    return report.exit_code(objects, is_check=answers is not None)
+    soon_days = max(session.config.alerts.expiring_soon_days, default=0)
+    return report.exit_code(objects, is_check=answers is not None, soon_days=soon_days)
 
 
 def _print_table(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli.ending import CommandError
+from monitor.clock import utc_now
 from monitor.config.errors import ConfigError, Notice, Problem
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def check(context: typer.Context) -> None:
         *secrets.problems,
         *check_files(config),
         *_bad_channels(config, secrets),
+        *_bad_templates(config),
     ]
     if problems:
         raise ConfigError(problems, session.path)
@@ -132,6 +134,19 @@ def _bad_channels(config: Config, secrets: SecretsChecked) -> Iterable[Problem]:
             why = validate_url(channel.url)
             if why is not None:
                 yield Problem(place, why)
+
+
+def _bad_templates(config: Config) -> Iterable[Problem]:
+    """
+    Return the templates that cannot word an alert of every kind their channel receives.
+    """
+    from monitor.alert.trial import try_template
+
+    for position, channel in enumerate(config.channels):
+        if channel.template is not None:
+            why = try_template(channel, utc_now())
+            if why is not None:
+                yield Problem(f"channels[{position}].template", why)
 
 
 def _deleted(session: Session) -> Iterable[Notice]:

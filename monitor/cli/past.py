@@ -56,7 +56,7 @@ def history(context: typer.Context, name: Name, is_json: AsJson = False) -> None
 
 
 def _read_history(session: Session, record: ConnectionRecord) -> Json:
-    from monitor.report import history_json
+    from monitor.report_past import history_json
     from monitor.store import history as stored
 
     database = session.open_for_reading()

@@ -62,14 +62,14 @@ def _read_date(text: str | None, now: datetime) -> datetime:
         CommandError: It is no date, or in the future.
     """
     from monitor.config.fields import check_past_day
-    from monitor.judge.expiry import declare_authorization
+    from monitor.judge.expiry import start_of
 
     day = now.astimezone(UTC).date() if text is None else _parse(text)
     try:
         check_past_day(day, now)
     except ValueError as error:
         raise CommandError(f"--on: {error}") from error
-    return declare_authorization(day).authorized_at
+    return start_of(day)
 
 
 def _parse(text: str) -> date:
@@ -90,6 +90,7 @@ def _record(
 
     from monitor.judge.renewal import Change, set_date
     from monitor.store import authorizations, connections
+    from monitor.store.due import make_due
 
     entry = next(entry for entry in session.plan.entries if entry.name == name)
     with session.open_for_writing(about=name).write() as tx:
@@ -100,7 +101,7 @@ def _record(
         clock, change = set_date(record.clock, authorized_at, entry.declared, now)
         if change is not Change.NONE:
             authorizations.save(tx, [(record.id, clock, entry.steps)])
-        authorizations.make_due(tx, record.id, now)
+        make_due(tx, record.id, now)
         return replace(record, clock=clock), change
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from monitor.cli.ending import CommandError, complain
 from monitor.cli.known import as_configured, find_former, never_checked
 from monitor.clock import utc_now
+from monitor.config.amazon import AmazonConnection
+from monitor.config.application import Application
 from monitor.config.errors import ConfigError, Problem
 from monitor.config.load import check_files, find_config, load_config
 from monitor.config.model import Channel, Connection
@@ -114,12 +116,14 @@ class Session:
         Raises:
             StoreError: It cannot be written.
         """
-        from monitor.store import connections, migrate
+        from monitor.store import applications, connections, keys, migrate
 
         migrate.upgrade(self.database)
-        entries = self.plan.entries
+        now = utc_now()
         with self.database.write() as tx:
-            ignored = connections.sync(tx, entries, utc_now())
+            ignored = connections.sync(tx, self.plan.entries, now)
+            applications.sync(tx, self.plan.applications, now)
+            keys.find_or_make(tx, keys.FINGERPRINT)
         for name in sorted(ignored - {about}):
             self._tell_deleted(name)
         return self.database
@@ -228,10 +232,16 @@ class Session:
         Raises:
             ConfigError: With all that cannot be read.
         """
+        applications = {
+            connection.application
+            for connection in self.config.connections
+            if isinstance(connection, AmazonConnection) and connection.name in names
+        }
         leaves = [
             leaf
             for leaf in walk(self.config)
             if (isinstance(leaf.table, Connection) and leaf.table.name in names)
+            or (isinstance(leaf.table, Application) and leaf.table.name in applications)
             or (with_channels and isinstance(leaf.table, Channel))
         ]
         problems = list(_unreadable_secrets(leaves))
@@ -249,7 +259,9 @@ class Session:
 
 def _unreadable_secrets(leaves: Sequence[Leaf]) -> Iterator[Problem]:
     for leaf in leaves:
-        if isinstance(leaf.value, Secret) and isinstance(leaf.table, Connection | Channel):
+        if isinstance(leaf.value, Secret) and isinstance(
+            leaf.table, Application | Connection | Channel
+        ):
             try:
                 leaf.value.reveal()
             except SecretUnavailable as error:

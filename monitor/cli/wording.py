@@ -101,7 +101,17 @@ def _remarks(each: Json, now: datetime, said: str) -> Iterator[Text | str]:
         yield f"the authorization ends on {each['authorization']['expires_at'][:10]}"
     if each["renewal_unrecorded"]:
         yield "works past its known end: connwatch renew NAME --on DATE records the renewal"
+    yield from _marketplace_remark(each)
     yield from _quota_remark(each, now)
+
+
+def _marketplace_remark(each: Json) -> Iterator[str]:
+    suspended = [one["country"] for one in each["marketplaces"] or () if one["suspended_listings"]]
+    if suspended:
+        yield (
+            f"listings are suspended in {', '.join(suspended)}: the seller finds out why in"
+            " Seller Central"
+        )
 
 
 def _last_check_remark(each: Json, said: str) -> Iterator[str]:

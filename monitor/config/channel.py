@@ -14,11 +14,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from monitor.config.base import Settings
 from monitor.config.fields import Name, RelativePath, SomeNames, word_of
-from monitor.config.kinds import ALERT_KINDS
 from monitor.config.quiet_hours import QuietHours
 from monitor.config.secret import Secret
 from monitor.config.wording import did_you_mean, quoted
-from monitor.judge.alerts import Severity
+from monitor.judge.alerts import AlertKind, Severity
+
+_KINDS = tuple(kind.value for kind in AlertKind)
 
 
 class Digest(StrEnum):
@@ -31,9 +32,9 @@ class Digest(StrEnum):
 
 
 def _check_kind(kind: str) -> str:
-    if kind not in ALERT_KINDS:
-        hint = did_you_mean(kind, ALERT_KINDS)
-        known = "" if hint else f"; known: {', '.join(ALERT_KINDS)}"
+    if kind not in _KINDS:
+        hint = did_you_mean(kind, _KINDS)
+        known = "" if hint else f"; known: {', '.join(_KINDS)}"
         raise ValueError(f"unknown kind {quoted(kind)}{hint}{known}")
     return kind
 
@@ -41,7 +42,7 @@ def _check_kind(kind: str) -> str:
 Kind = Annotated[
     str,
     AfterValidator(_check_kind),
-    WithJsonSchema({"type": "string", "enum": list(ALERT_KINDS)}),
+    WithJsonSchema({"type": "string", "enum": list(_KINDS)}),
 ]
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from monitor.config.cross_amazon import find_wrong_marketplaces
 from monitor.config.duration import format_duration, parse_duration
 from monitor.config.model import PROVIDERS, CheckSettings
 from monitor.config.settings import is_reachable_from_outside
 from monitor.config.wording import did_you_mean, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import timedelta
 
     from monitor.config.translate import Located
@@ -31,11 +32,19 @@ def find_conflicts(data: Mapping[str, Any]) -> Iterator[Located]:
     Yield all contradictions in *data*.
     """
     connections, channels = _entries(data, "connections"), _entries(data, "channels")
+    applications = _entries(data, "applications")
+    stores = [(index, entry) for index, entry in connections if entry.get("provider") == "amazon"]
     yield from _find_repeated_names("connections", connections)
     yield from _find_repeated_names("channels", channels)
-    yield from _find_unknown_references("connections", connections, "channels", _names_of(channels))
-    yield from _find_unknown_references("channels", channels, "connections", _names_of(connections))
+    yield from _find_repeated_names("applications", applications)
+    for references, target, entries in (
+        (_names_in_lists("connections", connections, "channels"), "channels", channels),
+        (_names_in_lists("channels", channels, "connections"), "connections", connections),
+        (_single_names("connections", stores, "application"), "applications", applications),
+    ):
+        yield from _find_unknown(references, target, _names_of(entries))
     yield from _find_wrong_renames(connections)
+    yield from find_wrong_marketplaces(stores)
     yield from _find_long_timeouts(_table(data, "checks"), connections)
     yield from _find_open_dashboard(_table(data, "web"))
 
@@ -77,21 +86,41 @@ def _find_repeated_names(
             )
 
 
-def _find_unknown_references(
-    section: str, entries: list[tuple[int, dict[str, Any]]], key: str, known: dict[str, int]
+def _find_unknown(
+    references: Iterable[Located], target: str, known: Collection[str]
 ) -> Iterator[Located]:
+    """
+    Yield those of *references*, each a place and a name, that no entry of *target* has.
+    """
     # Looking for the nearest of thousands of names takes milliseconds each.
     suggestions_left = _MOST_SUGGESTIONS
+    for path, name in references:
+        if name not in known:
+            hint = did_you_mean(name, known) if suggestions_left > 0 else ""
+            suggestions_left -= 1
+            yield (
+                path,
+                f"{quoted(name, _LONGEST_SHOWN)} is not the name of any of [[{target}]]{hint}",
+            )
+
+
+def _names_in_lists(
+    section: str, entries: list[tuple[int, dict[str, Any]]], key: str
+) -> Iterator[Located]:
     for index, entry in entries:
         names = entry.get(key)
         for position, name in enumerate(names if isinstance(names, list) else []):
-            if isinstance(name, str) and name not in known:
-                hint = did_you_mean(name, known) if suggestions_left > 0 else ""
-                suggestions_left -= 1
-                yield (
-                    (section, index, key, position),
-                    f"{quoted(name, _LONGEST_SHOWN)} is not the name of any of [[{key}]]{hint}",
-                )
+            if isinstance(name, str):
+                yield (section, index, key, position), name
+
+
+def _single_names(
+    section: str, entries: list[tuple[int, dict[str, Any]]], key: str
+) -> Iterator[Located]:
+    for index, entry in entries:
+        name = entry.get(key)
+        if isinstance(name, str):
+            yield (section, index, key), name
 
 
 def _find_wrong_renames(connections: list[tuple[int, dict[str, Any]]]) -> Iterator[Located]:

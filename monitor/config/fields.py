@@ -61,6 +61,7 @@ Duration = Annotated[
 OneSecondOrMore = Annotated[Duration, AfterValidator(_at_least(timedelta(seconds=1)))]
 FiveSecondsOrMore = Annotated[Duration, AfterValidator(_at_least(timedelta(seconds=5)))]
 TenSecondsOrMore = Annotated[Duration, AfterValidator(_at_least(timedelta(seconds=10)))]
+SixtyFiveSecondsOrMore = Annotated[Duration, AfterValidator(_at_least(timedelta(seconds=65)))]
 
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 Days = Annotated[int, Field(strict=True, ge=0, le=36_500)]

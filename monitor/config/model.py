@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, PrivateAttr
 
+from monitor.config.amazon import AmazonConnection
+from monitor.config.application import Application
 from monitor.config.base import Reading, Settings
 from monitor.config.channel import Channel, Digest
 from monitor.config.connection import Connection
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = [
     "PROVIDERS",
     "AlertSettings",
+    "AmazonConnection",
+    "Application",
     "Channel",
     "CheckSettings",
     "Config",
@@ -63,6 +67,9 @@ class Config(Settings):
         default=HeartbeatSettings(), description="Who watches the watcher."
     )
     channels: tuple[Channel, ...] = Field(default=(), description="Where alerts are delivered.")
+    applications: tuple[Application, ...] = Field(
+        default=(), description="Amazon applications, each shared by its stores."
+    )
     connections: tuple[AnyConnection, ...] = Field(default=(), description="What is watched.")
 
     _path: Path = PrivateAttr(default=Path("config.toml"))
@@ -87,9 +94,19 @@ class Config(Settings):
         """
         return self._connections_by_name.get(name)
 
+    def application(self, name: str) -> Application | None:
+        """
+        Return the application called *name*, or None.
+        """
+        return self._applications_by_name.get(name)
+
     @cached_property
     def _connections_by_name(self) -> dict[str, Connection]:
         return {connection.name: connection for connection in self.connections}
+
+    @cached_property
+    def _applications_by_name(self) -> dict[str, Application]:
+        return {application.name: application for application in self.applications}
 
     def every_of(self, connection: Connection) -> timedelta:
         """

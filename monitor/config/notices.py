@@ -1,11 +1,16 @@
 """
-Say what this release understands and does not act on yet.
+Say what the file's owner should know although nothing is wrong with the file.
+
+That is what this release understands and does not act on yet, and what cannot
+be found out the way a connection is set up.
 """
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from monitor.config.amazon import AmazonConnection, Probe
 from monitor.config.errors import Notice
 from monitor.config.plugins import UnusableConnection
 from monitor.config.walk import walk
@@ -21,22 +26,36 @@ if TYPE_CHECKING:
 NOT_YET = (
     "web",
     "heartbeat",
-    "checks.outage_hold",
     "checks.uplink",
     "alerts.remind_every",
     "alerts.group_wait",
     "alerts.quiet_hours",
-    "channels.template",
     "channels.quiet_hours",
     "channels.digest",
 )
 
+# Likewise for kinds of alert that nothing raises yet.
+KINDS_NOT_YET = frozenset(
+    {
+        AlertKind.QUOTA_FORECAST,
+        AlertKind.FLAPPING,
+        AlertKind.MONITOR_OFFLINE,
+        AlertKind.MONITOR_ONLINE,
+        AlertKind.CHANNEL_FAILED,
+        AlertKind.CHANNEL_RESTORED,
+        AlertKind.RESUMED,
+        AlertKind.DIGEST,
+    }
+)
+
 MESSAGE = "is understood but not acted on by this release"
+
+_MOST_ALIKE = 20
 
 
 def notices(config: Config) -> list[Notice]:
     """
-    Return what the file sets that has no effect yet, once per table or key.
+    Return what the file sets that has no effect yet, once per table or key, and what stays unseen.
     """
     sections = [section for section in NOT_YET if section in config.model_fields_set]
     return [
@@ -48,12 +67,25 @@ def notices(config: Config) -> list[Notice]:
         ),
         *_kinds_not_raised(config),
         *_unusable_plugins(config),
+        *_unused_applications(config),
+        *_shorten(_unseen_by_probe(config)),
+        *_shorten(_unknown_ends(config)),
     ]
+
+
+def _shorten(alike: Iterator[Notice]) -> Iterator[Notice]:
+    """
+    Count what is said too often: a file may have a hundred thousand stores.
+    """
+    yield from islice(alike, _MOST_ALIKE)
+    n_more = sum(1 for _ in alike)
+    if n_more:
+        yield Notice("connections", f"{n_more} more notes like the one before")
 
 
 def _kinds_not_raised(config: Config) -> Iterator[Notice]:
     for index, channel in enumerate(config.channels):
-        later = sorted(set(channel.kinds or ()) - set(AlertKind))
+        later = sorted(KINDS_NOT_YET & set(channel.kinds or ()))
         if later:
             named = ", ".join(later)
             yield Notice(f"channels[{index}].kinds", f"this release never sends {named}")
@@ -65,4 +97,41 @@ def _unusable_plugins(config: Config) -> Iterator[Notice]:
             yield Notice(
                 f"connections[{index}].provider",
                 f"the plug-in cannot be used, so nobody checks this: {connection.problem}",
+            )
+
+
+def _unused_applications(config: Config) -> Iterator[Notice]:
+    used = {one.application for one in config.connections if isinstance(one, AmazonConnection)}
+    for index, application in enumerate(config.applications):
+        if application.name not in used:
+            yield Notice(f"applications[{index}]", "no connection uses it")
+
+
+def _unseen_by_probe(config: Config) -> Iterator[Notice]:
+    for index, connection in enumerate(config.connections):
+        if not isinstance(connection, AmazonConnection) or connection.probe is not Probe.TOKEN:
+            continue
+        yield Notice(
+            f"connections[{index}].probe",
+            '"token" cannot see a wrong region, missing marketplaces or a client secret older'
+            " than 180 days",
+        )
+        if connection.marketplaces is not None:
+            yield Notice(
+                f"connections[{index}].marketplaces",
+                'is not compared: probe = "token" cannot see marketplaces',
+            )
+
+
+def _unknown_ends(config: Config) -> Iterator[Notice]:
+    for index, connection in enumerate(config.connections):
+        if (
+            isinstance(connection, AmazonConnection)
+            and connection.authorized_on is None
+            and connection.valid_days
+        ):
+            yield Notice(
+                f"connections[{index}].authorized_on",
+                "unknown: no countdown to the end of this authorization; add authorized_on, or"
+                " valid_days = 0 if it has no end",
             )

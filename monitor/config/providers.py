@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic_core import core_schema
 
+from monitor.config.amazon import AmazonConnection
 from monitor.config.connection import Connection
 from monitor.config.countdown import CountdownConnection
 from monitor.config.http import HttpConnection
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 PROVIDERS: dict[str, type[Connection]] = {
     "soldscope": SoldscopeConnection,
+    "amazon": AmazonConnection,
     "countdown": CountdownConnection,
     "http": HttpConnection,
 }

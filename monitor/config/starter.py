@@ -83,6 +83,7 @@ def starter_config(answers: StarterAnswers) -> str:
             tags=f"tags = [{tags}]\n" if tags else "",
         )
     )
+    parts.append(_NO_STORE)
     return "\n".join(parts)
 
 
@@ -154,3 +155,21 @@ provider = "soldscope"
 base_url = {base_url}
 token = {token}
 {tags}"""
+
+_NO_STORE = """\
+# To watch an Amazon store as well, fill in and take out the signs; one
+# authorization opens one region: na, eu or fe.
+# [[applications]]
+# name = "our-app"
+# client_id = "amzn1.application-oa2-client...."
+# client_secret = { env = "LWA_CLIENT_SECRET" }
+# client_secret_created_on = 2026-01-15
+#
+# [[connections]]
+# name = "our-store"
+# provider = "amazon"
+# application = "our-app"
+# region = "na"
+# refresh_token = { env = "AMAZON_REFRESH_TOKEN" }
+# authorized_on = 2026-01-15
+"""

@@ -48,6 +48,9 @@ def translate(error: ValidationError) -> Iterator[Located]:
     for details in error.errors(include_url=False):
         if details["type"] in _NO_PROVIDER:
             yield from _explain_provider(details)
+        elif details["type"] == "too_short" and details["input"]:
+            # Pydantic counts what it accepted; the others have errors of their own.
+            continue
         else:
             path, provider = _drop_provider(details["loc"])
             below, message = _explain(details, path, provider)

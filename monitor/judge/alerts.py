@@ -21,12 +21,23 @@ class AlertKind(StrEnum):
     EXPIRED = "expired"
     RECOVERED = "recovered"
     EXPIRING_SOON = "expiring_soon"
+    SECRET_EXPIRING = "secret_expiring"  # noqa: S105 - a kind of alert, not a password
     RENEWAL_UNRECORDED = "renewal_unrecorded"
     RENEWED = "renewed"
     QUOTA_LOW = "quota_low"
     QUOTA_EXHAUSTED = "quota_exhausted"
+    QUOTA_FORECAST = "quota_forecast"
     QUOTA_RESTORED = "quota_restored"
     LIMIT_CHANGED = "limit_changed"
+    FLAPPING = "flapping"
+    OUTAGE = "outage"
+    OUTAGE_OVER = "outage_over"
+    MONITOR_OFFLINE = "monitor_offline"
+    MONITOR_ONLINE = "monitor_online"
+    CHANNEL_FAILED = "channel_failed"
+    CHANNEL_RESTORED = "channel_restored"
+    RESUMED = "resumed"
+    DIGEST = "digest"
     TEST = "test"
 
     @property
@@ -34,7 +45,20 @@ class AlertKind(StrEnum):
         """
         Tell whether the alert says that an announced trouble is over.
         """
-        return self in {AlertKind.RECOVERED, AlertKind.RENEWED, AlertKind.QUOTA_RESTORED}
+        return self in _CLOSING
+
+
+_CLOSING = {
+    AlertKind.RECOVERED,
+    AlertKind.RENEWED,
+    AlertKind.QUOTA_RESTORED,
+    AlertKind.OUTAGE_OVER,
+    AlertKind.MONITOR_ONLINE,
+    AlertKind.CHANNEL_RESTORED,
+}
+
+ONLY_IF_NAMED = frozenset({AlertKind.DIGEST, AlertKind.RESUMED})
+"""What a channel receives only if its `kinds` names it."""
 
 
 class Severity(StrEnum):
@@ -55,16 +79,27 @@ class Severity(StrEnum):
 
 
 SEVERITY_OF = {
-    AlertKind.ERROR: Severity.CRITICAL,
+    AlertKind.ERROR: Severity.CRITICAL,  # a warning where the reason is inconclusive
     AlertKind.EXPIRED: Severity.CRITICAL,
     AlertKind.RECOVERED: Severity.INFO,
     AlertKind.EXPIRING_SOON: Severity.WARNING,  # its last step is critical
+    AlertKind.SECRET_EXPIRING: Severity.WARNING,  # likewise
     AlertKind.RENEWAL_UNRECORDED: Severity.WARNING,
     AlertKind.RENEWED: Severity.INFO,
     AlertKind.QUOTA_LOW: Severity.WARNING,
     AlertKind.QUOTA_EXHAUSTED: Severity.CRITICAL,
+    AlertKind.QUOTA_FORECAST: Severity.WARNING,
     AlertKind.QUOTA_RESTORED: Severity.INFO,
     AlertKind.LIMIT_CHANGED: Severity.INFO,
+    AlertKind.FLAPPING: Severity.WARNING,
+    AlertKind.OUTAGE: Severity.CRITICAL,
+    AlertKind.OUTAGE_OVER: Severity.INFO,
+    AlertKind.MONITOR_OFFLINE: Severity.CRITICAL,
+    AlertKind.MONITOR_ONLINE: Severity.INFO,
+    AlertKind.CHANNEL_FAILED: Severity.CRITICAL,
+    AlertKind.CHANNEL_RESTORED: Severity.INFO,
+    AlertKind.RESUMED: Severity.INFO,
+    AlertKind.DIGEST: Severity.INFO,
     AlertKind.TEST: Severity.INFO,
 }
 

@@ -42,6 +42,8 @@ class AuthorizationClock:
         told_step: The most urgent step that was passed; `THE_END` after the end.
         is_renewal_pending: A renewal was recorded, and no check has confirmed it yet.
         is_renewal_unrecorded: It works past its end, and nobody said since when.
+        fingerprint: Tells which refresh token was used last.
+        renewal_fingerprint: The same, when the latest renewal was recorded.
     """
 
     authorized_at: datetime | None = None
@@ -51,6 +53,8 @@ class AuthorizationClock:
     told_step: int | None = None
     is_renewal_pending: bool = False
     is_renewal_unrecorded: bool = False
+    fingerprint: str | None = None
+    renewal_fingerprint: str | None = None
 
     @property
     def known_end(self) -> datetime | None:
@@ -170,6 +174,8 @@ def confirm(clock: AuthorizationClock, outcome: Outcome, now: datetime) -> Confi
     """
     Let a success confirm a renewal, or show one that nobody recorded.
     """
+    if outcome.fingerprint is not None and outcome.fingerprint != clock.fingerprint:
+        clock = replace(clock, fingerprint=outcome.fingerprint)
     if outcome.reason.outcome_class is not OutcomeClass.SUCCESS:
         return Confirmed(clock)
     clock = _take_back_end(clock, now)
@@ -181,6 +187,24 @@ def confirm(clock: AuthorizationClock, outcome: Outcome, now: datetime) -> Confi
         kept = replace(clock, is_renewal_pending=False)
         return Confirmed(kept, (_alert(AlertKind.RENEWED, kept),))
     return Confirmed(clock)
+
+
+USED_STILL = (
+    " A renewal was recorded on {day:%Y-%m-%d}, and a renewal brings a new refresh token; the one"
+    " configured is still the one from before. Put the new one where `refresh_token` points."
+)
+
+
+def name_old_token(clock: AuthorizationClock, outcome: Outcome) -> Outcome:
+    """
+    Say of a refusal that the token from before a recorded renewal is still in use.
+    """
+    if outcome.reason not in {Reason.AUTHORIZATION_REVOKED, Reason.AUTHORIZATION_EXPIRED}:
+        return outcome
+    is_old = outcome.fingerprint is not None and outcome.fingerprint == clock.renewal_fingerprint
+    if not is_old or not clock.is_renewal_pending or clock.authorized_at is None:
+        return outcome
+    return replace(outcome, detail=outcome.detail + USED_STILL.format(day=clock.authorized_at))
 
 
 def _take_back_end(clock: AuthorizationClock, now: datetime) -> AuthorizationClock:

@@ -153,6 +153,17 @@ def _count_failure(
     return Verdict(standing, _transition(previous, standing, now), (alert,))
 
 
+def owed_alert(standing: Standing, rules: Rules) -> AlertDue | None:
+    """
+    Return what people would have been told of *standing*, had it not been held back.
+    """
+    if standing.state not in {State.ERROR, State.EXPIRED} or standing.announced_state is not None:
+        return None
+    if standing.reason.is_conclusive and standing.refusals < rules.alert_after_refusals:
+        return None
+    return _trouble(standing, standing)
+
+
 def _wait_out(seen: Standing, outcome: Outcome, now: datetime) -> Verdict:
     if outcome.retry_at is None:
         return Verdict(seen)

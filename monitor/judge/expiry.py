@@ -1,13 +1,12 @@
 """
 Count the time that is left of an authorization.
 
-Decides when a grant ends and whether that is soon. Where the dates come from
-is left to the configuration and the store.
+Decides at which instant a date begins, and whether an end is soon. When a grant
+ends is decided in `renewal`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -28,32 +27,13 @@ class ClockSource(StrEnum):
     OBSERVED = "observed"
 
 
-@dataclass(frozen=True, slots=True)
-class Authorization:
+def start_of(day: date) -> datetime:
     """
-    A grant with a start and, unless it has no known limit, an end.
+    Return the instant that *day* means in UTC: its own if it has a time, else the day's start.
     """
-
-    authorized_at: datetime
-    ends_at: datetime | None
-    source: ClockSource = ClockSource.DECLARED
-
-
-def declare_authorization(
-    authorized_on: date, valid_days: int = DEFAULT_VALID_DAYS
-) -> Authorization:
-    """
-    Return the authorization that someone declared by its date.
-
-    A date without a time is that day's start in UTC; *valid_days* 0 means that
-    no limit is known.
-    """
-    if isinstance(authorized_on, datetime):
-        authorized_at = authorized_on.astimezone(UTC)
-    else:
-        authorized_at = datetime.combine(authorized_on, time(), UTC)
-    ends_at = authorized_at + timedelta(days=valid_days) if valid_days else None
-    return Authorization(authorized_at, ends_at)
+    if isinstance(day, datetime):
+        return day.astimezone(UTC)
+    return datetime.combine(day, time(), UTC)
 
 
 def days_left(ends_at: datetime, now: datetime) -> int:

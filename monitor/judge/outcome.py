@@ -186,6 +186,7 @@ class Outcome:
         fingerprint: Tells one refresh token from another without revealing either.
         request_id: What the service's support asks for.
         is_taken_over: Nobody was asked: it is the verdict on the connection's application.
+        is_token_issued: An access token was given out; what went wrong came after that.
         windows: Every quota window that the answer told of; *quota* is the one that decides.
         token_ends_at: When the token itself ends, as the service or the token says.
     """
@@ -205,5 +206,6 @@ class Outcome:
     fingerprint: str | None = None
     request_id: str | None = None
     is_taken_over: bool = False
+    is_token_issued: bool = False
     windows: tuple[QuotaReading, ...] = ()
     token_ends_at: datetime | None = None

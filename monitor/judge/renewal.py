@@ -74,7 +74,9 @@ def set_date(
     if authorized_at == clock.authorized_at:
         return clock, Change.NONE
     if authorized_at is None:
-        unknown = AuthorizationClock(file_authorized_at=clock.file_authorized_at)
+        unknown = AuthorizationClock(
+            file_authorized_at=clock.file_authorized_at, fingerprint=clock.fingerprint
+        )
         return unknown, Change.WITHDRAWAL
     ends_at = declared.ends_at(authorized_at)
     moved = replace(
@@ -84,7 +86,13 @@ def set_date(
         return replace(moved, told_step=None), Change.FIRST
     if authorized_at < clock.authorized_at:
         return _keep_told(moved, clock, now), Change.CORRECTION
-    renewed = replace(moved, told_step=None, is_renewal_pending=True, is_renewal_unrecorded=False)
+    renewed = replace(
+        moved,
+        told_step=None,
+        is_renewal_pending=True,
+        is_renewal_unrecorded=False,
+        renewal_fingerprint=clock.fingerprint,
+    )
     return renewed, Change.RENEWAL
 
 

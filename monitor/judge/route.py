@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.judge.alerts import AlertKind, Severity
+from monitor.judge.alerts import ONLY_IF_NAMED, AlertKind, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ class ChannelRoute:
     What a channel wants to hear.
 
     Args:
-        kinds: The kinds it names; None for the default, all kinds.
+        kinds: The kinds it names; None for the default, all but `ONLY_IF_NAMED`.
         tags: Only connections with one of these tags; empty for all.
         connections: Only these connections; empty for all.
     """
@@ -66,7 +66,10 @@ def route(
 
 
 def _wants(channel: ChannelRoute, alert: AlertDue) -> bool:
-    if channel.kinds is not None and alert.kind not in channel.kinds:
+    if channel.kinds is None:
+        if alert.kind in ONLY_IF_NAMED:
+            return False
+    elif alert.kind not in channel.kinds:
         return False
     if alert.severity.rank >= channel.min_severity.rank:
         return True

@@ -2,24 +2,33 @@
 Run the daemon's few jobs on time: the only import of APScheduler.
 
 One job looks for due checks; there is no job for each connection. A job that
-fails is logged with its traceback and runs again at its next time.
+fails is logged with its traceback and runs again at its next time. When the
+wall clock is stepped, the jobs begin anew; what else follows from that is left
+to the caller.
 """
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
 
 from monitor.clock import utc_now
+from monitor.judge.rhythm import next_slot
+from monitor.schedule.steps import StepDetector
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from datetime import timedelta
+    from datetime import datetime
 
 log = structlog.get_logger()
+
+LOOK_FOR_STEPS_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,42 +49,106 @@ class Job:
 class JobRunner:
     """
     Runs jobs, each at most once at a time, until it is stopped.
+
+    Args:
+        on_step: Told by how much the wall clock was stepped, before any job
+            works on its new time; told again until it does not fail.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        on_step: Callable[[timedelta], Awaitable[None]],
+        detector: StepDetector | None = None,
+    ) -> None:
         self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._on_step = on_step
+        self._detector = detector or StepDetector()
+        self._settling = asyncio.Lock()
+        self._unsettled: timedelta | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._jobs: list[Job] = []
 
     def start(self, jobs: list[Job]) -> None:
         """
         Run *jobs* from now on, in the running event loop.
         """
+        self._jobs = jobs
+        self._detector.look()
         for job in jobs:
             self._scheduler.add_job(
-                _guarded,
-                "interval",
+                self._run,
+                _Rhythm(job.every),
                 [job],
                 id=job.name,
-                seconds=job.every.total_seconds(),
-                start_date=utc_now() + (job.first_after or job.every),
+                next_run_time=utc_now() + (job.first_after or job.every),
                 coalesce=True,
                 max_instances=1,
                 misfire_grace_time=None,
             )
         self._scheduler.start()
+        # No job: after a step backwards the scheduler sleeps as long as that was.
+        self._looking = asyncio.create_task(self._look_for_steps(), name="look for clock steps")
 
     def stop(self) -> None:
         """
         Start no job any more; one that is running is cancelled.
         """
+        if self._looking is not None:
+            self._looking.cancel()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
+    async def _look_for_steps(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_FOR_STEPS_EVERY_S)
+            await self._settle_step(is_retry=True)
 
-async def _guarded(job: Job) -> None:
+    async def _settle_step(self, *, is_retry: bool = False) -> None:
+        """
+        Have done what a step asks for; whoever comes meanwhile waits for it.
+        """
+        async with self._settling:
+            stepped = self._detector.look()
+            if stepped:
+                log.warning("clock.stepped", seconds=round(stepped.total_seconds(), 1))
+                self._begin_anew()
+                self._unsettled = (self._unsettled or timedelta()) + stepped
+            if self._unsettled is None or not (stepped or is_retry):
+                return
+            try:
+                await self._on_step(self._unsettled)
+            except Exception:  # whatever it is: the jobs must go on, and this is tried again
+                log.exception("clock.step_not_settled")
+            else:
+                self._unsettled = None
+
+    def _begin_anew(self) -> None:
+        now = utc_now()
+        for job in self._jobs:
+            at = now + (job.first_after or timedelta())
+            self._scheduler.modify_job(job.name, next_run_time=at)
+
+    async def _run(self, job: Job) -> None:
+        """
+        Keep one job's failure from every other: the boundary of last resort.
+        """
+        await self._settle_step()
+        try:
+            await job.work()
+        except Exception:  # whatever it is: the others must go on, and this one at its next time
+            log.exception("job.failed", job=job.name)
+
+
+class _Rhythm(BaseTrigger):  # type: ignore[misc] # APScheduler ships no types
     """
-    Keep one job's failure from every other: the boundary of last resort.
+    Again and again, leaving out what was missed.
+
+    APScheduler's own interval walks through all that was missed: minutes of
+    standing still, when a clock that had started in 1970 is set.
     """
-    try:
-        await job.work()
-    except Exception:  # whatever it is: the other jobs must go on, and this one at its next time
-        log.exception("job.failed", job=job.name)
+
+    def __init__(self, every: timedelta) -> None:
+        self._every = every
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        return now + self._every if previous is None else next_slot(previous, self._every, now)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, insert, not_, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from monitor.judge.clocks import FLAG_STATES, next_step_at
 from monitor.judge.renewal import declare
+from monitor.store.due import make_due
 from monitor.store.records import clock_values, read_clock
 from monitor.store.results import CLOCK_COLUMNS, IDS_PER_QUERY
 from monitor.store.tables import authorizations, connections
+from monitor.store.watched import is_watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -119,22 +121,9 @@ def find_passed(tx: Transaction, now: datetime) -> list[tuple[int, str]]:
         .where(
             authorizations.c.next_step_at <= now,
             or_(connections.c.state.in_(states), authorizations.c.ends_at <= now),
-            connections.c.is_configured,
-            connections.c.is_enabled,
-            not_(connections.c.is_paused),
+            is_watched(),
         )
         .order_by(authorizations.c.next_step_at, connections.c.id)
         .limit(SWEEP_AT_MOST)
     )
     return [(number, name) for number, name in rows]
-
-
-def make_due(tx: Transaction, connection_id: int, at: datetime) -> None:
-    """
-    Bring the next check forward to *at*; what is switched off stays off.
-    """
-    tx.execute(
-        update(connections)
-        .where(connections.c.id == connection_id, connections.c.next_check_at > at)
-        .values(next_check_at=at)
-    )

@@ -9,25 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, false, insert, select, update
 
-from monitor.judge.decide import LONGEST_WAIT
-from monitor.judge.outcome import Reason
 from monitor.judge.renewal import Declared
 from monitor.judge.rhythm import spread
 from monitor.judge.state import Standing
 from monitor.store import authorizations
+from monitor.store.alert_tables import alert_connections, alerts, notifications
+from monitor.store.participations import with_marketplaces
 from monitor.store.records import ConnectionRecord, read_record, standing_values
 from monitor.store.results import RECORDS
-from monitor.store.tables import (
-    alert_connections,
-    alerts,
-    check_days,
-    check_hours,
-    checks,
-    connections,
-    deletions,
-    notifications,
-    quotas,
-)
+from monitor.store.slots import is_too_far
+from monitor.store.tables import check_days, check_hours, checks, connections, deletions, quotas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -45,6 +36,8 @@ class Entry:
         host: Host and port that checks go to; empty where nothing is called.
         renamed_from: The name whose history it carries on.
         steps: Days before the end of the authorization that are told.
+        application: The OAuth client that it shares with others.
+        token_host: Host and port that gives its access tokens.
     """
 
     name: str
@@ -55,17 +48,8 @@ class Entry:
     renamed_from: str | None = None
     declared: Declared = field(default_factory=Declared)
     steps: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """
-    A connection whose check should start at *at*.
-    """
-
-    id: int
-    name: str
-    at: datetime
+    application: str | None = None
+    token_host: str | None = None
 
 
 def list_records(tx: Transaction, names: Sequence[str] = ()) -> list[ConnectionRecord]:
@@ -75,7 +59,7 @@ def list_records(tx: Transaction, names: Sequence[str] = ()) -> list[ConnectionR
     query = RECORDS.where(connections.c.is_configured).order_by(connections.c.id)
     if names:
         query = query.where(connections.c.name.in_(names))
-    return [read_record(row) for row in tx.execute(query)]
+    return with_marketplaces(tx, [read_record(row) for row in tx.execute(query)])
 
 
 def find_record(tx: Transaction, name: str) -> ConnectionRecord | None:
@@ -155,6 +139,8 @@ def _new_row(entry: Entry, first_check_at: datetime, now: datetime) -> dict[str,
         "name": entry.name,
         "provider": entry.provider,
         "host": entry.host,
+        "application": entry.application,
+        "token_host": entry.token_host,
         "is_configured": True,
         "is_enabled": entry.is_enabled,
         "is_paused": False,
@@ -187,7 +173,9 @@ def _values(
     next_check_at = record.next_check_at
     if record.is_paused or not entry.is_enabled:
         next_check_at = None
-    elif next_check_at is None or next_check_at > now + _longest_wait(entry, record):
+    elif next_check_at is None or is_too_far(
+        next_check_at, entry.every, record.standing.last_reason, now
+    ):
         next_check_at = first_check_at
     elif is_start and next_check_at <= now:
         next_check_at = first_check_at
@@ -195,19 +183,12 @@ def _values(
         "name": entry.name,
         "provider": entry.provider,
         "host": entry.host,
+        "application": entry.application,
+        "token_host": entry.token_host,
         "is_configured": True,
         "is_enabled": entry.is_enabled,
         "next_check_at": next_check_at,
     }
-
-
-def _longest_wait(entry: Entry, record: ConnectionRecord) -> timedelta:
-    """
-    Return how far ahead the next check may lie; further, `every` was shortened.
-    """
-    if record.standing.last_reason is Reason.THROTTLED:
-        return entry.every + LONGEST_WAIT
-    return entry.every
 
 
 _ADOPT = (
@@ -216,23 +197,19 @@ _ADOPT = (
     .values(
         {
             name: bindparam(name)
-            for name in ("name", "provider", "host", "is_configured", "is_enabled", "next_check_at")
+            for name in (
+                "name",
+                "provider",
+                "host",
+                "application",
+                "token_host",
+                "is_configured",
+                "is_enabled",
+                "next_check_at",
+            )
         }
     )
 )
-
-
-def claim_due(tx: Transaction, until: datetime, limit: int) -> list[Due]:
-    """
-    Return what is due before *until*, the most overdue first.
-    """
-    rows = tx.execute(
-        select(connections.c.id, connections.c.name, connections.c.next_check_at)
-        .where(connections.c.next_check_at <= until)
-        .order_by(connections.c.next_check_at)
-        .limit(limit)
-    )
-    return [Due(*row) for row in rows]
 
 
 def pause(tx: Transaction, connection_id: int) -> None:

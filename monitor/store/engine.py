@@ -9,8 +9,10 @@ begins: it waits there, if it must, and can never fail half-way for the lock.
 from __future__ import annotations
 
 import os
+import sqlite3
 from contextlib import contextmanager
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -24,6 +26,7 @@ Transaction = Connection
 """What the store's functions work in: a connection of the word's other meaning."""
 
 BUSY_TIMEOUT_S = 5
+_TRIES_PER_SECOND = 50
 PAGE_BYTES = 2048
 """
 Half of SQLite's default: a second's results touch a few places, and each place
@@ -154,6 +157,24 @@ def _remedy(error: DBAPIError) -> str:
     return f"; {found[0]}" if found else ""
 
 
+def _write_ahead(raw: sqlite3.Connection) -> None:
+    """
+    Switch to write-ahead logging, however many others do so at this moment.
+
+    For this one statement SQLite does not wait by itself.
+    """
+    for _ in range(int(BUSY_TIMEOUT_S * _TRIES_PER_SECOND)):
+        try:
+            raw.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            sleep(1 / _TRIES_PER_SECOND)
+        else:
+            return
+    raw.execute("PRAGMA journal_mode = WAL")
+
+
 def _make_engine(url: str) -> Engine:
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S})
 
@@ -161,7 +182,7 @@ def _make_engine(url: str) -> Engine:
     def configure(raw: Any, _record: object) -> None:
         raw.isolation_level = None  # transactions begin where `begin` below says
         raw.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # counts for a new file only
-        raw.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(raw)
         raw.execute("PRAGMA synchronous = NORMAL")
         raw.execute("PRAGMA foreign_keys = ON")
         raw.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES_PER_CHECKPOINT}")

@@ -11,15 +11,9 @@ from sqlalchemy import exists, or_, select
 
 from monitor.judge.outcome import Reason, State
 from monitor.judge.state import Transition
+from monitor.store.alert_tables import alert_connections, alerts, notifications
 from monitor.store.outbox import NotificationState
-from monitor.store.tables import (
-    alert_connections,
-    alerts,
-    checks,
-    connections,
-    notifications,
-    transitions,
-)
+from monitor.store.tables import checks, connections, transitions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

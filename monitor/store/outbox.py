@@ -8,16 +8,19 @@ never send it at the same time, and one that died gives it back.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, exists, not_, or_, select, update
+from sqlalchemy import and_, bindparam, exists, not_, or_, select, update
 
-from monitor.store.tables import alert_connections, alerts, connections, notifications
+from monitor.store.alert_tables import alert_connections, alerts, notifications
+from monitor.store.tables import connections
+from monitor.store.watched import is_watched
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from monitor.store.engine import Transaction
 
@@ -62,12 +65,7 @@ def _may_be_told() -> Any:
     file, waits for them to come back.
     """
     about = exists().where(alert_connections.c.alert_id == notifications.c.alert_id)
-    watched = about.where(
-        connections.c.id == alert_connections.c.connection_id,
-        connections.c.is_configured,
-        connections.c.is_enabled,
-        not_(connections.c.is_paused),
-    )
+    watched = about.where(connections.c.id == alert_connections.c.connection_id, is_watched())
     return or_(watched, not_(about))
 
 
@@ -219,6 +217,45 @@ def release_claims_of(tx: Transaction, owner: str) -> None:
     Give back what an earlier run of *owner* had claimed when it died.
     """
     tx.execute(update(notifications).where(notifications.c.claimed_by == owner).values(_UNCLAIMED))
+
+
+def follow_step(
+    tx: Transaction, by: timedelta, now: datetime, lease: timedelta, longest_delay: timedelta
+) -> None:
+    """
+    Have claims and waits last as long as they were meant to, on a clock that was stepped *by*.
+
+    A claim is not given up: what it stands for may be on its way. What waits
+    longer than *longest_delay* after a step backwards comes forward by as much.
+
+    Args:
+        lease: How long a claim holds at most.
+    """
+    claimed = tx.execute(
+        select(notifications.c.id, notifications.c.claimed_until).where(
+            notifications.c.claimed_until.is_not(None)
+        )
+    )
+    forward, back = max(by, timedelta()), min(by, timedelta())
+    claims = [
+        {"of_id": number, "claimed_until": min(until + forward, now + lease)}
+        for number, until in claimed
+    ]
+    is_due = notifications.c.state == NotificationState.DUE
+    waiting = tx.execute(
+        select(notifications.c.id, notifications.c.next_attempt_at).where(
+            is_due, notifications.c.next_attempt_at > now + longest_delay
+        )
+    )
+    waits = [{"of_id": number, "next_attempt_at": max(now, at + back)} for number, at in waiting]
+    for column, moved in (("claimed_until", claims), ("next_attempt_at", waits)):
+        if moved:
+            one = update(notifications).where(notifications.c.id == bindparam("of_id"))
+            tx.execute(one.values({column: bindparam(column)}), moved)
+    # Else what was born on a clock far ahead would be retried until then.
+    tx.execute(
+        update(notifications).where(is_due, notifications.c.due_since > now).values(due_since=now)
+    )
 
 
 def retry_dead(tx: Transaction, now: datetime) -> int:

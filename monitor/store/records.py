@@ -4,13 +4,13 @@ Turn rows into values and back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from monitor.judge.clocks import AuthorizationClock
 from monitor.judge.expiry import ClockSource
-from monitor.judge.outcome import QuotaReading, Reason, State
+from monitor.judge.outcome import Marketplace, QuotaReading, Reason, State
 from monitor.judge.quota import Quota
 from monitor.judge.state import Standing
 
@@ -35,6 +35,10 @@ class ConnectionRecord:
         standing: What the checks said, under any pause.
         account_key: What it shares with the connections of the same account.
         clock: Its authorization; an empty one where nobody has dated it.
+        application: The OAuth client that it shares with others, by name.
+        token_host: Host and port that gives its access tokens.
+        failed_host: Host and port against which its latest check speaks.
+        marketplaces: What its account sells in; only where records are listed to be shown.
     """
 
     id: int
@@ -50,6 +54,11 @@ class ConnectionRecord:
     quota: Quota
     account_key: str | None
     clock: AuthorizationClock = field(default_factory=AuthorizationClock)
+    application: str | None = None
+    token_host: str | None = None
+    failed_host: str | None = None
+    is_unexplained: bool = False
+    marketplaces: tuple[Marketplace, ...] | None = None
 
     @property
     def is_switched_off(self) -> bool:
@@ -85,6 +94,10 @@ def read_record(row: Row[Any]) -> ConnectionRecord:
         quota=read_quota(fields),
         account_key=fields["account_key"],
         clock=read_clock(fields),
+        application=fields["application"],
+        token_host=fields["token_host"],
+        failed_host=fields["failed_host"],
+        is_unexplained=fields["is_unexplained"],
     )
 
 
@@ -186,6 +199,8 @@ def read_clock(fields: Any) -> AuthorizationClock:
         told_step=fields["clock_told_step"],
         is_renewal_pending=fields["is_renewal_pending"],
         is_renewal_unrecorded=fields["is_renewal_unrecorded"],
+        fingerprint=fields["fingerprint"],
+        renewal_fingerprint=fields["renewal_fingerprint"],
     )
 
 
@@ -201,7 +216,32 @@ def clock_values(clock: AuthorizationClock) -> dict[str, Any]:
         "told_step": clock.told_step,
         "is_renewal_pending": clock.is_renewal_pending,
         "is_renewal_unrecorded": clock.is_renewal_unrecorded,
+        "fingerprint": clock.fingerprint,
+        "renewal_fingerprint": clock.renewal_fingerprint,
     }
+
+
+def read_marketplaces(stored: list[dict[str, Any]]) -> tuple[Marketplace, ...]:
+    """
+    Return the marketplaces in a row of `participations`.
+    """
+    return tuple(
+        Marketplace(
+            one["country"],
+            one["id"],
+            one["is_participating"],
+            one["has_suspended_listings"],
+            one["is_configured"],
+        )
+        for one in stored
+    )
+
+
+def marketplace_values(marketplaces: tuple[Marketplace, ...]) -> list[dict[str, Any]]:
+    """
+    Return *marketplaces* as the value of the column of `participations`.
+    """
+    return [asdict(one) for one in marketplaces]
 
 
 def _optional(kind: type[_EnumT], value: str | None) -> _EnumT | None:

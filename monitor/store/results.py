@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, exists, func, insert, not_, select, update
+from sqlalchemy import bindparam, exists, func, insert, select, update
 
+from monitor.store.alert_tables import alert_connections, alerts, notifications
 from monitor.store.records import (
     ConnectionRecord,
     quota_values,
@@ -18,16 +19,8 @@ from monitor.store.records import (
     read_record,
     standing_values,
 )
-from monitor.store.tables import (
-    alert_connections,
-    alerts,
-    authorizations,
-    checks,
-    connections,
-    notifications,
-    quotas,
-    transitions,
-)
+from monitor.store.tables import authorizations, checks, connections, quotas, transitions
+from monitor.store.watched import is_watched
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -76,9 +69,7 @@ def load_siblings(tx: Transaction, account_key: str, but: int) -> list[tuple[int
         .where(
             quotas.c.account_key == account_key,
             quotas.c.connection_id != but,
-            connections.c.is_configured,
-            connections.c.is_enabled,
-            not_(connections.c.is_paused),
+            is_watched(),
         )
         .order_by(quotas.c.connection_id)
     )
@@ -145,6 +136,31 @@ def save_standings(
     ]
     if values:
         tx.execute(_SAVE_STANDING, values)
+
+
+_SAVE_ANNOUNCED = (
+    update(connections)
+    .where(connections.c.id == bindparam("of_id"))
+    .values(
+        announced_state=bindparam("announced_state"), announced_reason=bindparam("announced_reason")
+    )
+)
+
+
+def save_announced(tx: Transaction, records: Iterable[ConnectionRecord]) -> None:
+    """
+    Keep what people were told of each of *records*, and nothing else of them.
+    """
+    values = [
+        {
+            "of_id": record.id,
+            "announced_state": record.standing.announced_state,
+            "announced_reason": record.standing.announced_reason,
+        }
+        for record in records
+    ]
+    if values:
+        tx.execute(_SAVE_ANNOUNCED, values)
 
 
 _SAVE_QUOTA = (

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, case, cast, delete, func, insert, literal, select, update
 
 from monitor.judge.outcome import OutcomeClass, Reason
-from monitor.store.tables import MICROSECOND, check_days, check_hours, checks, watermarks
+from monitor.store.columns import MICROSECOND
+from monitor.store.tables import check_days, check_hours, checks, watermarks
 
 if TYPE_CHECKING:
     from sqlalchemy import Table

@@ -1,14 +1,8 @@
 """
-Declare the tables.
-
-Instants are stored as whole microseconds since 1970 UTC: they sort, they take
-eight bytes, and every database agrees on them.
+Declare the tables of connections, and of what checks said; alerts are in `alert_tables`.
 """
 
 from __future__ import annotations
-
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     JSON,
@@ -19,53 +13,14 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    MetaData,
+    LargeBinary,
     String,
     Table,
     Text,
-    TypeDecorator,
+    false,
 )
 
-if TYPE_CHECKING:
-    from sqlalchemy import Dialect
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-class Instant(TypeDecorator[datetime]):
-    """
-    An aware UTC datetime, stored as microseconds since 1970.
-    """
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """
-        Return what is stored for *value*.
-        """
-        return None if value is None else (value - EPOCH) // MICROSECOND
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """
-        Return the instant that was stored as *value*.
-        """
-        return None if value is None else EPOCH + timedelta(microseconds=value)
-
-
-# SQLite counts ids of BigInteger columns only when they are plain INTEGER.
-Id = BigInteger().with_variant(Integer(), "sqlite")
+from monitor.store.columns import Id, Instant, metadata
 
 connections = Table(
     "connections",
@@ -94,6 +49,12 @@ connections = Table(
     Column("announced_state", String(10)),
     Column("announced_reason", String(30)),
     Column("account", Text),
+    # An OAuth client shared with others, and the host that gives it tokens.
+    Column("application", String(100), index=True),
+    Column("token_host", String(300)),
+    # The host against which the latest check speaks; NULL in good times.
+    Column("failed_host", String(300), index=True),
+    Column("is_unexplained", Boolean, nullable=False, server_default=false()),
     sqlite_autoincrement=True,  # an id is never given twice: late results find nobody
 )
 
@@ -141,6 +102,75 @@ authorizations = Table(
     Column("is_renewal_pending", Boolean, nullable=False),
     Column("is_renewal_unrecorded", Boolean, nullable=False),
     Column("next_step_at", Instant, index=True),  # NULL: time alone changes nothing more
+    # Which refresh token was used last, and which when a renewal was recorded.
+    Column("fingerprint", String(64)),
+    Column("renewal_fingerprint", String(64)),
+)
+
+# OAuth clients of the file, and what is wrong with them.
+applications = Table(
+    "applications",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("is_configured", Boolean, nullable=False),
+    Column("secret_created_at", Instant),
+    Column("secret_ends_at", Instant),
+    Column("told_step", Integer),
+    Column("next_step_at", Instant, index=True),
+    Column("refused_reason", String(30)),  # NULL: nothing is known against it
+    Column("refused_detail", Text),
+    Column("refused_at", Instant),
+    Column("asker_id", Id),  # the one connection that is asked until it is accepted again
+    Column("announced_reason", String(30)),
+)
+
+# The last three months' hosts that were out; one without an end is out now.
+outages = Table(
+    "outages",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("host", String(300), nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant, index=True),
+    Column("is_told", Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# Neighbours of a connection that was refused unexplained, asked and yet to answer.
+inquiries = Table(
+    "inquiries",
+    metadata,
+    Column(
+        "connection_id",
+        Id,
+        ForeignKey("connections.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("host", String(300), nullable=False),
+    Column("asked_at", Instant, nullable=False),
+)
+
+# What Amazon accounts sell in, as they were last seen.
+participations = Table(
+    "participations",
+    metadata,
+    Column(
+        "connection_id",
+        Id,
+        ForeignKey("connections.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("marketplaces", JSON, nullable=False),
+)
+
+# Random keys of this installation, made when first needed.
+keys = Table(
+    "keys",
+    metadata,
+    Column("name", String(30), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
 )
 
 # Only ever appended to, and pruned from its front. Without an index or a key on
@@ -194,48 +224,6 @@ transitions = Table(
     Column("to_state", String(10), nullable=False),
     Column("reason", String(30), nullable=False),
     Column("detail", Text, nullable=False),
-)
-
-alerts = Table(
-    "alerts",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("kind", String(30), nullable=False),
-    Column("severity", String(10), nullable=False),
-    Column("facts", JSON, nullable=False),
-    Column("born_at", Instant, nullable=False),
-    sqlite_autoincrement=True,
-)
-
-alert_connections = Table(
-    "alert_connections",
-    metadata,
-    Column("alert_id", Id, ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True),
-    Column(
-        "connection_id",
-        Id,
-        ForeignKey("connections.id", ondelete="CASCADE"),
-        primary_key=True,
-        index=True,
-    ),
-)
-
-notifications = Table(
-    "notifications",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("alert_id", Id, ForeignKey("alerts.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("channel", String(100), nullable=False),
-    Column("state", String(10), nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("due_since", Instant, nullable=False),  # `retry_for` counts from here
-    Column("next_attempt_at", Instant, nullable=False),
-    Column("claimed_by", String(50)),
-    Column("claimed_until", Instant),
-    Column("sent_at", Instant),
-    Column("error", Text),
-    Index("ix_notifications_state", "state", "channel"),
-    sqlite_autoincrement=True,
 )
 
 # Names that `delete` took out although the file still has them.

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import select, update
 
-from monitor.store import connections, history, tables
+from monitor.store import alert_tables, columns, connections, history, tables
 from monitor.store.engine import Database
 from tests.e2e.dying_daemon import STEPS
 from tests.waiting import wait_until
@@ -171,7 +171,9 @@ def expect_everyone_told(daemon: Daemon, outside: Outside, n_twice: int) -> None
     with daemon.database.read() as tx:
         alerts = history.list_alerts(tx, 100)
         claims = tx.execute(
-            select(tables.notifications.c.id).where(tables.notifications.c.claimed_by.is_not(None))
+            select(alert_tables.notifications.c.id).where(
+                alert_tables.notifications.c.claimed_by.is_not(None)
+            )
         ).all()
         checked = [record.standing.checked_at for record in connections.list_records(tx)]
     assert sorted((alert.kind, alert.connections) for alert in alerts) == [
@@ -227,7 +229,7 @@ def test_a_daemon_that_lives_tells_everyone_once(daemon, outside):
     expect_everyone_told(daemon, outside, n_twice=0)
     # Nothing is told again by the next run, although it is refused again.
     with daemon.database.write() as tx:
-        tx.execute(update(tables.connections).values(next_check_at=tables.EPOCH))
+        tx.execute(update(tables.connections).values(next_check_at=columns.EPOCH))
     outside.asked.clear()
     with daemon.run() as process:
         wait_until(lambda: len(outside.asked) == len(NAMES), within_s=30)

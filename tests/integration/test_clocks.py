@@ -13,6 +13,7 @@ from sqlalchemy import select
 from monitor.judge.outcome import Outcome, Reason, State
 from monitor.judge.renewal import Change, Declared, set_date
 from monitor.store import authorizations, connections, results
+from monitor.store.due import make_due
 from monitor.store.tables import authorizations as table
 from tests.builders import DAY, EVERY, HOUR, OK, REFUSED, UNREACHED, Story, entry, plan_of
 
@@ -35,7 +36,7 @@ def renew(story: Story, on: datetime, now: datetime, name: str = "one") -> Chang
         assert record is not None
         clock, change = set_date(record.clock, on, said.declared, now)
         authorizations.save(tx, [(record.id, clock, said.steps)])
-        authorizations.make_due(tx, record.id, now)
+        make_due(tx, record.id, now)
         return change
 
 

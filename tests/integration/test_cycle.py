@@ -14,7 +14,8 @@ from monitor.judge.quota import Level
 from monitor.judge.route import ChannelRoute, Subject
 from monitor.judge.rules import Rules
 from monitor.store import connections, history, outbox, results
-from monitor.store.tables import metadata
+from monitor.store.due import claim_due
+from monitor.store.schema import metadata
 from tests.builders import (
     DAY,
     DENIED,
@@ -466,10 +467,21 @@ def test_a_batch_of_a_thousand(database):
         "check_days": 0,
         "deletions": 0,
         "watermarks": 0,
+        "applications": 0,
+        "inquiries": 0,
+        "keys": 0,
+        "outages": 0,
+        "participations": 0,
+        "silences": 0,
+        "acknowledgements": 0,
+        "reminders": 0,
+        "flappings": 0,
+        "channel_states": 0,
+        "offline_times": 0,
     }
     with database.read() as tx:
         assert outbox.due_channels(tx, NOON + MINUTE) == ["ops"]
-        assert connections.claim_due(tx, NOON + MINUTE, 10) == []
+        assert claim_due(tx, NOON + MINUTE, 10) == []
 
 
 def test_texts_of_any_length_and_letter_are_kept(story):

@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from monitor import clock
 from monitor.schedule.jobs import Job, JobRunner
+from tests.stepped_clock import SteppedClock
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -45,11 +47,46 @@ class Work:
         self.n_ended += 1
 
 
+class StepFollower:
+    """
+    Follows steps of the clock, and keeps by how much it was stepped.
+
+    Args:
+        faults: What it raises, one step after the other; afterwards it does well.
+    """
+
+    def __init__(self, *faults: Exception) -> None:
+        self.faults = list(faults)
+        self.told: list[timedelta] = []
+        self.let_go = asyncio.Event()
+        self.let_go.set()
+
+    async def __call__(self, by: timedelta) -> None:
+        self.told.append(by)
+        await self.let_go.wait()
+        if self.faults:
+            raise self.faults.pop(0)
+
+
 @pytest.fixture
-async def runner():
-    runner = JobRunner()
+def follower():
+    return StepFollower()
+
+
+@pytest.fixture
+async def runner(follower):
+    runner = JobRunner(follower)
     yield runner
     runner.stop()
+    await asyncio.sleep(0)
+
+
+@pytest.fixture
+def wall_clock(monkeypatch):
+    """
+    The wall clock, for us and for APScheduler, until the end of the test.
+    """
+    return SteppedClock(monkeypatch)
 
 
 async def test_jobs_run_again_and_again(runner):
@@ -118,3 +155,95 @@ async def test_a_job_may_be_done_first_before_its_rhythm_begins(runner):
     runner.start([Job("seldom", timedelta(hours=1), seldom, first_after=OFTEN)])
 
     await until(lambda: seldom.n_ended == 1)
+
+
+# The wall clock is stepped.
+
+HOUR = timedelta(hours=1)
+STEPS = {"back": -3 * HOUR, "forward": 3 * HOUR, "a clock from 1970 is set": 500_000 * HOUR}
+
+
+def is_close(told: timedelta, expected: timedelta) -> bool:
+    return abs(told - expected) < timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("by", STEPS.values(), ids=STEPS)
+async def test_after_a_step_every_job_runs_at_once_and_goes_on(runner, follower, wall_clock, by):
+    often, seldom = Work(), Work()
+    with capture_logs() as logs:
+        runner.start([Job("often", OFTEN, often), Job("seldom", HOUR, seldom)])
+        await until(lambda: often.n_ended)
+        wall_clock.step(by)
+        await until(lambda: seldom.n_ended, within_s=2)
+        n_ended = often.n_ended
+        await until(lambda: often.n_ended > n_ended + 3, within_s=2)
+    assert seldom.n_ended == 1
+    assert [is_close(told, by) for told in follower.told] == [True]
+    [said] = logs
+    assert (said["event"], said["log_level"]) == ("clock.stepped", "warning")
+    assert said["seconds"] == pytest.approx(by.total_seconds(), abs=1)
+
+
+async def test_what_is_done_some_time_after_a_start_waits_after_a_step_too(runner, wall_clock):
+    often, later = Work(), Work()
+    runner.start([Job("often", OFTEN, often), Job("later", HOUR, later, first_after=HOUR / 2)])
+    wall_clock.step(-3 * HOUR)
+    await until(lambda: often.n_ended)
+    ahead = runner._scheduler.get_job("later").next_run_time - clock.utc_now()
+    assert is_close(ahead, HOUR / 2)
+    assert later.n_begun == 0
+
+
+@pytest.mark.parametrize("by", [-3 * HOUR, 3 * HOUR], ids=["back", "forward"])
+async def test_no_job_works_on_a_new_time_before_the_step_was_followed(
+    runner, follower, wall_clock, by
+):
+    work = Work()
+    follower.let_go.clear()
+    runner.start([Job("work", OFTEN, work)])
+    await until(lambda: work.n_ended)
+    wall_clock.step(by)
+    n_ended = work.n_ended
+    await until(lambda: follower.told)
+    with pytest.raises(TimeoutError):
+        await until(lambda: work.n_ended > n_ended, within_s=0.2)
+    follower.let_go.set()
+    await until(lambda: work.n_ended > n_ended)
+
+
+async def test_a_step_that_could_not_be_followed_is_tried_again_and_holds_up_no_job(
+    runner, follower, wall_clock
+):
+    work = Work()
+    follower.faults = [ZeroDivisionError("first"), LookupError("second")]
+    with capture_logs() as logs:
+        runner.start([Job("work", OFTEN, work)])
+        await until(lambda: work.n_ended)
+        wall_clock.step(-3 * HOUR)
+        n_ended = work.n_ended
+        await until(lambda: len(follower.told) == 3 and work.n_ended > n_ended + 3)
+    assert all(is_close(told, -3 * HOUR) for told in follower.told)
+    assert [entry["event"] for entry in logs] == [
+        "clock.stepped",
+        "clock.step_not_settled",
+        "clock.step_not_settled",
+    ]
+
+
+async def test_a_second_step_before_the_first_was_followed_adds_to_it(runner, follower, wall_clock):
+    follower.faults = [ZeroDivisionError()]
+    with capture_logs() as logs:
+        runner.start([])
+        wall_clock.step(3 * HOUR)
+        await until(lambda: follower.told)
+        wall_clock.step(-HOUR)
+        await until(lambda: any(is_close(told, 2 * HOUR) for told in follower.told))
+    assert len([entry for entry in logs if entry["event"] == "clock.stepped"]) == 2
+
+
+async def test_after_the_stop_nobody_looks_for_steps(runner, follower, wall_clock):
+    runner.start([])
+    runner.stop()
+    wall_clock.step(HOUR)
+    with pytest.raises(TimeoutError):
+        await until(lambda: follower.told, within_s=0.2)

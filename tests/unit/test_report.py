@@ -10,10 +10,10 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from monitor import report
+from monitor import report, report_past
 from monitor.judge.clocks import AuthorizationClock, confirm
 from monitor.judge.decide import judge
-from monitor.judge.expiry import declare_authorization
+from monitor.judge.expiry import start_of
 from monitor.judge.outcome import Outcome, QuotaReading, Reason, State
 from monitor.judge.quota import Quota, judge_quota
 from monitor.judge.renewal import Declared, declare
@@ -47,7 +47,7 @@ WATCHED = Watched(Subject("acme", frozenset({"production", "eu"})), RULES)
 def clock(authorized_on: date | None, valid_days: int = 365) -> AuthorizationClock:
     if authorized_on is None:
         return AuthorizationClock()
-    authorized_at = declare_authorization(authorized_on).authorized_at
+    authorized_at = start_of(authorized_on)
     return declare(AuthorizationClock(), Declared(authorized_at, valid_days), NOW)
 
 
@@ -339,7 +339,7 @@ def test_the_worst_comes_first_and_equals_keep_their_order():
 
 def test_history_has_the_fields_of_the_contract():
     sent_at = NOW + MINUTE
-    assert report.history_json(
+    assert report_past.history_json(
         "acme",
         [Transition(NOW, State.ACTIVE, State.ERROR, Reason.TOKEN_REJECTED, "401")],
         [CheckRow(NOW, Reason.TIMEOUT, 10_000.44, "late")],

@@ -1,5 +1,5 @@
 """
-Receive what Apprise sends: a web hook and a mail server on loopback.
+Receive what Apprise sends: a web hook, a mail server, and services under their own names.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import socket
 import threading
 import warnings
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from email import policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from email.message import EmailMessage
+    from ssl import SSLContext
 
 
 class WebHook:
@@ -77,6 +79,56 @@ def run_web_hook() -> Iterator[WebHook]:
         server.server_close()
 
 
+@dataclass
+class Stage:
+    """
+    What a service that is played here answers, and what it was sent.
+
+    Args:
+        posts: The host asked for, the path and the JSON of each request.
+    """
+
+    status: int = 200
+    body: bytes = b"ok"
+    headers: dict[str, str] = field(default_factory=dict)
+    posts: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    port: int = 0
+
+
+@contextmanager
+def run_stage(tls: SSLContext) -> Iterator[Stage]:
+    """
+    Play services over HTTPS.
+    """
+    stage = Stage()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            stage.posts.append((self.headers["Host"], self.path, json.loads(body)))
+            self.send_response(stage.status)
+            for name, value in stage.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(stage.body)))
+            self.end_headers()
+            self.wfile.write(stage.body)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
+    stage.port = server.server_port
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield stage
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 @contextmanager
 def run_silent_server() -> Iterator[int]:
     """
@@ -101,10 +153,11 @@ class MailBox:
         self.mails: list[EmailMessage] = []
         self.port = 0
 
-    def url(self, password: str = "hunter2") -> str:
+    def url(self, password: str = "hunter2", mode: str = "insecure", query: str = "") -> str:
+        scheme, host = ("mailto", "127.0.0.1") if mode == "insecure" else ("mailtos", "localhost")
         return (
-            f"mailto://anna:{password}@127.0.0.1:{self.port}"
-            "?mode=insecure&from=connwatch@example.com&to=boss@example.com&cto=2"
+            f"{scheme}://anna:{password}@{host}:{self.port}"
+            f"?mode={mode}&from=connwatch@example.com&to=boss@example.com&cto=2{query}"
         )
 
     # aiosmtpd calls these three by their names and with more than they need.
@@ -128,8 +181,16 @@ class MailBox:
 
 
 @asynccontextmanager
-async def run_mail_server() -> AsyncIterator[MailBox]:
+async def run_mail_server(
+    tls: SSLContext | None = None, *, is_implicit: bool = False
+) -> AsyncIterator[MailBox]:
+    """
+    Args:
+        tls: Take no login before TLS has begun.
+        is_implicit: TLS begins with the first byte, without STARTTLS.
+    """
     box = MailBox()
+    upgrade = None if is_implicit else tls
 
     def serve() -> SMTP:
         with warnings.catch_warnings():
@@ -139,10 +200,14 @@ async def run_mail_server() -> AsyncIterator[MailBox]:
                 hostname="localhost",
                 authenticator=box.let_in,
                 auth_required=True,
-                auth_require_tls=False,
+                auth_require_tls=upgrade is not None,
+                tls_context=upgrade,
+                require_starttls=upgrade is not None,
             )
 
-    server = await asyncio.get_running_loop().create_server(serve, "127.0.0.1", 0)
+    loop = asyncio.get_running_loop()
+    implicit = tls if is_implicit else None
+    server = await loop.create_server(serve, "127.0.0.1", 0, ssl=implicit)
     box.port = server.sockets[0].getsockname()[1]
     async with server:
         yield box

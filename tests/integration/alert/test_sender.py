@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from monitor.alert.errors import AlertError
 from monitor.alert.message import Message
-from monitor.alert.sender import _SERVICES, AppriseSender, validate_url
+from monitor.alert.sender import AppriseSender, validate_url
+from monitor.alert.services import SERVICES
 from monitor.config.secret import Secret
 from monitor.judge.alerts import Severity
 from tests.integration.alert.sinks import run_mail_server, run_silent_server, run_web_hook
@@ -199,7 +200,7 @@ def test_a_url_that_cannot_be_read_is_not_usable(monkeypatch):
 TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1)
 
 
-@given(scheme=st.sampled_from(["", *_SERVICES]), rest=TEXT)
+@given(scheme=st.sampled_from(["", *SERVICES]), rest=TEXT)
 def test_no_url_makes_validation_crash(scheme, rest):
     try:
         secret = Secret(f"{scheme}://{rest}")
@@ -213,7 +214,7 @@ def test_the_usual_services_are_where_apprise_keeps_them():
     from apprise.manager_plugins import NotificationManager
 
     manager = NotificationManager()  # type: ignore[no-untyped-call]
-    for scheme, (module, name) in _SERVICES.items():
+    for scheme, (module, name) in SERVICES.items():
         plugin = manager[scheme]
         assert plugin.__name__ == name
         assert plugin.__module__.removesuffix(".base") == f"apprise.plugins.{module}"

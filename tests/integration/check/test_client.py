@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.check.client import HttpClients
+from monitor.check.client import REPEATABLE, HttpClients
 from monitor.check.http import Answer, Failure, fetch
 from monitor.judge.outcome import Reason
 from tests.integration.check.wire import http_answer, reset
@@ -93,6 +93,37 @@ async def test_a_post_is_never_sent_twice(serve, clients):
     assert server.connections == 1
 
 
+async def test_a_post_that_does_nothing_twice_goes_once_more_on_a_fresh_connection(serve, clients):
+    is_over = False
+
+    async def script(server, reader, writer):
+        await server.read_request(reader)
+        if server.connections == 1 and is_over:
+            return
+        writer.write(http_answer())
+        if server.connections == 1:
+            await server.read_request(reader)
+
+    server = await serve.script(script)
+    client = clients.get()
+
+    async def post() -> int:
+        request = client.build_request(
+            "POST",
+            f"http://127.0.0.1:{server.port}/",
+            content=b"grant_type=refresh_token",
+            extensions={REPEATABLE: True},
+        )
+        answer = await fetch(client, request, PATIENCE)
+        assert isinstance(answer, Answer)
+        return answer.status
+
+    assert await post() == 200
+    is_over = True
+    assert await post() == 200
+    assert server.connections == 2
+
+
 async def test_200_requests_are_under_way_at_once(serve, clients):
     together = asyncio.Barrier(200)
 
@@ -174,9 +205,9 @@ async def test_connections_of_one_ca_file_share_a_client(clients, ca_file):
 
 
 async def test_tls_is_verified_and_modern():
-    from monitor.check.client import _trust
+    from monitor.check.client import trust
 
-    context = _trust(None)
+    context = trust(None)
 
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
@@ -185,18 +216,18 @@ async def test_tls_is_verified_and_modern():
 
 
 async def test_a_system_without_authorities_of_its_own_can_still_trust(monkeypatch, tmp_path):
-    from monitor.check.client import _trust
+    from monitor.check.client import trust
 
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
 
-    assert _trust(None).cert_store_stats()["x509_ca"] > 50
+    assert trust(None).cert_store_stats()["x509_ca"] > 50
 
 
 async def test_a_ca_file_trusts_nobody_else(ca_file):
-    from monitor.check.client import _trust
+    from monitor.check.client import trust
 
-    assert _trust(ca_file).cert_store_stats()["x509_ca"] == 1
+    assert trust(ca_file).cert_store_stats()["x509_ca"] == 1
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a certificate"])

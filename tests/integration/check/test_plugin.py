@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import structlog
 
+from monitor.check.grants import Grants
 from monitor.check.plugin import PluginChecker, UnusableChecker
 from monitor.check.registry import build_checker
 from monitor.config.connection import Connection
+from monitor.config.model import Config
 from monitor.config.plugins import Plugin, UnusableConnection
 from monitor.judge.outcome import Outcome, Reason
 
@@ -125,7 +127,7 @@ async def test_a_plugin_that_cannot_be_used_says_so_at_every_check(clients):
         problem = "it is broken"
 
     connection = Broken.model_validate({"name": "a", "provider": "acme", "token": "hunter2"})
-    checker = build_checker(connection, clients, timedelta(seconds=1))
+    checker = build_checker(connection, Config(), clients, Grants())
 
     assert isinstance(checker, UnusableChecker)
     outcome = await checker.check()

@@ -214,26 +214,67 @@ def test_dead_notifications_become_due_again_and_the_others_stay(told):
     assert sorted(told.states()) == ["due", "due", "sent"]
 
 
-def test_a_test_message_says_that_it_is_one(tmp_path):
+N_KINDS = len(AlertKind) - 2
+"""Every kind but digest and resumed."""
+
+
+def test_samples_say_that_they_are_tests(tmp_path):
     with run_web_hook() as hook:
         write_config(tmp_path, ops=f'"{hook.url("/ops")}"', chat=f'"{hook.url("/chat")}"')
 
         ended = connwatch("alerts", "test", cwd=tmp_path)
 
-    assert (ended.code, ended.out, ended.err) == (0, "ops: sent\nchat: sent\n", "")
-    assert sorted(hook.paths()) == ["/chat", "/ops"]
-    assert all("[Test]" in post["title"] for _, post in hook.posts)
+    said = f"ops: {N_KINDS} messages sent\nchat: {N_KINDS} messages sent\n"
+    assert (ended.code, ended.out, ended.err) == (0, said, "")
+    assert sorted(hook.paths()) == ["/chat"] * N_KINDS + ["/ops"] * N_KINDS
+    assert all("[TEST]" in post["title"] for _, post in hook.posts)
     assert all("Nothing has happened" in post["message"] for _, post in hook.posts)
 
 
-def test_one_channel_can_be_tested_alone(tmp_path):
+def test_one_channel_and_one_kind_can_be_tested_alone(tmp_path):
     with run_web_hook() as hook:
         write_config(tmp_path, ops=f'"{hook.url("/ops")}"', chat=f'"{hook.url("/chat")}"')
 
-        ended = connwatch("alerts", "test", "chat", cwd=tmp_path)
+        ended = connwatch("alerts", "test", "chat", "--kind", "digest", cwd=tmp_path)
 
-    assert (ended.code, ended.out) == (0, "chat: sent\n")
+    assert (ended.code, ended.out) == (0, "chat: 1 message sent\n")
     assert hook.paths() == ["/chat"]
+    assert "all fine, 40 active" in hook.posts[0][1]["title"]
+
+
+def test_a_channel_is_tested_with_the_kinds_that_it_names(tmp_path):
+    with run_web_hook() as hook:
+        write_config(tmp_path, ops=f'"{hook.url("/ops")}"\nkinds = ["digest", "error"]')
+
+        ended = connwatch("alerts", "test", cwd=tmp_path)
+
+    assert ended.out == "ops: 2 messages sent\n"
+    assert [post["title"] for _, post in hook.posts] == [
+        "🔴 [TEST] soldscope-production: token rejected",
+        "🟢 [TEST] connwatch: all fine, 40 active",
+    ]
+
+
+def test_a_channel_that_has_a_template_is_tested_with_it(tmp_path):
+    (tmp_path / "ops.j2").write_text("Subject: {{ kind }}!\n{{ connections|join }} {{ link }}")
+    with run_web_hook() as hook:
+        write_config(tmp_path, ops=f'"{hook.url("/ops")}"\ntemplate = "ops.j2"')
+
+        ended = connwatch("alerts", "test", "--kind", "error", cwd=tmp_path)
+
+    assert (ended.code, ended.err) == (0, "")
+    [(_, post)] = hook.posts
+    assert post["title"] == "[TEST] error!"
+    assert post["message"].splitlines()[1] == "soldscope-production"
+
+
+def test_an_unknown_kind_is_refused(tmp_path):
+    write_config(tmp_path, ops='"json://127.0.0.1:9/"')
+
+    ended = connwatch("alerts", "test", "--kind", "eror", cwd=tmp_path)
+
+    assert (ended.code, ended.out) == (3, "")
+    assert 'no kind of alert is called "eror"; did you mean "error"?' in ended.err
 
 
 def test_a_channel_that_fails_does_not_keep_the_others_from_being_tested(tmp_path):
@@ -250,12 +291,13 @@ def test_a_channel_that_fails_does_not_keep_the_others_from_being_tested(tmp_pat
 
     bad, unset, ops = ended.out.splitlines()
     assert ended.code == 3
+    assert hook.paths().count("/hunter2") == 1
     assert bad.startswith("bad: not sent: ")
     assert unset == (
         "unset: not sent: the URL of channel unset cannot be read: env UNSET: this environment"
         " variable is not set"
     )
-    assert ops == "ops: sent"
+    assert ops == f"ops: {N_KINDS} messages sent"
     assert "2 of 3 channels" in ended.err
     assert "hunter2" not in ended.out + ended.err
 

@@ -10,7 +10,8 @@ from sqlalchemy import func, select
 from monitor.cycle import Finished, settle
 from monitor.judge.outcome import Reason, State
 from monitor.store import connections, history, outbox, retention
-from monitor.store.tables import metadata
+from monitor.store.due import claim_due
+from monitor.store.schema import metadata
 from tests.builders import (
     EVERY,
     HOUR,
@@ -53,7 +54,7 @@ def delete(story: Story, name: str) -> None:
 
 def due_names(story: Story) -> set[str]:
     with story.database.read() as tx:
-        return {due.name for due in connections.claim_due(tx, NOON + 1000 * HOUR, 10)}
+        return {due.name for due in claim_due(tx, NOON + 1000 * HOUR, 10)}
 
 
 def rows_of(story: Story) -> dict[str, int]:

@@ -8,6 +8,7 @@ from monitor.judge.outcome import State
 from monitor.judge.quota import Quota
 from monitor.judge.rhythm import spread
 from monitor.store import connections, history
+from monitor.store.due import claim_due
 from tests.builders import EVERY, HOUR, MINUTE, OK, REFUSED, Story, entry, ok_with, plan_of
 from tests.builders import throttled as throttled_until
 from tests.fakes import NOON
@@ -100,7 +101,7 @@ def test_an_entry_taken_out_is_hidden_and_never_due(database, sync, records):
     sync(entry("two"), at=LATER)
     assert set(records()) == {"two"}
     with database.read() as tx:
-        assert [due.name for due in connections.claim_due(tx, LATER, 10)] == ["two"]
+        assert [due.name for due in claim_due(tx, LATER, 10)] == ["two"]
 
 
 def test_an_entry_taken_out_continues_when_its_name_returns(database, sync, records):
@@ -294,11 +295,11 @@ def test_what_is_due_comes_most_overdue_first(database, sync):
     sync(*(entry(f"c{number}") for number in range(5)))
     step = spread(1, 5, EVERY)
     with database.read() as tx:
-        due = connections.claim_due(tx, NOON + 3 * step, 10)
+        due = claim_due(tx, NOON + 3 * step, 10)
         assert [(one.name, one.at) for one in due] == [
             (f"c{number}", NOON + number * step) for number in range(4)
         ]
-        assert [one.name for one in connections.claim_due(tx, NOON + HOUR, 2)] == ["c0", "c1"]
+        assert [one.name for one in claim_due(tx, NOON + HOUR, 2)] == ["c0", "c1"]
 
 
 def test_records_can_be_asked_for_by_name(database, sync):

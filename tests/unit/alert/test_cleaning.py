@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alert.cleaning import clean, mask_parts, shorten
+from monitor.alert.cleaning import FACT_LIMIT, clean, clean_facts, clean_url, mask_parts, shorten
 
 HOSTILE = {
     "forged line": ("fine\nWhat to do: pay", "fine What to do: pay"),
@@ -20,10 +20,16 @@ HOSTILE = {
     "call to all": ("@channel @everyone @here", "@\u200bchannel @\u200beveryone @\u200bhere"),
     "call, written large": ("@HERE", "@\u200bHERE"),
     "call with a hole": ("@\u200bhere", "@\u200bhere"),
-    "slack's call to all": ("<!channel> <@U1> <#C1>", "<\u200b!channel> <\u200b@U1> <\u200b#C1>"),
+    "slack's call to all": (
+        "<!channel> <@U1> <#C1>",
+        "<\u200b!channel> <\u200b@\u200bU1> <\u200b#C1>",
+    ),
     "link under false colours": ("<https://x.io|bank>", "<\u200bhttps://x.io|bank>"),
     "an address is no call": ("anna@example.com", "anna@example.com"),
-    "a word that begins like a call": ("@hereford", "@hereford"),
+    "call to one": ("ask @anna", "ask @\u200banna"),
+    "zulip's call to all": ("@**all**", "@\u200b**all**"),
+    "masked link": ("[bank](https://x.io)", "[bank]\u200b(https://x.io)"),
+    "a run that is no word": ("a " + "x" * 150, "a " + "x" * 119 + "…"),
     "less than": ("1 < 2", "1 < 2"),
 }
 
@@ -31,6 +37,30 @@ HOSTILE = {
 @pytest.mark.parametrize(("text", "expected"), HOSTILE.values(), ids=HOSTILE)
 def test_text_from_outside_is_cleaned(text, expected):
     assert clean(text, 200) == expected
+
+
+ADDRESSES = {
+    "as it is": ("https://x.io/a?b=1&c=%20#d", True),
+    "not for a browser": ("javascript:alert(1)", False),
+    "with a break": ("https://x.io/\nBcc:", False),
+    "ends a link": ("https://x.io/>x", False),
+    "turned around": ("https://x.io/\u202ea", False),
+    "endless": ("https://x.io/" + "a" * 3000, False),
+}
+
+
+@pytest.mark.parametrize(("url", "is_kept"), ADDRESSES.values(), ids=ADDRESSES)
+def test_an_address_is_kept_as_it_is_or_not_at_all(url, is_kept):
+    assert clean_url(url) == (url if is_kept else "")
+
+
+def test_facts_are_clean_through_and_through():
+    facts = {"a\nb": "x\r\n@here", "in": [{"deep": "\u202ey"}] * 99, "n": 1, "odd": object()}
+    cleaned = clean_facts(facts)
+    assert cleaned["a b"] == "x @\u200bhere"
+    assert cleaned["in"] == [{"deep": "y"}] * 50
+    assert (cleaned["n"], cleaned["odd"]) == (1, "")
+    assert len(clean_facts({"a": "b " * 999})["a"]) <= FACT_LIMIT
 
 
 def test_long_text_is_cut_and_says_so():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.alert import texts
-from monitor.alert.message import TITLE_LIMIT, Message, compose
+from monitor.alert.message import SHORT_LIMIT, TITLE_LIMIT, Message, compose, write_plain
 from monitor.judge.alerts import SEVERITY_OF, AlertKind, Severity
 from monitor.judge.outcome import OutcomeClass, Reason
 
@@ -69,6 +69,60 @@ FACTS: dict[AlertKind, dict[str, Any]] = {
         "limit_before": 10_000,
     },
     AlertKind.TEST: {},
+    AlertKind.SECRET_EXPIRING: {
+        "step": 14,
+        "ends_at": "2026-12-06T00:00:00+00:00",
+        "application": "our-app",
+        "n_connections": 3,
+    },
+    AlertKind.QUOTA_FORECAST: {
+        "limit": 10_000,
+        "remaining": 1_950,
+        "resets_at": "2026-12-01T00:00:00+00:00",
+        "exhausts_at": "2026-11-26T00:00:00+00:00",
+        "earliest": "2026-11-25T00:00:00+00:00",
+        "latest": "2026-11-28T00:00:00+00:00",
+    },
+    AlertKind.FLAPPING: {"n": 6, "window": 3600},
+    AlertKind.OUTAGE: {
+        "host": "api.example.com:443",
+        "n_failing": 41,
+        "n_total": 60,
+        "reason": "timeout",
+        "since": "2026-11-22T11:57:00+00:00",
+    },
+    AlertKind.OUTAGE_OVER: {
+        "host": "api.example.com:443",
+        "since": "2026-11-22T11:00:00+00:00",
+        "until": "2026-11-22T11:50:00+00:00",
+        "n": 41,
+    },
+    AlertKind.MONITOR_OFFLINE: {"since": "2026-11-22T11:57:00+00:00", "n_hosts": 4},
+    AlertKind.MONITOR_ONLINE: {
+        "since": "2026-11-22T11:00:00+00:00",
+        "until": "2026-11-22T11:50:00+00:00",
+        "n_missed": 1200,
+    },
+    AlertKind.CHANNEL_FAILED: {
+        "channel": "ops-slack",
+        "error": "Slack: error=404.",
+        "since": "2026-11-21T12:00:00+00:00",
+    },
+    AlertKind.CHANNEL_RESTORED: {
+        "channel": "ops-slack",
+        "since": "2026-11-21T12:00:00+00:00",
+    },
+    AlertKind.RESUMED: {
+        "since": "2026-11-20T12:00:00+00:00",
+        "n_changed": 2,
+        "lines": ["a: active -> error", "b: active -> expired"],
+    },
+    AlertKind.DIGEST: {
+        "n_active": 40,
+        "n_error": 0,
+        "n_paused": 1,
+        "next_to_end": [{"name": "acme", "ends_at": "2026-12-06T00:00:00+00:00"}],
+    },
 }
 
 TITLES = {
@@ -82,7 +136,18 @@ TITLES = {
     AlertKind.QUOTA_EXHAUSTED: f"🔴 {NAME}: quota used up",
     AlertKind.QUOTA_RESTORED: f"🟢 {NAME}: quota available again",
     AlertKind.LIMIT_CHANGED: f"🔵 {NAME}: quota changed",
-    AlertKind.TEST: "🔔 [Test] connwatch test message",
+    AlertKind.TEST: "🔔 [TEST] connwatch test message",
+    AlertKind.SECRET_EXPIRING: "🟠 application our-app: client secret ends in 14 days",
+    AlertKind.QUOTA_FORECAST: f"🟠 {NAME}: quota runs out in 4 days",
+    AlertKind.FLAPPING: f"🟠 {NAME} keeps changing",
+    AlertKind.OUTAGE: "🔴 api.example.com:443: outage, 41 of 60 connections fail",
+    AlertKind.OUTAGE_OVER: "🟢 api.example.com:443: outage is over",
+    AlertKind.MONITOR_OFFLINE: "🔴 connwatch is offline",
+    AlertKind.MONITOR_ONLINE: "🟢 connwatch is online again",
+    AlertKind.CHANNEL_FAILED: "🔴 channel ops-slack: alerts do not arrive",
+    AlertKind.CHANNEL_RESTORED: "🟢 channel ops-slack: alerts arrive again",
+    AlertKind.RESUMED: "🔵 connwatch runs again",
+    AlertKind.DIGEST: "🟢 connwatch: all fine, 40 active",
 }
 
 SAID = {
@@ -124,6 +189,38 @@ SAID = {
     AlertKind.QUOTA_RESTORED: ["10,000 of 10,000 requests (100 %)"],
     AlertKind.LIMIT_CHANGED: ["raised from 10,000 to 50,000", "41,950 of 50,000"],
     AlertKind.TEST: ["This is a test message of connwatch."],
+    AlertKind.SECRET_EXPIRING: [
+        "application our-app: The client secret ends on 2026-12-06, in 14 days.",
+        "3 connections stop.",
+        "Sellers have nothing to do.",
+    ],
+    AlertKind.QUOTA_FORECAST: [
+        "used up on 2026-11-26, in 4 days; the period ends at 2026-12-01 00:00 UTC.",
+        "between 2026-11-25 and 2026-11-28.",
+        "1,950 of 10,000",
+    ],
+    AlertKind.FLAPPING: ["6 changes within 1 hour.", "`connwatch history`"],
+    AlertKind.OUTAGE: [
+        "api.example.com:443: 41 of 60 connections to this host fail at once: no answer in time.",
+        "Since 2026-11-22 11:57 UTC (3 minutes).",
+        "owners of the accounts have nothing to do",
+    ],
+    AlertKind.OUTAGE_OVER: ["from 2026-11-22 11:00 UTC on, for 50 minutes.", "41 connections."],
+    AlertKind.MONITOR_OFFLINE: ["none of the 4 hosts", "Since 2026-11-22 11:57 UTC"],
+    AlertKind.MONITOR_ONLINE: [
+        "offline from 2026-11-22 11:00 UTC to 2026-11-22 11:50 UTC, for 50 minutes.",
+        "1,200 checks were missed",
+    ],
+    AlertKind.CHANNEL_FAILED: ["Detail: Slack: error=404.", "`connwatch alerts test`"],
+    AlertKind.CHANNEL_RESTORED: ["for 1 day.", "`connwatch alerts retry`"],
+    AlertKind.RESUMED: [
+        "It had stopped at 2026-11-20 12:00 UTC; that is 2 days ago.",
+        "2 connections changed meanwhile:\n- a: active -> error\n- b: active -> expired\n",
+    ],
+    AlertKind.DIGEST: [
+        "All fine: 40 active, 1 paused.",
+        "Next to expire:\n- acme: 2026-12-06, in 14 days\n",
+    ],
 }
 
 
@@ -214,7 +311,20 @@ def test_of_a_thousand_connections_twenty_are_listed():
     message = word(AlertKind.ERROR, connections=[f"store-{n}" for n in range(1000)])
     assert message.title == "🔴 1,000 connections: token rejected"
     assert message.body.count("\n- ") == 20
-    assert "- store-19\nand 980 more\n" in message.body
+    assert f"- store-19\nand 980 more: {LINK}\n\n" in message.body
+
+
+def test_more_connections_than_are_named_are_counted():
+    message = word(AlertKind.ERROR, connections=["a", "b"], n_connections=1000, link=None)
+    assert message.title == "🔴 1,000 connections: token rejected"
+    assert "\n- a\n- b\nand 998 more\n" in message.body
+
+
+def test_of_many_changes_after_a_pause_twenty_are_listed():
+    facts = {"n_changed": 100, "lines": [f"store-{n}: broken" for n in range(50)]}
+    body = word(AlertKind.RESUMED, facts).body
+    assert body.count("\n- store-") == 20
+    assert "\nand 80 more\n" in body
 
 
 def test_twenty_connections_are_all_listed():
@@ -224,8 +334,9 @@ def test_twenty_connections_are_all_listed():
 @pytest.mark.parametrize("kind", AlertKind)
 def test_a_test_says_so_in_title_and_body(kind):
     message = word(kind, is_test=True)
-    assert "[Test]" in message.title
-    assert "This is a test message of connwatch. Nothing has happened" in message.body
+    assert "[TEST]" in message.title
+    assert "[TEST]" in message.short
+    assert "[TEST] This is a test message of connwatch. Nothing has happened" in message.body
 
 
 def test_without_a_link_there_is_no_link_line():
@@ -257,6 +368,63 @@ def test_a_reason_of_another_version_is_told_as_such():
     assert "Before: old reason." in message.body
 
 
+APPLICATION = {"reason": "client_rejected", "application": "our-app", "n_connections": 60}
+
+
+def test_an_error_of_an_application_speaks_for_all_its_stores():
+    message = word(AlertKind.ERROR, APPLICATION)
+    assert message.title == "🔴 application our-app: client id or secret rejected"
+    assert "\nThis concerns all 60 stores of application our-app.\n" in message.body
+    assert "permissions" not in message.body
+
+
+def test_an_application_whose_permissions_changed_is_told_what_to_compare():
+    facts = {
+        **APPLICATION,
+        "reason": "permission_denied",
+        "permissions_changed": True,
+        "n_connections": None,
+    }
+    message = word(AlertKind.ERROR, facts)
+    assert "This concerns every store of application our-app." in message.body
+    assert "its permissions at Amazon were probably changed" in message.body
+    assert f"What to do: {texts.PERMISSIONS_STEP}" in message.body
+    assert texts.PERMISSIONS_SHORT in message.short
+
+
+def test_trouble_in_a_digest_is_not_called_fine():
+    message = word(AlertKind.DIGEST, {"n_active": 38, "n_error": 1, "n_expired": 1})
+    assert message.title == "🔴 connwatch: 2 of 40 connections need attention"
+    assert "fine" not in message.body
+
+
+@pytest.mark.parametrize("kind", AlertKind)
+@pytest.mark.parametrize("facts", [{}, None], ids=["no facts", "facts"])
+def test_each_kind_fits_a_text_message_with_its_next_step(kind, facts):
+    message = word(kind, facts, connections=["x" * 100], link=None)
+    assert len(message.short) <= SHORT_LIMIT
+    assert message.short.startswith(message.title)
+    assert message.short.endswith(".")
+    assert "`" not in message.short
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_each_reason_fits_a_text_message(reason):
+    message = word(AlertKind.ERROR, {"reason": reason.value}, connections=["x" * 100], link=None)
+    assert message.short == f"{message.title}. {texts.REASONS[reason].short.replace('`', '')}"
+    assert len(message.short) <= SHORT_LIMIT
+
+
+def test_a_link_goes_into_a_text_message_where_there_is_room():
+    assert word(AlertKind.RECOVERED).short.endswith(f". {LINK}")
+    assert LINK not in word(AlertKind.RECOVERED, link=f"{LINK}{'x' * 60}").short
+
+
+def test_a_link_that_leads_nowhere_is_left_out():
+    assert "More:" not in word(AlertKind.ERROR, link="javascript:alert(1)").body
+    assert "More:" not in word(AlertKind.ERROR, link="https://x.io/\nBcc: y").body
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=50),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
@@ -277,7 +445,9 @@ def test_no_facts_break_a_message(kind, facts, connections, is_test):
     assert len(message.title.splitlines()) == 1
     assert "{who}" not in message.title
     assert message.body
-    (message.title + message.body).encode()
+    assert len(message.short) <= SHORT_LIMIT
+    assert write_plain(message.parts) == message.body
+    (message.title + message.body + message.short + repr(message.content)).encode()
 
 
 END = datetime(2026, 12, 6, tzinfo=UTC)

@@ -40,20 +40,52 @@ def load(write):
     return lambda text, mode=0o600: load_config(write(text, mode), NOON)
 
 
+def write_entry(section: str, usual: list[str], lines: tuple[str, ...]) -> str:
+    """
+    Return the text of an entry; *lines* are added and win over the usual ones.
+    """
+    keys = {line.partition(" = ")[0]: line for line in (*usual, *lines)}
+    return "\n".join([f"[[{section}]]", *keys.values(), ""])
+
+
 @pytest.fixture
 def connection():
-    """
-    Return the text of a connection; *lines* are added and win over the usual ones.
-    """
-
     def write_connection(*lines: str) -> str:
-        usual = {
-            "name": 'name = "a"',
-            "provider": 'provider = "soldscope"',
-            "base_url": 'base_url = "https://api.example.com"',
-            "token": 'token = { env = "TOKEN" }',
-        }
-        keys = {line.partition(" = ")[0]: line for line in lines}
-        return "\n".join(["[[connections]]", *(usual | keys).values(), ""])
+        usual = [
+            'name = "a"',
+            'provider = "soldscope"',
+            'base_url = "https://api.example.com"',
+            'token = { env = "TOKEN" }',
+        ]
+        return write_entry("connections", usual, lines)
 
     return write_connection
+
+
+@pytest.fixture
+def application():
+    def write_application(*lines: str) -> str:
+        usual = [
+            'name = "our-app"',
+            'client_id = "amzn1.application-oa2-client.0123"',
+            'client_secret = { env = "LWA_CLIENT_SECRET" }',
+        ]
+        return write_entry("applications", usual, lines)
+
+    return write_application
+
+
+@pytest.fixture
+def store():
+    def write_store(*lines: str, undated: bool = False) -> str:
+        usual = [
+            'name = "acme"',
+            'provider = "amazon"',
+            'application = "our-app"',
+            'region = "na"',
+            'refresh_token = { env = "REFRESH_TOKEN" }',
+            *([] if undated else ["authorized_on = 2026-01-15"]),
+        ]
+        return write_entry("connections", usual, lines)
+
+    return write_store

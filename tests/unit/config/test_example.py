@@ -10,13 +10,14 @@ import pytest
 from monitor.config.base import Reading, Settings
 from monitor.config.load import build_config, check_secrets, load_config, notices
 from monitor.config.model import (
+    PROVIDERS,
     AlertSettings,
+    Application,
     Channel,
     CheckSettings,
     Config,
     HeartbeatSettings,
     MonitorSettings,
-    SoldscopeConnection,
     WebSettings,
 )
 from monitor.config.notices import NOT_YET
@@ -25,22 +26,26 @@ EXAMPLE = Path(__file__).parents[3] / "config.example.toml"
 TEXT = EXAMPLE.read_text(encoding="utf-8")
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
-TABLES: dict[str, type[Settings]] = {
-    "monitor": MonitorSettings,
-    "checks": CheckSettings,
-    "alerts": AlertSettings,
-    "web": WebSettings,
-    "heartbeat": HeartbeatSettings,
-    "channels": Channel,
-    "connections": SoldscopeConnection,
+TABLES: dict[str, tuple[type[Settings], ...]] = {
+    "monitor": (MonitorSettings,),
+    "checks": (CheckSettings,),
+    "alerts": (AlertSettings,),
+    "web": (WebSettings,),
+    "heartbeat": (HeartbeatSettings,),
+    "channels": (Channel,),
+    "applications": (Application,),
+    "connections": tuple(PROVIDERS.values()),
 }
 
-SETTINGS = [
-    (section, field.alias or name)
-    for section, model in TABLES.items()
-    for name, field in model.model_fields.items()
-    if section not in NOT_YET and f"{section}.{field.alias or name}" not in NOT_YET
-]
+SETTINGS = list(
+    dict.fromkeys(
+        (section, field.alias or name)
+        for section, models in TABLES.items()
+        for model in models
+        for name, field in model.model_fields.items()
+        if section not in NOT_YET and f"{section}.{field.alias or name}" not in NOT_YET
+    )
+)
 
 
 def uncommented() -> str:
@@ -56,11 +61,13 @@ def section_of(name: str) -> str:
 
 
 def test_example_works_as_it_is(monkeypatch):
-    monkeypatch.setenv("SOLDSCOPE_TOKEN", "x")
+    for name in re.findall(r'env = "(\w+)"', TEXT):
+        monkeypatch.setenv(name, "x")
     monkeypatch.setenv("OPS_CHANNEL_URL", "json://localhost")
     config = load_config(EXAMPLE)
-    assert [one.provider for one in config.connections] == ["soldscope", "countdown"]
-    assert len(config.channels) == 1
+    providers = [one.provider for one in config.connections]
+    assert list(dict.fromkeys(providers)) == list(PROVIDERS)
+    assert len(config.channels) == len(config.applications) == 1
     assert check_secrets(config).problems == ()
     assert notices(config) == []
 

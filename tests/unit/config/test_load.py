@@ -14,6 +14,8 @@ from monitor.config.errors import ConfigError, Problem
 from monitor.config.load import SYSTEM_WIDE, build_config, find_config, load_config
 from monitor.config.model import (
     AlertSettings,
+    AmazonConnection,
+    Application,
     Channel,
     CheckSettings,
     Config,
@@ -245,7 +247,9 @@ KEYS = [
     *AlertSettings.model_fields,
     *WebSettings.model_fields,
     *Channel.model_fields,
+    *Application.model_fields,
     *SoldscopeConnection.model_fields,
+    *AmazonConnection.model_fields,
     *("env", "file", "zone", "from", "to"),
 ]
 WORDS = ["soldscope", "bearer", "5m", "0s", "https://x.org", "http://x", "sqlite:///x", "UTC", "a"]
@@ -314,6 +318,52 @@ def test_any_connection_is_accepted_or_refused_in_plain_words(entries):
         for connection in config.connections:
             assert config.timeout_of(connection) <= config.every_of(connection)
             assert isinstance(connection.authorized_on, date | None)
+
+
+CODES = st.sampled_from(["US", "CA", "UK", "GB", "JP", "us", "Japan", "ATVPDKIKX0DER"])
+STORE = st.fixed_dictionaries(
+    {
+        "name": st.sampled_from(["a", "b"]) | SCALARS,
+        "provider": st.just("amazon"),
+        "application": st.sampled_from(["a", "b"]) | SCALARS,
+        "region": st.sampled_from(["na", "eu", "fe", "us"]) | SCALARS | st.lists(SCALARS),
+        "refresh_token": st.just({"env": "TOKEN"}) | SCALARS,
+    },
+    optional={
+        "marketplaces": st.lists(CODES | SCALARS, max_size=4) | SCALARS,
+        "endpoint": st.sampled_from(WORDS) | SCALARS,
+        "every": st.sampled_from(["5m", "1s"]) | SCALARS,
+        "probe": st.sampled_from(["token", "sellers"]) | SCALARS,
+        "authorized_on": SCALARS,
+    },
+)
+APPLICATION = st.fixed_dictionaries(
+    {
+        "name": st.sampled_from(["a", "b"]) | SCALARS,
+        "client_id": st.sampled_from(["c", "amzn1.sp.solution.c"]) | SCALARS,
+        "client_secret": st.just({"env": "SECRET"}) | SCALARS,
+    },
+    optional={
+        name: st.sampled_from(WORDS) | SCALARS
+        for name in Application.model_fields
+        if name not in {"name", "client_id", "client_secret"}
+    },
+)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(APPLICATION, max_size=2), st.lists(STORE, min_size=1, max_size=3))
+def test_any_store_is_accepted_or_refused_in_plain_words(applications, stores):
+    config, problems = build({"applications": applications, "connections": stores})
+    assert (config is None) == bool(problems)
+    assert [one for one in problems if not one.place.startswith(("app", "connections["))] == []
+    assert [str(one) for one in problems if UNEXPLAINED in one.message] == []
+    assert [one for one in problems if not str(one).isprintable()] == []
+    if config is not None:
+        for store in config.connections:
+            assert isinstance(store, AmazonConnection)
+            assert config.application(store.application) is not None
+            assert store.host
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))

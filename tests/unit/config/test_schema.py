@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from monitor.config.duration import parse_duration
-from monitor.config.kinds import ALERT_KINDS
-from monitor.config.model import PROVIDERS, Channel, Config
+from monitor.config.model import PROVIDERS, Application, Channel, Config
 from monitor.config.schema import json_schema
+from monitor.judge.alerts import AlertKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ def test_every_table_refuses_unknown_keys():
     assert [table for table in tables if table.get("additionalProperties") is not False] == []
 
 
-@pytest.mark.parametrize("model", [Config, Channel, *PROVIDERS.values()])
+@pytest.mark.parametrize("model", [Config, Channel, Application, *PROVIDERS.values()])
 def test_every_setting_is_in_the_schema_with_its_description(model):
     definition = SCHEMA if model is Config else SCHEMA["$defs"][model.__name__]
     properties = definition["properties"]
@@ -72,9 +72,21 @@ def test_secret_is_a_text_or_one_of_three_tables():
     assert [table["required"] for table in token[1:]] == [["env"], ["file"], ["credential"]]
 
 
+@pytest.mark.parametrize(
+    ("table", "key"), [("Application", "client_secret"), ("AmazonConnection", "refresh_token")]
+)
+def test_secrets_of_amazon_are_secrets(table, key):
+    assert len(SCHEMA["$defs"][table]["properties"][key]["oneOf"]) == 4
+
+
+def test_region_and_probe_are_choices():
+    assert SCHEMA["$defs"]["Region"]["enum"] == ["na", "eu", "fe"]
+    assert SCHEMA["$defs"]["Probe"]["enum"] == ["sellers", "token"]
+
+
 def test_kinds_are_listed():
     kinds = SCHEMA["$defs"]["Channel"]["properties"]["kinds"]
-    assert kinds["items"]["enum"] == list(ALERT_KINDS)
+    assert kinds["items"]["enum"] == [kind.value for kind in AlertKind]
 
 
 def test_nothing_is_left_that_toml_does_not_have():

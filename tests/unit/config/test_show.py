@@ -58,5 +58,19 @@ def test_secrets_are_masked_and_their_source_named(load, connection, tmp_path):
     assert "hunter2" not in str(settings)
 
 
+def test_secrets_of_amazon_are_masked_too(load, application, store):
+    config = load(
+        application('client_secret = "hunter2"') + store('refresh_token = "Atzr|hunter2"')
+    )
+    settings = shown(config)
+    assert settings["applications[0].client_secret"][0] == "•••• (literal)"
+    assert settings["connections[0].refresh_token"][0] == "•••• (literal)"
+    assert settings["connections[0].region"][0] == "na"
+    assert settings["connections[0].probe"] == ("sellers", Origin.DEFAULT)
+    assert settings["connections[0].every"] == ("15m", Origin.DEFAULT)
+    for text in (str(settings), repr(config), config.model_dump_json()):
+        assert "hunter2" not in text
+
+
 def test_table_that_is_not_there_is_all_defaults(load):
     assert {origin for _value, origin in shown(load("")).values()} == {Origin.DEFAULT}

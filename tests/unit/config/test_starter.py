@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tomllib
 from datetime import UTC, datetime
@@ -33,6 +34,15 @@ def test_starter_file_without_a_channel_shows_how_to_add_one():
     assert "channels" not in tomllib.loads(text)
     added = text.replace("# [[", "[[").replace("# name", "name").replace("# url", "url")
     assert tomllib.loads(added)["channels"][0]["url"] == {"env": "CONNWATCH_CHANNEL_URL"}
+
+
+def test_starter_file_shows_how_to_add_an_amazon_store():
+    text = starter_config(StarterAnswers(BASE_URL))
+    assert "applications" not in tomllib.loads(text)
+    added = re.sub(r"(?m)^# (\[\[|\w+ = )", r"\1", text)
+    config = build_config(tomllib.loads(added), Reading(Path("config.toml"), NOON, {}))
+    assert [one.provider for one in config.connections] == ["soldscope", "amazon"]
+    assert notices(config) == []
 
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)

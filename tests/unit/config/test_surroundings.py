@@ -75,12 +75,10 @@ def test_defaults_give_no_notice(load, connection):
     [
         ("[web]", "web"),
         ("[heartbeat]", "heartbeat"),
-        ('[checks]\noutage_hold = "1h"', "checks.outage_hold"),
         ("[checks]\nuplink = []", "checks.uplink"),
         ('[alerts]\nremind_every = "1d"', "alerts.remind_every"),
         ('[alerts]\ngroup_wait = "10s"', "alerts.group_wait"),
         (f"[alerts]\nquiet_hours = {QUIET}", "alerts.quiet_hours"),
-        ('[[channels]]\nname = "o"\nurl = "json://x"\ntemplate = "t"', "channels[0].template"),
         (
             f'[[channels]]\nname = "o"\nurl = "json://x"\nquiet_hours = {QUIET}',
             "channels[0].quiet_hours",
@@ -93,10 +91,69 @@ def test_what_has_no_effect_yet_is_told_where_the_file_sets_it(load, text, place
 
 
 def test_kinds_that_are_never_sent_are_told(load):
-    text = '[[channels]]\nname = "o"\nurl = "json://x"\nkinds = ["outage", "error", "digest"]'
+    text = '[[channels]]\nname = "o"\nurl = "json://x"\nkinds = ["resumed", "error", "digest"]'
     assert notices(load(text)) == [
-        Notice("channels[0].kinds", "this release never sends digest, outage")
+        Notice("channels[0].kinds", "this release never sends digest, resumed")
     ]
+
+
+def test_application_that_no_connection_uses_is_told(load, application, store):
+    config = load(application() + application('name = "old-app"') + store())
+    assert notices(config) == [Notice("applications[1]", "no connection uses it")]
+
+
+def test_what_the_token_alone_does_not_show_is_told(load, application, store):
+    text = application() + store('probe = "token"') + store('name = "b"', 'probe = "sellers"')
+    (notice,) = notices(load(text))
+    assert notice.place == "connections[0].probe"
+    assert "region, missing marketplaces or a client secret older than 180 days" in notice.message
+
+
+def test_marketplaces_that_are_not_compared_are_told(load, application, store):
+    text = application() + store('probe = "token"', 'marketplaces = ["US"]')
+    assert notices(load(text))[1:] == [
+        Notice(
+            "connections[0].marketplaces",
+            'is not compared: probe = "token" cannot see marketplaces',
+        )
+    ]
+
+
+def test_authorization_without_a_date_is_told(load, application, store):
+    text = application() + store("authorized_on = 2026-01-15") + store('name = "b"', undated=True)
+    (notice,) = notices(load(text))
+    assert notice.place == "connections[1].authorized_on"
+    assert notice.message.startswith("unknown: no countdown")
+    assert "add authorized_on" in notice.message
+
+
+def test_authorization_that_has_no_end_needs_no_date(load, application, store):
+    assert notices(load(application() + store("valid_days = 0", undated=True))) == []
+
+
+def test_notes_by_the_hundred_are_counted(load, application, store):
+    stores = "".join(store(f'name = "store-{number}"', undated=True) for number in range(120))
+    told = notices(load(application() + stores))
+    assert [notice.place for notice in told[:20]] == [
+        f"connections[{number}].authorized_on" for number in range(20)
+    ]
+    assert told[20:] == [Notice("connections", "100 more notes like the one before")]
+
+
+@pytest.mark.parametrize("content", ["Atzr|hunter2\nX-Evil: 1\n", "Atzr|hunter2\0"])
+def test_refresh_token_that_cannot_travel_is_told_without_showing_it(
+    load, application, store, monkeypatch, tmp_path, content
+):
+    (tmp_path / "token").write_text(content, encoding="utf-8")
+    monkeypatch.setenv("LWA_CLIENT_SECRET", "hunter2\r\nX-Evil: 1")
+    config = load(application() + store('refresh_token = { file = "token" }'))
+    problems = check_secrets(config).problems
+    assert [problem.place for problem in problems] == [
+        "applications[0].client_secret",
+        "connections[0].refresh_token",
+    ]
+    assert [one for one in problems if "keep it on one line" not in one.message] == []
+    assert "hunter2" not in str(problems)
 
 
 def test_table_of_what_has_no_effect_names_settings_that_exist(load, connection):

@@ -6,12 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.judge.expiry import (
-    ClockSource,
-    days_left,
-    declare_authorization,
-    is_expiring_soon,
-)
+from monitor.judge.expiry import days_left, is_expiring_soon, start_of
 
 ENDS_AT = datetime(2027, 1, 15, tzinfo=UTC)
 STEPS = (30, 14, 7, 3, 1)
@@ -19,41 +14,24 @@ DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
 
 
-def test_a_date_without_a_time_is_the_start_of_that_day_in_utc():
-    authorization = declare_authorization(date(2026, 1, 15))
-
-    assert authorization.authorized_at == datetime(2026, 1, 15, tzinfo=UTC)
-    assert authorization.authorized_at.utcoffset() == timedelta(0)
-    assert authorization.source is ClockSource.DECLARED
-
-
-def test_an_instant_with_another_zone_is_the_same_instant_in_utc():
-    authorized_on = datetime(2026, 1, 15, 1, 30, tzinfo=timezone(timedelta(hours=2)))
-
-    authorization = declare_authorization(authorized_on)
-
-    assert authorization.authorized_at == authorized_on
-    assert authorization.authorized_at.isoformat() == "2026-01-14T23:30:00+00:00"
+DAYS = {
+    "a date": (date(2026, 1, 15), "2026-01-15T00:00:00+00:00"),
+    "a leap day": (date(2028, 2, 29), "2028-02-29T00:00:00+00:00"),
+    "an instant east of UTC": (
+        datetime(2026, 1, 15, 1, 30, tzinfo=timezone(timedelta(hours=2))),
+        "2026-01-14T23:30:00+00:00",
+    ),
+    "an instant west of UTC": (
+        datetime(2026, 12, 31, 20, 0, tzinfo=timezone(timedelta(hours=-8))),
+        "2027-01-01T04:00:00+00:00",
+    ),
+    "an instant in UTC": (datetime(2026, 1, 15, 9, tzinfo=UTC), "2026-01-15T09:00:00+00:00"),
+}
 
 
-@pytest.mark.parametrize(
-    ("authorized_on", "valid_days", "ends_at"),
-    [
-        pytest.param(date(2026, 1, 15), 365, datetime(2027, 1, 15, tzinfo=UTC), id="a year"),
-        pytest.param(date(2027, 3, 1), 365, datetime(2028, 2, 29, tzinfo=UTC), id="a leap day"),
-        pytest.param(date(2026, 1, 15), 1, datetime(2026, 1, 16, tzinfo=UTC), id="a day"),
-        pytest.param(date(2026, 1, 15), 0, None, id="no limit is known"),
-    ],
-)
-def test_an_authorization_ends_its_valid_days_after_it_was_granted(
-    authorized_on, valid_days, ends_at
-):
-    assert declare_authorization(authorized_on, valid_days).ends_at == ends_at
-
-
-def test_an_authorization_lasts_365_days_unless_said_otherwise():
-    authorization = declare_authorization(date(2026, 1, 15))
-    assert authorization.ends_at == authorization.authorized_at + timedelta(days=365)
+@pytest.mark.parametrize(("day", "expected"), DAYS.values(), ids=DAYS)
+def test_a_date_without_a_time_is_the_start_of_that_day_in_utc(day, expected):
+    assert start_of(day).isoformat() == expected
 
 
 @pytest.mark.parametrize(
@@ -102,14 +80,3 @@ def test_without_steps_nothing_is_soon():
 def test_days_left_never_promise_more_than_there_is(left):
     days = days_left(ENDS_AT, ENDS_AT - left)
     assert timedelta(days=days) <= left < timedelta(days=days + 1)
-
-
-@given(
-    authorized_on=st.dates(date(2000, 1, 1), date(2100, 1, 1)),
-    valid_days=st.integers(1, 36_500),
-)
-def test_a_new_authorization_has_all_its_days_left(authorized_on, valid_days):
-    authorization = declare_authorization(authorized_on, valid_days)
-
-    assert authorization.ends_at is not None
-    assert days_left(authorization.ends_at, authorization.authorized_at) == valid_days

@@ -28,9 +28,34 @@ def test_kinds_have_the_severities_of_the_contract():
         for severity in Severity
     }
     assert by_severity == {
-        Severity.CRITICAL: {"error", "expired", "quota_exhausted"},
-        Severity.WARNING: {"expiring_soon", "renewal_unrecorded", "quota_low"},
-        Severity.INFO: {"recovered", "renewed", "quota_restored", "limit_changed", "test"},
+        Severity.CRITICAL: {
+            "error",
+            "expired",
+            "quota_exhausted",
+            "outage",
+            "monitor_offline",
+            "channel_failed",
+        },
+        Severity.WARNING: {
+            "expiring_soon",
+            "secret_expiring",
+            "renewal_unrecorded",
+            "quota_low",
+            "quota_forecast",
+            "flapping",
+        },
+        Severity.INFO: {
+            "recovered",
+            "renewed",
+            "quota_restored",
+            "limit_changed",
+            "outage_over",
+            "monitor_online",
+            "channel_restored",
+            "resumed",
+            "digest",
+            "test",
+        },
     }
 
 
@@ -47,13 +72,18 @@ def test_only_the_end_of_a_trouble_closes():
         AlertKind.RECOVERED,
         AlertKind.RENEWED,
         AlertKind.QUOTA_RESTORED,
+        AlertKind.OUTAGE_OVER,
+        AlertKind.MONITOR_ONLINE,
+        AlertKind.CHANNEL_RESTORED,
     }
 
 
 @pytest.mark.parametrize("kind", AlertKind)
-def test_a_channel_without_wishes_hears_everything(kind):
+def test_a_channel_without_wishes_hears_everything_but_what_must_be_named(kind):
     alert = AlertDue(kind, SEVERITY_OF[kind])
-    assert route(alert, [SHOP], [ChannelRoute("ops")]) == ["ops"]
+    is_told = kind not in {AlertKind.DIGEST, AlertKind.RESUMED}
+    assert route(alert, [SHOP], [ChannelRoute("ops")]) == ["ops"] * is_told
+    assert route(alert, [SHOP], [ChannelRoute("ops", frozenset({kind}))]) == ["ops"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,134 @@
+"""
+Decide what the alerts about quotas say.
+
+Pure. The facts of each kind; all may be missing:
+
+- `quota_low`, `quota_exhausted`: limit, remaining, resets_at, step
+- `quota_restored`: limit, remaining, resets_at
+- `limit_changed`: the same and limit_before
+- `quota_forecast`: limit, remaining, resets_at, exhausts_at, earliest, latest
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.alert import texts
+from monitor.alert.about import About, Draft
+from monitor.alert.words import say_day, say_instant, say_number, say_span, say_when
+from monitor.judge.alerts import AlertKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _left(about: About) -> str:
+    """
+    Return how much of a quota is left.
+    """
+    limit, remaining = about.number("limit"), about.number("remaining")
+    if remaining is None:
+        return texts.QUOTA_UNKNOWN
+    if not limit or limit < 0:
+        return texts.QUOTA_LEFT_OF_UNKNOWN.format(remaining=say_number(remaining))
+    return texts.QUOTA_LEFT.format(
+        remaining=say_number(remaining),
+        limit=say_number(limit),
+        percent=remaining * 100 // limit,
+    )
+
+
+def _period(about: About) -> str:
+    ends_at = about.instant("resets_at")
+    if ends_at is None:
+        return ""
+    if ends_at <= about.now:
+        return texts.QUOTA_ENDED.format(at=say_instant(ends_at))
+    return texts.QUOTA_ENDS.format(at=say_instant(ends_at), span=say_span(ends_at - about.now))
+
+
+def _write_quota_low(about: About) -> Draft:
+    step = about.number("step")
+    happened = (
+        texts.QUOTA_LOW.format(step=step) if step is not None else "",
+        _left(about),
+        texts.QUOTA_LOW_BREAKS,
+        _period(about),
+    )
+    return Draft("🟠", texts.QUOTA_LOW_TITLE, happened, texts.QUOTA_LOW_STEP, texts.QUOTA_LOW_SHORT)
+
+
+def _write_quota_exhausted(about: About) -> Draft:
+    limit = about.number("limit")
+    happened = (
+        texts.QUOTA_EXHAUSTED_OF.format(limit=say_number(limit))
+        if limit
+        else texts.QUOTA_EXHAUSTED,
+        texts.QUOTA_EXHAUSTED_BREAKS,
+        _period(about),
+    )
+    return Draft(
+        "🔴",
+        texts.QUOTA_EXHAUSTED_TITLE,
+        happened,
+        texts.QUOTA_EXHAUSTED_STEP,
+        texts.QUOTA_EXHAUSTED_SHORT,
+    )
+
+
+def _write_quota_restored(about: About) -> Draft:
+    happened = (texts.QUOTA_RESTORED, _left(about), _period(about))
+    return Draft(
+        "🟢",
+        texts.QUOTA_RESTORED_TITLE,
+        happened,
+        texts.QUOTA_RESTORED_STEP,
+        texts.QUOTA_RESTORED_SHORT,
+    )
+
+
+def _write_limit_changed(about: About) -> Draft:
+    limit, before = about.number("limit"), about.number("limit_before")
+    step, short = texts.LIMIT_LOWERED_STEP, texts.LIMIT_LOWERED_SHORT
+    if limit is None or before is None:
+        sentence = texts.LIMIT_CHANGED
+    elif limit > before:
+        sentence = texts.LIMIT_RAISED
+        step, short = texts.LIMIT_RAISED_STEP, texts.LIMIT_RAISED_SHORT
+    else:
+        sentence = texts.LIMIT_LOWERED
+    if limit is not None and before is not None:
+        sentence = sentence.format(before=say_number(before), limit=say_number(limit))
+    happened = (sentence, _left(about), _period(about))
+    return Draft("🔵", texts.LIMIT_CHANGED_TITLE, happened, step, short)
+
+
+def _write_quota_forecast(about: About) -> Draft:
+    exhausts_at = about.instant("exhausts_at")
+    headline, sentence = texts.FORECAST_TITLE_WITHOUT_DATE, texts.FORECAST_WITHOUT_DATE
+    if exhausts_at is not None:
+        day, when = say_day(exhausts_at), say_when(exhausts_at, about.now)
+        headline = texts.FORECAST_TITLE.format(when=when)
+        resets_at = about.instant("resets_at")
+        sentence = (
+            texts.FORECAST_WITHOUT_END.format(day=day, when=when)
+            if resets_at is None
+            else texts.FORECAST.format(day=day, when=when, at=say_instant(resets_at))
+        )
+    earliest, latest = about.instant("earliest"), about.instant("latest")
+    between = (
+        texts.FORECAST_BETWEEN.format(earliest=say_day(earliest), latest=say_day(latest))
+        if earliest and latest and say_day(earliest) != say_day(latest)
+        else ""
+    )
+    happened = (sentence, between, _left(about), texts.QUOTA_LOW_BREAKS)
+    return Draft("🟠", headline, happened, texts.FORECAST_STEP, texts.FORECAST_SHORT)
+
+
+QUOTA_WRITERS: dict[AlertKind, Callable[[About], Draft]] = {
+    AlertKind.QUOTA_LOW: _write_quota_low,
+    AlertKind.QUOTA_EXHAUSTED: _write_quota_exhausted,
+    AlertKind.QUOTA_RESTORED: _write_quota_restored,
+    AlertKind.LIMIT_CHANGED: _write_limit_changed,
+    AlertKind.QUOTA_FORECAST: _write_quota_forecast,
+}

@@ -1,0 +1,90 @@
+"""
+Say what is due, and bring forward what must be asked sooner.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, select, update
+
+from monitor.judge.outcome import Outcome
+from monitor.judge.rhythm import spread
+from monitor.store.applications import list_refusals
+from monitor.store.tables import connections
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+
+    from monitor.store.engine import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """
+    A connection whose check should start at *at*.
+
+    Args:
+        verdict: What was found against its application, so that nobody need be asked.
+    """
+
+    id: int
+    name: str
+    at: datetime
+    verdict: Outcome | None = None
+
+
+def claim_due(tx: Transaction, until: datetime, limit: int) -> list[Due]:
+    """
+    Return what is due before *until*, the most overdue first.
+    """
+    rows = tx.execute(
+        select(
+            connections.c.id,
+            connections.c.name,
+            connections.c.next_check_at,
+            connections.c.application,
+        )
+        .where(connections.c.next_check_at <= until)
+        .order_by(connections.c.next_check_at)
+        .limit(limit)
+    ).all()
+    refusals = list_refusals(tx) if any(row.application for row in rows) else {}
+    found = []
+    for number, name, at, application in rows:
+        refusal = refusals.get(application)
+        verdict = None
+        if refusal is not None and refusal.asker_id not in {None, number}:
+            verdict = Outcome(refusal.reason, refusal.detail, is_taken_over=True)
+        found.append(Due(number, name, at, verdict))
+    return found
+
+
+_MAKE_DUE = (
+    update(connections)
+    .where(connections.c.id == bindparam("of_id"), connections.c.next_check_at > bindparam("at"))
+    .values(next_check_at=bindparam("at"))
+)
+
+
+def make_due(tx: Transaction, connection_id: int, at: datetime) -> None:
+    """
+    Bring the next check forward to *at*; what is switched off stays off.
+    """
+    tx.execute(_MAKE_DUE, {"of_id": connection_id, "at": at})
+
+
+def make_all_due(
+    tx: Transaction, connection_ids: Sequence[int], every: timedelta, now: datetime
+) -> None:
+    """
+    Bring many checks forward, spread out as after a start.
+    """
+    values = [
+        {"of_id": number, "at": now + spread(position, len(connection_ids), every)}
+        for position, number in enumerate(connection_ids)
+    ]
+    if values:
+        tx.execute(_MAKE_DUE, values)

@@ -1,0 +1,199 @@
+"""
+Keep which hosts are out, and who was asked about it.
+
+When a host is out is decided in `monitor.judge.outage`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+
+from monitor.judge.outage import Group
+from monitor.store.due import make_due
+from monitor.store.tables import connections, inquiries, outages
+from monitor.store.watched import is_watched
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from datetime import datetime
+
+    from monitor.store.engine import Transaction
+
+ASK_AT_MOST = 5
+"""How many neighbours of a refused store are asked (the contract, section 3)."""
+
+INQUIRY_LASTS = timedelta(minutes=5)
+"""Whoever has not answered by then holds up no alert any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """
+    A host that is out.
+    """
+
+    id: int
+    host: str
+    started_at: datetime
+    is_told: bool
+
+
+def list_open(tx: Transaction) -> dict[str, Outage]:
+    """
+    Return the hosts that are out now.
+    """
+    rows = tx.execute(
+        select(outages.c.id, outages.c.host, outages.c.started_at, outages.c.is_told).where(
+            outages.c.ended_at.is_(None)
+        )
+    )
+    return {row.host: Outage(*row) for row in rows}
+
+
+def begin(tx: Transaction, host: str, now: datetime) -> Outage:
+    """
+    Note that *host* is out.
+    """
+    number: int = tx.execute(
+        insert(outages).values(host=host, started_at=now, is_told=False).returning(outages.c.id)
+    ).scalar_one()
+    return Outage(number, host, now, is_told=False)
+
+
+def mark_told(tx: Transaction, outage: Outage) -> None:
+    """
+    Note that people were told of *outage*.
+    """
+    tx.execute(update(outages).where(outages.c.id == outage.id).values(is_told=True))
+
+
+def end(tx: Transaction, outage: Outage, now: datetime) -> None:
+    """
+    Note that *outage* is over.
+    """
+    tx.execute(update(outages).where(outages.c.id == outage.id).values(ended_at=now))
+
+
+def _is_of(host: str) -> Any:
+    return or_(connections.c.host == host, connections.c.token_host == host)
+
+
+def count_group(tx: Transaction, host: str) -> Group:
+    """
+    Count the watched connections of *host*, and those whose latest check speaks against it.
+    """
+    total = tx.execute(select(func.count()).where(is_watched(), _is_of(host))).scalar_one()
+    failing = tx.execute(
+        select(func.count()).where(is_watched(), connections.c.failed_host == host)
+    ).scalar_one()
+    return Group(total, failing)
+
+
+def count_unexplained(tx: Transaction, host: str) -> int:
+    """
+    Count the connections that *host* refuses without a word why.
+    """
+    query = select(func.count()).where(
+        is_watched(), connections.c.failed_host == host, connections.c.is_unexplained
+    )
+    counted: int = tx.execute(query).scalar_one()
+    return counted
+
+
+def failing_of(tx: Transaction, host: str) -> dict[int, str]:
+    """
+    Return the names of the connections that fail at *host*, by their ids.
+    """
+    rows = tx.execute(
+        select(connections.c.id, connections.c.name)
+        .where(is_watched(), connections.c.failed_host == host)
+        .order_by(connections.c.id)
+    )
+    return {row.id: row.name for row in rows}
+
+
+def members_of(tx: Transaction, host: str) -> list[int]:
+    """
+    Return the watched connections of *host*.
+    """
+    query = select(connections.c.id).where(is_watched(), _is_of(host)).order_by(connections.c.id)
+    return list(tx.execute(query).scalars())
+
+
+_NOTE = (
+    update(connections)
+    .where(connections.c.id == bindparam("of_id"))
+    .values(failed_host=bindparam("failed_host"), is_unexplained=bindparam("is_unexplained"))
+)
+
+
+def note_hosts(tx: Transaction, failed: Iterable[tuple[int, str | None, bool]]) -> None:
+    """
+    Keep against which host each connection's latest check speaks.
+
+    Args:
+        failed: Connection, host or None, and whether it was refused without a word why.
+    """
+    values = [
+        {"of_id": number, "failed_host": host, "is_unexplained": is_unexplained}
+        for number, host, is_unexplained in failed
+    ]
+    if values:
+        tx.execute(_NOTE, values)
+
+
+def ask_neighbours(tx: Transaction, host: str, but: Collection[int], now: datetime) -> list[int]:
+    """
+    Make others of *host* due at once, those first that were not asked for longest.
+
+    Args:
+        but: Those whose answers are here already.
+    """
+    waiting = select(inquiries.c.connection_id)
+    candidates = tx.execute(
+        select(connections.c.id)
+        .where(
+            is_watched(),
+            connections.c.host == host,
+            connections.c.failed_host.is_(None),
+            connections.c.next_check_at > now,
+            connections.c.id.not_in(waiting),
+        )
+        .order_by(connections.c.checked_at, connections.c.id)
+        .limit(ASK_AT_MOST + len(but))
+    ).scalars()
+    chosen = [number for number in candidates if number not in but][:ASK_AT_MOST]
+    for number in chosen:
+        make_due(tx, number, now)
+        tx.execute(insert(inquiries).values(connection_id=number, host=host, asked_at=now))
+    return chosen
+
+
+def note_answers(tx: Transaction, connection_ids: Collection[int]) -> None:
+    """
+    Note that these have answered, whatever they were asked about.
+    """
+    waiting = set(tx.execute(select(inquiries.c.connection_id)).scalars())
+    if answered := waiting.intersection(connection_ids):
+        tx.execute(delete(inquiries).where(inquiries.c.connection_id.in_(answered)))
+
+
+def is_asking(tx: Transaction, host: str, but: int, now: datetime) -> bool:
+    """
+    Tell whether neighbours of *but* at *host* have yet to answer.
+    """
+    query = (
+        select(inquiries.c.connection_id)
+        .join(connections)
+        .where(
+            is_watched(),
+            inquiries.c.host == host,
+            inquiries.c.connection_id != but,
+            inquiries.c.asked_at > now - INQUIRY_LASTS,
+        )
+    )
+    return tx.execute(query.limit(1)).first() is not None

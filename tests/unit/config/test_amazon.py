@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from monitor.config.amazon import AmazonConnection, Probe
+from monitor.config.application import Application
+from monitor.config.errors import ConfigError
+from monitor.config.marketplaces import Region
+
+
+def only_store(config) -> AmazonConnection:
+    (one,) = config.connections
+    assert isinstance(one, AmazonConnection)
+    return one
+
+
+def test_store_says_all_it_can(load, application, store):
+    one = only_store(
+        load(
+            application()
+            + store(
+                'marketplaces = ["US", "CA", "MX", "BR"]',
+                'probe = "token"',
+                'every = "65s"',
+                'endpoint = "https://sandbox.sellingpartnerapi-na.amazon.com/"',
+                "authorized_on = 2026-01-15",
+                "valid_days = 0",
+            )
+        )
+    )
+    assert (one.application, one.region, one.probe) == ("our-app", Region.NA, Probe.TOKEN)
+    assert one.marketplaces == ("US", "CA", "MX", "BR")
+    assert one.every == timedelta(seconds=65)
+    assert one.address == "https://sandbox.sellingpartnerapi-na.amazon.com"
+    assert one.host == "sandbox.sellingpartnerapi-na.amazon.com"
+    assert (one.authorized_on, one.valid_days) == (date(2026, 1, 15), 0)
+
+
+def test_defaults_of_a_store(load, application, store):
+    one = only_store(load(application() + store(undated=True)))
+    assert (one.marketplaces, one.probe, one.endpoint) == (None, Probe.SELLERS, None)
+    assert (one.authorized_on, one.valid_days, one.every) == (None, 365, None)
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("na", "sellingpartnerapi-na.amazon.com"),
+        ("eu", "sellingpartnerapi-eu.amazon.com"),
+        ("fe", "sellingpartnerapi-fe.amazon.com"),
+    ],
+)
+def test_store_is_checked_on_the_host_of_its_region(load, application, store, region, host):
+    one = only_store(load(application() + store(f'region = "{region}"')))
+    assert (one.address, one.host) == (f"https://{host}", host)
+
+
+def test_endpoint_of_a_simulator_is_named_with_its_port(load, application, store):
+    one = only_store(load(application() + store('endpoint = "http://LOCALHOST:8000"')))
+    assert (one.address, one.host) == ("http://localhost:8000", "localhost:8000")
+
+
+@pytest.mark.parametrize(
+    ("checks", "own", "every"),
+    [('every = "1h"', [], 15 * 60), ('every = "10s"', [], 15 * 60), ("", ['every = "2m"'], 120)],
+    ids=["not the common one", "not a shorter one either", "its own"],
+)
+def test_store_has_a_rhythm_of_its_own(load, application, store, checks, own, every):
+    config = load(f"[checks]\ntimeout = '5s'\n{checks}\n{application()}{store(*own)}")
+    assert config.every_of(only_store(config)) == timedelta(seconds=every)
+
+
+@pytest.mark.parametrize("code", ["UK", "GB"])
+def test_united_kingdom_is_kept_as_it_is_written(load, application, store, code):
+    config = load(application() + store('region = "eu"', f'marketplaces = ["DE", "{code}"]'))
+    assert only_store(config).marketplaces == ("DE", code)
+
+
+def test_application_says_all_it_can(load, application):
+    (one,) = load(
+        application(
+            "client_secret_created_on = 2026-06-01T10:00:00Z",
+            'application_id = "amzn1.sp.solution.0123"',
+            'redirect_url = "https://connwatch.example.com/oauth/amazon/callback"',
+            'token_url = "http://127.0.0.1:8000/auth/o2/token"',
+        )
+    ).applications
+    assert one.client_id == "amzn1.application-oa2-client.0123"
+    assert one.client_secret_created_on == datetime(2026, 6, 1, 10, tzinfo=UTC)
+    assert one.application_id == "amzn1.sp.solution.0123"
+    assert one.redirect_url == "https://connwatch.example.com/oauth/amazon/callback"
+    assert one.token_address == "http://127.0.0.1:8000/auth/o2/token"
+    assert one.token_host == "127.0.0.1:8000"
+
+
+def test_defaults_of_an_application(load, application):
+    (one,) = load(application()).applications
+    assert (one.client_secret_created_on, one.application_id, one.redirect_url) == (None,) * 3
+    assert one.token_address == "https://api.amazon.com/auth/o2/token"
+    assert one.token_host == "api.amazon.com"
+
+
+@pytest.mark.parametrize("value", ["amzn1.sp.solution.0-1", "amzn1.sellerapps.app.0-1", "x"])
+def test_application_id_is_accepted(load, application, value):
+    (one,) = load(application(f'application_id = "{value}"')).applications
+    assert one.application_id == value
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost:8080/callback", "https://a.example/cb?x=1", "https://a.example/"]
+)
+def test_redirect_url_is_kept_as_it_is_registered(load, application, url):
+    (one,) = load(application(f'redirect_url = "{url}"')).applications
+    assert one.redirect_url == url
+
+
+def test_application_is_found_by_its_name(load, application):
+    config = load(application() + application('name = "b"'))
+    assert config.application("b") is config.applications[1]
+    assert config.application("c") is None
+
+
+def test_stores_share_an_application_that_stands_after_them(load, application, store):
+    config = load(store() + store('name = "b"') + application())
+    assert [one.application for one in config.connections] == ["our-app", "our-app"]
+    assert isinstance(config.application("our-app"), Application)
+
+
+def test_every_is_refused_with_its_place(load, application, connection, store):
+    text = application() + connection() + connection('name = "b"') + store('every = "30s"')
+    with pytest.raises(ConfigError) as caught:
+        load(text)
+    assert str(caught.value) == "connections[2].every: at least 65s, got 30s"
+
+
+def test_all_mistakes_with_amazon_are_told_at_once(load, application, store):
+    text = "".join(
+        [
+            application('client_id = "amzn1.sp.solution.0"'),
+            application('redirect_url = "x"'),
+            store('application = "ours"', 'region = "us"', 'marketplaces = ["XX", "US", "US"]'),
+            store('name = "b"', 'marketplaces = ["US", "JP", "DE"]', 'probe = "no"', 'evry = "1h"'),
+        ]
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(text)
+    assert sorted(problem.place for problem in caught.value.problems) == [
+        "applications[0].client_id",
+        "applications[1].name",
+        "applications[1].redirect_url",
+        "connections[0].application",
+        "connections[0].marketplaces[0]",
+        "connections[0].marketplaces[2]",
+        "connections[0].region",
+        "connections[1].evry",
+        "connections[1].marketplaces[1]",
+        "connections[1].marketplaces[2]",
+        "connections[1].probe",
+    ]
+
+
+def test_another_provider_has_no_application(load, connection):
+    with pytest.raises(ConfigError) as caught:
+        load(connection('application = "our-app"'))
+    assert str(caught.value) == "connections[0].application: unknown key"
