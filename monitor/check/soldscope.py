@@ -7,19 +7,17 @@ Decides what is asked and with which token; what the answer means is decided in
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 import httpx
-import structlog
 
-from monitor.check.body import clean
+from monitor.check.asking import UnreadableFields, ask_with_latest
 from monitor.check.http import Answer, Failure, fetch
 from monitor.check.quota import read_soldscope_quota
 from monitor.check.token_api import read_outcome
 from monitor.config.secret import SecretUnavailable
-from monitor.judge.outcome import Outcome, OutcomeClass, Reason
+from monitor.judge.outcome import Outcome, Reason
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -28,9 +26,6 @@ FREE_PATHS = ("/auth/check",)
 """All that may ever be called: the FAQ says that authentication is not metered."""
 
 RENEWAL = "Create a new one under API Access in your SoldScope account."
-MAX_LOGGED = 50
-
-log = structlog.get_logger()
 
 
 class Token(Protocol):
@@ -71,7 +66,6 @@ class SoldscopeChecker:
         client: httpx.AsyncClient,
         timeout: timedelta,
     ) -> None:
-        self._name = name
         self._url = free_url(base_url, "/auth/check")
         self._token = token
         self._header, self._prefix = _read_auth(auth)
@@ -79,7 +73,7 @@ class SoldscopeChecker:
         self._timeout = timeout
         self._request: httpx.Request | None = None
         self._sent = ""
-        self._has_warned = False
+        self._unreadable = UnreadableFields(name)
 
     async def check(self) -> Outcome:
         """
@@ -87,15 +81,7 @@ class SoldscopeChecker:
 
         A refusal counts only if no newer token is at hand.
         """
-        outcome = await self._ask()
-        if outcome.reason.outcome_class is not OutcomeClass.REFUSAL:
-            return outcome
-        try:
-            has_new_token = self._has_new_token()
-        except SecretUnavailable as error:
-            detail = f"{outcome.detail} The token could not be read again: {error}."
-            return replace(outcome, detail=detail)
-        return await self._ask() if has_new_token else outcome
+        return await ask_with_latest(self._ask, self._has_new_token)
 
     async def _ask(self) -> Outcome:
         try:
@@ -130,16 +116,7 @@ class SoldscopeChecker:
 
     def _read(self, answer: Answer) -> Outcome:
         quota, unreadable = read_soldscope_quota(answer.headers, answer.received_at)
-        if unreadable and not self._has_warned:
-            self._has_warned = True
-            log.warning(
-                "quota.unreadable",
-                connection=self._name,
-                fields={
-                    field: clean(answer.headers[field], self._sent, MAX_LOGGED)
-                    for field in unreadable
-                },
-            )
+        self._unreadable.tell(answer, unreadable, self._sent)
         return read_outcome(answer, quota, self._sent, RENEWAL)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from monitor.config.amazon import AmazonConnection, Probe
 from monitor.config.errors import Notice
+from monitor.config.plugins import UnusableConnection
 from monitor.config.walk import walk
 from monitor.judge.alerts import AlertKind
 
@@ -65,6 +66,7 @@ def notices(config: Config) -> list[Notice]:
             if leaf.is_set and f"{leaf.section}.{leaf.key}" in NOT_YET
         ),
         *_kinds_not_raised(config),
+        *_unusable_plugins(config),
         *_unused_applications(config),
         *_shorten(_unseen_by_probe(config)),
         *_shorten(_unknown_ends(config)),
@@ -87,6 +89,15 @@ def _kinds_not_raised(config: Config) -> Iterator[Notice]:
         if later:
             named = ", ".join(later)
             yield Notice(f"channels[{index}].kinds", f"this release never sends {named}")
+
+
+def _unusable_plugins(config: Config) -> Iterator[Notice]:
+    for index, connection in enumerate(config.connections):
+        if isinstance(connection, UnusableConnection):
+            yield Notice(
+                f"connections[{index}].provider",
+                f"the plug-in cannot be used, so nobody checks this: {connection.problem}",
+            )
 
 
 def _unused_applications(config: Config) -> Iterator[Notice]:
