@@ -11,6 +11,7 @@ from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from monitor.check.client import REPEATABLE
 from monitor.config.secret import Secret
 
 if TYPE_CHECKING:
@@ -82,7 +83,9 @@ def prepare(connection: HttpConnection, url: httpx.URL, client: httpx.AsyncClien
     for header, value in headers.items():
         if not value.isascii() or not value.isprintable():
             raise UnsendableError(f"what {header} should carry holds letters outside ASCII")
-    request = client.build_request(connection.method, url, headers=headers)
+    # A check is made again and again: once more does no harm.
+    extensions = {REPEATABLE: True}
+    request = client.build_request(connection.method, url, headers=headers, extensions=extensions)
     return Prepared(request, tuple(secrets), token)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import bindparam, func, insert, or_, select, update
 
 from monitor.judge.clocks import FLAG_STATES, next_step_at
 from monitor.judge.renewal import declare
@@ -120,7 +120,10 @@ def find_passed(tx: Transaction, now: datetime) -> list[tuple[int, str]]:
         .join(authorizations)
         .where(
             authorizations.c.next_step_at <= now,
-            or_(connections.c.state.in_(states), authorizations.c.ends_at <= now),
+            or_(
+                connections.c.state.in_(states),
+                func.coalesce(authorizations.c.token_ends_at, authorizations.c.ends_at) <= now,
+            ),
             is_watched(),
         )
         .order_by(authorizations.c.next_step_at, connections.c.id)

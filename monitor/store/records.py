@@ -201,6 +201,7 @@ def read_clock(fields: Any) -> AuthorizationClock:
         is_renewal_unrecorded=fields["is_renewal_unrecorded"],
         fingerprint=fields["fingerprint"],
         renewal_fingerprint=fields["renewal_fingerprint"],
+        token_ends_at=fields["token_ends_at"],
     )
 
 
@@ -218,6 +219,7 @@ def clock_values(clock: AuthorizationClock) -> dict[str, Any]:
         "is_renewal_unrecorded": clock.is_renewal_unrecorded,
         "fingerprint": clock.fingerprint,
         "renewal_fingerprint": clock.renewal_fingerprint,
+        "token_ends_at": clock.token_ends_at,
     }
 
 
