@@ -10,8 +10,8 @@ from typing import Any
 
 from alembic import context
 
+from monitor.store import quota_tables
 from monitor.store.engine import Database
-from monitor.store.tables import metadata
 
 
 def run() -> None:
@@ -32,7 +32,7 @@ def run() -> None:
 def _migrate(connection: Any) -> None:
     context.configure(
         connection=connection,
-        target_metadata=metadata,
+        target_metadata=quota_tables.quota_samples.metadata,
         render_as_batch=True,
         compare_server_default=True,
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from monitor.foresight import foresee_quotas
 from monitor.judge.account import settle_shared
 from monitor.judge.alerts import AlertKind
 from monitor.judge.clocks import asked_at, confirm, count_down
@@ -87,7 +88,7 @@ def settle(tx: Transaction, finished: Sequence[Finished], plan: Plan) -> list[Se
     )
     batch.save_quotas()
     batch.save_clocks()
-    return settled
+    return foresee_quotas(tx, settled, plan)
 
 
 def foresee(

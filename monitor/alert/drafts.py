@@ -9,6 +9,7 @@ Pure. The facts of each kind, as `monitor.judge` leaves them:
 - `renewed`: authorized_at, ends_at
 - `recovered`: reason_before, detail_before, since
 - `quota_low`, `quota_exhausted`: limit, remaining, resets_at, step
+- `quota_forecast`: limit, remaining, resets_at, exhausts_at, earliest, latest
 - `quota_restored`: limit, remaining, resets_at
 - `limit_changed`: the same and limit_before
 
@@ -228,6 +229,22 @@ def _write_quota_low(about: About) -> Draft:
     return Draft("🟠", texts.QUOTA_LOW_TITLE, happened, texts.QUOTA_LOW_STEP)
 
 
+def _write_quota_forecast(about: About) -> Draft:
+    at = about.instant("exhausts_at")
+    earliest, latest = about.instant("earliest"), about.instant("latest")
+    happened = (
+        texts.QUOTA_FORECAST.format(day=say_day(at), when=say_when(at, about.now))
+        if at
+        else texts.QUOTA_FORECAST_WITHOUT_DATE,
+        texts.QUOTA_FORECAST_RANGE.format(earliest=say_day(earliest), latest=say_day(latest))
+        if earliest and latest and say_day(earliest) != say_day(latest)
+        else "",
+        _left(about),
+        _period(about),
+    )
+    return Draft("🟠", texts.QUOTA_FORECAST_TITLE, happened, texts.QUOTA_LOW_STEP)
+
+
 def _write_quota_exhausted(about: About) -> Draft:
     limit = about.number("limit")
     happened = (
@@ -270,6 +287,7 @@ _WRITERS: dict[AlertKind, Callable[[About], Draft]] = {
     AlertKind.RENEWAL_UNRECORDED: _write_renewal_unrecorded,
     AlertKind.RENEWED: _write_renewed,
     AlertKind.QUOTA_LOW: _write_quota_low,
+    AlertKind.QUOTA_FORECAST: _write_quota_forecast,
     AlertKind.QUOTA_EXHAUSTED: _write_quota_exhausted,
     AlertKind.QUOTA_RESTORED: _write_quota_restored,
     AlertKind.LIMIT_CHANGED: _write_limit_changed,

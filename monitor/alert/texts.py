@@ -223,6 +223,14 @@ QUOTA_LOW_STEP = (
     "Whoever plans the jobs should put off what can wait; the owner of the account can buy a"
     " larger quota."
 )
+QUOTA_FORECAST_TITLE = "{who}: quota will not last"
+QUOTA_FORECAST = (
+    "If it goes on being used like this, the quota runs out on {day}, {when}, before it is reset."
+)
+QUOTA_FORECAST_WITHOUT_DATE = (
+    "If it goes on being used like this, the quota runs out before it is reset."
+)
+QUOTA_FORECAST_RANGE = "Most likely between {earliest} and {latest}."
 QUOTA_EXHAUSTED_TITLE = "{who}: quota used up"
 QUOTA_EXHAUSTED = "The quota of this period is used up."
 QUOTA_EXHAUSTED_OF = "The quota of this period, {limit} requests, is used up."

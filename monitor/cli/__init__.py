@@ -20,7 +20,9 @@ from monitor.cli import (
     database,
     manage,
     past,
+    quota,
     renewal,
+    searches,
     simulator,
 )
 from monitor.cli.ending import run_command
@@ -33,7 +35,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (daemon, checks, past, manage, renewal, alerts, config, database, simulator):
+for group in (
+    daemon,
+    checks,
+    quota,
+    past,
+    searches,
+    manage,
+    renewal,
+    alerts,
+    config,
+    database,
+    simulator,
+):
     group.register(app)
 
 

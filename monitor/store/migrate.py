@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from monitor.store.engine import Transaction
 
-HEAD = "0002"
+HEAD = "0010"
 """The newest revision in `migrations/`; a test compares them."""
 
 

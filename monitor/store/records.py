@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from monitor.judge.clocks import AuthorizationClock
 from monitor.judge.expiry import ClockSource
 from monitor.judge.outcome import QuotaReading, Reason, State
+from monitor.judge.outlook import Outlook
 from monitor.judge.quota import Quota
 from monitor.judge.state import Standing
+from monitor.store.forecasts import read_outlook
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,6 +37,7 @@ class ConnectionRecord:
         standing: What the checks said, under any pause.
         account_key: What it shares with the connections of the same account.
         clock: Its authorization; an empty one where nobody has dated it.
+        outlook: What is foreseen of its quota.
     """
 
     id: int
@@ -50,6 +53,7 @@ class ConnectionRecord:
     quota: Quota
     account_key: str | None
     clock: AuthorizationClock = field(default_factory=AuthorizationClock)
+    outlook: Outlook = field(default_factory=Outlook)
 
     @property
     def is_switched_off(self) -> bool:
@@ -85,6 +89,7 @@ def read_record(row: Row[Any]) -> ConnectionRecord:
         quota=read_quota(fields),
         account_key=fields["account_key"],
         clock=read_clock(fields),
+        outlook=read_outlook(fields),
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, case, cast, delete, func, insert, literal, select, update
 
 from monitor.judge.outcome import OutcomeClass, Reason
+from monitor.store.forecasts import prune_samples
 from monitor.store.tables import MICROSECOND, check_days, check_hours, checks, watermarks
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def roll_up(tx: Transaction, now: datetime) -> None:
     tx.execute(delete(checks).where(checks.c.id <= _last_raw_before(tx, now - KEEP_RAW)))
     tx.execute(delete(check_hours).where(check_hours.c.starts_at < now - KEEP_HOURS))
     tx.execute(delete(check_days).where(check_days.c.starts_at < now - KEEP_DAYS))
+    prune_samples(tx, now)
 
 
 def _last_raw_before(tx: Transaction, at: datetime) -> int:

@@ -185,7 +185,7 @@ def test_a_command_does_not_advise_to_upgrade_what_is_newer(database):
 
 def test_a_command_tells_how_to_upgrade_an_older_database(database, monkeypatch):
     monkeypatch.setattr(migrate, "HEAD", "0777")
-    with pytest.raises(StoreError, match=r"has schema 0002.*needs 0777.*connwatch db upgrade"):
+    with pytest.raises(StoreError, match=r"has schema 0010.*needs 0777.*connwatch db upgrade"):
         migrate.require_head(database)
 
 
@@ -228,8 +228,8 @@ NEXT_REVISION = """
 from alembic import op
 import sqlalchemy as sa
 
-revision = "0003"
-down_revision = "0002"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
@@ -249,10 +249,10 @@ def next_release(tmp_path, monkeypatch):
     shutil.copytree(migrations_path(), folder)
 
     def release(then: str = "pass") -> None:
-        (folder / "versions" / "0003_explain.py").write_text(NEXT_REVISION.format(then=then))
+        (folder / "versions" / "0011_explain.py").write_text(NEXT_REVISION.format(then=then))
 
     monkeypatch.setattr(migrate, "migrations_path", lambda: folder)
-    monkeypatch.setattr(migrate, "HEAD", "0003")
+    monkeypatch.setattr(migrate, "HEAD", "0011")
     release()
     return release
 
@@ -260,21 +260,21 @@ def next_release(tmp_path, monkeypatch):
 def test_an_older_database_is_copied_before_it_is_migrated(database, open_database, next_release):
     Story.begin(database, plan_of(entry("one")))
     before, copy = migrate.upgrade(database)
-    assert before == "0002"
-    assert copy == database.path.with_name("connwatch.db.before-0003")
+    assert before == "0010"
+    assert copy == database.path.with_name("connwatch.db.before-0011")
     assert "why" in columns_of(database, "deletions")
     assert names_of(database) == ["one"]
     kept = Database(f"sqlite:///{copy}")
-    assert migrate.current_revision(kept) == "0002"
+    assert migrate.current_revision(kept) == "0010"
     assert "why" not in columns_of(kept, "deletions")
     assert names_of(kept) == ["one"]
     kept.close()
 
 
 def test_a_second_attempt_replaces_the_copy_of_the_first(database, next_release):
-    copy = database.path.with_name("connwatch.db.before-0003")
+    copy = database.path.with_name("connwatch.db.before-0011")
     copy.write_text("half a copy")
-    assert migrate.upgrade(database) == ("0002", copy)
+    assert migrate.upgrade(database) == ("0010", copy)
     assert copy.read_bytes().startswith(b"SQLite format 3")
 
 
@@ -291,7 +291,7 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(database, next_rel
     next_release(then=flaw)
     with pytest.raises(error):
         migrate.upgrade(database)
-    assert migrate.current_revision(database) == "0002"
+    assert migrate.current_revision(database) == "0010"
     assert "why" not in columns_of(database, "deletions")
     assert names_of(database) == ["one"]
 

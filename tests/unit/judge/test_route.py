@@ -29,7 +29,7 @@ def test_kinds_have_the_severities_of_the_contract():
     }
     assert by_severity == {
         Severity.CRITICAL: {"error", "expired", "quota_exhausted"},
-        Severity.WARNING: {"expiring_soon", "renewal_unrecorded", "quota_low"},
+        Severity.WARNING: {"expiring_soon", "renewal_unrecorded", "quota_low", "quota_forecast"},
         Severity.INFO: {"recovered", "renewed", "quota_restored", "limit_changed", "test"},
     }
 
