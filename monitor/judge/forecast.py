@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from math import ceil, sqrt
+from itertools import pairwise
+from math import ceil, inf, sqrt
 from typing import TYPE_CHECKING
 
 from monitor.judge.shares import Shares, learn_shares
@@ -44,11 +45,17 @@ SLOW_HALF_LIFE = 30.0
 QUICK_HALF_LIFE = 3.0
 """And for the level of late, which counts where it differs by more than chance."""
 
-BELIEF = 4.0
+MIN_PAIRS = 3
+"""Neighbouring bins that must be known before any change is believed."""
+
+BELIEF = 6.0
 """How far beyond chance that is: larger is slower to believe."""
 
 RANGE = 1.5
 """Standard deviations on either side: four times in five it lies within."""
+
+FARTHEST = timedelta(days=1000)
+"""What lies beyond is as good as never."""
 
 DOUBT = 1.0
 """How widely bins are taken to stray before any were seen, as a variance."""
@@ -167,11 +174,11 @@ def _learn_rate(bins: Sequence[Bin], shapes: _Shapes) -> _Rate:
     shares = [shapes.of(each.age, each.to_reset) for each in bins]
     slow, n_slow = _level(bins, shares, SLOW_HALF_LIFE)
     quick, n_quick = _level(bins, shares, QUICK_HALF_LIFE)
-    variance = _variance(bins, shares, slow)
-    chance = slow**2 * variance * (1 / n_quick - 1 / n_slow)
+    chance = _jumps(bins, shares) * (1 / n_quick - 1 / n_slow)
     gap = (quick - slow) ** 2
     changed = max(1 - BELIEF * chance / gap, 0.0) if gap > 0 else 0.0
     level = slow + changed * (quick - slow)
+    variance = _variance(bins, shares, slow)
     return _Rate(level, variance, n_slow + changed * (n_quick - n_slow))
 
 
@@ -184,6 +191,19 @@ def _level(bins: Sequence[Bin], shares: Sequence[float], half_life: float) -> tu
     expected = sum(weight * share for weight, share in zip(weights, shares, strict=True))
     count = sum(weights) ** 2 / sum(one**2 for one in weights)
     return (max(used / expected, 0.0) if expected > 0 else 0.0), count
+
+
+def _jumps(bins: Sequence[Bin], shares: Sequence[float]) -> float:
+    """
+    Return the variance that shows between neighbours: a change of level hardly adds to it.
+    """
+    plain = [
+        each.rate / share
+        for each, share in zip(bins, shares, strict=True)
+        if each.is_whole and share > 0
+    ]
+    pairs = [(later - earlier) ** 2 / 2 for later, earlier in pairwise(plain)]
+    return sum(pairs) / len(pairs) if len(pairs) >= MIN_PAIRS else inf
 
 
 def _variance(bins: Sequence[Bin], shares: Sequence[float], level: float) -> float:
@@ -234,6 +254,8 @@ def _crossing(
 ) -> datetime | None:
     """
     Return when *path*, used since *now* at the end of each step, reaches *remaining*.
+
+    Beyond its end it goes on as it went on average.
     """
     before = 0.0
     for ahead, used in enumerate(path):
@@ -241,4 +263,7 @@ def _crossing(
             part = (remaining - before) / (used - before) if used > before else 0.0
             return now + (ahead + min(max(part, 0.0), 1.0)) * step
         before = used
-    return None
+    if before <= 0:
+        return None
+    after = len(path) * (remaining / before)
+    return now + after * step if after < FARTHEST / step else None
