@@ -21,7 +21,7 @@ def story(database):
     return Story.begin(database, plan_of(entry("one"), entry("two"), entry("other")))
 
 
-def days_pass(story, n_days, *names, since=0.0, per_day=PER_DAY, every=6, **more):
+def days_pass(story, n_days, *names, since=0.0, per_day=PER_DAY, every=6, **more) -> None:
     """
     Let *names* be checked every so many hours while their account uses its quota.
     """
@@ -30,7 +30,7 @@ def days_pass(story, n_days, *names, since=0.0, per_day=PER_DAY, every=6, **more
         story.settle(NOON + hour * HOUR, **dict.fromkeys(names, answer))
 
 
-def forecasts_told(story):
+def forecasts_told(story) -> list[tuple[str, ...]]:
     return [names for kind, names in story.kinds() if kind == "quota_forecast"]
 
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -29,7 +29,7 @@ def bench(tmp_path):
     return Bench(tmp_path)
 
 
-def use_up(bench, name, per_day, *, days=8, reset_in=None, **more):
+def use_up(bench, name, per_day, *, days=8, reset_in=None, **more) -> datetime:
     """
     Let *name* have been checked every six hours for so many days, until now.
     """
@@ -37,11 +37,12 @@ def use_up(bench, name, per_day, *, days=8, reset_in=None, **more):
     database = Database(f"sqlite:///{bench.database}")
     migrate.upgrade(database)
     now = utc_now()
-    resets_at = (now + (reset_in or 17 * DAY)).replace(microsecond=0)
+    resets_at: datetime = (now + (reset_in or 17 * DAY)).replace(microsecond=0)
     with database.write() as tx:
         connections.sync(tx, plan.entries, now - days * DAY)
         for hour in range(0, days * 24 + 1, 6):
             record = connections.find_record(tx, name)
+            assert record is not None
             answer = ok_with(10_000 - per_day * hour // 24, resets_at=resets_at, **more)
             at = now - days * DAY + hour * HOUR
             settle(tx, [Finished(record.id, None, at, answer)], plan)
@@ -49,7 +50,7 @@ def use_up(bench, name, per_day, *, days=8, reset_in=None, **more):
     return resets_at
 
 
-def lines(ended):
+def lines(ended) -> list[str]:
     assert (ended.code, ended.err) == (0, "")
     return [line.strip() for line in ended.out.splitlines()]
 

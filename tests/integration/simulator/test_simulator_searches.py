@@ -5,6 +5,7 @@ Searches of the simulated SoldScope over real HTTP: long ones, replays, variatio
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -15,13 +16,13 @@ ASINS = ["B000000001", "B000000002"]
 START = "/keyword-research/searches"
 
 
-async def start(api, **subject):
+async def start(api, **subject) -> Any:
     answer = await api.post(START, json=subject or {"asins": ASINS})
     assert answer.status_code == 200, answer.text
     return answer
 
 
-async def progress(api, number):
+async def progress(api, number) -> Any:
     return (await api.get(f"{START}/{number}/progress")).json()
 
 

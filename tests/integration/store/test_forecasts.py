@@ -5,7 +5,7 @@ Samples and forecasts in a real database: kept, read back, thinned out, gone wit
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import func, select, text
@@ -34,20 +34,20 @@ def story(database):
     return Story.begin(database, plan_of(entry("one"), entry("two")))
 
 
-def keep(story, name, samples):
+def keep(story, name, samples) -> None:
     number = story.record(name).id
     with story.database.write() as tx:
         forecasts.add_samples(tx, [(number, "", each) for each in samples])
 
 
-def kept(story, name, window=""):
+def kept(story, name, window="") -> list[Sample]:
     with story.database.read() as tx:
         return forecasts.load_samples(tx, story.record(name).id, window)
 
 
-def count(story, table):
+def count(story, table) -> int:
     with story.database.read() as tx:
-        return tx.execute(select(func.count()).select_from(table)).scalar_one()
+        return int(tx.execute(select(func.count()).select_from(table)).scalar_one())
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_after_a_week_the_last_of_six_hours_stays_and_after_a_hundred_days_nothi
     older = [each for each in left if each.at < NOON - 8 * DAY]
     assert latest == [each for each in samples if each.at >= NOON - 7 * DAY]
     assert {each.at.hour % 6 for each in older} == {5}
-    assert {b.at - a.at for a, b in zip(older, older[1:], strict=False)} == {6 * HOUR}
+    assert {b.at - a.at for a, b in pairwise(older)} == {6 * HOUR}
     assert min(each.at for each in left) >= NOON.replace(hour=0) - 100 * DAY
 
 

@@ -5,6 +5,7 @@ When a quota is foreseen to run out.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,9 @@ START = datetime(2026, 10, 1, tzinfo=UTC)
 PERIOD = 30 * DAY
 
 
-def live(days, per_hour, *, limit=10_000, every=3, since=START, period=PERIOD, is_capped=True):
+def live(
+    days, per_hour, *, limit=10_000, every=3, since=START, period=PERIOD, is_capped=True
+) -> list[Sample]:
     """
     The samples of an account that uses *per_hour(at)*, and starts anew with each period.
     """
@@ -36,16 +39,16 @@ def live(days, per_hour, *, limit=10_000, every=3, since=START, period=PERIOD, i
     return samples
 
 
-def steady(per_day):
+def steady(per_day: float) -> Any:
     return lambda _: per_day / 24
 
 
-def office(per_day):
+def office(per_day: float) -> Any:
     """Five days a week, nine to five."""
     return lambda at: per_day / 8 if at.weekday() < 5 and 9 <= at.hour < 17 else 0
 
 
-def foresee(samples):
+def foresee(samples: list[Sample]) -> Any:
     found = forecast(samples, samples[-1].at)
     assert found is not None
     return found

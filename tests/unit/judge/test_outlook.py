@@ -32,12 +32,12 @@ RESET = NOON + 20 * DAY
 RULES = Rules()
 
 
-def quota(remaining, seen_at=NOON, limit=10_000, resets_at=RESET, **more):
+def quota(remaining, seen_at=NOON, limit=10_000, resets_at=RESET, **more) -> Quota:
     reading = QuotaReading(limit, remaining, resets_at)
     return Quota(shown=reading, known=reading, seen_at=seen_at, **more)
 
 
-def sample(remaining, at=NOON, limit=10_000, resets_at=RESET):
+def sample(remaining, at=NOON, limit=10_000, resets_at=RESET) -> Sample:
     return Sample(at, remaining, limit, resets_at)
 
 
@@ -111,7 +111,7 @@ def test_looking_ahead_is_for_what_is_old_or_has_changed():
     assert not should_look_ahead(Outlook())
 
 
-def foreseen(exhausts_in, late_in):
+def foreseen(exhausts_in, late_in) -> Forecast:
     at = NOON + exhausts_in
     return Forecast(at, at - DAY, None if late_in is None else NOON + late_in)
 

@@ -5,6 +5,7 @@ What is read from samples of a quota: what was used when, and which samples are 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -21,16 +22,21 @@ from monitor.judge.usage import (
 )
 from tests.fakes import NOON
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 RESET = NOON + 9 * DAY
 
 
-def at(hours, remaining, limit=1_000, resets_at=RESET):
+def at(
+    hours: float, remaining: int, limit: int = 1_000, resets_at: datetime | None = RESET
+) -> Sample:
     return Sample(NOON + hours * HOUR, remaining, limit, resets_at)
 
 
-def amounts(*samples):
+def amounts(*samples: Sample) -> list[Any]:
     return [(use.starts_at, use.ends_at, use.amount) for use in read_usage(samples)]
 
 
@@ -98,8 +104,9 @@ def test_the_length_of_a_period_is_seen_from_reset_to_reset():
 def test_bins_end_now_and_know_how_much_of_them_was_seen():
     samples = [at(0, 900), at(24, 852), at(36, 840)]
     latest, earlier = bins_of(samples, NOON + 36 * HOUR, DAY)
-    assert (latest.covered, latest.amount) == (1.0, pytest.approx(24 + 12))
-    assert (earlier.covered, earlier.amount) == (0.5, pytest.approx(24))
+    assert (latest.covered, earlier.covered) == (1.0, 0.5)
+    assert latest.amount == pytest.approx(24 + 12)
+    assert earlier.amount == pytest.approx(24)
     assert earlier.rate == pytest.approx(48)
 
 
