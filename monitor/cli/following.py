@@ -124,22 +124,7 @@ def follow(
     """
     if not SEARCH_ID.fullmatch(search_id):
         raise CommandError(f'no search can have the id "{clean(search_id)[:80]}"')
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[said]}"),
-        TimeElapsedColumn(),
-        console=open_console(is_stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    ) as progress:
-        bar = progress.add_task(f"search {clean(search_id)}", total=None, said="")
-
-        def show(percent: float | None, said: str) -> None:
-            total = None if percent is None else 100
-            progress.update(bar, total=total, completed=percent or 0, said=said)
-
-        ending = asyncio.run(_follow(session, connection, search_id, show))
+    ending = asyncio.run(_follow(session, connection, search_id))
     if ending.code == DONE:
         sys.stdout.write(ending.sentence + "\n")
     else:
@@ -149,12 +134,26 @@ def follow(
     return ending.code
 
 
-async def _follow(
-    session: Session, connection: SoldscopeConnection, search_id: str, show: Show
-) -> Ending:
+async def _follow(session: Session, connection: SoldscopeConnection, search_id: str) -> Ending:
+    # The bar is drawn in here, where Ctrl-C is taken care of already.
     async with HttpClients(1) as clients:
         reader = _reader(session, connection, clients)
-        return _say_end(search_id, await _ask_until_over(reader, search_id, show))
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[said]}"),
+            TimeElapsedColumn(),
+            console=open_console(is_stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        ) as progress:
+            bar = progress.add_task(f"search {search_id}", total=None, said="")
+
+            def show(percent: float | None, said: str) -> None:
+                total = None if percent is None else 100
+                progress.update(bar, total=total, completed=percent or 0, said=said)
+
+            return _say_end(search_id, await _ask_until_over(reader, search_id, show))
 
 
 async def _ask_until_over(
