@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from monitor.causes import Causes
+from monitor.foresight import foresee_quotas
 from monitor.judge.alerts import AlertKind
 from monitor.judge.clocks import asked_at, confirm, count_down, name_old_token
 from monitor.judge.decide import Verdict, judge
@@ -93,7 +94,7 @@ def settle(tx: Transaction, finished: Sequence[Finished], plan: Plan) -> list[Se
     )
     batch.save()
     causes.close_outages()
-    return settled
+    return foresee_quotas(tx, settled, plan)
 
 
 def foresee(

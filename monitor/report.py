@@ -78,7 +78,7 @@ def connection_json(record: ConnectionRecord, watched: Watched, now: datetime) -
         "renewal_unrecorded": record.clock.is_renewal_unrecorded,
         "authorization": authorization,
         "clocks": _clocks_json(record, authorization, watched, now),
-        "quota": _quota_json(record, watched),
+        "quota": _quota_json(record, watched, now),
         "marketplaces": _marketplaces_json(record),
     }
 
@@ -166,17 +166,18 @@ def _marketplaces_json(record: ConnectionRecord) -> list[Json] | None:
     ]
 
 
-def _quota_json(record: ConnectionRecord, watched: Watched) -> Json | None:
+def _quota_json(record: ConnectionRecord, watched: Watched, now: datetime) -> Json | None:
     quota = record.quota
     if not quota.is_known:
         return None
     level = quota.level(watched.rules)
+    foreseen = None if level is Level.EXHAUSTED else record.outlook.shown(now)
     return {
         "limit": quota.shown.limit,
         "remaining": 0 if quota.is_payment_required else quota.shown.remaining,
         "resets_at": instant(quota.shown.resets_at),
         "level": level and level.value,
-        "exhausts_at": None,
+        "exhausts_at": None if foreseen is None else instant(foreseen.exhausts_at),
     }
 
 

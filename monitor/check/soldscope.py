@@ -7,6 +7,7 @@ Decides what is asked and with which token; what the answer means is decided in
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,9 +23,28 @@ from monitor.judge.outcome import Outcome, Reason
 if TYPE_CHECKING:
     from datetime import timedelta
 
-FREE_PATHS = ("/auth/check",)
-"""All that may ever be called: the FAQ says that authentication is not metered."""
+FREE_PATHS = (
+    "/auth/check",
+    "/product-research/searches",
+    "/keyword-research/searches/{id}/progress",
+)
+"""
+All that may ever be called: the FAQ says that authentication and what was saved before are not
+metered, and that progress may be asked for every few seconds.
+"""
 
+SEARCH_ID = re.compile("[0-9A-Za-z_-]{1,64}", re.ASCII)
+"""What can stand for `{id}`: nothing that would make another path of it."""
+
+_FREE = re.compile(
+    "|".join(re.escape(path).replace(r"\{id\}", SEARCH_ID.pattern) for path in FREE_PATHS),
+    re.ASCII,
+)
+
+UNSENDABLE = (
+    "The token cannot be sent: it is empty or holds spaces, line breaks or letters outside ASCII."
+    " Copy it again from where it was created."
+)
 RENEWAL = "Create a new one under API Access in your SoldScope account."
 
 
@@ -68,7 +88,7 @@ class SoldscopeChecker:
     ) -> None:
         self._url = free_url(base_url, "/auth/check")
         self._token = token
-        self._header, self._prefix = _read_auth(auth)
+        self._header, self._prefix = read_auth(auth)
         self._client = client
         self._timeout = timeout
         self._request: httpx.Request | None = None
@@ -91,8 +111,7 @@ class SoldscopeChecker:
         if request is None:
             return Outcome(
                 Reason.PROTOCOL,
-                "The token cannot be sent: it is empty or holds spaces, line breaks or letters"
-                " outside ASCII. Copy it again from where it was created.",
+                UNSENDABLE,
             )
         match await fetch(self._client, request, self._timeout):
             case Failure(reason, detail):
@@ -104,7 +123,7 @@ class SoldscopeChecker:
         # Connections may share one token: another's refresh shows only here.
         token = self._token.reveal()
         if self._request is None or token != self._sent:
-            if not token.isascii() or not token.isprintable() or " " in token or not token:
+            if not can_be_sent(token):
                 return None
             headers = {self._header: self._prefix + token}
             self._request = self._client.build_request("GET", self._url, headers=headers)
@@ -125,7 +144,7 @@ def free_url(base_url: str, path: str) -> httpx.URL:
     """
     Return the address of a path that costs nothing; refuse any other.
     """
-    if path not in FREE_PATHS:
+    if not _FREE.fullmatch(path):
         raise ValueError(f"{path} is not known to be free of charge: only {', '.join(FREE_PATHS)}")
     base = httpx.URL(base_url)
     if base.query or base.fragment or base.userinfo or not base.host:
@@ -133,7 +152,17 @@ def free_url(base_url: str, path: str) -> httpx.URL:
     return httpx.URL(base_url.rstrip("/") + path)
 
 
-def _read_auth(auth: str) -> tuple[str, str]:
+def can_be_sent(token: str) -> bool:
+    """
+    Tell whether *token* can stand in a header.
+    """
+    return bool(token) and token.isascii() and token.isprintable() and " " not in token
+
+
+def read_auth(auth: str) -> tuple[str, str]:
+    """
+    Return the header that carries the token, and what stands before it there.
+    """
     if auth == "bearer":
         return "Authorization", "Bearer "
     kind, _, name = auth.partition(":")

@@ -20,7 +20,9 @@ from monitor.cli import (
     database,
     manage,
     past,
+    quota,
     renewal,
+    searches,
     simulator,
     validate,
 )
@@ -34,7 +36,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (daemon, checks, validate, past, manage, renewal, alerts, config, database, simulator):
+for group in (
+    daemon,
+    checks,
+    validate,
+    quota,
+    past,
+    searches,
+    manage,
+    renewal,
+    alerts,
+    config,
+    database,
+    simulator,
+):
     group.register(app)
 
 

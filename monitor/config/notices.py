@@ -37,7 +37,6 @@ NOT_YET = (
 # Likewise for kinds of alert that nothing raises yet.
 KINDS_NOT_YET = frozenset(
     {
-        AlertKind.QUOTA_FORECAST,
         AlertKind.FLAPPING,
         AlertKind.MONITOR_OFFLINE,
         AlertKind.MONITOR_ONLINE,

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, exists, func, insert, select, update
 
 from monitor.store.alert_tables import alert_connections, alerts, notifications
+from monitor.store.forecasts import OUTLOOK_COLUMNS
+from monitor.store.quota_tables import quota_forecasts
 from monitor.store.records import (
     ConnectionRecord,
     quota_values,
@@ -42,7 +44,12 @@ CLOCK_COLUMNS = [
     if column.name != "connection_id"
 ]
 
-RECORDS = select(connections, quotas, *CLOCK_COLUMNS).join(quotas).outerjoin(authorizations)
+RECORDS = (
+    select(connections, quotas, *CLOCK_COLUMNS, *OUTLOOK_COLUMNS)
+    .join(quotas)
+    .outerjoin(authorizations)
+    .outerjoin(quota_forecasts, quota_forecasts.c.connection_id == connections.c.id)
+)
 _RECORDS_BY_ID = RECORDS.where(connections.c.id.in_(bindparam("ids", expanding=True)))
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, case, cast, delete, func, insert, literal, se
 
 from monitor.judge.outcome import OutcomeClass, Reason
 from monitor.store.columns import MICROSECOND
+from monitor.store.forecasts import prune_samples
 from monitor.store.tables import check_days, check_hours, checks, watermarks
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def roll_up(tx: Transaction, now: datetime) -> None:
     tx.execute(delete(checks).where(checks.c.id <= _last_raw_before(tx, now - KEEP_RAW)))
     tx.execute(delete(check_hours).where(check_hours.c.starts_at < now - KEEP_HOURS))
     tx.execute(delete(check_days).where(check_days.c.starts_at < now - KEEP_DAYS))
+    prune_samples(tx, now)
 
 
 def _last_raw_before(tx: Transaction, at: datetime) -> int:
