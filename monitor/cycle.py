@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from monitor.causes import Causes
+from monitor.foresight import foresee_quotas
 from monitor.held_back import never_announced
 from monitor.judge.alerts import AlertKind
 from monitor.judge.clocks import asked_at, confirm, count_down, name_old_token
@@ -20,6 +21,7 @@ from monitor.judge.decide import Verdict, judge
 from monitor.judge.link import Uplink, overlook
 from monitor.judge.quota import Quota, judge_quota
 from monitor.judge.rhythm import next_check
+from monitor.judge.token_end import observe
 from monitor.link import LinkBook
 from monitor.quotas import QuotaBook
 from monitor.store import authorizations, participations, results
@@ -109,7 +111,7 @@ def settle(
     )
     batch.save()
     causes.close_outages()
-    return settled
+    return foresee_quotas(tx, settled, plan)
 
 
 def foresee(
@@ -123,7 +125,7 @@ def foresee(
     return replace(
         record,
         standing=verdict.standing,
-        clock=confirm(record.clock, outcome, now).clock,
+        clock=confirm(observe(record.clock, outcome, now), outcome, now).clock,
         quota=judge_quota(record.quota, outcome, watched.rules, now).quota,
         account=outcome.account or record.account,
         marketplaces=outcome.marketplaces or record.marketplaces,
@@ -193,7 +195,8 @@ class _Batch:
         verdict = _judge(record, each.outcome, self._plan.watched[record.name], each.at)
         if verdict.transition is not None:
             results.add_transition(self._tx, record.id, verdict.transition)
-        confirmed = confirm(record.clock, each.outcome, each.at)
+        observed = observe(record.clock, each.outcome, each.at)
+        confirmed = confirm(observed, each.outcome, each.at)
         if confirmed.clock != record.clock:
             self._changed_clocks.add(record.id)
         if each.outcome.marketplaces is not None:

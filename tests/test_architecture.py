@@ -41,7 +41,9 @@ ONLY_IN = {
     "apscheduler": ("monitor/schedule/",),
     "click": ("monitor/cli/",),
     "httpx": ("monitor/check/",),
+    "http_sf": ("monitor/check/structured.py",),
     "httpx_aiohttp": ("monitor/check/",),
+    "jinja2": ("monitor/alert/sandbox.py", "monitor/alert/template.py"),
     "monitor.cli": ("monitor/cli/", "monitor/__main__.py"),
     "rich": ("monitor/cli/",),
     "sqlalchemy": ("monitor/store/",),
@@ -69,6 +71,8 @@ IMPURE = set(
 MAY_CATCH_ALL = {
     "monitor/schedule/jobs.py",  # one job's failure must not end the others
     "monitor/cli/ending.py",  # a fault must end a command with the contract's exit code
+    "monitor/config/plugins.py",  # importing another's package may raise anything
+    "monitor/check/plugin.py",  # so may its checks, and others must go on
 }
 MODULE_LINES = 300
 FUNCTION_LINES = 50
@@ -77,7 +81,16 @@ FUNCTION_LINES = 50
 REASON = "# long because: "
 
 # What `connwatch status` has no use for and would have to wait for.
-HEAVY = ["aiohttp", "alembic", "apprise", "apscheduler", "httpx", "httpx_aiohttp", "sqlalchemy.orm"]
+HEAVY = [
+    "aiohttp",
+    "alembic",
+    "apprise",
+    "apscheduler",
+    "httpx",
+    "httpx_aiohttp",
+    "jinja2",
+    "sqlalchemy.orm",
+]
 
 
 class Module:

@@ -141,7 +141,25 @@ def _write_expiring_soon(about: About) -> Draft:
         ends = texts.EXPIRING.format(day=say_day(ends_at), when=when)
         happened = [ends, texts.EXPIRING_BREAKS]
     said = Draft("🟠", headline, happened, texts.EXPIRING_STEP, texts.EXPIRING_SHORT)
+    if about.facts.get("is_of_token") is True:
+        said = _of_token(said)
     return _with_page(said, about)
+
+
+def _of_token(said: Draft) -> Draft:
+    """
+    Say the same of a token whose service itself says when it ends.
+    """
+    headline, *happened = (
+        text.replace(*texts.TOKEN_INSTEAD) for text in (said.headline, *said.happened)
+    )
+    return replace(
+        said,
+        headline=headline,
+        happened=happened,
+        remedy=texts.OWN_END_STEP,
+        short=texts.OWN_END_SHORT,
+    )
 
 
 def _write_renewal_unrecorded(about: About) -> Draft:

@@ -228,6 +228,12 @@ EXPIRING_STEP = (
     " `connwatch renew` or put the new date into the configuration."
 )
 EXPIRING_SHORT = "Renew it, then record it with `connwatch renew`."
+TOKEN_INSTEAD = ("authorization", "token")
+OWN_END_STEP = (
+    "Whoever manages the tokens of this account should make a new one at the service, and put it"
+    " into the configuration and into the programs that use it."
+)
+OWN_END_SHORT = "Make a new token and put it in the old one's place."
 RENEW_PAGE = "{remedy} The page for it: {url}"
 
 UNRECORDED_TITLE = "{who}: renewed, but nobody said when"

@@ -132,9 +132,7 @@ class AmazonChecker:
         """
         started = perf_counter()
         visit = _Visit(Deadline(self._timeout))
-        outcome = await self._ask(visit)
-        if outcome.reason.outcome_class is OutcomeClass.REFUSAL:
-            outcome = await self._reconsider(outcome, visit)
+        outcome = await self._reconsider(await self._ask(visit), visit)
         if visit.credentials is None:
             return outcome
         outcome = self._space_out(outcome)
@@ -208,8 +206,12 @@ class AmazonChecker:
     async def _reconsider(self, outcome: Outcome, visit: _Visit) -> Outcome:
         """
         Read the secret that a refusal is about once more, and try a newer one.
+
+        Where both were replaced, the refusal of the client secret hides that of
+        the refresh token: what a newer one meets is looked at likewise.
         """
-        if visit.credentials is None:
+        is_refused = outcome.reason.outcome_class is OutcomeClass.REFUSAL
+        if visit.credentials is None or not is_refused:
             return outcome
         if outcome.reason.is_of_application:
             name, secret = "client secret", self._app.client_secret
@@ -223,7 +225,8 @@ class AmazonChecker:
         except SecretUnavailable as error:
             detail = f"{outcome.detail} The {name} could not be read again: {error}."
             return replace(outcome, detail=detail)
-        return await self._ask(visit) if has_newer else outcome
+        # It ends: a visit exchanges tokens so many times and then gives up.
+        return await self._reconsider(await self._ask(visit), visit) if has_newer else outcome
 
     def _read_credentials(self) -> Credentials | Outcome:
         values = []

@@ -101,8 +101,8 @@ async def fetch(
                 await response.aclose()
     except (httpx.HTTPError, OSError) as error:
         if deadline.expired():
-            return _explain_timeout(request, timeout)
-        return _explain(error, request)
+            return explain_timeout(request, timeout)
+        return explain(error, request)
     headers = response.headers
     if LOCATION in response.extensions:
         headers["Location"] = response.extensions[LOCATION]
@@ -145,14 +145,20 @@ def _decompress(body: bytes, encoding: str) -> bytes | None:
     return body
 
 
-def _explain_timeout(request: httpx.Request, timeout: timedelta) -> Failure:
+def explain_timeout(request: httpx.Request, timeout: timedelta) -> Failure:
+    """
+    Say that the whole answer to *request* had not come within *timeout*.
+    """
     return Failure(
         Reason.TIMEOUT,
         f"{_name(request)} did not answer completely within {timeout.total_seconds():g} s.",
     )
 
 
-def _explain(error: Exception, request: httpx.Request) -> Failure:
+def explain(error: Exception, request: httpx.Request) -> Failure:
+    """
+    Say in plain words what *error* stopped *request*.
+    """
     host = request.url.host
     for cause in _causes(error):
         match cause:

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 from monitor.check.amazon import AmazonChecker, App, Store
 from monitor.check.amazon_sellers import Expected
 from monitor.check.countdown import CountdownChecker
+from monitor.check.generic import HttpChecker
+from monitor.check.plugin import PluginChecker, UnusableChecker
 from monitor.check.soldscope import SoldscopeChecker
 from monitor.config.amazon import AmazonConnection, Probe
 from monitor.config.countdown import CountdownConnection
+from monitor.config.http import HttpConnection
 from monitor.config.marketplaces import Region, by_country, by_id, endpoint_of
+from monitor.config.plugins import UnusableConnection, find_plugin
 from monitor.config.soldscope import SoldscopeConnection
 
 if TYPE_CHECKING:
@@ -62,10 +66,27 @@ def build_checker(
             )
         case CountdownConnection():
             return CountdownChecker()
-        case _:
-            raise ValueError(
-                f"connection {connection.name}: no checker for provider {connection.provider}"
+        case HttpConnection():
+            return HttpChecker(
+                connection, clients.get(connection.ca_file), config.timeout_of(connection)
             )
+        case _:
+            return _build_foreign(connection, config, clients)
+
+
+def _build_foreign(connection: Connection, config: Config, clients: HttpClients) -> Checker:
+    """
+    Return the checker of a provider that another package brings.
+    """
+    if isinstance(connection, UnusableConnection):
+        return UnusableChecker(connection.provider, connection.problem)
+    plugin = find_plugin(connection.provider)
+    if plugin is None:
+        raise ValueError(
+            f"connection {connection.name}: no checker for provider {connection.provider}"
+        )
+    client = clients.get(connection.ca_file)
+    return PluginChecker(plugin, connection, client, config.timeout_of(connection))
 
 
 def _read_store(connection: AmazonConnection) -> Store:

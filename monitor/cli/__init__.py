@@ -22,9 +22,12 @@ from monitor.cli import (
     explain,
     manage,
     past,
+    quota,
     renewal,
+    searches,
     silences,
     simulator,
+    validate,
 )
 from monitor.cli.ending import run_command
 from monitor.cli.session import Session
@@ -39,7 +42,10 @@ app = typer.Typer(
 for group in (
     daemon,
     checks,
+    validate,
+    quota,
     past,
+    searches,
     manage,
     renewal,
     silences,

@@ -29,13 +29,15 @@ from monitor.store.worker import StoreWorker
 from monitor.stored_outbox import StoredOutbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from monitor.alert.courier import DeliveryReport
     from monitor.check.base import Checker
     from monitor.cli.session import Session
     from monitor.config.model import Config
+    from monitor.judge.application import Refusal
+    from monitor.store.records import ConnectionRecord
 
 MANY = 20
 """More connections than this take long enough to watch a bar."""
@@ -70,22 +72,41 @@ def ask(
         disable=not is_watched,
     ) as progress:
         bar = progress.add_task("", total=len(names))
-        try:
-            return asyncio.run(
-                _ask_all(config, names, askers, fingerprint, lambda: progress.advance(bar))
-            )
-        except ExceptionGroup as group:
-            # One that could not be asked ends the command; the first says why.
-            raise group.exceptions[0] from None
+        return asyncio.run(
+            ask_all(config, names, askers, fingerprint, lambda: progress.advance(bar))
+        )
 
 
-async def _ask_all(
+def choose_askers(
+    records: Sequence[ConnectionRecord], refusals: Mapping[str, Refusal]
+) -> dict[str, str]:
+    """
+    Return for each connection of a refused application who asks in its place.
+    """
+    askers: dict[str, str] = {}
+    for application, refusal in refusals.items():
+        concerned = [record for record in records if record.application == application]
+        first = [record for record in concerned if record.id == refusal.asker_id] or concerned
+        askers |= {one.name: first[0].name for one in concerned if one is not first[0]}
+    return askers
+
+
+async def ask_all(
     config: Config,
     names: Collection[str],
     askers: Mapping[str, str],
     fingerprint: Callable[[str], str] | None,
     on_answer: Callable[[], None],
 ) -> Answers:
+    """
+    Check the connections called *names* at once; the same arguments as `ask`.
+
+    Args:
+        on_answer: Called after each.
+
+    Raises:
+        SecretUnavailable: A secret went away meanwhile.
+    """
     slots = asyncio.Semaphore(config.checks.concurrency)
     answers: Answers = {}
 
@@ -100,25 +121,25 @@ async def _ask_all(
 
     async with HttpClients(config.checks.concurrency) as clients:
         checkers = _build_checkers(config, clients, names, fingerprint)
-        async with asyncio.TaskGroup() as group:
-            tasks = {
-                name: group.create_task(ask_one(name, checker))
-                for name, checker in checkers.items()
-            }
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = {
+                    name: group.create_task(ask_one(name, checker))
+                    for name, checker in checkers.items()
+                }
+        except ExceptionGroup as troubles:
+            # One that could not be asked ends the command; the first says why.
+            raise troubles.exceptions[0] from None
     return answers
 
 
-def ask_uplink(config: Config, answers: Answers) -> Uplink:
+async def find_uplink(config: Config, answers: Answers) -> Uplink:
     """
     Return whether our own link is there, if *answers* put that in doubt.
     """
     urls = config.checks.uplink
     if not urls or not any(is_unanswered(outcome) for _, outcome in answers.values()):
         return Uplink.UNKNOWN
-    return asyncio.run(_ask_uplink(urls))
-
-
-async def _ask_uplink(urls: tuple[str, ...]) -> Uplink:
     async with HttpClients(len(urls)) as clients:
         return Uplink.UP if await is_link_up(clients.get(), urls) else Uplink.DOWN
 

@@ -43,7 +43,7 @@ def simulate(
     ] = "127.0.0.1",
 ) -> None:
     """
-    Serve a local SoldScope with faults to switch on, until Ctrl-C.
+    Serve a local SoldScope and Amazon with faults to switch on, until Ctrl-C.
     """
     import asyncio
 
@@ -130,8 +130,10 @@ def _is_loopback(host: str) -> bool:
 
 def _introduce(simulator: Simulator) -> str:
     """
-    Make tokens and say how to use them: this is their only showing.
+    Make tokens and stores, and say how to use them: this is their only showing.
     """
+    from monitor.simulator.amazon_toml import write_toml
+
     account = simulator.soldscope.account(ACCOUNT)
     tokens = {name: simulator.create_token(ACCOUNT, name).value for name in TOKEN_NAMES}
     listed = "\n".join(f"  {name:11} {value}" for name, value in tokens.items())
@@ -139,19 +141,23 @@ def _introduce(simulator: Simulator) -> str:
         _TABLE.format(account=ACCOUNT, name=name, base_url=simulator.soldscope_url, token=value)
         for name, value in tokens.items()
     )
+    stores = simulator.amazon.add_sample_stores(simulator.clock.now())
     return _INTRODUCTION.format(
         api=simulator.soldscope_url,
+        lwa=simulator.lwa_token_url,
         controls=simulator.control_url,
         account=account.name,
         tokens=listed,
         tables=tables,
+        amazon=write_toml(simulator.world, stores),
     )
 
 
 _INTRODUCTION = """\
-A SoldScope of your own serves here until Ctrl-C.
+A SoldScope and an Amazon of your own serve here until Ctrl-C.
 
   API         {api}
+  Amazon      {lwa}   (tokens; the regions are in the tables below)
   Controls    {controls}   (open it in a browser)
 
 Tokens of {account}, which end with the simulator:
@@ -163,7 +169,8 @@ A config.toml to paste (then chmod 600 config.toml; connwatch check):
 every = "10s"
 recheck_after = "1s"
 
-{tables}"""
+{tables}
+{amazon}"""
 
 _TABLE = """\
 [[connections]]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from monitor.config.amazon import AmazonConnection, Probe
 from monitor.config.errors import Notice
+from monitor.config.plugins import UnusableConnection
 from monitor.config.walk import walk
 from monitor.judge.alerts import AlertKind
 
@@ -25,15 +26,6 @@ if TYPE_CHECKING:
 NOT_YET = (
     "web",
     "heartbeat",
-)
-
-# Likewise for kinds of alert that nothing raises yet.
-KINDS_NOT_YET = frozenset(
-    {
-        AlertKind.QUOTA_FORECAST,
-        AlertKind.CHANNEL_FAILED,
-        AlertKind.CHANNEL_RESTORED,
-    }
 )
 
 MESSAGE = "is understood but not acted on by this release"
@@ -53,8 +45,8 @@ def notices(config: Config) -> list[Notice]:
             for leaf in walk(config)
             if leaf.is_set and f"{leaf.section}.{leaf.key}" in NOT_YET
         ),
-        *_kinds_not_raised(config),
         *_digests_without_rhythm(config),
+        *_unusable_plugins(config),
         *_unused_applications(config),
         *_shorten(_unseen_by_probe(config)),
         *_shorten(_unknown_ends(config)),
@@ -71,20 +63,21 @@ def _shorten(alike: Iterator[Notice]) -> Iterator[Notice]:
         yield Notice("connections", f"{n_more} more notes like the one before")
 
 
-def _kinds_not_raised(config: Config) -> Iterator[Notice]:
-    for index, channel in enumerate(config.channels):
-        later = sorted(KINDS_NOT_YET & set(channel.kinds or ()))
-        if later:
-            named = ", ".join(later)
-            yield Notice(f"channels[{index}].kinds", f"this release never sends {named}")
-
-
 def _digests_without_rhythm(config: Config) -> Iterator[Notice]:
     for index, channel in enumerate(config.channels):
         if AlertKind.DIGEST in (channel.kinds or ()) and channel.digest is None:
             yield Notice(
                 f"channels[{index}].kinds",
                 'names digest, and none is sent: add digest = "daily" or "weekly"',
+            )
+
+
+def _unusable_plugins(config: Config) -> Iterator[Notice]:
+    for index, connection in enumerate(config.connections):
+        if isinstance(connection, UnusableConnection):
+            yield Notice(
+                f"connections[{index}].provider",
+                f"the plug-in cannot be used, so nobody checks this: {connection.problem}",
             )
 
 

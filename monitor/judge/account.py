@@ -11,10 +11,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from monitor.judge.alerts import AlertDue, AlertKind
+from monitor.judge.outlook import is_clearly_worse
 from monitor.judge.quota import Quota, is_refilled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from monitor.judge.outlook import Outlook
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +82,21 @@ def _share_step(
         for number, quota in peers.items()
     }
     return SharedAlert(alert, tuple(peers), changed)
+
+
+def is_forecast_told(
+    outlook: Outlook, told_of_peers: Iterable[datetime | None], now: datetime
+) -> bool:
+    """
+    Tell whether another connection of the account has told what *outlook* would tell.
+
+    What has got clearly worse since was not told.
+    """
+    foreseen, sample = outlook.told, outlook.sample
+    if foreseen is None or sample is None or sample.resets_at is None:
+        return False
+    resets_at = sample.resets_at
+    return any(
+        told is not None and not is_clearly_worse(foreseen, told, resets_at, now)
+        for told in told_of_peers
+    )

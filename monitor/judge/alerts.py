@@ -25,8 +25,8 @@ class AlertKind(StrEnum):
     RENEWAL_UNRECORDED = "renewal_unrecorded"
     RENEWED = "renewed"
     QUOTA_LOW = "quota_low"
-    QUOTA_EXHAUSTED = "quota_exhausted"
     QUOTA_FORECAST = "quota_forecast"
+    QUOTA_EXHAUSTED = "quota_exhausted"
     QUOTA_RESTORED = "quota_restored"
     LIMIT_CHANGED = "limit_changed"
     FLAPPING = "flapping"
@@ -87,8 +87,8 @@ SEVERITY_OF = {
     AlertKind.RENEWAL_UNRECORDED: Severity.WARNING,
     AlertKind.RENEWED: Severity.INFO,
     AlertKind.QUOTA_LOW: Severity.WARNING,
-    AlertKind.QUOTA_EXHAUSTED: Severity.CRITICAL,
     AlertKind.QUOTA_FORECAST: Severity.WARNING,
+    AlertKind.QUOTA_EXHAUSTED: Severity.CRITICAL,
     AlertKind.QUOTA_RESTORED: Severity.INFO,
     AlertKind.LIMIT_CHANGED: Severity.INFO,
     AlertKind.FLAPPING: Severity.WARNING,

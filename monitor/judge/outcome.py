@@ -101,22 +101,41 @@ _CLASS_OF = {
 }
 
 
+class QuotaUnit(StrEnum):
+    """
+    What a quota counts.
+    """
+
+    REQUESTS = "requests"
+    TOKENS = "tokens"
+    POINTS = "points"
+    BYTES = "bytes"
+    CONCURRENT = "concurrent"
+    PERCENT = "percent"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class QuotaReading:
     """
     What one answer said about a quota; None where it said nothing readable.
 
     Args:
-        limit: Requests per period.
-        remaining: Requests left in this period.
+        limit: Units per period.
+        remaining: Units left in this period.
         resets_at: When the period ends.
         window_s: The period's length in seconds where the service states it.
+        name: Which of several windows it is, as the service calls it; empty
+            where there is but one.
+        unit: What is counted.
     """
 
     limit: int | None = None
     remaining: int | None = None
     resets_at: datetime | None = None
     window_s: int | None = None
+    name: str = ""
+    unit: QuotaUnit = QuotaUnit.REQUESTS
 
     @property
     def is_empty(self) -> bool:
@@ -168,6 +187,8 @@ class Outcome:
         request_id: What the service's support asks for.
         is_taken_over: Nobody was asked: it is the verdict on the connection's application.
         is_token_issued: An access token was given out; what went wrong came after that.
+        windows: Every quota window that the answer told of; *quota* is the one that decides.
+        token_ends_at: When the token itself ends, as the service or the token says.
     """
 
     reason: Reason
@@ -186,3 +207,5 @@ class Outcome:
     request_id: str | None = None
     is_taken_over: bool = False
     is_token_issued: bool = False
+    windows: tuple[QuotaReading, ...] = ()
+    token_ends_at: datetime | None = None

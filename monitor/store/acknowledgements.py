@@ -14,7 +14,7 @@ from sqlalchemy import delete, func, insert, select
 
 from monitor.judge.reminder import COUNT, LASTING
 from monitor.store.alert_tables import acknowledgements, alert_connections, alerts
-from monitor.store.alerts import in_pieces
+from monitor.store.pieces import in_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -14,11 +14,11 @@ from sqlalchemy import delete, exists, func, insert, select
 
 from monitor.store.alert_tables import alert_connections, alerts, notifications
 from monitor.store.outbox import NotificationState
-from monitor.store.results import IDS_PER_QUERY
+from monitor.store.pieces import in_pieces
 from monitor.store.tables import connections
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from monitor.judge.alerts import AlertDue, AlertKind
@@ -172,12 +172,3 @@ def take_back(tx: Transaction, notification_ids: Collection[int]) -> None:
     """
     for piece in in_pieces(notification_ids):
         tx.execute(delete(notifications).where(notifications.c.id.in_(piece)))
-
-
-def in_pieces(numbers: Collection[int]) -> Iterator[list[int]]:
-    """
-    Yield *numbers* in pieces that a question can have.
-    """
-    ordered = sorted(numbers)
-    for start in range(0, len(ordered), IDS_PER_QUERY):
-        yield ordered[start : start + IDS_PER_QUERY]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from monitor.store.alert_tables import flappings
-from monitor.store.results import IDS_PER_QUERY
+from monitor.store.pieces import in_pieces
 from monitor.store.tables import connections, transitions
 from monitor.store.watched import is_watched
 
@@ -39,9 +39,9 @@ def count_changes(
     Return how often each of *ids* has changed since, those only that did at least *fewest* times.
     """
     found: dict[int, int] = {}
-    for start in range(0, len(ids), IDS_PER_QUERY):
-        piece = {"ids": ids[start : start + IDS_PER_QUERY], "after": after, "fewest": fewest}
-        found |= {row[0]: row[1] for row in tx.execute(_COUNT, piece)}
+    for piece in in_pieces(ids):
+        asked = {"ids": piece, "after": after, "fewest": fewest}
+        found |= {row[0]: row[1] for row in tx.execute(_COUNT, asked)}
     return found
 
 
@@ -101,6 +101,5 @@ def end(tx: Transaction, ids: Sequence[int]) -> None:
     """
     Note that these flap no longer.
     """
-    for start in range(0, len(ids), IDS_PER_QUERY):
-        piece = ids[start : start + IDS_PER_QUERY]
+    for piece in in_pieces(ids):
         tx.execute(delete(flappings).where(flappings.c.connection_id.in_(piece)))

@@ -15,8 +15,9 @@ from sqlalchemy import bindparam, func, or_, select, update
 from monitor.judge.alerts import AlertKind, Severity
 from monitor.judge.pairs import CLOSED_BY, OPENED_BY, Key, ends, keys_of, overtakes
 from monitor.store.alert_tables import alert_connections, alerts, notifications
-from monitor.store.alerts import about_of, in_pieces
+from monitor.store.alerts import about_of
 from monitor.store.outbox import NotificationState
+from monitor.store.pieces import in_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

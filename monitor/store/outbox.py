@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, case, select, update
 
 from monitor.store.alert_tables import notifications
+from monitor.store.pieces import in_pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from monitor.store.engine import Transaction
-
-_IDS_PER_STATEMENT = 500
 
 
 class NotificationState(StrEnum):
@@ -173,11 +172,3 @@ def _finish(tx: Transaction, ids: Sequence[int], **values: Any) -> bool:
         )
         n_ended += ended.rowcount
     return n_ended > 0
-
-
-def in_pieces(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """
-    Yield *ids* in pieces that fit into one statement.
-    """
-    for start in range(0, len(ids), _IDS_PER_STATEMENT):
-        yield ids[start : start + _IDS_PER_STATEMENT]

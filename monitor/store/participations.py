@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select
 
+from monitor.store.pieces import in_pieces
 from monitor.store.records import ConnectionRecord, marketplace_values, read_marketplaces
-from monitor.store.results import IDS_PER_QUERY
 from monitor.store.tables import participations
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ def load_marketplaces(tx: Transaction, ids: Sequence[int]) -> dict[int, tuple[Ma
     Return what the accounts of *ids* sell in, as last seen.
     """
     found = {}
-    for start in range(0, len(ids), IDS_PER_QUERY):
-        piece = ids[start : start + IDS_PER_QUERY]
+    for piece in in_pieces(ids):
         rows = tx.execute(select(participations).where(participations.c.connection_id.in_(piece)))
         found.update({row.connection_id: read_marketplaces(row.marketplaces) for row in rows})
     return found

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from monitor.judge.clocks import AuthorizationClock
 from monitor.judge.expiry import ClockSource
 from monitor.judge.outcome import Marketplace, QuotaReading, Reason, State
+from monitor.judge.outlook import Outlook
 from monitor.judge.quota import Quota
 from monitor.judge.state import Standing
+from monitor.store.forecasts import read_outlook
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,6 +41,7 @@ class ConnectionRecord:
         token_host: Host and port that gives its access tokens.
         failed_host: Host and port against which its latest check speaks.
         marketplaces: What its account sells in; only where records are listed to be shown.
+        outlook: What is foreseen of its quota.
     """
 
     id: int
@@ -59,6 +62,7 @@ class ConnectionRecord:
     failed_host: str | None = None
     is_unexplained: bool = False
     marketplaces: tuple[Marketplace, ...] | None = None
+    outlook: Outlook = field(default_factory=Outlook)
 
     @property
     def is_switched_off(self) -> bool:
@@ -98,6 +102,7 @@ def read_record(row: Row[Any]) -> ConnectionRecord:
         token_host=fields["token_host"],
         failed_host=fields["failed_host"],
         is_unexplained=fields["is_unexplained"],
+        outlook=read_outlook(fields),
     )
 
 
@@ -201,6 +206,7 @@ def read_clock(fields: Any) -> AuthorizationClock:
         is_renewal_unrecorded=fields["is_renewal_unrecorded"],
         fingerprint=fields["fingerprint"],
         renewal_fingerprint=fields["renewal_fingerprint"],
+        token_ends_at=fields["token_ends_at"],
     )
 
 
@@ -218,6 +224,7 @@ def clock_values(clock: AuthorizationClock) -> dict[str, Any]:
         "is_renewal_unrecorded": clock.is_renewal_unrecorded,
         "fingerprint": clock.fingerprint,
         "renewal_fingerprint": clock.renewal_fingerprint,
+        "token_ends_at": clock.token_ends_at,
     }
 
 

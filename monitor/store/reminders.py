@@ -22,8 +22,8 @@ from monitor.store.alert_tables import (
     offline_times,
     reminders,
 )
-from monitor.store.alerts import in_pieces
 from monitor.store.outbox import NotificationState
+from monitor.store.pieces import in_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, insert, select, update
 
+from monitor.store.forecasts import OUTLOOK_COLUMNS
+from monitor.store.pieces import in_pieces
+from monitor.store.quota_tables import quota_forecasts
 from monitor.store.records import (
     ConnectionRecord,
     quota_values,
@@ -30,9 +33,6 @@ if TYPE_CHECKING:
     from monitor.judge.state import Standing, Transition
     from monitor.store.engine import Transaction
 
-IDS_PER_QUERY = 500
-"""Databases limit the number of parameters; a batch is read in pieces."""
-
 CLOCK_COLUMNS = [
     # The quota's step has that name too.
     column.label("clock_told_step") if column.name == "told_step" else column
@@ -40,7 +40,12 @@ CLOCK_COLUMNS = [
     if column.name != "connection_id"
 ]
 
-RECORDS = select(connections, quotas, *CLOCK_COLUMNS).join(quotas).outerjoin(authorizations)
+RECORDS = (
+    select(connections, quotas, *CLOCK_COLUMNS, *OUTLOOK_COLUMNS)
+    .join(quotas)
+    .outerjoin(authorizations)
+    .outerjoin(quota_forecasts, quota_forecasts.c.connection_id == connections.c.id)
+)
 _RECORDS_BY_ID = RECORDS.where(connections.c.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -49,8 +54,7 @@ def load_records(tx: Transaction, ids: Sequence[int]) -> dict[int, ConnectionRec
     Return the records of *ids*; deleted connections are absent.
     """
     records = {}
-    for start in range(0, len(ids), IDS_PER_QUERY):
-        piece = ids[start : start + IDS_PER_QUERY]
+    for piece in in_pieces(ids):
         for row in tx.execute(_RECORDS_BY_ID, {"ids": piece}).all():
             record = read_record(row)
             records[record.id] = record

@@ -16,6 +16,7 @@ from sqlalchemy import BigInteger, case, cast, delete, func, insert, literal, se
 from monitor.judge.outcome import OutcomeClass, Reason
 from monitor.store.alert_tables import offline_times
 from monitor.store.columns import MICROSECOND
+from monitor.store.forecasts import prune_samples
 from monitor.store.tables import check_days, check_hours, checks, outages, watermarks
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def roll_up(tx: Transaction, now: datetime) -> None:
     tx.execute(delete(check_days).where(check_days.c.starts_at < now - KEEP_DAYS))
     for table in (outages, offline_times):
         tx.execute(delete(table).where(table.c.ended_at < now - KEEP_HOURS))
+    prune_samples(tx, now)
 
 
 def _last_raw_before(tx: Transaction, at: datetime) -> int:

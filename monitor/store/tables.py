@@ -105,6 +105,7 @@ authorizations = Table(
     # Which refresh token was used last, and which when a renewal was recorded.
     Column("fingerprint", String(64)),
     Column("renewal_fingerprint", String(64)),
+    Column("token_ends_at", Instant),  # observed
 )
 
 # OAuth clients of the file, and what is wrong with them.

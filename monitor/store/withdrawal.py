@@ -12,7 +12,7 @@ from monitor.judge.alerts import AlertKind
 from monitor.judge.outcome import Reason, State
 from monitor.store.alert_tables import alert_connections, alerts, notifications
 from monitor.store.outbox import NotificationState
-from monitor.store.results import IDS_PER_QUERY
+from monitor.store.pieces import in_pieces
 from monitor.store.tables import connections, outages
 from monitor.store.watched import is_watched
 
@@ -89,15 +89,13 @@ def _is_begun(now: datetime) -> Any:
 
 
 def _delete(tx: Transaction, alert_ids: list[int]) -> None:
-    for start in range(0, len(alert_ids), IDS_PER_QUERY):
-        piece = alert_ids[start : start + IDS_PER_QUERY]
+    for piece in in_pieces(alert_ids):
         tx.execute(delete(alerts).where(alerts.c.id.in_(piece)))
 
 
 def _forget_announced(tx: Transaction, ids: Collection[int]) -> None:
     listed = sorted(ids)
-    for start in range(0, len(listed), IDS_PER_QUERY):
-        piece = listed[start : start + IDS_PER_QUERY]
+    for piece in in_pieces(listed):
         tx.execute(
             update(connections)
             .where(connections.c.id.in_(piece))
@@ -117,13 +115,12 @@ def announced_among(
     kinds = [kind.value for kind in (*opening, *closing)]
     closed = [kind.value for kind in closing]
     found = set()
-    listed = sorted(ids)
-    for start in range(0, len(listed), IDS_PER_QUERY):
+    for piece in in_pieces(ids):
         last = (
             select(alert_connections.c.connection_id, func.max(alerts.c.id).label("alert_id"))
             .join(alerts)
             .where(
-                alert_connections.c.connection_id.in_(listed[start : start + IDS_PER_QUERY]),
+                alert_connections.c.connection_id.in_(piece),
                 alerts.c.kind.in_(kinds),
             )
             .group_by(alert_connections.c.connection_id)

@@ -465,6 +465,8 @@ def test_a_batch_of_a_thousand(database):
         "notifications": 500,
         "check_hours": 0,
         "check_days": 0,
+        "quota_samples": 0,
+        "quota_forecasts": 0,
         "deletions": 0,
         "watermarks": 0,
         "applications": 0,

@@ -16,9 +16,9 @@ from monitor.config.load import load_config
 from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
 from monitor.plan import make_plan
 from monitor.store import claims, connections, migrate, outbox
+from monitor.store.alerts import add_alert
 from monitor.store.engine import Database
 from monitor.store.history import list_alerts
-from monitor.store.alerts import add_alert
 from tests.integration.alert.sinks import run_web_hook
 from tests.integration.cli.command_line import connwatch
 

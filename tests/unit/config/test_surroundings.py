@@ -79,15 +79,6 @@ def test_what_has_no_effect_yet_is_told_where_the_file_sets_it(load, text, place
     assert notices(load(text)) == [Notice(place, MESSAGE)]
 
 
-def test_kinds_that_are_never_sent_are_told(load):
-    text = (
-        '[[channels]]\nname = "o"\nurl = "json://x"\nkinds = ["resumed", "error", "quota_forecast"]'
-    )
-    assert notices(load(text)) == [
-        Notice("channels[0].kinds", "this release never sends quota_forecast")
-    ]
-
-
 def test_a_channel_that_names_digests_and_has_no_rhythm_is_told(load):
     text = '[[channels]]\nname = "o"\nurl = "json://x"\nkinds = ["error", "digest"]'
     [notice] = notices(load(text))

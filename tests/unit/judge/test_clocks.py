@@ -18,11 +18,12 @@ from monitor.judge.clocks import (
     Passed,
     confirm,
     count_down,
+    name_old_token,
     next_step_at,
     pass_steps,
 )
 from monitor.judge.outcome import Outcome, Reason, State
-from monitor.judge.renewal import Declared, declare
+from monitor.judge.renewal import Declared, declare, set_date
 
 BEGAN_AT = datetime(2026, 1, 15, tzinfo=UTC)
 END = datetime(2027, 1, 15, tzinfo=UTC)
@@ -238,3 +239,37 @@ def test_an_end_that_came_by_a_wrong_clock_is_taken_back():
     assert back.alerts == ()
     assert back.clock.known_end == END
     assert next_step_at(back.clock, STEPS) == END - DAY
+
+
+OLD, NEW = "fingerprint of the old token", "fingerprint of the new token"
+REVOKED = Outcome(Reason.AUTHORIZATION_REVOKED, "Amazon refuses the refresh token.")
+USED = clock(fingerprint=OLD)
+RENEWED = set_date(USED, BEGAN_AT + 360 * DAY, Declared(), END)[0]
+
+
+@pytest.mark.parametrize(
+    ("one", "outcome", "is_named"),
+    [
+        pytest.param(RENEWED, replace(REVOKED, fingerprint=OLD), True, id="the old one"),
+        pytest.param(RENEWED, replace(REVOKED, fingerprint=NEW), False, id="a new one"),
+        pytest.param(RENEWED, REVOKED, False, id="nobody can tell"),
+        pytest.param(RENEWED, replace(OK, fingerprint=OLD), False, id="it works"),
+        pytest.param(
+            RENEWED,
+            Outcome(Reason.CLIENT_REJECTED, fingerprint=OLD),
+            False,
+            id="refused for another cause",
+        ),
+        pytest.param(USED, replace(REVOKED, fingerprint=OLD), False, id="never renewed"),
+    ],
+)
+def test_a_refresh_token_from_before_a_renewal_is_named_as_such(one, outcome, is_named):
+    said = name_old_token(one, outcome)
+    assert ("renewal brings a new refresh token" in said.detail) is is_named
+    assert said.reason is outcome.reason
+
+
+def test_a_check_remembers_which_token_it_used():
+    used = confirm(USED, replace(REVOKED, fingerprint=NEW), END - DAY).clock
+    assert used.fingerprint == NEW
+    assert confirm(used, TIMEOUT, END - DAY).clock == used

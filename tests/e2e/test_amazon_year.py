@@ -1,0 +1,212 @@
+"""
+A store walked through a year: exactly its alerts, whatever happens to the daemon meanwhile.
+
+Real processes, real HTTP, a real web hook. Only the wall clock is not real: it jumps.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from typing import Protocol
+
+from tests.e2e.aged_daemon import LAST_MOMENTS, wait_until
+
+from tests.e2e.amazon_stage import Stage
+
+DAY = timedelta(days=1)
+BEGAN_AT = datetime.combine(datetime.now(UTC).date(), time(), UTC)
+END = BEGAN_AT + 365 * DAY
+RENEWED_AT = END + 2 * DAY
+NEXT_END = RENEWED_AT + 365 * DAY
+SOON = timedelta(seconds=30)
+
+RENEWED = "renewed"
+
+
+@dataclass(frozen=True)
+class Step:
+    """
+    An instant of the year, and what people are told then.
+    """
+
+    at: datetime
+    kind: str
+    words: str
+
+
+YEAR = [
+    *(
+        Step(END - days * DAY, "expiring_soon", f"authorization ends {when}")
+        for days, when in (
+            (30, "in 30 days"),
+            (14, "in 14 days"),
+            (7, "in 7 days"),
+            (3, "in 3 days"),
+            (1, "tomorrow"),
+        )
+    ),
+    Step(END, "expired", "authorization expired"),
+    Step(RENEWED_AT, RENEWED, "authorization renewed"),
+    Step(NEXT_END - 30 * DAY, "expiring_soon", "authorization ends in 30 days"),
+]
+SHORT_YEAR = [YEAR[0], *YEAR[4:]]
+
+
+class Amazon(Protocol):
+    """
+    A service that keeps a store's authorization.
+    """
+
+    def move_to(self, ahead: timedelta) -> None: ...
+
+
+class Seller(Protocol):
+    """
+    The people behind the store and its application.
+    """
+
+    def rotate_secret(self, at: datetime) -> str: ...
+
+    def authorize_again(self) -> str: ...
+
+
+@dataclass
+class Walk:
+    """
+    A store on its way through a year.
+
+    Args:
+        n_twice: How many messages may have come twice: the daemon died when they were sent.
+    """
+
+    stage: Stage
+    amazon: Amazon
+    seller: Seller
+    told: list[Step] = field(default_factory=list)
+    n_twice: int = 0
+
+    def go_to(self, at: datetime) -> None:
+        """
+        Jump; secrets are rotated in time, as twice a year they must be.
+        """
+        self.stage.put("app.secret", self.seller.rotate_secret(at))
+        ahead = at + SOON - datetime.now(UTC)
+        self.amazon.move_to(ahead)
+        self.stage.move_to(ahead)
+
+    def renew(self) -> None:
+        """
+        Let the seller authorize again: a new refresh token, and its day recorded.
+        """
+        self.stage.put("acme.token", self.seller.authorize_again())
+        ended = self.stage.commands.run("renew", "acme")
+        assert ended.code == 0
+        assert f"recorded as renewed on {RENEWED_AT:%Y-%m-%d}" in ended.out
+
+    def wait_until_told(self, step: Step) -> None:
+        self.told.append(step)
+        self.stage.wait_until_told(*(each.kind for each in self.told))
+
+    def wait_until_checked(self) -> None:
+        """
+        Return when the daemon has looked at the store after the latest jump.
+        """
+        began = self.stage.now - SOON
+
+        def is_checked() -> bool:
+            at = self.stage.shown().get("acme", {}).get("checked_at")
+            return at is not None and datetime.fromisoformat(at) >= began
+
+        wait_until(is_checked, self.stage.log)
+
+
+def take_step(walk: Walk, step: Step) -> None:
+    walk.go_to(step.at)
+    if step.kind == RENEWED:
+        walk.wait_until_checked()
+        walk.renew()
+    walk.wait_until_told(step)
+
+
+def live_through(walk: Walk, year: list[Step]) -> None:
+    with walk.stage.commands.daemon() as daemon:
+        begin(walk)
+        for step in year:
+            take_step(walk, step)
+        daemon.stop()
+        assert daemon.named("job.failed") == []
+
+
+def be_killed_between(walk: Walk, year: list[Step]) -> None:
+    with walk.stage.commands.daemon() as daemon:
+        begin(walk)
+        daemon.kill()
+    for step in year:
+        walk.go_to(step.at)
+        with walk.stage.commands.daemon() as daemon:
+            if step.kind == RENEWED:
+                walk.wait_until_checked()
+                walk.renew()
+            walk.wait_until_told(step)
+            daemon.kill()
+
+
+def be_killed_at_any_moment(walk: Walk, year: list[Step]) -> None:
+    with walk.stage.commands.daemon() as daemon:
+        begin(walk)
+        daemon.kill()
+    chance = random.Random(20261122)
+    for step in year:
+        walk.go_to(step.at)
+        moments = list(LAST_MOMENTS)
+        if step.kind == "expired":
+            moments = [one for one in moments if not one.startswith("steps")]
+        if step.kind == RENEWED:
+            walk.renew()
+            # The command has told the outbox already, and asked in the daemon's place.
+            moments = [one for one in moments if not one.startswith(("steps", "batch"))]
+        moment = chance.choice(moments)
+        with walk.stage.commands.daemon(moment) as daemon:
+            daemon.wait_for_death()
+        walk.n_twice += moment in {"sent", "arrival recorded, not committed"}
+        with walk.stage.commands.daemon() as daemon:
+            walk.wait_until_told(step)
+            daemon.kill()
+
+
+def begin(walk: Walk) -> None:
+    """
+    Authorized, checked, and half a year without a word.
+    """
+    walk.wait_until_checked()
+    walk.go_to(BEGAN_AT + 180 * DAY)
+    walk.wait_until_checked()
+    assert walk.stage.shown()["acme"]["state"] == "active"
+
+
+def expect_exactly(walk: Walk, year: list[Step]) -> None:
+    """
+    Each alert once, to the one they concern, in the right words, and sent.
+    """
+    stage = walk.stage
+    alerts = stage.alerts()
+    assert [alert.kind for alert in alerts] == [step.kind for step in year]
+    assert {alert.connections for alert in alerts} == {("acme",)}
+    for step, alert in zip(year, alerts, strict=True):
+        assert timedelta() <= alert.born_at - step.at < timedelta(minutes=5)
+    said = [f"acme: {step.words}" for step in year]
+    counted = Counter(title.partition(" ")[2] for title in stage.titles())
+    assert set(counted) == set(said)
+    surplus = counted - Counter(said)
+    assert surplus.total() == walk.n_twice
+    shown = stage.shown()["acme"]
+    assert (shown["state"], shown["expiring_soon"]) == ("active", True)
+    assert shown["authorization"]["expires_at"] == f"{NEXT_END:%Y-%m-%dT%H:%M:%SZ}"
+    transitions = stage.history("acme")["transitions"]
+    assert [each["to"] for each in transitions][::-1] in (
+        ["active", "expired", "active"],
+        ["pending", "active", "expired", "active"],
+    )

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from monitor.judge.application import ApplicationStanding, Heard, Refusal, hear
+from monitor.judge.outcome import Marketplace, Outcome, Reason
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+EARLIER = NOW - timedelta(minutes=5)
+ASKER, OTHER = 1, 2
+US = Marketplace(
+    "US",
+    "ATVPDKIKX0DER",
+    is_participating=True,
+    has_suspended_listings=False,
+    is_configured=True,
+)
+LISTED = Outcome(Reason.OK, marketplaces=(US,))
+REJECTED = Outcome(Reason.CLIENT_REJECTED, "Amazon refuses client id or secret.")
+WELL = ApplicationStanding()
+
+
+def refused(reason: Reason, asker_id: int | None = ASKER) -> ApplicationStanding:
+    return ApplicationStanding(Refusal(reason, "no", EARLIER, asker_id), announced_reason=reason)
+
+
+def test_the_first_that_is_refused_becomes_the_asker():
+    heard = hear(WELL, OTHER, REJECTED, NOW)
+    refusal = Refusal(Reason.CLIENT_REJECTED, REJECTED.detail, NOW, OTHER)
+    assert heard == Heard(ApplicationStanding(refusal), is_begun=True)
+
+
+def test_the_asker_keeps_the_beginning_and_what_was_told():
+    heard = hear(refused(Reason.CLIENT_SECRET_EXPIRED), ASKER, REJECTED, NOW)
+    assert heard.standing.refusal == Refusal(
+        Reason.CLIENT_REJECTED, REJECTED.detail, EARLIER, ASKER
+    )
+    assert heard.standing.announced_reason is Reason.CLIENT_SECRET_EXPIRED
+    assert not heard.is_begun
+
+
+def test_an_answer_under_way_when_the_refusal_came_changes_nothing():
+    standing = refused(Reason.CLIENT_REJECTED)
+    assert hear(standing, OTHER, REJECTED, NOW) == Heard(standing)
+
+
+def test_another_asks_when_the_asker_is_gone():
+    heard = hear(refused(Reason.CLIENT_REJECTED, asker_id=None), OTHER, REJECTED, NOW)
+    assert heard.standing.refusal is not None
+    assert heard.standing.refusal.asker_id == OTHER
+    assert not heard.is_begun
+
+
+def test_a_verdict_taken_over_says_nothing_new():
+    outcome = Outcome(Reason.CLIENT_REJECTED, is_taken_over=True)
+    assert hear(WELL, OTHER, outcome, NOW) == Heard(WELL)
+
+
+@pytest.mark.parametrize(
+    ("against", "outcome", "is_over"),
+    [
+        (Reason.CLIENT_REJECTED, LISTED, True),
+        (Reason.CLIENT_REJECTED, Outcome(Reason.OK), True),
+        (Reason.CLIENT_REJECTED, Outcome(Reason.AUTHORIZATION_REVOKED), True),
+        (Reason.CLIENT_REJECTED, Outcome(Reason.TIMEOUT), False),
+        (Reason.CLIENT_REJECTED, Outcome(Reason.THROTTLED), False),
+        (Reason.CLIENT_SECRET_EXPIRED, LISTED, True),
+        (Reason.CLIENT_SECRET_EXPIRED, Outcome(Reason.MARKETPLACE_MISMATCH), True),
+        (Reason.CLIENT_SECRET_EXPIRED, Outcome(Reason.PERMISSION_DENIED), True),
+        (Reason.CLIENT_SECRET_EXPIRED, Outcome(Reason.OK), False),
+        (Reason.CLIENT_SECRET_EXPIRED, Outcome(Reason.AUTHORIZATION_REVOKED), False),
+        (Reason.CLIENT_SECRET_EXPIRED, Outcome(Reason.SERVER_ERROR), False),
+    ],
+    ids=str,
+)
+def test_what_shows_that_an_application_is_accepted_again(against, outcome, is_over):
+    heard = hear(refused(against), OTHER, outcome, NOW)
+    assert heard.is_over is is_over
+    assert (heard.standing == WELL) is is_over
+
+
+def test_a_request_from_before_the_refusal_shows_nothing():
+    slow = Outcome(Reason.OK, latency_ms=400_000, marketplaces=(US,))
+    assert not hear(refused(Reason.CLIENT_REJECTED), OTHER, slow, NOW).is_over
+
+
+def test_an_application_that_is_well_stays_well():
+    assert hear(WELL, OTHER, LISTED, NOW) == Heard(WELL)
