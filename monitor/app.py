@@ -29,7 +29,15 @@ from monitor.plan import make_plan
 from monitor.resuming import Resumption, find_absence
 from monitor.schedule.jobs import Job, JobRunner
 from monitor.stepping import follow_step
-from monitor.store import applications, connections, keys, migrate, outbox, retention
+from monitor.store import (
+    applications,
+    connections,
+    keys,
+    migrate,
+    outbox,
+    participations,
+    retention,
+)
 from monitor.store.engine import Database, StoreError
 from monitor.store.worker import StoreWorker
 from monitor.stored_outbox import StoredOutbox
@@ -37,7 +45,7 @@ from monitor.uplinks import Uplinks
 from monitor.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from monitor.check.base import Checker
     from monitor.config.model import Config
@@ -117,10 +125,11 @@ class App:
         stack.push_async_callback(_drain, delivery)
         uplinks = self._build_uplinks(clients)
         key = await store.write(lambda tx: keys.find_or_make(tx, keys.FINGERPRINT))
+        worked = await store.read(participations.list_let_in)
         watch = Watch(
             store,
             self._plan,
-            build_checkers(self._config, clients, partial(keys.fingerprint, key)),
+            build_checkers(self._config, clients, partial(keys.fingerprint, key), worked),
             self._config.checks.concurrency,
             utc_now,
             lambda settled: announce(settled, delivery),
@@ -207,17 +216,23 @@ class App:
 
 
 def build_checkers(
-    config: Config, clients: HttpClients, fingerprint: Callable[[str], str]
+    config: Config,
+    clients: HttpClients,
+    fingerprint: Callable[[str], str],
+    worked: Mapping[str, str | None],
 ) -> dict[str, Checker]:
     """
     Return the checker of each connection that is switched on.
 
     Args:
         fingerprint: Tells refresh tokens apart without keeping them.
+        worked: The Amazon stores that were let in before, as `build_checker` takes them.
     """
     grants = Grants()
     return {
-        connection.name: build_checker(connection, config, clients, grants, fingerprint)
+        connection.name: build_checker(
+            connection, config, clients, grants, fingerprint, worked=worked
+        )
         for connection in config.connections
         if connection.enabled
     }

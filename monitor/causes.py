@@ -137,7 +137,9 @@ class Causes:
             return
         about = applications.watched_of(self._tx, name)
         every = self._plan.watched[record.name].rules.every
-        make_all_due(self._tx, [number for number in about if number != record.id], every, now)
+        make_all_due(self._tx, name, len(about), every, now)
+        if heard.is_over:
+            applications.forget_refusal(self._tx, name)
         if heard.is_over and before.announced_reason is not None:
             facts = {
                 "reason_before": before.announced_reason.value,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from monitor.held_back import announce, tell_held_back
+from monitor.held_back import tell_held_back
 from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
 from monitor.judge.outage import failed_host
 from monitor.judge.outcome import Reason
@@ -60,6 +60,8 @@ class OutageBook:
         """
         changed = []
         for record, outcome, _, now in judged:
+            if outcome.reason is Reason.THROTTLED:
+                continue  # it counts in no row, and so neither for nor against its host
             host = failed_host(record.standing, outcome, record.host)
             if (host, outcome.is_unexplained) != (record.failed_host, record.is_unexplained):
                 changed.append((record.id, host, outcome.is_unexplained))
@@ -137,9 +139,7 @@ def close_outage(
             is not known whether they still do: their next check tells. None if
             the outage did not end by an answer.
     """
-    outages.end(tx, outage, now)
     members = outages.members_of(tx, outage.host)
-    records = results.load_records(tx, members)
     if outage.is_told:
         facts = {
             "host": outage.host,
@@ -148,11 +148,26 @@ def close_outage(
             "n": len(members),
         }
         over = AlertDue(AlertKind.OUTAGE_OVER, SEVERITY_OF[AlertKind.OUTAGE_OVER], facts)
-        tell(tx, over, {record.id: record.name for record in records.values()}, plan, now)
+        tell(tx, over, members, plan, now)
+    _release(tx, outage, members, plan, now, answered)
+
+
+def _release(
+    tx: Transaction,
+    outage: outages.Outage,
+    members: Collection[int],
+    plan: Plan,
+    now: datetime,
+    answered: Collection[int] | None = None,
+) -> None:
+    """
+    End an outage for *members*, and tell what was held back of each.
+    """
+    outages.end(tx, outage, now)
     flapping = flappings.list_flapping(tx)
     certain = [
         record
-        for record in records.values()
+        for record in results.load_records(tx, list(members)).values()
         if record.id not in flapping
         and (answered is None or record.failed_host != outage.host or record.id in answered)
     ]
@@ -164,24 +179,23 @@ def tell_lost_permissions(
 ) -> None:
     """
     End an outage that was a lost permission after all: one alert an application.
+
+    Of those that fail for another reason, and of those that work again, it is
+    told what was held back.
     """
-    records = results.load_records(tx, list(outages.failing_of(tx, outage.host)))
-    by_application: dict[str | None, list[ConnectionRecord]] = {}
-    for record in records.values():
-        if record.is_unexplained and record.name in plan.watched:
-            by_application.setdefault(record.application, []).append(record)
-    for name, refused in by_application.items():
-        first = refused[0].standing
+    refused = outages.unexplained_of(tx, outage.host)
+    for application, about in refused.items():
+        [first] = results.load_records(tx, [min(about)]).values()
         facts = {
             "reason": Reason.PERMISSION_DENIED.value,
-            "detail": first.detail,
-            "since": first.since.isoformat(),
-            "application": name,
-            "n_connections": len(refused),
+            "detail": first.standing.detail,
+            "since": first.standing.since.isoformat(),
+            "application": application,
+            "n_connections": len(about),
             "permissions_changed": True,
         }
         alert = AlertDue(AlertKind.ERROR, SEVERITY_OF[AlertKind.ERROR], facts)
-        tell(tx, alert, {record.id: record.name for record in refused}, plan, now)
-        results.save_announced(tx, [announce(record) for record in refused])
-        outages.note_hosts(tx, [(record.id, None, True) for record in refused])
-    outages.end(tx, outage, now)
+        tell(tx, alert, about, plan, now)
+    told = {number for about in refused.values() for number in about}
+    outages.announce_unexplained(tx, outage.host)
+    _release(tx, outage, outages.members_of(tx, outage.host).keys() - told, plan, now)

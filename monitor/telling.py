@@ -21,7 +21,7 @@ from monitor.store import alerts, reminders, silences
 from monitor.store.alerts import Birth
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from monitor.judge.alerts import AlertDue
@@ -67,13 +67,10 @@ def tell(
     return alert_id
 
 
-def _is_due(tx: Transaction, alert: AlertDue, about: Iterable[int]) -> bool:
+def _is_due(tx: Transaction, alert: AlertDue, about: Collection[int]) -> bool:
     if alert.kind not in OPENED_BY or alert.kind in TOLD_BY_WHOM_THEY_CONCERN:
         return True
-    return any(
-        alerts.was_announced(tx, number, OPENED_BY[alert.kind], CLOSED_BY[alert.kind])
-        for number in about
-    )
+    return alerts.was_announced(tx, about, OPENED_BY[alert.kind], CLOSED_BY[alert.kind])
 
 
 def join(

@@ -82,6 +82,18 @@ class Store:
     other_regions: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """
+    That the Sellers API let a store in once, as the database remembers it.
+
+    Args:
+        fingerprint: Of the refresh token that was used last; None where that was not kept.
+    """
+
+    fingerprint: str | None = None
+
+
 @dataclass(slots=True)
 class _Visit:
     """
@@ -102,6 +114,7 @@ class AmazonChecker:
         grants: Shared by all checkers.
         timeout: For the check as a whole.
         fingerprint: Tells one refresh token from another without revealing either.
+        past: What is known from before this checker was made.
     """
 
     def __init__(
@@ -112,6 +125,8 @@ class AmazonChecker:
         grants: Grants,
         timeout: timedelta,
         fingerprint: Callable[[str], str] | None = None,
+        *,
+        past: Past | None = None,
     ) -> None:
         self._store = store
         self._app = app
@@ -120,6 +135,7 @@ class AmazonChecker:
         self._timeout = timeout
         self._fingerprint = fingerprint
         self._others = OtherRegions(store.region, store.other_regions, client)
+        self._past = past
         self._known_token = ""
         self._has_worked = False
         self._n_throttled = 0
@@ -187,7 +203,8 @@ class AmazonChecker:
         self, credentials: Credentials, expected: Expected, deadline: Deadline
     ) -> Outcome | Doubt:
         if credentials.refresh_token != self._known_token:
-            self._known_token, self._has_worked = credentials.refresh_token, False
+            self._has_worked = not self._known_token and self._worked_with(credentials)
+            self._known_token = credentials.refresh_token
             self._others.forget()
         store = self._store
         heard = await ask_sellers(self._client, store.address, store.host, credentials, deadline)
@@ -202,6 +219,17 @@ class AmazonChecker:
                 reading, credentials, deadline, has_worked=self._has_worked
             )
         return reading
+
+    def _worked_with(self, credentials: Credentials) -> bool:
+        """
+        Tell whether the store let this authorization in before the checker was made.
+        """
+        if self._past is None:
+            return False
+        before, tell_apart = self._past.fingerprint, self._fingerprint
+        if before is None or tell_apart is None:
+            return True
+        return tell_apart(credentials.refresh_token) == before
 
     async def _reconsider(self, outcome: Outcome, visit: _Visit) -> Outcome:
         """

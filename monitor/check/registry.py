@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.check.amazon import AmazonChecker, App, Store
+from monitor.check.amazon import AmazonChecker, App, Past, Store
 from monitor.check.amazon_sellers import Expected
 from monitor.check.countdown import CountdownChecker
 from monitor.check.generic import HttpChecker
@@ -20,7 +20,7 @@ from monitor.config.plugins import UnusableConnection, find_plugin
 from monitor.config.soldscope import SoldscopeConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from monitor.check.base import Checker
     from monitor.check.client import HttpClients
@@ -35,6 +35,8 @@ def build_checker(
     clients: HttpClients,
     grants: Grants,
     fingerprint: Callable[[str], str] | None = None,
+    *,
+    worked: Mapping[str, str | None] | None = None,
 ) -> Checker:
     """
     Return the checker for *connection*.
@@ -44,6 +46,8 @@ def build_checker(
 
     Args:
         fingerprint: Tells one refresh token from another without revealing either.
+        worked: The Amazon stores that were let in before, each with the fingerprint
+            of the refresh token that was used last.
     """
     match connection:
         case SoldscopeConnection():
@@ -63,6 +67,7 @@ def build_checker(
                 grants,
                 config.timeout_of(connection),
                 fingerprint,
+                past=_read_past(connection.name, worked or {}),
             )
         case CountdownConnection():
             return CountdownChecker()
@@ -100,6 +105,10 @@ def _read_store(connection: AmazonConnection) -> Store:
         _read_expected(connection) if connection.probe is Probe.SELLERS else None,
         {region: endpoint_of(region) for region in others},
     )
+
+
+def _read_past(name: str, worked: Mapping[str, str | None]) -> Past | None:
+    return Past(worked[name]) if name in worked else None
 
 
 def _read_expected(connection: AmazonConnection) -> Expected:

@@ -50,6 +50,7 @@ def ask(
     names: Collection[str],
     askers: Mapping[str, str],
     fingerprint: Callable[[str], str] | None,
+    worked: Mapping[str, str | None],
 ) -> Answers:
     """
     Check the connections called *names*, and return when each ended and how.
@@ -58,6 +59,7 @@ def ask(
         askers: For connections of an application that was refused, who asks
             first: they ask for themselves only if it is accepted again.
         fingerprint: Tells refresh tokens apart; None where no key is at hand.
+        worked: The Amazon stores that were let in before, as `build_checker` takes them.
 
     Raises:
         SecretUnavailable: A secret went away meanwhile.
@@ -73,7 +75,7 @@ def ask(
     ) as progress:
         bar = progress.add_task("", total=len(names))
         return asyncio.run(
-            ask_all(config, names, askers, fingerprint, lambda: progress.advance(bar))
+            ask_all(config, names, askers, fingerprint, worked, lambda: progress.advance(bar))
         )
 
 
@@ -96,6 +98,7 @@ async def ask_all(
     names: Collection[str],
     askers: Mapping[str, str],
     fingerprint: Callable[[str], str] | None,
+    worked: Mapping[str, str | None],
     on_answer: Callable[[], None],
 ) -> Answers:
     """
@@ -120,7 +123,7 @@ async def ask_all(
         return outcome
 
     async with HttpClients(config.checks.concurrency) as clients:
-        checkers = _build_checkers(config, clients, names, fingerprint)
+        checkers = _build_checkers(config, clients, names, fingerprint, worked)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = {
@@ -159,11 +162,14 @@ def _build_checkers(
     clients: HttpClients,
     names: Collection[str],
     fingerprint: Callable[[str], str] | None,
+    worked: Mapping[str, str | None],
 ) -> dict[str, Checker]:
     grants = Grants()
     try:
         return {
-            connection.name: build_checker(connection, config, clients, grants, fingerprint)
+            connection.name: build_checker(
+                connection, config, clients, grants, fingerprint, worked=worked
+            )
             for connection in config.connections
             if connection.name in names
         }

@@ -125,11 +125,12 @@ def _ask(
     callable_records = [record for record in records if not record.is_switched_off]
     names = {record.name for record in callable_records}
     if database is None:
-        return ask(session.config, names, {}, None)
+        return ask(session.config, names, {}, None, {})
     with database.read() as tx:
         refusals = applications.list_refusals(tx)
     askers = choose_askers(callable_records, refusals)
-    return ask(session.config, names, askers, find_fingerprint(database))
+    worked = find_let_in(database, names)
+    return ask(session.config, names, askers, find_fingerprint(database), worked)
 
 
 def find_fingerprint(database: Database | None) -> Callable[[str], str] | None:
@@ -143,6 +144,18 @@ def find_fingerprint(database: Database | None) -> Callable[[str], str] | None:
     with database.read() as tx:
         key = keys.find(tx, keys.FINGERPRINT)
     return partial(keys.fingerprint, key) if key else None
+
+
+def find_let_in(database: Database | None, names: Collection[str]) -> dict[str, str | None]:
+    """
+    Return which of *names* worked before, as far as that is known.
+    """
+    from monitor.store import participations
+
+    if database is None:
+        return {}
+    with database.read() as tx:
+        return participations.list_let_in(tx, names)
 
 
 def _foresee(

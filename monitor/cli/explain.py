@@ -116,7 +116,7 @@ def _look_up(session: Session, name: str, kind: AlertKind, now: datetime) -> _Kn
             record.is_paused or not entry.is_enabled,
             record.id in flappings.list_flapping(tx),
             kind in OPENED_BY
-            and alerts.was_announced(tx, record.id, OPENED_BY[kind], CLOSED_BY[kind]),
+            and alerts.was_announced(tx, [record.id], OPENED_BY[kind], CLOSED_BY[kind]),
             lasting,
             acknowledgements.find_current(tx, record.id, now),
         )

@@ -16,6 +16,7 @@ import typer
 from monitor.cli.checks import (
     callable_names,
     find_fingerprint,
+    find_let_in,
     read_records,
     store_answers,
 )
@@ -119,7 +120,8 @@ class _Visit:
         name = self.connection.name
         before = read_records(self.session, self.database, {name})
         fingerprint = find_fingerprint(self.database)
-        answers = await ask_all(self.session.config, {name}, {}, fingerprint, lambda: None)
+        worked = find_let_in(self.database, {name})
+        answers = await ask_all(self.session.config, {name}, {}, fingerprint, worked, lambda: None)
         uplink = await find_uplink(self.session.config, answers)
         record = self._judge(before, answers, uplink)
         shown = replace(record, is_paused=False, is_enabled=True)

@@ -124,29 +124,35 @@ def _add_notifications(
 
 def was_announced(
     tx: Transaction,
-    connection_id: int,
+    connection_ids: Collection[int],
     opening: Collection[AlertKind],
     closing: Collection[AlertKind],
 ) -> bool:
     """
-    Tell whether an alert of *opening* went to any channel since the last of *closing*.
+    Tell whether an alert of *opening* about any of them went out since the last of *closing*.
     """
-    of_connection = (
-        select(alerts.c.id)
-        .join(alert_connections)
-        .where(alert_connections.c.connection_id == connection_id)
-    )
-    last_closing = (
-        of_connection.with_only_columns(func.coalesce(func.max(alerts.c.id), 0))
-        .where(alerts.c.kind.in_(kind.value for kind in closing))
-        .scalar_subquery()
-    )
-    opened = of_connection.where(
-        alerts.c.kind.in_(kind.value for kind in opening),
-        alerts.c.id > last_closing,
-        exists().where(notifications.c.alert_id == alerts.c.id),
-    )
-    return tx.execute(opened.limit(1)).first() is not None
+    of_connections = select(alert_connections.c.connection_id).join(alerts)
+    for piece in in_pieces(connection_ids):
+        last = (
+            of_connections.add_columns(func.max(alerts.c.id).label("closed_by"))
+            .where(
+                alert_connections.c.connection_id.in_(piece),
+                alerts.c.kind.in_(kind.value for kind in closing),
+            )
+            .group_by(alert_connections.c.connection_id)
+            .subquery()
+        )
+        opened = of_connections.outerjoin(
+            last, last.c.connection_id == alert_connections.c.connection_id
+        ).where(
+            alert_connections.c.connection_id.in_(piece),
+            alerts.c.kind.in_(kind.value for kind in opening),
+            alerts.c.id > func.coalesce(last.c.closed_by, 0),
+            exists().where(notifications.c.alert_id == alerts.c.id),
+        )
+        if tx.execute(opened.limit(1)).first() is not None:
+            return True
+    return False
 
 
 def about_of(tx: Transaction, alert_ids: Collection[int]) -> dict[int, dict[int, str]]:

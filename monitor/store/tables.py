@@ -55,6 +55,15 @@ connections = Table(
     # The host against which the latest check speaks; NULL in good times.
     Column("failed_host", String(300), index=True),
     Column("is_unexplained", Boolean, nullable=False, server_default=false()),
+    Index("ix_connections_host", "host", "is_configured", "is_enabled", "is_paused"),
+    Index(
+        "ix_connections_token_host",
+        "token_host",
+        "host",
+        "is_configured",
+        "is_enabled",
+        "is_paused",
+    ),
     sqlite_autoincrement=True,  # an id is never given twice: late results find nobody
 )
 

@@ -223,6 +223,28 @@ def test_a_rotated_secret_is_counted_from_its_new_date(database):
     assert [kind for kind, _ in story.kinds()] == ["secret_expiring"] * 2
 
 
+def test_an_asker_in_trouble_of_its_own_freezes_nobody(stores):
+    for minute in (1, 2):
+        stores.settle(NOON + minute * MINUTE, one=SECRET_EXPIRED)
+    stores.settle(NOON + 7 * MINUTE, one=REVOKED)
+    assert verdicts(stores, NOON + HOUR) == {"one": None, "two": None, "three": None}
+    stores.settle(NOON + 8 * MINUTE, two=LISTED)
+    assert [kind for kind, _ in stores.kinds()] == ["error", "recovered"]
+
+
+def test_an_application_that_breaks_again_is_told_again_after_it_is_confirmed(stores):
+    for minute in (1, 2):
+        stores.settle(NOON + minute * MINUTE, one=CLIENT_REJECTED)
+    for name in ("two", "three"):
+        for minute in (3, 4):
+            take_over(stores, NOON + minute * MINUTE, name)
+    stores.settle(NOON + 5 * MINUTE, one=LISTED)
+    stores.settle(NOON + 6 * MINUTE, two=CLIENT_REJECTED)
+    assert [kind for kind, _ in stores.kinds()] == ["error", "recovered"]
+    stores.settle(NOON + 7 * MINUTE, two=CLIENT_REJECTED)
+    assert [kind for kind, _ in stores.kinds()] == ["error", "recovered", "error"]
+
+
 # --- outages
 
 
@@ -391,6 +413,39 @@ def test_refusals_that_last_are_told_once_an_application(database):
     assert len(story.kinds()) == 3, "no new outage of what is known to be refused"
     story.settle(NOON + 10 * HOUR, a0=LISTED)
     assert story.kinds()[-1] == ("recovered", ("a0",))
+
+
+def test_a_lost_permission_hides_no_other_trouble_of_its_outage(database):
+    names = [f"c{number}" for number in range(6)]
+    story = Story.begin(database, plan_of(*map(amazon_store, [*names, "back"])))
+    story.settle(NOON, **dict.fromkeys([*names, "back"], LISTED))
+    for minute in (1, 2):
+        story.settle(NOON + minute * MINUTE, back=REVOKED)
+    broken = Outcome(Reason.SERVER_ERROR, "Amazon failed (500).")
+    outcomes = dict.fromkeys(names[:4], UNEXPLAINED) | dict.fromkeys(names[4:], broken)
+    for number in (1, 2, 3):
+        story.settle(NOON + number * 5 * MINUTE, **outcomes)
+    story.settle(NOON + 20 * MINUTE, back=LISTED)
+    assert [kind for kind, _ in story.kinds()] == ["error", "outage"]
+    story.sweep(NOON + 2 * HOUR)
+    told = story.kinds()[2:]
+    assert told[0] == ("error", tuple(names[:4]))
+    assert set(told[1:]) == {("error", ("c4",)), ("error", ("c5",)), ("recovered", ("back",))}
+
+
+def test_throttling_says_nothing_about_an_outage(many):
+    names = [f"c{number}" for number in range(6)]
+    play(many, NO_TOKEN, names)
+    pause = Outcome(Reason.THROTTLED, "Too many requests (429).")
+    many.settle(NOON + 20 * MINUTE, **dict.fromkeys(names, pause))
+    assert [kind for kind, _ in many.kinds()] == ["outage"]
+
+
+def test_a_neighbour_that_is_due_anyhow_is_waited_for(many):
+    at = NOON + 10 * MINUTE
+    many.settle(at, c0=UNEXPLAINED)
+    many.settle(at + RECHECK, c0=UNEXPLAINED)
+    assert many.kinds() == []
 
 
 def test_a_store_alone_in_its_region_waits_for_nobody(database):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from monitor.check.amazon import Past
 from monitor.clock import utc_now
 from monitor.config.secret import Secret
 from monitor.judge.outcome import Marketplace, Reason
@@ -406,6 +407,32 @@ async def test_after_a_success_the_other_regions_are_asked_again_and_history_cou
     assert "It worked before" in outcome.detail
     assert "deactivated" in outcome.detail
     assert bench.client.asked == [TOKEN, PROBE, PROBE, PROBE]
+
+
+@pytest.mark.parametrize(
+    ("past", "has_worked"),
+    [
+        (None, False),
+        (Past(), True),
+        (Past(fingerprint("Atzr|another")), False),
+    ],
+    ids=["nothing known", "let in", "let in with another token"],
+)
+async def test_what_is_remembered_from_before_a_start_counts_as_history(bench, past, has_worked):
+    bench.switch_on("account_deactivated")
+
+    outcome = await bench.checker(past=past).check()
+
+    assert ("It worked before" in outcome.detail) is has_worked
+    assert ("never seen this authorization work" in outcome.detail) is not has_worked
+
+
+async def test_a_token_that_was_let_in_before_a_start_is_told_from_a_newer_one(bench):
+    bench.switch_on("account_deactivated")
+
+    outcome = await bench.checker(past=Past(fingerprint(bench.refresh_token))).check()
+
+    assert "It worked before" in outcome.detail
 
 
 @pytest.mark.parametrize("fault", ["sp_500", "sp_throttle", "sp_hang", "sp_html"])
