@@ -12,9 +12,10 @@ from sqlalchemy import bindparam, func, insert, or_, select, update
 
 from monitor.judge.clocks import FLAG_STATES, next_step_at
 from monitor.judge.renewal import declare
+from monitor.store.columns import IDS_PER_QUERY
 from monitor.store.due import make_due
 from monitor.store.records import clock_values, read_clock
-from monitor.store.results import CLOCK_COLUMNS, IDS_PER_QUERY
+from monitor.store.results import CLOCK_COLUMNS
 from monitor.store.tables import authorizations, connections
 from monitor.store.watched import is_watched
 

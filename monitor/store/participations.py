@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select
 
+from monitor.store.columns import IDS_PER_QUERY
 from monitor.store.records import ConnectionRecord, marketplace_values, read_marketplaces
-from monitor.store.results import IDS_PER_QUERY
 from monitor.store.tables import participations
 
 if TYPE_CHECKING:
