@@ -23,7 +23,7 @@ from monitor.store.due import make_all_due
 from monitor.telling import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from monitor.judge.decide import Verdict
@@ -46,10 +46,11 @@ class Causes:
         self._flapping = FlappingBook(tx, plan)
         self._applications: dict[str, ApplicationStanding] = {}
 
-    def note(self, judged: Sequence[Judged], *, is_offline: bool = False) -> None:
+    def note(self, judged: Iterable[Judged], *, is_offline: bool = False) -> None:
         """
         Take in what a batch of checks says of hosts and applications.
         """
+        judged = list(judged)
         self._note_applications(judged)
         self._outages.note(judged, may_begin=not is_offline)
         self._flapping.note(judged, self._outages)
@@ -59,6 +60,15 @@ class Causes:
         Return *verdict* without what was announced and has been taken back since.
         """
         return never_announced(verdict) if record.id in self._outages.taken_back else verdict
+
+    def is_refused(self, application: str | None) -> bool:
+        """
+        Tell whether an application is refused, by all that was noted so far.
+        """
+        if application is None:
+            return False
+        self._load_applications({application})
+        return self._applications[application].refusal is not None
 
     def weigh(
         self,
@@ -118,14 +128,18 @@ class Causes:
         return outcome.is_unexplained and outages.is_asking(self._tx, host, record.id, now)
 
     def _note_applications(self, judged: Sequence[Judged]) -> None:
-        names = {record.application for record, *_ in judged if record.application is not None}
-        if not names:
-            return
-        known = applications.load(self._tx, names)
-        self._applications = {name: known[name].standing for name in names}
+        self._load_applications(
+            {record.application for record, *_ in judged if record.application is not None}
+        )
         for record, outcome, _, now in judged:
             if record.application is not None:
                 self._hear(record.application, record, outcome, now)
+
+    def _load_applications(self, names: Collection[str]) -> None:
+        unknown = [name for name in names if name not in self._applications]
+        if unknown:
+            loaded = applications.load(self._tx, unknown)
+            self._applications |= {name: one.standing for name, one in loaded.items()}
 
     def _hear(self, name: str, record: ConnectionRecord, outcome: Outcome, now: datetime) -> None:
         before = self._applications[name]

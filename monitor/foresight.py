@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from monitor.judge.account import is_forecast_told
 from monitor.judge.forecast import forecast
 from monitor.judge.outlook import judge_forecast, note_sample, should_look_ahead, take_sample
+from monitor.judge.quota import window_facts
 from monitor.store import forecasts, results
 from monitor.telling import tell
 
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from monitor.store.records import ConnectionRecord
 
 
+_Window = tuple[int, str]
+"""A connection's id, and the name of one window of its quota."""
+
+
 def foresee_quotas(tx: Transaction, settled: Sequence[Settled], plan: Plan) -> list[Settled]:
     """
     Note what was left, look ahead where it is time to, and store what that makes due.
@@ -46,13 +51,13 @@ class _Foresight:
         self._tx = tx
         self._plan = plan
         self._samples: list[tuple[int, str, Sample]] = []
-        self._known: dict[int, Outlook] = {}
-        self._new: dict[int, Outlook] = {}
+        self._known: dict[_Window, Outlook] = {}
+        self._new: dict[_Window, Outlook] = {}
 
     def judge(self, one: Settled) -> Settled:
         record, now = one.record, one.finished.at
         rules = self._plan.watched[record.name].rules
-        previous = self._outlook_of(record)
+        previous = self._outlook_of(record, one.quota.known.name)
         sample = take_sample(previous, one.quota, rules, now)
         if sample is None:
             return one
@@ -62,43 +67,58 @@ class _Foresight:
         if should_look_ahead(outlook):
             samples = forecasts.load_samples(self._tx, record.id, outlook.window)
             outlook, alert = judge_forecast(outlook, forecast([*samples, sample], now), now)
-        self._keep(record, outlook)
-        if alert is None or not self._tell(alert, record, one.quota, now):
+        self._keep(record, outlook, is_new=previous.sample is None)
+        if alert is None or not self._tell(alert, outlook, record, one.quota, now):
             return one
         return replace(one, alerts=(*one.alerts, alert))
 
     def save(self) -> None:
         forecasts.add_samples(self._tx, self._samples)
-        forecasts.save_outlooks(self._tx, list(self._new.items()), list(self._known.items()))
+        new, known = (
+            [(number, outlook) for (number, _), outlook in kept.items()]
+            for kept in (self._new, self._known)
+        )
+        forecasts.save_outlooks(self._tx, new, known)
 
-    def _outlook_of(self, record: ConnectionRecord) -> Outlook:
-        return self._known.get(record.id) or self._new.get(record.id) or record.outlook
+    def _outlook_of(self, record: ConnectionRecord, window: str) -> Outlook:
+        key = (record.id, window)
+        if key in self._known or key in self._new:
+            return self._known.get(key) or self._new[key]
+        if record.outlook.window == window:
+            return record.outlook
+        return forecasts.load_outlook(self._tx, record.id, window)
 
-    def _keep(self, record: ConnectionRecord, outlook: Outlook) -> None:
-        is_new = record.outlook.sample is None
-        (self._new if is_new else self._known)[record.id] = outlook
+    def _keep(self, record: ConnectionRecord, outlook: Outlook, *, is_new: bool) -> None:
+        key = (record.id, outlook.window)
+        (self._new if is_new or key in self._new else self._known)[key] = outlook
 
-    def _tell(self, alert: AlertDue, record: ConnectionRecord, quota: Quota, now: datetime) -> bool:
+    def _tell(
+        self,
+        alert: AlertDue,
+        outlook: Outlook,
+        record: ConnectionRecord,
+        quota: Quota,
+        now: datetime,
+    ) -> bool:
         """
         Store an alert for all connections of the account, unless one of them told it.
         """
-        outlook = self._outlook_of(record)
-        assert outlook.told is not None
         peers = self._peers(record, quota)
-        told_of_peers = [self._outlook_of(each).told for each in peers]
+        known_of = [(each, self._outlook_of(each, outlook.window)) for each in peers]
+        alert = replace(alert, facts=alert.facts | window_facts(quota.known))
         about = {record.id: record.name} | {each.id: each.name for each in peers}
-        if is_forecast_told(outlook, told_of_peers, now):
+        if is_forecast_told(outlook, [known.told for _, known in known_of], now):
             return False
-        for each in peers:
-            known = self._outlook_of(each)
+        for each, known in known_of:
             if known.sample is not None:
-                self._keep(each, replace(known, told=outlook.told))
+                self._keep(each, replace(known, told=outlook.told), is_new=False)
         return tell(self._tx, alert, about, self._plan, now) is not None
 
     def _peers(self, record: ConnectionRecord, quota: Quota) -> list[ConnectionRecord]:
         """
-        Return the other connections that share the period of *quota*.
+        Return the other connections that share the period of *quota*, and its window.
         """
         ids = forecasts.load_siblings(self._tx, record.id)
         records = results.load_records(self._tx, [each for each in ids if each != record.id])
-        return [each for each in records.values() if each.quota.shares_period_with(quota)]
+        windows = [(each, each.quota.of_window(quota.known.name)) for each in records.values()]
+        return [each for each, window in windows if window and window.shares_period_with(quota)]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.judge.outlook import Outlook
+    from monitor.judge.quota import Quota
+    from monitor.judge.rules import Rules
     from monitor.plan import Watched
     from monitor.report import Json
     from monitor.store.records import ConnectionRecord
@@ -41,26 +43,34 @@ def quotas_json(pairs: Iterable[tuple[ConnectionRecord, Watched]], now: datetime
 
 
 def _windows_json(record: ConnectionRecord, watched: Watched, now: datetime) -> list[Json]:
-    quota = record.quota
-    if not quota.is_known:
+    if not record.quota.is_known:
         return []
-    level = quota.level(watched.rules)
+    deciding, *others = record.quota.windows
+    rules = watched.rules
     return [
-        {
-            "window": record.outlook.window,
-            "limit": quota.shown.limit,
-            "remaining": 0 if quota.is_payment_required else quota.shown.remaining,
-            "resets_at": instant(quota.shown.resets_at),
-            "seen_at": instant(quota.seen_at),
-            "level": level and level.value,
-            "forecast": None if level is Level.EXHAUSTED else _forecast_json(record.outlook, now),
-        }
+        _window_json(deciding, rules, _forecast_json(record, rules, now)) | {"deciding": True},
+        *(_window_json(each, rules, None) | {"deciding": False} for each in others),
     ]
 
 
-def _forecast_json(outlook: Outlook, now: datetime) -> Json | None:
+def _window_json(window: Quota, rules: Rules, forecast: Json | None) -> Json:
+    level = window.level(rules)
+    return {
+        "window": window.known.name,
+        "unit": window.known.unit.value,
+        "limit": window.shown.limit,
+        "remaining": 0 if window.is_payment_required else window.shown.remaining,
+        "resets_at": instant(window.shown.resets_at),
+        "seen_at": instant(window.seen_at),
+        "level": level and level.value,
+        "forecast": forecast,
+    }
+
+
+def _forecast_json(record: ConnectionRecord, rules: Rules, now: datetime) -> Json | None:
+    outlook = record.outlook
     forecast = outlook.shown(now)
-    if forecast is None:
+    if forecast is None or record.quota.level(rules) is Level.EXHAUSTED:
         return None
     return {
         "made_at": instant(outlook.foreseen_at),

@@ -62,6 +62,18 @@ class App:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """
+    That the Sellers API let a store in once, as the database remembers it.
+
+    Args:
+        fingerprint: Of the refresh token that was used last; None where that was not kept.
+    """
+
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
     """
     What is checked of one connection.
@@ -72,6 +84,7 @@ class Store:
         expected: None stops after the exchange of the token.
         other_regions: Where else an unexplained refusal is looked into; empty
             where the address is not Amazon's own.
+        past: None where it was never let in, as far as is known.
     """
 
     region: str
@@ -80,18 +93,7 @@ class Store:
     refresh_token: Secret
     expected: Expected | None
     other_regions: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """
-    That the Sellers API let a store in once, as the database remembers it.
-
-    Args:
-        fingerprint: Of the refresh token that was used last; None where that was not kept.
-    """
-
-    fingerprint: str | None = None
+    past: Past | None = None
 
 
 @dataclass(slots=True)
@@ -114,7 +116,6 @@ class AmazonChecker:
         grants: Shared by all checkers.
         timeout: For the check as a whole.
         fingerprint: Tells one refresh token from another without revealing either.
-        past: What is known from before this checker was made.
     """
 
     def __init__(
@@ -125,8 +126,6 @@ class AmazonChecker:
         grants: Grants,
         timeout: timedelta,
         fingerprint: Callable[[str], str] | None = None,
-        *,
-        past: Past | None = None,
     ) -> None:
         self._store = store
         self._app = app
@@ -135,7 +134,6 @@ class AmazonChecker:
         self._timeout = timeout
         self._fingerprint = fingerprint
         self._others = OtherRegions(store.region, store.other_regions, client)
-        self._past = past
         self._known_token = ""
         self._has_worked = False
         self._n_throttled = 0
@@ -224,12 +222,12 @@ class AmazonChecker:
         """
         Tell whether the store let this authorization in before the checker was made.
         """
-        if self._past is None:
+        past, tell_apart = self._store.past, self._fingerprint
+        if past is None:
             return False
-        before, tell_apart = self._past.fingerprint, self._fingerprint
-        if before is None or tell_apart is None:
+        if past.fingerprint is None or tell_apart is None:
             return True
-        return tell_apart(credentials.refresh_token) == before
+        return tell_apart(credentials.refresh_token) == past.fingerprint
 
     async def _reconsider(self, outcome: Outcome, visit: _Visit) -> Outcome:
         """

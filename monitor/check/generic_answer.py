@@ -74,7 +74,7 @@ def read_answer(answer: Answer, report: QuotaReport, terms: Terms, secrets: Secr
     """
     Return what *answer* says about the credential that was sent.
     """
-    quota = report.deciding
+    quota = report.tightest
     value = bodies.parse_json(answer.body)
     if (word := _find_word(answer, value, terms)) is not None:
         return _read_word(answer, word, report, terms, secrets)
@@ -107,7 +107,7 @@ def _read_word(
 ) -> Outcome:
     reason = terms.words[word]
     if reason is Reason.THROTTLED:
-        return read_throttling(answer, report.deciding, report.windows)
+        return read_throttling(answer, report.tightest, report.windows)
     said = f' The API says "{bodies.clean(word, secrets, MAX_VALUE)}".'
     is_renewable = reason in {Reason.TOKEN_REJECTED, Reason.AUTHORIZATION_EXPIRED}
     renewal = f" {terms.renewal}" if is_renewable and terms.renewal else ""

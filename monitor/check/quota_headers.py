@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.check.fields import parse_count
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
 
 MAX_WINDOWS = 20
 """More are nobody's quota; what is shown has to end somewhere."""
-
-LONG_WINDOW = timedelta(hours=12)
-"""From this length on a window is worth a warning: the default of `alerts.quota_min_window`."""
 
 WHOLE_PERCENT = 100
 BUCKET_LEAKS_PER_S = 2
@@ -67,13 +63,13 @@ class QuotaReport:
     unreadable: tuple[str, ...] = ()
 
     @property
-    def deciding(self) -> QuotaReading:
+    def tightest(self) -> QuotaReading:
         """
-        Return the tightest window, by the share that is left, of those worth a warning.
+        Return the window with the smallest share left; empty if there is none.
 
-        A window of unknown length counts as long. Empty if there is none.
+        Which one is worth a warning is judged by the rules, not here.
         """
-        return min(self.windows, key=_rank, default=QuotaReading())
+        return min(self.windows, key=_share, default=QuotaReading())
 
 
 def read_quota_headers(
@@ -91,18 +87,8 @@ def read_quota_headers(
     return QuotaReport(tuple(windows[:MAX_WINDOWS]), unreadable)
 
 
-def _rank(window: QuotaReading) -> tuple[bool, bool, float]:
-    is_short = window.window_s is not None and window.window_s < LONG_WINDOW.total_seconds()
-    share = _share(window)
-    return share == math.inf, is_short, share
-
-
 def _share(window: QuotaReading) -> float:
-    if window.remaining == 0:
-        return 0.0
-    if window.remaining is None or not window.limit:
-        return math.inf
-    return window.remaining / window.limit
+    return math.inf if window.share_left is None else window.share_left
 
 
 class _Reader:

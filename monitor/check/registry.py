@@ -61,13 +61,12 @@ def build_checker(
             )
         case AmazonConnection():
             return AmazonChecker(
-                _read_store(connection),
+                _read_store(connection, worked or {}),
                 _read_app(connection, config),
                 clients.get(connection.ca_file),
                 grants,
                 config.timeout_of(connection),
                 fingerprint,
-                past=_read_past(connection.name, worked or {}),
             )
         case CountdownConnection():
             return CountdownChecker()
@@ -94,7 +93,7 @@ def _build_foreign(connection: Connection, config: Config, clients: HttpClients)
     return PluginChecker(plugin, connection, client, config.timeout_of(connection))
 
 
-def _read_store(connection: AmazonConnection) -> Store:
+def _read_store(connection: AmazonConnection, worked: Mapping[str, str | None]) -> Store:
     is_amazons_own = connection.endpoint is None
     others = [region for region in Region if is_amazons_own and region is not connection.region]
     return Store(
@@ -104,11 +103,8 @@ def _read_store(connection: AmazonConnection) -> Store:
         connection.refresh_token,
         _read_expected(connection) if connection.probe is Probe.SELLERS else None,
         {region: endpoint_of(region) for region in others},
+        Past(worked[connection.name]) if connection.name in worked else None,
     )
-
-
-def _read_past(name: str, worked: Mapping[str, str | None]) -> Past | None:
-    return Past(worked[name]) if name in worked else None
 
 
 def _read_expected(connection: AmazonConnection) -> Expected:

@@ -120,6 +120,7 @@ def _ask(
     session: Session, database: Database | None, records: Sequence[ConnectionRecord]
 ) -> Answers:
     from monitor.cli.asking import ask, choose_askers
+    from monitor.cli.known import find_let_in
     from monitor.store import applications
 
     callable_records = [record for record in records if not record.is_switched_off]
@@ -144,18 +145,6 @@ def find_fingerprint(database: Database | None) -> Callable[[str], str] | None:
     with database.read() as tx:
         key = keys.find(tx, keys.FINGERPRINT)
     return partial(keys.fingerprint, key) if key else None
-
-
-def find_let_in(database: Database | None, names: Collection[str]) -> dict[str, str | None]:
-    """
-    Return which of *names* worked before, as far as that is known.
-    """
-    from monitor.store import participations
-
-    if database is None:
-        return {}
-    with database.read() as tx:
-        return participations.list_let_in(tx, names)
 
 
 def _foresee(

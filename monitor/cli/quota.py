@@ -69,8 +69,9 @@ def _print_quotas(console: Console, report: Json, now: datetime, *, is_asked: bo
         if number:
             console.print()
         console.print(clean(each["name"]), style="bold", soft_wrap=True)
+        is_one_of_several = len(each["windows"]) > 1
         for window in each["windows"]:
-            for line in _draw(window, now, console):
+            for line in _draw(window, now, console, is_one_of_several=is_one_of_several):
                 console.print(line, soft_wrap=True)
         if not each["windows"]:
             console.print(f"{INDENT}no quota has been seen yet")
@@ -80,13 +81,18 @@ def _print_quotas(console: Console, report: Json, now: datetime, *, is_asked: bo
         console.print(legend, style="dim", soft_wrap=True)
 
 
-def _draw(window: Json, now: datetime, console: Console) -> Iterator[Text]:
+def _draw(
+    window: Json, now: datetime, console: Console, *, is_one_of_several: bool
+) -> Iterator[Text]:
     from rich.text import Text
 
+    from monitor.cli.output import clean
     from monitor.cli.wording import LEVEL_STYLES
 
     style = LEVEL_STYLES.get(window["level"], "")
-    texts = [Text(_say_left(window), style)]
+    mark = " (decides)" if is_one_of_several and window["deciding"] else ""
+    name = clean(window["window"]) + mark
+    texts = [Text(f"{name}: {_say_left(window)}" if name else _say_left(window), style)]
     if window["limit"] and window["remaining"] is not None:
         texts.insert(0, _bar(window, console, style))
     texts += map(Text, _say_future(window, now))
@@ -119,16 +125,15 @@ def _glyphs(console: Console) -> tuple[str, str, str]:
 
 
 def _say_left(window: Json) -> str:
-    from monitor.alert.words import say_number
+    from monitor.alert.words import say_number, say_unit
 
-    limit, remaining = window["limit"], window["remaining"]
-    name = f"{window['window']}: " if window["window"] else ""
+    limit, remaining, unit = window["limit"], window["remaining"], say_unit(window["unit"])
     if remaining is None:
-        return f"{name}how much is left is not known"
+        return f"how many {unit} are left is not known"
     if not limit:
-        return f"{name}{say_number(remaining)} left"
+        return f"{say_number(remaining)} {unit} left"
     percent = 100 - -(-min(remaining, limit) * 100 // limit)
-    return f"{name}{say_number(remaining)} of {say_number(limit)} left, {percent} % used"
+    return f"{say_number(remaining)} of {say_number(limit)} {unit} left, {percent} % used"
 
 
 def _say_future(window: Json, now: datetime) -> Iterator[str]:
@@ -145,6 +150,8 @@ def _say_future(window: Json, now: datetime) -> Iterator[str]:
     exhausts_at = forecast and read(forecast["exhausts_at"])
     if window["remaining"] == 0:
         yield "used up: nothing that costs is answered until the reset or an upgrade"
+    elif not window["deciding"] or window["level"] is None:
+        return  # only the window that decides, and is worth a warning, is foreseen
     elif forecast is None:
         yield "too little has been seen yet to say whether it lasts"
     elif exhausts_at is not None and (resets_at is None or exhausts_at < resets_at):

@@ -16,11 +16,11 @@ import typer
 from monitor.cli.checks import (
     callable_names,
     find_fingerprint,
-    find_let_in,
     read_records,
     store_answers,
 )
 from monitor.cli.ending import NOT_DONE, CommandError
+from monitor.cli.known import find_let_in
 from monitor.clock import utc_now
 
 if TYPE_CHECKING:

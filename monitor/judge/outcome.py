@@ -144,6 +144,15 @@ class QuotaReading:
         """
         return self.limit is None and self.remaining is None and self.resets_at is None
 
+    @property
+    def share_left(self) -> float | None:
+        """
+        Return what part of the limit is left; None where that is unknown.
+        """
+        if self.remaining == 0:
+            return 0.0
+        return self.remaining / self.limit if self.remaining is not None and self.limit else None
+
 
 @dataclass(frozen=True, slots=True)
 class Marketplace:
@@ -176,7 +185,8 @@ class Outcome:
         latency_ms: From the request to the end of its answer.
         http_status: The answer's status, if there was an answer.
         account: Whose credential it is, as the service names it.
-        quota: What the answer said about the quota, if it came that far.
+        quota: What the answer said about the quota, if it came that far; of several
+            windows the tightest. Which of them decides is judged.
         is_payment_required: The answer was 402: alive, but nothing left.
         retry_at: The earliest instant at which the service wants to be asked again.
         is_countdown: Nobody was asked, and nobody can be: the clock decides.
@@ -187,7 +197,8 @@ class Outcome:
         request_id: What the service's support asks for.
         is_taken_over: Nobody was asked: it is the verdict on the connection's application.
         is_token_issued: An access token was given out; what went wrong came after that.
-        windows: Every quota window that the answer told of; *quota* is the one that decides.
+        windows: Every quota window that the answer told of, *quota* among them. Empty
+            where there is but one.
         token_ends_at: When the token itself ends, as the service or the token says.
     """
 

@@ -46,7 +46,7 @@ class Outlook:
     What was noted of one connection's quota, what is foreseen, and what was told of that.
 
     Args:
-        window: Which of several windows it is about: the one that decides.
+        window: Which of several windows it is about.
         sample: The last sample that was kept.
         foreseen_at: When *forecast* was made, which is None where nothing is known.
         foreseen_remaining: What was left then.

@@ -43,10 +43,12 @@ OUTLOOK_COLUMNS = [
 def read_outlook(fields: Any) -> Outlook:
     """
     Return what is foreseen, from the fields of a row with `OUTLOOK_COLUMNS`, or from none.
+
+    It is about the window that decides, whose name stands in `window`.
     """
     sampled_at = fields["outlook_sampled_at"]
     if sampled_at is None:
-        return Outlook()
+        return Outlook(fields["window"])
     forecast = None
     if fields["outlook_is_foreseen"]:
         forecast = Forecast(
@@ -90,7 +92,10 @@ def _outlook_values(outlook: Outlook) -> dict[str, Any]:
 
 _SAVE_OUTLOOK = (
     update(quota_forecasts)
-    .where(quota_forecasts.c.connection_id == bindparam("of_id"))
+    .where(
+        quota_forecasts.c.connection_id == bindparam("of_id"),
+        quota_forecasts.c.window == bindparam("of_window"),
+    )
     .values(
         {
             column.name: bindparam(column.name)
@@ -105,7 +110,7 @@ def save_outlooks(
     tx: Transaction, new: Sequence[tuple[int, Outlook]], known: Sequence[tuple[int, Outlook]]
 ) -> None:
     """
-    Keep what is foreseen of connections, by their ids.
+    Keep what is foreseen of windows, by the ids of their connections.
 
     Args:
         new: Those of which nothing was kept so far.
@@ -116,8 +121,23 @@ def save_outlooks(
     if known:
         tx.execute(
             _SAVE_OUTLOOK,
-            [{"of_id": number} | _outlook_values(each) for number, each in known],
+            [
+                {"of_id": number, "of_window": each.window} | _outlook_values(each)
+                for number, each in known
+            ],
         )
+
+
+def load_outlook(tx: Transaction, connection_id: int, window: str) -> Outlook:
+    """
+    Return what is foreseen of one window, whether or not it decides.
+    """
+    row = tx.execute(
+        select(literal(window).label("window"), *OUTLOOK_COLUMNS).where(
+            quota_forecasts.c.connection_id == connection_id, quota_forecasts.c.window == window
+        )
+    ).first()
+    return Outlook(window) if row is None else read_outlook(row._asdict())
 
 
 def load_siblings(tx: Transaction, connection_id: int) -> list[int]:
@@ -183,6 +203,12 @@ def prune_samples(tx: Transaction, now: datetime) -> None:
     in_turn = select(connections.c.id).where(connections.c.id % HOURS_OF_DAY == now.hour)
     mine = samples.connection_id.in_(in_turn)
     tx.execute(delete(quota_samples).where(mine, samples.at < now - KEEP_SAMPLES))
+    foreseen = quota_forecasts.c
+    tx.execute(
+        delete(quota_forecasts).where(
+            foreseen.connection_id.in_(in_turn), foreseen.sampled_at < now - KEEP_SAMPLES
+        )
+    )
     length = literal(THINNED_TO // MICROSECOND, BigInteger)
     at, later_at = cast(samples.at, BigInteger), cast(later.at, BigInteger)
     has_later = exists().where(

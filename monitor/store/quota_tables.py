@@ -4,7 +4,7 @@ Declare the tables of what quotas were and will be.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, String, Table
+from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, String, Table
 
 from monitor.store.columns import Id, Instant, metadata
 
@@ -19,7 +19,7 @@ quota_samples = Table(
         primary_key=True,
         autoincrement=False,
     ),
-    Column("window", String(50), primary_key=True),  # empty where a service has only one
+    Column("window", String(60), primary_key=True),  # empty where a service has only one
     Column("at", Instant, primary_key=True),
     Column("remaining", BigInteger, nullable=False),
     Column("limit", BigInteger, nullable=False),
@@ -27,7 +27,22 @@ quota_samples = Table(
     sqlite_with_rowid=False,
 )
 
-# Of the window that decides: the last sample, what is foreseen, what was told of it.
+# The windows that do not decide, of services that have several.
+quota_windows = Table(
+    "quota_windows",
+    metadata,
+    Column(
+        "connection_id",
+        Id,
+        ForeignKey("connections.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("windows", JSON, nullable=False),
+    Column("seen_at", Instant),
+)
+
+# Of windows that decide: the last sample, what is foreseen, what was told of it.
 quota_forecasts = Table(
     "quota_forecasts",
     metadata,
@@ -38,7 +53,7 @@ quota_forecasts = Table(
         primary_key=True,
         autoincrement=False,
     ),
-    Column("window", String(50), nullable=False),
+    Column("window", String(60), primary_key=True),
     Column("sampled_at", Instant, nullable=False),
     Column("sampled_remaining", BigInteger, nullable=False),
     Column("sampled_limit", BigInteger, nullable=False),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, insert, select, update
 
+from monitor.store import windows
 from monitor.store.forecasts import OUTLOOK_COLUMNS
 from monitor.store.pieces import in_pieces
 from monitor.store.quota_tables import quota_forecasts
@@ -18,7 +19,7 @@ from monitor.store.records import (
     ConnectionRecord,
     quota_values,
     read_quota,
-    read_record,
+    read_records,
     standing_values,
 )
 from monitor.store.tables import authorizations, checks, connections, quotas, transitions
@@ -44,7 +45,11 @@ RECORDS = (
     select(connections, quotas, *CLOCK_COLUMNS, *OUTLOOK_COLUMNS)
     .join(quotas)
     .outerjoin(authorizations)
-    .outerjoin(quota_forecasts, quota_forecasts.c.connection_id == connections.c.id)
+    .outerjoin(
+        quota_forecasts,
+        (quota_forecasts.c.connection_id == connections.c.id)
+        & (quota_forecasts.c.window == quotas.c.window),
+    )
 )
 _RECORDS_BY_ID = RECORDS.where(connections.c.id.in_(bindparam("ids", expanding=True)))
 
@@ -53,12 +58,10 @@ def load_records(tx: Transaction, ids: Sequence[int]) -> dict[int, ConnectionRec
     """
     Return the records of *ids*; deleted connections are absent.
     """
-    records = {}
+    records: list[ConnectionRecord] = []
     for piece in in_pieces(ids):
-        for row in tx.execute(_RECORDS_BY_ID, {"ids": piece}).all():
-            record = read_record(row)
-            records[record.id] = record
-    return records
+        records += read_records(tx.execute(_RECORDS_BY_ID, {"ids": piece}))
+    return {record.id: record for record in windows.with_windows(tx, records)}
 
 
 def load_siblings(tx: Transaction, account_key: str, but: int) -> list[tuple[int, str, Quota]]:
@@ -76,7 +79,11 @@ def load_siblings(tx: Transaction, account_key: str, but: int) -> list[tuple[int
         .order_by(quotas.c.connection_id)
     )
     found = [row._asdict() for row in rows]
-    return [(one["connection_id"], one["name"], read_quota(one)) for one in found]
+    others = windows.load(tx, [one["connection_id"] for one in found if one["has_others"]])
+    return [
+        (number := one["connection_id"], one["name"], read_quota(one, others.get(number, ())))
+        for one in found
+    ]
 
 
 def add_checks(tx: Transaction, rows: Iterable[tuple[int, datetime, Outcome]]) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     false,
+    text,
 )
 
 from monitor.store.columns import Id, Instant, metadata
@@ -90,6 +91,9 @@ quotas = Table(
     Column("is_payment_required", Boolean, nullable=False),
     Column("told_step", Integer),
     Column("told_limit", BigInteger),
+    Column("window", String(60), nullable=False, server_default=text("''")),  # "" if only one
+    Column("unit", String(20), nullable=False, server_default="requests"),
+    Column("has_others", Boolean, nullable=False, server_default=false()),  # in quota_windows
 )
 
 # Of the connections whose authorization somebody has dated.

@@ -103,6 +103,30 @@ def test_the_others_take_a_refused_applications_verdict_without_a_call(stores):
     assert two.detail == CLIENT_REJECTED.detail
 
 
+@pytest.mark.parametrize("is_together", [True, False], ids=["with the good news", "after it"])
+def test_a_verdict_taken_over_before_the_application_was_accepted_is_dropped(stores, is_together):
+    for minute in (1, 2):
+        stores.settle(NOON + minute * MINUTE, one=CLIENT_REJECTED)
+        take_over(stores, NOON + minute * MINUTE + SECOND, "two")
+    at = NOON + 10 * MINUTE
+    with stores.database.read() as tx:
+        [late] = [one for one in claim_due(tx, at, 100) if one.name == "two"]
+    assert late.verdict is not None
+    before = stores.record("two").standing
+
+    if is_together:
+        stores.settle(at, two=late.verdict, one=LISTED)
+    else:
+        stores.settle(at, one=LISTED)
+        stores.settle(at + SECOND, two=late.verdict)
+
+    assert stores.record("two").standing == before
+    assert verdicts(stores, at + MINUTE)["two"] is None
+    stores.settle(at + MINUTE, two=LISTED)
+    assert stores.record("two").standing.state is State.ACTIVE
+    assert stores.kinds() == [("error", THREE), ("recovered", THREE)]
+
+
 def test_a_refused_application_is_one_alert_for_all_its_stores(stores):
     stores.settle(NOON + MINUTE, **dict.fromkeys(THREE, CLIENT_REJECTED))
     assert stores.kinds() == []

@@ -467,6 +467,7 @@ def test_a_batch_of_a_thousand(database):
         "check_days": 0,
         "quota_samples": 0,
         "quota_forecasts": 0,
+        "quota_windows": 0,
         "deletions": 0,
         "watermarks": 0,
         "applications": 0,

@@ -101,6 +101,7 @@ def make_checker(
             refresh_token or Secret(REFRESH_TOKEN),
             (expected or expect()) if is_probed else None,
             other_regions or {},
+            past,
         ),
         App(
             token_address,
@@ -112,7 +113,6 @@ def make_checker(
         grants or Grants(),
         timedelta(seconds=timeout_s),
         fingerprint,
-        past=past,
     )
 
 

@@ -526,6 +526,23 @@ async def test_a_rotated_secret_in_the_file_is_found_before_a_refusal_counts(
     assert {outcome.reason for outcome in outcomes} == {Reason.OK}
 
 
+async def test_a_secret_and_a_token_that_were_both_replaced_are_both_read_again(bench, tmp_path):
+    secret, token = tmp_path / "secret", tmp_path / "token"
+    secret.write_text(bench.client_secret)
+    token.write_text(bench.refresh_token)
+    checker = bench.checker(
+        client_secret=Secret({"file": str(secret)}), refresh_token=Secret({"file": str(token)})
+    )
+    assert (await checker.check()).reason is Reason.OK
+
+    amazon, clock = bench.simulator.amazon, bench.simulator.clock
+    secret.write_text(amazon.rotate_secret(bench.application_id, clock.now()).value)
+    token.write_text(amazon.reauthorize(bench.grant.id, clock.now()).refresh_token)
+    clock.advance(timedelta(days=7, seconds=1))
+
+    assert (await checker.check()).reason is Reason.OK
+
+
 async def test_a_file_that_is_gone_is_named_beside_the_refusal(bench, tmp_path):
     path = tmp_path / "refresh-token"
     path.write_text(bench.refresh_token)

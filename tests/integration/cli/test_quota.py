@@ -64,7 +64,7 @@ def test_a_quota_that_will_not_last_says_when_and_how_long_before_the_reset(benc
     assert bar.startswith("[█")
     assert bar.count("█") / (len(bar) - 2) == pytest.approx(0.48, abs=0.02)
     assert "·" not in bar
-    assert left == "5,200 of 10,000 left, 48 % used"
+    assert left == "5,200 of 10,000 requests left, 48 % used"
     assert reset == f"is reset on {command.say_date(resets_at)}, in 17 days"
     near = {command.say_date(exhausts_at + shift) for shift in (-HOUR * 12, 0 * HOUR, HOUR * 12)}
     assert any(end.startswith(f"runs out on {day}, ") for day in near), end
@@ -87,7 +87,7 @@ def test_it_is_the_same_for_programs(bench):
     (window,) = each["windows"]
     assert (each["name"], each["provider"], each["account"]) == ("acme", "soldscope", "Acme Ltd")
     assert (window["window"], window["limit"], window["remaining"]) == ("", 10_000, 5_200)
-    assert window["level"] == "ok"
+    assert (window["unit"], window["deciding"], window["level"]) == ("requests", True, "ok")
     assert window["resets_at"] == f"{resets_at:%Y-%m-%dT%H:%M:%SZ}"
     forecast = window["forecast"]
     assert forecast["earliest"] < forecast["exhausts_at"] < forecast["latest"]

@@ -8,13 +8,14 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from monitor.judge.forecast import Forecast
 from monitor.judge.outlook import Outlook
 from monitor.judge.usage import Sample
 from monitor.store import connections, forecasts, retention
 from monitor.store.quota_tables import quota_forecasts, quota_samples
+from monitor.store.tables import quotas
 from tests.builders import DAY, HOUR, RESETS_AT, Story, entry, plan_of
 from tests.fakes import NOON
 
@@ -55,10 +56,13 @@ def count(story, table) -> int:
 )
 def test_what_is_foreseen_is_read_back_as_it_was(story, outlook):
     assert story.record("one").outlook == Outlook()
-    number = story.record("one").id
+    number, window = story.record("one").id, outlook.window
     with story.database.write() as tx:
-        forecasts.save_outlooks(tx, [(number, BARE)], [])
+        tx.execute(update(quotas).where(quotas.c.connection_id == number).values(window=window))
+        forecasts.save_outlooks(tx, [(number, replace(BARE, window=window))], [])
         forecasts.save_outlooks(tx, [], [(number, outlook)])
+        assert forecasts.load_outlook(tx, number, window) == outlook
+        assert forecasts.load_outlook(tx, number, "another") == Outlook("another")
     assert story.record("one").outlook == outlook
     assert story.record("two").outlook == Outlook()
 

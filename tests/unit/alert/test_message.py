@@ -293,8 +293,12 @@ def test_a_lowered_limit_tells_whom_to_ask():
 
 
 QUOTAS = {
-    "limit unknown": ({"remaining": 7, "step": 0}, "Requests left in this period: 7."),
-    "limit 0": ({"remaining": 7, "limit": 0}, "Requests left in this period: 7."),
+    "limit unknown": ({"remaining": 7, "step": 0}, "Left in this period: 7 requests."),
+    "limit 0": ({"remaining": 7, "limit": 0}, "Left in this period: 7 requests."),
+    "one of several windows": (
+        {"remaining": 7, "limit": 10, "window": "tokens-day", "unit": "tokens"},
+        'It is the quota that the API calls "tokens-day".\nLeft in this period: 7 of 10 tokens',
+    ),
     "all unknown": ({}, "How much is left is not known."),
     "true is no number": ({"remaining": True}, "How much is left is not known."),
     "period over": (
