@@ -112,7 +112,7 @@ def test_a_verdict_taken_over_before_the_application_was_accepted_is_dropped(sto
     with stores.database.read() as tx:
         [late] = [one for one in claim_due(tx, at, 100) if one.name == "two"]
     assert late.verdict is not None
-    before = stores.record("two").standing
+    before = stores.record("two").standing.checked_at
 
     if is_together:
         stores.settle(at, two=late.verdict, one=LISTED)
@@ -120,7 +120,7 @@ def test_a_verdict_taken_over_before_the_application_was_accepted_is_dropped(sto
         stores.settle(at, one=LISTED)
         stores.settle(at + SECOND, two=late.verdict)
 
-    assert stores.record("two").standing == before
+    assert stores.record("two").standing.checked_at == before
     assert verdicts(stores, at + MINUTE)["two"] is None
     stores.settle(at + MINUTE, two=LISTED)
     assert stores.record("two").standing.state is State.ACTIVE
