@@ -18,10 +18,14 @@ from monitor.alert.delivery import Delivery
 from monitor.alert.sender import AppriseSender
 from monitor.calls import prepare_calls
 from monitor.check.client import HttpClients
+from monitor.check.uplink import is_link_up
 from monitor.clock import utc_now
 from monitor.consent import consent_page_of
 from monitor.dashboard import Dashboard
+from monitor.holding import hold_unsent, review_held
+from monitor.news import announce, look_for_link, sweep_and_announce
 from monitor.plan import make_plan
+from monitor.resuming import Resumption, find_absence
 from monitor.schedule.jobs import Job, JobRunner
 from monitor.stepping import follow_step
 from monitor.store import applications, connections, migrate, outbox, retention
@@ -29,7 +33,7 @@ from monitor.store.engine import Database
 from monitor.store.lock import hold_lock
 from monitor.store.worker import StoreWorker
 from monitor.stored_outbox import StoredOutbox
-from monitor.sweep import is_anything_passed, sweep
+from monitor.uplinks import Uplinks
 from monitor.watch import Watch
 
 if TYPE_CHECKING:
@@ -38,7 +42,6 @@ if TYPE_CHECKING:
     from monitor.config.amazon import AmazonConnection
     from monitor.config.model import Config
     from monitor.cycle import Settled
-    from monitor.plan import Plan
     from monitor.store.engine import Transaction
 
 log = structlog.get_logger()
@@ -50,6 +53,8 @@ LOOK_AHEAD = 2 * TICK
 SWEEP_EVERY = TICK
 """An indexed question costs less than being late for the end of an authorization."""
 
+LINK_EVERY = timedelta(seconds=5)
+RESUMED_EVERY = timedelta(seconds=5)
 DELIVER_EVERY = timedelta(seconds=2)
 PRUNE_EVERY = timedelta(minutes=30)
 PRUNE_FIRST_AFTER = timedelta(minutes=1)
@@ -114,6 +119,7 @@ class App:
         self._upgrade()
         store = StoreWorker(self._database)
         stack.callback(store.close)
+        absence = await store.read(lambda tx: find_absence(tx, self._plan, utc_now()))
         n_connections = await self._sync(store)
         clients = HttpClients(self._config.checks.concurrency)
         stack.push_async_callback(clients.aclose)
@@ -124,8 +130,9 @@ class App:
 
         def on_settled(settled: list[Settled]) -> None:
             dashboard.note_checks(settled)
-            _announce(settled, delivery)
+            announce(settled, delivery)
 
+        uplinks = self._build_uplinks(clients)
         watch = Watch(
             store,
             self._plan,
@@ -133,11 +140,13 @@ class App:
             self._config.checks.concurrency,
             utc_now,
             on_settled,
+            uplinks,
         )
         writer = asyncio.create_task(watch.write_results(), name="write results")
         stack.push_async_callback(_finish, watch, writer)
+        resumption = Resumption(store, self._plan, delivery, absence)
         jobs = JobRunner(partial(follow_step, store, self._plan, delivery))
-        jobs.start(self._jobs(store, watch, delivery))
+        jobs.start(self._jobs(store, watch, delivery, uplinks, resumption))
         stack.callback(jobs.stop)
         await watch.start_due(LOOK_AHEAD)
         stack.push_async_callback(dashboard.stop)
@@ -151,17 +160,27 @@ class App:
         )
         return writer
 
-    def _jobs(self, store: StoreWorker, watch: Watch, delivery: Delivery) -> list[Job]:
+    def _jobs(
+        self,
+        store: StoreWorker,
+        watch: Watch,
+        delivery: Delivery,
+        uplinks: Uplinks,
+        resumption: Resumption,
+    ) -> list[Job]:
         async def sweep_clocks() -> None:
-            await _sweep(store, self._plan, delivery)
+            await sweep_and_announce(store, self._plan, delivery)
 
         async def prune() -> None:
             await store.write(lambda tx: retention.roll_up(tx, utc_now()))
 
+        look = partial(look_for_link, store, self._plan, uplinks, delivery)
         return [
             Job("check_due", TICK, lambda: watch.start_due(LOOK_AHEAD)),
             Job("sweep_clocks", SWEEP_EVERY, sweep_clocks),
             Job("deliver", DELIVER_EVERY, delivery.run_once),
+            Job("watch_link", LINK_EVERY, look),
+            Job("tell_resumed", RESUMED_EVERY, resumption.look),
             Job("prune", PRUNE_EVERY, prune, PRUNE_FIRST_AFTER),
         ]
 
@@ -180,66 +199,29 @@ class App:
             now = utc_now()
             applications.sync(tx, self._plan.applications, now)
             outbox.release_claims_of(tx, OWNER)
-            return connections.sync(tx, self._plan.entries, now, jitter)
+            ignored = connections.sync(tx, self._plan.entries, now, jitter)
+            # The file may have other tags and other quiet hours by now.
+            review_held(tx, self._plan, now, all_of_it=True)
+            hold_unsent(tx, self._plan, now)
+            return ignored
 
         ignored = await store.write(sync)
         for name in sorted(ignored):
             log.warning("connection.deleted", connection=name, remedy=f"connwatch resume {name}")
         return len(self._plan.entries) - len(ignored)
 
+    def _build_uplinks(self, clients: HttpClients) -> Uplinks:
+        urls = self._plan.uplink
+        return Uplinks((lambda: is_link_up(clients.get(), urls)) if urls else None)
+
     def _build_delivery(self, store: StoreWorker, dashboard: Dashboard) -> Delivery:
         return Delivery(
-            StoredOutbox(store, OWNER),
+            StoredOutbox(store, OWNER, self._plan),
             dashboard.counted(AppriseSender.for_channels(self._config.channels)),
             retry_for=self._config.alerts.retry_for,
             clock=utc_now,
             link=lambda _connections: None,
         )
-
-
-async def _sweep(store: StoreWorker, plan: Plan, delivery: Delivery) -> None:
-    """
-    Tell what time has changed; the database is written to only if there is anything.
-    """
-    now = utc_now()
-    if not await store.read(lambda tx: is_anything_passed(tx, plan, now)):
-        return
-    swept = await store.write(lambda tx: sweep(tx, plan, now))
-    for one in swept:
-        if one.passed.is_check_due:
-            log.info("authorization.ended", connection=one.name)
-        for alert in one.passed.alerts:
-            log.info("alert.due", connection=one.name, kind=alert.kind.value)
-    if any(one.passed.alerts for one in swept):
-        delivery.wake()
-
-
-def _announce(settled: list[Settled], delivery: Delivery) -> None:
-    """
-    Log what was stored, and have due alerts sent at once.
-    """
-    for one in settled:
-        outcome, standing = one.finished.outcome, one.verdict.standing
-        log.debug(
-            "check.finished",
-            connection=one.record.name,
-            state=standing.state.value,
-            reason=outcome.reason.value,
-            took_ms=outcome.latency_ms and round(outcome.latency_ms, 1),
-        )
-        if one.verdict.transition is not None:
-            log.info(
-                "connection.changed",
-                connection=one.record.name,
-                before=one.verdict.transition.from_state.value,
-                state=standing.state.value,
-                reason=standing.reason.value,
-                detail=standing.detail,
-            )
-        for alert in one.alerts:
-            log.info("alert.due", connection=one.record.name, kind=alert.kind.value)
-    if any(one.alerts for one in settled):
-        delivery.wake()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from monitor.check.grants import Grants
 from monitor.check.registry import build_checker
-from monitor.store import keys, stored_tokens
+from monitor.store import keys, participations, stored_tokens
 from monitor.stored_secrets import find_outdated, hold_tokens
 
 if TYPE_CHECKING:
@@ -52,10 +52,14 @@ async def prepare_calls(config: Config, store: StoreWorker, clients: HttpClients
     Stored refresh tokens that the file has newer ones for are forgotten.
     """
 
-    def read(tx: Transaction) -> tuple[bytes, dict[str, StoredToken]]:
-        return keys.find_or_make(tx, keys.FINGERPRINT), stored_tokens.list_tokens(tx)
+    def read(tx: Transaction) -> tuple[bytes, dict[str, StoredToken], dict[str, str | None]]:
+        return (
+            keys.find_or_make(tx, keys.FINGERPRINT),
+            stored_tokens.list_tokens(tx),
+            participations.list_let_in(tx),
+        )
 
-    key, stored = await store.write(read)
+    key, stored, worked = await store.write(read)
     fingerprint = partial(keys.fingerprint, key)
     held = hold_tokens(config, stored, fingerprint)
     outdated = find_outdated(config, held)
@@ -68,7 +72,7 @@ async def prepare_calls(config: Config, store: StoreWorker, clients: HttpClients
         await store.write(forget)
     grants = Grants()
     checkers = {
-        connection.name: build_checker(connection, config, clients, grants, fingerprint, held)
+        connection.name: build_checker(connection, config, clients, grants, held, worked=worked)
         for connection in config.connections
         if connection.enabled
     }

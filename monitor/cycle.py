@@ -9,15 +9,22 @@ transaction, the daemon or a command, gets the same verdicts.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from monitor.causes import Causes
+from monitor.foresight import foresee_quotas
+from monitor.held_back import never_announced
 from monitor.judge.alerts import AlertKind
 from monitor.judge.clocks import asked_at, confirm, count_down, name_old_token
 from monitor.judge.decide import Verdict, judge
-from monitor.judge.quota import Quota, judge_quota
+from monitor.judge.link import Uplink, overlook
+from monitor.judge.outlook import Outlook
+from monitor.judge.quota_verdict import judge_quota
 from monitor.judge.rhythm import next_check
+from monitor.judge.token_end import observe
+from monitor.link import LinkBook
 from monitor.quotas import QuotaBook
 from monitor.store import authorizations, participations, results
 from monitor.telling import tell
@@ -28,6 +35,9 @@ if TYPE_CHECKING:
 
     from monitor.judge.alerts import AlertDue
     from monitor.judge.outcome import Marketplace, Outcome
+    from monitor.judge.quota import Quota
+    from monitor.link import Seen
+    from monitor.outages import Judged
     from monitor.plan import Plan, Watched
     from monitor.store.engine import Transaction
     from monitor.store.records import ConnectionRecord
@@ -65,20 +75,35 @@ class Settled:
     alerts: tuple[AlertDue, ...]
 
 
-def settle(tx: Transaction, finished: Sequence[Finished], plan: Plan) -> list[Settled]:
+def settle(
+    tx: Transaction, finished: Sequence[Finished], plan: Plan, uplink: Uplink = Uplink.UNKNOWN
+) -> list[Settled]:
     """
     Judge *finished* checks and store all that follows, inside *tx*.
 
     Results of connections that were deleted, paused or taken out of the file
     while they were under way are dropped, and those of checks made by hand that
     a later check has overtaken: a command writes when its last answer is there.
+    So are verdicts taken over from an application that is accepted again: who
+    took them is still due.
+
+    Args:
+        uplink: Whether our own link is there, if anybody was asked.
     """
     batch = _Batch(tx, plan, [each.connection_id for each in finished])
-    judged = [batch.judge(each) for each in finished if batch.is_wanted(each)]
+    wanted = [each for each in finished if batch.is_wanted(each)]
+    link = LinkBook(tx, plan, uplink)
+    link.note([batch.seen(each) for each in wanted])
     causes = Causes(tx, plan)
-    causes.note(
-        [(one.record, one.finished.outcome, one.verdict, one.finished.at) for one in judged]
-    )
+    judged = [batch.judge(each, link) for each in wanted if not each.outcome.is_taken_over]
+    causes.note(_heard(judged, link), is_offline=link.is_offline)
+    taken_over = [
+        batch.judge(each, link)
+        for each in wanted
+        if each.outcome.is_taken_over and causes.is_refused(batch.application_of(each))
+    ]
+    causes.note(_heard(taken_over, link), is_offline=link.is_offline)
+    judged += taken_over
     settled = [batch.tell(one, causes) for one in judged]
     results.add_checks(
         tx, ((one.record.id, one.finished.at, one.finished.outcome) for one in settled)
@@ -92,7 +117,7 @@ def settle(tx: Transaction, finished: Sequence[Finished], plan: Plan) -> list[Se
     )
     batch.save()
     causes.close_outages()
-    return settled
+    return foresee_quotas(tx, settled, plan)
 
 
 def foresee(
@@ -103,11 +128,14 @@ def foresee(
     """
     outcome = _read_by_clock(record, outcome, now)
     verdict = _judge(record, outcome, watched, now)
+    quota = judge_quota(record.quota, outcome, watched.rules, now).quota
+    is_same_window = quota.known.name == record.outlook.window
     return replace(
         record,
         standing=verdict.standing,
-        clock=confirm(record.clock, outcome, now).clock,
-        quota=judge_quota(record.quota, outcome, watched.rules, now).quota,
+        clock=confirm(observe(record.clock, outcome, now), outcome, now).clock,
+        quota=quota,
+        outlook=record.outlook if is_same_window else Outlook(quota.known.name),
         account=outcome.account or record.account,
         marketplaces=outcome.marketplaces or record.marketplaces,
     )
@@ -133,6 +161,14 @@ class _Judged:
     clock_alerts: tuple[AlertDue, ...]
 
 
+def _heard(judged: list[_Judged], link: LinkBook) -> list[Judged]:
+    return [
+        (one.record, one.finished.outcome, one.verdict, one.finished.at)
+        for one in judged
+        if not link.is_overlooked(one.finished.outcome)
+    ]
+
+
 class _Batch:
     """
     The checks that one transaction settles, one after another.
@@ -142,6 +178,7 @@ class _Batch:
         self._tx = tx
         self._plan = plan
         self._records = results.load_records(tx, ids)
+        self._repeated = {number for number, n in Counter(ids).items() if n > 1}
         self._quotas = QuotaBook(tx, plan, self._records)
         self._changed_clocks: set[int] = set()
         self._sold_in: dict[int, tuple[Marketplace, ...]] = {}
@@ -156,21 +193,42 @@ class _Batch:
             and not _is_overtaken(each, record)
         )
 
-    def judge(self, each: Finished) -> _Judged:
+    def seen(self, each: Finished) -> Seen:
+        """
+        Return what one check saw, with what was known before it.
+        """
+        return self._records[each.connection_id], each.outcome, each.at
+
+    def application_of(self, each: Finished) -> str | None:
+        return self._records[each.connection_id].application
+
+    def judge(self, each: Finished, link: LinkBook) -> _Judged:
         """
         Judge one check, and store its transition.
         """
         record = self._records[each.connection_id]
-        each = replace(each, outcome=_read_by_clock(record, each.outcome, each.at))
+        if link.is_overlooked(each.outcome):
+            verdict = overlook(record.standing, each.outcome, each.at)
+            if record.id in link.taken_back:
+                verdict = never_announced(verdict)
+            return _Judged(each, record, verdict, ())
+        outcome = _read_by_clock(record, each.outcome, each.at)
+        if outcome is not each.outcome:
+            each = replace(each, outcome=outcome)
         verdict = _judge(record, each.outcome, self._plan.watched[record.name], each.at)
         if verdict.transition is not None:
             results.add_transition(self._tx, record.id, verdict.transition)
-        confirmed = confirm(record.clock, each.outcome, each.at)
-        if confirmed.clock != record.clock:
+        observed = observe(record.clock, each.outcome, each.at)
+        confirmed = confirm(observed, each.outcome, each.at)
+        is_clock_changed = confirmed.clock is not record.clock and confirmed.clock != record.clock
+        if is_clock_changed:
             self._changed_clocks.add(record.id)
         if each.outcome.marketplaces is not None:
             self._sold_in[record.id] = each.outcome.marketplaces
-        self._records[record.id] = replace(record, standing=verdict.standing, clock=confirmed.clock)
+        # Nobody reads it again but the next check of the same connection, and its clock.
+        if is_clock_changed or record.id in self._repeated:
+            standing, clock = verdict.standing, confirmed.clock
+            self._records[record.id] = replace(record, standing=standing, clock=clock)
         return _Judged(each, record, verdict, confirmed.alerts)
 
     def tell(self, one: _Judged, causes: Causes) -> Settled:
@@ -189,6 +247,7 @@ class _Batch:
             verdict, is_own = causes.weigh(alert, record, one.finished.outcome, verdict, at)
             if is_own and tell(self._tx, alert, {record.id: record.name}, self._plan, at):
                 born.append(alert)
+        verdict = causes.correct(verdict, record)
         born += self._quotas.judge(record, one.finished.outcome, at)
         return Settled(one.finished, record, verdict, self._quotas.of(record.id), tuple(born))
 

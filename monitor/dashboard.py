@@ -110,9 +110,7 @@ class Dashboard:
             reader=reader,
             store=self._store,
             overview=overview,
-            validations=Validations(
-                config, plan, calls.checkers, self._store, utc_now, on_settled
-            ),
+            validations=Validations(config, plan, calls.checkers, self._store, utc_now, on_settled),
             hub=Hub(reader, overview, tuple(channel.name for channel in config.channels)),
             metrics=self._metrics,
             wake=wake,

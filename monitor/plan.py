@@ -7,13 +7,16 @@ Built once from the settings; `cycle` reads it for every check.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from monitor.config.amazon import AmazonConnection, Probe
 from monitor.judge.alerts import AlertKind, Severity
 from monitor.judge.application import SECRET_VALID_DAYS
+from monitor.judge.digest import DigestTime
 from monitor.judge.expiry import start_of
+from monitor.judge.quiet_hours import QuietHours
 from monitor.judge.renewal import Declared
 from monitor.judge.route import ChannelRoute, Subject
 from monitor.judge.rules import Rules
@@ -22,6 +25,7 @@ from monitor.store.connections import Entry
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from monitor.config import quiet_hours
     from monitor.config.application import Application
     from monitor.config.model import Channel, Config, Connection
 
@@ -52,6 +56,9 @@ class Plan:
     Args:
         applications: When each one's secret was made, and the steps to be told.
         outage_hold: How long refusals without a word why count as an outage.
+        group_wait: How long an alert waits for others of its kind.
+        remind_every: How often people are reminded of what is critical.
+        uplink: The URLs that tell whether our own link is there.
     """
 
     watched: Mapping[str, Watched]
@@ -59,6 +66,9 @@ class Plan:
     entries: tuple[Entry, ...]
     applications: Mapping[str, tuple[Declared, tuple[int, ...]]] = field(default_factory=dict)
     outage_hold: timedelta = timedelta(hours=1)
+    group_wait: timedelta = timedelta(0)
+    remind_every: timedelta = timedelta(hours=24)
+    uplink: tuple[str, ...] = ()
 
 
 def make_plan(config: Config) -> Plan:
@@ -85,10 +95,13 @@ def make_plan(config: Config) -> Plan:
     steps = tuple(config.alerts.expiring_soon_days)
     return Plan(
         watched,
-        tuple(_channel_route(channel) for channel in config.channels),
+        tuple(_channel_route(channel, config.alerts.quiet_hours) for channel in config.channels),
         tuple(_entry(connection, config) for connection in config.connections),
         {name: (secret, steps) for name, secret in secrets.items()},
         config.checks.outage_hold,
+        config.alerts.group_wait,
+        config.alerts.remind_every,
+        config.checks.uplink,
     )
 
 
@@ -138,8 +151,10 @@ def _declared(connection: Connection) -> Declared:
     return Declared(None if day is None else start_of(day), connection.valid_days)
 
 
-def _channel_route(channel: Channel) -> ChannelRoute:
+def _channel_route(channel: Channel, common: quiet_hours.QuietHours | None) -> ChannelRoute:
     known = set(AlertKind)
+    quiet = channel.quiet_hours or common
+    zone = ZoneInfo(quiet.zone) if quiet else UTC
     return ChannelRoute(
         channel.name,
         None
@@ -148,4 +163,6 @@ def _channel_route(channel: Channel) -> ChannelRoute:
         Severity(channel.min_severity),
         frozenset(channel.tags),
         frozenset(channel.connections),
+        QuietHours(zone, quiet.start, quiet.end) if quiet else None,
+        DigestTime(channel.digest, zone) if channel.digest else None,
     )

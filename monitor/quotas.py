@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from monitor.judge.account import settle_shared
-from monitor.judge.quota import Quota, judge_quota
-from monitor.judge.route import route
-from monitor.store import results
-from monitor.telling import tell
+from monitor.judge.quota_verdict import judge_quota
+from monitor.store import results, windows
+from monitor.store.records import quota_values
+from monitor.telling import join, tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from monitor.judge.alerts import AlertDue
     from monitor.judge.outcome import Outcome
+    from monitor.judge.quota import Quota
     from monitor.plan import Plan
     from monitor.store.engine import Transaction
     from monitor.store.records import ConnectionRecord
@@ -47,6 +49,7 @@ class QuotaBook:
         # A check may change the quota of another one in this batch.
         self._quotas = {number: record.quota for number, record in records.items()}
         self._unsaved: dict[int, tuple[Quota, str | None]] = {}
+        self._unsaved_windows: dict[int, tuple[Quota, ...]] = {}
         self._told_of: dict[str, tuple[int, AlertDue]] = {}
 
     def of(self, connection_id: int) -> Quota:
@@ -66,6 +69,7 @@ class QuotaBook:
         self._quotas[record.id] = verdict.quota
         if _is_news(before, verdict.quota) or account_key != record.account_key:
             self._unsaved[record.id] = (verdict.quota, account_key)
+        self._note_windows(record.id, before, verdict.quota)
         return [
             alert
             for alert in verdict.alerts
@@ -77,7 +81,14 @@ class QuotaBook:
         Store the quotas that changed; siblings are read from the database.
         """
         results.save_quotas(self._tx, self._unsaved)
-        self._unsaved = {}
+        windows.save(self._tx, self._unsaved_windows)
+        self._unsaved, self._unsaved_windows = {}, {}
+
+    def _note_windows(self, connection_id: int, before: Quota, after: Quota) -> None:
+        # What a sibling was told of, and is not stored yet, must not be lost.
+        is_unsaved = connection_id in self._unsaved_windows
+        if is_unsaved or windows.are_news(before.others, after.others):
+            self._unsaved_windows[connection_id] = after.others
 
     def _bear_shared(
         self,
@@ -96,6 +107,8 @@ class QuotaBook:
             [(number, quota) for number, _, quota in siblings],
         )
         for number, quota in shared.changed.items():
+            known = next(each for other, _, each in siblings if other == number)
+            self._note_windows(number, known, quota)
             self._quotas[number] = quota
             self._unsaved[number] = (quota, account_key)
         if shared.alert is None:
@@ -114,9 +127,7 @@ class QuotaBook:
         """
         if account_key in self._told_of:
             alert_id, alert = self._told_of[account_key]
-            subject = self._plan.watched[record.name].subject
-            channels = route(alert, [subject], self._plan.channels)
-            results.add_to_alert(self._tx, alert_id, record.id, channels, now)
+            join(self._tx, alert_id, alert, (record.id, record.name), self._plan, now)
 
 
 def _account_key(record: ConnectionRecord, account: str | None) -> str | None:
@@ -126,8 +137,22 @@ def _account_key(record: ConnectionRecord, account: str | None) -> str | None:
 
 
 def _is_news(before: Quota, after: Quota) -> bool:
-    if before.seen_at is None or after.seen_at is None:
-        return before != after
-    if after.seen_at - before.seen_at >= SEEN_AT_PRECISION:
-        return True
-    return replace(before, seen_at=after.seen_at) != after
+    if before.seen_at is not None and after.seen_at is not None:
+        if after.seen_at - before.seen_at >= SEEN_AT_PRECISION:
+            return True
+        if _LASTING(before) == _LASTING(after):
+            return False
+        before = replace(before, seen_at=after.seen_at)
+    # Not all that is known is stored: only what is can be news.
+    return quota_values(before) != quota_values(after)
+
+
+_LASTING = attrgetter(
+    "shown",
+    "known",
+    "longest_reset_s",
+    "is_payment_required",
+    "told_step",
+    "told_limit",
+    "others",
+)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
+AUTHORIZATION = "authorization"
+TOKEN = "token"  # noqa: S105 - a kind of clock, not a password
 CLIENT_SECRET = "client_secret"  # noqa: S105 - a kind of clock, not a password
 
 SOON_DAYS = max(Rules().expiring_soon_days)
@@ -75,8 +77,8 @@ def connection_json(record: ConnectionRecord, watched: Watched, now: datetime) -
         ),
         "renewal_unrecorded": record.clock.is_renewal_unrecorded,
         "authorization": authorization,
-        "clocks": _clocks_json(record.name, authorization, watched, now),
-        "quota": _quota_json(record, watched),
+        "clocks": _clocks_json(record, authorization, watched, now),
+        "quota": _quota_json(record, watched, now),
         "marketplaces": _marketplaces_json(record),
     }
 
@@ -97,7 +99,7 @@ def _authorization_json(clock: AuthorizationClock, now: datetime) -> Json | None
     if clock.authorized_at is None:
         return None
     # Once it has proved wrong, nobody knows the end until a renewal is recorded.
-    ends_at = clock.known_end
+    ends_at = None if clock.is_renewal_unrecorded else clock.ends_at
     return {
         "authorized_at": instant(clock.authorized_at),
         "expires_at": instant(ends_at),
@@ -107,32 +109,46 @@ def _authorization_json(clock: AuthorizationClock, now: datetime) -> Json | None
 
 
 def _clocks_json(
-    name: str, authorization: Json | None, watched: Watched, now: datetime
+    record: ConnectionRecord, authorization: Json | None, watched: Watched, now: datetime
 ) -> list[Json]:
     clocks = []
     if authorization is not None and authorization["expires_at"] is not None:
         clocks.append(
             {
-                "kind": "authorization",
-                "of": name,
+                "kind": AUTHORIZATION,
+                "of": record.name,
                 "ends_at": authorization["expires_at"],
                 "days_left": authorization["days_left"],
                 "source": authorization["source"],
             }
         )
+    if record.clock.token_ends_at is not None:
+        ends_at = record.clock.token_ends_at
+        clocks.append(_clock_json(TOKEN, record.name, ends_at, ClockSource.OBSERVED, now))
     secret = watched.secret
-    ends_at = secret and secret.authorized_at and secret.ends_at(secret.authorized_at)
-    if ends_at:
-        clocks.append(
-            {
-                "kind": CLIENT_SECRET,
-                "of": watched.application,
-                "ends_at": instant(ends_at),
-                "days_left": days_left(ends_at, now),
-                "source": ClockSource.DECLARED.value,
-            }
-        )
+    secret_ends_at = secret and secret.authorized_at and secret.ends_at(secret.authorized_at)
+    if secret_ends_at and watched.application is not None:
+        source = ClockSource.DECLARED
+        clocks.append(_clock_json(CLIENT_SECRET, watched.application, secret_ends_at, source, now))
     return clocks
+
+
+def _clock_json(kind: str, of: str, ends_at: datetime, source: ClockSource, now: datetime) -> Json:
+    return {
+        "kind": kind,
+        "of": of,
+        "ends_at": instant(ends_at),
+        "days_left": days_left(ends_at, now),
+        "source": source.value,
+    }
+
+
+def end_of(each: Json) -> Json | None:
+    """
+    Return the clock that a connection's days are counted by: what the service says, else the file.
+    """
+    by_kind = {clock["kind"]: clock for clock in each["clocks"]}
+    return by_kind.get(TOKEN) or by_kind.get(AUTHORIZATION)
 
 
 def _marketplaces_json(record: ConnectionRecord) -> list[Json] | None:
@@ -150,17 +166,18 @@ def _marketplaces_json(record: ConnectionRecord) -> list[Json] | None:
     ]
 
 
-def _quota_json(record: ConnectionRecord, watched: Watched) -> Json | None:
+def _quota_json(record: ConnectionRecord, watched: Watched, now: datetime) -> Json | None:
     quota = record.quota
     if not quota.is_known:
         return None
     level = quota.level(watched.rules)
+    foreseen = None if level is Level.EXHAUSTED else record.outlook.shown(now)
     return {
         "limit": quota.shown.limit,
         "remaining": 0 if quota.is_payment_required else quota.shown.remaining,
         "resets_at": instant(quota.shown.resets_at),
         "level": level and level.value,
-        "exhausts_at": None,
+        "exhausts_at": None if foreseen is None else instant(foreseen.exhausts_at),
     }
 
 

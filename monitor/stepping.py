@@ -14,7 +14,8 @@ import structlog
 from monitor.alert.backoff import LONGEST_DELAY
 from monitor.alert.delivery import LEASE
 from monitor.clock import utc_now
-from monitor.store import outbox, slots
+from monitor.holding import review_held
+from monitor.store import digests, outbox, reminders, slots
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -38,6 +39,9 @@ async def follow_step(store: StoreWorker, plan: Plan, delivery: Delivery, by: ti
 
     def follow(tx: Transaction) -> int:
         outbox.follow_step(tx, by, now, LEASE, LONGEST_DELAY)
+        reminders.follow_step(tx, now, plan.remind_every)
+        digests.follow_step(tx, now)
+        review_held(tx, plan, now, all_of_it=True)
         return slots.reslot(tx, plan.entries, now)
 
     delivery.note_step()

@@ -1,5 +1,8 @@
 """
 Join the outbox that `alert.delivery` asks for to the one that `store` keeps.
+
+What a delivery shows of its channel is kept in the same transaction: see
+`channel_health`.
 """
 
 from __future__ import annotations
@@ -7,15 +10,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from monitor.alert.errors import OutboxUnavailable
-from monitor.alert.outbox import Notification
+from monitor.alert.outbox import Notification, Parcel
+from monitor.channel_health import note_death, note_failure, note_success
 from monitor.judge.alerts import AlertKind, Severity
-from monitor.store import outbox
+from monitor.store import claims, outbox
 from monitor.store.engine import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime, timedelta
 
+    from monitor.plan import Plan
+    from monitor.store.claims import OutboxParcel
     from monitor.store.engine import Transaction
     from monitor.store.worker import StoreWorker
 
@@ -31,16 +37,19 @@ class StoredOutbox:
             when the next one starts under the same name.
     """
 
-    def __init__(self, store: StoreWorker, owner: str) -> None:
+    def __init__(self, store: StoreWorker, owner: str, plan: Plan) -> None:
         self._store = store
         self._owner = owner
+        self._plan = plan
 
-    async def due_channels(self, now: datetime) -> list[str]:
+    async def due_channels(self, now: datetime, *, is_final: bool = False) -> list[str]:
         """
         Return the names of the channels that have something to send *now*.
         """
         try:
-            return await self._store.read(lambda tx: outbox.due_channels(tx, now))
+            return await self._store.read(
+                lambda tx: claims.due_channels(tx, now, is_final=is_final)
+            )
         except StoreError as error:
             raise OutboxUnavailable(str(error)) from error
 
@@ -50,58 +59,85 @@ class StoredOutbox:
         now: datetime,
         lease: timedelta,
         skip: frozenset[int] = frozenset(),
-    ) -> Notification | None:
+        *,
+        is_final: bool = False,
+    ) -> Parcel | None:
         """
-        Claim the oldest notification of *channel* whose time has come.
+        Claim the oldest notification of *channel* whose time has come, and those of its kind.
         """
-        row = await self._write(
-            lambda tx: outbox.claim_next(tx, channel, now, lease, self._owner, skip)
+        claimed = await self._write(
+            lambda tx: claims.claim_next(
+                tx, channel, now, lease, self._owner, skip, is_final=is_final
+            )
         )
-        if row is None:
-            return None
-        return Notification(
-            id=row.id,
-            alert_id=row.alert_id,
-            channel=row.channel,
-            kind=AlertKind(row.kind),
-            severity=Severity(row.severity),
-            facts=row.facts,
-            connections=row.connections,
-            born_at=row.born_at,
-            attempts=row.attempts,
-            due_since=row.due_since,
-        )
+        return None if claimed is None else _parcel(claimed)
 
-    async def mark_sent(self, notification_id: int, now: datetime) -> None:
+    async def mark_sent(self, parcel: Parcel, now: datetime) -> None:
         """
         Record that the channel took it.
         """
-        await self._write(lambda tx: outbox.mark_sent(tx, notification_id, now))
+
+        def mark(tx: Transaction) -> None:
+            outbox.mark_sent(tx, parcel.ids, now)
+            note_success(tx, parcel.channel, self._plan, now)
+
+        await self._write(mark)
 
     async def mark_failed(
-        self, notification_id: int, error: str, next_attempt_at: datetime
+        self, parcel: Parcel, error: str, next_attempt_at: datetime, now: datetime
     ) -> None:
         """
         Count one more attempt, give the claim back, and wait.
         """
-        await self._write(
-            lambda tx: outbox.mark_failed(tx, notification_id, error, next_attempt_at)
-        )
 
-    async def mark_dead(self, notification_id: int, error: str) -> None:
+        def mark(tx: Transaction) -> None:
+            outbox.mark_failed(tx, parcel.ids, error, next_attempt_at)
+            note_failure(tx, parcel.channel, now)
+
+        await self._write(mark)
+
+    async def mark_dead(self, parcel: Parcel, error: str, now: datetime) -> None:
         """
         Count one more attempt and give up.
         """
-        await self._write(lambda tx: outbox.mark_dead(tx, notification_id, error))
 
-    async def release(self, notification_id: int) -> None:
+        def mark(tx: Transaction) -> None:
+            if outbox.mark_dead(tx, parcel.ids, error):
+                note_death(tx, parcel.channel, error, self._plan, now)
+
+        await self._write(mark)
+
+    async def release(self, parcel: Parcel) -> None:
         """
         Give a claim back without having tried.
         """
-        await self._write(lambda tx: outbox.release(tx, notification_id))
+        await self._write(lambda tx: outbox.release(tx, parcel.ids))
 
     async def _write(self, work: Callable[[Transaction], ResultT]) -> ResultT:
         try:
             return await self._store.write(work)
         except StoreError as error:
             raise OutboxUnavailable(str(error)) from error
+
+
+def _parcel(claimed: OutboxParcel) -> Parcel:
+    return Parcel(
+        claimed.ids,
+        claimed.channel,
+        tuple(
+            Notification(
+                row.id,
+                row.alert_id,
+                AlertKind(row.kind),
+                Severity(row.severity),
+                row.facts,
+                row.connections,
+                row.n_connections,
+                row.born_at,
+            )
+            for row in claimed.rows
+        ),
+        claimed.n_connections,
+        claimed.attempts,
+        claimed.due_since,
+    )

@@ -2,8 +2,9 @@
 Find what time alone has changed, whether or not checks can run.
 
 Clocks that reached a step are told, a connection whose authorization has
-ended becomes due, and an outage that was none is told for what it is, all in
-one transaction. What a step means is decided in `judge.clocks`; what the end
+ended becomes due, an outage that was none is told for what it is, what was held
+back until now is let go, reminders and summaries are made, all in one
+transaction. What a step means is decided in `judge.clocks`; what the end
 means, by the check that follows.
 """
 
@@ -12,11 +13,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from monitor.causes import close_outage, tell_lost_permissions
+from monitor import digests, reminding
+from monitor.flapping import end_flapping, has_settled
+from monitor.holding import hold_unsent, is_any_to_hold, review_held
 from monitor.judge.alerts import AlertKind
-from monitor.judge.clocks import Passed, pass_steps
+from monitor.judge.clocks import AuthorizationClock, Passed, pass_steps
 from monitor.judge.outcome import State
-from monitor.store import applications, authorizations, outages, results
+from monitor.outages import close_outage, tell_lost_permissions
+from monitor.store import (
+    applications,
+    authorizations,
+    held,
+    offline,
+    outages,
+    reminders,
+    results,
+)
 from monitor.store.due import make_due
 from monitor.telling import tell
 
@@ -30,10 +42,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Swept:
     """
-    Something whose clock has reached a step.
+    Something that time alone has made due.
 
     Args:
-        name: Of the connection, or of the application whose client secret it is.
+        name: Of the connection, of the application whose client secret it is,
+            or of the channel that is sent a summary.
     """
 
     name: str
@@ -48,6 +61,12 @@ def is_anything_passed(tx: Transaction, plan: Plan, now: datetime) -> bool:
         any(name in plan.watched for _, name in authorizations.find_passed(tx, now))
         or any(name in plan.applications for name in applications.find_passed(tx, now))
         or any(_is_ending(tx, one, plan, now) for one in outages.list_open(tx).values())
+        or has_settled(tx, now)
+        or offline.has_overtaken(tx, now)
+        or held.is_any_over(tx, now)
+        or is_any_to_hold(tx, plan, now)
+        or reminders.is_any_due(tx, now)
+        or digests.is_any_due(tx, plan, now)
     )
 
 
@@ -61,7 +80,13 @@ def sweep(tx: Transaction, plan: Plan, now: datetime) -> list[Swept]:
             tell_lost_permissions(tx, outage, plan, now)
         elif _is_ending(tx, outage, plan, now):
             close_outage(tx, outage, plan, now)
-    return swept
+    end_flapping(tx, plan, now)
+    offline.take_back_overtaken(tx, now)
+    review_held(tx, plan, now)
+    if is_any_to_hold(tx, plan, now):
+        hold_unsent(tx, plan, now)
+    made = [*reminding.remind(tx, plan, now), *digests.make_due(tx, plan, now)]
+    return swept + [Swept(name, Passed(AuthorizationClock(), (alert,))) for name, alert in made]
 
 
 def _sweep_authorizations(tx: Transaction, plan: Plan, now: datetime) -> list[Swept]:

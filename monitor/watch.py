@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from monitor.cycle import Finished, settle
+from monitor.judge.link import Uplink, has_answered, is_unanswered
 from monitor.judge.outcome import Outcome, Reason
 from monitor.store.due import claim_due
 from monitor.store.engine import RowRefused, StoreError
+from monitor.uplinks import Uplinks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,9 +58,10 @@ class Watch:
         checkers: By connection name.
         concurrency: How many checks may talk to providers at the same time.
         on_settled: Told of each batch after it was written.
+        uplinks: Asked when a check fails as it would without a link of our own.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - all that a check needs on its way to the store
         self,
         store: StoreWorker,
         plan: Plan,
@@ -66,6 +69,7 @@ class Watch:
         concurrency: int,
         clock: Callable[[], datetime],
         on_settled: Callable[[list[Settled]], None],
+        uplinks: Uplinks | None = None,
     ) -> None:
         self._store = store
         self._plan = plan
@@ -73,6 +77,10 @@ class Watch:
         self._slots = asyncio.Semaphore(concurrency)
         self._clock = clock
         self._on_settled = on_settled
+        self._uplinks = uplinks or Uplinks(None)
+        self._uplink = Uplink.UNKNOWN
+        self._in_doubt: list[Finished] = []
+        self._asking: asyncio.Task[None] | None = None
         self._under_way: dict[int, asyncio.Task[Outcome]] = {}
         self._begun: set[int] = set()
         self._unknown: set[int] = set()
@@ -127,8 +135,43 @@ class Watch:
         else:
             log.error("check.fault", connection=due.name, exc_info=fault)
             outcome = _own_fault("finish the check", fault)
-        self._unwritten.append(Finished(due.id, due.at, self._clock(), outcome))
+        finished = Finished(due.id, due.at, self._clock(), outcome)
+        if self._uplinks.has_any and is_unanswered(outcome) and not self._is_stopping:
+            self._doubt(finished)
+            return
+        if has_answered(outcome):
+            self._uplinks.note_answer()
+        self._put_in(finished)
+
+    def _put_in(self, *finished: Finished) -> None:
+        self._unwritten.extend(finished)
         self._has_unwritten.set()
+
+    def _doubt(self, finished: Finished) -> None:
+        """
+        Keep a result apart until it is known whether our own link is to blame.
+        """
+        self._in_doubt.append(finished)
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._resolve(), name="ask for our own link")
+            self._asking.add_done_callback(self._give_up_asking)
+
+    async def _resolve(self) -> None:
+        # An answer speaks for the checks only that had ended when it was asked for.
+        while self._in_doubt:
+            resolved, self._in_doubt = self._in_doubt, []
+            try:
+                self._uplink = await self._uplinks.ask()
+            finally:
+                # Unresolved, they are let go at a stop: they are due again at the next start.
+                if not self._is_stopping:
+                    self._put_in(*resolved)
+
+    def _give_up_asking(self, asking: asyncio.Task[None]) -> None:
+        if not asking.cancelled() and (fault := asking.exception()) is not None:
+            log.error("uplink.fault", exc_info=fault)
+            left, self._in_doubt = self._in_doubt, []
+            self._put_in(*left)
 
     async def write_results(self) -> None:
         """
@@ -151,7 +194,7 @@ class Watch:
             return not batch or await self._write(batch)
 
     async def _write(self, batch: list[Finished]) -> bool:
-        work = self._store.write(lambda tx: settle(tx, batch, self._plan))
+        work = self._store.write(lambda tx: settle(tx, batch, self._plan, self._uplink))
         [result] = await asyncio.gather(work, return_exceptions=True)
         if isinstance(result, StoreError) and not isinstance(result, RowRefused):
             self._unwritten = batch + self._unwritten
@@ -199,6 +242,9 @@ class Watch:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
         await self.write_batch()
         return len(done), len(running) - len(done)
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from monitor.cycle import Finished, settle
 from monitor.judge.application import SECRET_VALID_DAYS
+from monitor.judge.link import Uplink
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
 from monitor.judge.renewal import Declared
 from monitor.judge.route import ChannelRoute, Subject
@@ -134,6 +135,8 @@ class Story:
 
     database: Database
     plan: Plan
+    uplink: Uplink = Uplink.UNKNOWN
+    """What the URLs of `checks.uplink` say."""
 
     @classmethod
     def begin(cls, database: Database, plan: Plan, at: datetime = NOON) -> Story:
@@ -152,7 +155,7 @@ class Story:
                 record = connections.find_record(tx, name)
                 assert record is not None
                 finished.append(Finished(record.id, record.next_check_at, at, outcome))
-            return settle(tx, finished, self.plan)
+            return settle(tx, finished, self.plan, self.uplink)
 
     def sweep(self, at: datetime) -> list[Swept]:
         """

@@ -5,13 +5,13 @@ Stand in for our own ports: an outbox in memory, a sender and a checker that obe
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 from monitor.alert.errors import AlertError, OutboxUnavailable
-from monitor.alert.outbox import Notification
+from monitor.alert.outbox import Notification, Parcel
 from monitor.clock import utc_now
 from monitor.judge.alerts import SEVERITY_OF, AlertKind
 from monitor.judge.outcome import Outcome, Reason
@@ -44,8 +44,12 @@ class Row:
     """
 
     notification: Notification
+    channel: str
     state: str = "due"
     next_attempt_at: datetime = NOON
+    attempts: int = 0
+    due_since: datetime = NOON
+    message_id: int | None = None
     claimed_until: datetime | None = None
     sent_at: datetime | None = None
     error: str | None = None
@@ -54,7 +58,7 @@ class Row:
 @dataclass
 class FakeOutbox:
     """
-    An `Outbox` in memory, with claims and the order per connection kept.
+    An `Outbox` in memory, with claims, groups and the order per connection kept.
 
     Args:
         broken: The names of the methods that raise `OutboxUnavailable`.
@@ -70,9 +74,10 @@ class FakeOutbox:
         *,
         kind: AlertKind = AlertKind.ERROR,
         born_at: datetime = NOON,
+        wait: timedelta = timedelta(),
     ) -> Row:
         """
-        Put a notification in, due at its birth.
+        Put a notification in, due at its birth unless it has to *wait* for others.
         """
         number = len(self.rows) + 1
         facts = {"reason": "token_rejected", "since": born_at.isoformat()}
@@ -80,75 +85,115 @@ class FakeOutbox:
             Notification(
                 number,
                 100 + number,
-                channel,
                 kind,
                 SEVERITY_OF[kind],
                 facts,
                 connections,
-                born_at,
-                0,
+                len(connections),
                 born_at,
             ),
-            next_attempt_at=born_at,
+            channel,
+            next_attempt_at=born_at + wait,
+            due_since=born_at,
         )
         return self.rows[number]
 
     def states(self) -> list[str]:
         return [row.state for row in self.rows.values()]
 
-    async def due_channels(self, now: datetime) -> list[str]:
+    async def due_channels(self, now: datetime, *, is_final: bool = False) -> list[str]:
         self._fail_if_broken("due_channels")
-        return sorted({r.notification.channel for r in self.rows.values() if _is_ready(r, now)})
+        ready = [r for r in self.rows.values() if _is_ready(r, now, is_final=is_final)]
+        return sorted({row.channel for row in ready})
 
     async def claim_next(
-        self, channel: str, now: datetime, lease: timedelta, skip: frozenset[int] = frozenset()
-    ) -> Notification | None:
+        self,
+        channel: str,
+        now: datetime,
+        lease: timedelta,
+        skip: frozenset[int] = frozenset(),
+        *,
+        is_final: bool = False,
+    ) -> Parcel | None:
         self._fail_if_broken("claim_next")
+        chosen: list[Row] = []
         held_up: set[str] = set()
         for number, row in self.rows.items():
-            if row.notification.channel != channel or row.state != "due":
+            if row.channel != channel or row.state != "due":
                 continue
             about = set(row.notification.connections)
-            if _is_ready(row, now) and number not in skip and not held_up & about:
-                row.claimed_until = now + lease
-                return row.notification
-            held_up |= about
-        return None
+            may_go = _may_join(chosen[0], row) if chosen else _is_ready(row, now, is_final=is_final)
+            if may_go and number not in skip and not held_up & about:
+                chosen.append(row)
+            else:
+                held_up |= about
+        for row in chosen:
+            row.claimed_until, row.message_id = now + lease, chosen[0].notification.id
+        return _parcel(chosen) if chosen else None
 
-    async def mark_sent(self, notification_id: int, now: datetime) -> None:
+    async def mark_sent(self, parcel: Parcel, now: datetime) -> None:
         self._fail_if_broken("mark_sent")
-        row = self.rows[notification_id]
-        row.state, row.sent_at, row.claimed_until = "sent", now, None
+        for row in self._rows_of(parcel):
+            row.state, row.sent_at, row.claimed_until = "sent", now, None
 
     async def mark_failed(
-        self, notification_id: int, error: str, next_attempt_at: datetime
+        self,
+        parcel: Parcel,
+        error: str,
+        next_attempt_at: datetime,
+        now: datetime,  # noqa: ARG002 - since when a channel fails is kept by the real one
     ) -> None:
         self._fail_if_broken("mark_failed")
-        row = self._count(notification_id, error)
-        row.next_attempt_at = next_attempt_at
+        for row in self._rows_of(parcel):
+            _count(row, error)
+            row.next_attempt_at = next_attempt_at
 
-    async def mark_dead(self, notification_id: int, error: str) -> None:
+    async def mark_dead(
+        self,
+        parcel: Parcel,
+        error: str,
+        now: datetime,  # noqa: ARG002 - other channels are told by the real one
+    ) -> None:
         self._fail_if_broken("mark_dead")
-        self._count(notification_id, error).state = "dead"
+        for row in self._rows_of(parcel):
+            _count(row, error)
+            row.state = "dead"
 
-    async def release(self, notification_id: int) -> None:
+    async def release(self, parcel: Parcel) -> None:
         self._fail_if_broken("release")
-        self.rows[notification_id].claimed_until = None
+        for row in self._rows_of(parcel):
+            row.claimed_until = row.message_id = None
 
-    def _count(self, number: int, error: str) -> Row:
-        row = self.rows[number]
-        row.notification = replace(row.notification, attempts=row.notification.attempts + 1)
-        row.error, row.claimed_until = error, None
-        return row
+    def _rows_of(self, parcel: Parcel) -> list[Row]:
+        return [self.rows[number] for number in parcel.ids]
 
     def _fail_if_broken(self, method: str) -> None:
         if method in self.broken:
             raise OutboxUnavailable("database is locked")
 
 
-def _is_ready(row: Row, now: datetime) -> bool:
+def _is_ready(row: Row, now: datetime, *, is_final: bool) -> bool:
     is_free = row.claimed_until is None or row.claimed_until <= now
-    return row.state == "due" and row.next_attempt_at <= now and is_free
+    is_time = row.next_attempt_at <= now or (is_final and row.message_id is None)
+    return row.state == "due" and is_time and is_free
+
+
+def _may_join(first: Row, row: Row) -> bool:
+    is_alike = row.notification.kind is first.notification.kind
+    return is_alike and row.claimed_until is None and row.message_id == first.message_id
+
+
+def _count(row: Row, error: str) -> None:
+    row.attempts += 1
+    row.error, row.claimed_until = error, None
+
+
+def _parcel(chosen: list[Row]) -> Parcel:
+    told = tuple(row.notification for row in chosen)
+    names = {name for one in told for name in one.connections}
+    first = chosen[0]
+    ids = tuple(one.id for one in told)
+    return Parcel(ids, first.channel, told, len(names), first.attempts, first.due_since)
 
 
 @dataclass

@@ -27,8 +27,16 @@ def upgrade() -> None:
     )
     for column in ("application", "failed_host"):
         op.create_index(op.f(f"ix_connections_{column}"), "connections", [column], unique=False)
+    for table_column, others in (("host", []), ("token_host", ["host"])):
+        op.create_index(
+            op.f(f"ix_connections_{table_column}"),
+            "connections",
+            [table_column, *others, "is_configured", "is_enabled", "is_paused"],
+            unique=False,
+        )
     for column in ("fingerprint", "renewal_fingerprint"):
         op.add_column("authorizations", sa.Column(column, sa.String(length=64), nullable=True))
+    op.add_column("authorizations", sa.Column("token_ends_at", sa.BigInteger(), nullable=True))
     _create_applications()
     _create_outages()
     _of_connections("participations", sa.Column("marketplaces", sa.JSON(), nullable=False))
@@ -98,9 +106,9 @@ def _of_connections(table: str, *columns: sa.Column[object]) -> None:
 def downgrade() -> None:
     for table in ("keys", "participations", "inquiries", "outages", "applications"):
         op.drop_table(table)
-    for column in ("renewal_fingerprint", "fingerprint"):
+    for column in ("token_ends_at", "renewal_fingerprint", "fingerprint"):
         op.drop_column("authorizations", column)
-    for column in ("application", "failed_host"):
+    for column in ("application", "failed_host", "host", "token_host"):
         op.drop_index(op.f(f"ix_connections_{column}"), table_name="connections")
     for column in ("is_unexplained", "failed_host", "token_host", "application"):
         op.drop_column("connections", column)

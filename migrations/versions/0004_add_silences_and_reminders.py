@@ -25,6 +25,9 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_notifications_sent_at"), "notifications", ["channel", "sent_at"], unique=False
     )
+    op.create_index(
+        op.f("ix_notifications_held_until"), "notifications", ["held_until"], unique=False
+    )
     _numbered(
         "silences",
         sa.Column("scope", sa.String(length=10), nullable=False),
@@ -114,6 +117,7 @@ def downgrade() -> None:
         "silences",
     ):
         op.drop_table(table)
+    op.drop_index(op.f("ix_notifications_held_until"), table_name="notifications")
     op.drop_index(op.f("ix_notifications_sent_at"), table_name="notifications")
     for column in ("message_id", "held_until", "held_by"):
         op.drop_column("notifications", column)

@@ -10,6 +10,7 @@ Pure. The facts of each kind, as `monitor.judge` leaves them:
 - `renewal_unrecorded`: authorized_at, ends_at
 - `renewed`: authorized_at, ends_at
 - `recovered`: reason_before, detail_before, since
+- of any kind that lasts: reminder (how often people were reminded, this time included)
 
 What is said of quotas stands in `quota_drafts`, of more than single connections
 in `wide_drafts`.
@@ -28,6 +29,8 @@ from monitor.alert.wide_drafts import WIDE_WRITERS
 from monitor.alert.words import say_day, say_instant, say_number, say_span, say_when
 from monitor.judge.alerts import AlertKind
 from monitor.judge.outcome import OutcomeClass
+from monitor.judge.pairs import ABOUT_NO_CONNECTION
+from monitor.judge.reminder import COUNT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +42,24 @@ def draft(kind: AlertKind, about: About) -> Draft:
     """
     Return what an alert of *kind* says.
     """
-    return _WRITERS[kind](about)
+    said = _WRITERS[kind](about)
+    n = about.number(COUNT)
+    if not n:
+        return said
+    return _remind(said, n, "" if kind in ABOUT_NO_CONNECTION else texts.REMINDERS_END)
+
+
+def _remind(said: Draft, n: int, how_to_end: str) -> Draft:
+    """
+    Say that this was told before, and how to hear no more of it.
+    """
+    times = texts.REMINDER_TIMES.format(n=say_number(n)) if n > 1 else texts.REMINDER_ONCE
+    return replace(
+        said,
+        headline=texts.REMINDER_TITLE + said.headline,
+        headline_of_many=said.headline_of_many and texts.REMINDER_TITLE + said.headline_of_many,
+        happened=(texts.REMINDER.format(times=times), how_to_end, *said.happened),
+    )
 
 
 def _write_trouble(about: About, icon: str) -> Draft:
@@ -121,7 +141,25 @@ def _write_expiring_soon(about: About) -> Draft:
         ends = texts.EXPIRING.format(day=say_day(ends_at), when=when)
         happened = [ends, texts.EXPIRING_BREAKS]
     said = Draft("🟠", headline, happened, texts.EXPIRING_STEP, texts.EXPIRING_SHORT)
+    if about.facts.get("is_of_token") is True:
+        said = _of_token(said)
     return _with_page(said, about)
+
+
+def _of_token(said: Draft) -> Draft:
+    """
+    Say the same of a token whose service itself says when it ends.
+    """
+    headline, *happened = (
+        text.replace(*texts.TOKEN_INSTEAD) for text in (said.headline, *said.happened)
+    )
+    return replace(
+        said,
+        headline=headline,
+        happened=happened,
+        remedy=texts.OWN_END_STEP,
+        short=texts.OWN_END_SHORT,
+    )
 
 
 def _write_renewal_unrecorded(about: About) -> Draft:

@@ -89,11 +89,7 @@ def escape_mrkdwn(text: str) -> str:
     return html.escape(edged, quote=False)
 
 
-def _escape_html(text: str) -> str:
-    return html.escape(text, quote=True)
-
-
-def _escape_telegram(text: str) -> str:
+def _escape_text(text: str) -> str:
     return html.escape(text, quote=False)
 
 
@@ -111,26 +107,26 @@ _DIALECTS = {
     Form.PLAIN: _PLAIN,
     Form.SHORT: _PLAIN,
     Form.MAIL: _Dialect(
-        _escape_html,
+        html.escape,
         lambda text: f"<b>{text}</b>",
         lambda text: (
             '<span style="font-family:Menlo,Consolas,monospace;background:#f2f2f2;padding:0 3px">'
-            f"{_escape_html(text)}</span>"
+            f"{html.escape(text)}</span>"
         ),
         _link_html,
         "<br>",
     ),
     Form.HTML: _Dialect(
-        _escape_html,
+        html.escape,
         lambda text: f"<b>{text}</b>",
-        lambda text: f"<code>{_escape_html(text)}</code>",
+        lambda text: f"<code>{html.escape(text)}</code>",
         _link_html,
         "<br>\n",
     ),
     Form.TELEGRAM: _Dialect(
-        _escape_telegram,
+        _escape_text,
         lambda text: f"<b>{text}</b>",
-        lambda text: f"<code>{_escape_telegram(text)}</code>",
+        lambda text: f"<code>{_escape_text(text)}</code>",
         _link_html,
     ),
     Form.MARKDOWN: _Dialect(
@@ -142,8 +138,8 @@ _DIALECTS = {
     Form.MRKDWN: _Dialect(
         escape_mrkdwn,
         lambda text: f"*{text}*",
-        lambda text: f"`{html.escape(text, quote=False)}`",
-        lambda url: f"<{html.escape(url, quote=False)}>",
+        lambda text: f"`{_escape_text(text)}`",
+        lambda url: f"<{_escape_text(url)}>",
         bullet="• ",
     ),
 }
@@ -192,7 +188,7 @@ def write(message: Message, form: Form, limit: int, *, has_title: bool = False) 
     """
     title = message.title if has_title else ""
     if form is Form.SHORT:
-        return shorten(message.short or f"{message.title} {message.body}".strip(), limit)
+        return _shorten(message.short or f"{message.title} {message.body}".strip(), limit)
     parts: Sequence[Part] = message.parts or _parts_of(message.body)
     text = _write(title, parts, message.urls, form)
     while size_of(text) > limit:
@@ -211,6 +207,16 @@ def size_of(text: str) -> int:
     return len(text.encode("utf-16-le", "replace")) // 2
 
 
+def _shorten(text: str, limit: int) -> str:
+    """
+    Cut *text*, which nothing must be escaped in, to a size of *limit*.
+    """
+    while text and size_of(text) > limit:
+        excess = size_of(text) - limit
+        text = shorten(text, len(text) - excess) if len(text) > excess else ""
+    return text
+
+
 def mark_up(line: str, urls: Sequence[str], form: Form) -> str:
     """
     Return one line with code and addresses shown as such, and all else escaped.
@@ -221,8 +227,7 @@ def mark_up(line: str, urls: Sequence[str], form: Form) -> str:
     for match in re.finditer("|".join([*known, _CODE]), line):
         marked.append(dialect.escape(line[end : match.start()]))
         token, end = match.group(), match.end()
-        is_code = token.startswith("`")
-        marked.append(dialect.code(token[1:-1]) if is_code else dialect.link(token))
+        marked.append(dialect.code(token[1:-1]) if token[0] == "`" else dialect.link(token))
     return "".join([*marked, dialect.escape(line[end:])])
 
 
@@ -239,8 +244,7 @@ def _write(title: str, parts: Sequence[Part], urls: Sequence[str], form: Form) -
     paragraphs = [_write_part(part, urls, form) for part in parts]
     if form is Form.MAIL:
         return write_page(html.escape(title), paragraphs)
-    dialect = _DIALECTS[form]
-    return join_title(title, (dialect.line_break * 2).join(paragraphs), form)
+    return join_title(title, (_DIALECTS[form].line_break * 2).join(paragraphs), form)
 
 
 def _write_part(part: Part, urls: Sequence[str], form: Form) -> str:

@@ -50,7 +50,7 @@ class Sender(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Hanging:
-    notification_id: int
+    ids: tuple[int, ...]
     began: float
     result: Future[None]
 
@@ -70,20 +70,24 @@ class Post:
         self._limit_s = limit.total_seconds()
         self._waiting: set[asyncio.Future[None]] = set()
         self._hanging: dict[str, list[_Hanging]] = {}
-        self._arrived: set[int] = set()
+        self._arrived: set[tuple[int, ...]] = set()
 
-    async def send(self, channel: str, notification_id: int, message: Message) -> None:
+    async def send(self, channel: str, ids: tuple[int, ...], message: Message, key: str) -> None:
         """
         Send *message* and wait for the end of it, at most for the limit.
+
+        Args:
+            ids: The notifications that it tells, all at once.
+            key: What stays the same when the message is tried again.
 
         Raises:
             AlertError: It did not arrive, or not yet.
         """
         result: Future[None] = Future()
-        hanging = _Hanging(notification_id, asyncio.get_running_loop().time(), result)
+        hanging = _Hanging(ids, asyncio.get_running_loop().time(), result)
         Thread(
             target=self._run,
-            args=(result, channel, message, str(notification_id)),
+            args=(result, channel, message, key),
             name=f"send to {channel}",
             daemon=True,
         ).start()
@@ -117,27 +121,26 @@ class Post:
         Return the notifications whose hanging send may still arrive.
         """
         oldest = asyncio.get_running_loop().time() - PATIENCE * self._limit_s
-        return frozenset(
-            send.notification_id for send in self._look_after(channel) if send.began > oldest
-        )
+        hanging = [send for send in self._look_after(channel) if send.began > oldest]
+        return frozenset(number for send in hanging for number in send.ids)
 
-    def note_arrival(self, notification_id: int) -> None:
+    def note_arrival(self, ids: tuple[int, ...]) -> None:
         """
-        Remember that a notification arrived although nobody could record it.
+        Remember that a message arrived although nobody could record it.
         """
-        self._arrived.add(notification_id)
+        self._arrived.add(ids)
 
-    def has_arrived(self, notification_id: int) -> bool:
+    def has_arrived(self, ids: tuple[int, ...]) -> bool:
         """
-        Tell whether an earlier send of this notification arrived after all.
+        Tell whether an earlier send of exactly these notifications arrived after all.
         """
-        return notification_id in self._arrived
+        return ids in self._arrived
 
-    def forget(self, notification_id: int) -> None:
+    def forget(self, ids: tuple[int, ...]) -> None:
         """
-        Drop what is remembered of a notification that is done with.
+        Drop what is remembered of a message that is done with.
         """
-        self._arrived.discard(notification_id)
+        self._arrived.discard(ids)
 
     def _abandon(self, channel: str, hanging: _Hanging) -> None:
         self._hanging.setdefault(channel, []).append(hanging)
@@ -155,7 +158,7 @@ class Post:
             if not send.result.done():
                 hanging.append(send)
             elif send.result.exception() is None:
-                self._arrived.add(send.notification_id)
+                self._arrived.add(send.ids)
         if hanging:
             self._hanging[channel] = hanging
         return hanging

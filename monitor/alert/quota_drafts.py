@@ -7,6 +7,7 @@ Pure. The facts of each kind; all may be missing:
 - `quota_restored`: limit, remaining, resets_at
 - `limit_changed`: the same and limit_before
 - `quota_forecast`: limit, remaining, resets_at, exhausts_at, earliest, latest
+- all of them, where a service has several windows: window, unit
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from typing import TYPE_CHECKING
 
 from monitor.alert import texts
 from monitor.alert.about import About, Draft
-from monitor.alert.words import say_day, say_instant, say_number, say_span, say_when
+from monitor.alert.words import say_day, say_instant, say_number, say_span, say_unit, say_when
 from monitor.judge.alerts import AlertKind
+from monitor.judge.outcome import QuotaUnit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+LONGEST_WINDOW = 60
 
 
 def _left(about: About) -> str:
@@ -29,13 +33,27 @@ def _left(about: About) -> str:
     limit, remaining = about.number("limit"), about.number("remaining")
     if remaining is None:
         return texts.QUOTA_UNKNOWN
+    unit = _unit(about)
     if not limit or limit < 0:
-        return texts.QUOTA_LEFT_OF_UNKNOWN.format(remaining=say_number(remaining))
+        return texts.QUOTA_LEFT_OF_UNKNOWN.format(remaining=say_number(remaining), unit=unit)
     return texts.QUOTA_LEFT.format(
         remaining=say_number(remaining),
         limit=say_number(limit),
+        unit=unit,
         percent=remaining * 100 // limit,
     )
+
+
+def _unit(about: About) -> str:
+    return say_unit(about.text("unit") or QuotaUnit.REQUESTS)
+
+
+def _window(about: About) -> str:
+    """
+    Return which of several windows it is; nothing where there is but one.
+    """
+    name = about.text("window", LONGEST_WINDOW)
+    return texts.QUOTA_WINDOW.format(window=name) if name else ""
 
 
 def _period(about: About) -> str:
@@ -51,6 +69,7 @@ def _write_quota_low(about: About) -> Draft:
     step = about.number("step")
     happened = (
         texts.QUOTA_LOW.format(step=step) if step is not None else "",
+        _window(about),
         _left(about),
         texts.QUOTA_LOW_BREAKS,
         _period(about),
@@ -61,9 +80,10 @@ def _write_quota_low(about: About) -> Draft:
 def _write_quota_exhausted(about: About) -> Draft:
     limit = about.number("limit")
     happened = (
-        texts.QUOTA_EXHAUSTED_OF.format(limit=say_number(limit))
+        texts.QUOTA_EXHAUSTED_OF.format(limit=say_number(limit), unit=_unit(about))
         if limit
         else texts.QUOTA_EXHAUSTED,
+        _window(about),
         texts.QUOTA_EXHAUSTED_BREAKS,
         _period(about),
     )
@@ -77,7 +97,7 @@ def _write_quota_exhausted(about: About) -> Draft:
 
 
 def _write_quota_restored(about: About) -> Draft:
-    happened = (texts.QUOTA_RESTORED, _left(about), _period(about))
+    happened = (texts.QUOTA_RESTORED, _window(about), _left(about), _period(about))
     return Draft(
         "🟢",
         texts.QUOTA_RESTORED_TITLE,
@@ -98,8 +118,10 @@ def _write_limit_changed(about: About) -> Draft:
     else:
         sentence = texts.LIMIT_LOWERED
     if limit is not None and before is not None:
-        sentence = sentence.format(before=say_number(before), limit=say_number(limit))
-    happened = (sentence, _left(about), _period(about))
+        sentence = sentence.format(
+            before=say_number(before), limit=say_number(limit), unit=_unit(about)
+        )
+    happened = (sentence, _window(about), _left(about), _period(about))
     return Draft("🔵", texts.LIMIT_CHANGED_TITLE, happened, step, short)
 
 
@@ -121,7 +143,7 @@ def _write_quota_forecast(about: About) -> Draft:
         if earliest and latest and say_day(earliest) != say_day(latest)
         else ""
     )
-    happened = (sentence, between, _left(about), texts.QUOTA_LOW_BREAKS)
+    happened = (sentence, between, _window(about), _left(about), texts.QUOTA_LOW_BREAKS)
     return Draft("🟠", headline, happened, texts.FORECAST_STEP, texts.FORECAST_SHORT)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from monitor.judge.alerts import AlertKind
 from monitor.judge.outcome import Reason
 
 
@@ -185,6 +186,11 @@ MAYBE_THEIRS = (
 
 SINCE = "Since {at} ({span})."
 FROM_TO = "It was broken from {at} on, for {span}."
+REMINDER_TITLE = "Reminder: "
+REMINDER = "Still so, as was told before; this is {times}."
+REMINDER_ONCE = "the first reminder"
+REMINDER_TIMES = "reminder number {n}"
+REMINDERS_END = "Whoever takes it on ends the reminders with `connwatch ack NAME`."
 LATE = "This was noticed at {at}; the message comes {span} late."
 DETAIL = "Detail: {detail}"
 BEFORE = "Before: {before}."
@@ -197,6 +203,10 @@ LISTED = "Concerned"
 AND_MORE = "and {n} more"
 AND_MORE_AT = "and {n} more: {link}"
 CUT = "... and more"
+
+MANY_DIFFER = "They are told together; what each of them reports stands below."
+SINCE_BRIEFLY = "since {at}"
+LEFT_BRIEFLY = "{remaining} of {limit} left"
 
 TROUBLE_TITLE = "{{who}}: {name}"
 
@@ -218,6 +228,12 @@ EXPIRING_STEP = (
     " `connwatch renew` or put the new date into the configuration."
 )
 EXPIRING_SHORT = "Renew it, then record it with `connwatch renew`."
+TOKEN_INSTEAD = ("authorization", "token")
+OWN_END_STEP = (
+    "Whoever manages the tokens of this account should make a new one at the service, and put it"
+    " into the configuration and into the programs that use it."
+)
+OWN_END_SHORT = "Make a new token and put it in the old one's place."
 RENEW_PAGE = "{remedy} The page for it: {url}"
 
 UNRECORDED_TITLE = "{who}: renewed, but nobody said when"
@@ -240,8 +256,9 @@ RENEWED_WITHOUT_END = "No end of it is known."
 RENEWED_STEP = "Jobs that failed meanwhile may have to be run again."
 RENEWED_SHORT = "Run again what failed meanwhile."
 
-QUOTA_LEFT = "Left in this period: {remaining} of {limit} requests ({percent} %)."
-QUOTA_LEFT_OF_UNKNOWN = "Requests left in this period: {remaining}."
+QUOTA_LEFT = "Left in this period: {remaining} of {limit} {unit} ({percent} %)."
+QUOTA_LEFT_OF_UNKNOWN = "Left in this period: {remaining} {unit}."
+QUOTA_WINDOW = 'It is the quota that the API calls "{window}".'
 QUOTA_UNKNOWN = "How much is left is not known."
 QUOTA_ENDS = "The period ends at {at} (in {span})."
 QUOTA_ENDED = "The period should have ended at {at}."
@@ -255,7 +272,7 @@ QUOTA_LOW_STEP = (
 QUOTA_LOW_SHORT = "Put off what can wait, or buy a larger quota."
 QUOTA_EXHAUSTED_TITLE = "{who}: quota used up"
 QUOTA_EXHAUSTED = "The quota of this period is used up."
-QUOTA_EXHAUSTED_OF = "The quota of this period, {limit} requests, is used up."
+QUOTA_EXHAUSTED_OF = "The quota of this period, {limit} {unit}, is used up."
 QUOTA_EXHAUSTED_BREAKS = (
     "Every program that shares this account is refused until the period ends or a larger quota"
     " is bought. The credential itself is fine."
@@ -270,8 +287,8 @@ QUOTA_RESTORED = "The quota is available again."
 QUOTA_RESTORED_STEP = "Jobs that were put off can run again."
 QUOTA_RESTORED_SHORT = "Jobs that were put off can run again."
 LIMIT_CHANGED_TITLE = "{who}: quota changed"
-LIMIT_RAISED = "The quota was raised from {before} to {limit} requests per period."
-LIMIT_LOWERED = "The quota was lowered from {before} to {limit} requests per period."
+LIMIT_RAISED = "The quota was raised from {before} to {limit} {unit} per period."
+LIMIT_LOWERED = "The quota was lowered from {before} to {limit} {unit} per period."
 LIMIT_CHANGED = "The quota was changed."
 LIMIT_RAISED_STEP = "Nothing needs to be done."
 LIMIT_LOWERED_STEP = (
@@ -438,3 +455,22 @@ TODAY = "today"
 YESTERDAY = "yesterday"
 DAYS_AGO = "{n} days ago"
 INSTANT = "%Y-%m-%d %H:%M UTC"
+
+
+# Several alerts of one kind in one message.
+HEADLINES_OF_MANY = {
+    AlertKind.ERROR: "{who} have trouble",
+    AlertKind.EXPIRED: "{who}: authorization expired",
+    AlertKind.EXPIRING_SOON: EXPIRING_TITLE_WITHOUT_DATE,
+    AlertKind.SECRET_EXPIRING: ROTATION_EXPIRING_TITLE_WITHOUT_DATE,
+    AlertKind.QUOTA_FORECAST: FORECAST_TITLE_WITHOUT_DATE,
+    AlertKind.OUTAGE: OUTAGE_TITLE,
+    AlertKind.OUTAGE_OVER: "{who}: outages are over",
+}
+OTHERS_OF_MANY = {
+    AlertKind.SECRET_EXPIRING: "{n} applications",
+    AlertKind.OUTAGE: "{n} services",
+    AlertKind.OUTAGE_OVER: "{n} services",
+    AlertKind.CHANNEL_FAILED: "{n} channels",
+    AlertKind.CHANNEL_RESTORED: "{n} channels",
+}

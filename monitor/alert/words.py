@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from monitor.alert import texts
+from monitor.judge.outcome import QuotaUnit
 
 
 def say_span(span: timedelta) -> str:
@@ -58,11 +59,24 @@ def say_when(instant: datetime, now: datetime) -> str:
     return near.get(days) or texts.IN_DAYS.format(n=say_number(days))
 
 
+_UNITS: dict[str, str] = {
+    QuotaUnit.CONCURRENT: "requests at a time",
+    QuotaUnit.OTHER: "units",
+}
+
+
 def say_number(number: int) -> str:
     """
     Return *number* with its thousands set apart.
     """
     return f"{number:,}"
+
+
+def say_unit(unit: str) -> str:
+    """
+    Return what a quota counts, in the plural.
+    """
+    return _UNITS.get(unit, unit)
 
 
 def read_instant(value: object) -> datetime | None:

@@ -64,6 +64,18 @@ class App:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """
+    That the Sellers API let a store in once, as the database remembers it.
+
+    Args:
+        fingerprint: Of the refresh token that was used last; None where that was not kept.
+    """
+
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
     """
     What is checked of one connection.
@@ -74,6 +86,7 @@ class Store:
         expected: None stops after the exchange of the token.
         other_regions: Where else an unexplained refusal is looked into; empty
             where the address is not Amazon's own.
+        past: None where it was never let in, as far as is known.
     """
 
     region: str
@@ -82,6 +95,7 @@ class Store:
     refresh_token: TokenSource
     expected: Expected | None
     other_regions: Mapping[str, str]
+    past: Past | None = None
 
 
 @dataclass(slots=True)
@@ -134,9 +148,7 @@ class AmazonChecker:
         """
         started = perf_counter()
         visit = _Visit(Deadline(self._timeout))
-        outcome = await self._ask(visit)
-        if outcome.reason.outcome_class is OutcomeClass.REFUSAL:
-            outcome = await self._reconsider(outcome, visit)
+        outcome = await self._reconsider(await self._ask(visit), visit)
         if visit.credentials is None:
             return outcome
         outcome = self._space_out(outcome)
@@ -191,7 +203,8 @@ class AmazonChecker:
         self, credentials: Credentials, expected: Expected, deadline: Deadline
     ) -> Outcome | Doubt:
         if credentials.refresh_token != self._known_token:
-            self._known_token, self._has_worked = credentials.refresh_token, False
+            self._has_worked = not self._known_token and self._worked_with(credentials)
+            self._known_token = credentials.refresh_token
             self._others.forget()
         store = self._store
         heard = await ask_sellers(self._client, store.address, store.host, credentials, deadline)
@@ -207,11 +220,26 @@ class AmazonChecker:
             )
         return reading
 
+    def _worked_with(self, credentials: Credentials) -> bool:
+        """
+        Tell whether the store let this authorization in before the checker was made.
+        """
+        past, tell_apart = self._store.past, self._fingerprint
+        if past is None:
+            return False
+        if past.fingerprint is None or tell_apart is None:
+            return True
+        return tell_apart(credentials.refresh_token) == past.fingerprint
+
     async def _reconsider(self, outcome: Outcome, visit: _Visit) -> Outcome:
         """
         Read the secret that a refusal is about once more, and try a newer one.
+
+        Where both were replaced, the refusal of the client secret hides that of
+        the refresh token: what a newer one meets is looked at likewise.
         """
-        if visit.credentials is None:
+        is_refused = outcome.reason.outcome_class is OutcomeClass.REFUSAL
+        if visit.credentials is None or not is_refused:
             return outcome
         secret: TokenSource = self._app.client_secret
         if outcome.reason.is_of_application:
@@ -226,7 +254,8 @@ class AmazonChecker:
         except SecretUnavailable as error:
             detail = f"{outcome.detail} The {name} could not be read again: {error}."
             return replace(outcome, detail=detail)
-        return await self._ask(visit) if has_newer else outcome
+        # It ends: a visit exchanges tokens so many times and then gives up.
+        return await self._reconsider(await self._ask(visit), visit) if has_newer else outcome
 
     def _read_credentials(self) -> Credentials | Outcome:
         values = []

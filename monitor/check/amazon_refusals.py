@@ -28,6 +28,10 @@ _TOKEN_REFUSED = re.compile(
 )
 
 
+_NO_ROUTE = "missingauthenticationtoken"
+_USUAL = "unauthorized"
+
+
 class Complaint(Enum):
     """
     What is said against an access token, and may be mended by a new one.
@@ -53,9 +57,17 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class _Error:
+    """
+    What an answer says is wrong.
+
+    Args:
+        is_of_api: It stands in the API's own envelope.
+    """
+
     code: str
     message: str
     details: str
+    is_of_api: bool
 
 
 def read_refusal(heard: Heard) -> Outcome | Doubt:
@@ -83,15 +95,14 @@ def _read_error(heard: Heard) -> _Error | None:
     errors = value.get("errors") if isinstance(value, dict) else None
     if not isinstance(errors, list):
         message = bodies.find_message(value, heard.secrets) if isinstance(value, dict) else None
-        return None if message is None else _Error("", message, "")
+        return None if message is None else _Error("", message, "", is_of_api=False)
     for error in errors:
         if isinstance(error, dict) and error:
-            return _Error(
-                *(
-                    found.strip() if isinstance(found := error.get(name), str) else ""
-                    for name in ("code", "message", "details")
-                )
+            code, message, details = (
+                found.strip() if isinstance(found := error.get(name), str) else ""
+                for name in ("code", "message", "details")
             )
+            return _Error(code, message, details, is_of_api=True)
     return None
 
 
@@ -126,8 +137,8 @@ def _read_403(heard: Heard, error: _Error) -> Outcome | Doubt:
         )
         outcome = heard.conclude(Reason.AUTHORIZATION_REVOKED, detail + _quote(heard, error))
         return Doubt(Complaint.REFUSED, outcome)
-    if error.code.lower() == "unauthorized" and not error.details:
-        return _conclude_unexplained(heard)
+    if error.is_of_api and not error.details and error.code.lower() != _NO_ROUTE:
+        return _conclude_unexplained(heard, error)
     return _conclude_denial(heard, error)
 
 
@@ -140,15 +151,15 @@ def _conclude_secret_expired(heard: Heard, error: _Error) -> Outcome:
     return heard.conclude(Reason.CLIENT_SECRET_EXPIRED, detail + _quote(heard, error))
 
 
-def _conclude_unexplained(heard: Heard) -> Outcome:
-    outcome = heard.conclude(
-        Reason.PERMISSION_DENIED, f"{heard.host} denies access without a reason (403)."
-    )
+def _conclude_unexplained(heard: Heard, error: _Error) -> Outcome:
+    detail = f"{heard.host} denies access without a reason (403)."
+    said = "" if error.code.lower() == _USUAL else _quote(heard, error)
+    outcome = heard.conclude(Reason.PERMISSION_DENIED, detail + said)
     return replace(outcome, failed_host=heard.host, is_unexplained=True)
 
 
 def _conclude_denial(heard: Heard, error: _Error) -> Outcome:
-    if error.code.lower() == "missingauthenticationtoken":
+    if error.code.lower() == _NO_ROUTE:
         advice = (
             "It does not know what was asked for: the address is probably wrong. Check `endpoint`."
         )

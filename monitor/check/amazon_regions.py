@@ -28,8 +28,8 @@ _WORKED = (
     " developer of the application must check its roles, the seller the account."
 )
 _NEVER_WORKED = (
-    "It has not worked since connwatch was started: the application lacks a role that the Sellers"
-    " API needs, or the seller must authorize it again because a role was added"
+    "connwatch has never seen this authorization work: the application lacks a role that the"
+    " Sellers API needs, or the seller must authorize it again because a role was added"
 )
 _NOBODY = ". No other region lets it in either."
 _UNASKED = ", or `region` is not the one that the seller authorized."

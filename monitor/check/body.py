@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
@@ -135,19 +136,28 @@ def _each(secret: Secrets) -> tuple[str, ...]:
 
 
 def _forms(secrets: list[str]) -> str:
-    # As it was sent, as it stands in a URL, a form and a page, and as PHP writes it in JSON.
-    forms = {
-        form
-        for secret in secrets
-        for form in (
-            secret,
-            quote(secret, safe=""),
-            quote_plus(secret),
-            html.escape(secret),
-            secret.replace("/", "\\/"),
-        )
-    }
-    return "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
+    return "|".join(
+        "".join(map(_letter_forms, secret)) for secret in sorted(secrets, key=len, reverse=True)
+    )
+
+
+@lru_cache(maxsize=256)
+def _letter_forms(letter: str) -> str:
+    """
+    Match a letter of a secret however it comes back.
+
+    As it was sent, as it stands in a URL, a form and a page, and as PHP writes
+    it in JSON; libraries differ in which letters of one text they encode.
+    """
+    if letter.isascii() and letter.isalnum():
+        return letter
+    forms = {letter, quote(letter, safe=""), quote_plus(letter), html.escape(letter)}
+    escaped = {re.escape(form) for form in forms}
+    if letter == "/":
+        escaped.add(r"\\/")
+    elif letter in "-._~":
+        escaped.add(f"%{ord(letter):02X}")
+    return f"(?:{'|'.join(sorted(escaped, key=len, reverse=True))})"
 
 
 def _plain_text(body: bytes, secret: Secrets) -> str:

@@ -6,18 +6,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.check.amazon import AmazonChecker, App, Store
+from monitor.check.amazon import AmazonChecker, App, Past, Store
 from monitor.check.amazon_sellers import Expected
 from monitor.check.countdown import CountdownChecker
+from monitor.check.generic import HttpChecker
 from monitor.check.held import LatestToken
+from monitor.check.plugin import PluginChecker, UnusableChecker
 from monitor.check.soldscope import SoldscopeChecker
 from monitor.config.amazon import AmazonConnection, Probe
 from monitor.config.countdown import CountdownConnection
+from monitor.config.http import HttpConnection
 from monitor.config.marketplaces import Region, by_country, by_id, endpoint_of
+from monitor.config.plugins import UnusableConnection, find_plugin
 from monitor.config.soldscope import SoldscopeConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
     from monitor.check.base import Checker
     from monitor.check.client import HttpClients
@@ -32,8 +36,9 @@ def build_checker(
     config: Config,
     clients: HttpClients,
     grants: Grants,
-    fingerprint: Callable[[str], str] | None = None,
     held: HeldTokens | None = None,
+    *,
+    worked: Mapping[str, str | None] | None = None,
 ) -> Checker:
     """
     Return the checker for *connection*.
@@ -42,8 +47,9 @@ def build_checker(
     holds no certificate.
 
     Args:
-        fingerprint: Tells one refresh token from another without revealing either.
-        held: The refresh tokens that handshakes brought.
+        held: The refresh tokens that handshakes brought, and what tells tokens apart.
+        worked: The Amazon stores that were let in before, each with the fingerprint
+            of the refresh token that was used last.
     """
     match connection:
         case SoldscopeConnection():
@@ -57,22 +63,43 @@ def build_checker(
             )
         case AmazonConnection():
             return AmazonChecker(
-                _read_store(connection, held),
+                _read_store(connection, held, worked or {}),
                 read_app(connection, config),
                 clients.get(connection.ca_file),
                 grants,
                 config.timeout_of(connection),
-                fingerprint,
+                held.fingerprint if held is not None else None,
             )
         case CountdownConnection():
             return CountdownChecker()
-        case _:
-            raise ValueError(
-                f"connection {connection.name}: no checker for provider {connection.provider}"
+        case HttpConnection():
+            return HttpChecker(
+                connection, clients.get(connection.ca_file), config.timeout_of(connection)
             )
+        case _:
+            return _build_foreign(connection, config, clients)
 
 
-def _read_store(connection: AmazonConnection, held: HeldTokens | None) -> Store:
+def _build_foreign(connection: Connection, config: Config, clients: HttpClients) -> Checker:
+    """
+    Return the checker of a provider that another package brings.
+    """
+    if isinstance(connection, UnusableConnection):
+        return UnusableChecker(connection.provider, connection.problem)
+    plugin = find_plugin(connection.provider)
+    if plugin is None:
+        raise ValueError(
+            f"connection {connection.name}: no checker for provider {connection.provider}"
+        )
+    client = clients.get(connection.ca_file)
+    return PluginChecker(plugin, connection, client, config.timeout_of(connection))
+
+
+def _read_store(
+    connection: AmazonConnection,
+    held: HeldTokens | None,
+    worked: Mapping[str, str | None],
+) -> Store:
     token: TokenSource = connection.refresh_token
     if held is not None:
         token = LatestToken(connection.name, token, held)
@@ -85,6 +112,7 @@ def _read_store(connection: AmazonConnection, held: HeldTokens | None) -> Store:
         token,
         _read_expected(connection) if connection.probe is Probe.SELLERS else None,
         {region: endpoint_of(region) for region in others},
+        Past(worked[connection.name]) if connection.name in worked else None,
     )
 
 

@@ -7,30 +7,45 @@ Decides what is asked and with which token; what the answer means is decided in
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 import httpx
-import structlog
 
-from monitor.check.body import clean
+from monitor.check.asking import UnreadableFields, ask_with_latest
 from monitor.check.http import Answer, Failure, fetch
 from monitor.check.quota import read_soldscope_quota
 from monitor.check.token_api import read_outcome
 from monitor.config.secret import SecretUnavailable
-from monitor.judge.outcome import Outcome, OutcomeClass, Reason
+from monitor.judge.outcome import Outcome, Reason
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-FREE_PATHS = ("/auth/check",)
-"""All that may ever be called: the FAQ says that authentication is not metered."""
+FREE_PATHS = (
+    "/auth/check",
+    "/product-research/searches",
+    "/keyword-research/searches/{id}/progress",
+)
+"""
+All that may ever be called: the FAQ says that authentication and what was saved before are not
+metered, and that progress may be asked for every few seconds.
+"""
 
+SEARCH_ID = re.compile("[0-9A-Za-z_-]{1,64}", re.ASCII)
+"""What can stand for `{id}`: nothing that would make another path of it."""
+
+_FREE = re.compile(
+    "|".join(re.escape(path).replace(r"\{id\}", SEARCH_ID.pattern) for path in FREE_PATHS),
+    re.ASCII,
+)
+
+UNSENDABLE = (
+    "The token cannot be sent: it is empty or holds spaces, line breaks or letters outside ASCII."
+    " Copy it again from where it was created."
+)
 RENEWAL = "Create a new one under API Access in your SoldScope account."
-MAX_LOGGED = 50
-
-log = structlog.get_logger()
 
 
 class Token(Protocol):
@@ -71,15 +86,14 @@ class SoldscopeChecker:
         client: httpx.AsyncClient,
         timeout: timedelta,
     ) -> None:
-        self._name = name
         self._url = free_url(base_url, "/auth/check")
         self._token = token
-        self._header, self._prefix = _read_auth(auth)
+        self._header, self._prefix = read_auth(auth)
         self._client = client
         self._timeout = timeout
         self._request: httpx.Request | None = None
         self._sent = ""
-        self._has_warned = False
+        self._unreadable = UnreadableFields(name)
 
     async def check(self) -> Outcome:
         """
@@ -87,15 +101,7 @@ class SoldscopeChecker:
 
         A refusal counts only if no newer token is at hand.
         """
-        outcome = await self._ask()
-        if outcome.reason.outcome_class is not OutcomeClass.REFUSAL:
-            return outcome
-        try:
-            has_new_token = self._has_new_token()
-        except SecretUnavailable as error:
-            detail = f"{outcome.detail} The token could not be read again: {error}."
-            return replace(outcome, detail=detail)
-        return await self._ask() if has_new_token else outcome
+        return await ask_with_latest(self._ask, self._has_new_token)
 
     async def _ask(self) -> Outcome:
         try:
@@ -105,8 +111,7 @@ class SoldscopeChecker:
         if request is None:
             return Outcome(
                 Reason.PROTOCOL,
-                "The token cannot be sent: it is empty or holds spaces, line breaks or letters"
-                " outside ASCII. Copy it again from where it was created.",
+                UNSENDABLE,
             )
         match await fetch(self._client, request, self._timeout):
             case Failure(reason, detail):
@@ -118,7 +123,7 @@ class SoldscopeChecker:
         # Connections may share one token: another's refresh shows only here.
         token = self._token.reveal()
         if self._request is None or token != self._sent:
-            if not token.isascii() or not token.isprintable() or " " in token or not token:
+            if not can_be_sent(token):
                 return None
             headers = {self._header: self._prefix + token}
             self._request = self._client.build_request("GET", self._url, headers=headers)
@@ -130,16 +135,7 @@ class SoldscopeChecker:
 
     def _read(self, answer: Answer) -> Outcome:
         quota, unreadable = read_soldscope_quota(answer.headers, answer.received_at)
-        if unreadable and not self._has_warned:
-            self._has_warned = True
-            log.warning(
-                "quota.unreadable",
-                connection=self._name,
-                fields={
-                    field: clean(answer.headers[field], self._sent, MAX_LOGGED)
-                    for field in unreadable
-                },
-            )
+        self._unreadable.tell(answer, unreadable, self._sent)
         return read_outcome(answer, quota, self._sent, RENEWAL)
 
 
@@ -148,7 +144,7 @@ def free_url(base_url: str, path: str) -> httpx.URL:
     """
     Return the address of a path that costs nothing; refuse any other.
     """
-    if path not in FREE_PATHS:
+    if not _FREE.fullmatch(path):
         raise ValueError(f"{path} is not known to be free of charge: only {', '.join(FREE_PATHS)}")
     base = httpx.URL(base_url)
     if base.query or base.fragment or base.userinfo or not base.host:
@@ -156,7 +152,17 @@ def free_url(base_url: str, path: str) -> httpx.URL:
     return httpx.URL(base_url.rstrip("/") + path)
 
 
-def _read_auth(auth: str) -> tuple[str, str]:
+def can_be_sent(token: str) -> bool:
+    """
+    Tell whether *token* can stand in a header.
+    """
+    return bool(token) and token.isascii() and token.isprintable() and " " not in token
+
+
+def read_auth(auth: str) -> tuple[str, str]:
+    """
+    Return the header that carries the token, and what stands before it there.
+    """
     if auth == "bearer":
         return "Authorization", "Bearer "
     kind, _, name = auth.partition(":")

@@ -13,14 +13,19 @@ import typer
 
 from monitor import __version__
 from monitor.cli import (
+    acks,
     alerts,
     checks,
     config,
     daemon,
     database,
+    explain,
     manage,
     past,
+    quota,
     renewal,
+    searches,
+    silences,
     simulator,
     validate,
     web,
@@ -39,9 +44,13 @@ GROUPS = (
     daemon,
     checks,
     validate,
+    quota,
     past,
+    searches,
     manage,
     renewal,
+    silences,
+    acks,
     alerts,
     config,
     web,
@@ -50,6 +59,7 @@ GROUPS = (
 )
 for group in GROUPS:
     group.register(app)
+explain.register(alerts.commands)
 
 
 def _show_version(is_wanted: bool) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from monitor.cli.session import Session
     from monitor.config.model import Channel
     from monitor.judge.alerts import AlertKind
-    from monitor.store.history import AlertRow
+    from monitor.store.history import AlertRow, Delivery
 
 MOST_LISTED = 10_000
 MOST_NAMED = 3
@@ -90,6 +90,8 @@ def _line(row: AlertRow) -> Row:
         text = f"{each.channel}: {each.state.value}"
         if each.sent_at is not None:
             text += f" at {_say(each.sent_at)}"
+        elif each.state is NotificationState.HELD:
+            text += _say_hold(each)
         elif each.attempts:
             text += f" after {each.attempts} attempt{'' if each.attempts == 1 else 's'}"
             text += f": {each.error}" if each.error else ""
@@ -104,6 +106,11 @@ def _line(row: AlertRow) -> Row:
         ),
         remarks or ["no channel receives it"],
     )
+
+
+def _say_hold(each: Delivery) -> str:
+    by = (each.held_by or "").replace("_", " ")
+    return f" by {by}" + (f" until {_say(each.held_until)}" if each.held_until else "")
 
 
 def _say(at: datetime) -> str:
@@ -158,13 +165,19 @@ def send_test(
 
     session: Session = context.obj
     channels = _choose(session.config.channels, channel)
-    chosen = None if kind is None else _kind(kind)
+    chosen = None if kind is None else read_kind(kind)
     n_failed = asyncio.run(_send_to(channels, chosen))
     if n_failed:
         raise CommandError(f"{n_failed} of {len(channels)} channels did not take all messages")
 
 
-def _kind(word: str) -> AlertKind:
+def read_kind(word: str) -> AlertKind:
+    """
+    Return the kind of alert that is called *word*.
+
+    Raises:
+        CommandError: There is none.
+    """
     from monitor.config.wording import did_you_mean
     from monitor.judge.alerts import AlertKind
 
@@ -232,7 +245,7 @@ async def _send_all(post: Post, channel: str, kinds: Sequence[AlertKind]) -> tup
     n_sent = 0
     for kind in kinds:
         try:
-            await post.send(channel, n_sent, sample_message(kind, utc_now()))
+            await post.send(channel, (n_sent,), sample_message(kind, utc_now()), kind.value)
         except AlertError as error:
             return n_sent, str(error)
         n_sent += 1

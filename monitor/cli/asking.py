@@ -19,22 +19,26 @@ from monitor.alert.sender import AppriseSender
 from monitor.check.client import HttpClients
 from monitor.check.grants import Grants
 from monitor.check.registry import build_checker
+from monitor.check.uplink import is_link_up
 from monitor.cli.ending import CommandError, complain
 from monitor.cli.output import open_console
 from monitor.clock import utc_now
+from monitor.judge.link import Uplink, is_unanswered
 from monitor.judge.outcome import Outcome
 from monitor.store.worker import StoreWorker
 from monitor.stored_outbox import StoredOutbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
-    from monitor.alert.delivery import DeliveryReport
+    from monitor.alert.courier import DeliveryReport
     from monitor.check.base import Checker
     from monitor.check.held import HeldTokens
     from monitor.cli.session import Session
     from monitor.config.model import Config
+    from monitor.judge.application import Refusal
+    from monitor.store.records import ConnectionRecord
 
 MANY = 20
 """More connections than this take long enough to watch a bar."""
@@ -47,6 +51,7 @@ def ask(
     names: Collection[str],
     askers: Mapping[str, str],
     held: HeldTokens | None,
+    worked: Mapping[str, str | None],
 ) -> Answers:
     """
     Check the connections called *names*, and return when each ended and how.
@@ -54,7 +59,9 @@ def ask(
     Args:
         askers: For connections of an application that was refused, who asks
             first: they ask for themselves only if it is accepted again.
-        held: The refresh tokens that handshakes brought; None where no key is at hand.
+        held: The refresh tokens that handshakes brought, and what tells tokens apart;
+            None where no key is at hand.
+        worked: The Amazon stores that were let in before, as `build_checker` takes them.
 
     Raises:
         SecretUnavailable: A secret went away meanwhile.
@@ -69,7 +76,23 @@ def ask(
         disable=not is_watched,
     ) as progress:
         bar = progress.add_task("", total=len(names))
-        return asyncio.run(ask_all(config, names, askers, held, lambda: progress.advance(bar)))
+        return asyncio.run(
+            ask_all(config, names, askers, held, worked, lambda: progress.advance(bar))
+        )
+
+
+def choose_askers(
+    records: Sequence[ConnectionRecord], refusals: Mapping[str, Refusal]
+) -> dict[str, str]:
+    """
+    Return for each connection of a refused application who asks in its place.
+    """
+    askers: dict[str, str] = {}
+    for application, refusal in refusals.items():
+        concerned = [record for record in records if record.application == application]
+        first = [record for record in concerned if record.id == refusal.asker_id] or concerned
+        askers |= {one.name: first[0].name for one in concerned if one is not first[0]}
+    return askers
 
 
 async def ask_all(
@@ -77,6 +100,7 @@ async def ask_all(
     names: Collection[str],
     askers: Mapping[str, str],
     held: HeldTokens | None,
+    worked: Mapping[str, str | None],
     on_answer: Callable[[], None],
 ) -> Answers:
     """
@@ -101,7 +125,7 @@ async def ask_all(
         return outcome
 
     async with HttpClients(config.checks.concurrency) as clients:
-        checkers = _build_checkers(config, clients, names, held)
+        checkers = _build_checkers(config, clients, names, held, worked)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = {
@@ -112,6 +136,17 @@ async def ask_all(
             # One that could not be asked ends the command; the first says why.
             raise troubles.exceptions[0] from None
     return answers
+
+
+async def find_uplink(config: Config, answers: Answers) -> Uplink:
+    """
+    Return whether our own link is there, if *answers* put that in doubt.
+    """
+    urls = config.checks.uplink
+    if not urls or not any(is_unanswered(outcome) for _, outcome in answers.values()):
+        return Uplink.UNKNOWN
+    async with HttpClients(len(urls)) as clients:
+        return Uplink.UP if await is_link_up(clients.get(), urls) else Uplink.DOWN
 
 
 async def _take_over(asking: asyncio.Task[Outcome]) -> Outcome | None:
@@ -129,12 +164,12 @@ def _build_checkers(
     clients: HttpClients,
     names: Collection[str],
     held: HeldTokens | None,
+    worked: Mapping[str, str | None],
 ) -> dict[str, Checker]:
     grants = Grants()
-    fingerprint = None if held is None else held.fingerprint
     try:
         return {
-            connection.name: build_checker(connection, config, clients, grants, fingerprint, held)
+            connection.name: build_checker(connection, config, clients, grants, held, worked=worked)
             for connection in config.connections
             if connection.name in names
         }
@@ -160,13 +195,13 @@ async def _send_due(session: Session) -> DeliveryReport:
     store = StoreWorker(session.database)
     try:
         delivery = Delivery(
-            StoredOutbox(store, f"check-{os.getpid()}"),
+            StoredOutbox(store, f"check-{os.getpid()}", session.plan),
             AppriseSender.for_channels(session.config.channels),
             retry_for=session.config.alerts.retry_for,
             clock=utc_now,
             link=lambda _connections: None,
         )
-        return await delivery.deliver_due()
+        return await delivery.deliver_due(is_final=True)
     finally:
         store.close()
 

@@ -16,12 +16,12 @@ from monitor.cli.ending import CommandError
 from monitor.clock import utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from monitor.cli.asking import Answers
     from monitor.cli.session import Session
-    from monitor.judge.application import Refusal
+    from monitor.judge.link import Uplink
     from monitor.report import Json
     from monitor.store.engine import Database
     from monitor.store.records import ConnectionRecord
@@ -118,32 +118,20 @@ def read_records(
 def _ask(
     session: Session, database: Database | None, records: Sequence[ConnectionRecord]
 ) -> Answers:
-    from monitor.cli.asking import ask
+    from monitor.cli.asking import ask, choose_askers
+    from monitor.cli.known import find_let_in
     from monitor.cli.stored import find_held
     from monitor.store import applications
 
     callable_records = [record for record in records if not record.is_switched_off]
     names = {record.name for record in callable_records}
     if database is None:
-        return ask(session.config, names, {}, None)
+        return ask(session.config, names, {}, None, {})
     with database.read() as tx:
         refusals = applications.list_refusals(tx)
-    askers = _choose_askers(callable_records, refusals)
-    return ask(session.config, names, askers, find_held(session, database, names))
-
-
-def _choose_askers(
-    records: Sequence[ConnectionRecord], refusals: Mapping[str, Refusal]
-) -> dict[str, str]:
-    """
-    Return for each connection of a refused application who asks in its place.
-    """
-    askers: dict[str, str] = {}
-    for application, refusal in refusals.items():
-        concerned = [record for record in records if record.application == application]
-        first = [record for record in concerned if record.id == refusal.asker_id] or concerned
-        askers |= {one.name: first[0].name for one in concerned if one is not first[0]}
-    return askers
+    askers = choose_askers(callable_records, refusals)
+    held = find_held(session, database, names)
+    return ask(session.config, names, askers, held, find_let_in(database, names))
 
 
 def _foresee(
@@ -169,13 +157,22 @@ def ask_and_store(
     """
     Check those of *names* that are not paused; judge and store as the daemon does.
     """
+    import asyncio
+
+    from monitor.cli.asking import find_uplink
+
     records = read_records(session, database, names)
     answers = _ask(session, database, records)
-    return store_answers(session, database, records, answers), answers
+    uplink = asyncio.run(find_uplink(session.config, answers))
+    return store_answers(session, database, records, answers, uplink), answers
 
 
 def store_answers(
-    session: Session, database: Database, records: Sequence[ConnectionRecord], answers: Answers
+    session: Session,
+    database: Database,
+    records: Sequence[ConnectionRecord],
+    answers: Answers,
+    uplink: Uplink,
 ) -> list[ConnectionRecord]:
     """
     Judge and store what connections just answered; return what is known after it.
@@ -195,7 +192,7 @@ def store_answers(
     with database.write() as tx:
         # Without a daemon nobody else would tell what time has changed.
         sweep(tx, session.plan, utc_now())
-        settle(tx, finished, session.plan)
+        settle(tx, finished, session.plan, uplink)
         return session.records(tx, names, utc_now())
 
 

@@ -15,8 +15,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from monitor.cli.demo_config import GLOBEX, INITECH, SELLER, STAGING, STORE
 from monitor.cli.demo_screen import Screen
-from monitor.cli.demo_stage import GLOBEX, INITECH, STAGING, STORE, Stage, set_stage
+from monitor.cli.demo_stage import Stage, set_stage
 from monitor.cli.ending import CommandError
 from monitor.judge.alerts import AlertKind
 from monitor.judge.outcome import State
@@ -98,8 +99,8 @@ class _Story:
             await self._begin()
             await self._lose_a_token()
             await self._mend_it_while_globex_spends()
-            await self._exhaust_a_quota()
-            await self._upgrade()
+            await self._lose_a_store_while_initech_spends()
+            await self._win_it_back_and_upgrade()
             await self._renew()
             await self._show_status()
         finally:
@@ -108,7 +109,7 @@ class _Story:
 
     async def _begin(self) -> None:
         self._screen.step(
-            "The daemon starts and looks at all five. They work, but Initech has only 3 % of its"
+            "The daemon starts and looks at all six. They work, but Initech has only 3 % of its"
             " quota left, and the authorization of a store ends in less than 3 days: both are told"
             " at once."
         )
@@ -138,14 +139,28 @@ class _Story:
         await self._until_told(AlertKind.RECOVERED, STAGING)
         await self._until_told(AlertKind.QUOTA_LOW, GLOBEX)
 
-    async def _exhaust_a_quota(self) -> None:
-        self._screen.step("A job of Initech uses up the rest of its quota.")
+    async def _lose_a_store_while_initech_spends(self) -> None:
+        self._screen.step(
+            f"The seller of {SELLER} revokes the authorization in Seller Central, months before its"
+            " end. The daemon asks Amazon every 15 minutes; somebody asks now. Meanwhile a job of"
+            " Initech uses up the rest of its quota."
+        )
         self._spend("initech", 1_000)
+        self._stage.revoke_grant()
+        await self._run("check", SELLER)
+        await self._until_told(AlertKind.ERROR, SELLER)
         await self._until_told(AlertKind.QUOTA_EXHAUSTED, INITECH)
 
-    async def _upgrade(self) -> None:
-        self._screen.step("Initech moves to a larger plan, which applies at once.")
+    async def _win_it_back_and_upgrade(self) -> None:
+        self._screen.step(
+            "The seller authorizes the application again. That brings a new refresh token, which is"
+            " put into its file, and a new year, which is recorded. Initech moves to a larger plan,"
+            " which applies at once."
+        )
         self._stage.simulator.soldscope.upgrade("initech", "business")
+        self._stage.renew_grant()
+        await self._run("renew", SELLER)
+        await self._until_told(AlertKind.RECOVERED, SELLER)
         await self._until_told(AlertKind.LIMIT_CHANGED, INITECH)
 
     async def _renew(self) -> None:
@@ -227,16 +242,17 @@ def _own_command() -> str:
 
 
 _OPENING = (
-    "A simulated SoldScope with three customers, the real daemon watching four of their API"
-    " tokens and the authorization of one store, and a web hook that stands for your Slack,"
-    " e-mail or Telegram. The daemon looks every 10 seconds here; every 5 minutes is usual."
+    "A simulated SoldScope with three customers, a simulated Amazon, the real daemon watching"
+    " four API tokens and the authorizations of two stores, and a web hook that stands for your"
+    " Slack, e-mail or Telegram. The daemon looks at tokens every 10 seconds here; every"
+    " 5 minutes is usual."
 )
 
 _YOUR_TURN = """
 Now it is your turn. The daemon goes on, and alerts appear here.
 
   Break things in a browser:   {controls}
-      revoke tokens and give them back, spend quota, switch on faults
+      revoke tokens and stores and give them back, spend quota, switch on faults
 
   Look from another terminal:
       export CONNWATCH_CONFIG={config}

@@ -1,8 +1,9 @@
 """
 Set up what the demo shows: a simulator, a channel, a daemon, and a folder for them.
 
-Decides who is watched and what they have left at the start. What happens to
-them is decided in `demo`. The daemon is the real one, a process of its own.
+Decides what those who are watched have left at the start; who they are stands in
+`demo_config`. What happens to them is decided in `demo`. The daemon is the real
+one, a process of its own.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import monitor
+from monitor.cli.demo_config import ACCOUNTS, APPLICATION, SELLER, token_path, write_config
 from monitor.cli.ending import CommandError, complain
 from monitor.config.starter import write_new
-from monitor.judge.expiry import DEFAULT_VALID_DAYS
 from monitor.simulator.inbox import start_inbox
 from monitor.simulator.server import start_simulator
 
@@ -30,22 +31,15 @@ if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import AsyncIterator, Mapping
 
+    from monitor.simulator.amazon_stores import Grant
     from monitor.simulator.inbox import Inbox
     from monitor.simulator.server import Simulator
     from monitor.simulator.soldscope import Token
 
-PRODUCTION, STAGING = "acme-production", "acme-staging"
-GLOBEX, INITECH = "globex-production", "initech-production"
-
-STORE = "globex-store-europe"
-"""Its authorization is held elsewhere; only its days are counted."""
-
-STORE_AUTHORIZED_AGO = timedelta(days=DEFAULT_VALID_DAYS - 3)
-
-ACCOUNTS = {PRODUCTION: "acme", STAGING: "acme", GLOBEX: "globex", INITECH: "initech"}
-
 SPENT = {"acme": 2_579, "globex": 77, "initech": 970}
 """Of 10,000, of 100 and of 1,000: plenty is left, a bit more than 20 %, and 3 %."""
+
+SELLER_CONSENTED_AGO = timedelta(days=100)
 
 STOP_WITHIN_S = 12
 """The daemon promises to stop within ten seconds."""
@@ -63,12 +57,14 @@ class Stage:
 
     Args:
         tokens: The token of each connection, as the simulator knows it.
+        grant: What the seller of the store on Amazon has authorized.
     """
 
     folder: Path
     simulator: Simulator
     inbox: Inbox
     tokens: dict[str, Token]
+    grant: Grant
     daemon: Process
 
     @property
@@ -92,9 +88,25 @@ class Stage:
         account = ACCOUNTS[connection]
         issued = self.simulator.create_token(account, f"{connection} (new)")
         self.tokens[connection] = issued.token
+        self._put(connection, issued.value)
+
+    def revoke_grant(self) -> None:
+        """
+        End the authorization of the store on Amazon, as its seller can at any moment.
+        """
+        self.simulator.amazon.revoke(self.grant.id, self.simulator.clock.now())
+
+    def renew_grant(self) -> None:
+        """
+        Let the seller authorize again, and put the new refresh token in the old one's place.
+        """
+        now = self.simulator.clock.now()
+        self._put(SELLER, self.simulator.amazon.reauthorize(self.grant.id, now).refresh_token)
+
+    def _put(self, connection: str, value: str) -> None:
         fresh = self.folder / "fresh.token"
-        write_new(fresh, issued.value)
-        fresh.replace(_token_path(self.folder, connection))
+        write_new(fresh, value)
+        fresh.replace(token_path(self.folder, connection))
 
     def last_log_lines(self) -> str:
         """
@@ -129,10 +141,11 @@ async def set_stage() -> AsyncIterator[Stage]:
         simulator = await start_simulator()
         stack.push_async_callback(simulator.stop)
         tokens = _open_accounts(simulator, folder)
-        write_new(folder / "config.toml", _config_text(folder, simulator, inbox))
+        grant = _open_store(simulator, folder)
+        write_config(folder, simulator, inbox, grant)
         daemon = await _start_daemon(folder)
         stack.push_async_callback(_end, daemon)
-        yield Stage(folder, simulator, inbox, tokens, daemon)
+        yield Stage(folder, simulator, inbox, tokens, grant, daemon)
 
 
 def connwatch_command(*arguments: str) -> list[str]:
@@ -172,28 +185,23 @@ def _open_accounts(simulator: Simulator, folder: Path) -> dict[str, Token]:
     tokens = {}
     for connection, account_id in ACCOUNTS.items():
         issued = simulator.create_token(account_id, connection)
-        write_new(_token_path(folder, connection), issued.value)
+        write_new(token_path(folder, connection), issued.value)
         tokens[connection] = issued.token
     return tokens
 
 
-def _token_path(folder: Path, connection: str) -> Path:
-    return folder / f"{connection}.token"
-
-
-def _config_text(folder: Path, simulator: Simulator, inbox: Inbox) -> str:
-    tables = "\n".join(
-        _CONNECTION.format(
-            name=name,
-            base_url=simulator.soldscope_url,
-            token=_token_path(folder, name).name,
-            tag=name.partition("-")[2],
-        )
-        for name in ACCOUNTS
+def _open_store(simulator: Simulator, folder: Path) -> Grant:
+    """
+    Register an application with Amazon, and have a seller authorize it.
+    """
+    amazon, since = simulator.amazon, simulator.clock.now() - SELLER_CONSENTED_AGO
+    registered = amazon.add_application(APPLICATION, since)
+    write_new(token_path(folder, APPLICATION), registered.client_secret)
+    authorized = amazon.add_grant(
+        registered.application.id, "na", "Initech Store", since, marketplaces=("US", "CA", "MX")
     )
-    authorized_on = (simulator.clock.now() - STORE_AUTHORIZED_AGO).date()
-    store = _STORE.format(name=STORE, authorized_on=authorized_on.isoformat())
-    return _CONFIG.format(channel=inbox.url, tables=f"{tables}\n{store}")
+    write_new(token_path(folder, SELLER), authorized.refresh_token)
+    return authorized.grant
 
 
 async def _start_daemon(folder: Path) -> Process:
@@ -239,43 +247,3 @@ async def _end(daemon: Process) -> None:
         complain(f"the daemon did not stop within {STOP_WITHIN_S} s and is killed")
         daemon.kill()
         await daemon.wait()
-
-
-_CONFIG = """\
-# Made by `connwatch demo`, which removes it when it ends.
-
-[monitor]
-database = "sqlite:///connwatch.db"
-
-[checks]
-every = "10s"
-recheck_after = "1s"
-
-[alerts]
-group_wait = "1s"
-
-[web]
-listen = ""
-
-[[channels]]
-name = "demo"
-url = "{channel}"
-
-{tables}"""
-
-_CONNECTION = """\
-[[connections]]
-name = "{name}"
-provider = "soldscope"
-base_url = "{base_url}"
-token = {{ file = "{token}" }}
-tags = ["{tag}"]
-"""
-
-_STORE = """\
-[[connections]]
-name = "{name}"
-provider = "countdown"
-authorized_on = {authorized_on}
-renew_url = "https://sellercentral.amazon.co.uk/apps/manage"
-"""

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from monitor.store.connections import Entry
-    from monitor.store.engine import Transaction
+    from monitor.store.engine import Database, Transaction
     from monitor.store.records import ConnectionRecord
 
 
@@ -69,3 +70,15 @@ def never_checked(entry: Entry, now: datetime) -> ConnectionRecord:
         account_key=None,
         clock=declare(AuthorizationClock(), entry.declared, now),
     )
+
+
+def find_let_in(database: Database | None, names: Collection[str]) -> dict[str, str | None]:
+    """
+    Return which of *names* worked before, as far as that is known.
+    """
+    from monitor.store import participations
+
+    if database is None:
+        return {}
+    with database.read() as tx:
+        return participations.list_let_in(tx, names)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from monitor.cli.acks import find_trouble
 from monitor.cli.checks import AsJson, read_records
 from monitor.cli.ending import NOT_DONE
 from monitor.clock import utc_now
@@ -80,6 +81,7 @@ def _print_history(session: Session, record: ConnectionRecord, past: Json) -> No
     console = open_console()
     each = connection_json(record, session.plan.watched[record.name], now)
     print_rows(console, [wording.connection_row(each, now)], wording.HEADER)
+    _print_acknowledgement(session, record)
     for title, rows in (
         ("Changes", wording.transition_rows(past)),
         ("Checks", wording.check_rows(past)),
@@ -88,6 +90,23 @@ def _print_history(session: Session, record: ConnectionRecord, past: Json) -> No
         console.print()
         _print_part(title, rows)
     console.print("\nTimes are UTC, the newest first.", style="dim")
+
+
+def _print_acknowledgement(session: Session, record: ConnectionRecord) -> None:
+    from monitor.alert.words import say_day, say_instant
+    from monitor.cli.output import clean, open_console
+    from monitor.store import acknowledgements
+
+    database = session.open_for_reading()
+    if database is None or not record.id:
+        return
+    with database.read() as tx:
+        given = acknowledgements.find_current(tx, record.id, utc_now())
+    if given is None or find_trouble(session, record) is None:
+        return
+    until = f", until {say_day(given.until)}" if given.until else ""
+    note = f": {clean(given.note)}" if given.note else ""
+    open_console().print(f"Taken on at {say_instant(given.at)}{until}{note}", style="yellow")
 
 
 def _print_part(title: str, rows: Sequence[Row]) -> None:

@@ -1,7 +1,7 @@
 """
 Record that somebody has renewed an authorization.
 
-What the date means is decided in `monitor.judge.clocks`. Where the connection
+What the date means is decided in `monitor.judge.renewal`. Where the connection
 can be asked, it is, as `check` does: people are told of a renewal only when it
 works.
 """

@@ -19,6 +19,7 @@ from monitor.cli.checks import (
     store_answers,
 )
 from monitor.cli.ending import NOT_DONE, CommandError
+from monitor.cli.known import find_let_in
 from monitor.clock import utc_now
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from monitor.cli.asking import Answers
     from monitor.cli.session import Session
     from monitor.config.model import Connection
+    from monitor.judge.link import Uplink
     from monitor.judge.state import Transition
     from monitor.report import Json
     from monitor.store.engine import Database
@@ -111,15 +113,17 @@ class _Visit:
         """
         Check once; store what came of it, or only judge it.
         """
-        from monitor.cli.asking import ask_all
+        from monitor.cli.asking import ask_all, find_uplink
         from monitor.cli.stored import find_held
         from monitor.validation import Answered
 
         name = self.connection.name
         before = read_records(self.session, self.database, {name})
         held = find_held(self.session, self.database, {name})
-        answers = await ask_all(self.session.config, {name}, {}, held, lambda: None)
-        record = self._judge(before, answers)
+        worked = find_let_in(self.database, {name})
+        answers = await ask_all(self.session.config, {name}, {}, held, worked, lambda: None)
+        uplink = await find_uplink(self.session.config, answers)
+        record = self._judge(before, answers, uplink)
         shown = replace(record, is_paused=False, is_enabled=True)
         days = self.session.config.alerts.expiring_soon_days
         outcome = answers[name][1]
@@ -127,12 +131,14 @@ class _Visit:
         self._asked.append(answered)
         return answered
 
-    def _judge(self, before: Sequence[ConnectionRecord], answers: Answers) -> ConnectionRecord:
+    def _judge(
+        self, before: Sequence[ConnectionRecord], answers: Answers, uplink: Uplink
+    ) -> ConnectionRecord:
         from monitor.cycle import foresee
 
         name = self.connection.name
         if not self.is_paused and self.database is not None:
-            before = store_answers(self.session, self.database, before, answers)
+            before = store_answers(self.session, self.database, before, answers, uplink)
         if not before:
             raise CommandError(f'connection "{name}" was deleted meanwhile')
         if not self.is_paused:

@@ -18,6 +18,7 @@ from monitor.alert.words import say_instant, say_number, say_span
 from monitor.cli.output import Row, clean
 from monitor.judge.outcome import OutcomeClass, Reason, State
 from monitor.judge.quota import Level
+from monitor.report import AUTHORIZATION, end_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,10 +69,10 @@ def connection_row(each: Json, now: datetime, *, is_check: bool = False, said: s
 
 
 def _days_left(each: Json) -> Text | str:
-    authorization = each["authorization"]
-    if authorization is None or authorization["days_left"] is None:
+    end = end_of(each)
+    if end is None:
         return ""
-    text = say_days_left(authorization["days_left"])
+    text = say_days_left(end["days_left"])
     return Text(f"🟠 {text}", "yellow") if each["expiring_soon"] else text
 
 
@@ -98,11 +99,24 @@ def _remarks(each: Json, now: datetime, said: str) -> Iterator[Text | str]:
         yield f"{name} for {span}" + (f": {detail}" if detail else "")
     yield from _last_check_remark(each, said)
     if each["expiring_soon"]:
-        yield f"the authorization ends on {each['authorization']['expires_at'][:10]}"
+        yield from _end_remark(each)
     if each["renewal_unrecorded"]:
         yield "works past its known end: connwatch renew NAME --on DATE records the renewal"
     yield from _marketplace_remark(each)
     yield from _quota_remark(each, now)
+
+
+def _end_remark(each: Json) -> Iterator[str]:
+    end, authorization = end_of(each), each["authorization"]
+    if end is None:
+        return
+    if end["kind"] == AUTHORIZATION:
+        yield f"the authorization ends on {end['ends_at'][:10]}"
+        return
+    declared = authorization and authorization["expires_at"]
+    differs = declared and declared[:10] != end["ends_at"][:10]
+    but = f"; by the file it would be {declared[:10]}" if differs else ""
+    yield f"the token ends on {end['ends_at'][:10]}, its service says{but}"
 
 
 def _marketplace_remark(each: Json) -> Iterator[str]:

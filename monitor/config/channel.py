@@ -7,7 +7,6 @@ Which channels receive an alert is decided in `monitor.judge.route`.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
@@ -18,17 +17,9 @@ from monitor.config.quiet_hours import QuietHours
 from monitor.config.secret import Secret
 from monitor.config.wording import did_you_mean, quoted
 from monitor.judge.alerts import AlertKind, Severity
+from monitor.judge.digest import Digest
 
 _KINDS = tuple(kind.value for kind in AlertKind)
-
-
-class Digest(StrEnum):
-    """
-    How often a channel receives a summary.
-    """
-
-    DAILY = "daily"
-    WEEKLY = "weekly"
 
 
 def _check_kind(kind: str) -> str:

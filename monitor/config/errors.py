@@ -66,9 +66,10 @@ class MisplacedError(ValueError):
     Raised by a validator whose complaint concerns a place below its own field.
 
     Args:
-        key: The key, inside the field's own table, that is wrong.
+        path: The key, inside the field's own table, that is wrong; further
+            keys lead deeper.
     """
 
-    def __init__(self, message: str, key: str) -> None:
+    def __init__(self, message: str, *path: str) -> None:
         super().__init__(message)
-        self.below = (key,)
+        self.below = path

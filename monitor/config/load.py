@@ -19,6 +19,7 @@ from monitor.config.cross import find_conflicts
 from monitor.config.errors import ConfigError, Notice, Problem
 from monitor.config.model import Config
 from monitor.config.notices import notices
+from monitor.config.providers import add_plugins
 from monitor.config.surroundings import SecretsChecked, check_files, check_secrets
 from monitor.config.translate import Located, translate
 from monitor.config.wording import place_of
@@ -112,6 +113,8 @@ def build_config(data: dict[str, Any], reading: Reading) -> Config:
     Raises:
         ConfigError: Holds all problems.
     """
+    if add_plugins(data):
+        Config.model_rebuild(force=True)
     config: Config | None = None
     located: list[Located] = []
     try:

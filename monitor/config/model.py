@@ -16,7 +16,7 @@ from pydantic import Field, PrivateAttr
 from monitor.config.amazon import AmazonConnection
 from monitor.config.application import Application
 from monitor.config.base import Reading, Settings
-from monitor.config.channel import Channel, Digest
+from monitor.config.channel import Channel
 from monitor.config.connection import Connection
 from monitor.config.countdown import CountdownConnection
 from monitor.config.providers import PROVIDERS, AnyConnection
@@ -29,6 +29,7 @@ from monitor.config.settings import (
     WebSettings,
 )
 from monitor.config.soldscope import SoldscopeConnection
+from monitor.judge.digest import Digest
 
 if TYPE_CHECKING:
     from datetime import timedelta

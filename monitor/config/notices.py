@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from monitor.config.amazon import AmazonConnection, Probe
 from monitor.config.errors import Notice
+from monitor.config.plugins import UnusableConnection
 from monitor.config.walk import walk
 from monitor.judge.alerts import AlertKind
 
@@ -22,29 +23,7 @@ if TYPE_CHECKING:
 
 # Delete a line here when a setting begins to do something, and add the setting
 # to config.example.toml: a test compares the two.
-NOT_YET: tuple[str, ...] = (
-    "heartbeat",
-    "checks.uplink",
-    "alerts.remind_every",
-    "alerts.group_wait",
-    "alerts.quiet_hours",
-    "channels.quiet_hours",
-    "channels.digest",
-)
-
-# Likewise for kinds of alert that nothing raises yet.
-KINDS_NOT_YET = frozenset(
-    {
-        AlertKind.QUOTA_FORECAST,
-        AlertKind.FLAPPING,
-        AlertKind.MONITOR_OFFLINE,
-        AlertKind.MONITOR_ONLINE,
-        AlertKind.CHANNEL_FAILED,
-        AlertKind.CHANNEL_RESTORED,
-        AlertKind.RESUMED,
-        AlertKind.DIGEST,
-    }
-)
+NOT_YET: tuple[str, ...] = ("heartbeat",)
 
 MESSAGE = "is understood but not acted on by this release"
 
@@ -63,7 +42,8 @@ def notices(config: Config) -> list[Notice]:
             for leaf in walk(config)
             if leaf.is_set and f"{leaf.section}.{leaf.key}" in NOT_YET
         ),
-        *_kinds_not_raised(config),
+        *_digests_without_rhythm(config),
+        *_unusable_plugins(config),
         *_unused_applications(config),
         *_shorten(_unseen_by_probe(config)),
         *_shorten(_unknown_ends(config)),
@@ -80,12 +60,22 @@ def _shorten(alike: Iterator[Notice]) -> Iterator[Notice]:
         yield Notice("connections", f"{n_more} more notes like the one before")
 
 
-def _kinds_not_raised(config: Config) -> Iterator[Notice]:
+def _digests_without_rhythm(config: Config) -> Iterator[Notice]:
     for index, channel in enumerate(config.channels):
-        later = sorted(KINDS_NOT_YET & set(channel.kinds or ()))
-        if later:
-            named = ", ".join(later)
-            yield Notice(f"channels[{index}].kinds", f"this release never sends {named}")
+        if AlertKind.DIGEST in (channel.kinds or ()) and channel.digest is None:
+            yield Notice(
+                f"channels[{index}].kinds",
+                'names digest, and none is sent: add digest = "daily" or "weekly"',
+            )
+
+
+def _unusable_plugins(config: Config) -> Iterator[Notice]:
+    for index, connection in enumerate(config.connections):
+        if isinstance(connection, UnusableConnection):
+            yield Notice(
+                f"connections[{index}].provider",
+                f"the plug-in cannot be used, so nobody checks this: {connection.problem}",
+            )
 
 
 def _unused_applications(config: Config) -> Iterator[Notice]:

@@ -1,5 +1,7 @@
 """
 List the providers: a new one is a module of its own and a line here.
+
+Those of other packages are added when a file names one (`add_plugins`).
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from pydantic_core import core_schema
 from monitor.config.amazon import AmazonConnection
 from monitor.config.connection import Connection
 from monitor.config.countdown import CountdownConnection
+from monitor.config.http import HttpConnection
+from monitor.config.plugins import load_settings
 from monitor.config.soldscope import SoldscopeConnection
 
 if TYPE_CHECKING:
@@ -20,7 +24,26 @@ PROVIDERS: dict[str, type[Connection]] = {
     "soldscope": SoldscopeConnection,
     "amazon": AmazonConnection,
     "countdown": CountdownConnection,
+    "http": HttpConnection,
 }
+
+
+def add_plugins(data: dict[str, Any]) -> bool:
+    """
+    Load the plug-ins that a file's *data* needs; tell whether the choice has grown.
+    """
+    entries = data.get("connections")
+    named = [
+        entry.get("provider")
+        for entry in (entries if isinstance(entries, list) else [])
+        if isinstance(entry, dict)
+    ]
+    unknown = dict.fromkeys(
+        name for name in named if isinstance(name, str) and name not in PROVIDERS
+    )
+    found = load_settings(unknown)
+    PROVIDERS.update(found)
+    return bool(found)
 
 
 class _ByProvider:

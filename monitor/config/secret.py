@@ -214,7 +214,7 @@ class Secret:
         Read it from the file's text or table; write the mask only.
         """
         return core_schema.with_info_plain_validator_function(
-            _validate,
+            read_secret,
             serialization=core_schema.plain_serializer_function_ser_schema(lambda _: MASK),
         )
 
@@ -237,7 +237,13 @@ class Secret:
         return {"oneOf": [{"type": "string", "minLength": 1}, *tables]}
 
 
-def _validate(value: Any, info: ValidationInfo) -> Secret:
+def read_secret(value: Any, info: ValidationInfo) -> Secret:
+    """
+    Return the secret that *value* of the file means.
+
+    Raises:
+        ValueError: It is no secret, or stands where others may read it.
+    """
     if isinstance(value, Secret):
         return value
     if not isinstance(value, str | dict):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from monitor.config.errors import ConfigError, Problem
+from monitor.config.presets import PRESETS
 from monitor.config.secret import SourceKind
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def starter_config(answers: StarterAnswers) -> str:
         )
     )
     parts.append(_NO_STORE)
+    parts.append(_NO_OTHER_API.format(presets=", ".join(PRESETS)))
     return "\n".join(parts)
 
 
@@ -172,4 +174,14 @@ _NO_STORE = """\
 # region = "na"
 # refresh_token = { env = "AMAZON_REFRESH_TOKEN" }
 # authorized_on = 2026-01-15
+"""
+
+_NO_OTHER_API = """\
+# Any other token that a business needs; presets: {presets}.
+# Without a preset: url = "https://..." and what config.example.toml tells.
+# [[connections]]
+# name = "github"
+# provider = "http"
+# preset = "github"
+# token = {{ env = "GITHUB_TOKEN" }}
 """

@@ -53,11 +53,9 @@ def walk(config: Config) -> Iterator[Leaf]:
 def _leaves(place: str, section: str, table: Settings) -> Iterator[Leaf]:
     for name, field in type(table).model_fields.items():
         key = field.alias or name
-        yield Leaf(
-            f"{place}.{place_of([key])}",
-            section,
-            key,
-            table,
-            getattr(table, name),
-            name in table.model_fields_set,
-        )
+        value, is_set = getattr(table, name), name in table.model_fields_set
+        # Entries of a table without fixed keys are settings by themselves: one may be a secret.
+        entries = value.items() if isinstance(value, dict) and value else [(None, value)]
+        for entry, inner in entries:
+            path = [key] if entry is None else [key, entry]
+            yield Leaf(f"{place}.{place_of(path)}", section, key, table, inner, is_set)

@@ -25,8 +25,8 @@ class AlertKind(StrEnum):
     RENEWAL_UNRECORDED = "renewal_unrecorded"
     RENEWED = "renewed"
     QUOTA_LOW = "quota_low"
-    QUOTA_EXHAUSTED = "quota_exhausted"
     QUOTA_FORECAST = "quota_forecast"
+    QUOTA_EXHAUSTED = "quota_exhausted"
     QUOTA_RESTORED = "quota_restored"
     LIMIT_CHANGED = "limit_changed"
     FLAPPING = "flapping"
@@ -87,8 +87,8 @@ SEVERITY_OF = {
     AlertKind.RENEWAL_UNRECORDED: Severity.WARNING,
     AlertKind.RENEWED: Severity.INFO,
     AlertKind.QUOTA_LOW: Severity.WARNING,
-    AlertKind.QUOTA_EXHAUSTED: Severity.CRITICAL,
     AlertKind.QUOTA_FORECAST: Severity.WARNING,
+    AlertKind.QUOTA_EXHAUSTED: Severity.CRITICAL,
     AlertKind.QUOTA_RESTORED: Severity.INFO,
     AlertKind.LIMIT_CHANGED: Severity.INFO,
     AlertKind.FLAPPING: Severity.WARNING,
@@ -102,6 +102,19 @@ SEVERITY_OF = {
     AlertKind.DIGEST: Severity.INFO,
     AlertKind.TEST: Severity.INFO,
 }
+
+_ALSO = {
+    AlertKind.ERROR: Severity.WARNING,
+    AlertKind.EXPIRING_SOON: Severity.CRITICAL,
+    AlertKind.SECRET_EXPIRING: Severity.CRITICAL,
+}
+
+
+def severities_of(kind: AlertKind) -> list[Severity]:
+    """
+    Return the severities that alerts of *kind* can have, the usual one first.
+    """
+    return [SEVERITY_OF[kind], *([_ALSO[kind]] if kind in _ALSO else [])]
 
 
 @dataclass(frozen=True, slots=True)

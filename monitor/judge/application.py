@@ -86,14 +86,26 @@ def hear(
         return Heard(standing)
     refusal = standing.refusal
     if outcome.reason.is_of_application:
-        if refusal is not None and refusal.asker_id not in {None, connection_id}:
-            return Heard(standing)
-        since = refusal.at if refusal is not None else now
-        heard = Refusal(outcome.reason, outcome.detail, since, connection_id)
-        return Heard(replace(standing, refusal=heard), is_begun=refusal is None)
-    if refusal is None or not _accepts(refusal, outcome, now):
+        return _hear_refusal(standing, connection_id, outcome, now)
+    if refusal is None:
         return Heard(standing)
-    return Heard(ApplicationStanding(), is_over=True)
+    if _accepts(refusal, outcome, now):
+        return Heard(ApplicationStanding(), is_over=True)
+    if connection_id == refusal.asker_id and outcome.reason is not Reason.THROTTLED:
+        # It cannot tell any more: its own trouble comes before the application's.
+        return Heard(replace(standing, refusal=replace(refusal, asker_id=None)))
+    return Heard(standing)
+
+
+def _hear_refusal(
+    standing: ApplicationStanding, connection_id: int, outcome: Outcome, now: datetime
+) -> Heard:
+    before = standing.refusal
+    if before is not None and before.asker_id not in {None, connection_id}:
+        return Heard(standing)
+    since = before.at if before is not None else now
+    refusal = Refusal(outcome.reason, outcome.detail, since, connection_id)
+    return Heard(replace(standing, refusal=refusal), is_begun=before is None)
 
 
 def _accepts(refusal: Refusal, outcome: Outcome, now: datetime) -> bool:
@@ -104,6 +116,6 @@ def _accepts(refusal: Refusal, outcome: Outcome, now: datetime) -> bool:
         return False
     if refusal.reason is Reason.CLIENT_REJECTED:
         # Whoever got as far as any other answer was let in with id and secret.
-        return outcome.reason.is_conclusive
+        return outcome.reason.is_conclusive or outcome.is_token_issued
     is_success = outcome.reason.outcome_class is OutcomeClass.SUCCESS
     return outcome.reason in ACCEPTS_SECRET or (is_success and outcome.marketplaces is not None)

@@ -44,6 +44,8 @@ class AuthorizationClock:
         is_renewal_unrecorded: It works past its end, and nobody said since when.
         fingerprint: Tells which refresh token was used last.
         renewal_fingerprint: The same, when the latest renewal was recorded.
+        token_ends_at: When the token itself ends, as the service says: it is
+            believed rather than *ends_at*.
     """
 
     authorized_at: datetime | None = None
@@ -55,12 +57,15 @@ class AuthorizationClock:
     is_renewal_unrecorded: bool = False
     fingerprint: str | None = None
     renewal_fingerprint: str | None = None
+    token_ends_at: datetime | None = None
 
     @property
     def known_end(self) -> datetime | None:
         """
         Return the end to count to; None once it has proved wrong.
         """
+        if self.token_ends_at is not None:
+            return self.token_ends_at
         return None if self.is_renewal_unrecorded else self.ends_at
 
     def is_over(self, now: datetime) -> bool:
@@ -75,9 +80,11 @@ class AuthorizationClock:
 
         One that lasts a week does not begin with a warning of a month.
         """
-        if self.authorized_at is None or self.ends_at is None:
+        end = self.token_ends_at or self.ends_at
+        if end is None:
             return ()
-        life = self.ends_at - self.authorized_at
+        # How long a token has lived already, its service does not say.
+        life = end - self.authorized_at if self.authorized_at else timedelta.max
         return tuple(sorted({step for step in configured if step * DAY < life}, reverse=True))
 
     def is_expiring_soon(self, configured: Iterable[int], now: datetime) -> bool:
@@ -234,8 +241,10 @@ def _alert(kind: AlertKind, clock: AuthorizationClock) -> AlertDue:
     return AlertDue(kind, SEVERITY_OF[kind], _facts(clock))
 
 
-def _facts(clock: AuthorizationClock) -> dict[str, str | None]:
+def _facts(clock: AuthorizationClock) -> dict[str, str | bool | None]:
+    end = clock.token_ends_at or clock.ends_at
     return {
         "authorized_at": clock.authorized_at.isoformat() if clock.authorized_at else None,
-        "ends_at": clock.ends_at.isoformat() if clock.ends_at else None,
+        "ends_at": end.isoformat() if end else None,
+        "is_of_token": clock.token_ends_at is not None,
     }

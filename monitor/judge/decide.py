@@ -63,12 +63,13 @@ def judge(
             refused after its end has expired; before it, it was rejected.
     """
     outcome = _name_expiry(outcome, ends_at, now)
+    outcome_class = outcome.reason.outcome_class
+    if outcome_class is OutcomeClass.SUCCESS:
+        return _accept_success(previous, outcome, now)
     seen = replace(
         previous, checked_at=now, latency_ms=outcome.latency_ms, last_reason=outcome.reason
     )
-    match outcome.reason.outcome_class:
-        case OutcomeClass.SUCCESS:
-            return _accept_success(previous, seen, now)
+    match outcome_class:
         case OutcomeClass.REFUSAL:
             return _accept_refusal(previous, seen, outcome, rules, now)
         case OutcomeClass.INCONCLUSIVE:
@@ -83,19 +84,17 @@ def _name_expiry(outcome: Outcome, ends_at: datetime | None, now: datetime) -> O
     return replace(outcome, reason=Reason.AUTHORIZATION_EXPIRED)
 
 
-def _accept_success(previous: Standing, seen: Standing, now: datetime) -> Verdict:
-    standing = replace(
-        seen,
+def _accept_success(previous: Standing, outcome: Outcome, now: datetime) -> Verdict:
+    # Written out: `replace` takes longer, and nearly all checks come here.
+    standing = Standing(
         state=State.ACTIVE,
         reason=Reason.OK,
         detail="",
         since=previous.since if previous.state is State.ACTIVE else now,
+        checked_at=now,
+        latency_ms=outcome.latency_ms,
+        last_reason=outcome.reason,
         successes=previous.successes + 1,
-        refusals=0,
-        refusals_of_any_reason=0,
-        failures=0,
-        announced_state=None,
-        announced_reason=None,
     )
     alerts = (_recovered(previous),) if previous.announced_state else ()
     return Verdict(standing, _transition(previous, standing, now), alerts)
@@ -142,15 +141,26 @@ def _count_failure(
     previous: Standing, seen: Standing, outcome: Outcome, rules: Rules, now: datetime
 ) -> Verdict:
     standing = replace(seen, successes=0, failures=previous.failures + 1)
-    is_open = previous.state in {State.ACTIVE, State.PENDING}
-    if not is_open or standing.failures < rules.error_after_failures:
+    if standing.failures < rules.error_after_failures:
         return Verdict(standing)
+    if previous.state not in {State.ACTIVE, State.PENDING}:
+        return _tell_late(previous, standing)
     standing = replace(
         standing, state=State.ERROR, reason=outcome.reason, detail=outcome.detail, since=now
     )
     alert = _trouble(standing, previous)
     standing = replace(standing, announced_state=State.ERROR, announced_reason=outcome.reason)
     return Verdict(standing, _transition(previous, standing, now), (alert,))
+
+
+def _tell_late(previous: Standing, standing: Standing) -> Verdict:
+    """
+    Tell of a trouble that lasts and was held back when it began.
+    """
+    if previous.announced_state is not None or previous.reason.is_conclusive:
+        return Verdict(standing)
+    told = replace(standing, announced_state=standing.state, announced_reason=standing.reason)
+    return Verdict(told, alerts=(_trouble(standing, previous),))
 
 
 def owed_alert(standing: Standing, rules: Rules) -> AlertDue | None:

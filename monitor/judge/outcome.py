@@ -101,22 +101,41 @@ _CLASS_OF = {
 }
 
 
+class QuotaUnit(StrEnum):
+    """
+    What a quota counts.
+    """
+
+    REQUESTS = "requests"
+    TOKENS = "tokens"
+    POINTS = "points"
+    BYTES = "bytes"
+    CONCURRENT = "concurrent"
+    PERCENT = "percent"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class QuotaReading:
     """
     What one answer said about a quota; None where it said nothing readable.
 
     Args:
-        limit: Requests per period.
-        remaining: Requests left in this period.
+        limit: Units per period.
+        remaining: Units left in this period.
         resets_at: When the period ends.
         window_s: The period's length in seconds where the service states it.
+        name: Which of several windows it is, as the service calls it; empty
+            where there is but one.
+        unit: What is counted.
     """
 
     limit: int | None = None
     remaining: int | None = None
     resets_at: datetime | None = None
     window_s: int | None = None
+    name: str = ""
+    unit: QuotaUnit = QuotaUnit.REQUESTS
 
     @property
     def is_empty(self) -> bool:
@@ -124,6 +143,15 @@ class QuotaReading:
         Tell whether the answer said nothing at all about a quota.
         """
         return self.limit is None and self.remaining is None and self.resets_at is None
+
+    @property
+    def share_left(self) -> float | None:
+        """
+        Return what part of the limit is left; None where that is unknown.
+        """
+        if self.remaining == 0:
+            return 0.0
+        return self.remaining / self.limit if self.remaining is not None and self.limit else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +185,8 @@ class Outcome:
         latency_ms: From the request to the end of its answer.
         http_status: The answer's status, if there was an answer.
         account: Whose credential it is, as the service names it.
-        quota: What the answer said about the quota, if it came that far.
+        quota: What the answer said about the quota, if it came that far; of several
+            windows the tightest. Which of them decides is judged.
         is_payment_required: The answer was 402: alive, but nothing left.
         retry_at: The earliest instant at which the service wants to be asked again.
         is_countdown: Nobody was asked, and nobody can be: the clock decides.
@@ -168,6 +197,9 @@ class Outcome:
         request_id: What the service's support asks for.
         is_taken_over: Nobody was asked: it is the verdict on the connection's application.
         is_token_issued: An access token was given out; what went wrong came after that.
+        windows: Every quota window that the answer told of, *quota* among them. Empty
+            where there is but one.
+        token_ends_at: When the token itself ends, as the service or the token says.
     """
 
     reason: Reason
@@ -186,3 +218,5 @@ class Outcome:
     request_id: str | None = None
     is_taken_over: bool = False
     is_token_issued: bool = False
+    windows: tuple[QuotaReading, ...] = ()
+    token_ends_at: datetime | None = None

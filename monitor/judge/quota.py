@@ -1,8 +1,8 @@
 """
-Judge quotas: how much is left, when a period ended, what must be told.
+Keep what is known of a connection's quota: how much is left, in which window.
 
-Decides levels, steps and period changes for one connection. Which of several
-connections on one account tells them is left to `account`, reading headers to
+Decides levels, steps, and which of several windows speaks for the connection.
+What must be told is decided in `quota_verdict`, reading headers is left to
 `monitor.check`.
 """
 
@@ -13,10 +13,10 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
-from monitor.judge.outcome import Outcome, OutcomeClass, QuotaReading
+from monitor.judge.outcome import QuotaReading
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from monitor.judge.rules import Rules
@@ -26,6 +26,12 @@ EXHAUSTED_STEP = 0
 
 SAME_RESET_WITHIN = timedelta(minutes=1)
 """Resets told as seconds from now differ a little from answer to answer."""
+
+FORGOTTEN_AFTER = timedelta(days=1)
+"""A window that answers have ceased to tell of, and of which nobody said when it is reset."""
+
+MOST_OTHERS = 20
+"""A service that calls its windows something else each time must not fill the memory."""
 
 NOTHING_READ = QuotaReading()
 
@@ -43,7 +49,7 @@ class Level(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Quota:
     """
-    What is known of one connection's quota.
+    What is known of one connection's quota: of the window that decides, and of its others.
 
     Args:
         shown: The latest answer, unknown parts left unknown.
@@ -54,6 +60,8 @@ class Quota:
         told_step: The lowest step told in this period, 0 for exhausted.
         told_limit: A new limit that another connection of the same account
             has already told, before this connection saw it.
+        others: The windows that do not decide, each with a memory of its own;
+            they have no others, and a 402 is never theirs.
     """
 
     shown: QuotaReading = NOTHING_READ
@@ -63,6 +71,35 @@ class Quota:
     is_payment_required: bool = False
     told_step: int | None = None
     told_limit: int | None = None
+    others: tuple[Quota, ...] = ()
+
+    @property
+    def windows(self) -> tuple[Quota, ...]:
+        """
+        Return all windows, each by itself; the first one decides.
+        """
+        return (self.alone(), *self.others)
+
+    def alone(self) -> Quota:
+        """
+        Return the window that decides as if there were no others.
+        """
+        return replace(self, others=()) if self.others else self
+
+    def of_window(self, name: str) -> Quota | None:
+        """
+        Return the window of that name by itself, if it is known.
+        """
+        return next((each for each in self.windows if each.known.name == name), None)
+
+    def with_window(self, window: Quota) -> Quota:
+        """
+        Return the same with *window* in the place of the one that has its name.
+        """
+        if window.known.name == self.known.name:
+            return replace(window, others=self.others)
+        others = (window if each.known.name == window.known.name else each for each in self.others)
+        return replace(self, others=tuple(others))
 
     @property
     def is_known(self) -> bool:
@@ -109,72 +146,101 @@ class Quota:
         length = self.known.window_s or self.longest_reset_s
         return length is None or timedelta(seconds=length) >= rules.quota_min_window
 
+    def tightness(self, rules: Rules) -> tuple[bool, bool, float]:
+        """
+        Return a rank by which the window that decides comes first.
+        """
+        share = self.shown.share_left
+        return share is None, not self.decides(rules), share or 0.0
+
     def shares_period_with(self, other: Quota) -> bool:
         """
-        Tell whether both show the same limit and the same reset.
+        Tell whether both show the same window with the same limit and the same reset.
         """
-        return self.known.limit == other.known.limit and _is_same_instant(
-            self.known.resets_at, other.known.resets_at
+        mine, others = self.known, other.known
+        return (mine.name, mine.limit) == (others.name, others.limit) and is_same_reset(
+            mine.resets_at, others.resets_at
         )
 
 
-@dataclass(frozen=True, slots=True)
-class QuotaVerdict:
+def take_readings(
+    previous: Quota, readings: Iterable[QuotaReading], rules: Rules, now: datetime
+) -> Quota:
     """
-    What is known of a quota from now on, and what that makes due.
+    Take in all windows of an answer; the tightest one that is worth a warning decides.
 
-    An answer tells at most two things: that the limit changed, and that a step
-    is reached all the same.
+    Windows are told apart by name. One that is missing in an answer is remembered
+    until it must have been reset.
     """
+    known = {each.known.name: each for each in previous.windows if not each.known.is_empty}
+    taken: dict[str, Quota] = {}
+    for reading in readings:
+        if not reading.is_empty and reading.name not in taken:
+            base = known.pop(reading.name, _UNSEEN)
+            taken[reading.name] = _take_reading(base, reading, now)
+    if not taken:
+        return replace(previous, shown=NOTHING_READ)
+    first = next(iter(taken.values()))
+    if len(taken) > 1:
+        first = min(taken.values(), key=lambda each: each.tightness(rules))
+    elif not known and not previous.known.is_empty:
+        return first
+    others = [each for each in taken.values() if each is not first]
+    missing = sorted(known.values(), key=lambda each: each.seen_at or now, reverse=True)
+    others += [_unpaid(each) for each in missing if not _is_over(each, now)]
+    if previous.known.is_empty:
+        # A 402 came before any headers: what it told is true of the window that is seen now.
+        first = replace(first, told_step=previous.told_step, told_limit=previous.told_limit)
+    return replace(first, others=tuple(sorted(others[:MOST_OTHERS], key=_name_of)))
 
-    quota: Quota
-    alerts: tuple[AlertDue, ...] = ()
 
-
-def judge_quota(previous: Quota, outcome: Outcome, rules: Rules, now: datetime) -> QuotaVerdict:
+def take_payment_required(
+    previous: Quota, readings: Iterable[QuotaReading], rules: Rules, now: datetime
+) -> Quota:
     """
-    Judge what *outcome* said about the quota.
-
-    Only answers that came from behind the credential count: a success, a 402,
-    a throttled answer. Anything else leaves the quota as it was.
+    Take in a 402, which may tell of windows as well.
     """
-    reading = outcome.quota or NOTHING_READ
-    match outcome.reason.outcome_class:
-        case OutcomeClass.SUCCESS if not outcome.is_payment_required:
-            quota = _take_reading(previous, reading, now)
-        case OutcomeClass.SUCCESS:
-            quota = _take_payment_required(previous, reading, now)
-        case OutcomeClass.THROTTLED if not reading.is_empty:
-            quota = _take_reading(previous, reading, now)
-        case _:
-            return QuotaVerdict(previous)
-    if not quota.decides(rules):
-        return QuotaVerdict(replace(quota, told_step=None, told_limit=None))
-    return _tell(previous, quota, rules, now)
+    told = [reading for reading in readings if not reading.is_empty]
+    quota = take_readings(previous, told, rules, now) if told else previous
+    return replace(quota, is_payment_required=True, seen_at=now)
+
+
+_UNSEEN = Quota()
+
+
+def _name_of(window: Quota) -> str:
+    return window.known.name
+
+
+def _unpaid(window: Quota) -> Quota:
+    return replace(window, is_payment_required=False) if window.is_payment_required else window
+
+
+def _is_over(window: Quota, now: datetime) -> bool:
+    if window.known.resets_at is not None:
+        return window.known.resets_at <= now
+    return window.seen_at is None or now - window.seen_at >= FORGOTTEN_AFTER
 
 
 def _take_reading(previous: Quota, reading: QuotaReading, now: datetime) -> Quota:
-    if reading.is_empty:
-        return replace(previous, shown=reading)
+    before = previous.known
     known = QuotaReading(
-        limit=previous.known.limit if reading.limit is None else reading.limit,
-        remaining=previous.known.remaining if reading.remaining is None else reading.remaining,
-        resets_at=reading.resets_at or previous.known.resets_at,
-        window_s=reading.window_s or previous.known.window_s,
+        limit=before.limit if reading.limit is None else reading.limit,
+        remaining=before.remaining if reading.remaining is None else reading.remaining,
+        resets_at=reading.resets_at or before.resets_at,
+        window_s=reading.window_s or before.window_s,
+        name=reading.name,
+        unit=reading.unit,
     )
-    return replace(
-        previous,
+    # Written out: `replace` takes longer, and this is done for every answer.
+    return Quota(
         shown=reading,
         known=known,
         seen_at=now,
         longest_reset_s=_longest_reset(previous, reading, now),
-        is_payment_required=False,
+        told_step=previous.told_step,
+        told_limit=previous.told_limit,
     )
-
-
-def _take_payment_required(previous: Quota, reading: QuotaReading, now: datetime) -> Quota:
-    quota = previous if reading.is_empty else _take_reading(previous, reading, now)
-    return replace(quota, is_payment_required=True, seen_at=now)
 
 
 def _longest_reset(previous: Quota, reading: QuotaReading, now: datetime) -> int | None:
@@ -184,32 +250,11 @@ def _longest_reset(previous: Quota, reading: QuotaReading, now: datetime) -> int
     return max(seconds, previous.longest_reset_s or 0)
 
 
-def _tell(previous: Quota, quota: Quota, rules: Rules, now: datetime) -> QuotaVerdict:
-    alerts: list[AlertDue] = []
-    before, after = previous.known, quota.known
-    step = quota.step(rules)
-    # While a step is still reached, the 402 has told it already.
-    is_402_over = previous.is_payment_required and not quota.is_payment_required and step is None
-    if before.limit is not None and before.limit != after.limit:
-        if previous.told_limit != after.limit:
-            alerts.append(_alert(AlertKind.LIMIT_CHANGED, quota, limit_before=before.limit))
-        quota = replace(quota, told_step=None, told_limit=None)
-    elif _is_new_period(before, after, now) or is_402_over:
-        if previous.told_step is not None and quota.level(rules) is Level.OK:
-            alerts.append(_alert(AlertKind.QUOTA_RESTORED, quota))
-        quota = replace(quota, told_step=None)
-    if step is not None and (quota.told_step is None or step < quota.told_step):
-        kind = AlertKind.QUOTA_EXHAUSTED if step == EXHAUSTED_STEP else AlertKind.QUOTA_LOW
-        quota = replace(quota, told_step=step)
-        alerts.append(_alert(kind, quota, step=step))
-    return QuotaVerdict(quota, tuple(alerts))
-
-
-def _is_new_period(before: QuotaReading, after: QuotaReading, now: datetime) -> bool:
-    if before.resets_at and before.resets_at <= now and after.resets_at:
-        if after.resets_at > before.resets_at:
-            return True
-    return is_refilled(before, after)
+def window_facts(window: QuotaReading) -> dict[str, str]:
+    """
+    Return what an alert says of which window it is about; nothing where there is but one.
+    """
+    return {"window": window.name, "unit": window.unit.value} if window.name else {}
 
 
 def is_refilled(before: QuotaReading, after: QuotaReading) -> bool:
@@ -221,21 +266,10 @@ def is_refilled(before: QuotaReading, after: QuotaReading) -> bool:
     return (after.remaining - before.remaining) * 10 > after.limit
 
 
-def _alert(kind: AlertKind, quota: Quota, **facts: int) -> AlertDue:
-    resets_at = quota.known.resets_at
-    return AlertDue(
-        kind,
-        SEVERITY_OF[kind],
-        {
-            "limit": quota.known.limit,
-            "remaining": 0 if quota.is_payment_required else quota.known.remaining,
-            "resets_at": resets_at and resets_at.isoformat(),
-            **facts,
-        },
-    )
-
-
-def _is_same_instant(one: datetime | None, other: datetime | None) -> bool:
+def is_same_reset(one: datetime | None, other: datetime | None) -> bool:
+    """
+    Tell whether both are the same reset, told at different moments.
+    """
     if one is None or other is None:
         return one is other
     return abs(one - other) <= SAME_RESET_WITHIN

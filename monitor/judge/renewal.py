@@ -56,7 +56,7 @@ def declare(clock: AuthorizationClock, declared: Declared, now: datetime) -> Aut
     """
     if declared.authorized_at != clock.file_authorized_at:
         seen = replace(clock, file_authorized_at=declared.authorized_at)
-        clock, _ = set_date(seen, declared.authorized_at, declared, now)
+        clock, _ = set_date(seen, declared.authorized_at, declared, now, is_from_file=True)
     if clock.authorized_at is None:
         return clock
     return _keep_told(replace(clock, ends_at=declared.ends_at(clock.authorized_at)), clock, now)
@@ -67,9 +67,15 @@ def set_date(
     authorized_at: datetime | None,
     declared: Declared,
     now: datetime,
+    *,
+    is_from_file: bool = False,
 ) -> tuple[AuthorizationClock, Change]:
     """
     Return the clock after somebody said when the authorization was granted.
+
+    Args:
+        is_from_file: A first date there is no news; a person who gives one has
+            renewed.
     """
     if authorized_at == clock.authorized_at:
         return clock, Change.NONE
@@ -82,9 +88,9 @@ def set_date(
     moved = replace(
         clock, authorized_at=authorized_at, ends_at=ends_at, source=ClockSource.DECLARED
     )
-    if clock.authorized_at is None:
+    if clock.authorized_at is None and is_from_file:
         return replace(moved, told_step=None), Change.FIRST
-    if authorized_at < clock.authorized_at:
+    if clock.authorized_at is not None and authorized_at < clock.authorized_at:
         return _keep_told(moved, clock, now), Change.CORRECTION
     renewed = replace(
         moved,

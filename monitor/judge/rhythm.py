@@ -52,5 +52,11 @@ def spread(position: int, count: int, every: timedelta) -> timedelta:
     In order of *position*, so that neighbours in the database are due, and
     written, together for ever after.
     """
-    window = min(every, timedelta(seconds=count / STARTS_PER_SECOND))
-    return window * position / count
+    return spread_over(count, every) * position / count
+
+
+def spread_over(count: int, every: timedelta) -> timedelta:
+    """
+    Return the time within which *count* connections are checked once each.
+    """
+    return min(every, timedelta(seconds=count / STARTS_PER_SECOND))

@@ -1,20 +1,24 @@
 """
-Decide which channels receive an alert.
+Decide which channels receive an alert, and say why or why not.
 
-Pure: sending is left to `monitor.alert`.
+Pure: when it may go is decided in `hold`, sending is left to `monitor.alert`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from monitor.judge.alerts import ONLY_IF_NAMED, AlertKind, Severity
+from monitor.judge.pairs import ABOUT_NO_CONNECTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from monitor.judge.alerts import AlertDue
+    from monitor.judge.digest import DigestTime
+    from monitor.judge.quiet_hours import QuietHours
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,8 @@ class ChannelRoute:
         kinds: The kinds it names; None for the default, all but `ONLY_IF_NAMED`.
         tags: Only connections with one of these tags; empty for all.
         connections: Only these connections; empty for all.
+        quiet_hours: When it is told of nothing but what is critical.
+        digest: When it is sent a summary; None for never.
     """
 
     name: str
@@ -33,6 +39,8 @@ class ChannelRoute:
     min_severity: Severity = Severity.INFO
     tags: frozenset[str] = frozenset()
     connections: frozenset[str] = frozenset()
+    quiet_hours: QuietHours | None = None
+    digest: DigestTime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,27 @@ class Subject:
     channels: frozenset[str] | None = None
 
 
+class Routing(StrEnum):
+    """
+    Why a channel receives an alert, or does not.
+    """
+
+    WANTED = "wanted"
+    WANTED_AS_END = "wanted_as_end"
+    KIND_NOT_NAMED = "kind_not_named"
+    NOT_SEVERE_ENOUGH = "not_severe_enough"
+    NOT_CHOSEN = "not_chosen_by_connection"
+    OTHER_CONNECTIONS = "other_connections"
+    OTHER_TAGS = "other_tags"
+
+    @property
+    def is_told(self) -> bool:
+        """
+        Tell whether the channel receives it.
+        """
+        return self in {Routing.WANTED, Routing.WANTED_AS_END}
+
+
 def route(
     alert: AlertDue, subjects: Sequence[Subject], channels: Iterable[ChannelRoute]
 ) -> list[str]:
@@ -61,26 +90,51 @@ def route(
     return [
         channel.name
         for channel in channels
-        if _wants(channel, alert) and any(_covers(channel, subject) for subject in subjects)
+        if _weigh(channel, alert.kind, alert.severity).is_told
+        and (
+            alert.kind in ABOUT_NO_CONNECTION
+            or any(_find_refusal(channel, subject) is None for subject in subjects)
+        )
     ]
 
 
-def _wants(channel: ChannelRoute, alert: AlertDue) -> bool:
-    if channel.kinds is None:
-        if alert.kind in ONLY_IF_NAMED:
-            return False
-    elif alert.kind not in channel.kinds:
-        return False
-    if alert.severity.rank >= channel.min_severity.rank:
-        return True
+def explain(
+    kind: AlertKind, severity: Severity, subject: Subject, channel: ChannelRoute
+) -> Routing:
+    """
+    Say why *channel* receives an alert about *subject*, or the first reason why not.
+    """
+    weighed = _weigh(channel, kind, severity)
+    if not weighed.is_told or kind in ABOUT_NO_CONNECTION:
+        return weighed
+    return _find_refusal(channel, subject) or weighed
+
+
+def _weigh(channel: ChannelRoute, kind: AlertKind, severity: Severity) -> Routing:
+    if kind is AlertKind.DIGEST and channel.digest is not None:
+        return Routing.WANTED
+    is_named = channel.kinds is not None and kind in channel.kinds
+    if not is_named and (channel.kinds is not None or kind in ONLY_IF_NAMED):
+        return Routing.KIND_NOT_NAMED
+    if severity.rank >= channel.min_severity.rank:
+        return Routing.WANTED
     # A channel that asks for the end of a trouble by name gets it, although
     # good news never reaches the severity of the bad news before it.
-    return alert.kind.is_closing and channel.kinds is not None
+    return Routing.WANTED_AS_END if kind.is_closing and is_named else Routing.NOT_SEVERE_ENOUGH
 
 
-def _covers(channel: ChannelRoute, subject: Subject) -> bool:
+def _find_refusal(channel: ChannelRoute, subject: Subject) -> Routing | None:
     if subject.channels is not None and channel.name not in subject.channels:
-        return False
+        return Routing.NOT_CHOSEN
     if channel.connections and subject.name not in channel.connections:
-        return False
-    return not channel.tags or bool(channel.tags & subject.tags)
+        return Routing.OTHER_CONNECTIONS
+    if channel.tags and not channel.tags & subject.tags:
+        return Routing.OTHER_TAGS
+    return None
+
+
+def covers(channel: ChannelRoute, subject: Subject) -> bool:
+    """
+    Tell whether *subject* is a connection that *channel* is there for.
+    """
+    return _find_refusal(channel, subject) is None

@@ -24,9 +24,9 @@ from monitor.simulator.soldscope_api import (
     REMAINING_HEADER,
     RESET_HEADER,
     ResetForm,
-    error_answer,
     quota_headers,
 )
+from monitor.simulator.soldscope_research import error_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

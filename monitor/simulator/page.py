@@ -24,6 +24,10 @@ SHOWN_TOKENS = 50
 """Tokens listed per account, the newest; the rest is in the JSON state."""
 
 
+SHOWN_SEARCHES = 5
+"""Searches that take a while listed per account, the newest."""
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """
@@ -110,7 +114,8 @@ def _account_card(account: Mapping[str, Any], plans: Mapping[str, int]) -> str:
         f'<section class="card"><h3>{escape(account["name"])}</h3>'
         f'<p class="quiet">{escape(account["id"])} · {escape(account["email"])} · '
         f"plan {escape(account['plan'])}</p>{_quota(account)}"
-        f'<div class="row">{spend}{upgrade}</div>{_tokens(account["tokens"])}{create}</section>'
+        f'<div class="row">{spend}{upgrade}</div>{_tokens(account["tokens"])}{create}'
+        f"{_searches(account['searches'])}</section>"
     )
 
 
@@ -131,6 +136,16 @@ def _tokens(tokens: list[Mapping[str, Any]]) -> str:
     hidden = len(tokens) - SHOWN_TOKENS
     more = f'<p class="quiet">and {hidden} older ones</p>' if hidden > 0 else ""
     return f'<ul class="list">{rows}</ul>{more}'
+
+
+def _searches(searches: list[Mapping[str, Any]]) -> str:
+    rows = "".join(
+        f"<li><span>search {each['id']}: {escape(each['subject'])}<br>"
+        f'<span class="quiet">searchStatus {int(each["status"])}, {each["progress"]} %</span>'
+        "</span></li>"
+        for each in reversed(searches[-SHOWN_SEARCHES:])
+    )
+    return f'<ul class="list">{rows}</ul>' if rows else ""
 
 
 def _token_row(token: Mapping[str, Any]) -> str:

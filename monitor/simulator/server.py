@@ -245,7 +245,8 @@ async def _handle_api(
     elif token is None:
         answer = UNAUTHORIZED
     else:
-        asked = Request(request.method, request.match_info["path"], request.query)
+        body = await request.read()
+        asked = Request(request.method, request.match_info["path"], request.query, body)
         answer = answer_request(world.soldscope, token, asked, world.clock.now())
     return _respond(world, answer, token, faults)
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 import hashlib
 import itertools
 import secrets
-from collections import deque
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.simulator.billing import LAST_CYCLE_DAY, billing_cycle
 from monitor.simulator.errors import QuotaUsedUpError, SimulatorError, UnknownNameError
+from monitor.simulator.soldscope_account import Account, Search
+from monitor.simulator.soldscope_searches import LongSearch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 
 TOKEN_PREFIX = "ss_live_"  # noqa: S105 - what tokens start with, not a token
 MAX_NAME = 100
-KEPT_SEARCHES = 100
-"""Past searches kept per account, so that a long run does not grow."""
+SEARCH_TAKES = timedelta(seconds=20)
+"""How long a search by keyword or by products runs, unless a test wants otherwise."""
 
 PLANS = {"free": 0, "trial": 100, "starter": 1_000, "business": 10_000, "agency": 100_000}
 """Metered calls per billing cycle."""
@@ -64,37 +66,6 @@ class IssuedToken:
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """
-    A finished product search. Reading it again costs nothing.
-    """
-
-    id: int
-    query: str
-    created_at: datetime
-
-
-@dataclass(slots=True)
-class Account:
-    """
-    One customer of SoldScope.
-
-    Args:
-        cycle_day: The day of the month on which billing cycles start.
-        used: Metered calls made in *cycle*.
-    """
-
-    id: str
-    name: str
-    email: str
-    plan: str
-    cycle_day: int
-    used: int = 0
-    cycle: BillingCycle | None = None
-    searches: deque[Search] = field(default_factory=lambda: deque(maxlen=KEPT_SEARCHES))
-
-
-@dataclass(frozen=True, slots=True)
 class Quota:
     """
     Where an account stands in its billing cycle.
@@ -123,6 +94,7 @@ class SoldScope:
         self._token_of_digest: dict[bytes, Token] = {}
         self._token_ids = itertools.count(1)
         self._search_ids = itertools.count(1)
+        self.search_takes = SEARCH_TAKES
 
     def add_account(
         self, account_id: str, name: str, email: str, *, plan: str = "business", cycle_day: int = 1
@@ -245,18 +217,19 @@ class SoldScope:
         """
         if not self.spend(account_id, 1, now):
             raise QuotaUsedUpError("the quota of this billing cycle is used up")
-        search = Search(next(self._search_ids), query, now)
-        self.account(account_id).searches.append(search)
-        return search
+        account = self.account(account_id)
+        account.searches.append(Search(next(self._search_ids), query, now))
+        return account.replay(account.searches[-1].id, now)
 
-    def past_search(self, account_id: str, search_id: int) -> Search:
+    def start_search(self, account_id: str, subject: tuple[str, ...], now: datetime) -> LongSearch:
         """
-        Return one of the account's own past searches, free of charge.
+        Start a search by keyword or by products: metered as well.
         """
-        for search in self.account(account_id).searches:
-            if search.id == search_id:
-                return search
-        raise UnknownNameError(f"no search {search_id}; it may be older than the last 100")
+        if not self.spend(account_id, 1, now):
+            raise QuotaUsedUpError("the quota of this billing cycle is used up")
+        search = LongSearch(next(self._search_ids), subject, now, self.search_takes)
+        self.account(account_id).long_searches.append(search)
+        return search
 
 
 def _known_plan(plan: str) -> str:

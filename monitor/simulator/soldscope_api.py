@@ -11,26 +11,24 @@ from dataclasses import dataclass, field, replace
 from email.utils import format_datetime
 from enum import StrEnum
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from monitor.simulator.answer import Answer, json_answer, write_instant
-from monitor.simulator.errors import QuotaUsedUpError, UnknownNameError
+from monitor.simulator.answer import json_answer, write_instant
+from monitor.simulator.soldscope_research import Research, error_answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from monitor.simulator.soldscope import Quota, Search, SoldScope, Token
+    from monitor.simulator.answer import Answer
+    from monitor.simulator.soldscope import Quota, SoldScope, Token
 
 LIMIT_HEADER = "X-API-RateLimit-Limit"
 REMAINING_HEADER = "X-API-RateLimit-Remaining"
 RESET_HEADER = "X-API-RateLimit-Reset"
 
-PAGE_SIZE = 20
-PRODUCTS_PER_SEARCH = 50
-LAST_PAGE = -(-PRODUCTS_PER_SEARCH // PAGE_SIZE)
-MAX_QUERY = 200
-MAX_DIGITS = 12
+START_PATH = "keyword-research/searches"
+"""The one path that takes a POST: it starts a search that goes on for a while."""
 
 
 class ResetForm(StrEnum):
@@ -57,15 +55,7 @@ class Request:
     method: str
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
-
-
-def error_answer(
-    status: int, error: str, message: str, headers: Mapping[str, str] | None = None
-) -> Answer:
-    """
-    Return the API's form of an error.
-    """
-    return json_answer(status, {"error": error, "message": message}, headers)
+    body: bytes = b""
 
 
 UNAUTHORIZED = replace(
@@ -119,21 +109,21 @@ def answer_request(soldscope: SoldScope, token: Token, request: Request, now: da
     """
     Answer a request that carried a live token.
     """
-    if request.method != "GET":
-        message = "The simulated endpoints know GET only."
+    research = Research(soldscope, token.account_id, now)
+    allowed = "POST" if request.path == START_PATH else "GET"
+    if request.method != allowed:
+        message = f"The simulated endpoint knows {allowed} only."
         status = HTTPStatus.METHOD_NOT_ALLOWED
-        return error_answer(status, "method_not_allowed", message, {"Allow": "GET"})
+        return error_answer(status, "method_not_allowed", message, {"Allow": allowed})
     match request.path:
         case "auth/check":
             return _auth_check(soldscope, token)
         case "account":
             return _account_info(soldscope, token, now)
-        case "product-research/searches":
-            return _past_searches(soldscope, token)
-        case "product-research/products":
-            return _products(soldscope, token, request.query, now)
-        case _:
-            return error_answer(HTTPStatus.NOT_FOUND, "not_found", "There is no such endpoint.")
+        case path if path == START_PATH:
+            return research.start(request.body)
+        case path:
+            return research.answer(path, request.query)
 
 
 def _auth_check(soldscope: SoldScope, token: Token) -> Answer:
@@ -158,54 +148,3 @@ def _account_info(soldscope: SoldScope, token: Token, now: datetime) -> Answer:
         },
     }
     return json_answer(HTTPStatus.OK, body)
-
-
-def _past_searches(soldscope: SoldScope, token: Token) -> Answer:
-    searches = [
-        {"id": search.id, "query": search.query, "createdAt": write_instant(search.created_at)}
-        for search in reversed(soldscope.account(token.account_id).searches)
-    ]
-    return json_answer(HTTPStatus.OK, {"searches": searches})
-
-
-def _products(
-    soldscope: SoldScope, token: Token, query: Mapping[str, str], now: datetime
-) -> Answer:
-    """
-    Run a search, which is metered, or read a page of one that ran before.
-    """
-    numbers: dict[str, int] = {}
-    for name in ("page", "searchId"):
-        if name in query:
-            number = _positive(query[name])
-            if number is None:
-                message = f"{name}: a whole number from 1."
-                return error_answer(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", message)
-            numbers[name] = number
-    try:
-        if "searchId" in numbers:
-            search = soldscope.past_search(token.account_id, numbers["searchId"])
-        else:
-            search = soldscope.run_search(token.account_id, query.get("query", "")[:MAX_QUERY], now)
-    except UnknownNameError as error:
-        return error_answer(HTTPStatus.NOT_FOUND, "not_found", f"There is {error}.")
-    except QuotaUsedUpError:
-        message = "Your monthly quota is used up. It resets with the next billing cycle."
-        return error_answer(HTTPStatus.PAYMENT_REQUIRED, "quota_exhausted", message)
-    return json_answer(HTTPStatus.OK, _page_of(search, numbers.get("page", 1)))
-
-
-def _positive(text: str) -> int | None:
-    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
-        return None
-    return int(text) or None
-
-
-def _page_of(search: Search, page: int) -> dict[str, Any]:
-    first = (page - 1) * PAGE_SIZE
-    numbers = range(first, min(first + PAGE_SIZE, PRODUCTS_PER_SEARCH))
-    products = [
-        {"asin": f"B0{search.id % 10_000:04}{number:04}", "title": f"Simulated product {number}"}
-        for number in numbers
-    ]
-    return {"searchId": search.id, "page": page, "pages": LAST_PAGE, "products": products}

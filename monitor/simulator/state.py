@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.simulator.faults import ActiveFault
-    from monitor.simulator.soldscope import Account, Token
+    from monitor.simulator.soldscope import Token
+    from monitor.simulator.soldscope_account import Account
     from monitor.simulator.world import World
 
 
@@ -55,6 +56,15 @@ def describe_account(world: World, account: Account, now: datetime) -> dict[str,
         "used": quota.used,
         "remaining": quota.remaining,
         "resets_at": write_instant(quota.resets_at),
+        "searches": [
+            {
+                "id": each.id,
+                "subject": ", ".join(each.subject),
+                "status": each.status(now),
+                "progress": each.progress(now),
+            }
+            for each in account.long_searches
+        ],
         "tokens": [describe_token(token) for token in world.soldscope.tokens(account.id)],
     }
 

@@ -59,7 +59,7 @@ notifications = Table(
     Column("error", Text),
     # Why and until when it is held back; NULL for as long as that lasts.
     Column("held_by", String(20)),
-    Column("held_until", Instant),
+    Column("held_until", Instant, index=True),
     # Those that went out in one message bear the id of the first of them.
     Column("message_id", Id),
     Index("ix_notifications_state", "state", "channel"),

@@ -116,6 +116,26 @@ def save_standing(tx: Transaction, name: str, standing: ApplicationStanding) -> 
     )
 
 
+def forget_refusal(tx: Transaction, name: str) -> None:
+    """
+    Let the connections of an application that is accepted again start their rows anew.
+
+    What was told of the application counts as told of none of them any more.
+    """
+    reasons = [reason.value for reason in Reason if reason.is_of_application]
+    of_application = connections.c.application == name
+    tx.execute(
+        update(connections)
+        .where(of_application, connections.c.reason.in_(reasons))
+        .values(refusals=0, refusals_of_any_reason=0)
+    )
+    tx.execute(
+        update(connections)
+        .where(of_application, connections.c.announced_reason.in_(reasons))
+        .values(announced_state=None, announced_reason=None)
+    )
+
+
 def save_secret(
     tx: Transaction, name: str, secret: AuthorizationClock, steps: tuple[int, ...]
 ) -> None:

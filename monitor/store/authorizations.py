@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import bindparam, func, insert, or_, select, update
 
 from monitor.judge.clocks import FLAG_STATES, next_step_at
 from monitor.judge.renewal import declare
 from monitor.store.due import make_due
+from monitor.store.pieces import in_pieces
 from monitor.store.records import clock_values, read_clock
-from monitor.store.results import CLOCK_COLUMNS, IDS_PER_QUERY
+from monitor.store.results import CLOCK_COLUMNS
 from monitor.store.tables import authorizations, connections
 from monitor.store.watched import is_watched
 
@@ -102,9 +103,9 @@ def save(tx: Transaction, clocks: Iterable[tuple[int, AuthorizationClock, Iterab
 
 def _known(tx: Transaction, ids: Sequence[int]) -> set[int]:
     known: set[int] = set()
-    for start in range(0, len(ids), IDS_PER_QUERY):
-        piece = authorizations.c.connection_id.in_(ids[start : start + IDS_PER_QUERY])
-        known.update(tx.execute(select(authorizations.c.connection_id).where(piece)).scalars())
+    for piece in in_pieces(ids):
+        query = select(authorizations.c.connection_id)
+        known.update(tx.execute(query.where(authorizations.c.connection_id.in_(piece))).scalars())
     return known
 
 
@@ -120,7 +121,10 @@ def find_passed(tx: Transaction, now: datetime) -> list[tuple[int, str]]:
         .join(authorizations)
         .where(
             authorizations.c.next_step_at <= now,
-            or_(connections.c.state.in_(states), authorizations.c.ends_at <= now),
+            or_(
+                connections.c.state.in_(states),
+                func.coalesce(authorizations.c.token_ends_at, authorizations.c.ends_at) <= now,
+            ),
             is_watched(),
         )
         .order_by(authorizations.c.next_step_at, connections.c.id)

@@ -15,10 +15,11 @@ from monitor.judge.state import Standing
 from monitor.store import authorizations
 from monitor.store.alert_tables import alert_connections, alerts, notifications
 from monitor.store.participations import with_marketplaces
-from monitor.store.records import ConnectionRecord, read_record, standing_values
+from monitor.store.records import ConnectionRecord, read_record, read_records, standing_values
 from monitor.store.results import RECORDS
 from monitor.store.slots import is_too_far
 from monitor.store.tables import check_days, check_hours, checks, connections, deletions, quotas
+from monitor.store.windows import with_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -59,7 +60,7 @@ def list_records(tx: Transaction, names: Sequence[str] = ()) -> list[ConnectionR
     query = RECORDS.where(connections.c.is_configured).order_by(connections.c.id)
     if names:
         query = query.where(connections.c.name.in_(names))
-    return with_marketplaces(tx, [read_record(row) for row in tx.execute(query)])
+    return with_marketplaces(tx, with_windows(tx, read_records(tx.execute(query))))
 
 
 def find_record(tx: Transaction, name: str) -> ConnectionRecord | None:
@@ -67,7 +68,7 @@ def find_record(tx: Transaction, name: str) -> ConnectionRecord | None:
     Return the record of *name*, hidden or not.
     """
     row = tx.execute(RECORDS.where(connections.c.name == name)).first()
-    return None if row is None else read_record(row)
+    return None if row is None else with_windows(tx, [read_record(row)])[0]
 
 
 def list_deleted(tx: Transaction) -> set[str]:
@@ -94,7 +95,7 @@ def sync(
     gone = list_deleted(tx)
     if lifted := gone - named:
         tx.execute(delete(deletions).where(deletions.c.name.in_(lifted)))
-    known = {record.name: record for record in map(read_record, tx.execute(RECORDS))}
+    known = {record.name: record for record in read_records(tx.execute(RECORDS))}
     active = [entry for entry in entries if entry.name not in gone]
     new = []
     changed = []

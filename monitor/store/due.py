@@ -7,18 +7,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import BigInteger, bindparam, literal, select, type_coerce, update
 
 from monitor.judge.outcome import Outcome
-from monitor.judge.rhythm import spread
+from monitor.judge.rhythm import spread_over
 from monitor.store.applications import list_refusals
+from monitor.store.columns import EPOCH, MICROSECOND
 from monitor.store.tables import connections
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime, timedelta
 
     from monitor.store.engine import Transaction
+
+_PLACES = 1000
+"""Into so many places a spread is cut, whatever the number of connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +80,21 @@ def make_due(tx: Transaction, connection_id: int, at: datetime) -> None:
 
 
 def make_all_due(
-    tx: Transaction, connection_ids: Sequence[int], every: timedelta, now: datetime
+    tx: Transaction, application: str, count: int, every: timedelta, now: datetime
 ) -> None:
     """
-    Bring many checks forward, spread out as after a start.
+    Bring the checks of an application's connections forward, spread out as after a start.
+
+    In one statement, for a vendor may have a hundred thousand.
+
+    Args:
+        count: How many connections it has.
     """
-    values = [
-        {"of_id": number, "at": now + spread(position, len(connection_ids), every)}
-        for position, number in enumerate(connection_ids)
-    ]
-    if values:
-        tx.execute(_MAKE_DUE, values)
+    step = spread_over(count, every) // _PLACES // MICROSECOND
+    at = literal((now - EPOCH) // MICROSECOND, BigInteger) + connections.c.id % _PLACES * step
+    due_at = type_coerce(connections.c.next_check_at, BigInteger)
+    tx.execute(
+        update(connections)
+        .where(connections.c.application == application, due_at > at)
+        .values(next_check_at=at)
+    )

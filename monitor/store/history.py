@@ -46,6 +46,8 @@ class Delivery:
     sent_at: datetime | None
     error: str | None
     next_attempt_at: datetime
+    held_by: str | None = None
+    held_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,8 @@ def _deliveries(tx: Transaction, alert_ids: Sequence[int]) -> dict[int, list[Del
                 row.sent_at,
                 row.error,
                 row.next_attempt_at,
+                row.held_by,
+                row.held_until,
             )
         )
     return deliveries

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, select, update
 
 from monitor.judge.outage import Group
 from monitor.store.due import make_due
@@ -78,15 +78,22 @@ def end(tx: Transaction, outage: Outage, now: datetime) -> None:
     tx.execute(update(outages).where(outages.c.id == outage.id).values(ended_at=now))
 
 
-def _is_of(host: str) -> Any:
-    return or_(connections.c.host == host, connections.c.token_host == host)
+def _is_of(host: str) -> tuple[Any, Any]:
+    # Two questions, each with an index, rather than one that reads every row.
+    return (
+        connections.c.host == host,
+        and_(connections.c.token_host == host, connections.c.host != host),
+    )
 
 
 def count_group(tx: Transaction, host: str) -> Group:
     """
     Count the watched connections of *host*, and those whose latest check speaks against it.
     """
-    total = tx.execute(select(func.count()).where(is_watched(), _is_of(host))).scalar_one()
+    total = sum(
+        tx.execute(select(func.count()).where(is_watched(), is_of)).scalar_one()
+        for is_of in _is_of(host)
+    )
     failing = tx.execute(
         select(func.count()).where(is_watched(), connections.c.failed_host == host)
     ).scalar_one()
@@ -116,12 +123,49 @@ def failing_of(tx: Transaction, host: str) -> dict[int, str]:
     return {row.id: row.name for row in rows}
 
 
-def members_of(tx: Transaction, host: str) -> list[int]:
+def unexplained_of(tx: Transaction, host: str) -> dict[str | None, dict[int, str]]:
     """
-    Return the watched connections of *host*.
+    Return, by application, the names of those that *host* refuses without a word why, by id.
     """
-    query = select(connections.c.id).where(is_watched(), _is_of(host)).order_by(connections.c.id)
-    return list(tx.execute(query).scalars())
+    rows = tx.execute(
+        select(connections.c.id, connections.c.name, connections.c.application)
+        .where(is_watched(), connections.c.failed_host == host, connections.c.is_unexplained)
+        .order_by(connections.c.id)
+    )
+    found: dict[str | None, dict[int, str]] = {}
+    for row in rows:
+        found.setdefault(row.application, {})[row.id] = row.name
+    return found
+
+
+def announce_unexplained(tx: Transaction, host: str) -> None:
+    """
+    Note that people were told of those: they speak against *host* no more.
+    """
+    tx.execute(
+        update(connections)
+        .where(is_watched(), connections.c.failed_host == host, connections.c.is_unexplained)
+        .values(
+            announced_state=connections.c.state,
+            announced_reason=connections.c.reason,
+            failed_host=None,
+        )
+    )
+
+
+def members_of(tx: Transaction, host: str) -> dict[int, str]:
+    """
+    Return the names of the watched connections of *host*, by their ids.
+    """
+    members: dict[int, str] = {}
+    for is_of in _is_of(host):
+        rows = tx.execute(
+            select(connections.c.id, connections.c.name)
+            .where(is_watched(), is_of)
+            .order_by(connections.c.id)
+        )
+        members |= {row.id: row.name for row in rows}
+    return members
 
 
 _NOTE = (
@@ -160,7 +204,7 @@ def ask_neighbours(tx: Transaction, host: str, but: Collection[int], now: dateti
             is_watched(),
             connections.c.host == host,
             connections.c.failed_host.is_(None),
-            connections.c.next_check_at > now,
+            connections.c.next_check_at.is_not(None),
             connections.c.id.not_in(waiting),
         )
         .order_by(connections.c.checked_at, connections.c.id)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select
 
+from monitor.store.pieces import IDS_PER_QUERY, in_pieces
 from monitor.store.records import ConnectionRecord, marketplace_values, read_marketplaces
-from monitor.store.results import IDS_PER_QUERY
-from monitor.store.tables import participations
+from monitor.store.tables import authorizations, connections, participations
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from monitor.judge.outcome import Marketplace
     from monitor.store.engine import Transaction
@@ -37,11 +37,28 @@ def load_marketplaces(tx: Transaction, ids: Sequence[int]) -> dict[int, tuple[Ma
     Return what the accounts of *ids* sell in, as last seen.
     """
     found = {}
-    for start in range(0, len(ids), IDS_PER_QUERY):
-        piece = ids[start : start + IDS_PER_QUERY]
+    for piece in in_pieces(ids):
         rows = tx.execute(select(participations).where(participations.c.connection_id.in_(piece)))
         found.update({row.connection_id: read_marketplaces(row.marketplaces) for row in rows})
     return found
+
+
+def list_let_in(tx: Transaction, names: Collection[str] = ()) -> dict[str, str | None]:
+    """
+    Return the connections whose account was ever seen, with the refresh token used last.
+
+    Args:
+        names: Those asked for, with more than a few of which come all the others; empty for all.
+    """
+    query = (
+        select(connections.c.name, authorizations.c.fingerprint)
+        .select_from(participations.join(connections).outerjoin(authorizations))
+        .where(connections.c.is_configured)
+    )
+    # Databases limit how many names a question may have.
+    if 0 < len(names) <= IDS_PER_QUERY:
+        query = query.where(connections.c.name.in_(list(names)))
+    return {row.name: row.fingerprint for row in tx.execute(query)}
 
 
 def save_marketplaces(tx: Transaction, seen: Mapping[int, tuple[Marketplace, ...]]) -> None:

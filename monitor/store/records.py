@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from monitor.judge.clocks import AuthorizationClock
 from monitor.judge.expiry import ClockSource
-from monitor.judge.outcome import Marketplace, QuotaReading, Reason, State
-from monitor.judge.quota import Quota
+from monitor.judge.outcome import Marketplace, QuotaReading, QuotaUnit, Reason, State
+from monitor.judge.outlook import Outlook
+from monitor.judge.quota import NOTHING_READ, Quota
 from monitor.judge.state import Standing
+from monitor.store.forecasts import read_outlook
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Row
+    from sqlalchemy import Result, Row
 
 _EnumT = TypeVar("_EnumT", bound=StrEnum)
 
@@ -39,6 +41,8 @@ class ConnectionRecord:
         token_host: Host and port that gives its access tokens.
         failed_host: Host and port against which its latest check speaks.
         marketplaces: What its account sells in; only where records are listed to be shown.
+        outlook: What is foreseen of the window of its quota that decides.
+        has_other_windows: Its quota has others, which are kept apart.
     """
 
     id: int
@@ -59,6 +63,8 @@ class ConnectionRecord:
     failed_host: str | None = None
     is_unexplained: bool = False
     marketplaces: tuple[Marketplace, ...] | None = None
+    outlook: Outlook = field(default_factory=Outlook)
+    has_other_windows: bool = False
 
     @property
     def is_switched_off(self) -> bool:
@@ -79,7 +85,18 @@ def read_record(row: Row[Any]) -> ConnectionRecord:
     """
     Return the record in a row of `connections` joined with `quotas`.
     """
-    fields = row._asdict()
+    return _read_record(row._asdict())
+
+
+def read_records(result: Result[Any]) -> list[ConnectionRecord]:
+    """
+    Return the records in such rows: of a whole batch, which takes half the time.
+    """
+    names = tuple(result.keys())
+    return [_read_record(dict(zip(names, row, strict=True))) for row in result]
+
+
+def _read_record(fields: dict[str, Any]) -> ConnectionRecord:
     return ConnectionRecord(
         id=fields["id"],
         name=fields["name"],
@@ -98,6 +115,8 @@ def read_record(row: Row[Any]) -> ConnectionRecord:
         token_host=fields["token_host"],
         failed_host=fields["failed_host"],
         is_unexplained=fields["is_unexplained"],
+        outlook=read_outlook(fields),
+        has_other_windows=fields["has_others"],
     )
 
 
@@ -140,28 +159,26 @@ def standing_values(standing: Standing) -> dict[str, Any]:
     }
 
 
-def read_quota(fields: Any) -> Quota:
+def read_quota(fields: Any, others: tuple[Quota, ...] = ()) -> Quota:
     """
-    Return the quota in the fields of a row of `quotas`.
+    Return the quota in the fields of a row of `quotas`; its *others* are kept apart.
     """
+    window = (fields["window_s"], fields["window"], QuotaUnit(fields["unit"]))
+    shown = QuotaReading(
+        fields["shown_limit"], fields["shown_remaining"], fields["shown_resets_at"], *window
+    )
+    known = QuotaReading(
+        fields["known_limit"], fields["known_remaining"], fields["known_resets_at"], *window
+    )
     return Quota(
-        shown=QuotaReading(
-            fields["shown_limit"],
-            fields["shown_remaining"],
-            fields["shown_resets_at"],
-            fields["window_s"],
-        ),
-        known=QuotaReading(
-            fields["known_limit"],
-            fields["known_remaining"],
-            fields["known_resets_at"],
-            fields["window_s"],
-        ),
+        shown=NOTHING_READ if shown.is_empty else shown,
+        known=NOTHING_READ if known.is_empty else known,
         seen_at=fields["seen_at"],
         longest_reset_s=fields["longest_reset_s"],
         is_payment_required=fields["is_payment_required"],
         told_step=fields["told_step"],
         told_limit=fields["told_limit"],
+        others=others,
     )
 
 
@@ -176,6 +193,9 @@ def quota_values(quota: Quota) -> dict[str, Any]:
         "known_limit": quota.known.limit,
         "known_remaining": quota.known.remaining,
         "known_resets_at": quota.known.resets_at,
+        "window": quota.known.name,
+        "unit": quota.known.unit.value,
+        "has_others": bool(quota.others),
         "window_s": quota.known.window_s,
         "seen_at": quota.seen_at,
         "longest_reset_s": quota.longest_reset_s,
@@ -201,6 +221,7 @@ def read_clock(fields: Any) -> AuthorizationClock:
         is_renewal_unrecorded=fields["is_renewal_unrecorded"],
         fingerprint=fields["fingerprint"],
         renewal_fingerprint=fields["renewal_fingerprint"],
+        token_ends_at=fields["token_ends_at"],
     )
 
 
@@ -218,6 +239,7 @@ def clock_values(clock: AuthorizationClock) -> dict[str, Any]:
         "is_renewal_unrecorded": clock.is_renewal_unrecorded,
         "fingerprint": clock.fingerprint,
         "renewal_fingerprint": clock.renewal_fingerprint,
+        "token_ends_at": clock.token_ends_at,
     }
 
 

@@ -7,33 +7,32 @@ does everything about a batch in one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, exists, func, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
-from monitor.store.alert_tables import alert_connections, alerts, notifications
+from monitor.store import windows
+from monitor.store.forecasts import OUTLOOK_COLUMNS
+from monitor.store.pieces import in_pieces
+from monitor.store.quota_tables import quota_forecasts
 from monitor.store.records import (
     ConnectionRecord,
     quota_values,
     read_quota,
-    read_record,
+    read_records,
     standing_values,
 )
 from monitor.store.tables import authorizations, checks, connections, quotas, transitions
 from monitor.store.watched import is_watched
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from monitor.judge.alerts import AlertDue, AlertKind
     from monitor.judge.outcome import Outcome
     from monitor.judge.quota import Quota
     from monitor.judge.state import Standing, Transition
     from monitor.store.engine import Transaction
-
-IDS_PER_QUERY = 500
-"""Databases limit the number of parameters; a batch is read in pieces."""
 
 CLOCK_COLUMNS = [
     # The quota's step has that name too.
@@ -42,7 +41,16 @@ CLOCK_COLUMNS = [
     if column.name != "connection_id"
 ]
 
-RECORDS = select(connections, quotas, *CLOCK_COLUMNS).join(quotas).outerjoin(authorizations)
+RECORDS = (
+    select(connections, quotas, *CLOCK_COLUMNS, *OUTLOOK_COLUMNS)
+    .join(quotas)
+    .outerjoin(authorizations)
+    .outerjoin(
+        quota_forecasts,
+        (quota_forecasts.c.connection_id == connections.c.id)
+        & (quota_forecasts.c.window == quotas.c.window),
+    )
+)
 _RECORDS_BY_ID = RECORDS.where(connections.c.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -50,13 +58,10 @@ def load_records(tx: Transaction, ids: Sequence[int]) -> dict[int, ConnectionRec
     """
     Return the records of *ids*; deleted connections are absent.
     """
-    records = {}
-    for start in range(0, len(ids), IDS_PER_QUERY):
-        piece = ids[start : start + IDS_PER_QUERY]
-        for row in tx.execute(_RECORDS_BY_ID, {"ids": piece}).all():
-            record = read_record(row)
-            records[record.id] = record
-    return records
+    records: list[ConnectionRecord] = []
+    for piece in in_pieces(ids):
+        records += read_records(tx.execute(_RECORDS_BY_ID, {"ids": piece}))
+    return {record.id: record for record in windows.with_windows(tx, records)}
 
 
 def load_siblings(tx: Transaction, account_key: str, but: int) -> list[tuple[int, str, Quota]]:
@@ -74,7 +79,11 @@ def load_siblings(tx: Transaction, account_key: str, but: int) -> list[tuple[int
         .order_by(quotas.c.connection_id)
     )
     found = [row._asdict() for row in rows]
-    return [(one["connection_id"], one["name"], read_quota(one)) for one in found]
+    others = windows.load(tx, [one["connection_id"] for one in found if one["has_others"]])
+    return [
+        (number := one["connection_id"], one["name"], read_quota(one, others.get(number, ())))
+        for one in found
+    ]
 
 
 def add_checks(tx: Transaction, rows: Iterable[tuple[int, datetime, Outcome]]) -> None:
@@ -196,93 +205,3 @@ def add_transition(tx: Transaction, connection_id: int, transition: Transition) 
             detail=transition.detail,
         )
     )
-
-
-def add_alert(
-    tx: Transaction,
-    alert: AlertDue,
-    connection_ids: Sequence[int],
-    channels: Iterable[str],
-    now: datetime,
-) -> int:
-    """
-    Keep an alert and the notifications that make it due; return the alert's id.
-    """
-    values: dict[str, Any] = {
-        "kind": alert.kind.value,
-        "severity": alert.severity.value,
-        "facts": alert.facts,
-        "born_at": now,
-    }
-    alert_id: int = tx.execute(insert(alerts).values(values).returning(alerts.c.id)).scalar_one()
-    if connection_ids:
-        tx.execute(
-            insert(alert_connections),
-            [{"alert_id": alert_id, "connection_id": number} for number in connection_ids],
-        )
-    _add_notifications(tx, alert_id, channels, now)
-    return alert_id
-
-
-def add_to_alert(
-    tx: Transaction, alert_id: int, connection_id: int, channels: Iterable[str], now: datetime
-) -> None:
-    """
-    Let an alert speak for one more connection, on its channels as well.
-
-    Nothing changes if it speaks for that connection already.
-    """
-    about = select(alert_connections.c.connection_id).where(
-        alert_connections.c.alert_id == alert_id
-    )
-    if connection_id in tx.execute(about).scalars():
-        return
-    told = select(notifications.c.channel).where(notifications.c.alert_id == alert_id)
-    known = set(tx.execute(told).scalars())
-    tx.execute(insert(alert_connections).values(alert_id=alert_id, connection_id=connection_id))
-    _add_notifications(tx, alert_id, [name for name in channels if name not in known], now)
-
-
-def _add_notifications(
-    tx: Transaction, alert_id: int, channels: Iterable[str], now: datetime
-) -> None:
-    rows = [
-        {
-            "alert_id": alert_id,
-            "channel": channel,
-            "state": "due",
-            "attempts": 0,
-            "due_since": now,
-            "next_attempt_at": now,
-        }
-        for channel in channels
-    ]
-    if rows:
-        tx.execute(insert(notifications), rows)
-
-
-def was_announced(
-    tx: Transaction,
-    connection_id: int,
-    opening: Collection[AlertKind],
-    closing: Collection[AlertKind],
-) -> bool:
-    """
-    Tell whether an alert of *opening* went to any channel since the last of *closing*.
-    """
-    of_connection = (
-        select(alerts.c.id)
-        .join(alert_connections)
-        .where(alert_connections.c.connection_id == connection_id)
-    )
-    last_closing = (
-        of_connection.with_only_columns(func.coalesce(func.max(alerts.c.id), 0))
-        .where(alerts.c.kind.in_(kind.value for kind in closing))
-        .scalar_subquery()
-    )
-    opened = of_connection.where(
-        alerts.c.kind.in_(kind.value for kind in opening),
-        alerts.c.id > last_closing,
-        exists().where(notifications.c.alert_id == alerts.c.id),
-    )
-    return tx.execute(opened.limit(1)).first() is not None

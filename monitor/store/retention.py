@@ -1,7 +1,8 @@
 """
 Keep history small for ever: raw checks, hours, days.
 
-Raw checks stay 48 hours, hourly sums 90 days, daily sums two years. Whole
+Raw checks stay 48 hours, hourly sums 90 days, daily sums two years; outages
+and times without a link, 90 days after they ended. Whole
 hours and days are summed once, after they ended.
 """
 
@@ -13,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, case, cast, delete, func, insert, literal, select, update
 
 from monitor.judge.outcome import OutcomeClass, Reason
+from monitor.store.alert_tables import offline_times
 from monitor.store.columns import MICROSECOND
-from monitor.store.tables import check_days, check_hours, checks, watermarks
+from monitor.store.forecasts import prune_samples
+from monitor.store.tables import check_days, check_hours, checks, outages, watermarks
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
@@ -42,6 +45,9 @@ def roll_up(tx: Transaction, now: datetime) -> None:
     tx.execute(delete(checks).where(checks.c.id <= _last_raw_before(tx, now - KEEP_RAW)))
     tx.execute(delete(check_hours).where(check_hours.c.starts_at < now - KEEP_HOURS))
     tx.execute(delete(check_days).where(check_days.c.starts_at < now - KEEP_DAYS))
+    for table in (outages, offline_times):
+        tx.execute(delete(table).where(table.c.ended_at < now - KEEP_HOURS))
+    prune_samples(tx, now)
 
 
 def _last_raw_before(tx: Transaction, at: datetime) -> int:

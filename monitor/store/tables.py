@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     false,
+    text,
 )
 
 from monitor.store.columns import Id, Instant, metadata
@@ -55,6 +56,15 @@ connections = Table(
     # The host against which the latest check speaks; NULL in good times.
     Column("failed_host", String(300), index=True),
     Column("is_unexplained", Boolean, nullable=False, server_default=false()),
+    Index("ix_connections_host", "host", "is_configured", "is_enabled", "is_paused"),
+    Index(
+        "ix_connections_token_host",
+        "token_host",
+        "host",
+        "is_configured",
+        "is_enabled",
+        "is_paused",
+    ),
     sqlite_autoincrement=True,  # an id is never given twice: late results find nobody
 )
 
@@ -81,6 +91,9 @@ quotas = Table(
     Column("is_payment_required", Boolean, nullable=False),
     Column("told_step", Integer),
     Column("told_limit", BigInteger),
+    Column("window", String(60), nullable=False, server_default=text("''")),  # "" if only one
+    Column("unit", String(20), nullable=False, server_default="requests"),
+    Column("has_others", Boolean, nullable=False, server_default=false()),  # in quota_windows
 )
 
 # Of the connections whose authorization somebody has dated.
@@ -105,6 +118,7 @@ authorizations = Table(
     # Which refresh token was used last, and which when a renewal was recorded.
     Column("fingerprint", String(64)),
     Column("renewal_fingerprint", String(64)),
+    Column("token_ends_at", Instant),  # observed
 )
 
 # OAuth clients of the file, and what is wrong with them.

@@ -74,9 +74,7 @@ async def try_code(parts: Parts, connection: AmazonConnection, code: str) -> tup
         raise HandshakeRefused("Amazon gave no new token", f"{error} Begin again.", name) from None
     trial = HeldTokens(parts.fingerprint)
     trial.hold(name, token, connection.refresh_token)
-    checker = build_checker(
-        connection, parts.config, parts.clients, parts.grants, parts.fingerprint, trial
-    )
+    checker = build_checker(connection, parts.config, parts.clients, parts.grants, trial)
     outcome = await checker.check()
     if outcome.reason is Reason.REGION_MISMATCH:
         raise HandshakeRefused(

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import daemon, startup
+from tests.benchmarks import daemon, forecast, startup
 
-BENCHMARKS = {"daemon": daemon.main, "startup": startup.main}
+BENCHMARKS = {"daemon": daemon.main, "forecast": forecast.main, "startup": startup.main}
 
 
 def main() -> None:

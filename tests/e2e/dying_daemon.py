@@ -23,7 +23,7 @@ from monitor.alert.delivery import Delivery
 from monitor.alert.sender import AppriseSender
 from monitor.config.load import load_config
 from monitor.log import configure_logging
-from monitor.store import outbox
+from monitor.store import claims, outbox
 from monitor.stored_outbox import StoredOutbox
 
 
@@ -37,7 +37,8 @@ STEPS: dict[str, tuple[Any, str, When]] = {
     "batch not judged yet": (watch, "settle", When.BEFORE),
     "batch judged, not committed": (watch, "settle", When.AFTER),
     "batch committed": (Delivery, "wake", When.BEFORE),
-    "claimed, not committed": (outbox, "claim_next", When.AFTER),
+    "group chosen, not claimed": (claims, "choose", When.AFTER),
+    "claimed, not committed": (claims, "claim_next", When.AFTER),
     "claim committed": (StoredOutbox, "claim_next", When.AFTER),
     "not sent yet": (AppriseSender, "send", When.BEFORE),
     "sent": (AppriseSender, "send", When.AFTER),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -16,16 +15,12 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from tests.e2e.aged_daemon import LAST_MOMENTS, wait_until
-from tests.e2e.amazon_stage import Stage, run_amazon, set_stage
-from tests.e2e.own_amazon import OwnAmazon, run_own_amazon
+from tests.e2e.amazon_stage import run_amazon, set_stage
+from tests.e2e.own_amazon import CLIENT_ID, run_own_amazon
 
 if TYPE_CHECKING:
-    import signal
-    from collections.abc import Iterator
-
     from monitor.simulator.amazon_stores import Grant
-    from tests.e2e.aged_daemon import Daemon
-    from tests.e2e.amazon_stage import SimulatedAmazon
+    from tests.e2e.amazon_stage import SimulatedAmazon, Stage
 
 DAY = timedelta(days=1)
 BEGAN_AT = datetime.combine(datetime.now(UTC).date(), time(), UTC)
@@ -68,20 +63,35 @@ SHORT_YEAR = [YEAR[0], *YEAR[4:]]
 
 class Amazon(Protocol):
     """
-    A service that keeps a store's authorization.
+    The service, with the people behind the store and its application.
     """
 
     def move_to(self, ahead: timedelta) -> None: ...
 
-
-class Seller(Protocol):
-    """
-    The people behind the store and its application.
-    """
-
     def rotate_secret(self, at: datetime) -> str: ...
 
     def authorize_again(self) -> str: ...
+
+
+@dataclass
+class SimulatedSeller:
+    """
+    A seller of the simulator, and the developer of the application.
+    """
+
+    amazon: SimulatedAmazon
+    grant: Grant
+
+    def move_to(self, ahead: timedelta) -> None:
+        self.amazon.move_to(ahead)
+
+    def rotate_secret(self, at: datetime) -> str:
+        return self.amazon.simulator.amazon.rotate_secret(self.grant.application.id, at).value
+
+    def authorize_again(self) -> str:
+        simulator = self.amazon.simulator
+        issued = simulator.amazon.reauthorize(self.grant.id, simulator.clock.now())
+        return issued.refresh_token
 
 
 @dataclass
@@ -95,7 +105,6 @@ class Walk:
 
     stage: Stage
     amazon: Amazon
-    seller: Seller
     told: list[Step] = field(default_factory=list)
     n_twice: int = 0
 
@@ -103,7 +112,7 @@ class Walk:
         """
         Jump; secrets are rotated in time, as twice a year they must be.
         """
-        self.stage.put("app.secret", self.seller.rotate_secret(at))
+        self.stage.put("app.secret", self.amazon.rotate_secret(at))
         ahead = at + SOON - datetime.now(UTC)
         self.amazon.move_to(ahead)
         self.stage.move_to(ahead)
@@ -112,7 +121,7 @@ class Walk:
         """
         Let the seller authorize again: a new refresh token, and its day recorded.
         """
-        self.stage.put("acme.token", self.seller.authorize_again())
+        self.stage.put("acme.token", self.amazon.authorize_again())
         ended = self.stage.commands.run("renew", "acme")
         assert ended.code == 0
         assert f"recorded as renewed on {RENEWED_AT:%Y-%m-%d}" in ended.out
@@ -221,3 +230,38 @@ def expect_exactly(walk: Walk, year: list[Step]) -> None:
         ["active", "expired", "active"],
         ["pending", "active", "expired", "active"],
     )
+
+
+WAYS = {
+    "running on": live_through,
+    "killed between": be_killed_between,
+    "killed at any moment": be_killed_at_any_moment,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("go", WAYS.values(), ids=WAYS)
+def test_a_year_of_a_store_sends_exactly_its_alerts(tmp_path, go):
+    with set_stage(tmp_path) as stage, run_amazon(stage) as amazon:
+        application = amazon.open_application(stage, "app")
+        day = f"{BEGAN_AT:%Y-%m-%d}"
+        grant = amazon.open_store(stage, "acme", application, BEGAN_AT, authorized_on=day)
+        stage.configure()
+        walk = Walk(stage, SimulatedSeller(amazon, grant))
+        go(walk, YEAR)
+        expect_exactly(walk, YEAR)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("go", [live_through, be_killed_between], ids=["running on", "killed"])
+def test_the_same_holds_for_an_amazon_that_others_might_have_written(tmp_path, go):
+    with set_stage(tmp_path) as stage, run_own_amazon(BEGAN_AT) as amazon:
+        stage.add_application("app", CLIENT_ID, amazon.rotate_secret(BEGAN_AT), amazon.token_url)
+        day = f"{BEGAN_AT:%Y-%m-%d}"
+        stage.add_store("acme", "app", amazon.refresh_token, amazon.url, authorized_on=day)
+        stage.configure()
+        walk = Walk(stage, amazon)
+        go(walk, SHORT_YEAR)
+        expect_exactly(walk, SHORT_YEAR)
+        stage.secrets |= set(amazon.access_tokens)
+        assert amazon.complaints == []

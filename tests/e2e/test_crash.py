@@ -7,24 +7,23 @@ when the daemon died may arrive twice.
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import subprocess
 import sys
-import threading
 from collections import Counter
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import select, update
 
+from monitor.clock import utc_now
 from monitor.store import alert_tables, columns, connections, history, tables
 from monitor.store.engine import Database
 from tests.e2e.dying_daemon import STEPS
+from tests.e2e.outside import Outside, run_outside
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -32,12 +31,17 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 
-NAMES = ("alpha", "beta", "gamma")
+REFUSED = frozenset({"alpha", "beta", "gamma"})
+NAMES = REFUSED | {"delta", "epsilon"}
+MESSAGES = (REFUSED, frozenset({"delta"}), frozenset({"epsilon"}))
+"""Who is told of together: three refused, one whose authorization has ended, one that ends soon."""
 
 CONFIG = """
 [checks]
 every = "1h"
 alert_after_refusals = 1
+[alerts]
+group_wait = "1s"
 [web]
 listen = ""
 [[channels]]
@@ -53,73 +57,31 @@ base_url = "http://127.0.0.1:{port}"
 token = "token-of-{name}"
 """
 
+ENDED = """
+[[connections]]
+name = "delta"
+provider = "countdown"
+authorized_on = 2020-01-01
 
-class Outside:
-    """
-    An API that refuses every token, and a web hook that keeps what it is told.
-
-    Args:
-        victim: The process to kill when the hook was told for the *fatal*th time.
-    """
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.told: list[str] = []
-        self.fatal = 0
-        self.victim = 0
-        self.port = 0
-
-    def take(self, post: dict[str, Any]) -> None:
-        [name] = [name for name in NAMES if name in post["title"]]
-        self.told.append(name)
-        if len(self.told) == self.fatal:
-            os.kill(self.victim, signal.SIGKILL)
-
-
-@contextmanager
-def run_outside() -> Iterator[Outside]:
-    outside = Outside()
-
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self, status: int) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def do_GET(self) -> None:
-            outside.asked.append(self.headers["Authorization"])
-            self.answer(401)
-
-        def do_POST(self) -> None:
-            outside.take(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            with suppress(ConnectionError):  # whoever asked may be dead by now
-                self.answer(200)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    outside.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield outside
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+[[connections]]
+name = "epsilon"
+provider = "countdown"
+authorized_on = {day}
+"""
 
 
 class Daemon:
     """
-    The daemon over three connections that are refused, run after run.
+    The daemon over five connections that are broken, run after run.
     """
 
     def __init__(self, folder: Path, port: int) -> None:
         self._config = folder / "config.toml"
-        parts = [CONFIG, *(CONNECTION.replace("{name}", name) for name in NAMES)]
+        parts = [CONFIG, *(CONNECTION.replace("{name}", name) for name in sorted(REFUSED)), ENDED]
         self._config.touch(mode=0o600)
-        self._config.write_text("".join(parts).replace("{port}", str(port)))
+        day = (utc_now() - timedelta(days=360)).date()
+        text = "".join(parts).replace("{port}", str(port)).replace("{day}", str(day))
+        self._config.write_text(text)
         self.database = Database(f"sqlite:///{folder / 'connwatch.db'}")
 
     @contextmanager
@@ -134,7 +96,7 @@ class Daemon:
             process.wait()
 
     def is_everyone_told(self, outside: Outside) -> bool:
-        if set(outside.told) != set(NAMES):
+        if {name for names in messages(outside) for name in names} != NAMES:
             return False
         with self.database.read() as tx:
             alerts = history.list_alerts(tx, 100)
@@ -164,9 +126,16 @@ def daemon(outside, tmp_path):
     daemon.database.close()
 
 
+def messages(outside: Outside) -> list[frozenset[str]]:
+    """
+    Whom each message was about.
+    """
+    return [frozenset(name for name in NAMES if name in text) for text in list(outside.told)]
+
+
 def expect_everyone_told(daemon: Daemon, outside: Outside, n_twice: int) -> None:
     """
-    One alert each, sent and recorded; nobody told three times, and few twice.
+    One alert each, sent and recorded; no message three times, and few twice.
     """
     with daemon.database.read() as tx:
         alerts = history.list_alerts(tx, 100)
@@ -177,17 +146,19 @@ def expect_everyone_told(daemon: Daemon, outside: Outside, n_twice: int) -> None
         ).all()
         checked = [record.standing.checked_at for record in connections.list_records(tx)]
     assert sorted((alert.kind, alert.connections) for alert in alerts) == [
-        ("error", (name,)) for name in NAMES
+        *(("error", (name,)) for name in sorted(REFUSED)),
+        ("expired", ("delta",)),
+        ("expiring_soon", ("epsilon",)),
     ]
     assert [one.state for alert in alerts for one in alert.notifications] == ["sent"] * len(NAMES)
     assert claims == []
     assert all(checked)
-    times = Counter(outside.told)
-    assert set(times) == set(NAMES)
-    assert sorted(times.values()) == [1] * (len(NAMES) - n_twice) + [2] * n_twice
+    times = Counter(messages(outside))
+    assert sorted(times.values()) == [1] * (len(MESSAGES) - n_twice) + [2] * n_twice
+    assert set(times) == set(MESSAGES)
 
 
-# The second of three, so that some were told before and some are left; but batches
+# The second of three messages, so that some were told before and some are left; but batches
 # may be one only. What was sent and not recorded is sent again: rather twice than never.
 CASES = [
     (
@@ -232,7 +203,7 @@ def test_a_daemon_that_lives_tells_everyone_once(daemon, outside):
         tx.execute(update(tables.connections).values(next_check_at=columns.EPOCH))
     outside.asked.clear()
     with daemon.run() as process:
-        wait_until(lambda: len(outside.asked) == len(NAMES), within_s=30)
+        wait_until(lambda: len(outside.asked) == len(REFUSED), within_s=30)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
     expect_everyone_told(daemon, outside, n_twice=0)

@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import select
 
 from monitor import app
 from monitor.config.load import load_config
 from monitor.simulator.server import start_simulator
+from monitor.store.alert_tables import offline_times
+from monitor.store.engine import Database, StoreError
+from tests.waiting import until
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
 pytestmark = pytest.mark.anyio
@@ -34,10 +40,55 @@ async def test_a_daemon_that_can_store_nothing_any_more_ends_with_the_fault(
         config = tmp_path / "config.toml"
         config.write_text(CONFIG.format(url=simulator.soldscope_url))
         config.chmod(0o600)
-        monkeypatch.setattr(app, "_announce", fail)
+        monkeypatch.setattr(app, "announce", fail)
 
         with pytest.raises(RuntimeError, match="nobody expected this"):
             async with asyncio.timeout(20):
                 await app.App(load_config(config)).run(asyncio.Event())
     finally:
         await simulator.stop()
+
+
+async def test_the_daemon_notices_that_its_link_is_gone_and_back_between_checks(tmp_path: Path):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        config = tmp_path / "config.toml"
+        text = CONFIG.format(url=f"http://127.0.0.1:{port}")
+        config.write_text(f'[checks]\nuplink = ["http://127.0.0.1:{port}/"]\n{text}')
+        config.chmod(0o600)
+        daemon, stop = app.App(load_config(config)), asyncio.Event()
+        running = asyncio.create_task(daemon.run(stop))
+        await until(lambda: ended_at(tmp_path) == [None], within_s=20)
+    page = await asyncio.start_server(answer_anything, "127.0.0.1", port)
+    try:
+        await until(lambda: ended_at(tmp_path) not in ([], [None]), within_s=20)
+    finally:
+        stop.set()
+        await running
+        page.close()
+        await page.wait_closed()
+
+
+async def answer_anything(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+
+
+def ended_at(folder: Path) -> list[datetime | None]:
+    """
+    The ends of the times without a link.
+    """
+    database = Database(f"sqlite:///{folder / 'connwatch.db'}")
+    if not database.exists():
+        return []
+    try:
+        with database.read() as tx:
+            return list(tx.execute(select(offline_times.c.ended_at)).scalars())
+    except StoreError:
+        return []
+    finally:
+        database.close()

@@ -103,6 +103,30 @@ def test_the_others_take_a_refused_applications_verdict_without_a_call(stores):
     assert two.detail == CLIENT_REJECTED.detail
 
 
+@pytest.mark.parametrize("is_together", [True, False], ids=["with the good news", "after it"])
+def test_a_verdict_taken_over_before_the_application_was_accepted_is_dropped(stores, is_together):
+    for minute in (1, 2):
+        stores.settle(NOON + minute * MINUTE, one=CLIENT_REJECTED)
+        take_over(stores, NOON + minute * MINUTE + SECOND, "two")
+    at = NOON + 10 * MINUTE
+    with stores.database.read() as tx:
+        [late] = [one for one in claim_due(tx, at, 100) if one.name == "two"]
+    assert late.verdict is not None
+    before = stores.record("two").standing.checked_at
+
+    if is_together:
+        stores.settle(at, two=late.verdict, one=LISTED)
+    else:
+        stores.settle(at, one=LISTED)
+        stores.settle(at + SECOND, two=late.verdict)
+
+    assert stores.record("two").standing.checked_at == before
+    assert verdicts(stores, at + MINUTE)["two"] is None
+    stores.settle(at + MINUTE, two=LISTED)
+    assert stores.record("two").standing.state is State.ACTIVE
+    assert stores.kinds() == [("error", THREE), ("recovered", THREE)]
+
+
 def test_a_refused_application_is_one_alert_for_all_its_stores(stores):
     stores.settle(NOON + MINUTE, **dict.fromkeys(THREE, CLIENT_REJECTED))
     assert stores.kinds() == []
@@ -223,6 +247,28 @@ def test_a_rotated_secret_is_counted_from_its_new_date(database):
     assert [kind for kind, _ in story.kinds()] == ["secret_expiring"] * 2
 
 
+def test_an_asker_in_trouble_of_its_own_freezes_nobody(stores):
+    for minute in (1, 2):
+        stores.settle(NOON + minute * MINUTE, one=SECRET_EXPIRED)
+    stores.settle(NOON + 7 * MINUTE, one=REVOKED)
+    assert verdicts(stores, NOON + HOUR) == {"one": None, "two": None, "three": None}
+    stores.settle(NOON + 8 * MINUTE, two=LISTED)
+    assert [kind for kind, _ in stores.kinds()] == ["error", "recovered"]
+
+
+def test_an_application_that_breaks_again_is_told_again_after_it_is_confirmed(stores):
+    for minute in (1, 2):
+        stores.settle(NOON + minute * MINUTE, one=CLIENT_REJECTED)
+    for name in ("two", "three"):
+        for minute in (3, 4):
+            take_over(stores, NOON + minute * MINUTE, name)
+    stores.settle(NOON + 5 * MINUTE, one=LISTED)
+    stores.settle(NOON + 6 * MINUTE, two=CLIENT_REJECTED)
+    assert [kind for kind, _ in stores.kinds()] == ["error", "recovered"]
+    stores.settle(NOON + 7 * MINUTE, two=CLIENT_REJECTED)
+    assert [kind for kind, _ in stores.kinds()] == ["error", "recovered", "error"]
+
+
 # --- outages
 
 
@@ -249,10 +295,22 @@ def test_an_outage_ends_when_fewer_than_a_quarter_fail(many):
     many.settle(NOON + 20 * MINUTE, c0=LISTED, c1=LISTED, c2=LISTED)
     assert [kind for kind, _ in many.kinds()] == ["outage"]
     many.settle(NOON + 21 * MINUTE, c3=LISTED)
-    assert [kind for kind, _ in many.kinds()] == ["outage", "outage_over", "error", "error"]
-    assert {alert.connections for alert in many.alerts()[2:]} == {("c4",), ("c5",)}
-    many.settle(NOON + 22 * MINUTE, c4=LISTED, c5=LISTED)
-    assert [kind for kind, _ in many.kinds()][4:] == ["recovered", "recovered"]
+    assert [kind for kind, _ in many.kinds()] == ["outage", "outage_over"]
+    many.settle(NOON + 22 * MINUTE, c4=NO_TOKEN, c5=LISTED)
+    assert many.kinds()[2:] == [("error", ("c4",))], "only an answer after the end says who is left"
+    many.settle(NOON + 27 * MINUTE, c4=NO_TOKEN)
+    assert len(many.kinds()) == 3, "that is told once"
+    many.settle(NOON + 32 * MINUTE, c4=LISTED)
+    assert many.kinds()[3:] == [("recovered", ("c4",))]
+
+
+def test_who_fails_in_the_batch_that_ends_an_outage_is_told_at_once(many):
+    names = [f"c{number}" for number in range(6)]
+    play(many, NO_TOKEN, names)
+    later = dict.fromkeys(names, LISTED) | {"c5": NO_TOKEN}
+    many.settle(NOON + 20 * MINUTE, **later)
+    assert [kind for kind, _ in many.kinds()] == ["outage", "outage_over", "error"]
+    assert many.alerts()[-1].connections == ("c5",)
 
 
 def test_an_outage_nobody_was_told_of_ends_in_silence(many):
@@ -379,6 +437,39 @@ def test_refusals_that_last_are_told_once_an_application(database):
     assert len(story.kinds()) == 3, "no new outage of what is known to be refused"
     story.settle(NOON + 10 * HOUR, a0=LISTED)
     assert story.kinds()[-1] == ("recovered", ("a0",))
+
+
+def test_a_lost_permission_hides_no_other_trouble_of_its_outage(database):
+    names = [f"c{number}" for number in range(6)]
+    story = Story.begin(database, plan_of(*map(amazon_store, [*names, "back"])))
+    story.settle(NOON, **dict.fromkeys([*names, "back"], LISTED))
+    for minute in (1, 2):
+        story.settle(NOON + minute * MINUTE, back=REVOKED)
+    broken = Outcome(Reason.SERVER_ERROR, "Amazon failed (500).")
+    outcomes = dict.fromkeys(names[:4], UNEXPLAINED) | dict.fromkeys(names[4:], broken)
+    for number in (1, 2, 3):
+        story.settle(NOON + number * 5 * MINUTE, **outcomes)
+    story.settle(NOON + 20 * MINUTE, back=LISTED)
+    assert [kind for kind, _ in story.kinds()] == ["error", "outage"]
+    story.sweep(NOON + 2 * HOUR)
+    told = story.kinds()[2:]
+    assert told[0] == ("error", tuple(names[:4]))
+    assert set(told[1:]) == {("error", ("c4",)), ("error", ("c5",)), ("recovered", ("back",))}
+
+
+def test_throttling_says_nothing_about_an_outage(many):
+    names = [f"c{number}" for number in range(6)]
+    play(many, NO_TOKEN, names)
+    pause = Outcome(Reason.THROTTLED, "Too many requests (429).")
+    many.settle(NOON + 20 * MINUTE, **dict.fromkeys(names, pause))
+    assert [kind for kind, _ in many.kinds()] == ["outage"]
+
+
+def test_a_neighbour_that_is_due_anyhow_is_waited_for(many):
+    at = NOON + 10 * MINUTE
+    many.settle(at, c0=UNEXPLAINED)
+    many.settle(at + RECHECK, c0=UNEXPLAINED)
+    assert many.kinds() == []
 
 
 def test_a_store_alone_in_its_region_waits_for_nobody(database):

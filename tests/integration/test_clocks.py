@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from monitor.judge.outcome import Outcome, Reason, State
 from monitor.judge.renewal import Change, Declared, set_date
-from monitor.store import authorizations, connections, results
+from monitor.store import alerts, authorizations, connections
 from monitor.store.due import make_due
 from monitor.store.tables import authorizations as table
 from tests.builders import DAY, EVERY, HOUR, OK, REFUSED, UNREACHED, Story, entry, plan_of
@@ -91,7 +91,7 @@ def fail_once(story: Story, now: datetime, monkeypatch) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(results, "add_alert", die)
+        patch.setattr(alerts, "add_alert", die)
         try:
             story.sweep(now)
         except KeyboardInterrupt:

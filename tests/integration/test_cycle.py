@@ -13,7 +13,7 @@ from monitor.judge.outcome import Outcome, Reason, State
 from monitor.judge.quota import Level
 from monitor.judge.route import ChannelRoute, Subject
 from monitor.judge.rules import Rules
-from monitor.store import connections, history, outbox, results
+from monitor.store import claims, connections, history, results
 from monitor.store.due import claim_due
 from monitor.store.schema import metadata
 from tests.builders import (
@@ -465,6 +465,9 @@ def test_a_batch_of_a_thousand(database):
         "notifications": 500,
         "check_hours": 0,
         "check_days": 0,
+        "quota_samples": 0,
+        "quota_forecasts": 0,
+        "quota_windows": 0,
         "deletions": 0,
         "watermarks": 0,
         "applications": 0,
@@ -474,13 +477,13 @@ def test_a_batch_of_a_thousand(database):
         "participations": 0,
         "silences": 0,
         "acknowledgements": 0,
-        "reminders": 0,
+        "reminders": 500,
         "flappings": 0,
         "channel_states": 0,
         "offline_times": 0,
     }
     with database.read() as tx:
-        assert outbox.due_channels(tx, NOON + MINUTE) == ["ops"]
+        assert claims.due_channels(tx, NOON + MINUTE) == ["ops"]
         assert claim_due(tx, NOON + MINUTE, 10) == []
 
 

@@ -23,7 +23,7 @@ from monitor.config.load import load_config
 from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
 from monitor.schedule.jobs import Job, JobRunner
 from monitor.simulator.server import start_simulator
-from monitor.store import outbox, results, tables
+from monitor.store import alerts, claims, tables
 from monitor.store.alert_tables import notifications
 from monitor.store.engine import Database, StoreError
 from monitor.store.worker import StoreWorker
@@ -69,7 +69,7 @@ class Bench:
 
     def make_delivery(self, owner: str, retry_for: timedelta = DAY) -> Delivery:
         return Delivery(
-            StoredOutbox(self.store, owner),
+            StoredOutbox(self.store, owner, self.story.plan),
             self.sender,
             retry_for=retry_for,
             clock=self.clock,
@@ -88,7 +88,7 @@ class Bench:
         alert = AlertDue(AlertKind.ERROR, SEVERITY_OF[AlertKind.ERROR], {"reason": "timeout"})
         number = self.story.record(name).id
         with self.story.database.write() as tx:
-            return results.add_alert(tx, alert, [number], ["ops"], self.clock())
+            return alerts.add_alert(tx, alert, [number], ["ops"], self.clock())
 
     def notification(self):
         """
@@ -201,7 +201,7 @@ async def test_what_is_being_sent_is_not_sent_again(bench, by, owner):
 async def test_what_a_dead_process_had_claimed_is_free_when_its_lease_is_over(bench, by):
     bench.bear()
     with bench.story.database.write() as tx:
-        outbox.claim_next(tx, "ops", bench.clock(), LEASE, "dead")
+        claims.claim_next(tx, "ops", bench.clock(), LEASE, "dead")
     await bench.step(by)
     assert (await bench.delivery.deliver_due()).sent == 0
     bench.clock.advance(LEASE)
@@ -211,7 +211,7 @@ async def test_what_a_dead_process_had_claimed_is_free_when_its_lease_is_over(be
 async def test_a_claim_that_was_over_before_the_step_stays_so(bench):
     bench.bear()
     with bench.story.database.write() as tx:
-        outbox.claim_next(tx, "ops", bench.clock(), LEASE, "dead")
+        claims.claim_next(tx, "ops", bench.clock(), LEASE, "dead")
     bench.clock.advance(DAY)
     await bench.step(FORWARD)
     assert (await bench.delivery.deliver_due()).sent == 1

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,11 @@ from monitor.clock import utc_now
 from monitor.cycle import settle
 from monitor.judge.outcome import Outcome, Reason, State
 from monitor.store import connections, engine, tables
+from monitor.store.due import claim_due
 from monitor.store.worker import StoreWorker
+from monitor.uplinks import Uplinks
 from monitor.watch import Watch
-from tests.builders import EVERY, OK, REFUSED, Story, entry, plan_of
+from tests.builders import EVERY, OK, REFUSED, UNREACHED, Story, entry, plan_of
 from tests.fakes import FakeChecker
 from tests.waiting import until
 
@@ -325,8 +328,8 @@ async def test_a_result_that_breaks_a_rule_of_the_tables_is_not_tried_for_ever(
 ):
     bench = make_bench("a", "b")
 
-    def settle_breaking_a_rule(tx, batch, plan):
-        settled = settle(tx, batch, plan)
+    def settle_breaking_a_rule(tx, batch, plan, uplink):
+        settled = settle(tx, batch, plan, uplink)
         for one in settled:
             if one.record.name == "b" and one.finished.outcome.reason is Reason.OK:
                 tx.execute(insert(tables.quotas).values(connection_id=one.record.id))
@@ -496,3 +499,106 @@ async def test_what_waits_for_its_instant_is_not_begun_after_the_stop(make_bench
     bench.checkers["running"].let_go.set()
     assert await stopping == (1, 0)
     assert bench.n_started("waiting") == 0
+
+
+# Our own link is in doubt.
+
+
+class Pages:
+    """
+    The pages of `checks.uplink`; they answer when they are let.
+    """
+
+    def __init__(self, *, is_up: bool) -> None:
+        self.is_up = is_up
+        self.n_asked = 0
+        self.may_answer = asyncio.Event()
+
+    async def __call__(self) -> bool:
+        self.n_asked += 1
+        await self.may_answer.wait()
+        return self.is_up
+
+
+def doubting(bench: Bench, pages: Pages) -> None:
+    """
+    Let the bench's watch ask *pages* when a check is not answered.
+    """
+    plan = replace(bench.story.plan, uplink=("https://up.example.com",))
+    bench.watch = Watch(
+        bench.store, plan, bench.checkers, 200, utc_now, bench.settled.extend, Uplinks(pages)
+    )
+
+
+async def test_an_unanswered_check_waits_for_the_uplink_and_delays_no_other(make_bench):
+    bench, pages = make_bench("a", "b"), Pages(is_up=False)
+    bench.checkers["a"] = FakeChecker(UNREACHED)
+    doubting(bench, pages)
+    async with bench.running():
+        await until(lambda: bench.n_checks() == 1)
+        assert bench.state_of("b") is State.ACTIVE
+        assert pages.n_asked == 1
+        pages.may_answer.set()
+        await until(lambda: bench.n_checks() == 2)
+    one = bench.story.record("a").standing
+    assert (one.failures, one.last_reason) == (0, Reason.TIMEOUT)
+
+
+async def test_an_unanswered_check_counts_while_the_uplink_answers(make_bench):
+    bench, pages = make_bench("a"), Pages(is_up=True)
+    bench.checkers["a"] = FakeChecker(UNREACHED)
+    doubting(bench, pages)
+    pages.may_answer.set()
+    async with bench.running():
+        await until(lambda: bench.n_checks() == 1)
+    assert bench.story.record("a").standing.failures == 1
+
+
+async def test_answered_checks_ask_nobody(make_bench):
+    bench, pages = make_bench("a", "b"), Pages(is_up=True)
+    bench.checkers["b"] = FakeChecker(REFUSED)
+    doubting(bench, pages)
+    async with bench.running():
+        await until(lambda: bench.n_checks() == 2)
+    assert pages.n_asked == 0
+
+
+async def test_many_unanswered_checks_ask_once(make_bench):
+    names = [f"c{number}" for number in range(20)]
+    bench, pages = make_bench(*names), Pages(is_up=False)
+    bench.checkers |= {name: FakeChecker(UNREACHED) for name in names}
+    doubting(bench, pages)
+    async with bench.running():
+        await until(lambda: pages.n_asked == 1 and all(bench.n_started(name) for name in names))
+        pages.may_answer.set()
+        await until(lambda: bench.n_checks() == 20)
+    assert pages.n_asked <= 2, "once for the first, and once for those that ended meanwhile"
+
+
+async def test_results_in_doubt_are_let_go_at_a_stop_and_due_at_the_next_start(make_bench):
+    bench, pages = make_bench("a"), Pages(is_up=False)
+    bench.checkers["a"] = FakeChecker(UNREACHED)
+    doubting(bench, pages)
+    await bench.start_due()
+    await until(lambda: pages.n_asked == 1)
+    async with asyncio.timeout(5):
+        await bench.watch.stop(SECOND)
+    assert bench.n_checks() == 0
+    with bench.story.database.read() as tx:
+        assert [one.name for one in claim_due(tx, utc_now(), 10)] == ["a"]
+
+
+async def test_an_uplink_question_that_fails_loses_no_result(make_bench):
+    async def fail() -> bool:
+        raise RuntimeError("nobody expected this")
+
+    bench = make_bench("a")
+    bench.checkers["a"] = FakeChecker(UNREACHED)
+    plan = replace(bench.story.plan, uplink=("https://up.example.com",))
+    bench.watch = Watch(
+        bench.store, plan, bench.checkers, 200, utc_now, bench.settled.extend, Uplinks(fail)
+    )
+    with capture_logs() as logs:
+        async with bench.running():
+            await until(lambda: bench.n_checks() == 1)
+    assert "uplink.fault" in {entry["event"] for entry in logs}

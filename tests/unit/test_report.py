@@ -15,7 +15,8 @@ from monitor.judge.clocks import AuthorizationClock, confirm
 from monitor.judge.decide import judge
 from monitor.judge.expiry import start_of
 from monitor.judge.outcome import Outcome, QuotaReading, Reason, State
-from monitor.judge.quota import Quota, judge_quota
+from monitor.judge.quota import Quota
+from monitor.judge.quota_verdict import judge_quota
 from monitor.judge.renewal import Declared, declare
 from monitor.judge.route import Subject
 from monitor.judge.rules import Rules

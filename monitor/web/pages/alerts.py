@@ -15,7 +15,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from starlette.responses import RedirectResponse, Response
 
 from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
-from monitor.store import deliveries, history, results
+from monitor.store import alerts, deliveries, history
 from monitor.web import api_changes
 from monitor.web.cursor import read_cursor, write_cursor
 from monitor.web.pages.fields import read_fields
@@ -94,7 +94,7 @@ async def send_test(request: Request, here: Here, who: Who) -> Response:
         raise HTTPException(HTTPStatus.NOT_FOUND, "There is no channel of this name.")
     kind = AlertKind.TEST
     alert = AlertDue(kind, SEVERITY_OF[kind])
-    await here.store.write(lambda tx: results.add_alert(tx, alert, [], [channel], here.clock()))
+    await here.store.write(lambda tx: alerts.add_alert(tx, alert, [], [channel], here.clock()))
     here.wake()
     log.info("web.ordered", order="test", channel=channel, by=who.by.value)
     return RedirectResponse(f"{base_of(request)}/alerts?done=tested", HTTPStatus.SEE_OTHER)

@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from monitor.alert.delivery import Delivery, DeliveryReport
+from monitor.alert.courier import DeliveryReport
+from monitor.alert.delivery import Delivery
 from monitor.alert.sender import AppriseSender
 from monitor.clock import utc_now
 from monitor.config.secret import Secret

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from monitor.check.amazon import AmazonChecker, App, Store
+from monitor.check.amazon import AmazonChecker, App, Past, Store
 from monitor.check.amazon_sellers import Expected
 from monitor.check.grants import Grants
 from monitor.config.marketplaces import by_country, by_id
@@ -91,6 +91,7 @@ def make_checker(
     other_regions: dict[str, str] | None = None,
     grants: Grants | None = None,
     timeout_s: float = 5,
+    past: Past | None = None,
 ) -> AmazonChecker:
     return AmazonChecker(
         Store(
@@ -100,6 +101,7 @@ def make_checker(
             refresh_token or Secret(REFRESH_TOKEN),
             (expected or expect()) if is_probed else None,
             other_regions or {},
+            past,
         ),
         App(
             token_address,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from monitor.check.amazon import Past
 from monitor.clock import utc_now
 from monitor.config.secret import Secret
 from monitor.judge.outcome import Marketplace, Reason
@@ -408,6 +409,32 @@ async def test_after_a_success_the_other_regions_are_asked_again_and_history_cou
     assert bench.client.asked == [TOKEN, PROBE, PROBE, PROBE]
 
 
+@pytest.mark.parametrize(
+    ("past", "has_worked"),
+    [
+        (None, False),
+        (Past(), True),
+        (Past(fingerprint("Atzr|another")), False),
+    ],
+    ids=["nothing known", "let in", "let in with another token"],
+)
+async def test_what_is_remembered_from_before_a_start_counts_as_history(bench, past, has_worked):
+    bench.switch_on("account_deactivated")
+
+    outcome = await bench.checker(past=past).check()
+
+    assert ("It worked before" in outcome.detail) is has_worked
+    assert ("never seen this authorization work" in outcome.detail) is not has_worked
+
+
+async def test_a_token_that_was_let_in_before_a_start_is_told_from_a_newer_one(bench):
+    bench.switch_on("account_deactivated")
+
+    outcome = await bench.checker(past=Past(fingerprint(bench.refresh_token))).check()
+
+    assert "It worked before" in outcome.detail
+
+
 @pytest.mark.parametrize("fault", ["sp_500", "sp_throttle", "sp_hang", "sp_html"])
 async def test_another_region_that_gives_no_answer_is_asked_again_at_the_next_check(bench, fault):
     bench.grant.remove_role()
@@ -497,6 +524,23 @@ async def test_a_rotated_secret_in_the_file_is_found_before_a_refusal_counts(
     outcomes = await asyncio.gather(*(checker.check() for checker in checkers))
 
     assert {outcome.reason for outcome in outcomes} == {Reason.OK}
+
+
+async def test_a_secret_and_a_token_that_were_both_replaced_are_both_read_again(bench, tmp_path):
+    secret, token = tmp_path / "secret", tmp_path / "token"
+    secret.write_text(bench.client_secret)
+    token.write_text(bench.refresh_token)
+    checker = bench.checker(
+        client_secret=Secret({"file": str(secret)}), refresh_token=Secret({"file": str(token)})
+    )
+    assert (await checker.check()).reason is Reason.OK
+
+    amazon, clock = bench.simulator.amazon, bench.simulator.clock
+    secret.write_text(amazon.rotate_secret(bench.application_id, clock.now()).value)
+    token.write_text(amazon.reauthorize(bench.grant.id, clock.now()).refresh_token)
+    clock.advance(timedelta(days=7, seconds=1))
+
+    assert (await checker.check()).reason is Reason.OK
 
 
 async def test_a_file_that_is_gone_is_named_beside_the_refusal(bench, tmp_path):

@@ -240,6 +240,8 @@ API = {
     "no details": ([errors("Unauthorized")], Reason.PERMISSION_DENIED, 1),
     "details are null": ([errors("Unauthorized", None)], Reason.PERMISSION_DENIED, 1),
     "another code": ([errors("AccessDenied", "No.")], Reason.PERMISSION_DENIED, 1),
+    "another code without details": ([errors("AccessDenied")], Reason.PERMISSION_DENIED, 1),
+    "no code, no details": ([{"errors": [{"message": DENIED}]}], Reason.PERMISSION_DENIED, 1),
     "no route": ([errors("MissingAuthenticationToken", None)], Reason.PERMISSION_DENIED, 1),
     "token missing": (
         [errors("Unauthorized", "Access token is missing in the request header.")],
@@ -255,6 +257,14 @@ API = {
 }
 
 
+UNEXPLAINED = [
+    [errors("Unauthorized")],
+    [errors("Unauthorized", None)],
+    [errors("AccessDenied")],
+    [{"errors": [{"message": DENIED}]}],
+]
+
+
 @pytest.mark.parametrize(("bodies", "reason", "n"), API.values(), ids=API)
 async def test_a_403_counts_by_its_code_and_details(serve, clients, bodies, reason, n):
     wire = await open_wire(serve, clients, api=[http_answer(403, body) for body in bodies])
@@ -263,7 +273,7 @@ async def test_a_403_counts_by_its_code_and_details(serve, clients, bodies, reas
 
     assert outcome.reason is reason
     assert wire.client.asked == [TOKEN, PROBE] * n
-    assert outcome.is_unexplained == (bodies in ([errors("Unauthorized", x)] for x in ("", None)))
+    assert outcome.is_unexplained == (bodies in UNEXPLAINED)
 
 
 @pytest.mark.parametrize(

@@ -186,12 +186,29 @@ async def test_nothing_metered_is_ever_called(serve, clients):
     assert len(server.requests) > len(ANSWERS)
 
 
-async def test_only_the_free_path_is_known():
-    assert FREE_PATHS == ("/auth/check",)
+async def test_only_free_paths_are_known():
+    assert list(FREE_PATHS) == [
+        "/auth/check",
+        "/product-research/searches",
+        "/keyword-research/searches/{id}/progress",
+    ]
 
 
 @pytest.mark.parametrize(
-    "path", ["/keyword-research/searches", "/auth/check/", "/auth/check?x=1", "/AUTH/CHECK", ""]
+    "path",
+    [
+        "/keyword-research/searches",
+        "/keyword-research/searches/7",
+        "/keyword-research/searches//progress",
+        "/keyword-research/searches/7/../progress",
+        "/keyword-research/searches/a b/progress",
+        "/product-research/products",
+        "/product-research/searches?query=lamps",
+        "/auth/check/",
+        "/auth/check?x=1",
+        "/AUTH/CHECK",
+        "",
+    ],
 )
 async def test_a_path_not_known_to_be_free_is_refused(path):
     with pytest.raises(ValueError, match="free of charge"):

@@ -126,15 +126,20 @@ def connection(name: str, base_url: str = NOWHERE, **more: str) -> str:
 
 
 @contextmanager
-def run_simulator() -> Iterator[Simulator]:
+def run_simulator(*, with_region_hosts: bool = False) -> Iterator[Simulator]:
     """
     Serve a simulator from a thread, for commands that have an event loop of their own.
+
+    Args:
+        with_region_hosts: Amazon's four hosts have ports of their own.
     """
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
         simulator = asyncio.run_coroutine_threadsafe(start_simulator(), loop).result(30)
+        if with_region_hosts:
+            asyncio.run_coroutine_threadsafe(simulator.start_region_hosts(), loop).result(30)
         yield simulator
         asyncio.run_coroutine_threadsafe(simulator.stop(), loop).result(30)
     finally:

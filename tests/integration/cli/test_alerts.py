@@ -15,10 +15,10 @@ import pytest
 from monitor.config.load import load_config
 from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
 from monitor.plan import make_plan
-from monitor.store import connections, migrate, outbox
+from monitor.store import claims, connections, migrate, outbox
+from monitor.store.alerts import add_alert
 from monitor.store.engine import Database
 from monitor.store.history import list_alerts
-from monitor.store.results import add_alert
 from tests.integration.alert.sinks import run_web_hook
 from tests.integration.cli.command_line import connwatch
 
@@ -72,9 +72,9 @@ class Told:
             ids = [record.id for record in connections.list_records(tx, names)]
             alert = AlertDue(kind, SEVERITY_OF[kind])
             alert_id = add_alert(tx, alert, ids, channels, born_at)
-            rows = [outbox.claim_next(tx, name, born_at, timedelta(0), "t") for name in channels]
+            rows = [claims.claim_next(tx, name, born_at, timedelta(0), "t") for name in channels]
         assert alert_id
-        return [row.id for row in rows if row is not None]
+        return [number for row in rows if row is not None for number in row.ids]
 
     def states(self) -> list[str]:
         with self.database.read() as tx:
@@ -96,7 +96,7 @@ def told(tmp_path):
 def test_alerts_are_listed_for_programs_as_the_contract_says(told):
     (number,) = told.add(AlertKind.ERROR, NAMES[:2], ["ops"])
     with told.database.write() as tx:
-        outbox.mark_sent(tx, number, NOON + timedelta(seconds=2))
+        outbox.mark_sent(tx, [number], NOON + timedelta(seconds=2))
     told.add(AlertKind.QUOTA_LOW, NAMES[2:3], [])
 
     ended = connwatch("alerts", "list", "--json", cwd=told.folder)
@@ -119,7 +119,7 @@ def test_alerts_are_listed_for_programs_as_the_contract_says(told):
 def test_alerts_are_listed_for_people_in_lines_that_fit(told):
     (number,) = told.add(AlertKind.ERROR, NAMES, ["ops"])
     with told.database.write() as tx:
-        outbox.mark_dead(tx, number, "json: \x1b[31mno connection\nto it")
+        outbox.mark_dead(tx, [number], "json: \x1b[31mno connection\nto it")
     told.add(AlertKind.QUOTA_EXHAUSTED, NAMES[:1], [])
 
     ended = connwatch("alerts", "list", cwd=told.folder)
@@ -135,7 +135,7 @@ def test_alerts_are_listed_for_people_in_lines_that_fit(told):
 def test_only_dead_ones_are_listed_if_asked_for(told):
     (number,) = told.add(AlertKind.ERROR, NAMES[:1], ["ops"])
     with told.database.write() as tx:
-        outbox.mark_dead(tx, number, "gone")
+        outbox.mark_dead(tx, [number], "gone")
     told.add(AlertKind.QUOTA_LOW, NAMES[1:2], ["ops"])
 
     ended = connwatch("alerts", "list", "--dead", "--json", cwd=told.folder)
@@ -201,10 +201,10 @@ def test_dead_notifications_become_due_again_and_the_others_stay(told):
     numbers = told.add(AlertKind.ERROR, NAMES[:1], ["ops", "mail"])
     with told.database.write() as tx:
         for number in numbers:
-            outbox.mark_dead(tx, number, "gone")
+            outbox.mark_dead(tx, [number], "gone")
     (sent,) = told.add(AlertKind.ERROR, NAMES[1:2], ["chat"])
     with told.database.write() as tx:
-        outbox.mark_sent(tx, sent, NOON)
+        outbox.mark_sent(tx, [sent], NOON)
     assert sorted(told.states()) == ["dead", "dead", "sent"]
 
     ended = connwatch("alerts", "retry", cwd=told.folder)

@@ -88,6 +88,16 @@ def test_no_answer_is_3_although_the_state_stands(bench, live, simulator, reason
     assert bench.run("status").code == 0
 
 
+@pytest.mark.parametrize("is_up", [True, False], ids=["up", "down"])
+def test_a_failure_counts_only_while_our_own_link_is_there(bench, simulator, is_up):
+    url = simulator.soldscope_url if is_up else NOWHERE
+    bench.configure(connection("acme"), more=f'[checks]\nuplink = ["{url}"]\n')
+    each = reported(bench.spawn("check", "--json"))["acme"]
+    assert each["last_check"]["in_a_row"] == (1 if is_up else 0)
+    told = json.loads(bench.run("alerts", "list", "--json").out)["alerts"]
+    assert [one["kind"] for one in told] == ([] if is_up else ["monitor_offline"])
+
+
 def test_only_the_named_ones_are_asked_and_shown(bench, live):
     bench.configure(live, connection("globex"))
     ended = bench.spawn("check", "acme", "--json")
@@ -268,7 +278,7 @@ def test_no_more_checks_run_at_once_than_the_file_allows(bench, simulator):
     tables = [connection(name, simulator.soldscope_url) for name in names]
     bench.configure(*tables, more="[checks]\nconcurrency = 1\n")
     began = time.monotonic()
-    answers = ask(load_config(bench.config_path), names, {}, None)
+    answers = ask(load_config(bench.config_path), names, {}, None, {})
     assert time.monotonic() - began >= 5 * 0.2
     # Waiting for one's turn is not the service's latency.
     latencies = [outcome.latency_ms for _, outcome in answers.values()]

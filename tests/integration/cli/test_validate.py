@@ -195,6 +195,18 @@ def test_a_refusal_shows_at_the_step_that_met_it(store, fault, step, who):
     assert f"What to do: {who}" in flat(ended.out)
 
 
+def test_a_store_that_worked_is_told_from_one_that_never_did(store):
+    store.fault("account_deactivated")
+    store.validate()
+    [never] = [store.bench.shown()[STORE]["detail"]]
+    store.simulator.amazon_faults.clear()
+    store.validate()
+    store.fault("account_deactivated")
+    store.validate()
+    assert "connwatch has never seen this authorization work" in never
+    assert "It worked before" in store.bench.shown()[STORE]["detail"]
+
+
 NO_ANSWERS = {
     "token service down": ("lwa_503", "token", "✗"),
     "region down": ("sp_503", "permission", "✗"),

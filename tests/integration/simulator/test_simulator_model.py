@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from monitor.simulator.billing import billing_cycle
 from monitor.simulator.clock import MAX_OFFSET, MovableClock, parse_duration
 from monitor.simulator.errors import QuotaUsedUpError, SimulatorError, UnknownNameError
-from monitor.simulator.soldscope import KEPT_SEARCHES, PLANS, SoldScope
+from monitor.simulator.soldscope import PLANS, SoldScope
+from monitor.simulator.soldscope_account import KEPT_SEARCHES
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -128,7 +129,7 @@ def test_move_to_a_smaller_plan_leaves_nothing_rather_than_less(soldscope):
 def test_a_search_costs_one_and_reading_it_again_nothing(soldscope):
     search = soldscope.run_search("acme", "lamps", NOW)
 
-    assert search == soldscope.past_search("acme", search.id)
+    assert search == soldscope.account("acme").past_search(search.id)
     assert soldscope.quota("acme", NOW).used == 1
 
 
@@ -146,7 +147,7 @@ def test_another_accounts_search_cannot_be_read(soldscope):
     search = soldscope.run_search("acme", "lamps", NOW)
 
     with pytest.raises(UnknownNameError):
-        soldscope.past_search("globex", search.id)
+        soldscope.account("globex").past_search(search.id)
 
 
 def test_only_the_latest_searches_are_kept(soldscope):
@@ -156,7 +157,7 @@ def test_only_the_latest_searches_are_kept(soldscope):
         soldscope.run_search("acme", "later", NOW)
 
     with pytest.raises(UnknownNameError):
-        soldscope.past_search("acme", first.id)
+        soldscope.account("acme").past_search(first.id)
 
 
 def test_a_token_opens_its_own_account_until_it_is_revoked(soldscope):

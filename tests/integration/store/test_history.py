@@ -4,7 +4,7 @@ import pytest
 
 from monitor.judge.outcome import Reason, State
 from monitor.judge.route import ChannelRoute
-from monitor.store import connections, history, outbox
+from monitor.store import claims, connections, history, outbox
 from monitor.store.outbox import NotificationState
 from tests.builders import (
     EVERY,
@@ -113,12 +113,12 @@ def test_alerts_of_one_connection(told, name, kinds):
 
 def test_alerts_with_a_dead_notification(told):
     with told.database.write() as tx:
-        row = outbox.claim_next(tx, "boss", NOON + HOUR, HOUR, "run")
+        row = claims.claim_next(tx, "boss", NOON + HOUR, HOUR, "run")
         assert row is not None
-        outbox.mark_dead(tx, row.id, "no such channel")
+        outbox.mark_dead(tx, row.ids, "no such channel")
     with told.database.read() as tx:
         [found] = history.list_alerts(tx, 10, only_dead=True)
-    assert found.id == row.alert_id
+    assert found.id == row.rows[0].alert_id
     assert {one.channel: one.state for one in found.notifications} == {
         "ops": NotificationState.DUE,
         "boss": NotificationState.DEAD,

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import func, select
 
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason
-from monitor.store import results, retention
+from monitor.store import offline, outages, results, retention, tables
+from monitor.store.alert_tables import offline_times
 from monitor.store.tables import check_days, check_hours, checks
 from tests.builders import DAY, HOUR, MINUTE, OK, REFUSED, UNREACHED, throttled
 
@@ -301,3 +302,20 @@ def test_a_roll_up_reads_the_last_hours_only(open_database, database):
     fewer = steps_of_roll_up(database, MIDNIGHT + 36 * HOUR + 5 * MINUTE)
     assert steps < 1.5 * fewer
     assert len(sums(database, check_hours)) == 36
+
+
+def test_outages_and_offline_times_go_three_months_after_their_end(database):
+    ended, lasting = MIDNIGHT - 90 * DAY - SECOND, None
+    with database.write() as tx:
+        for at in (ended, lasting):
+            one = outages.begin(tx, "api.example.com", MIDNIGHT - 200 * DAY)
+            time = offline.begin(tx, MIDNIGHT - 200 * DAY, None)
+            if at is not None:
+                outages.end(tx, one, at)
+                offline.end(tx, time, at)
+    roll_up(database, MIDNIGHT)
+    with database.read() as tx:
+        assert len(outages.list_open(tx)) == 1
+        assert offline.find_open(tx) is not None
+        for table in (tables.outages, offline_times):
+            assert tx.execute(select(func.count()).select_from(table)).scalar_one() == 1

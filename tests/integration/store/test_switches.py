@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from monitor.cycle import Finished, settle
 from monitor.judge.outcome import Reason, State
-from monitor.store import connections, history, outbox, retention
+from monitor.store import claims, connections, history, retention
 from monitor.store.due import claim_due
 from monitor.store.schema import metadata
 from tests.builders import (
@@ -184,7 +184,7 @@ def test_deleting_takes_nothing_from_others(story):
     with story.database.read() as tx:
         assert len(history.list_checks(tx, number, 10)) == 2
         assert len(history.list_transitions(tx, number, 10)) == 1
-        assert outbox.due_channels(tx, LATER + HOUR) == ["ops"]
+        assert claims.due_channels(tx, LATER + HOUR) == ["ops"]
 
 
 def test_deleting_takes_due_notifications_with_it(story):
@@ -192,9 +192,9 @@ def test_deleting_takes_due_notifications_with_it(story):
     story.settle(NOON + MINUTE, one=REFUSED)
     delete(story, "one")
     with story.database.read() as tx:
-        assert outbox.due_channels(tx, LATER) == []
+        assert claims.due_channels(tx, LATER) == []
     with story.database.write() as tx:
-        assert outbox.claim_next(tx, "ops", LATER, HOUR, "run") is None
+        assert claims.claim_next(tx, "ops", LATER, HOUR, "run") is None
 
 
 def test_an_alert_about_others_too_is_kept_for_them(story):
@@ -204,9 +204,9 @@ def test_an_alert_about_others_too_is_kept_for_them(story):
     delete(story, "one")
     assert story.kinds() == [("quota_low", ("two",))]
     with story.database.write() as tx:
-        row = outbox.claim_next(tx, "ops", LATER, HOUR, "run")
+        row = claims.claim_next(tx, "ops", LATER, HOUR, "run")
     assert row is not None
-    assert row.connections == ("two",)
+    assert row.rows[0].connections == ("two",)
     delete(story, "two")
     assert story.kinds() == []
     assert "notifications" not in rows_of(story)

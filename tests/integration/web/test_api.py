@@ -228,7 +228,7 @@ async def test_alerts_are_listed_page_by_page(story):
 
 async def test_dead_notifications_are_found_and_sent_again(story):
     with story.database.write() as tx:
-        outbox.mark_dead(tx, 1, "gone")
+        outbox.mark_dead(tx, [1], "gone")
     async with open_web(story.database, PLAN) as web:
         dead = (await web.get("/api/v1/alerts?dead=true")).json()["alerts"]
         assert [one["notifications"][0]["state"] for one in dead] == ["dead"]

@@ -142,7 +142,7 @@ async def read_metrics(web) -> dict[str, float]:
 
 async def test_metrics_say_how_connections_stand(story):
     with story.database.write() as tx:
-        outbox.mark_dead(tx, 1, "gone")
+        outbox.mark_dead(tx, [1], "gone")
         connections.pause(tx, story.record(ODD).id)
     async with open_web(story.database, PLAN) as web:
         web.now[0] = NOON + 6 * MINUTE

@@ -99,7 +99,7 @@ async def test_changes_alerts_and_deliveries_are_told_as_they_happen(story):
         await read_until(lines, "event: alert")
         assert json.loads((await anext(lines)).removeprefix("data: "))["kind"] == "error"
         with story.database.write() as tx:
-            outbox.mark_sent(tx, 1, NOON + MINUTE)
+            outbox.mark_sent(tx, [1], NOON + MINUTE)
         await read_until(lines, "event: sent")
         assert json.loads((await anext(lines)).removeprefix("data: ")) == {
             "alert": 1,

@@ -166,6 +166,11 @@ def test_where_there_is_hardly_room_the_first_sentence_is_cut():
     assert text.startswith("*🔴 20 connections: token rejected*")
 
 
+def test_a_text_message_is_cut_as_strict_services_count_it():
+    message = Message("t", "b", short="🔴🔴🔴🔴 abc")
+    assert write(message, Form.SHORT, 8) == "🔴🔴🔴…"
+
+
 def test_an_emoji_counts_as_strict_services_count_it():
     assert size_of("🔴a") == 3
 

@@ -55,6 +55,14 @@ FACTS: dict[AlertKind, dict[str, Any]] = {
         "resets_at": "2026-12-01T00:00:00+00:00",
         "step": 20,
     },
+    AlertKind.QUOTA_FORECAST: {
+        "limit": 10_000,
+        "remaining": 4_950,
+        "resets_at": "2026-12-17T00:00:00+00:00",
+        "exhausts_at": "2026-12-12T09:00:00+00:00",
+        "earliest": "2026-12-10T21:00:00+00:00",
+        "latest": "2026-12-15T03:00:00+00:00",
+    },
     AlertKind.QUOTA_EXHAUSTED: {
         "limit": 10_000,
         "remaining": 0,
@@ -133,6 +141,7 @@ TITLES = {
     AlertKind.RENEWED: f"🟢 {NAME}: authorization renewed",
     AlertKind.RECOVERED: f"🟢 {NAME} works again",
     AlertKind.QUOTA_LOW: f"🟠 {NAME}: quota low",
+    AlertKind.QUOTA_FORECAST: f"🟠 {NAME}: quota will not last",
     AlertKind.QUOTA_EXHAUSTED: f"🔴 {NAME}: quota used up",
     AlertKind.QUOTA_RESTORED: f"🟢 {NAME}: quota available again",
     AlertKind.LIMIT_CHANGED: f"🔵 {NAME}: quota changed",
@@ -184,6 +193,11 @@ SAID = {
         "20 % or less is left",
         "1,950 of 10,000 requests (19 %)",
         "The period ends at 2026-12-01 00:00 UTC (in 8 days 12 hours).",
+    ],
+    AlertKind.QUOTA_FORECAST: [
+        "runs out on 2026-12-12, in 20 days, before it is reset.",
+        "Most likely between 2026-12-10 and 2026-12-15.",
+        "Left in this period: 4,950 of 10,000 requests (49 %).",
     ],
     AlertKind.QUOTA_EXHAUSTED: ["10,000 requests, is used up", "The credential itself is fine."],
     AlertKind.QUOTA_RESTORED: ["10,000 of 10,000 requests (100 %)"],
@@ -279,8 +293,12 @@ def test_a_lowered_limit_tells_whom_to_ask():
 
 
 QUOTAS = {
-    "limit unknown": ({"remaining": 7, "step": 0}, "Requests left in this period: 7."),
-    "limit 0": ({"remaining": 7, "limit": 0}, "Requests left in this period: 7."),
+    "limit unknown": ({"remaining": 7, "step": 0}, "Left in this period: 7 requests."),
+    "limit 0": ({"remaining": 7, "limit": 0}, "Left in this period: 7 requests."),
+    "one of several windows": (
+        {"remaining": 7, "limit": 10, "window": "tokens-day", "unit": "tokens"},
+        'It is the quota that the API calls "tokens-day".\nLeft in this period: 7 of 10 tokens',
+    ),
     "all unknown": ({}, "How much is left is not known."),
     "true is no number": ({"remaining": True}, "How much is left is not known."),
     "period over": (

@@ -153,6 +153,8 @@ def test_what_came_instead_is_described(body, content_type, words):
         "sst_abc%2Fdef%2B123%3D%3D",
         "sst_abc%2fdef%2b123%3d%3d",
         "sst_abc\\/def+123==",
+        "sst_abc/def%2B123==",
+        "sst%5Fabc%2Fdef+123%3D=",
     ],
 )
 def test_a_secret_is_masked_in_every_form_it_comes_back(echo):

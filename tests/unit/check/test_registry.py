@@ -8,6 +8,7 @@ import pytest
 from monitor.check.amazon import AmazonChecker
 from monitor.check.client import HttpClients
 from monitor.check.countdown import CountdownChecker
+from monitor.check.generic import HttpChecker
 from monitor.check.grants import Grants
 from monitor.check.registry import build_checker
 from monitor.check.soldscope import SoldscopeChecker
@@ -30,6 +31,7 @@ SOLDSCOPE = {
     "token": {"env": "TOKEN"},
 }
 COUNTDOWN = {"name": "store", "provider": "countdown", "authorized_on": date(2026, 1, 15)}
+HTTP = {"name": "gh", "provider": "http", "preset": "github", "token": {"env": "TOKEN"}}
 AMAZON = {
     "name": "acme",
     "provider": "amazon",
@@ -53,8 +55,13 @@ async def build(connection: dict[str, Any]) -> Checker:
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     ("connection", "kind"),
-    [(SOLDSCOPE, SoldscopeChecker), (COUNTDOWN, CountdownChecker), (AMAZON, AmazonChecker)],
-    ids=["soldscope", "countdown", "amazon"],
+    [
+        (SOLDSCOPE, SoldscopeChecker),
+        (COUNTDOWN, CountdownChecker),
+        (AMAZON, AmazonChecker),
+        (HTTP, HttpChecker),
+    ],
+    ids=["soldscope", "countdown", "amazon", "http"],
 )
 async def test_every_provider_has_its_checker_and_no_secret_is_read_to_build_it(
     monkeypatch, connection, kind
@@ -128,4 +135,4 @@ def test_a_provider_without_a_checker_is_named():
 
 
 def test_every_provider_of_the_configuration_is_tried_here():
-    assert set(PROVIDERS) == {"soldscope", "countdown", "amazon"}
+    assert set(PROVIDERS) == {"soldscope", "countdown", "amazon", "http"}

@@ -7,11 +7,12 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 import pytest
 from pydantic import ValidationError
 
-from monitor.config.channel import Channel, Digest
+from monitor.config.channel import Channel
 from monitor.config.model import Config, SoldscopeConnection
 from monitor.config.secret import Secret
 from monitor.config.urls import is_host, is_loopback
 from monitor.judge.alerts import AlertKind, Severity
+from monitor.judge.digest import Digest
 from monitor.judge.rules import Rules
 
 

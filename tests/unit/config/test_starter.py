@@ -36,12 +36,12 @@ def test_starter_file_without_a_channel_shows_how_to_add_one():
     assert tomllib.loads(added)["channels"][0]["url"] == {"env": "CONNWATCH_CHANNEL_URL"}
 
 
-def test_starter_file_shows_how_to_add_an_amazon_store():
+def test_starter_file_shows_how_to_add_an_amazon_store_and_another_api():
     text = starter_config(StarterAnswers(BASE_URL))
     assert "applications" not in tomllib.loads(text)
     added = re.sub(r"(?m)^# (\[\[|\w+ = )", r"\1", text)
     config = build_config(tomllib.loads(added), Reading(Path("config.toml"), NOON, {}))
-    assert [one.provider for one in config.connections] == ["soldscope", "amazon"]
+    assert [one.provider for one in config.connections] == ["soldscope", "amazon", "http"]
     assert notices(config) == []
 
 

@@ -8,8 +8,6 @@ from monitor.config.load import check_files, check_secrets, notices
 from monitor.config.notices import MESSAGE, NOT_YET
 from monitor.config.walk import walk
 
-QUIET = '{ zone = "UTC", from = "22:00", to = "07:00" }'
-
 
 def test_all_secrets_that_cannot_be_read_are_told(load, connection, monkeypatch):
     monkeypatch.setenv("GOOD", "x")
@@ -74,26 +72,18 @@ def test_defaults_give_no_notice(load, connection):
     ("text", "place"),
     [
         ("[heartbeat]", "heartbeat"),
-        ("[checks]\nuplink = []", "checks.uplink"),
-        ('[alerts]\nremind_every = "1d"', "alerts.remind_every"),
-        ('[alerts]\ngroup_wait = "10s"', "alerts.group_wait"),
-        (f"[alerts]\nquiet_hours = {QUIET}", "alerts.quiet_hours"),
-        (
-            f'[[channels]]\nname = "o"\nurl = "json://x"\nquiet_hours = {QUIET}',
-            "channels[0].quiet_hours",
-        ),
-        ('[[channels]]\nname = "o"\nurl = "json://x"\ndigest = "daily"', "channels[0].digest"),
     ],
 )
 def test_what_has_no_effect_yet_is_told_where_the_file_sets_it(load, text, place):
     assert notices(load(text)) == [Notice(place, MESSAGE)]
 
 
-def test_kinds_that_are_never_sent_are_told(load):
-    text = '[[channels]]\nname = "o"\nurl = "json://x"\nkinds = ["resumed", "error", "digest"]'
-    assert notices(load(text)) == [
-        Notice("channels[0].kinds", "this release never sends digest, resumed")
-    ]
+def test_a_channel_that_names_digests_and_has_no_rhythm_is_told(load):
+    text = '[[channels]]\nname = "o"\nurl = "json://x"\nkinds = ["error", "digest"]'
+    [notice] = notices(load(text))
+    assert notice.place == "channels[0].kinds"
+    assert 'add digest = "daily"' in notice.message
+    assert notices(load(text + '\ndigest = "daily"')) == []
 
 
 def test_application_that_no_connection_uses_is_told(load, application, store):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -84,6 +85,34 @@ def test_what_shows_that_an_application_is_accepted_again(against, outcome, is_o
 def test_a_request_from_before_the_refusal_shows_nothing():
     slow = Outcome(Reason.OK, latency_ms=400_000, marketplaces=(US,))
     assert not hear(refused(Reason.CLIENT_REJECTED), OTHER, slow, NOW).is_over
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        pytest.param(Outcome(Reason.AUTHORIZATION_REVOKED), id="revoked"),
+        pytest.param(Outcome(Reason.PROTOCOL, "The token cannot be read."), id="unsendable"),
+        pytest.param(Outcome(Reason.TIMEOUT), id="no answer"),
+    ],
+)
+def test_an_asker_that_cannot_tell_hands_over(outcome):
+    standing = refused(Reason.CLIENT_SECRET_EXPIRED)
+    assert standing.refusal is not None
+    heard = hear(standing, ASKER, outcome, NOW)
+    assert heard.standing.refusal == replace(standing.refusal, asker_id=None)
+    assert not heard.is_over
+    assert hear(standing, OTHER, outcome, NOW) == Heard(standing)
+
+
+def test_a_throttled_asker_goes_on_asking():
+    standing = refused(Reason.CLIENT_REJECTED)
+    assert hear(standing, ASKER, Outcome(Reason.THROTTLED), NOW) == Heard(standing)
+
+
+def test_a_token_that_was_issued_shows_that_the_client_is_accepted():
+    outcome = Outcome(Reason.SERVER_ERROR, is_token_issued=True)
+    assert hear(refused(Reason.CLIENT_REJECTED), ASKER, outcome, NOW).is_over
+    assert not hear(refused(Reason.CLIENT_SECRET_EXPIRED), ASKER, outcome, NOW).is_over
 
 
 def test_an_application_that_is_well_stays_well():

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from monitor.judge.alerts import AlertKind, Severity
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
-from monitor.judge.quota import Level, Quota, QuotaVerdict, judge_quota
+from monitor.judge.quota import Level, Quota
+from monitor.judge.quota_verdict import QuotaVerdict, judge_quota
 from monitor.judge.rules import Rules
 
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)

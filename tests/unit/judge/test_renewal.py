@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.judge.clocks import THE_END, AuthorizationClock, next_step_at
+from monitor.judge.clocks import THE_END, AuthorizationClock, name_old_token, next_step_at
+from monitor.judge.outcome import Outcome, Reason
 from monitor.judge.renewal import Change, Declared, declare, set_date
 
 FIRST = datetime(2026, 1, 15, tzinfo=UTC)
@@ -45,9 +46,20 @@ def test_a_date_is_compared_to_the_one_that_is_known(date, expected):
     assert clock.is_renewal_pending is (expected is Change.RENEWAL)
 
 
-def test_a_first_date_is_neither_a_renewal_nor_a_correction():
-    clock, change = set_date(AuthorizationClock(), FIRST, YEAR, NOW)
+def test_a_first_date_in_the_file_is_neither_a_renewal_nor_a_correction():
+    clock, change = set_date(AuthorizationClock(), FIRST, YEAR, NOW, is_from_file=True)
     assert (change, clock.is_renewal_pending) == (Change.FIRST, False)
+    assert clock.ends_at == datetime(2027, 1, 15, tzinfo=UTC)
+    assert not in_file(FIRST).is_renewal_pending
+
+
+def test_a_first_date_that_a_person_gives_is_a_renewal():
+    undated = AuthorizationClock(fingerprint="abc")
+    clock, change = set_date(undated, FIRST, YEAR, NOW)
+    assert change is Change.RENEWAL
+    assert (clock.is_renewal_pending, clock.renewal_fingerprint) == (True, "abc")
+    refused = Outcome(Reason.AUTHORIZATION_REVOKED, "Refused.", fingerprint="abc")
+    assert "still the one from before" in name_old_token(clock, refused).detail
     assert clock.ends_at == datetime(2027, 1, 15, tzinfo=UTC)
 
 

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from datetime import UTC
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind, Severity
-from monitor.judge.route import ChannelRoute, Subject, route
+from monitor.judge.digest import Digest, DigestTime
+from monitor.judge.pairs import ABOUT_NO_CONNECTION
+from monitor.judge.route import ChannelRoute, Routing, Subject, explain, route
 
 ERROR = AlertDue(AlertKind.ERROR, Severity.CRITICAL)
 MILD_ERROR = AlertDue(AlertKind.ERROR, Severity.WARNING)
@@ -260,6 +264,102 @@ def test_an_alert_about_nobody_goes_nowhere():
     assert route(ERROR, [], [ChannelRoute("ops")]) == []
 
 
+@pytest.mark.parametrize("kind", sorted(ABOUT_NO_CONNECTION))
+def test_what_is_about_no_connection_goes_wherever_its_kind_is_wanted(kind):
+    narrow = ChannelRoute("ops", kinds(kind), tags=frozenset({"fe"}))
+    assert route(AlertDue(kind, SEVERITY_OF[kind]), [], [narrow]) == ["ops"]
+    deaf = ChannelRoute("ops", kinds(AlertKind.ERROR))
+    assert route(AlertDue(kind, SEVERITY_OF[kind]), [], [deaf]) == []
+
+
+@pytest.mark.parametrize(
+    ("channel", "is_told"),
+    [
+        pytest.param(ChannelRoute("ops"), False, id="that asks for nothing"),
+        pytest.param(ChannelRoute("ops", kinds(AlertKind.DIGEST)), True, id="that names it"),
+        pytest.param(
+            ChannelRoute("ops", kinds(AlertKind.DIGEST), Severity.WARNING),
+            False,
+            id="that names it and hears no information",
+        ),
+        pytest.param(
+            ChannelRoute(
+                "ops",
+                kinds(AlertKind.ERROR),
+                Severity.CRITICAL,
+                digest=DigestTime(Digest.DAILY, UTC),
+            ),
+            True,
+            id="that has a rhythm for it",
+        ),
+    ],
+)
+def test_a_summary_goes_only_to_a_channel(channel, is_told):
+    digest = AlertDue(AlertKind.DIGEST, Severity.INFO)
+    assert bool(route(digest, [], [channel])) is is_told
+
+
+@pytest.mark.parametrize("kind", AlertKind)
+@pytest.mark.parametrize("least", Severity)
+def test_every_end_that_is_named_passes_every_severity_and_nothing_else_does(kind, least):
+    channel = ChannelRoute("ops", kinds(kind), least)
+    is_severe_enough = SEVERITY_OF[kind].rank >= least.rank
+    is_told = bool(route(AlertDue(kind, SEVERITY_OF[kind]), [SHOP], [channel]))
+    assert is_told is (is_severe_enough or kind.is_closing)
+
+
+@pytest.mark.parametrize(
+    ("channel", "subject", "alert", "why"),
+    [
+        pytest.param(ChannelRoute("ops"), SHOP, ERROR, Routing.WANTED, id="wanted"),
+        pytest.param(
+            ChannelRoute("ops", kinds(AlertKind.RECOVERED), Severity.CRITICAL),
+            SHOP,
+            RECOVERED,
+            Routing.WANTED_AS_END,
+            id="wanted as an end",
+        ),
+        pytest.param(
+            ChannelRoute("ops", kinds(AlertKind.EXPIRED)),
+            SHOP,
+            ERROR,
+            Routing.KIND_NOT_NAMED,
+            id="another kind",
+        ),
+        pytest.param(
+            ChannelRoute("ops", None, Severity.CRITICAL),
+            SHOP,
+            RECOVERED,
+            Routing.NOT_SEVERE_ENOUGH,
+            id="an end that is not named",
+        ),
+        pytest.param(
+            ChannelRoute("ops"),
+            Subject("shop", channels=frozenset({"mail"})),
+            ERROR,
+            Routing.NOT_CHOSEN,
+            id="the connection's channels",
+        ),
+        pytest.param(
+            ChannelRoute("ops", connections=frozenset({"other"})),
+            SHOP,
+            ERROR,
+            Routing.OTHER_CONNECTIONS,
+            id="the channel's connections",
+        ),
+        pytest.param(
+            ChannelRoute("ops", tags=frozenset({"na"})),
+            SHOP,
+            ERROR,
+            Routing.OTHER_TAGS,
+            id="the channel's tags",
+        ),
+    ],
+)
+def test_the_first_reason_is_named(channel, subject, alert, why):
+    assert explain(alert.kind, alert.severity, subject, channel) is why
+
+
 CHANNELS = st.builds(
     ChannelRoute,
     st.just("ops"),
@@ -276,7 +376,11 @@ SUBJECTS = st.builds(
 )
 
 
-@given(CHANNELS, st.lists(SUBJECTS, max_size=3), st.sampled_from(AlertKind))
+@given(
+    CHANNELS,
+    st.lists(SUBJECTS, max_size=3),
+    st.sampled_from([AlertKind.ERROR, AlertKind.EXPIRED]),
+)
 def test_whoever_names_the_bad_news_and_its_end_hears_the_end(channel, subjects, kind):
     """
     Nobody who was told of a trouble is left alone with it for its severity's sake.
@@ -286,3 +390,9 @@ def test_whoever_names_the_bad_news_and_its_end_hears_the_end(channel, subjects,
     names_the_end = channel.kinds is not None and AlertKind.RECOVERED in channel.kinds
     if names_the_end and route(trouble, subjects, [channel]):
         assert route(closing, subjects, [channel]) == ["ops"]
+
+
+@given(CHANNELS, SUBJECTS, st.sampled_from(AlertKind), st.sampled_from(Severity))
+def test_what_is_explained_is_what_happens(channel, subject, kind, severity):
+    is_told = bool(route(AlertDue(kind, severity), [subject], [channel]))
+    assert explain(kind, severity, subject, channel).is_told is is_told

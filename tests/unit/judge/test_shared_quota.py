@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from monitor.judge.account import settle_shared
 from monitor.judge.alerts import AlertDue, AlertKind
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
-from monitor.judge.quota import Quota, judge_quota
+from monitor.judge.quota import Quota
+from monitor.judge.quota_verdict import judge_quota
 from monitor.judge.rules import Rules
 
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)

@@ -1,7 +1,7 @@
 """
 add handshakes and stored tokens
 
-Revision: 0021, after 0020
+Revision: 0007, after 0006
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0021"
-down_revision = "0020"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,165 @@
+"""
+Take one parcel to its channel, and record what came of it.
+
+Decides what a failure means: another try, later, or the end. When a channel's
+turn comes is decided in `delivery`, how a message travels by the sender.
+
+A parcel is recorded as sent after the sender returned: a crash between may
+send twice, never zero times.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from monitor.alert.backoff import next_attempt
+from monitor.alert.errors import AlertError
+from monitor.alert.many import compose_parcel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime, timedelta
+
+    from monitor.alert.outbox import Outbox, Parcel
+    from monitor.alert.post import Post
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReport:
+    """
+    What became of notifications.
+
+    Args:
+        failed: Will be tried again.
+        dead: Given up.
+    """
+
+    sent: int = 0
+    failed: int = 0
+    dead: int = 0
+
+    def __add__(self, other: DeliveryReport) -> DeliveryReport:
+        return DeliveryReport(
+            self.sent + other.sent, self.failed + other.failed, self.dead + other.dead
+        )
+
+
+class Courier:
+    """
+    Send parcels, one at a time on each channel.
+
+    Args:
+        link: Returns the page to name in a message about these connections.
+        jitter: Chance, from 0 to below 1.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        post: Post,
+        retry_for: timedelta,
+        clock: Callable[[], datetime],
+        *,
+        link: Callable[[Sequence[str]], str | None],
+        jitter: Callable[[], float],
+    ) -> None:
+        self.post = post
+        self._outbox = outbox
+        self._retry_for = retry_for
+        self._clock = clock
+        self._link = link
+        self._jitter = jitter
+        self._started_at = clock()
+        self._rest_until: dict[str, datetime] = {}
+
+    def note_step(self) -> None:
+        """
+        Count the time for retries anew: the clock was stepped, or nobody was awake to try.
+        """
+        self._started_at = self._clock()
+        self._rest_until.clear()
+
+    def must_rest(self, channel: str) -> bool:
+        """
+        Tell whether nothing may be sent on *channel* now.
+
+        Its service asked for patience, or too many of its sends hang.
+        """
+        until = self._rest_until.get(channel)
+        if until is not None and until <= self._clock():
+            del self._rest_until[channel]
+            until = None
+        return until is not None or self.post.must_rest(channel)
+
+    async def take(self, parcel: Parcel) -> DeliveryReport:
+        """
+        Send *parcel* and record the end of it.
+
+        Raises:
+            OutboxUnavailable: The end could not be recorded.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        if not self.post.has_arrived(parcel.ids):
+            message = compose_parcel(parcel, self._link, self._clock())
+            try:
+                await self.post.send(parcel.channel, parcel.ids, message, parcel.key)
+            except AlertError as error:
+                return await self._give_up_or_retry(parcel, error)
+        await self._record_sent(parcel, loop.time() - began)
+        return DeliveryReport(sent=len(parcel.ids))
+
+    async def _record_sent(self, parcel: Parcel, took_s: float) -> None:
+        log.info("notification.sent", **_facts_of(parcel), took_ms=round(took_s * 1000, 1))
+        # Remembered until it is recorded: if that fails, the next claim of it
+        # is recorded instead of sent again.
+        self.post.note_arrival(parcel.ids)
+        await self._outbox.mark_sent(parcel, self._clock())
+        self.post.forget(parcel.ids)
+
+    async def _give_up_or_retry(self, parcel: Parcel, error: AlertError) -> DeliveryReport:
+        now = self._clock()
+        # The time before this process began is not held against anybody:
+        # there was nobody who could have tried.
+        first_at = max(parcel.due_since, self._started_at)
+        next_at = None
+        if not error.permanent:
+            next_at = next_attempt(
+                parcel.attempts + 1,
+                first_at,
+                self._retry_for,
+                error.retry_after,
+                self._jitter(),
+                now,
+            )
+        if next_at is None:
+            log.error("notification.dead", **_facts_of(parcel), error=str(error))
+            await self._outbox.mark_dead(parcel, str(error), now)
+            return DeliveryReport(dead=len(parcel.ids))
+        if error.retry_after is not None:
+            # Meant for whoever calls, not for the one message alone.
+            self._rest_until[parcel.channel] = next_at
+        log.warning(
+            "notification.failed",
+            **_facts_of(parcel),
+            error=str(error),
+            next_attempt_at=next_at.isoformat(),
+        )
+        await self._outbox.mark_failed(parcel, str(error), next_at, now)
+        return DeliveryReport(failed=len(parcel.ids))
+
+
+def _facts_of(parcel: Parcel) -> dict[str, str | int]:
+    return {
+        "channel": parcel.channel,
+        "kind": parcel.kind.value,
+        "alert": parcel.notifications[0].alert_id,
+        "alerts": len(parcel.ids),
+        "attempts": parcel.attempts + 1,
+    }

@@ -1,0 +1,97 @@
+"""
+Take on a trouble, so that nobody is reminded of it (`ack`).
+
+What is told anew is another trouble, which nobody has taken on yet.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor.cli.ending import CommandError
+from monitor.clock import utc_now
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from monitor.cli.session import Session
+    from monitor.store.records import ConnectionRecord
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection.")]
+
+
+def register(app: typer.Typer) -> None:
+    """
+    Add `ack` to *app*.
+    """
+    app.command()(ack)
+
+
+def ack(
+    context: typer.Context,
+    name: Name,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Remind again from then on, as 2026-01-15; UTC."),
+    ] = None,
+    note: Annotated[str, typer.Option(metavar="TEXT", help="What is being done about it.")] = "",
+) -> None:
+    """
+    Stop the reminders of a connection's present trouble: somebody takes care of it.
+    """
+    from monitor.alert.words import say_day
+    from monitor.store import acknowledgements, connections
+    from monitor.store.acknowledgements import Acknowledgement
+
+    session: Session = context.obj
+    session.require_known(name)
+    end = None if until is None else _read_date(until)
+    with session.open_for_writing(about=name).write() as tx:
+        record = connections.find_record(tx, name)
+        if record is None:
+            raise session.deleted_name(name)
+        trouble = find_trouble(session, record)
+        if trouble is None:
+            raise CommandError(
+                f"{name} has no trouble that people are reminded of: there is nothing to take on"
+            )
+        acknowledgements.save(tx, record.id, Acknowledgement(utc_now(), end, note))
+    when = "while this lasts" if end is None else f"before {say_day(end)}"
+    typer.echo(f"{name} ({trouble}): nobody is reminded {when}; a new trouble is told as ever")
+
+
+def find_trouble(session: Session, record: ConnectionRecord) -> str | None:
+    """
+    Return the few words for what is wrong; None where nothing is.
+    """
+    from monitor.alert.texts import REASONS
+    from monitor.judge.outcome import State
+    from monitor.judge.quota import Level
+
+    if record.standing.state in {State.ERROR, State.EXPIRED}:
+        return REASONS[record.standing.reason].name
+    rules = session.plan.watched[record.name].rules
+    return "quota used up" if record.quota.level(rules) is Level.EXHAUSTED else None
+
+
+def _read_date(text: str) -> datetime:
+    """
+    Return the instant at which the day *text* begins in UTC.
+
+    Raises:
+        CommandError: It is no date, or not in the future.
+    """
+    from datetime import date
+
+    from monitor.config.wording import quoted
+    from monitor.judge.expiry import start_of
+
+    try:
+        end = start_of(date.fromisoformat(text))
+    except ValueError:
+        raise CommandError(f"--until: a date such as 2026-01-15, got {quoted(text)}") from None
+    if end <= utc_now():
+        raise CommandError(f"--until: a day to come, got {text}")
+    return end

@@ -1,0 +1,198 @@
+"""
+Draw how much of each quota is used, and whether the rest will last (`quota`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer  # noqa: TC002 - typer reads the annotations when the program runs
+
+from monitor.cli.checks import AsJson, Names, read_records
+from monitor.clock import utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime, timedelta
+
+    from rich.console import Console
+    from rich.text import Text
+
+    from monitor.cli.session import Session
+    from monitor.report import Json
+
+WIDEST_BAR = 60
+INDENT = "  "
+
+GLYPHS = ("█", "▒", "·")
+PLAIN_GLYPHS = ("#", "+", ".")
+"""Used, foreseen to be used by the reset, left; with and without Unicode."""
+
+
+def register(app: typer.Typer) -> None:
+    """
+    Add `quota` to *app*.
+    """
+    app.command()(quota)
+
+
+def quota(context: typer.Context, names: Names = None, is_json: AsJson = False) -> None:
+    """
+    Show how much of each quota is used, and whether the rest will last.
+
+    Nobody is asked: it shows what the checks have seen.
+    """
+    from monitor.cli.output import open_console, print_json
+    from monitor.quota_report import quotas_json
+
+    session: Session = context.obj
+    chosen = {connection.name for connection in session.choose(names or [])}
+    records = read_records(session, session.open_for_reading(), chosen)
+    now = utc_now()
+    report = quotas_json([(record, session.plan.watched[record.name]) for record in records], now)
+    if is_json:
+        print_json(report)
+    else:
+        _print_quotas(open_console(), report, now, is_asked=bool(names))
+
+
+def _print_quotas(console: Console, report: Json, now: datetime, *, is_asked: bool) -> None:
+    """
+    Print the quotas that are known, and of those asked for also that they are not.
+    """
+    from monitor.cli.output import clean
+
+    shown = [each for each in report["connections"] if each["windows"] or is_asked]
+    if not shown:
+        console.print("no quota has been seen yet")
+    for number, each in enumerate(shown):
+        if number:
+            console.print()
+        console.print(clean(each["name"]), style="bold", soft_wrap=True)
+        is_one_of_several = len(each["windows"]) > 1
+        for window in each["windows"]:
+            for line in _draw(window, now, console, is_one_of_several=is_one_of_several):
+                console.print(line, soft_wrap=True)
+        if not each["windows"]:
+            console.print(f"{INDENT}no quota has been seen yet")
+    if any(window["limit"] for each in shown for window in each["windows"]):
+        used, coming, left = _glyphs(console)
+        legend = f"\n{used} used   {coming} expected by the reset   {left} left   (dates are UTC)"
+        console.print(legend, style="dim", soft_wrap=True)
+
+
+def _draw(
+    window: Json, now: datetime, console: Console, *, is_one_of_several: bool
+) -> Iterator[Text]:
+    from rich.text import Text
+
+    from monitor.cli.output import clean
+    from monitor.cli.wording import LEVEL_STYLES
+
+    style = LEVEL_STYLES.get(window["level"], "")
+    mark = " (decides)" if is_one_of_several and window["deciding"] else ""
+    name = clean(window["window"]) + mark
+    texts = [Text(f"{name}: {_say_left(window)}" if name else _say_left(window), style)]
+    if window["limit"] and window["remaining"] is not None:
+        texts.insert(0, _bar(window, console, style))
+    texts += map(Text, _say_future(window, now))
+    for text in texts:
+        for line in text.wrap(console, console.width - len(INDENT)):
+            line.rstrip()
+            yield Text(INDENT) + line
+
+
+def _bar(window: Json, console: Console, style: str) -> Text:
+    from rich.text import Text
+
+    width = max(min(console.width - len(INDENT) - 2, WIDEST_BAR), 1)
+    limit, remaining = window["limit"], min(window["remaining"], window["limit"])
+    foreseen = window["forecast"] and window["forecast"]["left_at_reset"]
+    left = remaining if foreseen is None else min(foreseen, remaining)
+    # Rounded so that what is not used up never looks so, nor what is, not.
+    n_used = width - -(-remaining * width // limit)
+    n_coming = width - -(-left * width // limit) - n_used
+    used, coming, rest = _glyphs(console)
+    bar = Text("[")
+    bar.append(used * n_used, style)
+    bar.append(coming * n_coming, "yellow")
+    bar.append(rest * (width - n_used - n_coming), "dim")
+    return bar + Text("]")
+
+
+def _glyphs(console: Console) -> tuple[str, str, str]:
+    return GLYPHS if console.encoding.startswith("utf") else PLAIN_GLYPHS
+
+
+def _say_left(window: Json) -> str:
+    from monitor.alert.words import say_number, say_unit
+
+    limit, remaining, unit = window["limit"], window["remaining"], say_unit(window["unit"])
+    if remaining is None:
+        return f"how many {unit} are left is not known"
+    if not limit:
+        return f"{say_number(remaining)} {unit} left"
+    percent = 100 - -(-min(remaining, limit) * 100 // limit)
+    return f"{say_number(remaining)} of {say_number(limit)} {unit} left, {percent} % used"
+
+
+def _say_future(window: Json, now: datetime) -> Iterator[str]:
+    """
+    Say in words when it is reset, and whether it lasts until then.
+    """
+    from monitor.alert.words import say_number, say_when
+    from monitor.cli.wording import read
+
+    resets_at, forecast = read(window["resets_at"]), window["forecast"]
+    if resets_at is not None:
+        verb = "is reset" if resets_at > now else "should have been reset"
+        yield f"{verb} on {say_date(resets_at)}, {say_when(resets_at, now)}"
+    exhausts_at = forecast and read(forecast["exhausts_at"])
+    if window["remaining"] == 0:
+        yield "used up: nothing that costs is answered until the reset or an upgrade"
+    elif not window["deciding"] or window["level"] is None:
+        return  # only the window that decides, and is worth a warning, is foreseen
+    elif forecast is None:
+        yield "too little has been seen yet to say whether it lasts"
+    elif exhausts_at is not None and (resets_at is None or exhausts_at < resets_at):
+        yield _say_end(exhausts_at, resets_at)
+        if range_ := _say_range(read(forecast["earliest"]), read(forecast["latest"]), resets_at):
+            yield range_
+    else:
+        left = forecast["left_at_reset"]
+        rest = "" if left is None else f": about {say_number(left)} will be left"
+        yield f"lasts until the reset{rest}"
+
+
+def _say_end(exhausts_at: datetime, resets_at: datetime | None) -> str:
+    if resets_at is None:
+        return f"runs out on {say_date(exhausts_at)}; when it is reset is not known"
+    return (
+        f"runs out on {say_date(exhausts_at)}, {_say_length(resets_at - exhausts_at)} before "
+        "the reset"
+    )
+
+
+def _say_range(
+    earliest: datetime | None, latest: datetime | None, resets_at: datetime | None
+) -> str:
+    if earliest is None:
+        return ""
+    if latest is None or (resets_at is not None and latest >= resets_at):
+        return f"most likely not before {say_date(earliest)}, and it may just last"
+    if say_date(earliest) == say_date(latest):
+        return ""
+    return f"most likely between {say_date(earliest)} and {say_date(latest)}"
+
+
+def _say_length(length: timedelta) -> str:
+    from monitor.alert.words import say_span
+
+    return f"{length.days} days" if length.days > 1 else say_span(length)
+
+
+def say_date(at: datetime) -> str:
+    """
+    Return the day of *at* as people write it: Dec 12.
+    """
+    return f"{at:%b} {at.day}"

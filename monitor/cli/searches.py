@@ -1,0 +1,106 @@
+"""
+List past searches of a SoldScope account, and wait for one to end (`searches`).
+
+Only what is free is asked: no command starts a search or spends quota. Asking
+is left to `cli.following`, which brings in the HTTP client.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from monitor.cli.checks import AsJson  # noqa: TC001 - typer reads the annotations at run time
+from monitor.cli.ending import CommandError
+
+if TYPE_CHECKING:
+    from monitor.cli.session import Session
+    from monitor.config.model import Channel
+    from monitor.config.soldscope import SoldscopeConnection
+
+Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="A SoldScope connection.")]
+
+
+class _ListsByDefault(TyperGroup):
+    """
+    A group that takes a name where it expects a command: `searches NAME` lists.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in {*self.commands, "--help", "-h"}:
+            args = ["list", *args]
+        rest: list[str] = super().parse_args(ctx, args)
+        return rest
+
+
+commands = typer.Typer(cls=_ListsByDefault, no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """
+    Add `searches` to *app*.
+    """
+    help_ = "List past SoldScope searches (searches CONNECTION), or wait for one to end."
+    app.add_typer(commands, name="searches", help=help_)
+
+
+@commands.command("list")
+def list_(context: typer.Context, name: Name, is_json: AsJson = False) -> None:
+    """
+    List past searches, which costs nothing; `searches CONNECTION` does so too.
+    """
+    from monitor.cli.following import list_searches
+
+    session: Session = context.obj
+    list_searches(session, _find(session, name), is_json=is_json)
+
+
+@commands.command()
+def wait(
+    context: typer.Context,
+    name: Name,
+    search_id: Annotated[str, typer.Argument(metavar="ID", help="The id of the search.")],
+    channel_name: Annotated[
+        str | None,
+        typer.Option("--notify", metavar="CHANNEL", help="Tell this channel how it ended."),
+    ] = None,
+) -> None:
+    """
+    Wait until a search has ended, whoever started it. Costs nothing.
+
+    Exit code: 0 it ended, with or without results; 2 the token was refused, 4
+    the quota is used up, 3 not done.
+    """
+    from monitor.cli.following import follow
+
+    session: Session = context.obj
+    connection = _find(session, name)
+    channel = None if channel_name is None else _find_channel(session, channel_name)
+    raise typer.Exit(follow(session, connection, search_id, channel))
+
+
+def _find(session: Session, name: str) -> SoldscopeConnection:
+    """
+    Return the connection called *name*, with a token that can be read.
+    """
+    from monitor.config.soldscope import SoldscopeConnection
+
+    session.require_known(name)
+    connection = session.config.connection(name)
+    if not isinstance(connection, SoldscopeConnection):
+        raise CommandError(f'"{name}" is no connection to SoldScope: only that has searches')
+    session.require_usable({name}, with_channels=False)
+    return connection
+
+
+def _find_channel(session: Session, name: str) -> Channel:
+    from monitor.config.wording import did_you_mean
+
+    channels = session.config.channels
+    for channel in channels:
+        if channel.name == name:
+            return channel
+    hint = did_you_mean(name, [channel.name for channel in channels])
+    raise CommandError(f'no channel is called "{name}"{hint}')

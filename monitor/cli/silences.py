@@ -1,0 +1,195 @@
+"""
+Keep people from being told of something for a while (`silence`).
+
+What a silence covers is decided in `monitor.judge.silence`; what happens to
+alerts meanwhile and afterwards, in `monitor.holding`. Works while a daemon runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor.cli.ending import CommandError
+from monitor.clock import utc_now
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from monitor.cli.output import Row
+    from monitor.cli.session import Session
+    from monitor.judge.silence import Scope, Silence
+
+LIST = "list"
+END = "end"
+
+
+def register(app: typer.Typer) -> None:
+    """
+    Add `silence` to *app*.
+    """
+    app.command()(silence)
+
+
+def silence(
+    context: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME|list|end]", help="The connection; or what to do instead."),
+    ] = None,
+    number: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Which silence to end: see the list.")
+    ] = None,
+    *,
+    tag: Annotated[
+        str | None, typer.Option(metavar="TAG", help="All connections with that tag.")
+    ] = None,
+    is_all: Annotated[bool, typer.Option("--all", help="Everything.")] = False,
+    length: Annotated[
+        str | None, typer.Option("--for", metavar="TIME", help="How long: 90s, 5m, 2h, 7d.")
+    ] = None,
+    reason: Annotated[
+        str, typer.Option(metavar="TEXT", help="Why, for those who see the list.")
+    ] = "",
+    is_json: Annotated[bool, typer.Option("--json", help="List as JSON.")] = False,
+) -> None:
+    """
+    Hold back what there is to tell of something: silence NAME|--tag TAG|--all --for 2h.
+
+    Checks go on. When it ends, what is still true is told; a trouble that came
+    and went meanwhile is not; the end of one that was told before is.
+    `silence list` shows what is silent, `silence end ID` ends a silence early.
+    """
+    session: Session = context.obj
+    is_beginning = length is not None or tag is not None or is_all
+    if name == LIST and number is None and not is_beginning:
+        _list(session, is_json=is_json)
+    elif name == END and not is_beginning:
+        _end(session, number)
+    elif number is not None:
+        raise CommandError(f'"{number}" is one word too many: silence one connection at a time')
+    else:
+        scope, target = _choose(session, name, tag, is_all=is_all)
+        _begin(session, scope, target, _read_length(length), reason)
+
+
+def _choose(
+    session: Session, name: str | None, tag: str | None, *, is_all: bool
+) -> tuple[Scope, str | None]:
+    """
+    Return what is to be silent.
+
+    Raises:
+        CommandError: Nothing or too much was named, or nobody knows it.
+    """
+    from monitor.config.wording import did_you_mean
+    from monitor.judge.silence import Scope
+
+    if (name is not None) + (tag is not None) + is_all != 1:
+        raise CommandError("say what is to be silent: the name of a connection, --tag TAG or --all")
+    if is_all:
+        return Scope.ALL, None
+    if name is not None:
+        session.require_known(name)
+        return Scope.CONNECTION, name
+    known = sorted({each for one in session.config.connections for each in one.tags})
+    if tag not in known:
+        raise CommandError(f'no connection has the tag "{tag}"{did_you_mean(str(tag), known)}')
+    return Scope.TAG, tag
+
+
+def _read_length(text: str | None) -> timedelta:
+    from monitor.config.duration import parse_duration
+
+    if text is None:
+        raise CommandError("say for how long: --for 2h")
+    try:
+        length = parse_duration(text)
+    except ValueError as error:
+        raise CommandError(f"--for: {error}") from error
+    if not length:
+        raise CommandError("--for: longer than nothing, such as 2h")
+    return length
+
+
+def _begin(
+    session: Session, scope: Scope, target: str | None, length: timedelta, reason: str
+) -> None:
+    from monitor.alert.words import say_instant
+    from monitor.holding import hold_unsent
+    from monitor.store import silences
+
+    with session.open_for_writing().write() as tx:
+        now = utc_now()
+        number = silences.add(tx, scope, target, reason, now, now + length)
+        n_held = hold_unsent(tx, session.plan, now)
+    what = _say_what(scope, target)
+    held = f"; {n_held:,} unsent so far" if n_held else ""
+    typer.echo(
+        f"{what}: nothing is told until {say_instant(now + length)} (silence {number}){held}"
+    )
+
+
+def _say_what(scope: Scope, target: str | None) -> str:
+    from monitor.judge.silence import Scope
+
+    return {Scope.ALL: "everything", Scope.TAG: f"tag {target}"}.get(scope, str(target))
+
+
+def _end(session: Session, number: str | None) -> None:
+    from monitor.holding import review_held
+    from monitor.store import silences
+
+    if number is None or not number.isascii() or not number.isdecimal():
+        raise CommandError("say which: connwatch silence end ID; connwatch silence list shows them")
+    database = session.open_for_reading()
+    n_due = 0
+    is_ended = False
+    if database is not None:
+        with database.write() as tx:
+            now = utc_now()
+            is_ended = silences.end(tx, int(number), now)
+            n_due = review_held(tx, session.plan, now, all_of_it=True) if is_ended else 0
+    if not is_ended:
+        raise CommandError(f"no silence {number} lasts; connwatch silence list shows those that do")
+    told = f"; {n_due:,} held back until now will be told" if n_due else ""
+    typer.echo(f"silence {number} is over{told}")
+
+
+def _list(session: Session, *, is_json: bool) -> None:
+    from monitor.cli.output import open_console, print_json, print_rows
+    from monitor.store import silences
+
+    database = session.open_for_reading()
+    lasting: list[Silence] = []
+    if database is not None:
+        with database.read() as tx:
+            lasting = silences.list_lasting(tx, utc_now())
+    if is_json:
+        print_json({"silences": [_as_json(each) for each in lasting]})
+    elif lasting:
+        header = ("ID", "SILENT", "UNTIL, UTC", "REASON")
+        print_rows(open_console(), [_row(each) for each in lasting], header)
+    else:
+        typer.echo("nothing is silenced")
+
+
+def _as_json(each: Silence) -> dict[str, object]:
+    from monitor.report import instant
+
+    return {
+        "id": each.id,
+        "scope": each.scope.value,
+        "target": each.target,
+        "reason": each.reason,
+        "starts_at": instant(each.starts_at),
+        "ends_at": instant(each.ends_at),
+    }
+
+
+def _row(each: Silence) -> Row:
+    from monitor.cli.output import Row
+
+    until = f"{each.ends_at:%Y-%m-%d %H:%M:%S}"
+    return Row((f"{each.id}", _say_what(each.scope, each.target), until, each.reason))

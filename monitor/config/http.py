@@ -1,0 +1,287 @@
+# ruff: noqa: TC001 - pydantic reads the annotations when the program runs
+"""
+Declare a connection to any HTTP API.
+
+What a preset knows is filled in here, so that everyone else sees one kind of
+settings. What an answer means is decided in `monitor.check`.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+
+from monitor.config.auth import AuthForm, HeaderName, check_header_name
+from monitor.config.base import Settings
+from monitor.config.connection import Connection
+from monitor.config.errors import MisplacedError
+from monitor.config.fields import word_of
+from monitor.config.presets import PLACEHOLDER, PRESETS, load_preset
+from monitor.config.secret import MASK, Secret, read_secret
+from monitor.config.urls import CalledUrl
+from monitor.config.wording import did_you_mean, got, one_of, quoted
+
+if TYPE_CHECKING:
+    from pydantic import ModelWrapValidatorHandler
+
+_POINTER = re.compile(r"(?:/(?:[^~/]|~[01])*)*")
+_LONGEST_POINTER = 200
+_MOST_ENTRIES = 50
+_LONGEST_HEADER = 1000
+_STATUSES = range(200, 600)
+_SENSITIVE = re.compile(r"auth|token|secret|password|cookie|api-?key|credential", re.IGNORECASE)
+
+
+class Method(StrEnum):
+    """
+    What may be sent: nothing that is meant to change anything.
+    """
+
+    GET = "GET"
+    HEAD = "HEAD"
+    POST = "POST"
+    OPTIONS = "OPTIONS"
+
+
+def _check_preset(value: Any) -> Any:
+    if isinstance(value, str) and value in PRESETS:
+        return value
+    found = quoted(value) if isinstance(value, str) else got(value).removeprefix("got ")
+    hint = did_you_mean(value, PRESETS) if isinstance(value, str) else ""
+    raise ValueError(f"unknown preset {found}; known: {one_of(PRESETS)}{hint}")
+
+
+def _check_status(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value not in _STATUSES:
+        raise ValueError(f"a status of HTTP from 200 to 599, {got(value)}")
+    return value
+
+
+def _refuse_none(statuses: tuple[int, ...]) -> tuple[int, ...]:
+    if not statuses:
+        raise ValueError("an empty list: name at least one, or leave the key out for 200")
+    return statuses
+
+
+def _check_json(value: Any) -> dict[str, Any]:
+    table = _check_table(value)
+    for pointer, wanted in table.items():
+        if len(pointer) > _LONGEST_POINTER or not _POINTER.fullmatch(pointer):
+            raise MisplacedError('no JSON pointer: write one such as "/data/0/ok"', pointer)
+        if not _is_json(wanted):
+            raise MisplacedError(f"JSON has no such value, {got(wanted)}", pointer)
+    return table
+
+
+def _is_json(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_json, value))
+    if isinstance(value, dict):
+        return all(map(_is_json, value.values()))
+    return isinstance(value, str | int | float | bool)
+
+
+def _check_table(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"a table, {got(value)}")  # noqa: TRY004 - pydantic collects ValueErrors only
+    if len(value) > _MOST_ENTRIES:
+        raise ValueError(f"at most {_MOST_ENTRIES} entries, got {len(value)}")
+    return value
+
+
+def _read_headers(value: Any, info: ValidationInfo) -> dict[str, str | Secret]:
+    headers: dict[str, str | Secret] = {}
+    for name, written in _check_table(value).items():
+        try:
+            headers[check_header_name(name)] = _read_header(name, written, info)
+        except ValueError as error:
+            below = error.below if isinstance(error, MisplacedError) else ()
+            raise MisplacedError(str(error), name, *below) from None
+    if len({name.lower() for name in headers}) < len(headers):
+        raise ValueError("the same header stands here twice: names do not depend on case")
+    return headers
+
+
+def _read_header(name: str, written: Any, info: ValidationInfo) -> str | Secret:
+    # What is named like a secret is one, and is shown to nobody.
+    if isinstance(written, dict | Secret) or (isinstance(written, str) and _SENSITIVE.search(name)):
+        return read_secret(written, info)
+    if not isinstance(written, str):
+        raise ValueError(f"a text in quotes, {got(written)}")  # noqa: TRY004 - pydantic collects ValueErrors only
+    if not written.isascii() or not written.isprintable() or len(written) > _LONGEST_HEADER:
+        raise ValueError("a header holds at most 1000 letters, all of them ASCII, on one line")
+    return written
+
+
+def _write_headers(headers: dict[str, str | Secret]) -> dict[str, str]:
+    return {name: MASK if isinstance(value, Secret) else value for name, value in headers.items()}
+
+
+_SECRET_TABLE = {
+    "type": "object",
+    "properties": {
+        key: {"type": "string", "minLength": 1} for key in ("env", "file", "credential")
+    },
+    "additionalProperties": False,
+}
+Headers = Annotated[
+    dict[str, str | Secret],
+    PlainValidator(_read_headers),
+    PlainSerializer(_write_headers),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "additionalProperties": {"oneOf": [{"type": "string"}, _SECRET_TABLE]},
+        }
+    ),
+]
+JsonValues = Annotated[
+    dict[str, Any],
+    PlainValidator(_check_json),
+    WithJsonSchema({"type": "object", "additionalProperties": True}),
+]
+Status = Annotated[
+    int,
+    PlainValidator(_check_status),
+    WithJsonSchema({"type": "integer", "minimum": 200, "maximum": 599}),
+]
+
+
+class QuotaHeaders(Settings):
+    """
+    The headers that tell of the quota.
+    """
+
+    limit: HeaderName | None = Field(default=None, description="Requests per period.")
+    remaining: HeaderName | None = Field(default=None, description="Requests left.")
+    resets: HeaderName | None = Field(default=None, description="When the period ends.")
+
+
+class HttpConnection(Connection):
+    """
+    A credential of any HTTP API.
+    """
+
+    provider: Literal["http"] = Field(description="Any HTTP API.")
+    preset: (
+        Annotated[str, BeforeValidator(_check_preset), WithJsonSchema({"enum": list(PRESETS)})]
+        | None
+    ) = Field(default=None, description="A well-known API that fills in what is left out.")
+    url: CalledUrl = Field(
+        default="", description="What is asked; required unless the preset has one."
+    )
+    method: Annotated[Method, BeforeValidator(word_of(Method))] = Field(
+        default=Method.GET, description="How it is asked."
+    )
+    auth: AuthForm = Field(
+        default="bearer",
+        description='How the token is sent: "bearer", "basic", "header:NAME" or "query:NAME".',
+    )
+    token: Secret | None = Field(default=None, description="The API token.")
+    username: str | None = Field(
+        default=None, min_length=1, max_length=200, description='The user, for auth = "basic".'
+    )
+    password: Secret | None = Field(default=None, description="The user's password.")
+    headers: Headers = Field(default={}, description="Headers to send with the request.")
+    expect_status: Annotated[tuple[Status, ...], AfterValidator(_refuse_none)] = Field(
+        default=(200,), description="The statuses of a good answer."
+    )
+    expect_json: JsonValues = Field(
+        default={}, description="What a good answer holds: a JSON pointer and the value there."
+    )
+    quota: QuotaHeaders | None = Field(
+        default=None, description="Where the quota stands; default: found by convention."
+    )
+    expires_header: HeaderName | None = Field(
+        default=None, description="The header that tells when the token ends."
+    )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _fill_in(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """
+        Take from the preset what *data* leaves out; headers are added one by one.
+        """
+        name = data.get("preset") if isinstance(data, dict) else None
+        if not isinstance(name, str) or name not in PRESETS:
+            return handler(data)
+        settings = load_preset(name).settings
+        filled = {**settings, **data}
+        if isinstance(written := data.get("headers"), dict):
+            filled["headers"] = _add_headers(settings.get("headers", {}), written)
+        connection = handler(filled)
+        # What the file does not say is not to be shown as if it did.
+        connection.model_fields_set.difference_update(settings.keys() - data.keys())
+        return connection
+
+    @model_validator(mode="after")
+    def _require_address_and_credential(self) -> Self:
+        for problem, key in (*_address_problems(self), *_credential_problems(self)):
+            raise MisplacedError(problem, key)
+        return self
+
+    @property
+    def host(self) -> str:
+        """
+        Return the host and port that checks go to.
+        """
+        return urlsplit(self.url).netloc.lower()
+
+
+def _add_headers(known: dict[str, Any], written: dict[str, Any]) -> dict[str, Any]:
+    names = {name.lower() for name in written}
+    return {name: each for name, each in known.items() if name.lower() not in names} | written
+
+
+def _address_problems(connection: HttpConnection) -> list[tuple[str, str]]:
+    example = load_preset(connection.preset).url_example if connection.preset else ""
+    if not connection.url:
+        if example:
+            why = f'required with preset "{connection.preset}", since each account has its own'
+            return [(f"{why}: write {quoted(example, 200)} with the name of yours", "url")]
+        return [("required and missing: a connection to http needs it, or a preset", "url")]
+    if PLACEHOLDER in connection.url:
+        return [(f"this is the example: put your own name where it says {PLACEHOLDER}…", "url")]
+    if connection.method is Method.HEAD and connection.expect_json:
+        return [("an answer to HEAD has no body: leave it out, or ask with GET", "expect_json")]
+    return []
+
+
+def _credential_problems(connection: HttpConnection) -> list[tuple[str, str]]:
+    if connection.auth == "basic":
+        return _basic_problems(connection)
+    for key in ("username", "password"):
+        if getattr(connection, key) is not None:
+            return [('goes with auth = "basic" only', key)]
+    is_meant = connection.preset is not None or "auth" in connection.model_fields_set
+    if connection.token is None and is_meant:
+        return [("required and missing: nothing would be sent to check", "token")]
+    return []
+
+
+def _basic_problems(connection: HttpConnection) -> list[tuple[str, str]]:
+    user, password, token = connection.username, connection.password, connection.token
+    if user is None and password is None and token is None:
+        return [('required and missing: auth = "basic" sends a user and a password', "username")]
+    if token is not None and (user is not None or password is not None):
+        return [("either this, or username and password", "token")]
+    if token is None and user is None:
+        return [("required and missing beside the password", "username")]
+    if token is None and password is None:
+        return [("required and missing beside the user", "password")]
+    if user is not None and ":" in user:
+        return [('auth = "basic" allows no colon in a user\'s name', "username")]
+    return []

@@ -1,0 +1,95 @@
+"""
+Send the channels that ask for it a summary of how their connections stand.
+
+When one is due is decided in `judge.digest`, how it reads in `alert`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from heapq import nsmallest
+from typing import TYPE_CHECKING, Any
+
+from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
+from monitor.judge.clocks import FLAG_STATES
+from monitor.judge.outcome import State
+from monitor.judge.route import covers
+from monitor.store import digests
+from monitor.telling import tell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from monitor.judge.route import ChannelRoute
+    from monitor.plan import Plan
+    from monitor.store.digests import Glance
+    from monitor.store.engine import Transaction
+
+NEXT_TO_END = 5
+"""How many connections a summary names that end next."""
+
+
+def is_any_due(tx: Transaction, plan: Plan, now: datetime) -> bool:
+    """
+    Tell whether a channel is due a summary, or seen for the first time.
+    """
+    asking = [channel for channel in plan.channels if channel.digest is not None]
+    if not asking:
+        return False
+    made = digests.list_made(tx)
+    return any(one.name not in made or _is_due(one, made[one.name], now) for one in asking)
+
+
+def make_due(tx: Transaction, plan: Plan, now: datetime) -> list[tuple[str, AlertDue]]:
+    """
+    Store the summaries that are due *now*; return each with its channel's name.
+
+    A channel that is seen for the first time has its first one the next time:
+    nothing was checked yet that it could be told of.
+    """
+    made = digests.list_made(tx)
+    told = []
+    for channel in plan.channels:
+        if channel.digest is None:
+            continue
+        is_new = channel.name not in made
+        if not is_new and not _is_due(channel, made[channel.name], now):
+            continue
+        if not is_new:
+            facts = _summarize(channel, plan, digests.glance_at_all(tx), now)
+            alert = AlertDue(AlertKind.DIGEST, SEVERITY_OF[AlertKind.DIGEST], facts)
+            tell(tx, alert, {}, plan, now, only={channel.name})
+            told.append((channel.name, alert))
+        digests.note_made(tx, channel.name, now)
+    return told
+
+
+def _is_due(channel: ChannelRoute, last_at: datetime, now: datetime) -> bool:
+    return channel.digest is not None and channel.digest.is_due(last_at, now)
+
+
+def _summarize(
+    channel: ChannelRoute, plan: Plan, glances: Iterable[Glance], now: datetime
+) -> dict[str, Any]:
+    counts: Counter[State] = Counter()
+    n_expiring_soon = 0
+    next_to_end = []
+    for one in glances:
+        watched = plan.watched.get(one.name)
+        if watched is None or not covers(channel, watched.subject):
+            continue
+        counts[one.state] += 1
+        end = one.clock.known_end
+        if one.state in FLAG_STATES and end is not None and end > now:
+            next_to_end.append((end, one.name))
+            steps = watched.rules.expiring_soon_days
+            n_expiring_soon += one.clock.is_expiring_soon(steps, now)
+    return {
+        **{f"n_{state.value}": counts[state] for state in State},
+        "n_expiring_soon": n_expiring_soon,
+        "next_to_end": [
+            {"name": name, "ends_at": end.isoformat()}
+            for end, name in nsmallest(NEXT_TO_END, next_to_end)
+        ],
+    }

@@ -1,0 +1,48 @@
+"""
+Take in when a token itself ends, as its service says with each answer.
+
+Counting down to it is left to `clocks`, reading it to `monitor.check`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from monitor.judge.clocks import AuthorizationClock, last_passed
+from monitor.judge.outcome import Outcome, OutcomeClass
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+SAME_END_WITHIN = timedelta(minutes=1)
+"""Ends told as seconds from now differ a little from answer to answer."""
+
+
+def observe(clock: AuthorizationClock, outcome: Outcome, now: datetime) -> AuthorizationClock:
+    """
+    Return the clock after an answer that may have said when the token ends.
+
+    A later end means another token: what was told of the old one is over, and
+    that is told. A success that speaks of no end means that there is none.
+    """
+    if outcome.reason.outcome_class is not OutcomeClass.SUCCESS:
+        return clock
+    before, seen = clock.token_ends_at, outcome.token_ends_at
+    if seen is not None and seen <= now:
+        seen = None  # it works, so that cannot be its end
+    if before is None and seen is None:
+        return clock
+    if before is not None and seen is not None and abs(seen - before) <= SAME_END_WITHIN:
+        return clock
+    told = None
+    if seen is not None and clock.told_step is not None:
+        told = max(clock.told_step, last_passed(seen, now))
+    is_later = before is not None and (seen is None or seen > before)
+    return replace(
+        clock,
+        token_ends_at=seen,
+        told_step=told,
+        is_renewal_pending=clock.is_renewal_pending or is_later,
+    )

@@ -1,0 +1,119 @@
+"""
+Remind people of what is critical, still true, and not acknowledged by anybody.
+
+Of which alerts people are reminded is decided in `judge.reminder`; here it is
+found out what of each is still true, and of whom it may be said.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.judge.alerts import AlertDue, AlertKind
+from monitor.judge.outcome import State
+from monitor.judge.pairs import ABOUT_NO_CONNECTION, ends, overtakes
+from monitor.judge.quota import Level
+from monitor.judge.reminder import COUNT
+from monitor.judge.silence import silenced_until
+from monitor.store import acknowledgements, outages, reminders, results, silences
+from monitor.telling import tell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from monitor.judge.silence import Silence
+    from monitor.plan import Plan
+    from monitor.store.engine import Transaction
+    from monitor.store.records import ConnectionRecord
+    from monitor.store.reminders import Reminder
+
+_STATES = {AlertKind.ERROR: State.ERROR, AlertKind.EXPIRED: State.EXPIRED}
+
+
+def remind(tx: Transaction, plan: Plan, now: datetime) -> list[tuple[str, AlertDue]]:
+    """
+    Store the reminders that are due *now*; return each with a name to log.
+
+    An alert that is true of nobody any more is not looked at again; one of which
+    nobody may be reminded at the moment waits for the next time.
+    """
+    due = reminders.list_due(tx, now)
+    if not due:
+        return []
+    lasting = silences.list_lasting(tx, now)
+    said = []
+    for one in due:
+        true_of = _find_true(tx, one, plan)
+        if true_of is None:
+            reminders.drop(tx, one)
+            continue
+        about = _without_known(tx, one, true_of, plan, lasting, now)
+        is_sent = about is not None
+        if about is not None:
+            facts = one.facts | {COUNT: one.n_sent + 1}
+            alert = AlertDue(one.kind, one.severity, facts)
+            tell(tx, alert, about, plan, now)
+            said.append((", ".join(list(about.values())[:1]) or one.kind.value, alert))
+        reminders.postpone(tx, one, now + plan.remind_every, is_sent=is_sent)
+    return said
+
+
+def _find_true(tx: Transaction, one: Reminder, plan: Plan) -> list[ConnectionRecord] | None:
+    """
+    Return the connections of which an alert is still true; None if it is over.
+    """
+    match one.kind:
+        case AlertKind.MONITOR_OFFLINE:
+            return [] if reminders.is_offline(tx, one.alert_id) else None
+        case AlertKind.CHANNEL_FAILED:
+            return [] if reminders.is_failing(tx, str(one.facts.get("channel"))) else None
+        case AlertKind.OUTAGE:
+            host = str(one.facts.get("host"))
+            lasting = outages.list_open(tx).get(host)
+            if lasting is None or lasting.started_at > one.born_at:
+                return None
+            return _records(tx, outages.failing_of(tx, host), plan)
+    news = {*ends(one.kind), *overtakes(one.kind), one.kind}
+    told_anew = reminders.told_anew(tx, one.alert_id, news, one.about)
+    records = _records(tx, one.about, plan)
+    still = [each for each in records if each.id not in told_anew and _is_true(one, each, plan)]
+    return still or None
+
+
+def _records(tx: Transaction, ids: Iterable[int], plan: Plan) -> list[ConnectionRecord]:
+    records = results.load_records(tx, list(ids)).values()
+    return [record for record in records if record.is_configured and record.name in plan.watched]
+
+
+def _is_true(one: Reminder, record: ConnectionRecord, plan: Plan) -> bool:
+    if one.kind is AlertKind.QUOTA_EXHAUSTED:
+        return record.quota.level(plan.watched[record.name].rules) is Level.EXHAUSTED
+    told = (record.standing.announced_state, record.standing.announced_reason)
+    return told == (_STATES[one.kind], one.facts.get("reason"))
+
+
+def _without_known(
+    tx: Transaction,
+    one: Reminder,
+    true_of: Sequence[ConnectionRecord],
+    plan: Plan,
+    lasting: Sequence[Silence],
+    now: datetime,
+) -> dict[int, str] | None:
+    """
+    Return of whom people are to be reminded; None if of nobody.
+    """
+    if not reminders.was_told(tx, one):
+        return None  # what is held, or still on its way, needs no reminder
+    if one.kind in ABOUT_NO_CONNECTION:
+        return None if silenced_until((), lasting, now) else {}
+    given = acknowledgements.load(tx, [record.id for record in true_of])
+    about = {
+        record.id: record.name
+        for record in true_of
+        if not record.is_switched_off
+        and not (record.id in given and given[record.id].covers(one.born_at, now))
+        and not silenced_until([plan.watched[record.name].subject], lasting, now)
+    }
+    return about or None

@@ -1,0 +1,217 @@
+"""
+Answer the research endpoints of the SoldScope API: searches, variations, categories.
+
+Decides status and body. Three calls are metered: a new product search, and a
+new search by keyword or by products; all others are free. What is found is
+decided in `soldscope_searches`.
+"""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from monitor.simulator.answer import Answer, json_answer, write_instant
+from monitor.simulator.errors import QuotaUsedUpError, SimulatorError, UnknownNameError
+from monitor.simulator.soldscope_searches import (
+    SearchStatus,
+    children_of,
+    is_node,
+    read_asins,
+    read_keyword,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from monitor.simulator.soldscope import SoldScope
+    from monitor.simulator.soldscope_account import Search
+    from monitor.simulator.soldscope_searches import Category, LongSearch
+
+PAGE_SIZE = 20
+PRODUCTS_PER_SEARCH = 50
+LAST_PAGE = -(-PRODUCTS_PER_SEARCH // PAGE_SIZE)
+VARIATIONS_PER_PRODUCT = 3
+MAX_QUERY = 200
+MAX_DIGITS = 12
+
+NODE_FILTER = "filters[categories][]"
+
+
+def error_answer(
+    status: int, error: str, message: str, headers: Mapping[str, str] | None = None
+) -> Answer:
+    """
+    Return the API's form of an error.
+    """
+    return json_answer(status, {"error": error, "message": message}, headers)
+
+
+class Research:
+    """
+    The research endpoints, asked by one account at one instant.
+    """
+
+    def __init__(self, soldscope: SoldScope, account_id: str, now: datetime) -> None:
+        self._soldscope = soldscope
+        self._account = soldscope.account(account_id)
+        self._now = now
+
+    def answer(self, path: str, query: Mapping[str, str]) -> Answer:
+        """
+        Answer a GET.
+        """
+        return self._refusing(lambda: self._find(path, query))
+
+    def start(self, body: bytes) -> Answer:
+        """
+        Answer the POST that starts a search by keyword or by products.
+        """
+        return self._refusing(lambda: self._start(body))
+
+    def _refusing(self, ask: Any) -> Answer:
+        try:
+            answer: Answer = ask()
+        except UnknownNameError as error:
+            return error_answer(HTTPStatus.NOT_FOUND, "not_found", f"There is {error}.")
+        except QuotaUsedUpError:
+            message = "Your monthly quota is used up. It resets with the next billing cycle."
+            return error_answer(HTTPStatus.PAYMENT_REQUIRED, "quota_exhausted", message)
+        except SimulatorError as error:
+            return error_answer(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", f"{error}.")
+        return answer
+
+    def _find(self, path: str, query: Mapping[str, str]) -> Answer:  # noqa: PLR0911 - a route a line
+        match path.split("/"):
+            case ["product-research", "searches"]:
+                return self._past_searches()
+            case ["product-research", "products"]:
+                return self._products(query)
+            case ["product-research", "products", asin, "variations"]:
+                return self._variations(asin, query)
+            case ["product-research", "categories"]:
+                return _categories(children_of(None))
+            case ["product-research", "categories", number, "children"]:
+                return _categories(children_of(_whole("id", number)))
+            case ["keyword-research", "searches", number]:
+                return self._results(_whole("id", number))
+            case ["keyword-research", "searches", number, "progress"]:
+                return self._progress(_whole("id", number))
+            case _:
+                return error_answer(HTTPStatus.NOT_FOUND, "not_found", "There is no such endpoint.")
+
+    def _past_searches(self) -> Answer:
+        searches = [
+            {"id": search.id, "query": search.query, "createdAt": write_instant(search.created_at)}
+            for search in reversed(self._account.searches)
+        ]
+        return json_answer(HTTPStatus.OK, {"searches": searches})
+
+    def _products(self, query: Mapping[str, str]) -> Answer:
+        """
+        Run a search, which is metered, or read a page of one that ran before.
+        """
+        page = _whole("page", query.get("page", "1"))
+        if NODE_FILTER in query and not is_node(query[NODE_FILTER]):
+            raise SimulatorError(f"{NODE_FILTER}: a nodeId of Amazon's, not an id of SoldScope's")
+        if "searchId" in query:
+            number = _whole("searchId", query["searchId"])
+            search = self._account.replay(number, self._now)
+        else:
+            text = query.get("query", "")[:MAX_QUERY]
+            search = self._soldscope.run_search(self._account.id, text, self._now)
+        return json_answer(HTTPStatus.OK, _page_of(search, page))
+
+    def _variations(self, asin: str, query: Mapping[str, str]) -> Answer:
+        number = _whole("searchId", query.get("searchId", ""))
+        search = self._account.past_search(number)
+        if not self._account.has_variations(number, self._now):
+            message = "no variations at hand any more; replay the search to have them again"
+            raise UnknownNameError(message)
+        found = {
+            each["asin"] for page in range(1, LAST_PAGE + 1) for each in _products(search, page)
+        }
+        if asin not in found:
+            raise UnknownNameError(f"no product {asin[:40]!r} in search {number}")
+        variations = [
+            {"asin": f"{asin[:-1]}{letter}", "title": f"Variation {letter}"}
+            for letter in "ABC"[:VARIATIONS_PER_PRODUCT]
+        ]
+        return json_answer(HTTPStatus.OK, {"asin": asin, "variations": variations})
+
+    def _start(self, body: bytes) -> Answer:
+        search = self._soldscope.start_search(self._account.id, _read_subject(body), self._now)
+        return json_answer(HTTPStatus.OK, {"id": search.id, "status": SearchStatus.STARTED})
+
+    def _progress(self, number: int) -> Answer:
+        search = self._account.long_search(number)
+        return json_answer(HTTPStatus.OK, describe_search(search, self._now))
+
+    def _results(self, number: int) -> Answer:
+        search = self._account.long_search(number)
+        status = search.status(self._now)
+        if status not in {SearchStatus.COMPLETED, SearchStatus.FAILED}:
+            message = "The search still runs: ask for its progress."
+            return error_answer(HTTPStatus.CONFLICT, "still_running", message)
+        keywords = [] if status is SearchStatus.FAILED else _keywords(search)
+        return json_answer(HTTPStatus.OK, {"id": search.id, "keywords": keywords})
+
+
+def describe_search(search: LongSearch, now: datetime) -> dict[str, Any]:
+    """
+    Return how far a search has come.
+    """
+    return {
+        "id": search.id,
+        "searchStatus": search.status(now),
+        "progress": search.progress(now),
+    }
+
+
+def _read_subject(body: bytes) -> tuple[str, ...]:
+    try:
+        fields = json.loads(body)
+    except ValueError:
+        fields = None
+    match fields:
+        case {"keyword": str() as keyword, **rest} if not rest:
+            return read_keyword(keyword)
+        case {"asins": list() as asins, **rest} if not rest:
+            return read_asins([str(asin) for asin in asins])
+        case _:
+            raise SimulatorError('send {"keyword": "…"} or {"asins": ["…", "…"]} as JSON')
+
+
+def _whole(name: str, text: str) -> int:
+    if text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS and int(text):
+        return int(text)
+    raise SimulatorError(f"{name}: a whole number from 1")
+
+
+def _categories(categories: list[Category]) -> Answer:
+    listed = [{"id": each.id, "nodeId": each.node_id, "name": each.name} for each in categories]
+    return json_answer(HTTPStatus.OK, {"categories": listed})
+
+
+def _keywords(search: LongSearch) -> list[dict[str, Any]]:
+    return [
+        {"keyword": f"{subject.lower()} {number}", "volume": 1000 - number}
+        for subject in search.subject
+        for number in range(1, 6)
+    ]
+
+
+def _products(search: Search, page: int) -> list[dict[str, str]]:
+    first = (page - 1) * PAGE_SIZE
+    numbers = range(first, min(first + PAGE_SIZE, PRODUCTS_PER_SEARCH))
+    return [
+        {"asin": f"B0{search.id % 10_000:04}{number:04}", "title": f"Simulated product {number}"}
+        for number in numbers
+    ]
+
+
+def _page_of(search: Search, page: int) -> dict[str, Any]:
+    products = _products(search, page)
+    return {"searchId": search.id, "page": page, "pages": LAST_PAGE, "products": products}

@@ -1,0 +1,68 @@
+"""
+Declare the tables of what quotas were and will be.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, String, Table
+
+from monitor.store.columns import Id, Instant, metadata
+
+# Kept in the order of its key, without a second copy of it: about 35 bytes a row.
+quota_samples = Table(
+    "quota_samples",
+    metadata,
+    Column(
+        "connection_id",
+        Id,
+        ForeignKey("connections.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("window", String(60), primary_key=True),  # empty where a service has only one
+    Column("at", Instant, primary_key=True),
+    Column("remaining", BigInteger, nullable=False),
+    Column("limit", BigInteger, nullable=False),
+    Column("resets_at", Instant),
+    sqlite_with_rowid=False,
+)
+
+# The windows that do not decide, of services that have several.
+quota_windows = Table(
+    "quota_windows",
+    metadata,
+    Column(
+        "connection_id",
+        Id,
+        ForeignKey("connections.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("windows", JSON, nullable=False),
+    Column("seen_at", Instant),
+)
+
+# Of windows that decide: the last sample, what is foreseen, what was told of it.
+quota_forecasts = Table(
+    "quota_forecasts",
+    metadata,
+    Column(
+        "connection_id",
+        Id,
+        ForeignKey("connections.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("window", String(60), primary_key=True),
+    Column("sampled_at", Instant, nullable=False),
+    Column("sampled_remaining", BigInteger, nullable=False),
+    Column("sampled_limit", BigInteger, nullable=False),
+    Column("sampled_resets_at", Instant),
+    Column("foreseen_at", Instant),
+    Column("foreseen_remaining", BigInteger),
+    Column("is_foreseen", Boolean, nullable=False),
+    Column("exhausts_at", Instant),
+    Column("earliest_at", Instant),
+    Column("latest_at", Instant),
+    Column("told_exhausts_at", Instant),
+)

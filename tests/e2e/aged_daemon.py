@@ -1,0 +1,245 @@
+"""
+Run connwatch in processes whose wall clock a file moves.
+
+`python -m tests.e2e.aged_daemon WORLD ARGUMENT...` runs `connwatch ARGUMENT...`; WORLD is a file
+in JSON with `ahead_s`, how far the clock is ahead of this machine's, and `regions`, where
+Amazon's hosts are, if not at Amazon. `Commands` starts the same from one process in which
+everything is imported already: a hundred commands would wait for their imports otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import apscheduler.schedulers.base
+
+from monitor import __main__, app, clock, watch
+from monitor.check import registry
+from monitor.config import amazon
+from monitor.schedule import jobs
+from tests.e2e.dying_daemon import STEPS, When, die_at
+from tests.integration.cli.command_line import Ended, clean_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import tzinfo
+    from multiprocessing.process import BaseProcess
+
+PATIENCE_S = 30
+
+USED_BY_COMMANDS = [
+    "alembic.command",
+    "monitor.cli",
+    "monitor.cli.asking",
+    "monitor.report",
+    "monitor.store.schema",
+    "pydantic.type_adapter",
+    "sqlalchemy.dialects.postgresql",
+]
+"""What they import when they need it."""
+
+LAST_MOMENTS: dict[str, tuple[Any, str, When]] = {
+    "steps passed, not committed": (app, "sweep", When.AFTER),
+    **STEPS,
+}
+"""Where a daemon may be killed."""
+
+
+def move_clock(world: Path) -> None:
+    """
+    Let connwatch and its scheduler live by the time that *world* tells.
+    """
+
+    def now(zone: tzinfo | None = None) -> datetime:
+        ahead_s = json.loads(world.read_text("utf-8"))["ahead_s"]
+        return datetime.now(zone) + timedelta(seconds=ahead_s)
+
+    moved: Any = SimpleNamespace(now=now)
+    for module in (clock, apscheduler.schedulers.base):
+        vars(module)["datetime"] = moved
+    # The figures of the product, shorter: a year must go by in seconds.
+    jobs.LOOK_FOR_STEPS_EVERY_S = 0.02
+    watch.COLLECT_FOR_S = 0.05
+    app.DELIVER_EVERY = timedelta(seconds=0.2)
+    app.SWEEP_EVERY = timedelta(seconds=0.2)
+
+
+def move_regions(addresses: Mapping[str, str]) -> None:
+    """
+    Put other hosts in the place of Amazon's own, which only Amazon can serve.
+    """
+    for module in (registry, amazon):
+        vars(module)["endpoint_of"] = addresses.__getitem__
+
+
+def main(world: str, *arguments: str) -> None:
+    move_clock(Path(world))
+    if regions := json.loads(Path(world).read_text("utf-8")).get("regions"):
+        move_regions(regions)
+    sys.argv = ["connwatch", *arguments]
+    __main__.main()
+
+
+class Begun(NamedTuple):
+    """
+    What a process is told when it starts.
+
+    Args:
+        last_moment: Die there, the first time.
+    """
+
+    folder: str
+    arguments: tuple[str, ...]
+    out: str
+    err: str
+    environment: dict[str, str]
+    last_moment: str | None
+
+
+def begin(begun: Begun) -> None:
+    """
+    Become the process of a command.
+    """
+    for path, descriptor in ((os.devnull, 0), (begun.out, 1), (begun.err, 2)):
+        flags = os.O_RDONLY if descriptor == 0 else os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        opened = os.open(path, flags, 0o600)
+        os.dup2(opened, descriptor)
+        os.close(opened)
+    for stream, descriptor in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        setattr(sys, stream, open(descriptor, "r" if descriptor == 0 else "w", closefd=False))  # noqa: SIM115 - it lives as long as the process
+    os.environ.clear()
+    os.environ.update(begun.environment)
+    os.chdir(begun.folder)
+    if begun.last_moment is not None:
+        die_at(*LAST_MOMENTS[begun.last_moment], nth=1)
+    main("world.json", *begun.arguments)
+
+
+class Daemon:
+    """
+    A `connwatch run` in a process of its own.
+    """
+
+    def __init__(self, process: BaseProcess, log: Path) -> None:
+        self.process = process
+        self.log = log
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.wait_for_death()
+
+    def stop(self) -> None:
+        self.process.terminate()
+        assert self.wait() == 0, self.log.read_text("utf-8")
+
+    def wait_for_death(self) -> None:
+        assert self.wait() == -signal.SIGKILL
+
+    def wait(self) -> int:
+        """
+        Return how it ended.
+        """
+        self.process.join(PATIENCE_S)
+        assert self.process.exitcode is not None, self.log.read_text("utf-8")
+        return self.process.exitcode
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        lines = self.log.read_text("utf-8").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def named(self, event: str) -> list[dict[str, Any]]:
+        return [each for each in self.events if each["event"] == event]
+
+
+class Commands:
+    """
+    connwatch in one folder, with the clock of `world.json` there.
+
+    Args:
+        said: All that commands printed, for whoever looks for secrets.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._forks = multiprocessing.get_context("forkserver")
+        self._forks.set_forkserver_preload([__name__, *USED_BY_COMMANDS])
+        self._n = 0
+        self.said: list[str] = []
+        self.logs: list[Path] = []
+        self.move_to(timedelta())
+
+    def move_to(self, ahead: timedelta, **more: Any) -> None:
+        """
+        Move the clock of all processes, those that run too, at once.
+        """
+        fresh = self._folder / "world.fresh"
+        fresh.write_text(json.dumps({"ahead_s": ahead.total_seconds(), **more}), "utf-8")
+        fresh.replace(self._folder / "world.json")
+
+    def run(self, *arguments: str) -> Ended:
+        """
+        Run a command to its end.
+        """
+        process, out, err = self._start(arguments, None)
+        process.join(PATIENCE_S)
+        assert process.exitcode is not None, f"{arguments} did not end: {err.read_text('utf-8')}"
+        ended = Ended(process.exitcode, out.read_text("utf-8"), err.read_text("utf-8"))
+        self.said += [ended.out, ended.err]
+        return ended
+
+    @contextmanager
+    def daemon(self, last_moment: str | None = None) -> Iterator[Daemon]:
+        """
+        Run the daemon, and see that it is gone at the end.
+        """
+        process, _, err = self._start(("run",), last_moment)
+        self.logs.append(err)
+        try:
+            yield Daemon(process, err)
+        finally:
+            process.kill()
+            process.join(PATIENCE_S)
+
+    def _start(
+        self, arguments: tuple[str, ...], last_moment: str | None
+    ) -> tuple[BaseProcess, Path, Path]:
+        self._n += 1
+        out, err = (self._folder / f"{self._n}.{name}" for name in ("out", "err"))
+        begun = Begun(
+            str(self._folder),
+            ("--verbose", "--config", "config.toml", *arguments),
+            str(out),
+            str(err),
+            clean_environment(),
+            last_moment,
+        )
+        for path in (out, err):
+            path.touch()
+        process = self._forks.Process(target=begin, args=(begun,), daemon=True)
+        process.start()
+        return process, out, err
+
+
+def wait_until(is_true: Any, why: Any = lambda: "it did not happen in time") -> None:
+    """
+    Return as soon as *is_true*, and say *why* not if that takes too long.
+    """
+    deadline = time.monotonic() + PATIENCE_S
+    while not is_true():
+        assert time.monotonic() < deadline, why()
+        time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

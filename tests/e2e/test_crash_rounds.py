@@ -1,0 +1,188 @@
+"""
+Kill the daemon's work at random instants, hundreds of times.
+
+Every alert reaches the web hook and the mail server at least once, and again only if its
+message was on its way when the sender was killed. `CONNWATCH_CRASH_ROUNDS` asks for a longer run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import re
+import subprocess
+import sys
+import threading
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import select
+
+from monitor.clock import utc_now
+from monitor.config.load import load_config
+from monitor.plan import make_plan
+from monitor.store import connections, migrate
+from monitor.store.alert_tables import alert_connections, notifications
+from monitor.store.engine import Database
+from monitor.store.tables import connections as connection_table
+from tests.e2e.outside import run_outside
+from tests.integration.alert.sinks import MailBox, run_mail_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+
+N_ROUNDS = int(os.environ.get("CONNWATCH_CRASH_ROUNDS", "60"))
+N_CONNECTIONS = 6 * N_ROUNDS
+LONGEST_LIFE_S = 0.4
+
+CONFIG = """
+[checks]
+alert_after_refusals = 1
+[web]
+listen = ""
+[[channels]]
+name = "hook"
+url = "json://127.0.0.1:{port}/hook"
+[[channels]]
+name = "mail"
+url = "{mail}"
+"""
+
+CONNECTION = """
+[[connections]]
+name = "store-{number}-"
+provider = "soldscope"
+base_url = "http://127.0.0.1:{port}"
+token = "token-of-{number}"
+"""
+
+_NAME = re.compile(r"store-\d+-")
+
+
+@contextmanager
+def run_mails() -> Iterator[MailBox]:
+    """
+    Run a mail server in a thread of its own.
+    """
+    box, is_ready, stop = [], threading.Event(), asyncio.Event()
+    loops = []
+
+    async def serve() -> None:
+        loops.append(asyncio.get_running_loop())
+        async with run_mail_server() as mailbox:
+            box.append(mailbox)
+            is_ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    assert is_ready.wait(10)
+    try:
+        yield box[0]
+    finally:
+        loops[0].call_soon_threadsafe(stop.set)
+        thread.join()
+
+
+class Tellers:
+    """
+    The processes that check and tell, one after another.
+    """
+
+    def __init__(self, config: Path, database: Database) -> None:
+        self.database = database
+        self.n_killed = 0
+        self.in_flight: Counter[tuple[str, str]] = Counter()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.e2e.mortal_tellers", str(config)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def live(self, order: str) -> str:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{order}\n")
+        self._process.stdin.flush()
+        *_, end = self._process.stdout.readline().split(maxsplit=0) or [""]
+        return end.strip()
+
+    def live_and_die(self) -> None:
+        """
+        Let one live for a random while, and note what was on its way when it was killed.
+        """
+        order = f"{random.uniform(0, LONGEST_LIFE_S):.4f}"
+        self.n_killed += self.live(order) == "killed"
+        with self.database.read() as tx:
+            self.in_flight.update(
+                (row.channel, row.name)
+                for row in tx.execute(
+                    select(notifications.c.channel, connection_table.c.name)
+                    .join(
+                        alert_connections,
+                        alert_connections.c.alert_id == notifications.c.alert_id,
+                    )
+                    .join(connection_table)
+                    .where(notifications.c.claimed_by.is_not(None))
+                )
+            )
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=10)
+        self._process.stdout.close()
+
+
+@pytest.fixture
+def world(tmp_path):
+    with run_outside() as outside, run_mails() as mails:
+        path = tmp_path / "config.toml"
+        parts = [CONFIG.format(port=outside.port, mail=mails.url())]
+        parts += [
+            CONNECTION.format(number=number, port=outside.port) for number in range(N_CONNECTIONS)
+        ]
+        path.touch(mode=0o600)
+        path.write_text("".join(parts))
+        config = load_config(path)
+        database = Database(config.monitor.database)
+        migrate.upgrade(database)
+        with database.write() as tx:
+            connections.sync(tx, make_plan(config).entries, utc_now())
+        tellers = Tellers(path, database)
+        yield outside, mails, tellers
+        tellers.close()
+        database.close()
+
+
+def test_no_kill_loses_an_alert_and_only_what_was_on_its_way_comes_twice(world):
+    outside, mails, tellers = world
+    for _ in range(N_ROUNDS):
+        tellers.live_and_die()
+    assert tellers.live("live") == "done 0"
+
+    told = Counter(("hook", name) for text in outside.told for name in set(_NAME.findall(text)))
+    mailed = [mail.get_body(("plain",)).get_content() for mail in mails.mails]
+    told += Counter(("mail", name) for text in mailed for name in set(_NAME.findall(text)))
+    with tellers.database.read() as tx:
+        states = Counter(tx.execute(select(notifications.c.state)).scalars())
+    everybody = {f"store-{number}-" for number in range(N_CONNECTIONS)}
+    again = told - Counter(dict.fromkeys(told, 1))
+    print(
+        f"\n{N_ROUNDS} rounds, {tellers.n_killed} killed, {states.total()} notifications:"
+        f" {len(told)} told, {2 * N_CONNECTIONS - len(told)} lost, {again.total()} told again,"
+        f" of {tellers.in_flight.total()} on their way at a kill"
+    )
+    assert set(told) == {(channel, name) for channel in ("hook", "mail") for name in everybody}
+    assert states == {"sent": 2 * N_CONNECTIONS}
+    assert again <= tellers.in_flight
+    assert tellers.n_killed > N_ROUNDS / 2

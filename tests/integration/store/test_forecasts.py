@@ -1,0 +1,124 @@
+"""
+Samples and forecasts in a real database: kept, read back, thinned out, gone with their connection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from sqlalchemy import func, select, text, update
+
+from monitor.judge.forecast import Forecast
+from monitor.judge.outlook import Outlook
+from monitor.judge.usage import Sample
+from monitor.store import connections, forecasts, retention
+from monitor.store.quota_tables import quota_forecasts, quota_samples
+from monitor.store.tables import quotas
+from tests.builders import DAY, HOUR, RESETS_AT, Story, entry, plan_of
+from tests.fakes import NOON
+
+WHOLE = Outlook(
+    window="day",
+    sample=Sample(NOON, 7_421, 10_000, RESETS_AT),
+    foreseen_at=NOON,
+    foreseen_remaining=7_430,
+    forecast=Forecast(NOON + DAY, NOON + HOUR, NOON + 2 * DAY),
+    told=NOON + 3 * DAY,
+)
+BARE = Outlook(sample=Sample(NOON, 0, 10, None))
+
+
+@pytest.fixture
+def story(database):
+    return Story.begin(database, plan_of(entry("one"), entry("two")))
+
+
+def keep(story, name, samples) -> None:
+    number = story.record(name).id
+    with story.database.write() as tx:
+        forecasts.add_samples(tx, [(number, "", each) for each in samples])
+
+
+def kept(story, name, window="") -> list[Sample]:
+    with story.database.read() as tx:
+        return forecasts.load_samples(tx, story.record(name).id, window)
+
+
+def count(story, table) -> int:
+    with story.database.read() as tx:
+        return int(tx.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+@pytest.mark.parametrize(
+    "outlook", [WHOLE, BARE, replace(WHOLE, forecast=Forecast(None, None, None))]
+)
+def test_what_is_foreseen_is_read_back_as_it_was(story, outlook):
+    assert story.record("one").outlook == Outlook()
+    number, window = story.record("one").id, outlook.window
+    with story.database.write() as tx:
+        tx.execute(update(quotas).where(quotas.c.connection_id == number).values(window=window))
+        forecasts.save_outlooks(tx, [(number, replace(BARE, window=window))], [])
+        forecasts.save_outlooks(tx, [], [(number, outlook)])
+        assert forecasts.load_outlook(tx, number, window) == outlook
+        assert forecasts.load_outlook(tx, number, "another") == Outlook("another")
+    assert story.record("one").outlook == outlook
+    assert story.record("two").outlook == Outlook()
+
+
+def test_samples_are_read_back_in_order_by_connection_and_window(story):
+    first, second = (Sample(NOON + n * HOUR, 9 - n, 10, None) for n in range(2))
+    number = story.record("one").id
+    with story.database.write() as tx:
+        forecasts.add_samples(tx, [(number, "", second), (number, "day", first)])
+        forecasts.add_samples(tx, [(number, "", first)])
+    assert kept(story, "one") == [first, second]
+    assert kept(story, "one", "day") == [first]
+    assert kept(story, "two") == []
+
+
+def test_after_a_week_the_last_of_six_hours_stays_and_after_a_hundred_days_nothing(story):
+    samples = [Sample(NOON - n * HOUR, n, 10_000, None) for n in range(110 * 24)][::-1]
+    keep(story, "one", samples)
+    for hour in range(24):
+        with story.database.write() as tx:
+            retention.roll_up(tx, NOON.replace(hour=hour))
+    left = kept(story, "one")
+    latest = [each for each in left if each.at >= NOON - 7 * DAY]
+    older = [each for each in left if each.at < NOON - 8 * DAY]
+    assert latest == [each for each in samples if each.at >= NOON - 7 * DAY]
+    assert {each.at.hour % 6 for each in older} == {5}
+    assert {b.at - a.at for a, b in pairwise(older)} == {6 * HOUR}
+    assert min(each.at for each in left) >= NOON.replace(hour=0) - 100 * DAY
+
+
+def test_each_hour_only_some_connections_have_their_turn(story):
+    keep(story, "one", [Sample(NOON - 200 * DAY, 5, 10, None)])
+    number = story.record("one").id
+    with story.database.write() as tx:
+        forecasts.prune_samples(tx, NOON.replace(hour=(number + 1) % 24))
+    assert len(kept(story, "one")) == 1
+    with story.database.write() as tx:
+        forecasts.prune_samples(tx, NOON.replace(hour=number % 24))
+    assert kept(story, "one") == []
+
+
+def test_what_is_deleted_takes_its_samples_and_forecast_along(story):
+    keep(story, "one", [WHOLE.sample])
+    with story.database.write() as tx:
+        forecasts.save_outlooks(tx, [(story.record("one").id, WHOLE)], [])
+    with story.database.write() as tx:
+        connections.delete_connection(tx, story.record("one"), NOON)
+    assert (count(story, quota_samples), count(story, quota_forecasts)) == (0, 0)
+
+
+def test_a_day_of_samples_takes_a_kilobyte(story):
+    hours = range(24 * 100)
+    keep(story, "one", [Sample(NOON + n * HOUR, 9_000 - n, 10_000, RESETS_AT) for n in hours])
+    with story.database.write() as tx:
+        tx.execute(text("ANALYZE"))
+        used = tx.execute(
+            text("SELECT sum(pgsize) FROM dbstat WHERE name = 'quota_samples'")
+        ).scalar_one()
+    assert used / 100 < 1_100

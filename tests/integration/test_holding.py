@@ -1,0 +1,309 @@
+"""
+Silences and quiet hours, from the check that makes an alert due to what is sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, time, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import select
+
+from monitor.holding import hold_unsent, review_held
+from monitor.judge.quiet_hours import QuietHours
+from monitor.judge.route import ChannelRoute, Subject
+from monitor.judge.silence import Scope
+from monitor.store import claims, connections, silences
+from monitor.store.alert_tables import notifications
+from monitor.store.outbox import NotificationState
+from monitor.sweep import is_anything_passed
+from tests.builders import (
+    HOUR,
+    MINUTE,
+    OK,
+    OPS,
+    REFUSED,
+    UNREACHED,
+    Story,
+    entry,
+    ok_with,
+    plan_of,
+)
+from tests.fakes import NOON
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from monitor.plan import Plan
+    from monitor.store.engine import Database
+
+SECOND = timedelta(seconds=1)
+QUIET = QuietHours(UTC, time(11), time(14))
+MAIL = ChannelRoute("mail")
+
+
+def begin(database: Database, *names: str, plan: Plan | None = None) -> Story:
+    return Story.begin(database, plan or plan_of(*map(entry, names or ("one",))))
+
+
+def silence(
+    story: Story, scope: Scope, target: str | None, at: datetime, length: timedelta = HOUR
+) -> int:
+    """
+    Begin a silence, as the command does.
+    """
+    with story.database.write() as tx:
+        number = silences.add(tx, scope, target, "", at, at + length)
+        hold_unsent(tx, story.plan, at)
+    return number
+
+
+def refuse(story: Story, at: datetime, *names: str) -> None:
+    """
+    Have connections refused twice, the second time at *at*: that is told.
+    """
+    for when in (at - MINUTE, at):
+        story.settle(when, **dict.fromkeys(names or ("one",), REFUSED))
+
+
+def states(story: Story) -> list[tuple[str, str, str]]:
+    """
+    Kind, channel and state of all notifications, the oldest alert first.
+    """
+    return [
+        (alert.kind, each.channel, each.state.value)
+        for alert in story.alerts()
+        for each in alert.notifications
+    ]
+
+
+def send_all(story: Story, at: datetime) -> None:
+    with story.database.write() as tx:
+        due = select(notifications.c.id).where(notifications.c.state == NotificationState.DUE)
+        for number in tx.execute(due).scalars().all():
+            tx.execute(
+                notifications.update()
+                .where(notifications.c.id == number)
+                .values(state=NotificationState.SENT, sent_at=at)
+            )
+
+
+def test_what_is_born_in_a_silence_is_held_until_its_end(database):
+    story = begin(database)
+    silence(story, Scope.CONNECTION, "one", NOON)
+    refuse(story, NOON + 10 * MINUTE)
+    assert states(story) == [("error", "ops", "held")]
+    story.sweep(NOON + HOUR - SECOND)
+    assert states(story) == [("error", "ops", "held")]
+    story.sweep(NOON + HOUR)
+    assert states(story) == [("error", "ops", "due")]
+
+
+def test_a_sweep_is_needed_when_a_silence_ends_and_not_before(database):
+    story = begin(database)
+    silence(story, Scope.ALL, None, NOON)
+    refuse(story, NOON + 10 * MINUTE)
+    with database.read() as tx:
+        assert not is_anything_passed(tx, story.plan, NOON + HOUR - SECOND)
+        assert is_anything_passed(tx, story.plan, NOON + HOUR)
+
+
+def test_what_was_born_before_a_silence_and_not_sent_yet_is_held_too(database):
+    story = begin(database)
+    refuse(story, NOON)
+    silence(story, Scope.CONNECTION, "one", NOON + SECOND)
+    assert states(story) == [("error", "ops", "held")]
+
+
+def test_what_is_being_sent_is_not_held(database):
+    story = begin(database)
+    refuse(story, NOON)
+    with database.write() as tx:
+        tx.execute(notifications.update().values(claimed_by="run", claimed_until=NOON + MINUTE))
+    silence(story, Scope.CONNECTION, "one", NOON + SECOND)
+    assert states(story) == [("error", "ops", "due")]
+
+
+def test_the_time_for_retries_begins_when_a_silence_ends(database):
+    story = begin(database)
+    silence(story, Scope.CONNECTION, "one", NOON, 30 * HOUR)
+    refuse(story, NOON + HOUR)
+    story.sweep(NOON + 30 * HOUR)
+    with database.read() as tx:
+        row = tx.execute(select(notifications)).one()
+    assert (row.due_since, row.next_attempt_at) == (NOON + 30 * HOUR, NOON + 30 * HOUR)
+    assert (row.held_by, row.held_until) == (None, None)
+
+
+def test_a_trouble_that_came_and_went_in_a_silence_is_never_told(database):
+    story = begin(database)
+    silence(story, Scope.CONNECTION, "one", NOON)
+    refuse(story, NOON + 10 * MINUTE)
+    story.settle(NOON + 20 * MINUTE, one=OK)
+    assert states(story) == [("error", "ops", "held"), ("recovered", "ops", "held")]
+    story.sweep(NOON + HOUR)
+    assert states(story) == []
+
+
+def test_the_end_of_what_was_told_before_the_silence_is_told_after_it(database):
+    story = begin(database)
+    refuse(story, NOON)
+    send_all(story, NOON)
+    silence(story, Scope.CONNECTION, "one", NOON + SECOND)
+    story.settle(NOON + 20 * MINUTE, one=OK)
+    story.sweep(NOON + 2 * HOUR)
+    assert states(story) == [("error", "ops", "sent"), ("recovered", "ops", "due")]
+
+
+def test_what_a_channel_gave_up_on_counts_as_told(database):
+    """The dead can be sent again: their end must come after them."""
+    story = begin(database)
+    refuse(story, NOON)
+    with database.write() as tx:
+        tx.execute(notifications.update().values(state=NotificationState.DEAD))
+    silence(story, Scope.CONNECTION, "one", NOON + SECOND)
+    story.settle(NOON + 20 * MINUTE, one=OK)
+    story.sweep(NOON + 2 * HOUR)
+    assert states(story)[1] == ("recovered", "ops", "due")
+
+
+def test_each_channel_is_judged_by_what_it_was_told(database):
+    """One channel was told in time, the other slept: only the first hears of the end."""
+    sleeping = replace(MAIL, quiet_hours=QUIET)
+    story = begin(database, plan=plan_of(entry("one"), channels=(OPS, sleeping)))
+    for n in range(3):
+        story.settle(NOON + n * MINUTE, one=UNREACHED)
+    assert states(story) == [("error", "ops", "due"), ("error", "mail", "held")]
+    send_all(story, NOON + 2 * MINUTE)
+    story.settle(NOON + HOUR, one=OK)
+    story.sweep(NOON + 2 * HOUR)
+    assert states(story) == [("error", "ops", "sent"), ("recovered", "ops", "due")]
+
+
+def test_critical_passes_quiet_hours_and_its_end_waits_for_the_morning(database):
+    story = begin(database, plan=plan_of(entry("one"), channels=(replace(OPS, quiet_hours=QUIET),)))
+    refuse(story, NOON)
+    assert states(story) == [("error", "ops", "due")]
+    send_all(story, NOON)
+    story.settle(NOON + 10 * MINUTE, one=OK)
+    assert states(story)[1] == ("recovered", "ops", "held")
+    story.sweep(NOON + 2 * HOUR)
+    assert states(story)[1] == ("recovered", "ops", "due")
+
+
+def test_what_is_due_when_quiet_hours_begin_waits_too(database):
+    evening = QuietHours(UTC, time(12, 30), time(14))
+    story = begin(
+        database, plan=plan_of(entry("one"), channels=(replace(OPS, quiet_hours=evening),))
+    )
+    story.settle(NOON, one=ok_with(1_500))
+    assert states(story) == [("quota_low", "ops", "due")]
+    story.sweep(NOON + 30 * MINUTE - SECOND)
+    assert states(story) == [("quota_low", "ops", "due")]
+    story.sweep(NOON + 30 * MINUTE)
+    assert states(story) == [("quota_low", "ops", "held")]
+    story.sweep(NOON + 2 * HOUR)
+    assert states(story) == [("quota_low", "ops", "due")]
+
+
+def test_quiet_hours_take_over_what_a_silence_lets_go(database):
+    story = begin(database, plan=plan_of(entry("one"), channels=(replace(OPS, quiet_hours=QUIET),)))
+    silence(story, Scope.ALL, None, NOON)
+    story.settle(NOON + MINUTE, one=ok_with(1_500))
+    story.sweep(NOON + HOUR)
+    [alert] = story.alerts()
+    assert [(each.held_by, each.held_until) for each in alert.notifications] == [
+        ("quiet_hours", NOON + 2 * HOUR)
+    ]
+
+
+def test_an_alert_about_several_is_held_only_if_all_are_silenced(database):
+    story = begin(database, "one", "two")
+    silence(story, Scope.CONNECTION, "one", NOON)
+    # Both belong to one account, whose quota is told once.
+    story.settle(NOON + MINUTE, one=ok_with(1_500))
+    assert states(story) == [("quota_low", "ops", "held")]
+    story.sweep(NOON + HOUR)
+    story.settle(NOON + HOUR + MINUTE, one=ok_with(0), two=ok_with(0))
+    assert states(story)[-1] == ("quota_exhausted", "ops", "due")
+
+
+def test_a_connection_that_joins_an_alert_and_is_not_silenced_sets_it_free(database):
+    story = begin(database, "one", "two")
+    silence(story, Scope.CONNECTION, "one", NOON)
+    story.settle(NOON + MINUTE, one=ok_with(1_500), two=ok_with(1_500))
+    assert story.kinds() == [("quota_low", ("one", "two"))]
+    assert states(story) == [("quota_low", "ops", "due")]
+
+
+@pytest.mark.parametrize(
+    ("scope", "target"),
+    [(Scope.TAG, "eu"), (Scope.ALL, None), (Scope.CONNECTION, "one")],
+    ids=["tag", "all", "name"],
+)
+def test_every_kind_of_silence_reaches_its_connections_and_no_other(database, scope, target):
+    tagged = Subject("one", frozenset({"eu"}))
+    story = begin(database, plan=plan_of(entry("one"), entry("two"), subjects=(tagged,)))
+    silence(story, scope, target, NOON)
+    refuse(story, NOON + MINUTE, "one", "two")
+    [(_, _, one), (_, _, two)] = states(story)
+    assert (one, two) == ("held", "held" if scope is Scope.ALL else "due")
+
+
+def test_a_silence_that_is_ended_early_lets_go_at_once(database):
+    story = begin(database)
+    number = silence(story, Scope.ALL, None, NOON)
+    refuse(story, NOON + 10 * MINUTE)
+    with database.write() as tx:
+        assert silences.end(tx, number, NOON + 20 * MINUTE)
+        assert not silences.end(tx, number, NOON + 20 * MINUTE)
+        assert review_held(tx, story.plan, NOON + 20 * MINUTE, all_of_it=True) == 1
+    assert states(story) == [("error", "ops", "due")]
+
+
+def test_what_another_silence_holds_as_well_stays(database):
+    story = begin(database)
+    silence(story, Scope.CONNECTION, "one", NOON)
+    refuse(story, NOON + 10 * MINUTE)
+    silence(story, Scope.ALL, None, NOON + 11 * MINUTE, 3 * HOUR)
+    story.sweep(NOON + HOUR)
+    assert states(story) == [("error", "ops", "held")]
+    story.sweep(NOON + 4 * HOUR)
+    assert states(story) == [("error", "ops", "due")]
+
+
+def test_a_deleted_connection_takes_what_was_held_with_it(database):
+    story = begin(database)
+    silence(story, Scope.ALL, None, NOON)
+    refuse(story, NOON + 10 * MINUTE)
+    with database.write() as tx:
+        record = connections.find_record(tx, "one")
+        assert record is not None
+        connections.delete_connection(tx, record, NOON + 20 * MINUTE)
+    story.sweep(NOON + HOUR)
+    assert states(story) == []
+
+
+def test_nothing_held_is_claimed(database):
+    story = begin(database)
+    silence(story, Scope.ALL, None, NOON)
+    refuse(story, NOON + 10 * MINUTE)
+    with database.read() as tx:
+        assert claims.due_channels(tx, NOON + 30 * MINUTE) == []
+
+
+def test_a_night_of_two_thousand_troubles_is_sorted_out_quickly(database):
+    """What is held may be much; the write lock is everybody's."""
+    names = [f"c{number:04}" for number in range(2_000)]
+    entries = [entry(name, host=f"{name}.example.com") for name in names]
+    story = begin(database, plan=plan_of(*entries))
+    silence(story, Scope.ALL, None, NOON)
+    refuse(story, NOON + 10 * MINUTE, *names)
+    story.settle(NOON + 20 * MINUTE, **dict.fromkeys(names[:1_000], OK))
+    story.sweep(NOON + HOUR)
+    assert states(story) == []
+    with database.read() as tx:
+        rows = tx.execute(select(notifications.c.state)).scalars().all()
+    assert rows == [NotificationState.DUE] * 1_000

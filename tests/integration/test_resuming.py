@@ -1,0 +1,111 @@
+"""
+What changed while the daemon did not run.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from monitor.judge.alerts import AlertKind
+from monitor.judge.route import ChannelRoute
+from monitor.resuming import find_absence, is_settled, tell_resumed
+from tests.builders import DAY, EVERY, HOUR, MINUTE, OK, REFUSED, Story, entry, plan_of
+from tests.fakes import NOON
+
+SECOND = timedelta(seconds=1)
+CURIOUS = ChannelRoute("curious", kinds=frozenset({AlertKind.RESUMED}))
+BACK = NOON + 2 * HOUR
+
+
+@pytest.fixture
+def story(database) -> Story:
+    """
+    Two connections, last checked at noon: one well, one refused.
+    """
+    story = Story.begin(database, plan_of(entry("one"), entry("two"), channels=(CURIOUS,)))
+    story.settle(NOON, one=OK, two=REFUSED)
+    return story
+
+
+def find(story: Story, at=BACK):
+    with story.database.read() as tx:
+        return find_absence(tx, story.plan, at)
+
+
+def tell(story: Story, absence, at) -> bool:
+    with story.database.write() as tx:
+        return tell_resumed(tx, absence, story.plan, at)
+
+
+def settled(story: Story, absence, at) -> bool:
+    with story.database.read() as tx:
+        return is_settled(tx, absence, story.plan, at)
+
+
+def test_an_absence_is_longer_than_three_times_the_shortest_rhythm(story):
+    assert find(story, NOON + 3 * EVERY) is None
+    absence = find(story, NOON + 3 * EVERY + SECOND)
+    assert absence is not None
+    assert (absence.since, absence.until) == (NOON, NOON + 3 * EVERY + SECOND)
+
+
+def test_a_first_start_resumes_nothing(database):
+    story = Story.begin(database, plan_of(entry("one"), channels=(CURIOUS,)))
+    assert find(story) is None
+
+
+def test_nobody_who_did_not_name_it_hears_of_it(database):
+    story = Story.begin(database, plan_of(entry("one")))
+    story.settle(NOON, one=OK)
+    assert find(story) is None
+
+
+def test_first_answers_that_differ_are_told(story):
+    absence = find(story)
+    story.settle(BACK + MINUTE, one=REFUSED)
+    assert not settled(story, absence, BACK + MINUTE), "one has yet to answer"
+    story.settle(BACK + 2 * MINUTE, two=OK)
+    assert settled(story, absence, BACK + 2 * MINUTE)
+    assert tell(story, absence, BACK + 2 * MINUTE)
+    [alert] = [alert for alert in story.alerts() if alert.kind == "resumed"]
+    assert (alert.severity, alert.connections) == ("info", ("one", "two"))
+    assert alert.facts["since"] == NOON.isoformat()
+    assert alert.facts["lines"] == ["one: active -> error", "two: error -> active"]
+    assert alert.facts["n_changed"] == 2
+    assert [one.channel for one in alert.notifications] == ["curious"]
+
+
+def test_what_is_as_before_is_not_told(story):
+    absence = find(story)
+    story.settle(BACK + MINUTE, one=REFUSED, two=REFUSED)
+    story.settle(BACK + 2 * MINUTE, one=OK)
+    assert not tell(story, absence, BACK + 2 * MINUTE)
+    assert "resumed" not in [kind for kind, _ in story.kinds()]
+
+
+def test_a_connection_that_is_new_and_well_is_no_change(database):
+    story = Story.begin(database, plan_of(entry("one"), entry("new"), channels=(CURIOUS,)))
+    story.settle(NOON, one=OK)
+    absence = find(story)
+    story.settle(BACK, one=OK, new=OK)
+    assert not tell(story, absence, BACK + MINUTE)
+
+
+def test_clocks_that_passed_meanwhile_are_told(database):
+    plan = plan_of(entry("one"), channels=(CURIOUS,), authorized_at=NOON - 300 * DAY)
+    story = Story.begin(database, plan, NOON)
+    story.settle(NOON, one=OK)
+    back = NOON + 40 * DAY
+    absence = find(story, back)
+    story.sweep(back)
+    story.settle(back, one=OK)
+    assert tell(story, absence, back)
+    assert story.alerts()[-1].facts["lines"] == ["one: expiring_soon"]
+
+
+def test_whoever_does_not_answer_is_waited_for_as_long_as_the_rhythm_only(story):
+    absence = find(story)
+    assert not settled(story, absence, BACK + EVERY)
+    assert settled(story, absence, BACK + EVERY + MINUTE)
