@@ -23,6 +23,7 @@ from monitor.clock import utc_now
 from monitor.consent import consent_page_of
 from monitor.dashboard import Dashboard
 from monitor.holding import hold_unsent, review_held
+from monitor.links import link_to
 from monitor.news import announce, look_for_link, sweep_and_announce
 from monitor.plan import make_plan
 from monitor.resuming import Resumption, find_absence
@@ -220,7 +221,7 @@ class App:
             dashboard.counted(AppriseSender.for_channels(self._config.channels)),
             retry_for=self._config.alerts.retry_for,
             clock=utc_now,
-            link=lambda _connections: None,
+            link=partial(link_to, self._config),
         )
 
 

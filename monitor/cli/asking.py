@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -25,6 +26,7 @@ from monitor.cli.output import open_console
 from monitor.clock import utc_now
 from monitor.judge.link import Uplink, is_unanswered
 from monitor.judge.outcome import Outcome
+from monitor.links import link_to
 from monitor.store.worker import StoreWorker
 from monitor.stored_outbox import StoredOutbox
 
@@ -199,7 +201,7 @@ async def _send_due(session: Session) -> DeliveryReport:
             AppriseSender.for_channels(session.config.channels),
             retry_for=session.config.alerts.retry_for,
             clock=utc_now,
-            link=lambda _connections: None,
+            link=partial(link_to, session.config),
         )
         return await delivery.deliver_due(is_final=True)
     finally:

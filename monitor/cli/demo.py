@@ -223,6 +223,7 @@ def _is_all_active(tx: Transaction) -> bool:
 def _your_turn(stage: Stage) -> str:
     return _YOUR_TURN.format(
         controls=stage.simulator.control_url,
+        dashboard=f"http://127.0.0.1:{stage.port}/",
         config=shlex.quote(str(stage.config_path)),
         command=_own_command(),
         staging=STAGING,
@@ -250,6 +251,8 @@ _OPENING = (
 
 _YOUR_TURN = """
 Now it is your turn. The daemon goes on, and alerts appear here.
+
+  See the dashboard:           {dashboard}
 
   Break things in a browser:   {controls}
       revoke tokens and stores and give them back, spend quota, switch on faults

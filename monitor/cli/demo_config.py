@@ -43,9 +43,12 @@ def token_path(folder: Path, name: str) -> Path:
     return folder / f"{name}.token"
 
 
-def write_config(folder: Path, simulator: Simulator, inbox: Inbox, grant: Grant) -> None:
+def write_config(folder: Path, simulator: Simulator, inbox: Inbox, grant: Grant, port: int) -> None:
     """
     Write the configuration into *folder*.
+
+    Args:
+        port: Where the dashboard is served.
     """
     tables = [
         _CONNECTION.format(
@@ -68,7 +71,7 @@ def write_config(folder: Path, simulator: Simulator, inbox: Inbox, grant: Grant)
         token=token_path(folder, SELLER).name,
         authorized_on=grant.consented_at.date().isoformat(),
     )
-    text = _CONFIG.format(channel=inbox.url, tables="\n".join([*tables, store, seller]))
+    text = _CONFIG.format(port=port, channel=inbox.url, tables="\n".join([*tables, store, seller]))
     write_new(folder / "config.toml", text)
 
 
@@ -86,7 +89,7 @@ recheck_after = "1s"
 group_wait = "1s"
 
 [web]
-listen = ""
+listen = "127.0.0.1:{port}"
 
 [[channels]]
 name = "demo"

@@ -12,6 +12,7 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -58,6 +59,7 @@ class Stage:
     Args:
         tokens: The token of each connection, as the simulator knows it.
         grant: What the seller of the store on Amazon has authorized.
+        port: Where the daemon serves its dashboard.
     """
 
     folder: Path
@@ -65,6 +67,7 @@ class Stage:
     inbox: Inbox
     tokens: dict[str, Token]
     grant: Grant
+    port: int
     daemon: Process
 
     @property
@@ -142,10 +145,18 @@ async def set_stage() -> AsyncIterator[Stage]:
         stack.push_async_callback(simulator.stop)
         tokens = _open_accounts(simulator, folder)
         grant = _open_store(simulator, folder)
-        write_config(folder, simulator, inbox, grant)
+        port = _find_free_port()
+        write_config(folder, simulator, inbox, grant, port)
         daemon = await _start_daemon(folder)
         stack.push_async_callback(_end, daemon)
-        yield Stage(folder, simulator, inbox, tokens, grant, daemon)
+        yield Stage(folder, simulator, inbox, tokens, grant, port, daemon)
+
+
+def _find_free_port() -> int:
+    # Whoever takes it in the meantime keeps the dashboard away, not the daemon.
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
 
 
 def connwatch_command(*arguments: str) -> list[str]:

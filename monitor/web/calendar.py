@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from monitor.links import dashboard_address
 from monitor.store.glances import list_ends
 from monitor.web.answers import tagged
 from monitor.web.documented import NOT_MODIFIED, problems
@@ -65,7 +66,7 @@ def list_endings(tx: Transaction, here: Parts) -> Iterator[Ending]:
     """
     Yield what ends, the connections in the order of the file and then the applications.
     """
-    link = here.config.web.public_url or f"http://{here.config.web.listen}"
+    link = dashboard_address(here.config)
     for name, ends_at in list_ends(tx):
         watched = here.plan.watched.get(name)
         if watched is not None:
