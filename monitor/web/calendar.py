@@ -66,7 +66,7 @@ def list_endings(tx: Transaction, here: Parts) -> Iterator[Ending]:
     """
     Yield what ends, the connections in the order of the file and then the applications.
     """
-    link = dashboard_address(here.config)
+    link = dashboard_address(here.config) or ""
     for name, ends_at in list_ends(tx):
         watched = here.plan.watched.get(name)
         if watched is not None:
