@@ -278,7 +278,7 @@ def test_no_more_checks_run_at_once_than_the_file_allows(bench, simulator):
     tables = [connection(name, simulator.soldscope_url) for name in names]
     bench.configure(*tables, more="[checks]\nconcurrency = 1\n")
     began = time.monotonic()
-    answers = ask(load_config(bench.config_path), names, {}, None)
+    answers = ask(load_config(bench.config_path), names, {}, None, {})
     assert time.monotonic() - began >= 5 * 0.2
     # Waiting for one's turn is not the service's latency.
     latencies = [outcome.latency_ms for _, outcome in answers.values()]
