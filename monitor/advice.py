@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.alert import texts
+from monitor.alert.words import explain, name_command
 from monitor.consent import NEEDS, Need, find_page
 from monitor.judge.outcome import Reason, State
 from monitor.judge.quota import Level
@@ -65,14 +66,14 @@ def _troubles(answered: Answered) -> Iterator[tuple[str, Need | None]]:
     each = answered.each
     reason = trouble_reason(each)
     if reason is not None:
-        yield texts.REASONS[reason].remedy, NEEDS.get(reason)
+        yield explain(reason, each["provider"]).remedy, NEEDS.get(reason)
     level = each["quota"] and each["quota"]["level"]
     if level in _QUOTA_STEPS:
         yield _QUOTA_STEPS[level], Need.PAY
     if each["expiring_soon"]:
         yield texts.EXPIRING_STEP, Need.AUTHORIZE
     if each["renewal_unrecorded"]:
-        yield texts.UNRECORDED_STEP, None
+        yield name_command(texts.UNRECORDED_STEP, each["name"]), None
     ends = [one["days_left"] for one in each["clocks"] if one["kind"] == CLIENT_SECRET]
     if ends and min(ends) < answered.soon_days:
         yield texts.REASONS[Reason.CLIENT_SECRET_EXPIRED].remedy, Need.DEVELOP

@@ -39,6 +39,7 @@ class Watched:
         renew_url: The page on which a person can renew its authorization.
         application: The OAuth client that it shares with others.
         secret: When that client's secret was made, as the file says.
+        provider: How it is checked; None where that does not matter.
     """
 
     subject: Subject
@@ -46,6 +47,7 @@ class Watched:
     renew_url: str | None = None
     application: str | None = None
     secret: Declared | None = None
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ def make_plan(config: Config) -> Plan:
             connection.renew_url,
             _application_of(connection),
             secrets.get(_application_of(connection) or ""),
+            connection.provider,
         )
     steps = tuple(config.alerts.expiring_soon_days)
     return Plan(

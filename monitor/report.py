@@ -221,16 +221,21 @@ def trouble_of(each: Json, *, is_check: bool = False, soon_days: int = SOON_DAYS
         return Trouble.UNKNOWN
     if each["expiring_soon"] or each["renewal_unrecorded"] or level == Level.LOW:
         return Trouble.SOON
-    if _is_secret_ending(each, soon_days):
+    if ending_secret(each, soon_days) is not None:
         return Trouble.SOON
     return Trouble.NONE
 
 
-def _is_secret_ending(each: Json, soon_days: int) -> bool:
-    return any(
-        clock["kind"] == CLIENT_SECRET and clock["days_left"] < soon_days
+def ending_secret(each: Json, soon_days: int = SOON_DAYS) -> Json | None:
+    """
+    Return the clock of a client secret that ends within *soon_days*, or has ended.
+    """
+    near = (
+        clock
         for clock in each["clocks"]
+        if clock["kind"] == CLIENT_SECRET and clock["days_left"] < soon_days
     )
+    return next(near, None)
 
 
 def exit_code(
@@ -253,12 +258,18 @@ def urgency(each: Json, *, is_check: bool = False, soon_days: int = SOON_DAYS) -
     return _WORST_FIRST.index(trouble), _BY_URGENCY.index(State(each["state"]))
 
 
-def ending_first(each: Json) -> tuple[bool, str]:
+def ending_first(each: Json) -> tuple[int, str]:
     """
-    Return a key that sorts by what ends first, and by the file's order what has no end.
+    Return a key that sorts by the days that are shown as left, and what has none behind that.
+
+    Of those the ones come first whose client secret has an end: many share it,
+    so that it says little about one of them.
     """
+    end = end_of(each)
+    if end is not None:
+        return 0, end["ends_at"]
     ends = [clock["ends_at"] for clock in each["clocks"]]
-    return not ends, min(ends, default="")
+    return (1, min(ends)) if ends else (2, "")
 
 
 def instant(at: datetime | None) -> str | None:

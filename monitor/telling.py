@@ -26,11 +26,14 @@ if TYPE_CHECKING:
 
     from monitor.judge.alerts import AlertDue
     from monitor.judge.route import Subject
-    from monitor.plan import Plan
+    from monitor.plan import Plan, Watched
     from monitor.store.engine import Transaction
 
 WITH_RENEW_URL = {AlertKind.EXPIRED, AlertKind.EXPIRING_SOON}
 """The alerts whose next step is taken on the page that the file names."""
+
+WITH_PROVIDER = {AlertKind.ERROR, AlertKind.EXPIRED}
+"""The alerts whose next step depends on who was asked."""
 
 TOLD_BY_WHOM_THEY_CONCERN = {AlertKind.MONITOR_ONLINE, AlertKind.CHANNEL_RESTORED}
 """The ends that speak of no connection: whether they are due is known where they are raised."""
@@ -54,9 +57,7 @@ def tell(
     if not _is_due(tx, alert, about):
         return None
     watched = [plan.watched[name] for name in about.values() if name in plan.watched]
-    if alert.kind in WITH_RENEW_URL:
-        urls = [one.renew_url for one in watched if one.renew_url]
-        alert = replace(alert, facts=alert.facts | {"renew_url": urls[0] if urls else None})
+    alert = replace(alert, facts=alert.facts | _facts_of(alert.kind, watched))
     subjects = [one.subject for one in watched]
     routed = route(alert, subjects, plan.channels)
     channels = [name for name in routed if only is None or name in only]
@@ -65,6 +66,21 @@ def tell(
     if channels and is_reminded(alert):
         reminders.add(tx, alert_id, now + plan.remind_every)
     return alert_id
+
+
+def _facts_of(kind: AlertKind, watched: Sequence[Watched]) -> dict[str, str | None]:
+    """
+    Return what the words of an alert need to know of the connections it is about.
+    """
+    facts: dict[str, str | None] = {}
+    if kind in WITH_RENEW_URL:
+        facts["renew_url"] = next((one.renew_url for one in watched if one.renew_url), None)
+    providers = {one.provider for one in watched}
+    if kind in WITH_PROVIDER and len(providers) == 1:
+        facts["provider"] = providers.pop()
+    if kind is AlertKind.RENEWAL_UNRECORDED and len(watched) == 1:
+        facts["connection"] = watched[0].subject.name
+    return facts
 
 
 def _is_due(tx: Transaction, alert: AlertDue, about: Collection[int]) -> bool:

@@ -14,10 +14,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from monitor.alert.texts import REASONS
-from monitor.alert.words import say_day, say_number, say_when
+from monitor.alert.texts import REASONS, RENEW_COMMAND
+from monitor.alert.words import name_command, say_end, say_number
 from monitor.check.reach import Hop
-from monitor.judge.expiry import days_left
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason, State
 from monitor.judge.quota import Level
 from monitor.report import CLIENT_SECRET
@@ -130,17 +129,8 @@ def _read_tls(reached: Reached, target: str, now: datetime) -> Step:
     if reached.tls is None or end is None:
         return Step(StepName.TLS, target, Mark.SKIPPED, "not used: plain HTTP on this machine")
     is_soon = end - now <= CERTIFICATE_SOON
-    words = f"{reached.tls}, certificate {_end(end, now)}"
+    words = f"{reached.tls}, certificate {say_end(end, now)}"
     return Step(StepName.TLS, target, Mark.WARNING if is_soon else Mark.OK, words, reached.took_ms)
-
-
-def _end(at: datetime, now: datetime) -> str:
-    if at <= now:
-        return f"ended on {say_day(at)}, {say_when(at, now)}"
-    # Rounded down, as in every table.
-    days = days_left(at, now)
-    left = {0: "less than a day left", 1: "1 day left"}.get(days, f"{say_number(days)} days left")
-    return f"ends on {say_day(at)}, {left}"
 
 
 def skip(names: tuple[StepName, ...], target: str, why: str) -> Iterator[Step]:
@@ -262,12 +252,12 @@ def _read_authorization(each: Json, now: datetime) -> tuple[Mark, str]:
     if each["renewal_unrecorded"]:
         return Mark.WARNING, (
             f"works past its known end (authorized on {since}): record the renewal with"
-            " `connwatch renew`"
+            f" `{name_command(RENEW_COMMAND, each['name'])}`"
         )
     if authorization["expires_at"] is None:
         return Mark.OK, f"authorized on {since}, without a known limit"
     end = datetime.fromisoformat(authorization["expires_at"])
-    words = f"{_end(end, now)} ({authorization['source']})"
+    words = f"{say_end(end, now)} ({authorization['source']})"
     if end <= now or each["state"] == State.EXPIRED:
         return Mark.FAILED, words
     return Mark.WARNING if each["expiring_soon"] else Mark.OK, words
@@ -283,7 +273,7 @@ def _read_secret(answered: Answered, application: str) -> tuple[Mark, str]:
             f"{application}: its end is not known; set `client_secret_created_on` to count to it"
         )
     end = datetime.fromisoformat(clock["ends_at"])
-    words = f"{application}: {_end(end, answered.now)} ({clock['source']})"
+    words = f"{application}: {say_end(end, answered.now)} ({clock['source']})"
     if is_refused:
         return Mark.FAILED, words if end <= answered.now else f"{words}; Amazon says: already over"
     is_soon = clock["days_left"] < answered.soon_days

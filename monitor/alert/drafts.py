@@ -3,11 +3,12 @@ Decide what each kind of alert about a connection says.
 
 Pure. The facts of each kind, as `monitor.judge` leaves them:
 
-- `error`, `expired`: reason, detail, since, reason_before; `expired`: renew_url;
+- `error`, `expired`: reason, detail, since, reason_before, provider (one of all
+  concerned); `expired`: renew_url;
   where one `error` speaks for an application: application, n_connections,
   permissions_changed
 - `expiring_soon`: step, authorized_at, ends_at, renew_url
-- `renewal_unrecorded`: authorized_at, ends_at
+- `renewal_unrecorded`: authorized_at, ends_at, connection (the only one)
 - `renewed`: authorized_at, ends_at
 - `recovered`: reason_before, detail_before, since
 - of any kind that lasts: reminder (how often people were reminded, this time included)
@@ -26,7 +27,15 @@ from monitor.alert import texts
 from monitor.alert.about import About, Draft
 from monitor.alert.quota_drafts import QUOTA_WRITERS
 from monitor.alert.wide_drafts import WIDE_WRITERS
-from monitor.alert.words import say_day, say_instant, say_number, say_span, say_when
+from monitor.alert.words import (
+    explain,
+    name_command,
+    say_day,
+    say_instant,
+    say_number,
+    say_span,
+    say_when,
+)
 from monitor.judge.alerts import AlertKind
 from monitor.judge.outcome import OutcomeClass
 from monitor.judge.pairs import ABOUT_NO_CONNECTION
@@ -64,7 +73,8 @@ def _remind(said: Draft, n: int, how_to_end: str) -> Draft:
 
 def _write_trouble(about: About, icon: str) -> Draft:
     reason = about.reason("reason")
-    text = texts.REASONS[reason] if reason else texts.UNKNOWN_REASON
+    provider = about.text("provider")
+    text = explain(reason, provider) if reason else texts.UNKNOWN_REASON
     detail, since, before = about.text("detail"), about.instant("since"), _before(about)
     happened = (
         text.meaning,
@@ -168,13 +178,12 @@ def _write_renewal_unrecorded(about: About) -> Draft:
         texts.UNRECORDED.format(day=say_day(ends_at)) if ends_at else texts.UNRECORDED_WITHOUT_DATE,
         texts.UNRECORDED_MEANS,
     )
-    return Draft(
-        "🟠",
-        texts.UNRECORDED_TITLE,
-        happened,
-        texts.UNRECORDED_STEP,
-        texts.UNRECORDED_SHORT,
-    )
+    steps = (texts.UNRECORDED_STEP, texts.UNRECORDED_SHORT)
+    name = about.text("connection")
+    # A name that had to be cleaned would not be found.
+    if name and name == about.facts["connection"]:
+        steps = (name_command(steps[0], name), name_command(steps[1], name))
+    return Draft("🟠", texts.UNRECORDED_TITLE, happened, *steps)
 
 
 def _write_renewed(about: About) -> Draft:

@@ -134,8 +134,8 @@ def compose_many(
 
 
 def _read(one: Notification, now: datetime) -> _Item:
-    # Each has a page of its own: it stands beside the name, and what to do there once below.
-    about = About({**one.facts, "renew_url": None}, one.born_at, now)
+    # Each has a page and a command of its own: what to do stands once below, for all.
+    about = About({**one.facts, "renew_url": None, "connection": None}, one.born_at, now)
     said = draft(one.kind, about)
     named = [clean(name, NAME_LIMIT) for name in one.connections[:MOST_NAMED]]
     n_more = one.n_connections - len(named)

@@ -164,14 +164,37 @@ REASONS = {
         "Look at the service's status page.",
     ),
     Reason.PROTOCOL: ReasonText(
-        "garbled answer",
-        "What the service sends is not valid HTTP, or breaks off. Programs that call it"
-        " probably fail.",
-        "Whoever runs the network should check proxies on the way; then ask the support of the"
-        " service.",
-        "Check proxies on the way, then ask the service.",
+        "exchange failed",
+        "Either what the service sends is not valid HTTP, or breaks off; or the credential could"
+        " not be read or sent. The detail says which.",
+        "If it is the credential, whoever keeps the configuration should put it right where it is"
+        " kept; otherwise whoever runs the network should check proxies on the way, and then ask"
+        " the support of the service.",
+        "See the detail: mend the credential, or check proxies on the way.",
     ),
 }
+
+OF_PROVIDER = {
+    ("amazon", Reason.PERMISSION_DENIED): ReasonText(
+        "permission denied",
+        "Amazon knows the authorization and does not let it in: the application lacks a role, or"
+        " the account was deactivated. Data of this store does not arrive.",
+        "Whoever keeps the application at Amazon should compare its roles in the developer"
+        " console with what it calls. If a role was added, the owner of the store must authorize"
+        " the application again; if none is missing, the owner should look whether the account"
+        " is active.",
+        "Check the application's roles; a new one needs the owner's authorization again.",
+    ),
+    ("countdown", Reason.AUTHORIZATION_EXPIRED): ReasonText(
+        "authorization expired",
+        "The authorization has run out by its date; nobody was asked. Everything that uses this"
+        " connection has probably stopped working.",
+        "The owner of the account at the service must renew the authorization there; then record"
+        " the date with `connwatch renew`, or put it into the configuration.",
+        "The account's owner must renew it at the service.",
+    ),
+}
+"""What is said of a reason where it is known who was asked."""
 
 UNKNOWN_REASON = ReasonText(
     "does not work",
@@ -242,11 +265,12 @@ UNRECORDED_WITHOUT_DATE = "It still works, although its authorization was known 
 UNRECORDED_MEANS = (
     "Somebody has renewed it. Until the date of that is known, nobody can warn of the next end."
 )
+RENEW_COMMAND = "connwatch renew NAME --on DATE"
 UNRECORDED_STEP = (
-    "Whoever renewed it should record the date with `connwatch renew --on DATE`, or put it into"
+    f"Whoever renewed it should record the date with `{RENEW_COMMAND}`, or put it into"
     " the configuration as `authorized_on`."
 )
-UNRECORDED_SHORT = "Record the date with `connwatch renew --on DATE`."
+UNRECORDED_SHORT = f"Record the date with `{RENEW_COMMAND}`."
 
 RENEWED_TITLE = "{who}: authorization renewed"
 RENEWED = "The authorization was renewed on {day}, and works."
@@ -450,6 +474,11 @@ HOURS = ("hour", "hours")
 MINUTES = ("minute", "minutes")
 DAY = "%Y-%m-%d"
 IN_DAYS = "in {n} days"
+ENDS = "ends on {day}, {left}"
+ENDED = "ended on {day}, {when}"
+DAYS_LEFT = "{n} days left"
+DAY_LEFT = "1 day left"
+NO_DAY_LEFT = "less than a day left"
 TOMORROW = "tomorrow"
 TODAY = "today"
 YESTERDAY = "yesterday"

@@ -1,5 +1,5 @@
 """
-Say instants, lengths of time and numbers in words.
+Say instants, lengths of time and numbers in words, and find the words for a reason.
 
 Pure: everything is UTC, everything is rounded down.
 """
@@ -7,8 +7,14 @@ Pure: everything is UTC, everything is rounded down.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from monitor.alert import texts
+from monitor.config.wording import as_argument
+from monitor.judge.expiry import days_left
+
+if TYPE_CHECKING:
+    from monitor.judge.outcome import Reason
 from monitor.judge.outcome import QuotaUnit
 
 
@@ -63,6 +69,38 @@ _UNITS: dict[str, str] = {
     QuotaUnit.CONCURRENT: "requests at a time",
     QuotaUnit.OTHER: "units",
 }
+
+
+def say_end(at: datetime, now: datetime) -> str:
+    """
+    Return when something ends or ended, with the days left rounded down as in every table.
+    """
+    if at <= now:
+        return texts.ENDED.format(day=say_day(at), when=say_when(at, now))
+    days = days_left(at, now)
+    near = {0: texts.NO_DAY_LEFT, 1: texts.DAY_LEFT}
+    left = near.get(days) or texts.DAYS_LEFT.format(n=say_number(days))
+    return texts.ENDS.format(day=say_day(at), left=left)
+
+
+def explain(reason: Reason, provider: str | None) -> texts.ReasonText:
+    """
+    Return what is said of *reason* where connections of *provider* have it.
+
+    Args:
+        provider: None where it is not known, or where there are several.
+    """
+    return texts.OF_PROVIDER.get((provider or "", reason)) or texts.REASONS[reason]
+
+
+def name_command(text: str, name: str) -> str:
+    """
+    Return *text* with the command that records a renewal made out for the connection *name*.
+    """
+    # Behind a dash nothing is an option any more.
+    is_odd = name.startswith("-")
+    words = ["--on DATE", as_argument(name)] if is_odd else [as_argument(name), "--on DATE"]
+    return text.replace(texts.RENEW_COMMAND, " ".join(["connwatch renew", *words]))
 
 
 def say_number(number: int) -> str:

@@ -41,6 +41,7 @@ FIRST_WAIT = timedelta(seconds=65)
 """The bucket gets one call back in 62.5 s, and no answer says so."""
 
 LONGEST_WAIT = timedelta(hours=1)
+UNASKED = "Amazon was not asked:"
 UNSENDABLE = (
     "cannot be sent: it is empty or holds spaces, line breaks or letters outside ASCII."
     " Copy it again from where it was issued."
@@ -266,9 +267,9 @@ class AmazonChecker:
             try:
                 value = secret.reveal()
             except SecretUnavailable as error:
-                return Outcome(Reason.PROTOCOL, f"The {name} cannot be read: {error}.")
+                return Outcome(Reason.PROTOCOL, f"{UNASKED} the {name} cannot be read: {error}.")
             if not is_sendable(value):
-                return Outcome(Reason.PROTOCOL, f"The {name} {UNSENDABLE}")
+                return Outcome(Reason.PROTOCOL, f"{UNASKED} the {name} {UNSENDABLE}")
             values.append(value)
         return Credentials(self._app.client_id, *values)
 

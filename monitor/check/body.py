@@ -3,7 +3,8 @@ Read what an answer's body says, and make it fit to be shown to people.
 
 Decides whether a body is the API's answer, whose account it names and what
 text of it may be quoted. Everything quoted is cleaned, freed of the secrets
-that were sent, and cut, in this order: a cut could hide half a secret.
+that were sent, and of long pieces of them, and cut, in this order: a cut could
+hide half a secret.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import string
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
@@ -22,6 +24,9 @@ Secrets = str | tuple[str, ...]
 """What was sent and must not be repeated: one secret, or several."""
 
 MASK = "••••"
+LONGEST_SHOWN = 19
+"""More letters of a secret in a row than this are no coincidence."""
+
 MAX_ACCOUNT = 200
 MAX_MESSAGE = 200
 MAX_EXCERPT = 80
@@ -33,6 +38,10 @@ MESSAGE_FIELDS = ("message", "error_description", "detail", "error", "title", "c
 ERROR_PLACES = ("error", "errors")
 VERDICT_FIELDS = ("ok", "success", "authenticated", "valid")
 BAD_STATUSES = frozenset({"error", "fail", "failed", "failure"})
+
+_PIECE = LONGEST_SHOWN + 1
+_BLOCK = _PIECE // 2
+_FOLD = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 _TAG = re.compile(
     r"<(?:script|style)\b.*?(?:</(?:script|style)>|$)|<[^<>]*>", re.IGNORECASE | re.DOTALL
@@ -128,7 +137,35 @@ def clean(text: str, secret: Secrets, length: int) -> str:
     # No form of a secret is shorter than itself: most texts need no search.
     if present := [one for one in _each(secret) if one and len(text) >= len(one)]:
         text = re.sub(_forms(present), MASK, text, flags=re.IGNORECASE)
+    text = _mask_pieces(text, _each(secret))
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _mask_pieces(text: str, secrets: tuple[str, ...]) -> str:
+    """
+    Hide what stands in one of *secrets*, forwards or backwards, letter for letter.
+
+    Whatever is as long as a piece covers one of the blocks that the text falls
+    into: where none of these is known, which is nearly always, nothing else is
+    compared.
+    """
+    ways = [way for one in secrets if len(one) >= _PIECE for way in _ways(one.translate(_FOLD))]
+    folded = text.translate(_FOLD)
+    shown: list[str] = []
+    end = 0
+    for at in range(0, len(folded) - _BLOCK + 1, _BLOCK):
+        found = [way for way in ways if folded[at : at + _BLOCK] in way]
+        for start in range(max(0, at - _BLOCK + 1), at + 1 if found else 0):
+            piece = folded[start : start + _PIECE]
+            if len(piece) == _PIECE and any(piece in way for way in found):
+                if start > end or not shown:
+                    shown += [text[end:start], MASK]
+                end = start + _PIECE
+    return "".join([*shown, text[end:]])
+
+
+def _ways(secret: str) -> tuple[str, str]:
+    return secret, secret[::-1]
 
 
 def _each(secret: Secrets) -> tuple[str, ...]:

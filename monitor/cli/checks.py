@@ -208,7 +208,7 @@ def status(
     names: Names = None,
     is_json: AsJson = False,
     sort: Annotated[
-        Sort, typer.Option("--sort", help="What stands first: the worst, or what ends first.")
+        Sort, typer.Option("--sort", help="What stands first: the worst, or the fewest days left.")
     ] = Sort.URGENCY,
 ) -> None:
     """
@@ -239,6 +239,7 @@ def _show(
     from monitor import report
 
     now = utc_now()
+    soon_days = max(session.config.alerts.expiring_soon_days, default=0)
     objects = [
         report.connection_json(record, session.plan.watched[record.name], now) for record in records
     ]
@@ -249,29 +250,33 @@ def _show(
 
         print_json(report.report_json(objects, now))
     else:
-        _print_table(objects, now, answers, sort)
-    soon_days = max(session.config.alerts.expiring_soon_days, default=0)
+        _print_table(objects, now, answers, sort, soon_days)
     return report.exit_code(objects, is_check=answers is not None, soon_days=soon_days)
 
 
 def _print_table(
-    objects: Sequence[Json], now: datetime, answers: Answers | None, sort: Sort
+    objects: Sequence[Json], now: datetime, answers: Answers | None, sort: Sort, soon_days: int
 ) -> None:
     from monitor.cli.output import open_console, print_rows
     from monitor.cli.wording import HEADER, connection_row, say_counts
-    from monitor.report import summary, urgency
+    from monitor.judge.outcome import State
+    from monitor.report import ending_secret, summary, urgency
 
     is_check = answers is not None
     said = {name: outcome.detail for name, (_, outcome) in (answers or {}).items()}
     ordered = list(objects)
     if sort is Sort.URGENCY:
-        ordered.sort(key=lambda each: urgency(each, is_check=is_check))
+        ordered.sort(key=lambda each: urgency(each, is_check=is_check, soon_days=soon_days))
     console = open_console()
     rows = [
-        connection_row(each, now, is_check=is_check, said=said.get(each["name"], ""))
+        connection_row(
+            each, now, is_check=is_check, said=said.get(each["name"], ""), soon_days=soon_days
+        )
         for each in ordered
     ]
     print_rows(console, rows, HEADER)
     if len(objects) > 1:
         console.print()
-        console.print(say_counts(summary(objects)))
+        awake = (each for each in objects if each["state"] != State.PAUSED)
+        secrets = (ending_secret(each, soon_days) for each in awake)
+        console.print(say_counts(summary(objects), len({end["of"] for end in secrets if end})))

@@ -153,7 +153,7 @@ def _deleted(session: Session) -> Iterable[Notice]:
     """
     Return the entries of the file that `delete` took out.
     """
-    from monitor.cli.output import as_argument
+    from monitor.config.wording import as_argument
     from monitor.store import connections
     from monitor.store.engine import StoreError
 

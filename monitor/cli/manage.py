@@ -88,7 +88,7 @@ def delete(
     """
     Forget it: history, alerts and quota go, and its entry in the file is ignored.
     """
-    from monitor.cli.output import as_argument
+    from monitor.config.wording import as_argument
     from monitor.store import connections
 
     session: Session = context.obj

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import json
-import shlex
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -102,14 +101,6 @@ def _print_remarks(console: Console, remarks: Iterable[Text | str]) -> None:
 
 def _text(cell: Text | str) -> Text:
     return cell if isinstance(cell, Text) else Text(clean(cell))
-
-
-def as_argument(name: str) -> str:
-    """
-    Return *name* as it is to be typed behind a command in a shell.
-    """
-    quoted = shlex.quote(name)
-    return f"-- {quoted}" if name.startswith("-") else quoted
 
 
 def clean(text: str) -> str:

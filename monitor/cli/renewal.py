@@ -97,7 +97,7 @@ def _record(
 
 
 def _say(clock: AuthorizationClock, change: Change) -> str:
-    from monitor.alert.words import say_day, say_when
+    from monitor.alert.words import say_day, say_end
     from monitor.judge.renewal import Change
 
     assert clock.authorized_at is not None
@@ -109,8 +109,7 @@ def _say(clock: AuthorizationClock, change: Change) -> str:
     end = clock.known_end
     if end is None:
         return f"{sentence}, without a known end"
-    verb = "ends" if end > utc_now() else "ended"
-    return f"{sentence}; it {verb} on {say_day(end)}, {say_when(end, utc_now())}"
+    return f"{sentence}; it {say_end(end, utc_now())}"
 
 
 def _check(session: Session, name: str) -> None:

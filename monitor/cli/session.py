@@ -169,7 +169,7 @@ class Session:
         """
         Return the complaint about a connection that was deleted.
         """
-        from monitor.cli.output import as_argument
+        from monitor.config.wording import as_argument
 
         return CommandError(
             f'connection "{name}" was deleted and is ignored although the file has it; '

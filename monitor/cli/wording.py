@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from monitor.alert.texts import REASONS
-from monitor.alert.words import say_instant, say_number, say_span
+from monitor.alert.texts import REASONS, RENEW_COMMAND
+from monitor.alert.words import name_command, say_instant, say_number, say_span
 from monitor.cli.output import Row, clean
 from monitor.judge.outcome import OutcomeClass, Reason, State
 from monitor.judge.quota import Level
-from monitor.report import AUTHORIZATION, end_of
+from monitor.report import AUTHORIZATION, SOON_DAYS, end_of, ending_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,13 +41,21 @@ LEVEL_STYLES = {Level.LOW: "yellow", Level.EXHAUSTED: "bold red"}
 _JUST_NOW_S = 5
 
 
-def connection_row(each: Json, now: datetime, *, is_check: bool = False, said: str = "") -> Row:
+def connection_row(
+    each: Json,
+    now: datetime,
+    *,
+    is_check: bool = False,
+    said: str = "",
+    soon_days: int = SOON_DAYS,
+) -> Row:
     """
     Return the line of one connection.
 
     Args:
         is_check: It was just asked: say how long that took, not when it was.
         said: The detail of what was just answered, which its standing may not have.
+        soon_days: How near the end of a client secret must be to be named.
     """
     state = State(each["state"])
     symbol, style = LOOKS[state]
@@ -64,7 +72,7 @@ def connection_row(each: Json, now: datetime, *, is_check: bool = False, said: s
             _quota(each),
             checked,
         ),
-        tuple(_remarks(each, now, clean(said))),
+        tuple(_remarks(each, now, clean(said), soon_days)),
     )
 
 
@@ -87,7 +95,7 @@ def _quota(each: Json) -> Text | str:
     return Text(text, LEVEL_STYLES.get(quota["level"], ""))
 
 
-def _remarks(each: Json, now: datetime, said: str) -> Iterator[Text | str]:
+def _remarks(each: Json, now: datetime, said: str, soon_days: int) -> Iterator[Text | str]:
     state, reason = State(each["state"]), Reason(each["reason"])
     name, detail = REASONS[reason].name, clean(each["detail"])
     if state is State.PAUSED:
@@ -101,7 +109,9 @@ def _remarks(each: Json, now: datetime, said: str) -> Iterator[Text | str]:
     if each["expiring_soon"]:
         yield from _end_remark(each)
     if each["renewal_unrecorded"]:
-        yield "works past its known end: connwatch renew NAME --on DATE records the renewal"
+        command = name_command(RENEW_COMMAND, each["name"])
+        yield f"works past its known end: {command} records the renewal"
+    yield from _secret_remark(each, soon_days)
     yield from _marketplace_remark(each)
     yield from _quota_remark(each, now)
 
@@ -117,6 +127,13 @@ def _end_remark(each: Json) -> Iterator[str]:
     differs = declared and declared[:10] != end["ends_at"][:10]
     but = f"; by the file it would be {declared[:10]}" if differs else ""
     yield f"the token ends on {end['ends_at'][:10]}, its service says{but}"
+
+
+def _secret_remark(each: Json, soon_days: int) -> Iterator[str]:
+    end = ending_secret(each, soon_days)
+    if end is not None and each["reason"] != Reason.CLIENT_SECRET_EXPIRED:
+        verb = "ended" if end["days_left"] < 0 else "ends"
+        yield f"the client secret of {end['of']} {verb} on {end['ends_at'][:10]}"
 
 
 def _marketplace_remark(each: Json) -> Iterator[str]:
@@ -153,12 +170,17 @@ def _quota_remark(each: Json, now: datetime) -> Iterator[Text]:
     yield Text(f"quota {word}{until}", LEVEL_STYLES[quota["level"]])
 
 
-def say_counts(summary: dict[str, int]) -> str:
+def say_counts(summary: dict[str, int], n_secrets: int = 0) -> str:
     """
     Return how many connections are how, in one line.
+
+    Args:
+        n_secrets: How many client secrets end soon.
     """
     total = sum(summary[state.value] for state in State)
     parts = [f"{count} {key.replace('_', ' ')}" for key, count in summary.items() if count]
+    if n_secrets:
+        parts.append(f"{n_secrets} client secret{'' if n_secrets == 1 else 's'} ending")
     return f"{say_number(total)} connection{'' if total == 1 else 's'}: {', '.join(parts)}"
 
 

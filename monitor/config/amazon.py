@@ -25,6 +25,7 @@ from monitor.config.marketplaces import (
     endpoint_of,
 )
 from monitor.config.secret import Secret
+from monitor.config.secret_text import check_refresh_token
 from monitor.config.urls import BaseUrl
 from monitor.config.wording import did_you_mean, quoted
 
@@ -79,6 +80,10 @@ Country = Annotated[
 """A country code, as the file writes it: UK and GB are both accepted."""
 
 
+def _require_refresh_token(secret: Secret) -> Secret:
+    return secret.require(check_refresh_token)
+
+
 class AmazonConnection(Connection):
     """
     A store of the Selling Partner API.
@@ -99,7 +104,9 @@ class AmazonConnection(Connection):
         default=None,
         description="The countries it must cover, by code; default: whatever the account has.",
     )
-    refresh_token: Secret = Field(description="The refresh token of the authorization.")
+    refresh_token: Annotated[Secret, AfterValidator(_require_refresh_token)] = Field(
+        description="The refresh token of the authorization."
+    )
     probe: Annotated[Probe, BeforeValidator(word_of(Probe))] = Field(
         default=Probe.SELLERS,
         description='"token" stops after the exchange: for vendors, or without the Sellers role.',

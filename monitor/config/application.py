@@ -10,12 +10,13 @@ from __future__ import annotations
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from monitor.config.base import Settings
 from monitor.config.fields import Name, PastDay
 from monitor.config.marketplaces import LWA_TOKEN_URL
 from monitor.config.secret import Secret
+from monitor.config.secret_text import check_client_secret
 from monitor.config.urls import BaseUrl, CalledUrl
 from monitor.config.wording import got
 
@@ -57,6 +58,10 @@ def _check_application_id(value: Any) -> str:
     return identifier
 
 
+def _require_client_secret(secret: Secret) -> Secret:
+    return secret.require(check_client_secret)
+
+
 _AS_TEXT = WithJsonSchema({"type": "string", "minLength": 1})
 
 
@@ -69,7 +74,9 @@ class Application(Settings):
     client_id: Annotated[str, BeforeValidator(_check_client_id), _AS_TEXT] = Field(
         description="The client id of Login with Amazon (LWA)."
     )
-    client_secret: Secret = Field(description="The client secret of Login with Amazon.")
+    client_secret: Annotated[Secret, AfterValidator(_require_client_secret)] = Field(
+        description="The client secret of Login with Amazon."
+    )
     client_secret_created_on: PastDay | None = Field(
         default=None,
         description="When the secret was made; it lasts 180 days. Default: unknown.",

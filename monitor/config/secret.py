@@ -8,7 +8,6 @@ is decided by what uses them: nothing here is read before `reveal`.
 from __future__ import annotations
 
 import os
-import unicodedata
 from enum import StrEnum
 from hmac import compare_digest
 from pathlib import Path
@@ -18,10 +17,11 @@ from pydantic_core import core_schema
 
 from monitor.config.base import reading_of
 from monitor.config.errors import MisplacedError
+from monitor.config.secret_text import refuse_unusable
 from monitor.config.wording import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
     from pydantic.json_schema import JsonSchemaValue
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 MASK = "••••"
 
 _LARGEST_FILE = 64 * 1024
-_FORBIDDEN = {"Cc", "Cs", "Zl", "Zp"}
 _HOW_TO_WRITE = 'write { env = "NAME" }, { file = "PATH" } or { credential = "NAME" }'
 
 
@@ -77,16 +76,18 @@ class Secret:
         ValueError: *written* is neither.
     """
 
-    __slots__ = ("_kind", "_reference", "_value")
+    __slots__ = ("_check", "_kind", "_reference", "_value")
 
+    _check: Callable[[str], None]
     _kind: SourceKind
     _reference: str
     _value: str | None
 
     def __init__(self, written: str | Mapping[str, Any], folder: Path | None = None) -> None:
         self._value = None
+        self._check = refuse_unusable
         if isinstance(written, str):
-            _refuse_unusable(written)
+            refuse_unusable(written)
             self._kind, self._reference, self._value = SourceKind.LITERAL, "", written
         else:
             self._kind, self._reference = _read_table(written)
@@ -106,6 +107,18 @@ class Secret:
         Return where the secret comes from, for people: `env OPS_SLACK_URL`.
         """
         return f"{self._kind} {self._reference}".rstrip()
+
+    def require(self, check: Callable[[str], None]) -> Self:
+        """
+        Take only what *check* lets pass, from now on and wherever it is read.
+
+        Raises:
+            ValueError: The literal text does not.
+        """
+        if self._value is not None:
+            check(self._value)
+        self._check = check
+        return self
 
     def reveal(self) -> str:
         """
@@ -144,7 +157,8 @@ class Secret:
             case _:
                 value = self._read_credential()
         try:
-            _refuse_unusable(value)
+            refuse_unusable(value)
+            self._check(value)
         except ValueError as error:
             raise SecretUnavailable(self.source, str(error)) from None
         return value
@@ -276,19 +290,3 @@ def _read_table(written: Mapping[str, Any]) -> tuple[SourceKind, str]:
     if key == "credential" and ("/" in reference or reference in {".", ".."}):
         raise MisplacedError("the name of a systemd credential, not a path", "credential")
     return SourceKind(key), reference
-
-
-def _refuse_unusable(value: str) -> None:
-    """
-    Refuse what no service accepts and what would break out of a header.
-
-    Raises:
-        ValueError: Without the value.
-    """
-    if not value.strip():
-        raise ValueError("the secret is empty")
-    if any(unicodedata.category(char) in _FORBIDDEN for char in value):
-        raise ValueError(
-            "the secret holds a line break or another control character, or is not UTF-8:"
-            " keep it on one line, with nothing before or after it"
-        )

@@ -8,6 +8,7 @@ the wrong place may be a secret.
 from __future__ import annotations
 
 import re
+import shlex
 from datetime import date, time
 from difflib import get_close_matches
 from functools import lru_cache
@@ -72,6 +73,14 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     Return the one of *known* that *word* was probably meant to be.
     """
     return _nearest(word, tuple(known))
+
+
+def as_argument(name: str) -> str:
+    """
+    Return *name* as it is to be typed behind a command in a shell.
+    """
+    quoted = shlex.quote(name)
+    return f"-- {quoted}" if name.startswith("-") else quoted
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

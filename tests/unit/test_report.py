@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -247,6 +248,22 @@ def test_what_ends_first_comes_first_and_what_never_ends_last():
     }
     ordered = sorted(objects, key=lambda name: report.ending_first(objects[name]))
     assert ordered == ["over", "soon", "late", "endless", "unrecorded"]
+
+
+def test_the_end_of_a_client_secret_sorts_only_what_has_no_other_end():
+    def of(**ends: str) -> dict[str, Any]:
+        return {"clocks": [{"kind": kind, "ends_at": at} for kind, at in ends.items()]}
+
+    objects = {
+        "none": of(),
+        "secret late": of(client_secret="2027-03-01"),
+        "secret soon": of(client_secret="2026-12-01"),
+        "late": of(authorization="2027-10-01", client_secret="2026-12-01"),
+        "soon": of(authorization="2027-01-01", client_secret="2027-03-01"),
+        "token": of(authorization="2026-11-30", token="2027-02-01"),
+    }
+    ordered = sorted(objects, key=lambda name: report.ending_first(objects[name]))
+    assert ordered == ["soon", "token", "late", "secret soon", "secret late", "none"]
 
 
 def test_a_quota_with_unknown_parts_shows_them_as_unknown():

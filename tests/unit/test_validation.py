@@ -31,6 +31,8 @@ from tests.fakes import NOON
 DAY = timedelta(days=1)
 HOST = "api.example"
 EACH: dict[str, Any] = {
+    "name": "store",
+    "provider": "countdown",
     "state": "active",
     "reason": "ok",
     "since": "2026-11-01T00:00:00Z",
@@ -201,7 +203,7 @@ AUTHORIZATIONS = {
     "renewed by somebody": (
         authorized(None, renewal_unrecorded=True),
         Mark.WARNING,
-        "connwatch renew",
+        "connwatch renew store --on DATE",
     ),
 }
 

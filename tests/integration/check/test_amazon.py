@@ -568,7 +568,8 @@ async def test_a_secret_that_is_not_there_is_an_outcome_and_nothing_is_sent(
     outcome = await bench.checker(**{name: Secret({"env": "NOT_SET"})}).check()
 
     assert outcome.reason is Reason.PROTOCOL
-    assert f"The {name.replace('_', ' ')} cannot be read: env NOT_SET" in outcome.detail
+    who = name.replace("_", " ")
+    assert f"Amazon was not asked: the {who} cannot be read: env NOT_SET" in outcome.detail
     assert (outcome.failed_host, outcome.latency_ms) == (None, None)
     assert bench.client.asked == []
 
@@ -584,7 +585,9 @@ async def test_a_secret_that_cannot_travel_is_named_and_nothing_is_sent(
     outcome = await bench.checker(**{name: Secret({"file": str(path)})}).check()
 
     assert outcome.reason is Reason.PROTOCOL
-    assert outcome.detail.startswith(f"The {name.replace('_', ' ')} cannot be ")
+    assert outcome.detail.startswith(
+        f"Amazon was not asked: the {name.replace('_', ' ')} cannot be "
+    )
     assert "Atzr" not in outcome.detail
     assert bench.client.asked == []
 

@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 import pytest
 
@@ -35,6 +38,12 @@ def kinds(bench: Bench) -> list[str]:
     return [alert["kind"] for alert in alerts][::-1]
 
 
+def facts_of(bench: Bench, kind: str) -> dict[str, Any]:
+    with closing(sqlite3.connect(bench.database)) as database:
+        [(facts,)] = database.execute("select facts from alerts where kind = ?", (kind,))
+    return dict(json.loads(facts))
+
+
 def test_a_countdown_is_checked_when_it_is_judged(bench):
     bench.configure(countdown("store", 100))
     before = utc_now().replace(microsecond=0)
@@ -54,6 +63,7 @@ def test_a_countdown_past_its_end_has_expired_and_needs_no_network_to_say_so(ben
     assert (each["state"], each["reason"]) == ("expired", "authorization_expired")
     assert each["detail"] == f"The authorization ended on {day(1)}."
     assert each["authorization"]["days_left"] == -2
+    assert facts_of(bench, "expired")["provider"] == "countdown"
     assert kinds(bench) == ["expired"]
 
 
@@ -70,7 +80,7 @@ def test_a_renewal_today_is_told_at_once_and_ends_in_a_year(bench):
         bench.spawn("check")
     ended = bench.spawn("renew", "store")
     assert (ended.code, ended.err) == (0, "")
-    assert f"recorded as renewed on {day()}; it ends on {day(-365)}, in 365 days" in ended.out
+    assert f"recorded as renewed on {day()}; it ends on {day(-365)}, 364 days left" in ended.out
     assert "active" in ended.out
     each = bench.shown()["store"]
     assert each["state"] == "active"
@@ -169,6 +179,9 @@ def test_a_connection_that_can_be_called_is_checked_and_then_told(bench):
         assert (each["state"], each["renewal_unrecorded"]) == ("active", True)
         assert (each["authorization"]["expires_at"], each["clocks"]) == (None, [])
         assert kinds(bench) == ["renewal_unrecorded"]
+        command = "connwatch renew acme --on DATE"
+        assert command in " ".join(bench.run("status").out.split())
+        assert facts_of(bench, "renewal_unrecorded")["connection"] == "acme"
 
         simulator.faults.switch_on("forbidden")
         assert bench.spawn("renew", "acme", "--on", day(3)).code == 0

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from monitor.cli.wording import say_counts
 from monitor.clock import utc_now
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
 from tests.integration.cli.bench import OK, REFUSED, TIMEOUT, Bench, connection
@@ -289,3 +290,10 @@ def test_a_reason_of_every_kind_has_words(bench):
     bench.configure(connection("acme"))
     bench.settle("acme", *outcomes)
     assert bench.run("history", "acme").code == 0
+
+
+def test_client_secrets_that_end_soon_are_counted_behind_the_states():
+    counts = {"active": 2, "error": 0, "expired": 0, "pending": 0, "paused": 0, "expiring_soon": 0}
+    assert say_counts(counts) == "2 connections: 2 active"
+    assert say_counts(counts, 1) == "2 connections: 2 active, 1 client secret ending"
+    assert say_counts(counts, 2) == "2 connections: 2 active, 2 client secrets ending"

@@ -180,8 +180,8 @@ def test_the_state_of_the_consent_page_is_another_one_each_time(store):
 
 REFUSALS = {
     "client rejected": ("lwa_unauthorized_client", "token", "Whoever keeps the application"),
-    "access denied": ("lwa_access_denied", "token", "The owner of the account"),
-    "permission denied": ("account_deactivated", "permission", "The owner of the account"),
+    "access denied": ("lwa_access_denied", "token", "Whoever keeps the application"),
+    "permission denied": ("account_deactivated", "permission", "Whoever keeps the application"),
     "no token will do": ("token_refused", "permission", "The owner of the store"),
 }
 
@@ -249,6 +249,19 @@ def test_a_client_secret_that_ends_soon_is_1(store):
     ended = store.validate()
     assert (ended.code, marks(ended)["client secret"]) == (1, "!")
     assert "must rotate its secret in the developer console" in flat(ended.out)
+
+
+def test_a_client_secret_that_ends_soon_is_named_by_check_and_status(store):
+    store.dates["client_secret_created_on"] = store.day(160)
+    store.configure()
+    end = store.day(-20)
+    for command in ("check", "status"):
+        ended = store.bench.run(command)
+        assert ended.code == 1
+        assert f"the client secret of our-app ends on {end}" in flat(ended.out)
+    store.dates["client_secret_created_on"] = store.day(100)
+    store.configure()
+    assert "client secret" not in store.bench.run("status").out
 
 
 def test_a_missing_marketplace_leads_to_seller_central(store):

@@ -107,6 +107,13 @@ def test_each_renewal_has_its_page_beside_its_name():
     assert '<a href="https://example.com/b">' in write(message, Form.HTML, 10_000)
 
 
+def test_unrecorded_renewals_share_one_command():
+    kind = AlertKind.RENEWAL_UNRECORDED
+    message = word(*(told(name, kind=kind, connection=name) for name in ("a", "b")))
+    assert message.body.count("connwatch renew") == 1
+    assert "`connwatch renew NAME --on DATE`" in message.body
+
+
 def test_an_alert_about_many_is_one_line():
     quota = told("a", "b", "c", "d", n=300, kind=AlertKind.QUOTA_LOW, remaining=50, limit=1000)
     other = told("x", kind=AlertKind.QUOTA_LOW, remaining=1, limit=9)

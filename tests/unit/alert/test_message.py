@@ -179,7 +179,7 @@ SAID = {
     ],
     AlertKind.RENEWAL_UNRECORDED: [
         "known to end on 2026-11-20.",
-        "`connwatch renew --on DATE`",
+        "`connwatch renew NAME --on DATE`",
     ],
     AlertKind.RENEWED: [
         "renewed on 2026-11-22, and works.",
@@ -253,6 +253,57 @@ def word(kind, facts=None, connections=(NAME,), **changes) -> Message:
 @pytest.mark.parametrize("kind", AlertKind)
 def test_each_kind_has_its_title(kind):
     assert word(kind).title == TITLES[kind]
+
+
+COMMANDS = {
+    "acme": "`connwatch renew acme --on DATE`",
+    "acme eu": "`connwatch renew 'acme eu' --on DATE`",
+    "-acme": "`connwatch renew --on DATE -- -acme`",
+    "acme\u202e": "`connwatch renew NAME --on DATE`",
+}
+
+
+@pytest.mark.parametrize(("name", "command"), COMMANDS.items(), ids=ascii)
+def test_an_unrecorded_renewal_names_its_connection_in_the_command(name, command):
+    facts = FACTS[AlertKind.RENEWAL_UNRECORDED] | {"connection": name}
+    message = word(AlertKind.RENEWAL_UNRECORDED, facts, (name,))
+    assert command in message.body
+    assert command.strip("`") in message.short
+
+
+WHO_MENDS = {
+    "amazon": (
+        AlertKind.ERROR,
+        {"reason": "permission_denied", "provider": "amazon"},
+        "Whoever keeps the application at Amazon should compare its roles",
+        "allowed addresses",
+    ),
+    "another": (
+        AlertKind.ERROR,
+        {"reason": "permission_denied", "provider": "soldscope"},
+        "any list of allowed addresses",
+        "Amazon",
+    ),
+    "not known": (
+        AlertKind.ERROR,
+        {"reason": "permission_denied"},
+        "any list of allowed addresses",
+        "Amazon",
+    ),
+    "countdown": (
+        AlertKind.EXPIRED,
+        {"reason": "authorization_expired", "provider": "countdown"},
+        "run out by its date; nobody was asked",
+        "the service refuses it",
+    ),
+}
+
+
+@pytest.mark.parametrize(("kind", "facts", "said", "not_said"), WHO_MENDS.values(), ids=WHO_MENDS)
+def test_who_was_asked_decides_what_is_to_be_done(kind, facts, said, not_said):
+    body = word(kind, facts).body
+    assert said in body
+    assert not_said not in body
 
 
 @pytest.mark.parametrize("kind", AlertKind)

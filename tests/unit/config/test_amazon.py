@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from monitor.config.amazon import AmazonConnection, Probe
 from monitor.config.application import Application
 from monitor.config.errors import ConfigError
+from monitor.config.load import check_secrets
 from monitor.config.marketplaces import Region
 
 
@@ -165,3 +167,50 @@ def test_another_provider_has_no_application(load, connection):
     with pytest.raises(ConfigError) as caught:
         load(connection('application = "our-app"'))
     assert str(caught.value) == "connections[0].application: unknown key"
+
+
+MISPLACED = {
+    "a space in it": ("refresh_token", "Atzr|hunter2 x", "holds a space"),
+    "a space behind it": ("refresh_token", "Atzr|hunter2 ", "holds a space"),
+    "a byte order mark": ("refresh_token", "\ufeffAtzr|hunter2", "byte order mark"),
+    "no ASCII": ("refresh_token", "Atzr|hunter2ü", "outside ASCII"),
+    "a client secret": ("refresh_token", "amzn1.oa2-cs.v1.hunter2", "write it as client_secret"),
+    "an access token": ("refresh_token", "Atza|hunter2", "this is an access token"),
+    "a client id": ("refresh_token", "amzn1.application-oa2-client.hunter2", "as client_id"),
+    "a secret with a space": ("client_secret", "hunter2 x", "holds a space"),
+    "a secret that is a token": ("client_secret", "Atzr|hunter2", "write it as refresh_token"),
+    "a secret that is an access token": ("client_secret", "Atc|hunter2", "an access token"),
+    "a secret that is a client id": (
+        "client_secret",
+        "amzn1.application-oa2-client.hunter2",
+        "write it as client_id",
+    ),
+}
+
+
+@pytest.mark.parametrize("misplaced", MISPLACED.values(), ids=MISPLACED)
+def test_another_secret_in_a_secrets_place_is_refused_without_showing_it(
+    load, application, store, tmp_path, misplaced
+):
+    key, text, why = misplaced
+    place = {"refresh_token": "connections[0].", "client_secret": "applications[0]."}[key] + key
+    literal = f"{key} = {json.dumps(text, ensure_ascii=False)}"
+    file = tmp_path / "secret"
+    file.write_text(text, encoding="utf-8")
+    for written in (literal, f'{key} = {{ file = "{file}" }}'):
+        settings = {"refresh_token": ([], [written]), "client_secret": ([written], [])}[key]
+        problems = []
+        try:
+            config = load(application(*settings[0]) + store(*settings[1]))
+            problems = [str(problem) for problem in check_secrets(config).problems]
+        except ConfigError as error:
+            problems = [str(problem) for problem in error.problems]
+        [said] = [problem for problem in problems if problem.startswith(place)]
+        assert why in said
+        assert "hunter2" not in said
+
+
+@pytest.mark.parametrize("text", ["amzn1.oa2-cs.v1.0a", "0123456789abcdef", "an/old+secret=="])
+def test_a_client_secret_of_any_age_is_taken(load, application, store, text):
+    [one] = load(application(f'client_secret = "{text}"') + store()).applications
+    assert one.client_secret.reveal() == text

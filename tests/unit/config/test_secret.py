@@ -250,3 +250,25 @@ def test_unusable_literal_is_refused(written):
 def test_wrong_table_is_refused(written, message):
     with pytest.raises(ValueError, match=message):
         Secret(written)
+
+
+def refuse_bait(text: str) -> None:
+    if text == BAIT:
+        raise ValueError("not this one")
+
+
+def test_what_a_secret_must_be_is_asked_wherever_it_is_read(file):
+    secret = Secret({"file": str(file)}).require(refuse_bait)
+    with pytest.raises(SecretUnavailable, match="not this one"):
+        secret.reveal()
+    file.write_text("another", encoding="utf-8")
+    assert secret.reveal() == "another"
+    file.write_text(BAIT, encoding="utf-8")
+    with pytest.raises(SecretUnavailable, match="not this one"):
+        secret.refresh()
+    assert secret.reveal() == "another"
+
+
+def test_a_literal_is_held_against_that_at_once():
+    with pytest.raises(ValueError, match="not this one"):
+        Secret(BAIT).require(refuse_bait)
