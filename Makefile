@@ -35,8 +35,11 @@ lint: $(INSTALLED)  ## check layout, habits and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# The browser's driver keeps an event loop running, which no other test can stand.
 test: lint  ## all checks: lint, then every test (PYTEST_ARGS="-k quota" for some)
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+	$(if $(PYTEST_ARGS),,$(BIN)/python -m pytest tests/browser)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --ignore tests/browser \
+		$(PYTEST_ARGS)
 
 bench: $(INSTALLED)  ## measure what the design promises about speed and size
 	$(BIN)/python -m tests.benchmarks
