@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from monitor.alert import texts
 from monitor.alert.texts import REASONS
-from monitor.alert.words import say_number, say_span, say_when
+from monitor.alert.words import name_command, say_number, say_span, say_when
 from monitor.judge.outcome import OutcomeClass, Reason, State
 from monitor.judge.quota import Level
 
@@ -134,7 +134,7 @@ def _say_clock_trouble(each: Json) -> tuple[str, str] | None:
         )
         return f"Authorization ends on {first['ends_at'][:10]} ({left})", texts.EXPIRING_STEP
     if each["renewal_unrecorded"]:
-        return "Works past its known end", texts.UNRECORDED_STEP
+        return "Works past its known end", name_command(texts.UNRECORDED_STEP, each["name"])
     return None
 
 

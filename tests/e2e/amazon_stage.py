@@ -36,6 +36,7 @@ CONFIG = """
 
 [alerts]
 group_wait = "1s"
+remind_every = "400d"  # the clock jumps over weeks
 
 [web]
 listen = ""
