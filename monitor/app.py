@@ -134,15 +134,8 @@ class App:
             announce(settled, delivery)
 
         uplinks = self._build_uplinks(clients)
-        watch = Watch(
-            store,
-            self._plan,
-            calls.checkers,
-            self._config.checks.concurrency,
-            utc_now,
-            on_settled,
-            uplinks,
-        )
+        limit = self._config.checks.concurrency
+        watch = Watch(store, self._plan, calls.checkers, limit, utc_now, on_settled, uplinks)
         writer = asyncio.create_task(watch.write_results(), name="write results")
         stack.push_async_callback(_finish, watch, writer)
         resumption = Resumption(store, self._plan, delivery, absence)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import apscheduler.schedulers.base
 
-from monitor import __main__, app, clock, watch
+from monitor import __main__, app, clock, news, watch
 from monitor.check import registry
 from monitor.config import amazon
 from monitor.schedule import jobs
@@ -49,7 +49,7 @@ USED_BY_COMMANDS = [
 """What they import when they need it."""
 
 LAST_MOMENTS: dict[str, tuple[Any, str, When]] = {
-    "steps passed, not committed": (app, "sweep", When.AFTER),
+    "steps passed, not committed": (news, "sweep", When.AFTER),
     **STEPS,
 }
 """Where a daemon may be killed."""

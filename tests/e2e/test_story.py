@@ -13,6 +13,9 @@ from tests.integration.cli.bench import Bench, connection, run_simulator
 from tests.integration.cli.daemon_process import run_daemon, wait_until
 
 SETTINGS = """
+[web]
+listen = ""
+
 [alerts]
 group_wait = "1s"
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 CONFIG = """
+[web]
+listen = ""
+
 [[connections]]
 name = "one"
 provider = "soldscope"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from monitor.config.model import Config, WebSettings
 from monitor.store import connections, outbox
@@ -159,18 +160,18 @@ async def test_a_stop_does_not_wait_for_those_who_listen(story):
             assert loop.time() - began < serving.STOP_WITHIN_S
 
 
-async def test_an_address_that_is_taken_is_told_and_tried_again(story, capsys):
-    taken = socket.create_server(("127.0.0.1", 0))
-    port = taken.getsockname()[1]
-    async with serve(story, f"127.0.0.1:{port}") as (address, _):
-        assert "web.not_started" in capsys.readouterr().out
-        taken.close()
-        async with asyncio.timeout(PATIENCE_S), httpx.AsyncClient(base_url=address) as client:
-            while True:
-                try:
-                    response = await client.get("/healthz")
-                except httpx.ConnectError:
-                    await asyncio.sleep(0.02)
-                else:
-                    break
+async def test_an_address_that_is_taken_is_told_and_tried_again(story):
+    with socket.create_server(("127.0.0.1", 0)) as taken, capture_logs() as logs:
+        port = taken.getsockname()[1]
+        async with serve(story, f"127.0.0.1:{port}") as (address, _):
+            assert "web.not_started" in [each["event"] for each in logs]
+            taken.close()
+            async with asyncio.timeout(PATIENCE_S), httpx.AsyncClient(base_url=address) as client:
+                while True:
+                    try:
+                        response = await client.get("/healthz")
+                    except httpx.ConnectError:
+                        await asyncio.sleep(0.02)
+                    else:
+                        break
     assert response.json() == {"status": "alive"}
