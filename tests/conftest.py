@@ -5,8 +5,13 @@ Fixtures that every test may use.
 from __future__ import annotations
 
 import signal
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts us in the background has it ignored, and what we start
@@ -17,3 +22,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _free_loggers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """
+    Keep one test's configuration of logging from the loggers of the next.
+    """
+    configure = structlog.configure
+
+    def configure_uncached(*args: Any, **settings: Any) -> None:
+        configure(*args, **settings | {"cache_logger_on_first_use": False})
+
+    monkeypatch.setattr(structlog, "configure", configure_uncached)
+    yield
+    structlog.reset_defaults()

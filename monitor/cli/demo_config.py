@@ -71,7 +71,13 @@ def write_config(folder: Path, simulator: Simulator, inbox: Inbox, grant: Grant,
         token=token_path(folder, SELLER).name,
         authorized_on=grant.consented_at.date().isoformat(),
     )
-    text = _CONFIG.format(port=port, channel=inbox.url, tables="\n".join([*tables, store, seller]))
+    text = _CONFIG.format(
+        port=port,
+        channel=inbox.url,
+        tokens=", ".join(f'"{name}"' for name in ACCOUNTS),
+        stores=f'"{STORE}", "{SELLER}"',
+        tables="\n".join([*tables, store, seller]),
+    )
     write_new(folder / "config.toml", text)
 
 
@@ -91,9 +97,16 @@ group_wait = "1s"
 [web]
 listen = "127.0.0.1:{port}"
 
+# Two, for a channel that got six messages in five minutes is sent what follows in one piece.
 [[channels]]
-name = "demo"
+name = "tokens"
 url = "{channel}"
+connections = [{tokens}]
+
+[[channels]]
+name = "stores"
+url = "{channel}"
+connections = [{stores}]
 
 {tables}"""
 

@@ -74,6 +74,7 @@ def test_a_quota_says_what_comes_first(known, expected):
 
 def each(**changes: object) -> dict[str, object]:
     known: dict[str, object] = {
+        "name": "acme",
         "state": "active",
         "reason": "ok",
         "quota": None,
