@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 
-N_ROUNDS = int(os.environ.get("CONNWATCH_CRASH_ROUNDS", "20"))
+N_ROUNDS = int(os.environ.get("CONNWATCH_CRASH_ROUNDS", "60"))
 N_CONNECTIONS = 6 * N_ROUNDS
 LONGEST_LIFE_S = 0.4
 

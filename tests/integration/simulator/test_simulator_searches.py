@@ -154,7 +154,7 @@ async def test_variations_are_there_for_an_hour_and_again_after_a_replay(simulat
 
 async def test_variations_of_a_product_that_was_not_found_are_404(api):
     found = (await api.get("/product-research/products")).json()
-    path = "/product-research/products/B0XXXXXXXX/variations"
+    path = "/product-research/products/B0NOTFOUND/variations"
     assert (await api.get(path, params={"searchId": found["searchId"]})).status_code == 404
 
 
