@@ -196,7 +196,7 @@ def test_no_template_hangs_or_reaches_out(write, source):
     began = time.monotonic()
     with pytest.raises(TemplateError):
         write(source)
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 2
 
 
 def test_what_one_text_spent_is_there_for_the_next(write):

@@ -202,7 +202,7 @@ def test_no_piece_of_a_secret_passes_wherever_it_stands(start, length, before, a
 def test_a_text_full_of_a_secret_is_read_in_no_time():
     started = time.perf_counter()
     assert clean(LONG[5:35] * 8_000, LONG, 80) == "••••"
-    assert time.perf_counter() - started < 20
+    assert time.perf_counter() - started < 2
 
 
 def test_without_a_secret_nothing_is_masked():
@@ -221,7 +221,7 @@ def test_a_hostile_body_is_read_in_no_time(body):
     says_rate_limited(body)
     describe(body, "text/html", SECRET)
 
-    assert time.perf_counter() - started < 20
+    assert time.perf_counter() - started < 1
 
 
 KEYS = st.sampled_from(

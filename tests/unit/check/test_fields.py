@@ -238,7 +238,7 @@ def test_no_text_takes_long(text):
     for _ in range(100):
         parse_instant_field(text, NOW)
 
-    assert time.perf_counter() - started < 10
+    assert time.perf_counter() - started < 0.5
 
 
 @given(st.datetimes(datetime(2001, 1, 1), datetime(2120, 1, 1)))  # noqa: DTZ001 - UTC comes next

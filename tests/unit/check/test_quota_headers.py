@@ -444,5 +444,5 @@ def test_hostile_headers_are_read_in_no_time(fields):
 
     report = read_quota_headers(headers, NOW)
 
-    assert time.perf_counter() - started < 10
+    assert time.perf_counter() - started < 0.5
     assert len(report.windows) <= MAX_WINDOWS

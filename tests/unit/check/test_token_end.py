@@ -93,7 +93,7 @@ def test_a_hostile_token_is_read_in_no_time():
 
     assert read_jwt_end(f"a.{nested}.b", NOW) is None
     assert read_jwt_end("a." * 8000, NOW) is None
-    assert time.perf_counter() - started < 10
+    assert time.perf_counter() - started < 0.5
 
 
 @pytest.mark.parametrize(

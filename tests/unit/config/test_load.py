@@ -228,7 +228,7 @@ def test_wrong_references_by_the_thousand_are_told_quickly(load, connection):
     assert len(caught.value.problems) == 2000
     assert "did you mean" in why(caught)[0]
     # Two thousand suggestions among as many names would take half a minute.
-    assert time.perf_counter() - started < 60
+    assert time.perf_counter() - started < 8
 
 
 def test_five_thousand_connections_load_in_less_than_two_seconds(write, connection):
@@ -238,7 +238,7 @@ def test_five_thousand_connections_load_in_less_than_two_seconds(write, connecti
     took = time.perf_counter() - started
     print(f"5,000 connections loaded in {took:.2f} s")
     assert len(config.connections) == 5000
-    assert took < 20
+    assert took < 2
 
 
 KEYS = [
