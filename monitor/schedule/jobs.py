@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -115,11 +116,7 @@ class JobRunner:
                 self._unsettled = (self._unsettled or timedelta()) + stepped
             if self._unsettled is None or not (stepped or is_retry):
                 return
-            try:
-                await self._on_step(self._unsettled)
-            except Exception:  # whatever it is: the jobs must go on, and this is tried again
-                log.exception("clock.step_not_settled")
-            else:
+            if await _attempt(partial(self._on_step, self._unsettled), "clock.step_not_settled"):
                 self._unsettled = None
 
     def _begin_anew(self) -> None:
@@ -129,14 +126,23 @@ class JobRunner:
             self._scheduler.modify_job(job.name, next_run_time=at)
 
     async def _run(self, job: Job) -> None:
-        """
-        Keep one job's failure from every other: the boundary of last resort.
-        """
         await self._settle_step()
-        try:
-            await job.work()
-        except Exception:  # whatever it is: the others must go on, and this one at its next time
-            log.exception("job.failed", job=job.name)
+        await _attempt(job.work, "job.failed", job=job.name)
+
+
+async def _attempt(work: Callable[[], Awaitable[None]], event: str, **facts: str) -> bool:
+    """
+    Do some work; tell whether it did not fail.
+
+    The boundary of last resort: a fault that nobody foresaw is logged as *event*
+    with its traceback, and keeps neither the other jobs nor the next attempt.
+    """
+    try:
+        await work()
+    except Exception:  # nothing is known of what any job may raise; all of it is logged
+        log.exception(event, **facts)
+        return False
+    return True
 
 
 class _Rhythm(BaseTrigger):  # type: ignore[misc] # APScheduler ships no types
