@@ -17,7 +17,7 @@ from sqlalchemy import (
     false,
 )
 
-from monitor.store.columns import Id, Instant, metadata
+from monitor.store.columns import Id, Instant, metadata, of_connection
 
 alerts = Table(
     "alerts",
@@ -84,13 +84,7 @@ silences = Table(
 acknowledgements = Table(
     "acknowledgements",
     metadata,
-    Column(
-        "connection_id",
-        Id,
-        ForeignKey("connections.id", ondelete="CASCADE"),
-        primary_key=True,
-        autoincrement=False,
-    ),
+    of_connection(),
     Column("at", Instant, nullable=False),
     Column("until", Instant),  # NULL: for as long as the trouble lasts
     Column("note", Text, nullable=False),
@@ -115,13 +109,7 @@ reminders = Table(
 flappings = Table(
     "flappings",
     metadata,
-    Column(
-        "connection_id",
-        Id,
-        ForeignKey("connections.id", ondelete="CASCADE"),
-        primary_key=True,
-        autoincrement=False,
-    ),
+    of_connection(),
     Column("since", Instant, nullable=False),
     Column("last_change_at", Instant, nullable=False, index=True),
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Integer, MetaData, TypeDecorator
+from sqlalchemy import BigInteger, Column, ForeignKey, Integer, MetaData, TypeDecorator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,3 +65,16 @@ def _read_instant(value: int | None) -> datetime | None:
 
 # SQLite counts ids of BigInteger columns only when they are plain INTEGER.
 Id = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def of_connection() -> Column[int]:
+    """
+    Return the key of a table that has a row for a connection, or some, and loses them with it.
+    """
+    return Column(
+        "connection_id",
+        Id,
+        ForeignKey("connections.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    )

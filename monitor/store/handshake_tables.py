@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, LargeBinary, String, Table
 
-from monitor.store.columns import Id, Instant, metadata
+from monitor.store.columns import Id, Instant, metadata, of_connection
 
 # Sellers who were sent to a consent page and are not back yet.
 handshakes = Table(
@@ -28,13 +28,7 @@ handshakes = Table(
 stored_tokens = Table(
     "stored_tokens",
     metadata,
-    Column(
-        "connection_id",
-        Id,
-        ForeignKey("connections.id", ondelete="CASCADE"),
-        primary_key=True,
-        autoincrement=False,
-    ),
+    of_connection(),
     Column("token", LargeBinary, nullable=False),
     # Which token the file had then: another one there is newer than this.
     Column("file_fingerprint", String(64)),

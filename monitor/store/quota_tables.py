@@ -4,21 +4,15 @@ Declare the tables of what quotas were and will be.
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, String, Table
+from sqlalchemy import JSON, BigInteger, Boolean, Column, String, Table
 
-from monitor.store.columns import Id, Instant, metadata
+from monitor.store.columns import Instant, metadata, of_connection
 
 # Kept in the order of its key, without a second copy of it: about 35 bytes a row.
 quota_samples = Table(
     "quota_samples",
     metadata,
-    Column(
-        "connection_id",
-        Id,
-        ForeignKey("connections.id", ondelete="CASCADE"),
-        primary_key=True,
-        autoincrement=False,
-    ),
+    of_connection(),
     Column("window", String(60), primary_key=True),  # empty where a service has only one
     Column("at", Instant, primary_key=True),
     Column("remaining", BigInteger, nullable=False),
@@ -31,13 +25,7 @@ quota_samples = Table(
 quota_windows = Table(
     "quota_windows",
     metadata,
-    Column(
-        "connection_id",
-        Id,
-        ForeignKey("connections.id", ondelete="CASCADE"),
-        primary_key=True,
-        autoincrement=False,
-    ),
+    of_connection(),
     Column("windows", JSON, nullable=False),
     Column("seen_at", Instant),
 )
@@ -46,13 +34,7 @@ quota_windows = Table(
 quota_forecasts = Table(
     "quota_forecasts",
     metadata,
-    Column(
-        "connection_id",
-        Id,
-        ForeignKey("connections.id", ondelete="CASCADE"),
-        primary_key=True,
-        autoincrement=False,
-    ),
+    of_connection(),
     Column("window", String(60), primary_key=True),
     Column("sampled_at", Instant, nullable=False),
     Column("sampled_remaining", BigInteger, nullable=False),

@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-from monitor.store.columns import Id, Instant, metadata
+from monitor.store.columns import Id, Instant, metadata, of_connection
 
 connections = Table(
     "connections",
@@ -71,13 +71,7 @@ connections = Table(
 quotas = Table(
     "quotas",
     metadata,
-    Column(
-        "connection_id",
-        Id,
-        ForeignKey("connections.id", ondelete="CASCADE"),
-        primary_key=True,
-        autoincrement=False,
-    ),
+    of_connection(),
     Column("account_key", Text, index=True),
     Column("shown_limit", BigInteger),
     Column("shown_remaining", BigInteger),
@@ -100,13 +94,7 @@ quotas = Table(
 authorizations = Table(
     "authorizations",
     metadata,
-    Column(
-        "connection_id",
-        Id,
-        ForeignKey("connections.id", ondelete="CASCADE"),
-        primary_key=True,
-        autoincrement=False,
-    ),
+    of_connection(),
     Column("authorized_at", Instant),
     Column("ends_at", Instant),
     Column("source", String(10), nullable=False),
@@ -154,13 +142,7 @@ outages = Table(
 inquiries = Table(
     "inquiries",
     metadata,
-    Column(
-        "connection_id",
-        Id,
-        ForeignKey("connections.id", ondelete="CASCADE"),
-        primary_key=True,
-        autoincrement=False,
-    ),
+    of_connection(),
     Column("host", String(300), nullable=False),
     Column("asked_at", Instant, nullable=False),
 )
@@ -169,13 +151,7 @@ inquiries = Table(
 participations = Table(
     "participations",
     metadata,
-    Column(
-        "connection_id",
-        Id,
-        ForeignKey("connections.id", ondelete="CASCADE"),
-        primary_key=True,
-        autoincrement=False,
-    ),
+    of_connection(),
     Column("marketplaces", JSON, nullable=False),
 )
 
