@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.alert import texts
+from monitor.alert.texts import of_one, of_quota, reasons
 from monitor.alert.words import explain, name_command
 from monitor.consent import NEEDS, Need, find_page
 from monitor.judge.outcome import Reason, State
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from monitor.validation import Answered
 
 _QUOTA_STEPS = {
-    Level.LOW: texts.QUOTA_LOW_STEP,
-    Level.EXHAUSTED: texts.QUOTA_EXHAUSTED_STEP,
+    Level.LOW: of_quota.QUOTA_LOW_STEP,
+    Level.EXHAUSTED: of_quota.QUOTA_EXHAUSTED_STEP,
 }
 
 
@@ -71,12 +71,12 @@ def _troubles(answered: Answered) -> Iterator[tuple[str, Need | None]]:
     if level in _QUOTA_STEPS:
         yield _QUOTA_STEPS[level], Need.PAY
     if each["expiring_soon"]:
-        yield texts.EXPIRING_STEP, Need.AUTHORIZE
+        yield of_one.EXPIRING_STEP, Need.AUTHORIZE
     if each["renewal_unrecorded"]:
-        yield name_command(texts.UNRECORDED_STEP, each["name"]), None
+        yield name_command(of_one.UNRECORDED_STEP, each["name"]), None
     ends = [one["days_left"] for one in each["clocks"] if one["kind"] == CLIENT_SECRET]
     if ends and min(ends) < answered.soon_days:
-        yield texts.REASONS[Reason.CLIENT_SECRET_EXPIRED].remedy, Need.DEVELOP
+        yield reasons.REASONS[Reason.CLIENT_SECRET_EXPIRED].remedy, Need.DEVELOP
 
 
 def trouble_reason(each: Json) -> Reason | None:

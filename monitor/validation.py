@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from monitor.alert.texts import REASONS, RENEW_COMMAND
+from monitor.alert.texts.of_one import RENEW_COMMAND
+from monitor.alert.texts.reasons import REASONS
 from monitor.alert.words import name_command, say_end, say_number
 from monitor.check.reach import Hop
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason, State

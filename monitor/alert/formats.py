@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from monitor.alert import texts
 from monitor.alert.cleaning import shorten
 from monitor.alert.message import Part
 from monitor.alert.page import write_page
+from monitor.alert.texts import framing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -174,9 +174,9 @@ def cut(text: str, limit: int) -> str | None:
     if size_of(text) <= limit:
         return text
     lines = text.splitlines()
-    while lines and size_of("\n".join([*lines, texts.CUT])) > limit:
+    while lines and size_of("\n".join([*lines, framing.CUT])) > limit:
         lines = lines[: -max(1, len(lines) // 8)]
-    return "\n".join([*lines, texts.CUT]) if any(map(str.strip, lines)) else None
+    return "\n".join([*lines, framing.CUT]) if any(map(str.strip, lines)) else None
 
 
 def write(message: Message, form: Form, limit: int, *, has_title: bool = False) -> str:
@@ -278,10 +278,10 @@ def _leave_out(parts: Sequence[Part]) -> list[Part] | None:
     part = parts[longest]
     if len(part.lines) > 1:
         n_left = len(part.lines) - max(1, len(part.lines) // 8)
-        fewer = replace(part, lines=part.lines[:n_left], more=texts.CUT)
+        fewer = replace(part, lines=part.lines[:n_left], more=framing.CUT)
         return [*parts[:longest], fewer, *parts[longest + 1 :]]
     if len(parts) > 1:
-        return [replace(parts[0], more=texts.CUT), *parts[1:-1]]
+        return [replace(parts[0], more=framing.CUT), *parts[1:-1]]
     return None
 
 

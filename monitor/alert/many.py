@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.alert import texts
 from monitor.alert.about import About, Draft
 from monitor.alert.cleaning import clean, clean_url, shorten
 from monitor.alert.drafts import draft
@@ -27,6 +26,7 @@ from monitor.alert.message import (
     compose,
     write_plain,
 )
+from monitor.alert.texts import framing, grouped, reasons
 from monitor.alert.words import say_day, say_instant, say_number, say_span
 from monitor.judge.alerts import AlertKind
 
@@ -107,9 +107,9 @@ def compose_many(
     remedies = _remedies(items)
     parts = (
         Part(tuple(happened)),
-        Part(tuple(map(_line, items)), texts.LISTED, is_list=True, more=_more(n_more, page)),
-        Part(remedies, texts.NEXT_STEP, is_list=len(remedies) > 1),
-        *([Part((page,), texts.LINK)] if page and n_more <= 0 else []),
+        Part(tuple(map(_line, items)), framing.LISTED, is_list=True, more=_more(n_more, page)),
+        Part(remedies, framing.NEXT_STEP, is_list=len(remedies) > 1),
+        *([Part((page,), framing.LINK)] if page and n_more <= 0 else []),
     )
     names = tuple(dict.fromkeys(clean(n, NAME_LIMIT) for one in listed for n in one.connections))
     return Message(
@@ -147,17 +147,17 @@ def _read(one: Notification, now: datetime) -> _Item:
 def _title(kind: AlertKind, items: Sequence[_Item], n_alerts: int, n_connections: int) -> str:
     first = items[0].said
     headlines = {item.said.headline for item in items}
-    many = first.headline_of_many or texts.HEADLINES_OF_MANY.get(kind, first.headline)
+    many = first.headline_of_many or grouped.HEADLINES_OF_MANY.get(kind, first.headline)
     headline = many
     if len(headlines) == 1 and n_alerts == len(items):
         headline = first.headline_of_many or first.headline
     whos = {item.who for item in items}
     if len(whos) == 1 and n_alerts == len(items):
         [who], headline = whos, items[-1].said.headline
-    elif kind in texts.OTHERS_OF_MANY:
-        who = texts.OTHERS_OF_MANY[kind].format(n=say_number(n_alerts))
+    elif kind in grouped.OTHERS_OF_MANY:
+        who = grouped.OTHERS_OF_MANY[kind].format(n=say_number(n_alerts))
     else:
-        who = texts.MANY.format(n=say_number(max(n_connections, 1)))
+        who = framing.MANY.format(n=say_number(max(n_connections, 1)))
     fixed = f"{first.icon} {headline}"
     return fixed.format(who=shorten(who, TITLE_LIMIT - len(fixed.format(who=""))))
 
@@ -166,7 +166,7 @@ def _happened(items: Sequence[_Item], n_more: int) -> str:
     meanings = {next(iter(item.said.happened), "") for item in items}
     if len(meanings) == 1 and n_more <= 0:
         return meanings.pop()
-    return texts.MANY_DIFFER
+    return grouped.MANY_DIFFER
 
 
 def _line(item: _Item) -> str:
@@ -187,9 +187,9 @@ def _remark(about: About) -> str:
     if ends_at is not None:
         return say_day(ends_at)
     if since is not None:
-        return texts.SINCE_BRIEFLY.format(at=say_instant(since))
+        return grouped.SINCE_BRIEFLY.format(at=say_instant(since))
     if remaining is not None and limit is not None:
-        return texts.LEFT_BRIEFLY.format(remaining=say_number(remaining), limit=say_number(limit))
+        return grouped.LEFT_BRIEFLY.format(remaining=say_number(remaining), limit=say_number(limit))
     return ""
 
 
@@ -200,7 +200,7 @@ def _remedies(items: Sequence[_Item]) -> tuple[str, ...]:
     for_whom: dict[str, list[str]] = {}
     for item in items:
         reason = item.about.reason("reason")
-        name = texts.REASONS[reason].name if reason else item.who
+        name = reasons.REASONS[reason].name if reason else item.who
         for_whom.setdefault(item.said.remedy, []).append(name)
     if len(for_whom) == 1:
         return tuple(for_whom)
@@ -212,7 +212,7 @@ def _remedies(items: Sequence[_Item]) -> tuple[str, ...]:
 def _more(n: int, link: str) -> str:
     if n <= 0:
         return ""
-    said = texts.AND_MORE_AT if link else texts.AND_MORE
+    said = framing.AND_MORE_AT if link else framing.AND_MORE
     return said.format(n=say_number(n), link=link)
 
 
@@ -220,7 +220,7 @@ def _late(listed: Sequence[Notification], now: datetime) -> str:
     born_at = min(one.born_at for one in listed)
     late = now - born_at
     return (
-        texts.LATE.format(at=say_instant(born_at), span=say_span(late))
+        framing.LATE.format(at=say_instant(born_at), span=say_span(late))
         if late >= LATE_AFTER
         else ""
     )

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from monitor.alert import texts
 from monitor.alert.about import About, Draft
 from monitor.alert.cleaning import clean, clean_url, shorten
 from monitor.alert.drafts import draft
+from monitor.alert.texts import framing, of_one
 from monitor.alert.words import say_instant, say_number, say_span
 from monitor.judge.alerts import AlertKind, Severity
 
@@ -124,7 +124,7 @@ def compose(  # noqa: PLR0913, PLR0917 - the contract lists what an alert is mad
     names = tuple(clean(name, NAME_LIMIT) for name in connections[:MOST_LISTED])
     n = max(len(connections), n_connections or 0)
     page = clean_url(link or "")
-    mark = [texts.TEST] if is_test and kind is not AlertKind.TEST else []
+    mark = [of_one.TEST] if is_test and kind is not AlertKind.TEST else []
     happened = [line for line in (*said.happened, _late(about)) if line]
     parts = _parts(said, [*mark, *_who_first(happened, said, names, n)], names, n, page)
     title = _title(said, names, n, is_test=is_test)
@@ -166,10 +166,10 @@ def _parts(
     if _is_about_connections(said) and n > 1 and names:
         is_cut = n > len(names)
         more = _more(n - len(names), link)
-        parts.append(Part(tuple(names), texts.LISTED, is_list=True, more=more))
-    parts.append(Part((said.remedy,), texts.NEXT_STEP))
+        parts.append(Part(tuple(names), framing.LISTED, is_list=True, more=more))
+    parts.append(Part((said.remedy,), framing.NEXT_STEP))
     if link and not is_cut:
-        parts.append(Part((link,), texts.LINK))
+        parts.append(Part((link,), framing.LINK))
     return tuple(parts)
 
 
@@ -181,18 +181,18 @@ def _who_first(happened: Sequence[str], said: Draft, names: Sequence[str], n: in
 def _more(n: int, link: str) -> str:
     if n <= 0:
         return ""
-    said = texts.AND_MORE_AT if link else texts.AND_MORE
+    said = framing.AND_MORE_AT if link else framing.AND_MORE
     return said.format(n=say_number(n), link=link)
 
 
 def _title(said: Draft, names: Sequence[str], n: int, *, is_test: bool) -> str:
-    icon = f"{said.icon} {texts.TEST_MARK}" if is_test else said.icon
+    icon = f"{said.icon} {framing.TEST_MARK}" if is_test else said.icon
     headline = said.headline
     if n > 1 and not said.who:
         headline = said.headline_of_many or headline
     fixed = f"{icon} {headline}"
     room = TITLE_LIMIT - len(fixed.format(who=""))
-    who = _subject(said, names, n) or texts.MANY.format(n=say_number(n))
+    who = _subject(said, names, n) or framing.MANY.format(n=say_number(n))
     return fixed.format(who=shorten(who, room))
 
 
@@ -206,7 +206,7 @@ def _is_about_connections(said: Draft) -> bool:
 def _subject(said: Draft, names: Sequence[str], n: int) -> str:
     if said.who or not _is_about_connections(said) or not n:
         return said.who
-    return names[0] if n == 1 and names else texts.MANY.format(n=say_number(n))
+    return names[0] if n == 1 and names else framing.MANY.format(n=say_number(n))
 
 
 def _short(title: str, said: Draft, link: str) -> str:
@@ -220,4 +220,4 @@ def _late(about: About) -> str:
     late = about.now - about.born_at
     if late < LATE_AFTER:
         return ""
-    return texts.LATE.format(at=say_instant(about.born_at), span=say_span(late))
+    return framing.LATE.format(at=say_instant(about.born_at), span=say_span(late))

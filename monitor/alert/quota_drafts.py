@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.alert import texts
 from monitor.alert.about import About, Draft
+from monitor.alert.texts import of_quota
 from monitor.alert.words import say_day, say_instant, say_number, say_span, say_unit, say_when
 from monitor.judge.alerts import AlertKind
 from monitor.judge.outcome import QuotaUnit
@@ -32,11 +32,11 @@ def _left(about: About) -> str:
     """
     limit, remaining = about.number("limit"), about.number("remaining")
     if remaining is None:
-        return texts.QUOTA_UNKNOWN
+        return of_quota.QUOTA_UNKNOWN
     unit = _unit(about)
     if not limit or limit < 0:
-        return texts.QUOTA_LEFT_OF_UNKNOWN.format(remaining=say_number(remaining), unit=unit)
-    return texts.QUOTA_LEFT.format(
+        return of_quota.QUOTA_LEFT_OF_UNKNOWN.format(remaining=say_number(remaining), unit=unit)
+    return of_quota.QUOTA_LEFT.format(
         remaining=say_number(remaining),
         limit=say_number(limit),
         unit=unit,
@@ -53,7 +53,7 @@ def _window(about: About) -> str:
     Return which of several windows it is; nothing where there is but one.
     """
     name = about.text("window", LONGEST_WINDOW)
-    return texts.QUOTA_WINDOW.format(window=name) if name else ""
+    return of_quota.QUOTA_WINDOW.format(window=name) if name else ""
 
 
 def _period(about: About) -> str:
@@ -61,90 +61,92 @@ def _period(about: About) -> str:
     if ends_at is None:
         return ""
     if ends_at <= about.now:
-        return texts.QUOTA_ENDED.format(at=say_instant(ends_at))
-    return texts.QUOTA_ENDS.format(at=say_instant(ends_at), span=say_span(ends_at - about.now))
+        return of_quota.QUOTA_ENDED.format(at=say_instant(ends_at))
+    return of_quota.QUOTA_ENDS.format(at=say_instant(ends_at), span=say_span(ends_at - about.now))
 
 
 def _write_quota_low(about: About) -> Draft:
     step = about.number("step")
     happened = (
-        texts.QUOTA_LOW.format(step=step) if step is not None else "",
+        of_quota.QUOTA_LOW.format(step=step) if step is not None else "",
         _window(about),
         _left(about),
-        texts.QUOTA_LOW_BREAKS,
+        of_quota.QUOTA_LOW_BREAKS,
         _period(about),
     )
-    return Draft("🟠", texts.QUOTA_LOW_TITLE, happened, texts.QUOTA_LOW_STEP, texts.QUOTA_LOW_SHORT)
+    return Draft(
+        "🟠", of_quota.QUOTA_LOW_TITLE, happened, of_quota.QUOTA_LOW_STEP, of_quota.QUOTA_LOW_SHORT
+    )
 
 
 def _write_quota_exhausted(about: About) -> Draft:
     limit = about.number("limit")
     happened = (
-        texts.QUOTA_EXHAUSTED_OF.format(limit=say_number(limit), unit=_unit(about))
+        of_quota.QUOTA_EXHAUSTED_OF.format(limit=say_number(limit), unit=_unit(about))
         if limit
-        else texts.QUOTA_EXHAUSTED,
+        else of_quota.QUOTA_EXHAUSTED,
         _window(about),
-        texts.QUOTA_EXHAUSTED_BREAKS,
+        of_quota.QUOTA_EXHAUSTED_BREAKS,
         _period(about),
     )
     return Draft(
         "🔴",
-        texts.QUOTA_EXHAUSTED_TITLE,
+        of_quota.QUOTA_EXHAUSTED_TITLE,
         happened,
-        texts.QUOTA_EXHAUSTED_STEP,
-        texts.QUOTA_EXHAUSTED_SHORT,
+        of_quota.QUOTA_EXHAUSTED_STEP,
+        of_quota.QUOTA_EXHAUSTED_SHORT,
     )
 
 
 def _write_quota_restored(about: About) -> Draft:
-    happened = (texts.QUOTA_RESTORED, _window(about), _left(about), _period(about))
+    happened = (of_quota.QUOTA_RESTORED, _window(about), _left(about), _period(about))
     return Draft(
         "🟢",
-        texts.QUOTA_RESTORED_TITLE,
+        of_quota.QUOTA_RESTORED_TITLE,
         happened,
-        texts.QUOTA_RESTORED_STEP,
-        texts.QUOTA_RESTORED_SHORT,
+        of_quota.QUOTA_RESTORED_STEP,
+        of_quota.QUOTA_RESTORED_SHORT,
     )
 
 
 def _write_limit_changed(about: About) -> Draft:
     limit, before = about.number("limit"), about.number("limit_before")
-    step, short = texts.LIMIT_LOWERED_STEP, texts.LIMIT_LOWERED_SHORT
+    step, short = of_quota.LIMIT_LOWERED_STEP, of_quota.LIMIT_LOWERED_SHORT
     if limit is None or before is None:
-        sentence = texts.LIMIT_CHANGED
+        sentence = of_quota.LIMIT_CHANGED
     elif limit > before:
-        sentence = texts.LIMIT_RAISED
-        step, short = texts.LIMIT_RAISED_STEP, texts.LIMIT_RAISED_SHORT
+        sentence = of_quota.LIMIT_RAISED
+        step, short = of_quota.LIMIT_RAISED_STEP, of_quota.LIMIT_RAISED_SHORT
     else:
-        sentence = texts.LIMIT_LOWERED
+        sentence = of_quota.LIMIT_LOWERED
     if limit is not None and before is not None:
         sentence = sentence.format(
             before=say_number(before), limit=say_number(limit), unit=_unit(about)
         )
     happened = (sentence, _window(about), _left(about), _period(about))
-    return Draft("🔵", texts.LIMIT_CHANGED_TITLE, happened, step, short)
+    return Draft("🔵", of_quota.LIMIT_CHANGED_TITLE, happened, step, short)
 
 
 def _write_quota_forecast(about: About) -> Draft:
     exhausts_at = about.instant("exhausts_at")
-    headline, sentence = texts.FORECAST_TITLE_WITHOUT_DATE, texts.FORECAST_WITHOUT_DATE
+    headline, sentence = of_quota.FORECAST_TITLE_WITHOUT_DATE, of_quota.FORECAST_WITHOUT_DATE
     if exhausts_at is not None:
         day, when = say_day(exhausts_at), say_when(exhausts_at, about.now)
-        headline = texts.FORECAST_TITLE.format(when=when)
+        headline = of_quota.FORECAST_TITLE.format(when=when)
         resets_at = about.instant("resets_at")
         sentence = (
-            texts.FORECAST_WITHOUT_END.format(day=day, when=when)
+            of_quota.FORECAST_WITHOUT_END.format(day=day, when=when)
             if resets_at is None
-            else texts.FORECAST.format(day=day, when=when, at=say_instant(resets_at))
+            else of_quota.FORECAST.format(day=day, when=when, at=say_instant(resets_at))
         )
     earliest, latest = about.instant("earliest"), about.instant("latest")
     between = (
-        texts.FORECAST_BETWEEN.format(earliest=say_day(earliest), latest=say_day(latest))
+        of_quota.FORECAST_BETWEEN.format(earliest=say_day(earliest), latest=say_day(latest))
         if earliest and latest and say_day(earliest) != say_day(latest)
         else ""
     )
-    happened = (sentence, between, _window(about), _left(about), texts.QUOTA_LOW_BREAKS)
-    return Draft("🟠", headline, happened, texts.FORECAST_STEP, texts.FORECAST_SHORT)
+    happened = (sentence, between, _window(about), _left(about), of_quota.QUOTA_LOW_BREAKS)
+    return Draft("🟠", headline, happened, of_quota.FORECAST_STEP, of_quota.FORECAST_SHORT)
 
 
 QUOTA_WRITERS: dict[AlertKind, Callable[[About], Draft]] = {

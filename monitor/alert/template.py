@@ -16,10 +16,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from monitor.alert import texts
 from monitor.alert.cleaning import clean, clean_facts
 from monitor.alert.formats import Form, escape, mark_up
 from monitor.alert.message import TITLE_LIMIT
+from monitor.alert.texts import framing, of_one
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,8 +73,8 @@ def render(path: Path, message: Message, form: Form) -> tuple[str, str]:
 
 
 def _mark_test(title: str, text: str, form: Form) -> tuple[str, str]:
-    marked = title if texts.TEST_MARK in title else f"{texts.TEST_MARK} {title}"
-    said = escape(texts.TEST, form)
+    marked = title if framing.TEST_MARK in title else f"{framing.TEST_MARK} {title}"
+    said = escape(of_one.TEST, form)
     return marked, text if said in text else f"{said}\n{text}"
 
 

@@ -20,9 +20,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from monitor.alert import texts
 from monitor.alert.about import DETAIL_LIMIT, About, Draft
 from monitor.alert.cleaning import clean
+from monitor.alert.texts import framing, reasons, wide
 from monitor.alert.words import (
     read_instant,
     say_day,
@@ -46,80 +46,78 @@ def _since(about: About) -> str:
     since = about.instant("since")
     if since is None:
         return ""
-    return texts.SINCE.format(at=say_instant(since), span=say_span(about.now - since))
+    return framing.SINCE.format(at=say_instant(since), span=say_span(about.now - since))
 
 
 def _write_secret_expiring(about: About) -> Draft:
     ends_at, application = about.instant("ends_at"), about.text("application", WHO_LIMIT)
     if ends_at is None:
-        headline = texts.ROTATION_EXPIRING_TITLE_WITHOUT_DATE
-        sentence = texts.ROTATION_EXPIRING_WITHOUT_DATE
+        headline = wide.ROTATION_EXPIRING_TITLE_WITHOUT_DATE
+        sentence = wide.ROTATION_EXPIRING_WITHOUT_DATE
     else:
         day, when = say_day(ends_at), say_when(ends_at, about.now)
         is_over = ends_at <= about.now
         headline = (
-            texts.ROTATION_ENDED_TITLE
-            if is_over
-            else texts.ROTATION_EXPIRING_TITLE.format(when=when)
+            wide.ROTATION_ENDED_TITLE if is_over else wide.ROTATION_EXPIRING_TITLE.format(when=when)
         )
-        sentence = (texts.ROTATION_ENDED if is_over else texts.ROTATION_EXPIRING).format(
+        sentence = (wide.ROTATION_ENDED if is_over else wide.ROTATION_EXPIRING).format(
             day=day, when=when
         )
     return Draft(
         "🟠",
         headline,
-        (sentence, texts.ROTATION_BREAKS.format(stores=_stores(about))),
-        texts.ROTATION_STEP,
-        texts.ROTATION_SHORT,
-        who=texts.ROTATION_WHO.format(application=application)
+        (sentence, wide.ROTATION_BREAKS.format(stores=_stores(about))),
+        wide.ROTATION_STEP,
+        wide.ROTATION_SHORT,
+        who=wide.ROTATION_WHO.format(application=application)
         if application
-        else texts.ROTATION_WHO_UNKNOWN,
+        else wide.ROTATION_WHO_UNKNOWN,
     )
 
 
 def _stores(about: About) -> str:
     n = about.number("n_connections")
     if n is None:
-        return texts.ROTATION_STORES_UNCOUNTED
-    return texts.ROTATION_STORE if n == 1 else texts.ROTATION_STORES.format(n=say_number(n))
+        return wide.ROTATION_STORES_UNCOUNTED
+    return wide.ROTATION_STORE if n == 1 else wide.ROTATION_STORES.format(n=say_number(n))
 
 
 def _write_flapping(about: About) -> Draft:
     n, window = about.number("n"), about.number("window")
     is_counted = n is not None and window is not None and 0 < window <= _LONGEST_WINDOW_S
     changes = (
-        texts.FLAPPING.format(n=say_number(n or 0), span=say_span(timedelta(seconds=window or 0)))
+        wide.FLAPPING.format(n=say_number(n or 0), span=say_span(timedelta(seconds=window or 0)))
         if is_counted
-        else texts.FLAPPING_UNCOUNTED
+        else wide.FLAPPING_UNCOUNTED
     )
     return Draft(
         "🟠",
-        texts.FLAPPING_TITLE,
-        (changes, texts.FLAPPING_HELD),
-        texts.FLAPPING_STEP,
-        texts.FLAPPING_SHORT,
-        texts.FLAPPING_TITLE_OF_MANY,
+        wide.FLAPPING_TITLE,
+        (changes, wide.FLAPPING_HELD),
+        wide.FLAPPING_STEP,
+        wide.FLAPPING_SHORT,
+        wide.FLAPPING_TITLE_OF_MANY,
     )
 
 
 def _host(about: About) -> str:
-    return about.text("host", WHO_LIMIT) or texts.OUTAGE_WHO_UNKNOWN
+    return about.text("host", WHO_LIMIT) or wide.OUTAGE_WHO_UNKNOWN
 
 
 def _write_outage(about: About) -> Draft:
     n, total, reason = about.number("n_failing"), about.number("n_total"), about.reason("reason")
-    headline, sentence = texts.OUTAGE_TITLE, texts.OUTAGE_UNCOUNTED
+    headline, sentence = wide.OUTAGE_TITLE, wide.OUTAGE_UNCOUNTED
     if n is not None and total is not None:
         counted = {"n": say_number(n), "total": say_number(total)}
-        headline = texts.OUTAGE_TITLE_COUNTED.format(**counted)
-        named = texts.REASONS[reason] if reason else texts.UNKNOWN_REASON
-        sentence = texts.OUTAGE.format(**counted, reason=named.name)
+        headline = wide.OUTAGE_TITLE_COUNTED.format(**counted)
+        named = reasons.REASONS[reason] if reason else reasons.UNKNOWN_REASON
+        sentence = wide.OUTAGE.format(**counted, reason=named.name)
     return Draft(
         "🔴",
         headline,
-        (sentence, _since(about), texts.OUTAGE_MEANS),
-        texts.OUTAGE_STEP,
-        texts.OUTAGE_SHORT,
+        (sentence, _since(about), wide.OUTAGE_MEANS),
+        wide.OUTAGE_STEP,
+        wide.OUTAGE_SHORT,
         who=_host(about),
     )
 
@@ -127,63 +125,63 @@ def _write_outage(about: About) -> Draft:
 def _write_outage_over(about: About) -> Draft:
     since, until, n = about.instant("since"), about.instant("until"), about.number("n")
     lasted = (
-        texts.OUTAGE_LASTED.format(
+        wide.OUTAGE_LASTED.format(
             at=say_instant(since), span=say_span((until or about.born_at) - since)
         )
         if since
         else ""
     )
-    concerned = texts.OUTAGE_CONCERNED.format(n=say_number(n)) if n is not None else ""
+    concerned = wide.OUTAGE_CONCERNED.format(n=say_number(n)) if n is not None else ""
     return Draft(
         "🟢",
-        texts.OUTAGE_OVER_TITLE,
-        (texts.OUTAGE_OVER, lasted, concerned),
-        texts.OUTAGE_OVER_STEP,
-        texts.OUTAGE_OVER_SHORT,
+        wide.OUTAGE_OVER_TITLE,
+        (wide.OUTAGE_OVER, lasted, concerned),
+        wide.OUTAGE_OVER_STEP,
+        wide.OUTAGE_OVER_SHORT,
         who=_host(about),
     )
 
 
 def _write_monitor_offline(about: About) -> Draft:
     n = about.number("n_hosts")
-    sentence = texts.OFFLINE if n is None else texts.OFFLINE_COUNTED.format(n=say_number(n))
-    happened = (sentence, _since(about), texts.OFFLINE_MEANS)
-    return Draft("🔴", texts.OFFLINE_TITLE, happened, texts.OFFLINE_STEP, texts.OFFLINE_SHORT)
+    sentence = wide.OFFLINE if n is None else wide.OFFLINE_COUNTED.format(n=say_number(n))
+    happened = (sentence, _since(about), wide.OFFLINE_MEANS)
+    return Draft("🔴", wide.OFFLINE_TITLE, happened, wide.OFFLINE_STEP, wide.OFFLINE_SHORT)
 
 
 def _write_monitor_online(about: About) -> Draft:
     since, n = about.instant("since"), about.number("n_missed")
     until = about.instant("until") or about.born_at
     between = (
-        texts.ONLINE_BETWEEN.format(
+        wide.ONLINE_BETWEEN.format(
             at=say_instant(since), until=say_instant(until), span=say_span(until - since)
         )
         if since
         else ""
     )
-    missed = texts.ONLINE_MISSED.format(n=say_number(n)) if n is not None else ""
-    happened = (texts.ONLINE, between, missed)
-    return Draft("🟢", texts.ONLINE_TITLE, happened, texts.ONLINE_STEP, texts.ONLINE_SHORT)
+    missed = wide.ONLINE_MISSED.format(n=say_number(n)) if n is not None else ""
+    happened = (wide.ONLINE, between, missed)
+    return Draft("🟢", wide.ONLINE_TITLE, happened, wide.ONLINE_STEP, wide.ONLINE_SHORT)
 
 
 def _channel(about: About) -> str:
     name = about.text("channel", WHO_LIMIT)
-    return texts.CHANNEL_WHO.format(channel=name) if name else texts.CHANNEL_WHO_UNKNOWN
+    return wide.CHANNEL_WHO.format(channel=name) if name else wide.CHANNEL_WHO_UNKNOWN
 
 
 def _write_channel_failed(about: About) -> Draft:
     error = about.text("error")
     return Draft(
         "🔴",
-        texts.CHANNEL_FAILED_TITLE,
+        wide.CHANNEL_FAILED_TITLE,
         (
-            texts.CHANNEL_FAILED,
+            wide.CHANNEL_FAILED,
             _since(about),
-            texts.DETAIL.format(detail=error) if error else "",
-            texts.CHANNEL_FAILED_BREAKS,
+            framing.DETAIL.format(detail=error) if error else "",
+            wide.CHANNEL_FAILED_BREAKS,
         ),
-        texts.CHANNEL_FAILED_STEP,
-        texts.CHANNEL_FAILED_SHORT,
+        wide.CHANNEL_FAILED_STEP,
+        wide.CHANNEL_FAILED_SHORT,
         who=_channel(about),
     )
 
@@ -191,16 +189,16 @@ def _write_channel_failed(about: About) -> Draft:
 def _write_channel_restored(about: About) -> Draft:
     since = about.instant("since")
     lasted = (
-        texts.FROM_TO.format(at=say_instant(since), span=say_span(about.born_at - since))
+        framing.FROM_TO.format(at=say_instant(since), span=say_span(about.born_at - since))
         if since
         else ""
     )
     return Draft(
         "🟢",
-        texts.CHANNEL_RESTORED_TITLE,
-        (texts.CHANNEL_RESTORED, lasted),
-        texts.CHANNEL_RESTORED_STEP,
-        texts.CHANNEL_RESTORED_SHORT,
+        wide.CHANNEL_RESTORED_TITLE,
+        (wide.CHANNEL_RESTORED, lasted),
+        wide.CHANNEL_RESTORED_STEP,
+        wide.CHANNEL_RESTORED_SHORT,
         who=_channel(about),
     )
 
@@ -210,46 +208,46 @@ def _write_resumed(about: About) -> Draft:
     lines = [clean(line, DETAIL_LIMIT) for line in about.items("lines") if isinstance(line, str)]
     n_more = (len(lines) if n is None else n) - MOST_LINES
     stopped = (
-        texts.RESUMED_SINCE.format(at=say_instant(since), span=say_span(about.now - since))
+        wide.RESUMED_SINCE.format(at=say_instant(since), span=say_span(about.now - since))
         if since
         else ""
     )
-    changed = texts.RESUMED_CHANGED.format(n=say_number(n)) if n else ""
+    changed = wide.RESUMED_CHANGED.format(n=say_number(n)) if n else ""
     return Draft(
         "🔵",
-        texts.RESUMED_TITLE,
-        (texts.RESUMED, stopped),
-        texts.RESUMED_STEP,
-        texts.RESUMED_SHORT,
-        label=changed.rstrip(":") or texts.LISTED,
+        wide.RESUMED_TITLE,
+        (wide.RESUMED, stopped),
+        wide.RESUMED_STEP,
+        wide.RESUMED_SHORT,
+        label=changed.rstrip(":") or framing.LISTED,
         lines=tuple(lines[:MOST_LINES]),
-        more=texts.AND_MORE.format(n=say_number(n_more)) if n_more > 0 else "",
+        more=framing.AND_MORE.format(n=say_number(n_more)) if n_more > 0 else "",
     )
 
 
 def _write_digest(about: About) -> Draft:
-    counts = {name: about.number(name) or 0 for name in texts.DIGEST_COUNTS}
+    counts = {name: about.number(name) or 0 for name in wide.DIGEST_COUNTS}
     n_total = sum(n for name, n in counts.items() if name != "n_expiring_soon")
     n_broken = counts["n_error"] + counts["n_expired"]
     said = ", ".join(
         text.format(n=say_number(counts[name]))
-        for name, text in texts.DIGEST_COUNTS.items()
+        for name, text in wide.DIGEST_COUNTS.items()
         if counts[name] or name == "n_active"
     )
     lines = tuple(
-        texts.DIGEST_NEXT_LINE.format(name=name, day=say_day(at), when=say_when(at, about.now))
+        wide.DIGEST_NEXT_LINE.format(name=name, day=say_day(at), when=say_when(at, about.now))
         for name, at in _next_to_end(about)
     )
     if n_broken:
-        headline = texts.DIGEST_TITLE.format(n=say_number(n_broken), total=say_number(n_total))
-        sentence, step = texts.DIGEST_NOT_FINE, texts.DIGEST_STEP_BROKEN
-        short = texts.DIGEST_SHORT_BROKEN
+        headline = wide.DIGEST_TITLE.format(n=say_number(n_broken), total=say_number(n_total))
+        sentence, step = wide.DIGEST_NOT_FINE, wide.DIGEST_STEP_BROKEN
+        short = wide.DIGEST_SHORT_BROKEN
     else:
-        headline = texts.DIGEST_TITLE_FINE.format(n=say_number(counts["n_active"]))
-        sentence, step, short = texts.DIGEST_FINE, texts.DIGEST_STEP, texts.DIGEST_SHORT
+        headline = wide.DIGEST_TITLE_FINE.format(n=say_number(counts["n_active"]))
+        sentence, step, short = wide.DIGEST_FINE, wide.DIGEST_STEP, wide.DIGEST_SHORT
     happened = (sentence.format(counts=said),)
     icon = "🔴" if n_broken else "🟢"
-    return Draft(icon, headline, happened, step, short, label=texts.DIGEST_NEXT, lines=lines)
+    return Draft(icon, headline, happened, step, short, label=wide.DIGEST_NEXT, lines=lines)
 
 
 def _next_to_end(about: About) -> Iterator[tuple[str, datetime]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from monitor.alert import texts
+from monitor.alert.texts import of_one, reasons, spans
 from monitor.config.wording import as_argument
 from monitor.judge.expiry import days_left
 
@@ -24,11 +24,11 @@ def say_span(span: timedelta) -> str:
     """
     minutes = int(span / timedelta(minutes=1))
     if minutes < 1:
-        return texts.LESS_THAN_A_MINUTE
+        return spans.LESS_THAN_A_MINUTE
     counts = (
-        (minutes // (24 * 60), texts.DAYS),
-        (minutes // 60 % 24, texts.HOURS),
-        (minutes % 60, texts.MINUTES),
+        (minutes // (24 * 60), spans.DAYS),
+        (minutes // 60 % 24, spans.HOURS),
+        (minutes % 60, spans.MINUTES),
     )
     first = next(place for place, (count, _) in enumerate(counts) if count)
     return " ".join(
@@ -42,14 +42,14 @@ def say_instant(instant: datetime) -> str:
     """
     Return *instant* as date and time in UTC.
     """
-    return instant.astimezone(UTC).strftime(texts.INSTANT)
+    return instant.astimezone(UTC).strftime(spans.INSTANT)
 
 
 def say_day(instant: datetime) -> str:
     """
     Return the day of *instant* in UTC.
     """
-    return instant.astimezone(UTC).strftime(texts.DAY)
+    return instant.astimezone(UTC).strftime(spans.DAY)
 
 
 def say_when(instant: datetime, now: datetime) -> str:
@@ -60,9 +60,9 @@ def say_when(instant: datetime, now: datetime) -> str:
     """
     days = (instant.astimezone(UTC).date() - now.astimezone(UTC).date()).days
     if days < 0:
-        return texts.YESTERDAY if days == -1 else texts.DAYS_AGO.format(n=say_number(-days))
-    near = {0: texts.TODAY, 1: texts.TOMORROW}
-    return near.get(days) or texts.IN_DAYS.format(n=say_number(days))
+        return spans.YESTERDAY if days == -1 else spans.DAYS_AGO.format(n=say_number(-days))
+    near = {0: spans.TODAY, 1: spans.TOMORROW}
+    return near.get(days) or spans.IN_DAYS.format(n=say_number(days))
 
 
 _UNITS: dict[str, str] = {
@@ -76,21 +76,21 @@ def say_end(at: datetime, now: datetime) -> str:
     Return when something ends or ended, with the days left rounded down as in every table.
     """
     if at <= now:
-        return texts.ENDED.format(day=say_day(at), when=say_when(at, now))
+        return spans.ENDED.format(day=say_day(at), when=say_when(at, now))
     days = days_left(at, now)
-    near = {0: texts.NO_DAY_LEFT, 1: texts.DAY_LEFT}
-    left = near.get(days) or texts.DAYS_LEFT.format(n=say_number(days))
-    return texts.ENDS.format(day=say_day(at), left=left)
+    near = {0: spans.NO_DAY_LEFT, 1: spans.DAY_LEFT}
+    left = near.get(days) or spans.DAYS_LEFT.format(n=say_number(days))
+    return spans.ENDS.format(day=say_day(at), left=left)
 
 
-def explain(reason: Reason, provider: str | None) -> texts.ReasonText:
+def explain(reason: Reason, provider: str | None) -> reasons.ReasonText:
     """
     Return what is said of *reason* where connections of *provider* have it.
 
     Args:
         provider: None where it is not known, or where there are several.
     """
-    return texts.OF_PROVIDER.get((provider or "", reason)) or texts.REASONS[reason]
+    return reasons.OF_PROVIDER.get((provider or "", reason)) or reasons.REASONS[reason]
 
 
 def name_command(text: str, name: str) -> str:
@@ -100,7 +100,7 @@ def name_command(text: str, name: str) -> str:
     # Behind a dash nothing is an option any more.
     is_odd = name.startswith("-")
     words = ["--on DATE", as_argument(name)] if is_odd else [as_argument(name), "--on DATE"]
-    return text.replace(texts.RENEW_COMMAND, " ".join(["connwatch renew", *words]))
+    return text.replace(of_one.RENEW_COMMAND, " ".join(["connwatch renew", *words]))
 
 
 def say_number(number: int) -> str:

@@ -66,7 +66,7 @@ def find_trouble(session: Session, record: ConnectionRecord) -> str | None:
     """
     Return the few words for what is wrong; None where nothing is.
     """
-    from monitor.alert.texts import REASONS
+    from monitor.alert.texts.reasons import REASONS
     from monitor.judge.outcome import State
     from monitor.judge.quota import Level
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from monitor.alert.texts import REASONS, RENEW_COMMAND
+from monitor.alert.texts.of_one import RENEW_COMMAND
+from monitor.alert.texts.reasons import REASONS
 from monitor.alert.words import name_command, say_instant, say_number, say_span
 from monitor.cli.output import Row, clean
 from monitor.judge.outcome import OutcomeClass, Reason, State

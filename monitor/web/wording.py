@@ -10,8 +10,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from monitor.alert import texts
-from monitor.alert.texts import REASONS
+from monitor.alert.texts import of_one, of_quota
+from monitor.alert.texts.reasons import REASONS
 from monitor.alert.words import name_command, say_number, say_span, say_when
 from monitor.judge.outcome import OutcomeClass, Reason, State
 from monitor.judge.quota import Level
@@ -119,8 +119,8 @@ def _say_quota_trouble(each: Json, now: datetime) -> tuple[str, str] | None:
         return None
     if quota["level"] == Level.EXHAUSTED:
         forecast = say_forecast(quota, now)
-        return f"Quota {forecast}", texts.QUOTA_EXHAUSTED_STEP
-    return f"Quota low: {say_quota(quota)} left", texts.QUOTA_LOW_STEP
+        return f"Quota {forecast}", of_quota.QUOTA_EXHAUSTED_STEP
+    return f"Quota low: {say_quota(quota)} left", of_quota.QUOTA_LOW_STEP
 
 
 def _say_clock_trouble(each: Json) -> tuple[str, str] | None:
@@ -128,13 +128,13 @@ def _say_clock_trouble(each: Json) -> tuple[str, str] | None:
         ends = [one for one in each["clocks"] if one["kind"] != "client_secret"]
         first = min(ends, key=lambda one: str(one["ends_at"]), default=None)
         if first is None:
-            return "Authorization ends soon", texts.EXPIRING_STEP
+            return "Authorization ends soon", of_one.EXPIRING_STEP
         left = {0: "today", 1: "1 day left"}.get(
             first["days_left"], f"{first['days_left']} days left"
         )
-        return f"Authorization ends on {first['ends_at'][:10]} ({left})", texts.EXPIRING_STEP
+        return f"Authorization ends on {first['ends_at'][:10]} ({left})", of_one.EXPIRING_STEP
     if each["renewal_unrecorded"]:
-        return "Works past its known end", name_command(texts.UNRECORDED_STEP, each["name"])
+        return "Works past its known end", name_command(of_one.UNRECORDED_STEP, each["name"])
     return None
 
 

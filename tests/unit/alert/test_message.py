@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alert import texts
 from monitor.alert.message import SHORT_LIMIT, TITLE_LIMIT, Message, compose, write_plain
+from monitor.alert.texts import of_one, reasons
 from monitor.judge.alerts import SEVERITY_OF, AlertKind, Severity
 from monitor.judge.outcome import OutcomeClass, Reason
 
@@ -316,7 +316,7 @@ def test_each_kind_says_what_happened_and_what_to_do(kind):
 
 @pytest.mark.parametrize("reason", Reason)
 def test_each_reason_is_explained_with_a_remedy(reason):
-    text = texts.REASONS[reason]
+    text = reasons.REASONS[reason]
     message = word(AlertKind.ERROR, {"reason": reason.value})
     assert message.title == f"🔴 {NAME}: {text.name}"
     assert text.meaning in message.body
@@ -328,7 +328,7 @@ def test_only_an_inconclusive_error_says_that_it_may_be_their_side(reason):
     body = word(AlertKind.ERROR, {"reason": reason.value}).body
     is_open = reason.outcome_class is OutcomeClass.INCONCLUSIVE
     # `not_checked` never makes an alert; its class is the default.
-    assert (texts.MAYBE_THEIRS in body) is is_open
+    assert (reasons.MAYBE_THEIRS in body) is is_open
 
 
 def test_a_change_of_reason_says_what_it_was_before():
@@ -457,8 +457,8 @@ def test_an_application_whose_permissions_changed_is_told_what_to_compare():
     message = word(AlertKind.ERROR, facts)
     assert "This concerns every store of application our-app." in message.body
     assert "its permissions at Amazon were probably changed" in message.body
-    assert f"What to do: {texts.PERMISSIONS_STEP}" in message.body
-    assert texts.PERMISSIONS_SHORT in message.short
+    assert f"What to do: {of_one.PERMISSIONS_STEP}" in message.body
+    assert of_one.PERMISSIONS_SHORT in message.short
 
 
 def test_trouble_in_a_digest_is_not_called_fine():
@@ -480,7 +480,7 @@ def test_each_kind_fits_a_text_message_with_its_next_step(kind, facts):
 @pytest.mark.parametrize("reason", Reason)
 def test_each_reason_fits_a_text_message(reason):
     message = word(AlertKind.ERROR, {"reason": reason.value}, connections=["x" * 100], link=None)
-    assert message.short == f"{message.title}. {texts.REASONS[reason].short.replace('`', '')}"
+    assert message.short == f"{message.title}. {reasons.REASONS[reason].short.replace('`', '')}"
     assert len(message.short) <= SHORT_LIMIT
 
 
