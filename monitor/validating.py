@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 from monitor.check.reach import reach
 from monitor.clock import utc_now
 from monitor.config.amazon import AmazonConnection, Probe
+from monitor.config.countdown import CountdownConnection
+from monitor.config.http import HttpConnection
 from monitor.config.soldscope import SoldscopeConnection
 from monitor.validation import (
     BLIND,
@@ -60,9 +62,13 @@ async def validate(connection: Connection, config: Config, ask: Ask) -> AsyncGen
             assert application is not None, "the configuration was checked for that"
             steps = _validate_store(connection, application, config, ask)
         case SoldscopeConnection():
-            steps = _validate_token(connection, config, ask)
-        case _:
+            steps = _validate_token(connection, connection.base_url, config, ask)
+        case HttpConnection():
+            steps = _validate_token(connection, connection.url, config, ask)
+        case CountdownConnection():
             steps = _validate_clock(ask)
+        case _:
+            steps = _validate_foreign(connection, ask)
     async with aclosing(steps):
         async for step in steps:
             yield step
@@ -117,15 +123,27 @@ async def _validate_store(
 
 
 async def _validate_token(
-    connection: SoldscopeConnection, config: Config, ask: Ask
+    connection: Connection, url: str, config: Config, ask: Ask
 ) -> AsyncGenerator[Step, None]:
     is_reached = True
-    async for step in _go_to(connection.base_url, connection, config):
+    async for step in _go_to(url, connection, config):
         is_reached = is_reached and step.state is not Mark.FAILED
         yield step
     answered = await ask()
     yield read_token(answered.outcome, connection.host, is_reached=is_reached)
     yield read_quota(answered.outcome, answered.each, connection.host)
+    for step in read_clocks(answered, None):
+        yield step
+
+
+async def _validate_foreign(connection: Connection, ask: Ask) -> AsyncGenerator[Step, None]:
+    """
+    Yield what a plug-in's checker found: only it knows the way to its service.
+    """
+    answered = await ask()
+    target = connection.host or connection.provider
+    yield read_token(answered.outcome, target, is_reached=True)
+    yield read_quota(answered.outcome, answered.each, target)
     for step in read_clocks(answered, None):
         yield step
 

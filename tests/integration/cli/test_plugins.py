@@ -119,6 +119,23 @@ def test_the_example_installs_and_runs(bench, packages, speaker):
     assert "hunter2" not in ended.out
 
 
+def test_validate_shows_what_a_plugins_checker_found(bench, packages, speaker):
+    bench.configure(
+        connection("works", "acme", base_url=speaker.root, token="good"),
+        connection("refused", "acme", base_url=speaker.root, token="hunter2"),
+    )
+
+    works = run(bench, packages, "validate", "works")
+    refused = run(bench, packages, "validate", "refused")
+
+    assert works.code == 0
+    assert "✓ token" in works.out
+    assert "990 of 1,000 requests left" in works.out
+    assert refused.code == 2
+    assert "✗ token" in refused.out
+    assert "hunter2" not in refused.out + refused.err
+
+
 def test_keys_of_a_plugin_are_checked_like_all_others(bench, packages):
     bench.configure(
         connection("a", "acme", base_url="https://acme.example", tokn="x"),

@@ -498,6 +498,42 @@ def test_a_low_quota_is_1(bench, simulator):
     assert "400 of 10,000 requests left" in ended.out
 
 
+def any_api(port: int) -> str:
+    return f"""
+name = "own"
+provider = "http"
+url = "http://127.0.0.1:{port}/me?page=1"
+auth = "header:X-Api-Key"
+token = "hunter2"
+authorized_on = {utc_now() - timedelta(days=100):%Y-%m-%d}
+"""
+
+
+def test_any_api_is_reached_asked_and_its_quota_and_dates_are_read(bench):
+    windows = {"x-ratelimit-limit": "5000", "x-ratelimit-remaining": "4000"}
+    with serving(more=windows) as port:
+        bench.configure(any_api(port))
+        ended = bench.run("validate", "own")
+    assert ended.code == 0
+    assert marks(ended) == {
+        "name resolution": "✓",
+        "connect": "✓",
+        "TLS": "-",
+        "token": "✓",
+        "quota": "✓",
+        "authorization": "✓",
+    }
+    assert "4,000 of 5,000 requests left" in ended.out
+
+
+def test_any_api_that_refuses_shows_where(bench):
+    with serving(status=401) as port:
+        bench.configure(any_api(port))
+        ended = bench.run("validate", "own")
+    assert (ended.code, marks(ended)["connect"], marks(ended)["token"]) == (2, "✓", "✗")
+    assert "hunter2" not in ended.out + ended.err
+
+
 def test_whoever_does_not_want_to_wait_need_not(bench, simulator):
     simulator.faults.switch_on("hang")
     bench.configure(connection("acme", simulator.soldscope_url, timeout='"20s"'))
