@@ -22,6 +22,7 @@ from monitor.check.uplink import is_link_up
 from monitor.clock import utc_now
 from monitor.consent import consent_page_of
 from monitor.dashboard import Dashboard
+from monitor.guarding import CHECK_DUE, DELIVER, Guard
 from monitor.holding import hold_unsent, review_held
 from monitor.links import link_to
 from monitor.news import announce, look_for_link, sweep_and_announce
@@ -34,6 +35,7 @@ from monitor.store.engine import Database
 from monitor.store.lock import hold_lock
 from monitor.store.worker import StoreWorker
 from monitor.stored_outbox import StoredOutbox
+from monitor.systemd import Systemd
 from monitor.uplinks import Uplinks
 from monitor.watch import Watch
 
@@ -78,13 +80,16 @@ class App:
     Args:
         consent_page: Where sellers authorize an application again; another
             than Amazon's own only where there is no Amazon.
+        systemd: Who is told how the daemon is.
     """
 
     def __init__(
         self,
         config: Config,
         consent_page: Callable[[AmazonConnection], str] = consent_page_of,
+        systemd: Systemd | None = None,
     ) -> None:
+        self._systemd = systemd or Systemd(None)
         self._config = config
         self._consent_page = consent_page
         self._plan = make_plan(config)
@@ -100,6 +105,7 @@ class App:
         """
         async with AsyncExitStack() as stack:
             writer = await self._start(stack)
+            self._systemd.tell_ready()
             stopped = asyncio.create_task(stop.wait(), name="wait for the stop")
             await asyncio.wait({stopped, writer}, return_when=asyncio.FIRST_COMPLETED)
             stopped.cancel()
@@ -107,6 +113,7 @@ class App:
                 # A daemon that stores nothing must not look alive.
                 writer.result()
             log.info("daemon.stopping")
+            self._systemd.tell_stopping()
 
     async def _start(self, stack: AsyncExitStack) -> asyncio.Task[None]:
         """
@@ -140,11 +147,14 @@ class App:
         stack.push_async_callback(_finish, watch, writer)
         resumption = Resumption(store, self._plan, delivery, absence)
         jobs = JobRunner(partial(follow_step, store, self._plan, delivery))
-        jobs.start(self._jobs(store, watch, delivery, uplinks, resumption))
+        guard = Guard(self._systemd, store, jobs, delivery)
+        own = self._jobs(store, watch, delivery, uplinks, resumption)
+        jobs.start([*own, *guard.jobs()])
         stack.callback(jobs.stop)
         await watch.start_due(LOOK_AHEAD)
         stack.push_async_callback(dashboard.stop)
         await dashboard.start(calls, on_settled, delivery.wake, self._consent_page)
+        await guard.tell_status()
         stack.enter_context(_spared_collector())
         log.info(
             "daemon.started",
@@ -170,9 +180,9 @@ class App:
 
         look = partial(look_for_link, store, self._plan, uplinks, delivery)
         return [
-            Job("check_due", TICK, lambda: watch.start_due(LOOK_AHEAD)),
+            Job(CHECK_DUE, TICK, lambda: watch.start_due(LOOK_AHEAD)),
             Job("sweep_clocks", SWEEP_EVERY, sweep_clocks),
-            Job("deliver", DELIVER_EVERY, delivery.run_once),
+            Job(DELIVER, DELIVER_EVERY, delivery.run_once),
             Job("watch_link", LINK_EVERY, look),
             Job("tell_resumed", RESUMED_EVERY, resumption.look),
             Job("prune", PRUNE_EVERY, prune, PRUNE_FIRST_AFTER),

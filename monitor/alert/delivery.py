@@ -69,6 +69,7 @@ class Delivery:
         self._clock = clock
         self._lease = lease
         self._rounds: dict[str, asyncio.Task[DeliveryReport]] = {}
+        self._moved_at: dict[str, float] = {}
         self._waking: asyncio.Task[None] | None = None
         self._is_woken_again = False
         self._is_final = False
@@ -115,6 +116,16 @@ class Delivery:
         """
         self._courier.note_step()
 
+    def find_stuck(self, longest: timedelta) -> list[str]:
+        """
+        Return the channels whose round has not taken a step for *longest*.
+
+        A channel that is dead or hangs is none of them: each send has its limit,
+        and ends as a failure. A round that stands still is a fault of ours.
+        """
+        before = asyncio.get_running_loop().time() - longest.total_seconds()
+        return sorted(channel for channel, at in self._moved_at.items() if at < before)
+
     async def drain(self, timeout: timedelta) -> DeliveryReport:  # noqa: ASYNC109 - the bound is what it promises
         """
         Send what is due for at most *timeout*, then stop for good.
@@ -145,10 +156,12 @@ class Delivery:
             if channel not in self._rounds and not self._is_closing:
                 task = asyncio.create_task(self._run_round(channel), name=f"deliver to {channel}")
                 self._rounds[channel] = task
+                self._note_move(channel)
                 task.add_done_callback(partial(self._end_round, channel))
 
     def _end_round(self, channel: str, task: asyncio.Task[DeliveryReport]) -> None:
         del self._rounds[channel]
+        self._moved_at.pop(channel, None)
         fault = None if task.cancelled() else task.exception()
         if fault is not None:
             log.error("delivery.fault", channel=channel, exc_info=fault)
@@ -171,9 +184,11 @@ class Delivery:
         try:
             while not self._courier.must_rest(channel):
                 parcel = await self._claim(channel)
+                self._note_move(channel)
                 if parcel is None:
                     break
                 result = await self._take_on(parcel)
+                self._note_move(channel)
                 report += result
                 if result.failed or result == DeliveryReport():
                     break
@@ -181,6 +196,9 @@ class Delivery:
             # Claims end by themselves: nothing is lost.
             log.warning("delivery.outbox_unavailable", channel=channel, error=str(error))
         return report
+
+    def _note_move(self, channel: str) -> None:
+        self._moved_at[channel] = asyncio.get_running_loop().time()
 
     async def _claim(self, channel: str) -> Parcel | None:
         return await self._outbox.claim_next(

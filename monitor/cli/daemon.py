@@ -104,13 +104,14 @@ async def _serve(config: Config, leaving: threading.Timer) -> None:
     import structlog
 
     from monitor.app import App
+    from monitor.systemd import Systemd
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, _begin_stop, loop, stop)
     loop.add_signal_handler(signal.SIGHUP, _decline_reload)
-    await App(config).run(stop)
+    await App(config, systemd=Systemd.of(os.environ)).run(stop)
     structlog.get_logger().info("daemon.stopped")
     leaving.start()
 

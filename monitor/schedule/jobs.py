@@ -10,6 +10,7 @@ to the caller.
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -68,6 +69,8 @@ class JobRunner:
         self._unsettled: timedelta | None = None
         self._looking: asyncio.Task[None] | None = None
         self._jobs: list[Job] = []
+        self.ended_at: dict[str, float] = {}
+        """When each job last came to its end, well or badly, by the monotonic clock."""
 
     def start(self, jobs: list[Job]) -> None:
         """
@@ -128,6 +131,7 @@ class JobRunner:
     async def _run(self, job: Job) -> None:
         await self._settle_step()
         await _attempt(job.work, "job.failed", job=job.name)
+        self.ended_at[job.name] = time.monotonic()
 
 
 async def _attempt(work: Callable[[], Awaitable[None]], event: str, **facts: str) -> bool:

@@ -8,9 +8,9 @@ over every connection, and what has not changed is not decoded again.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Integer, case, not_, null, or_, select, type_coerce
+from sqlalchemy import BigInteger, Integer, case, func, not_, null, or_, select, type_coerce
 
 from monitor.judge.outcome import State
 from monitor.store.columns import Instant
@@ -64,6 +64,22 @@ def list_marks(tx: Transaction) -> dict[int, int]:
     return {row[0]: hash(tuple(row)) for row in tx.execute(_QUERY)}
 
 
+def count_states(tx: Transaction) -> dict[State, int]:
+    """
+    Return how many connections of the file are in which state.
+    """
+    state = _shown_state()
+    rows = tx.execute(
+        select(state, func.count()).where(connections.c.is_configured).group_by(state)
+    )
+    return {State(name): count for name, count in rows}
+
+
+def _shown_state() -> Any:
+    is_off = or_(connections.c.is_paused, not_(connections.c.is_enabled))
+    return case((is_off, State.PAUSED.value), else_=connections.c.state)
+
+
 def list_ends(tx: Transaction) -> list[tuple[str, datetime]]:
     """
     Return when the authorizations end whose end is known.
@@ -99,7 +115,6 @@ def list_measures(tx: Transaction) -> Iterator[Measure]:
     """
     Yield what is counted of each connection of the file.
     """
-    is_off = or_(connections.c.is_paused, not_(connections.c.is_enabled))
     ends_at = case(
         (authorizations.c.is_renewal_unrecorded, null()),
         else_=type_coerce(authorizations.c.ends_at, BigInteger),
@@ -109,7 +124,7 @@ def list_measures(tx: Transaction) -> Iterator[Measure]:
         select(
             connections.c.name,
             connections.c.provider,
-            case((is_off, State.PAUSED.value), else_=connections.c.state),
+            _shown_state(),
             ends_at,
             quotas.c.shown_limit,
             remaining,

@@ -8,6 +8,7 @@ or a lock, and the daemon is its own only writer.
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
@@ -27,6 +28,8 @@ class StoreWorker:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self.written_at: float | None = None
+        """When the database last accepted a write, by the monotonic clock."""
 
     async def read(self, work: Callable[[Transaction], ResultT]) -> ResultT:
         """
@@ -58,4 +61,6 @@ class StoreWorker:
 
     def _write(self, work: Callable[[Transaction], ResultT]) -> ResultT:
         with self._database.write() as tx:
-            return work(tx)
+            result = work(tx)
+        self.written_at = time.monotonic()
+        return result
