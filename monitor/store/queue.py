@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, exists, func, not_, or_, select
 
 from monitor.judge.alerts import AlertKind
+from monitor.judge.pairs import Key, keys_of
 from monitor.store.alert_tables import alert_connections, alerts, notifications
 from monitor.store.outbox import NotificationState
 from monitor.store.tables import connections
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.store.engine import Transaction
+
+_WIDE = (
+    AlertKind.MONITOR_OFFLINE,
+    AlertKind.MONITOR_ONLINE,
+    AlertKind.CHANNEL_FAILED,
+    AlertKind.CHANNEL_RESTORED,
+)
+"""The troubles, and their ends, that are about something else than connections."""
 
 LOOK_AHEAD = 20_000
 """How many waiting notifications of a channel are looked through for those that may go."""
@@ -77,7 +86,7 @@ def choose(
     """
     Return the waiting notifications of *channel* that go out now in one message.
 
-    One that an earlier, unsent one of the same connection is waiting before
+    One that an earlier, unsent one about the same is waiting before
     may not go, unless they go together. Nor may one whose connections are all
     paused: it waits for them to be resumed.
     """
@@ -129,7 +138,7 @@ class _Queue:
         self._is_final = is_final
         self._is_crowded, self._told_kinds = _look_back(tx, channel, now)
         self._left_behind: list[int] = []
-        self._held_up: set[int] = set()
+        self._held_up: set[Key] = set()
 
     def consider(self, row: Any) -> None:
         """
@@ -163,7 +172,7 @@ class _Queue:
 
     def _is_held_up(self, row: Any) -> bool:
         """
-        Tell whether an earlier notification of the same connection stays behind.
+        Tell whether an earlier notification about the same stays behind.
         """
         is_end = AlertKind(row.kind).is_closing
         if is_end and self._first_held:
@@ -180,25 +189,29 @@ class _Queue:
         )
 
     @cached_property
-    def _about(self) -> dict[int, list[int]]:
+    def _about(self) -> dict[int, list[Key]]:
         """
-        The connections of the waiting alerts: many, and asked for only if need be.
+        What the waiting alerts are about: much, and asked for only if need be.
         """
+        is_waiting = and_(
+            notifications.c.state == NotificationState.DUE,
+            notifications.c.channel == self._channel,
+        )
         rows = self._tx.execute(
             select(alert_connections)
             .join(notifications, notifications.c.alert_id == alert_connections.c.alert_id)
-            .where(
-                notifications.c.state == NotificationState.DUE,
-                notifications.c.channel == self._channel,
-            )
+            .where(is_waiting)
         )
-        about: dict[int, list[int]] = {}
+        about: dict[int, list[Key]] = {}
         for alert_id, connection_id in rows:
             about.setdefault(alert_id, []).append(connection_id)
+        wide = select(alerts.c.id, alerts.c.kind, alerts.c.facts).join(notifications)
+        for row in self._tx.execute(wide.where(is_waiting, alerts.c.kind.in_(_WIDE))):
+            about[row.id] = list(keys_of(AlertKind(row.kind), row.facts, ()))
         return about
 
     @cached_property
-    def _first_held(self) -> dict[int, int]:
+    def _first_held(self) -> dict[Key, int]:
         """
         The first notification of each connection that is held back on this channel.
         """

@@ -36,12 +36,12 @@ class Box:
     def __init__(self, story: Story) -> None:
         self.story = story
 
-    def bear(self, *names, kind=E, at=NOON, severity=None, hold=None) -> int:
+    def bear(self, *names, kind=E, at=NOON, severity=None, hold=None, **facts) -> int:
         """
         Store an alert; return the number of its notification.
         """
         ids = [self.story.record(name).id for name in names]
-        due = AlertDue(kind, severity or SEVERITY_OF[kind], {"reason": "timeout"})
+        due = AlertDue(kind, severity or SEVERITY_OF[kind], {"reason": "timeout"} | facts)
         births = {"ops": alerts.Birth(at + WAIT)}
         with self.story.database.write() as tx:
             alert_id = alerts.add_alert(tx, due, ids, ["ops"], at, births)
@@ -129,6 +129,25 @@ def test_who_waits_behind_a_group_that_fails_does_not_overtake_it(box):
     box.bear("c1", kind=R)
     free = box.bear("c2", kind=R)
     assert box.ids(NOON + MINUTE) == (free,)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "end", "facts"),
+    [
+        (AlertKind.CHANNEL_FAILED, AlertKind.CHANNEL_RESTORED, {"channel": "mail"}),
+        (AlertKind.MONITOR_OFFLINE, AlertKind.MONITOR_ONLINE, {}),
+    ],
+    ids=["channel", "monitor"],
+)
+def test_the_end_of_what_is_about_no_connection_waits_for_its_beginning(box, trouble, end, facts):
+    begun = box.bear(kind=trouble, **facts)
+    box.fail(box.ids(), NOON + HOUR)
+    ended = box.bear(kind=end, **facts)
+    other = box.bear(kind=AlertKind.CHANNEL_RESTORED, channel="chat")
+    assert box.send(NOON + MINUTE) == (other,)
+    assert box.send(NOON + MINUTE) == ()
+    assert box.send(NOON + HOUR) == (begun,)
+    assert box.send(NOON + HOUR) == (ended,)
 
 
 def test_the_end_of_what_is_held_back_waits_for_it(box):
