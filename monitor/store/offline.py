@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, delete, func, insert, not_, or_, select, update
 
+from monitor.judge.alerts import AlertKind
 from monitor.judge.link import UNREACHED
-from monitor.store.alert_tables import notifications, offline_times
+from monitor.store.alert_tables import alerts, notifications, offline_times
 from monitor.store.due import make_due
 from monitor.store.outbox import NotificationState
 from monitor.store.tables import applications, connections
@@ -96,8 +97,23 @@ def has_notifications(tx: Transaction, alert_id: int) -> bool:
 
 
 def _overtaken(now: datetime) -> Any:
-    over = select(offline_times.c.alert_id).where(
-        offline_times.c.ended_at > now - OVERTAKEN_FOR, offline_times.c.alert_id.is_not(None)
+    # Its reminders as well: they are alerts of their own, born later.
+    over = (
+        select(alerts.c.id)
+        .join(
+            offline_times,
+            or_(
+                alerts.c.id == offline_times.c.alert_id,
+                and_(
+                    alerts.c.id > offline_times.c.alert_id,
+                    alerts.c.born_at <= offline_times.c.ended_at,
+                ),
+            ),
+        )
+        .where(
+            alerts.c.kind == AlertKind.MONITOR_OFFLINE,
+            offline_times.c.ended_at > now - OVERTAKEN_FOR,
+        )
     )
     return and_(
         notifications.c.alert_id.in_(over),

@@ -19,6 +19,7 @@ from monitor.store.alert_tables import notifications, offline_times
 from monitor.store.due import claim_due
 from tests.builders import (
     CLIENT_REJECTED,
+    DAY,
     EU_HOST,
     HOUR,
     LWA_HOST,
@@ -234,6 +235,32 @@ def test_news_on_its_way_when_the_link_returns_is_taken_back_if_it_does_not_arri
     assert linked.channels() == ["ops", "ops"]
     linked.sweep(in_flight)
     assert [alert.kind for alert in linked.alerts() if alert.notifications] == ["monitor_online"]
+
+
+def test_a_reminder_that_could_not_be_sent_is_taken_back_as_well(database):
+    channels = [ChannelRoute("ops"), ChannelRoute("mail")]
+    story = with_uplink(Story.begin(database, plan_of(entry("one"), channels=channels)))
+    story.settle(NOON, one=UNREACHED)
+    send(story, "mail")
+    story.sweep(NOON + DAY)
+    assert kinds(story) == ["monitor_offline", "monitor_offline"]
+    story.uplink = Uplink.UP
+    story.settle(NOON + DAY + MINUTE, one=OK)
+    story.uplink = Uplink.DOWN
+    story.settle(NOON + DAY + 2 * MINUTE, one=UNREACHED)
+    waiting = [
+        (alert.kind, alert.born_at, each.channel)
+        for alert in story.alerts()
+        for each in alert.notifications
+        if each.state == "due"
+    ]
+    again = NOON + DAY + MINUTE
+    assert waiting == [
+        ("monitor_online", again, "ops"),
+        ("monitor_online", again, "mail"),
+        ("monitor_offline", again + MINUTE, "ops"),
+        ("monitor_offline", again + MINUTE, "mail"),
+    ]
 
 
 def test_nobody_hears_of_an_end_whose_begin_concerned_nobody(database):
