@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, delete, false, insert, select, update
 from monitor.judge.renewal import Declared
 from monitor.judge.rhythm import spread
 from monitor.judge.state import Standing
-from monitor.store import authorizations
+from monitor.store import authorizations, silences
 from monitor.store.alert_tables import alert_connections, alerts, notifications
 from monitor.store.participations import with_marketplaces
 from monitor.store.records import ConnectionRecord, read_record, read_records, standing_values
@@ -100,6 +100,7 @@ def sync(
     new = []
     changed = []
     adopted = set()
+    renamed = {}
     for position, entry in enumerate(active):
         record = known.get(entry.name)
         if record is None and entry.renamed_from not in named:
@@ -111,11 +112,14 @@ def sync(
             new.append(_new_row(entry, first_check_at, now))
         else:
             adopted.add(record.id)
+            if record.name != entry.name:
+                renamed[record.name] = entry.name
             values = _values(entry, record, first_check_at, now, is_start=jitter is not None)
             if any(getattr(record, name) != value for name, value in values.items()):
                 changed.append(values | {"of_id": record.id})
     if changed:
         tx.execute(_ADOPT, changed)
+    silences.follow_names(tx, renamed)
     _insert(tx, new)
     _hide(tx, (record for record in known.values() if record.id not in adopted))
     authorizations.declare_all(

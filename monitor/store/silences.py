@@ -12,6 +12,7 @@ from monitor.judge.silence import Scope, Silence
 from monitor.store.alert_tables import silences
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from monitor.store.engine import Transaction
@@ -66,3 +67,15 @@ def end(tx: Transaction, number: int, now: datetime) -> bool:
         .values(ends_at=now)
     )
     return ended.rowcount == 1
+
+
+def follow_names(tx: Transaction, renamed: Mapping[str, str]) -> None:
+    """
+    Have silences of connections stay with them under their new names.
+
+    Args:
+        renamed: The new name of each, by its old one.
+    """
+    for old, new in renamed.items():
+        is_of_it = (silences.c.scope == Scope.CONNECTION.value, silences.c.target == old)
+        tx.execute(update(silences).where(*is_of_it).values(target=new))

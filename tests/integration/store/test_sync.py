@@ -7,7 +7,8 @@ import pytest
 from monitor.judge.outcome import State
 from monitor.judge.quota import Quota
 from monitor.judge.rhythm import spread
-from monitor.store import connections, history
+from monitor.judge.silence import Scope
+from monitor.store import connections, history, silences
 from monitor.store.due import claim_due
 from tests.builders import EVERY, HOUR, MINUTE, OK, REFUSED, Story, entry, ok_with, plan_of
 from tests.builders import throttled as throttled_until
@@ -145,6 +146,16 @@ def test_a_renamed_entry_carries_its_history(database, sync, records):
     sync(renamed, entry("other"), at=LATER)
     assert records()["new"] == new
     assert find(database, "old") is None
+
+
+def test_a_renamed_entry_stays_as_silent_as_it_was(database, sync):
+    sync(entry("old"))
+    with database.write() as tx:
+        for scope, target in ((Scope.CONNECTION, "old"), (Scope.TAG, "old"), (Scope.ALL, None)):
+            silences.add(tx, scope, target, "", NOON, LATER)
+    sync(entry("new", renamed_from="old"))
+    with database.read() as tx:
+        assert [each.target for each in silences.list_lasting(tx, NOON)] == ["new", "old", None]
 
 
 def test_a_chain_of_renames_carries_the_history_to_its_end(sync, records):
