@@ -186,7 +186,8 @@ def confirm(clock: AuthorizationClock, outcome: Outcome, now: datetime) -> Confi
     if outcome.reason.outcome_class is not OutcomeClass.SUCCESS:
         return Confirmed(clock)
     clock = _take_back_end(clock, now)
-    if clock.is_over(asked_at(outcome, now)):
+    # Of a token's own end the service speaks, and nobody has to: see `token_end`.
+    if clock.token_ends_at is None and clock.is_over(asked_at(outcome, now)):
         alert = _alert(AlertKind.RENEWAL_UNRECORDED, clock)
         kept = replace(clock, is_renewal_pending=False, is_renewal_unrecorded=True)
         return Confirmed(kept, (alert,))
@@ -218,9 +219,10 @@ def _take_back_end(clock: AuthorizationClock, now: datetime) -> AuthorizationClo
     """
     Let an end come again that had come only because the machine's clock was wrong.
     """
-    if clock.told_step != THE_END or clock.ends_at is None or clock.ends_at <= now:
+    end = clock.token_ends_at or clock.ends_at
+    if clock.told_step != THE_END or end is None or end <= now:
         return clock
-    return replace(clock, told_step=last_passed(clock.ends_at, now), is_renewal_unrecorded=False)
+    return replace(clock, told_step=last_passed(end, now), is_renewal_unrecorded=False)
 
 
 def asked_at(outcome: Outcome, now: datetime) -> datetime:

@@ -19,30 +19,45 @@ if TYPE_CHECKING:
 SAME_END_WITHIN = timedelta(minutes=1)
 """Ends told as seconds from now differ a little from answer to answer."""
 
+DOUBTFUL_WITHIN = timedelta(minutes=5)
+"""
+So near its end a token proves nothing by being let in: clocks differ, services are lenient, and
+an end that equals the time of day is not read (`check.token_end`).
+"""
+
 
 def observe(clock: AuthorizationClock, outcome: Outcome, now: datetime) -> AuthorizationClock:
     """
     Return the clock after an answer that may have said when the token ends.
 
     A later end means another token: what was told of the old one is over, and
-    that is told. A success that speaks of no end means that there is none.
+    that is told. A success that speaks of no end means that there is none, and
+    one that speaks of an end that has passed, that it is not the end.
     """
     if outcome.reason.outcome_class is not OutcomeClass.SUCCESS:
         return clock
     before, seen = clock.token_ends_at, outcome.token_ends_at
+    is_same = before is not None and seen is not None and abs(seen - before) <= SAME_END_WITHIN
     if seen is not None and seen <= now:
-        seen = None  # it works, so that cannot be its end
-    if before is None and seen is None:
+        seen = None
+    if before is None:
+        return clock if seen is None else _with_end(clock, seen, now)
+    if seen is not None:
+        return clock if is_same else _with_end(clock, seen, now, is_renewed=seen > before)
+    if abs(before - now) <= DOUBTFUL_WITHIN:
         return clock
-    if before is not None and seen is not None and abs(seen - before) <= SAME_END_WITHIN:
-        return clock
+    return _with_end(clock, None, now, is_renewed=not is_same)
+
+
+def _with_end(
+    clock: AuthorizationClock, seen: datetime | None, now: datetime, *, is_renewed: bool = False
+) -> AuthorizationClock:
     told = None
     if seen is not None and clock.told_step is not None:
         told = max(clock.told_step, last_passed(seen, now))
-    is_later = before is not None and (seen is None or seen > before)
     return replace(
         clock,
         token_ends_at=seen,
         told_step=told,
-        is_renewal_pending=clock.is_renewal_pending or is_later,
+        is_renewal_pending=clock.is_renewal_pending or is_renewed,
     )

@@ -72,3 +72,37 @@ def test_each_step_is_told_once_and_a_new_token_ends_it():
 
 def test_the_end_of_a_token_makes_a_check_due():
     assert pass_steps(SEEN, State.ACTIVE, STEPS, END).is_check_due
+
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("said", [END, None], ids=["the same end", "no end that can be believed"])
+@pytest.mark.parametrize("since", [-100 * SECOND, SECOND, 100 * SECOND], ids=str)
+def test_a_token_let_in_right_at_its_end_is_not_taken_for_a_new_one(said, since):
+    at = END + since
+    ending = replace(SEEN, told_step=1 if at < END else 0)
+    seen = observe(ending, says(said), at)
+    confirmed = confirm(seen, says(said), at)
+    assert confirmed.alerts == ()
+    assert confirmed.clock == ending
+
+
+def test_a_token_that_works_long_past_the_end_it_tells_has_no_known_end_and_is_no_news():
+    at = END + DAY
+    confirmed = confirm(observe(SEEN, says(END), at), says(END), at)
+    assert (confirmed.clock.token_ends_at, confirmed.alerts) == (None, ())
+
+
+def test_a_success_that_speaks_of_no_end_any_more_is_a_new_token():
+    at = END + DAY
+    for before in (SEEN, replace(SEEN, told_step=0)):
+        confirmed = confirm(observe(before, says(None), at), says(None), at)
+        assert [one.kind for one in confirmed.alerts] == [AlertKind.RENEWED]
+
+
+def test_an_end_that_came_only_by_a_wrong_clock_comes_again():
+    passed = pass_steps(SEEN, State.ACTIVE, STEPS, END).clock
+    kept = confirm(observe(passed, says(END), NOW), says(END), NOW).clock
+    [alert] = pass_steps(kept, State.ACTIVE, STEPS, END - DAY).alerts
+    assert alert.facts["step"] == 1
