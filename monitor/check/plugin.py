@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from monitor.check.plugin_outcome import find_flaw
 from monitor.judge.outcome import Outcome, Reason
 
 if TYPE_CHECKING:
@@ -71,9 +72,11 @@ class PluginChecker:
                 at=_place_of(error),
             )
             return self._fault(f"it raised {type(error).__name__}")
-        if isinstance(outcome, Outcome):
-            return outcome
-        return self._fault(f"it returned {type(outcome).__name__} instead of an outcome")
+        if not isinstance(outcome, Outcome):
+            return self._fault(f"it returned {type(outcome).__name__} instead of an outcome")
+        if flaw := find_flaw(outcome):
+            return self._fault(f"its outcome has no usable {flaw}")
+        return outcome
 
     def _fault(self, what: str) -> Outcome:
         return Outcome(

@@ -13,7 +13,8 @@ from monitor.check.registry import build_checker
 from monitor.config.connection import Connection
 from monitor.config.model import Config
 from monitor.config.plugins import Plugin, UnusableConnection
-from monitor.judge.outcome import Outcome, Reason
+from monitor.judge.outcome import Marketplace, Outcome, QuotaReading, QuotaUnit, Reason
+from tests.fakes import NOON
 
 pytestmark = pytest.mark.anyio
 
@@ -92,6 +93,65 @@ async def test_what_is_no_outcome_is_said(clients, result):
     outcome = await checker_of(clients, lambda *_: Checker(result)).check()
 
     assert f"it returned {type(result).__name__} instead of an outcome" in outcome.detail
+
+
+NAIVE = NOON.replace(tzinfo=None)
+FLAWED: list[dict[str, Any]] = [
+    {"reason": "ok"},
+    {"reason": Reason.NOT_CHECKED},
+    {"detail": None},
+    {"latency_ms": "7"},
+    {"latency_ms": float("nan")},
+    {"http_status": "200"},
+    {"account": 7},
+    {"account": "x" * 2001},
+    {"quota": {"limit": 5}},
+    {"quota": QuotaReading(limit=True)},
+    {"quota": QuotaReading(10**30, 4)},
+    {"quota": QuotaReading(10, -1)},
+    {"quota": QuotaReading(10, 4, NAIVE)},
+    {"retry_at": 5},
+    {"retry_at": NAIVE},
+    {"marketplaces": ("US",)},
+    {"windows": [QuotaReading(1, 1)]},
+    {"windows": (QuotaReading(1, 1, name="x" * 61),)},
+    {"windows": (QuotaReading(1, 1, unit="requests"),)},  # type: ignore[arg-type]
+    {"token_ends_at": NAIVE},
+]
+
+
+@pytest.mark.parametrize("flawed", FLAWED, ids=str)
+async def test_an_outcome_that_nobody_could_judge_or_store_is_a_fault(clients, flawed):
+    result = Outcome(**({"reason": Reason.OK} | flawed))
+    outcome = await checker_of(clients, lambda *_: Checker(result)).check()
+
+    assert outcome.reason is Reason.UNEXPECTED_RESPONSE
+    assert f"its outcome has no usable {next(iter(flawed))}" in outcome.detail
+
+
+async def test_an_outcome_with_all_that_a_check_can_see_is_passed_on(clients):
+    quota = QuotaReading(10, 4, NOON, 60, "daily", QuotaUnit.TOKENS)
+    market = Marketplace(
+        "US",
+        "ATVPDKIKX0DER",
+        is_participating=True,
+        has_suspended_listings=False,
+        is_configured=True,
+    )
+    full = Outcome(
+        Reason.OK,
+        "Well.",
+        latency_ms=4.5,
+        http_status=200,
+        account="Acme",
+        quota=quota,
+        retry_at=NOON,
+        marketplaces=(market,),
+        windows=(quota,),
+        token_ends_at=NOON,
+    )
+
+    assert await checker_of(clients, lambda *_: Checker(full)).check() == full
 
 
 async def test_a_checker_without_check_is_a_fault(clients):
