@@ -19,6 +19,7 @@ from monitor.cli import (
     config,
     daemon,
     database,
+    doctor,
     explain,
     manage,
     past,
@@ -55,6 +56,7 @@ GROUPS = (
     config,
     web,
     database,
+    doctor,
     simulator,
 )
 for group in GROUPS:

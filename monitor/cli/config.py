@@ -14,14 +14,12 @@ import typer
 
 from monitor.cli.ending import CommandError
 from monitor.clock import utc_now
-from monitor.config.errors import ConfigError, Notice, Problem
+from monitor.config.errors import ConfigError, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from monitor.cli.session import Session
-    from monitor.config.model import Config
-    from monitor.config.surroundings import SecretsChecked
 
 commands = typer.Typer(no_args_is_help=True)
 
@@ -82,71 +80,22 @@ def check(context: typer.Context) -> None:
     """
     Look for mistakes in the file and in all that it refers to; calls nothing.
     """
-    from monitor.config.load import check_files, check_secrets, notices
+    from monitor.config.load import check_secrets
+    from monitor.config.wording import say_count
+    from monitor.doctor.settings import list_problems, list_remarks
 
     session: Session = context.obj
     config = session.config
     secrets = check_secrets(config)
-    remarks = [*notices(config), *secrets.notices, *_deleted(session)]
-    if not config.connections:
-        remarks.append(Notice("connections", "there is none, so nothing is watched"))
-    if not config.channels:
-        remarks.append(Notice("channels", "there is none, so nobody is told"))
-    for remark in remarks:
+    for remark in (*list_remarks(config, secrets), *_deleted(session)):
         typer.echo(f"note: {remark}", err=True)
-    problems = [
-        *_bad_database(session),
-        *secrets.problems,
-        *check_files(config),
-        *_bad_channels(config, secrets),
-        *_bad_templates(config),
-    ]
+    problems = list_problems(config, secrets, session.database.path, utc_now())
     if problems:
         raise ConfigError(problems, session.path)
     typer.echo(
-        f"{_shown(session.path)}: {_count(len(config.connections), 'connection')},"
-        f" {_count(len(config.channels), 'channel')}, no problem found"
+        f"{_shown(session.path)}: {say_count(len(config.connections), 'connection')},"
+        f" {say_count(len(config.channels), 'channel')}, no problem found"
     )
-
-
-def _bad_database(session: Session) -> Iterable[Problem]:
-    """
-    Return why no database can ever stand where the file wants it.
-    """
-    path = session.database.path
-    if path.is_dir():
-        yield Problem("monitor.database", f"{path} is a folder: name a file in it")
-    elif not path.parent.is_dir():
-        yield Problem("monitor.database", f"its folder {path.parent} does not exist: create it")
-
-
-def _bad_channels(config: Config, secrets: SecretsChecked) -> Iterable[Problem]:
-    """
-    Return the channels whose URL can be read and is of no use.
-    """
-    from monitor.alert.sender import validate_url
-
-    unread = {problem.place for problem in secrets.problems}
-    unread |= {notice.place for notice in secrets.notices}
-    for position, channel in enumerate(config.channels):
-        place = f"channels[{position}].url"
-        if place not in unread:
-            why = validate_url(channel.url)
-            if why is not None:
-                yield Problem(place, why)
-
-
-def _bad_templates(config: Config) -> Iterable[Problem]:
-    """
-    Return the templates that cannot word an alert of every kind their channel receives.
-    """
-    from monitor.alert.trial import try_template
-
-    for position, channel in enumerate(config.channels):
-        if channel.template is not None:
-            why = try_template(channel, utc_now())
-            if why is not None:
-                yield Problem(f"channels[{position}].template", why)
 
 
 def _deleted(session: Session) -> Iterable[Notice]:
@@ -228,7 +177,3 @@ def schema() -> None:
 def _shown(path: Path) -> str:
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -64,7 +64,7 @@ def print_step(step: Step, last_target: str) -> None:
     words = Text(clean(step.words), "dim" if step.state is Mark.SKIPPED else "")
     if step.took_ms is not None:
         words.append(f"  {_say_ms(step.took_ms)}", "dim")
-    _print_wrapped(console, first, words)
+    print_wrapped(console, first, words)
 
 
 def _say_ms(took_ms: float) -> str:
@@ -72,7 +72,7 @@ def _say_ms(took_ms: float) -> str:
     return "<1\N{NO-BREAK SPACE}ms" if took_ms < 1 else f"{took_ms:,.0f}\N{NO-BREAK SPACE}ms"
 
 
-def _print_wrapped(console: Console, first: Text, words: Text) -> None:
+def print_wrapped(console: Console, first: Text, words: Text) -> None:
     """
     Print *words* behind *first*, every further line below their beginning.
     """
@@ -95,16 +95,16 @@ def print_advice(answered: Answered, advice: Sequence[Advice], *, is_paused: boo
     margin = Text(" " * MARGIN)
     for each in advice:
         console.print()
-        _print_wrapped(console, margin, Text(f"What to do: {each.remedy}"))
+        print_wrapped(console, margin, Text(f"What to do: {each.remedy}"))
         if each.page is not None:
-            _print_wrapped(console, margin, Text(each.page.words + (":" if each.page.url else ".")))
+            print_wrapped(console, margin, Text(each.page.words + (":" if each.page.url else ".")))
         if each.page is not None and each.page.url is not None:
             # In one piece, so that it can be clicked and copied.
             console.print(margin + Text(each.page.url), soft_wrap=True)
     if is_paused:
         console.print()
         words = "It is paused: it was asked this once, nothing was stored, and it stays paused."
-        _print_wrapped(console, margin, Text(words))
+        print_wrapped(console, margin, Text(words))
 
 
 def open_page(advice: Sequence[Advice]) -> None:

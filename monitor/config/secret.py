@@ -108,6 +108,13 @@ class Secret:
         """
         return f"{self._kind} {self._reference}".rstrip()
 
+    @property
+    def path(self) -> Path | None:
+        """
+        Return the file that it is kept in; None for other sources.
+        """
+        return Path(self._reference) if self._kind is SourceKind.FILE else None
+
     def require(self, check: Callable[[str], None]) -> Self:
         """
         Take only what *check* lets pass, from now on and wherever it is read.

@@ -110,3 +110,10 @@ def place_of(path: Iterable[str | int]) -> str:
             key = step if _BARE_KEY.fullmatch(step) and len(step) <= _LONGEST_KEY else quoted(step)
             place += f".{key}" if place else key
     return place
+
+
+def say_count(number: int, noun: str) -> str:
+    """
+    Return *number* and the noun, in the plural where that is called for.
+    """
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -27,6 +27,7 @@ Transaction = Connection
 
 BUSY_TIMEOUT_S = 5
 _TRIES_PER_SECOND = 50
+_MOST_FAULTS = 5
 PAGE_BYTES = 2048
 """
 Half of SQLite's default: a second's results touch a few places, and each place
@@ -132,6 +133,17 @@ class Database:
             connection.execution_options(connwatch_write=True)
             with connection.begin():
                 yield connection
+
+    def list_faults(self) -> list[str]:
+        """
+        Read the whole file, and return what is damaged in it.
+
+        Raises:
+            StoreError: It cannot be read at all.
+        """
+        with self.read() as tx:
+            said = tx.exec_driver_sql(f"PRAGMA quick_check({_MOST_FAULTS})").scalars().all()
+        return [] if said == ["ok"] else [str(fault) for fault in said]
 
     def close(self) -> None:
         """

@@ -13,8 +13,35 @@ from monitor.store.engine import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from monitor.store.engine import Database
+
+
+def is_held(database: Database) -> bool:
+    """
+    Tell whether a daemon holds the database; leaves no trace.
+
+    Raises:
+        StoreError: This user may not look.
+    """
+    try:
+        descriptor = os.open(_lock_file(database), os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StoreError(f"cannot open {_lock_file(database)}: {error.strerror}") from error
+    with os.fdopen(descriptor) as file:
+        try:
+            # Shared, so that two who only look do not take each other for a daemon.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _lock_file(database: Database) -> Path:
+    return database.path.with_name(f"{database.path.name}.lock")
 
 
 @contextmanager
@@ -27,7 +54,7 @@ def hold_lock(database: Database) -> Iterator[None]:
     Raises:
         StoreError: Another daemon holds it, or its folder cannot be written to.
     """
-    path = database.path.with_name(f"{database.path.name}.lock")
+    path = _lock_file(database)
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     except OSError as error:

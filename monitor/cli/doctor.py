@@ -1,0 +1,151 @@
+"""
+Look over a running installation, and say what to mend (`doctor`).
+
+What is looked at is decided in `monitor.doctor`. The exit code is the worst of
+the findings, in the words of `status`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor.clock import utc_now
+from monitor.config.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from monitor.cli.session import Session
+    from monitor.doctor.finding import Finding
+
+BROKEN = 2
+SOON = 1
+
+
+def register(app: typer.Typer) -> None:
+    """
+    Add `doctor` to *app*.
+    """
+    app.command()(doctor)
+
+
+def doctor(
+    context: typer.Context,
+    *,
+    is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    is_offline: Annotated[bool, typer.Option("--offline", help="Reach for no host.")] = False,
+) -> None:
+    """
+    Look over this installation and say what to mend; changes and sends nothing.
+
+    Exit code: 2 something is wrong, 1 something should be mended, 0 all is well.
+    """
+    from monitor.cli.output import print_json
+    from monitor.log import configure_logging
+    from monitor.validation import Mark
+
+    session: Session = context.obj
+    configure_logging(is_verbose=session.is_verbose, is_quiet=True)
+    findings: list[Finding] = []
+    for finding in _examine(session, is_offline=is_offline):
+        findings.append(finding)
+        if not is_json:
+            _print_finding(finding, findings[-2] if len(findings) > 1 else None)
+    counts = {mark.value: sum(one.state is mark for one in findings) for mark in Mark}
+    if is_json:
+        print_json({"summary": counts, "findings": [_as_json(one) for one in findings]})
+    else:
+        _print_end(counts)
+    if counts[Mark.FAILED.value]:
+        raise typer.Exit(BROKEN)
+    if counts[Mark.WARNING.value]:
+        raise typer.Exit(SOON)
+
+
+def _examine(session: Session, *, is_offline: bool) -> Iterator[Finding]:
+    """
+    Yield finding after finding, each as soon as it is known.
+    """
+    import asyncio
+
+    from monitor.doctor import machine, settings, storage
+    from monitor.doctor.finding import Area, Finding
+    from monitor.validation import Mark
+
+    now = utc_now()
+    try:
+        config = session.config
+    except ConfigError as error:
+        if error.path is None:
+            raise
+        for problem in error.problems:
+            yield Finding(Area.SETTINGS, Mark.FAILED, str(problem))
+        return
+    path = session.database.path
+    yield from settings.examine_settings(config, path, now)
+    yield from settings.examine_secrets(config)
+    yield from storage.examine_disk(path)
+    yield from storage.examine_files(path)
+    if path.is_file():
+        yield from storage.examine_schema(session.database)
+        yield from _examine_work(session)
+    yield from machine.examine_clock(machine.ask_kernel())
+    if not is_offline:
+        yield from asyncio.run(machine.examine_network(config, now))
+
+
+def _examine_work(session: Session) -> Iterable[Finding]:
+    from monitor.doctor.daemon import examine_channels, examine_daemon
+    from monitor.store.engine import StoreError
+
+    now = utc_now()
+    try:
+        database = session.open_for_reading()
+        if database is None:
+            return []
+        with database.read() as tx:
+            return [
+                *examine_daemon(database, tx, session.config, now),
+                *examine_channels(tx, session.config, now),
+            ]
+    except StoreError:
+        return []  # told already, with what is wrong with it
+
+
+def _print_finding(finding: Finding, last: Finding | None) -> None:
+    from rich.text import Text
+
+    from monitor.cli.output import clean, open_console
+    from monitor.cli.validated import LOOKS, print_wrapped
+
+    console = open_console()
+    if last is None or last.area is not finding.area:
+        if last is not None:
+            console.print()
+        console.print(Text(finding.area.value, "bold"))
+    mark, style = LOOKS[finding.state]
+    print_wrapped(console, Text.assemble((f" {mark} ", style)), Text(clean(finding.words)))
+    if finding.remedy:
+        print_wrapped(console, Text("   → "), Text(clean(finding.remedy), "bold"))
+
+
+def _print_end(counts: dict[str, int]) -> None:
+    from monitor.cli.output import open_console
+    from monitor.validation import Mark
+
+    wrong, soon = counts[Mark.FAILED.value], counts[Mark.WARNING.value]
+    troubles = f"{wrong:,} wrong, {soon:,} to be mended."
+    console = open_console()
+    console.print()
+    console.print(troubles if wrong or soon else "All is well.")
+
+
+def _as_json(finding: Finding) -> dict[str, str]:
+    return {
+        "area": finding.area.value,
+        "state": finding.state.value,
+        "words": finding.words,
+        "remedy": finding.remedy,
+    }
