@@ -67,7 +67,9 @@ def _find_true(tx: Transaction, one: Reminder, plan: Plan) -> list[ConnectionRec
         case AlertKind.MONITOR_OFFLINE:
             return [] if reminders.is_offline(tx, one.alert_id) else None
         case AlertKind.CHANNEL_FAILED:
-            return [] if reminders.is_failing(tx, str(one.facts.get("channel"))) else None
+            name = str(one.facts.get("channel"))
+            is_there = any(channel.name == name for channel in plan.channels)
+            return [] if is_there and reminders.is_failing(tx, name) else None
         case AlertKind.OUTAGE:
             host = str(one.facts.get("host"))
             lasting = outages.list_open(tx).get(host)

@@ -282,6 +282,14 @@ def test_a_failing_channel_is_told_again_while_it_fails(database, is_failing):
     assert remind(story, NOON + DAY) == [("channel_failed", (), 1)] * is_failing
 
 
+def test_nobody_is_reminded_of_a_channel_that_was_taken_out_of_the_file(database):
+    story = Story.begin(database, plan_of(entry("one")))
+    raise_wide(story, AlertKind.CHANNEL_FAILED, {"channel": "mail"})
+    with database.write() as tx:
+        tx.execute(insert(channel_states).values(name="mail", failed_since=NOON))
+    assert remind(story, NOON + DAY) == []
+
+
 def test_reminders_of_a_whole_night_are_born_together(database):
     """So that they reach a channel as one message."""
     names = [f"c{number}" for number in range(30)]
