@@ -15,9 +15,9 @@ from sqlalchemy import func, or_, select, update
 
 from monitor.judge.alerts import Severity
 from monitor.store.alert_tables import alert_connections, alerts, notifications
-from monitor.store.outbox import NotificationState
+from monitor.store.outbox import NotificationState, is_unclaimed
 from monitor.store.pieces import in_pieces
-from monitor.store.queue import choose, is_unclaimed, is_untried, may_be_told
+from monitor.store.queue import choose, is_untried, may_be_told
 from monitor.store.tables import connections
 
 if TYPE_CHECKING:

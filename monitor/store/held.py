@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from monitor.judge.alerts import AlertKind, Severity
 from monitor.judge.pairs import CLOSED_BY, OPENED_BY, Key, ends, keys_of, overtakes
 from monitor.store.alert_tables import alert_connections, alerts, notifications
 from monitor.store.alerts import about_of
-from monitor.store.outbox import NotificationState
+from monitor.store.outbox import NotificationState, is_unclaimed
 from monitor.store.pieces import in_pieces
 
 if TYPE_CHECKING:
@@ -98,10 +98,6 @@ _PENDING = select(
 _IS_DUE = notifications.c.state == NotificationState.DUE
 
 
-def _is_free(now: datetime) -> Any:
-    return or_(notifications.c.claimed_until.is_(None), notifications.c.claimed_until <= now)
-
-
 def list_held(
     tx: Transaction, until: datetime | None = None, alert_id: int | None = None
 ) -> list[Pending]:
@@ -120,7 +116,7 @@ def list_unsent(tx: Transaction, now: datetime) -> list[Pending]:
     """
     Return what waits to be sent, and is not being sent at this moment; the oldest first.
     """
-    return _read(tx, _PENDING.where(_IS_DUE, _is_free(now)))
+    return _read(tx, _PENDING.where(_IS_DUE, is_unclaimed(now)))
 
 
 def has_unsent(tx: Transaction, channels: Collection[str], now: datetime) -> bool:
@@ -129,7 +125,7 @@ def has_unsent(tx: Transaction, channels: Collection[str], now: datetime) -> boo
     """
     query = _PENDING.where(
         _IS_DUE,
-        _is_free(now),
+        is_unclaimed(now),
         notifications.c.channel.in_(channels),
         alerts.c.severity != Severity.CRITICAL,
     )

@@ -16,7 +16,7 @@ from monitor.judge.alerts import AlertKind
 from monitor.judge.link import UNREACHED
 from monitor.store.alert_tables import alerts, notifications, offline_times
 from monitor.store.due import make_due
-from monitor.store.outbox import NotificationState
+from monitor.store.outbox import NotificationState, is_unclaimed
 from monitor.store.tables import applications, connections
 from monitor.store.watched import is_watched
 
@@ -119,7 +119,7 @@ def _overtaken(now: datetime) -> Any:
         notifications.c.alert_id.in_(over),
         notifications.c.state.in_((NotificationState.DUE, NotificationState.HELD)),
         # What is being sent at this moment may arrive.
-        or_(notifications.c.claimed_until.is_(None), notifications.c.claimed_until <= now),
+        is_unclaimed(now),
     )
 
 

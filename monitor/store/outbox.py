@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, case, select, update
+from sqlalchemy import bindparam, case, or_, select, update
 
 from monitor.store.alert_tables import notifications
 from monitor.store.pieces import in_pieces
@@ -31,6 +31,13 @@ class NotificationState(StrEnum):
     SENT = "sent"
     DEAD = "dead"
     HELD = "held"
+
+
+def is_unclaimed(now: datetime) -> Any:
+    """
+    Select what nobody is sending.
+    """
+    return or_(notifications.c.claimed_until.is_(None), notifications.c.claimed_until <= now)
 
 
 def mark_sent(tx: Transaction, ids: Sequence[int], now: datetime) -> None:

@@ -61,13 +61,6 @@ def may_be_told() -> Any:
     return or_(watched, not_(about))
 
 
-def is_unclaimed(now: datetime) -> Any:
-    """
-    Select what nobody is sending.
-    """
-    return or_(notifications.c.claimed_until.is_(None), notifications.c.claimed_until <= now)
-
-
 def is_untried() -> Any:
     """
     Select what was never claimed: until its time comes it only waits for others of its kind.

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, delete, exists, func, or_, select, update
+from sqlalchemy import delete, exists, func, not_, or_, select, update
 
 from monitor.judge.alerts import AlertKind
 from monitor.judge.outcome import Reason, State
 from monitor.store.alert_tables import alert_connections, alerts, notifications
-from monitor.store.outbox import NotificationState
+from monitor.store.outbox import NotificationState, is_unclaimed
 from monitor.store.pieces import in_pieces
 from monitor.store.tables import connections, outages
 from monitor.store.watched import is_watched
@@ -84,7 +84,7 @@ def _is_begun(now: datetime) -> Any:
         ~is_waiting,
         notifications.c.attempts > 0,
         notifications.c.message_id.is_not(None),
-        and_(notifications.c.claimed_until.is_not(None), notifications.c.claimed_until > now),
+        not_(is_unclaimed(now)),
     )
 
 
