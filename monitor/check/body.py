@@ -34,7 +34,16 @@ READ_FOR_EXCERPT = 4096
 
 ACCOUNT_FIELDS = ("name", "company", "email", "id")
 ACCOUNT_PLACES = ("account", "user", "data")
-MESSAGE_FIELDS = ("message", "error_description", "detail", "error", "title", "code", "type")
+MESSAGE_FIELDS = (
+    "message",
+    "error_description",
+    "detail",
+    "error",
+    "title",
+    "code",
+    "errorCode",
+    "type",
+)
 ERROR_PLACES = ("error", "errors")
 VERDICT_FIELDS = ("ok", "success", "authenticated", "valid")
 BAD_STATUSES = frozenset({"error", "fail", "failed", "failure"})
@@ -47,7 +56,9 @@ _TAG = re.compile(
     r"<(?:script|style)\b.*?(?:</(?:script|style)>|$)|<[^<>]*>", re.IGNORECASE | re.DOTALL
 )
 _RATE_LIMIT = re.compile(
-    r"rate.?limit|too.?many.?requests|throttl|quota.?(?:exceeded|exhausted)", re.IGNORECASE
+    r"rate.?limit|too.?many.?requests|throttl|quota.?(?:exceeded|exhausted)"
+    r"|requests?.?limit.?exceeded",
+    re.IGNORECASE,
 )
 
 
@@ -208,6 +219,8 @@ def _plain_text(body: bytes, secret: Secrets) -> str:
 def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
+    if isinstance(value, list):
+        value = {ERROR_PLACES[1]: value}  # Salesforce leaves the object around its errors out
     if not isinstance(value, dict):
         return
     places: list[object] = [value]

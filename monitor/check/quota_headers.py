@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from monitor.check.fields import parse_count
 from monitor.check.quota import believe_reset, parse_reset, read_server_date
 from monitor.check.quota_names import STANDARD, Part, length_of, recognize, unit_of
-from monitor.check.quota_policies import CURRENT, POLICY, read_current, read_policies
+from monitor.check.quota_policies import CURRENT, POLICIES, read_current, read_policies
 from monitor.check.structured import parse_list
 from monitor.judge.outcome import QuotaReading, QuotaUnit
 
@@ -35,7 +35,9 @@ WHOLE_PERCENT = 100
 BUCKET_LEAKS_PER_S = 2
 """How fast Shopify's bucket empties on the smallest plan."""
 
-_USED_OF = re.compile(r"(?:[\w-]{1,40}=)?(\d{1,12})/(\d{1,12})", re.ASCII)
+# Salesforce tells of the application's own share after the account's.
+_USED_OF = re.compile(r"(?:[\w-]{1,40}=)?(\d{1,12})/(\d{1,12})(?:; ?per-app-.{1,200})?", re.ASCII)
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+", re.ASCII)
 _FRACTION = re.compile(r"[01](?:\.\d{1,9})?|\.\d{1,9}", re.ASCII)
 
 
@@ -130,18 +132,21 @@ class _Reader:
         return [_join_policy(reading, policies) for reading in [*current, *found]]
 
     def _read_policies(self) -> list[Policy]:
-        text = self._texts.get(POLICY)
-        if text is None:
-            return []
-        policies = read_policies(text)
-        if policies is None:
-            self.unreadable.append(POLICY)
-        return policies or []
+        found: list[Policy] = []
+        for name in POLICIES:
+            if name not in self._texts:
+                continue
+            policies = read_policies(self._texts[name])
+            if policies is None:
+                self.unreadable.append(name)
+            found += policies or []
+        return found
 
     def _read_current(self, policies: Iterable[Policy]) -> list[QuotaReading]:
         windows = read_current(self._texts.get(CURRENT), policies, self._received_at)
         if windows is None:
             self.unreadable.append(CURRENT)
+            windows = read_current(None, policies, self._received_at)
         return windows or []
 
     def _read_window(
@@ -171,10 +176,10 @@ class _Reader:
             text = self._texts.get(name)
             if text is None:
                 continue
-            if (count := parse_count(text)) is not None:
+            if (count := parse_count(text.strip(' \t"'))) is not None:
                 return count, None
             # `100;w=21600`, or `100, 100;w=10`: the first number is the one in force.
-            items = parse_list(text) or []
+            items = [] if _THOUSANDS.fullmatch(text) else parse_list(text) or []
             values = [item.value for item in items]
             if values and isinstance(values[0], int) and values[0] >= 0:
                 lengths = [item.parameters.get("w") for item in items if item.value == values[0]]

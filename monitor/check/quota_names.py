@@ -143,8 +143,9 @@ def length_of(family: str, window: str) -> int | None:
             return LENGTHS[word]
         if match := _SPAN.fullmatch(word):
             return int(match[1]) * LETTERS[match[2]] or None
-    # Anthropic's limits are all per minute, and their names leave it out.
-    return MINUTE_S if family == ANTHROPIC else None
+    # Anthropic's limits are all per minute, and their names leave it out; but for those
+    # of subscriptions, which tell of hours and days.
+    return MINUTE_S if family == ANTHROPIC and not window.startswith("unified") else None
 
 
 def unit_of(window: str) -> QuotaUnit:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 CURRENT = "ratelimit"
-POLICY = "ratelimit-policy"
+POLICIES = ("ratelimit-policy", "x-ratelimit-policy", "x-rate-limit-policy")
 
 UNITS = {
     "requests": QuotaUnit.REQUESTS,
@@ -68,11 +68,17 @@ def read_current(
         return [_join(policy.name, Item(None), policy, received_at) for policy in policies]
     items = parse_list(text)
     if items and any(isinstance(item.value, str) and "r" in item.parameters for item in items):
+        if any(_is_malformed(item) for item in items):
+            return None
         return _read_list(items, policies, received_at)
     dictionary = parse_dictionary(text)
     if dictionary is None or not {"limit", "remaining"} & set(dictionary):
         return None
     return [_read_dictionary(dictionary, received_at)]
+
+
+def _is_malformed(item: Item) -> bool:
+    return any(key in item.parameters and _count(item.parameters[key]) is None for key in "rt")
 
 
 def _read_policy(item: Item) -> Policy:

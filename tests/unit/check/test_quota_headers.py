@@ -176,6 +176,26 @@ DIALECTS = {
         {"Sforce-Limit-Info": "api-usage=25/15000"},
         [QuotaReading(15000, 14975, None, None, "sforce-limit-info")],
     ),
+    "Salesforce, to a connected app": (
+        {"Sforce-Limit-Info": "api-usage=25/15000; per-app-api-usage=17/250(appName=sample)"},
+        [QuotaReading(15000, 14975, None, None, "sforce-limit-info")],
+    ),
+    "Anthropic, a subscription's nearest reset": (
+        {"anthropic-ratelimit-unified-reset": str(EPOCH)},
+        [QuotaReading(None, None, DECEMBER, None, "unified")],
+    ),
+    "drafts 3 to 6 with an X": (
+        {
+            "X-RateLimit-Limit": "50",
+            "X-RateLimit-Remaining": "40",
+            "X-RateLimit-Policy": "10;w=1, 50;w=60",
+        },
+        [QuotaReading(50, 40, None, 60)],
+    ),
+    "counts in quotes": (
+        {"X-RateLimit-Limit": '"50"', "X-RateLimit-Remaining": '"40"'},
+        [QuotaReading(50, 40)],
+    ),
     "HubSpot": (
         {
             "X-HubSpot-RateLimit-Daily": "250000",
@@ -269,6 +289,18 @@ UNREADABLE = {
         QuotaReading(10),
     ),
     "list": ({"X-RateLimit-Limit": "10", "RateLimit": '"a";r='}, QuotaReading(10)),
+    "less than nothing left": (
+        {"X-RateLimit-Limit": "10", "RateLimit": '"a";r=-1;t=5'},
+        QuotaReading(10),
+    ),
+    "fractions of a second": (
+        {"X-RateLimit-Limit": "10", "RateLimit": '"a";r=1;t=0.5'},
+        QuotaReading(10),
+    ),
+    "thousands": (
+        {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "1,000"},
+        QuotaReading(10),
+    ),
     "dictionary": ({"X-RateLimit-Limit": "10", "RateLimit": "reset=5"}, QuotaReading(10)),
     "policy": ({"X-RateLimit-Limit": "10", "RateLimit-Policy": '"a";q=1,'}, QuotaReading(10)),
 }
@@ -280,6 +312,12 @@ def test_what_cannot_be_read_is_unknown_and_named(fields, reading):
 
     assert report.windows == (reading,)
     assert report.unreadable == (list(fields)[-1].lower(),)
+
+
+def test_a_policy_is_known_even_if_what_is_left_cannot_be_read():
+    report = read({"RateLimit-Policy": '"a";q=5;w=60', "RateLimit": '"a";r=-1'})
+
+    assert report == QuotaReport((QuotaReading(5, None, None, 60, "a"),), ("ratelimit",))
 
 
 def test_a_second_form_of_the_reset_stands_in_for_an_unreadable_one():
