@@ -1,5 +1,5 @@
 """
-Describe what happened in the contract's JSON: checks, transitions and alerts.
+Describe in JSON what happened: checks, transitions and alerts; and what keeps people from hearing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from monitor.report import instant, milliseconds
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from monitor.judge.silence import Silence
     from monitor.judge.state import Transition
     from monitor.report import Json
     from monitor.store.history import AlertRow, CheckRow
@@ -61,6 +62,20 @@ def alert_json(row: AlertRow) -> Json:
             }
             for each in row.notifications
         ],
+    }
+
+
+def silence_json(silence: Silence) -> Json:
+    """
+    Return one silence.
+    """
+    return {
+        "id": silence.id,
+        "scope": silence.scope.value,
+        "target": silence.target,
+        "reason": silence.reason,
+        "starts_at": instant(silence.starts_at),
+        "ends_at": instant(silence.ends_at),
     }
 
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.cli.session import Session
-    from monitor.store.records import ConnectionRecord
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection.")]
 
@@ -42,7 +41,8 @@ def ack(
     Stop the reminders of a connection's present trouble: somebody takes care of it.
     """
     from monitor.alert.words import say_day
-    from monitor.store import acknowledgements, connections
+    from monitor.quieting import take_on
+    from monitor.store import connections
     from monitor.store.acknowledgements import Acknowledgement
 
     session: Session = context.obj
@@ -52,28 +52,13 @@ def ack(
         record = connections.find_record(tx, name)
         if record is None:
             raise session.deleted_name(name)
-        trouble = find_trouble(session, record)
-        if trouble is None:
-            raise CommandError(
-                f"{name} has no trouble that people are reminded of: there is nothing to take on"
-            )
-        acknowledgements.save(tx, record.id, Acknowledgement(utc_now(), end, note))
+        trouble = take_on(tx, record, session.plan, Acknowledgement(utc_now(), end, note))
+    if trouble is None:
+        raise CommandError(
+            f"{name} has no trouble that people are reminded of: there is nothing to take on"
+        )
     when = "while this lasts" if end is None else f"before {say_day(end)}"
     typer.echo(f"{name} ({trouble}): nobody is reminded {when}; a new trouble is told as ever")
-
-
-def find_trouble(session: Session, record: ConnectionRecord) -> str | None:
-    """
-    Return the few words for what is wrong; None where nothing is.
-    """
-    from monitor.alert.texts.reasons import REASONS
-    from monitor.judge.outcome import State
-    from monitor.judge.quota import Level
-
-    if record.standing.state in {State.ERROR, State.EXPIRED}:
-        return REASONS[record.standing.reason].name
-    rules = session.plan.watched[record.name].rules
-    return "quota used up" if record.quota.level(rules) is Level.EXHAUSTED else None
 
 
 def _read_date(text: str) -> datetime:

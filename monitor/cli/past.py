@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.acks import find_trouble
 from monitor.cli.checks import AsJson, read_records
 from monitor.cli.ending import NOT_DONE
 from monitor.clock import utc_now
@@ -95,14 +94,14 @@ def _print_history(session: Session, record: ConnectionRecord, past: Json) -> No
 def _print_acknowledgement(session: Session, record: ConnectionRecord) -> None:
     from monitor.alert.words import say_day, say_instant
     from monitor.cli.output import clean, open_console
-    from monitor.store import acknowledgements
+    from monitor.quieting import find_taken_on
 
     database = session.open_for_reading()
     if database is None or not record.id:
         return
     with database.read() as tx:
-        given = acknowledgements.find_current(tx, record.id, utc_now())
-    if given is None or find_trouble(session, record) is None:
+        given = find_taken_on(tx, record, session.plan, utc_now())
+    if given is None:
         return
     until = f", until {say_day(given.until)}" if given.until else ""
     note = f": {clean(given.note)}" if given.note else ""

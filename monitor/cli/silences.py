@@ -7,6 +7,7 @@ alerts meanwhile and afterwards, in `monitor.holding`. Works while a daemon runs
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 LIST = "list"
 END = "end"
+
+NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+"""What an id looks like that a database can hold."""
 
 
 def register(app: typer.Typer) -> None:
@@ -117,41 +121,28 @@ def _begin(
     session: Session, scope: Scope, target: str | None, length: timedelta, reason: str
 ) -> None:
     from monitor.alert.words import say_instant
-    from monitor.holding import hold_unsent
-    from monitor.store import silences
+    from monitor.quieting import begin_silence, say_what
 
     with session.open_for_writing().write() as tx:
-        now = utc_now()
-        number = silences.add(tx, scope, target, reason, now, now + length)
-        n_held = hold_unsent(tx, session.plan, now)
-    what = _say_what(scope, target)
-    held = f"; {n_held:,} unsent so far" if n_held else ""
+        begun = begin_silence(tx, session.plan, scope, target, length, reason, utc_now())
+    held = f"; {begun.n_held:,} unsent so far" if begun.n_held else ""
+    until = say_instant(begun.ends_at)
     typer.echo(
-        f"{what}: nothing is told until {say_instant(now + length)} (silence {number}){held}"
+        f"{say_what(scope, target)}: nothing is told until {until} (silence {begun.id}){held}"
     )
 
 
-def _say_what(scope: Scope, target: str | None) -> str:
-    from monitor.judge.silence import Scope
-
-    return {Scope.ALL: "everything", Scope.TAG: f"tag {target}"}.get(scope, str(target))
-
-
 def _end(session: Session, number: str | None) -> None:
-    from monitor.holding import review_held
-    from monitor.store import silences
+    from monitor.quieting import end_silence
 
-    if number is None or not number.isascii() or not number.isdecimal():
+    if number is None or not NUMBER.fullmatch(number):
         raise CommandError("say which: connwatch silence end ID; connwatch silence list shows them")
     database = session.open_for_reading()
-    n_due = 0
-    is_ended = False
+    n_due = None
     if database is not None:
         with database.write() as tx:
-            now = utc_now()
-            is_ended = silences.end(tx, int(number), now)
-            n_due = review_held(tx, session.plan, now, all_of_it=True) if is_ended else 0
-    if not is_ended:
+            n_due = end_silence(tx, session.plan, int(number), utc_now())
+    if n_due is None:
         raise CommandError(f"no silence {number} lasts; connwatch silence list shows those that do")
     told = f"; {n_due:,} held back until now will be told" if n_due else ""
     typer.echo(f"silence {number} is over{told}")
@@ -159,6 +150,7 @@ def _end(session: Session, number: str | None) -> None:
 
 def _list(session: Session, *, is_json: bool) -> None:
     from monitor.cli.output import open_console, print_json, print_rows
+    from monitor.report_past import silence_json
     from monitor.store import silences
 
     database = session.open_for_reading()
@@ -167,7 +159,7 @@ def _list(session: Session, *, is_json: bool) -> None:
         with database.read() as tx:
             lasting = silences.list_lasting(tx, utc_now())
     if is_json:
-        print_json({"silences": [_as_json(each) for each in lasting]})
+        print_json({"silences": [silence_json(each) for each in lasting]})
     elif lasting:
         header = ("ID", "SILENT", "UNTIL, UTC", "REASON")
         print_rows(open_console(), [_row(each) for each in lasting], header)
@@ -175,21 +167,9 @@ def _list(session: Session, *, is_json: bool) -> None:
         typer.echo("nothing is silenced")
 
 
-def _as_json(each: Silence) -> dict[str, object]:
-    from monitor.report import instant
-
-    return {
-        "id": each.id,
-        "scope": each.scope.value,
-        "target": each.target,
-        "reason": each.reason,
-        "starts_at": instant(each.starts_at),
-        "ends_at": instant(each.ends_at),
-    }
-
-
 def _row(each: Silence) -> Row:
     from monitor.cli.output import Row
+    from monitor.quieting import say_what
 
     until = f"{each.ends_at:%Y-%m-%d %H:%M:%S}"
-    return Row((f"{each.id}", _say_what(each.scope, each.target), until, each.reason))
+    return Row((f"{each.id}", say_what(each.scope, each.target), until, each.reason))

@@ -15,6 +15,7 @@ from sqlalchemy import delete, func, insert, select
 from monitor.judge.reminder import COUNT, LASTING
 from monitor.store.alert_tables import acknowledgements, alert_connections, alerts
 from monitor.store.pieces import in_pieces
+from monitor.store.tables import connections
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -54,6 +55,31 @@ def save(tx: Transaction, connection_id: int, given: Acknowledgement) -> None:
             connection_id=connection_id, at=given.at, until=given.until, note=given.note
         )
     )
+
+
+def drop(tx: Transaction, connection_id: int) -> bool:
+    """
+    Forget the acknowledgement of a connection; tell whether there was one.
+    """
+    is_of = acknowledgements.c.connection_id == connection_id
+    return tx.execute(delete(acknowledgements).where(is_of)).rowcount == 1
+
+
+def list_names(tx: Transaction, now: datetime, limit: int) -> list[str]:
+    """
+    Return the connections with an acknowledgement that has no end before *now*, the latest first.
+
+    Their trouble may be over.
+    """
+    until = acknowledgements.c.until
+    rows = tx.execute(
+        select(connections.c.name)
+        .join(acknowledgements)
+        .where(connections.c.is_configured, until.is_(None) | (until > now))
+        .order_by(acknowledgements.c.at.desc(), connections.c.id)
+        .limit(limit)
+    )
+    return list(rows.scalars())
 
 
 def load(tx: Transaction, connection_ids: Collection[int]) -> dict[int, Acknowledgement]:

@@ -15,6 +15,7 @@ from monitor import __version__
 from monitor.web import (
     api,
     api_changes,
+    api_quiet,
     badge,
     calendar,
     docs,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from monitor.web.parts import Parts
 
 
-GROUPS = (api, api_changes, events, calendar, badge, metrics, health, docs, login, pages)
+GROUPS = (api, api_changes, api_quiet, events, calendar, badge, metrics, health, docs, login, pages)
 
 
 class _Described(FastAPI):

@@ -12,10 +12,11 @@ from monitor.web.pages import (
     connection,
     connections,
     handshakes,
+    quiet,
     status,
     validation,
 )
 
 router = APIRouter(include_in_schema=False)
-for page in (connections, connection, validation, alerts, calendar, status, handshakes):
+for page in (connections, connection, validation, quiet, alerts, calendar, status, handshakes):
     router.include_router(page.router)

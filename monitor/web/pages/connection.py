@@ -15,7 +15,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
 from starlette.responses import RedirectResponse, Response
 
-from monitor.store import history, series
+from monitor.alert.words import say_instant
+from monitor.quieting import find_taken_on, find_trouble, list_covering, say_what
+from monitor.store import history, series, silences
+from monitor.store.forecasts import load_samples
 from monitor.web import api_changes, models
 from monitor.web.api import find_or_refuse, read_connection
 from monitor.web.pages.drawing import draw
@@ -39,6 +42,10 @@ DONE = {
     "paused": "It is paused: nothing is called and nobody is told until it is resumed.",
     "resumed": "It is watched again, and checked now.",
     "renewed": "The renewal is recorded, and the connection is checked now.",
+    "taken": "You have taken it on: nobody is reminded of it. A new trouble is told as ever.",
+    "untaken": "It is taken back: people are reminded again while the trouble lasts.",
+    "silenced": "It is silent now. What is still true when the silence ends is told then.",
+    "told": "The silence is over: what was held back and is still true is told now.",
     "authorized": "Authorized again. The new token is in use, and its days count from today.",
 }
 
@@ -53,6 +60,11 @@ async def show_connection(request: Request, here: Here, name: str, done: str = "
     def read(tx: Transaction) -> dict[str, object]:
         record = find_or_refuse(tx, here, name)
         return {
+            "trouble": find_trouble(record, here.plan),
+            "taken_on": find_taken_on(tx, record, here.plan, now),
+            "silences": list_covering(silences.list_lasting(tx, now), name, here.plan),
+            "quotas": load_samples(tx, record.id, record.quota.known.name),
+            "outlook": record.outlook.shown(now),
             "each": read_connection(tx, here, name),
             "transitions": history.list_transitions(tx, record.id, N_LISTED),
             "checks": history.list_checks(tx, record.id, N_CHECKS),
@@ -65,11 +77,13 @@ async def show_connection(request: Request, here: Here, name: str, done: str = "
     row = make_row(here, known["each"], now)  # type: ignore[arg-type]
     context = known | {
         "row": row,
-        "connection": here.config.connection(name),
         "mending": find_mending(here, row),
         "done": DONE.get(done, ""),
         "drawn": draw(known, row.each, now),
         "n_listed": N_LISTED,
+        "tomorrow": f"{now + timedelta(days=1):%Y-%m-%d}",
+        "say_instant": say_instant,
+        "say_what": say_what,
     }
     return render(request, "connection.html", context)
 

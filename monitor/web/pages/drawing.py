@@ -7,10 +7,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from monitor.alert.words import say_day, say_number
 from monitor.judge.outcome import OutcomeClass
 from monitor.web import wording
-from monitor.web.charts import Line, Sample, Span, draw_line, height_of, lay_out_states, place
+from monitor.web.charts import UNKNOWN, Line, Sample, Span, draw_line, lay_out_states
+from monitor.web.quota_chart import QuotaChart, draw_quota
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,19 +22,22 @@ if TYPE_CHECKING:
 DAYS_SHOWN = timedelta(days=90)
 RAW_SHOWN = timedelta(hours=24)
 ENOUGH_HOURS = 48
+KINDS = ("active", "error", "expired", "paused", "pending", UNKNOWN)
+"""What the strip can show, in the order of its legend."""
 
 
 def draw(known: Mapping[str, Any], each: Json, now: datetime) -> dict[str, Any]:
     """
-    Return the strip of states, the line of latencies, and the way of the quota.
+    Return the strip of states, the line of latencies, and the picture of the quota.
     """
     start = now - DAYS_SHOWN
     spans: list[Span] = lay_out_states(known["states"], each["state"], start, now)
     return {
         "spans": spans,
+        "kinds": [kind for kind in KINDS if any(span.state == kind for span in spans)],
         "start": start,
         "latency": _draw_latency(known, now),
-        "quota": _draw_quota(each["quota"], now),
+        "quota": _draw_quota(known, each["quota"], now),
     }
 
 
@@ -57,26 +60,10 @@ def _draw_latency(known: Mapping[str, Any], now: datetime) -> tuple[Line | None,
     return draw_line(samples, samples[0].at, now, " ms"), "each check"
 
 
-def _draw_quota(quota: Json | None, now: datetime) -> dict[str, Any] | None:
-    """
-    Return where the quota stands, where it is going, and when it comes back.
-    """
+def _draw_quota(known: Mapping[str, Any], quota: Json | None, now: datetime) -> QuotaChart | None:
     if quota is None or not quota["limit"] or quota["remaining"] is None:
         return None
     resets_at = wording.read(quota["resets_at"])
-    if resets_at is None or resets_at <= now:
-        return None
-    exhausts_at = wording.read(quota["exhausts_at"])
-    end = max(resets_at, exhausts_at or resets_at) + timedelta(hours=1)
-    limit, remaining = quota["limit"], quota["remaining"]
-    return {
-        "now_x": place(now, now, end),
-        "now_y": height_of(remaining, limit),
-        "floor": height_of(0, limit),
-        "ceiling": height_of(limit, limit),
-        "limit": say_number(limit),
-        "reset_x": place(resets_at, now, end),
-        "reset": say_day(resets_at),
-        "empty_x": None if exhausts_at is None else place(exhausts_at, now, end),
-        "empty": None if exhausts_at is None else say_day(exhausts_at),
-    }
+    return draw_quota(
+        known["quotas"], now, quota["remaining"], quota["limit"], resets_at, known["outlook"]
+    )

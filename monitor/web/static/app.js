@@ -12,30 +12,63 @@ const announce = (words) => { byId("announce").textContent = words; };
 let timer = null;
 let lastRefresh = 0;
 
-function address(region) {
+function rowsIn(region) {
+  return region.querySelectorAll(".list > li:not(.more)").length;
+}
+
+function address(regions) {
   const url = new URL(window.location.href);
   url.searchParams.delete("done");
-  if (region.id === "found") {
-    const rows = region.querySelectorAll(".list > li:not(.more)").length;
+  const list = regions.find((region) => region.id === "found");
+  if (list) {
     url.searchParams.delete("cursor");
-    url.searchParams.set("limit", String(Math.min(Math.max(rows, 50), MOST_ROWS)));
+    url.searchParams.set("limit", String(Math.min(Math.max(rowsIn(list), 50), MOST_ROWS)));
   }
   return url.pathname + url.search;
 }
 
-function refresh() {
+/* Nothing is taken from under the hands of somebody who is filling in a form. */
+function isFree(region) {
+  if (region.querySelector("details[open] form")) return false;
+  const active = document.activeElement;
+  return !region.contains(active) || !active.matches("input, select");
+}
+
+async function refresh() {
   timer = null;
   lastRefresh = Date.now();
-  for (const region of document.querySelectorAll("[data-live]")) {
-    // Who has loaded many pieces keeps them, and their place among them.
-    if (region.querySelectorAll(".list > li:not(.more)").length > MOST_ROWS) {
-      byId("live").textContent = "changed: reload";
-      continue;
-    }
-    if (region.contains(document.activeElement) && document.activeElement.matches("input, select")) continue;
-    const swap = { target: `#${region.id}`, swap: "outerHTML", select: `#${region.id}` };
-    window.htmx.ajax("GET", address(region), swap);
+  const regions = [...document.querySelectorAll("[data-live]")].filter(isFree);
+  // Who has loaded many pieces keeps them, and their place among them.
+  if (regions.some((region) => rowsIn(region) > MOST_ROWS)) {
+    byId("live").textContent = "changed: reload";
+    return;
   }
+  if (regions.length === 0) return;
+  const headers = { Accept: "text/html" };
+  if (regions[0].id === "found") headers["HX-Target"] = "found";
+  let answer;
+  try {
+    answer = await fetch(address(regions), { headers });
+  } catch {
+    return; // The light says so, and all is read again once it is back.
+  }
+  if (answer.redirected || answer.status === 401) window.location.reload();
+  if (!answer.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const region of regions.filter(isFree)) replace(region, page.getElementById(region.id));
+}
+
+const FOCUSABLE = "a, button, summary";
+
+function replace(region, fresh) {
+  if (fresh === null || !region.isConnected) return;
+  const place = [...region.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
+  const words = place < 0 ? "" : document.activeElement.textContent;
+  region.replaceWith(document.adoptNode(fresh));
+  if (window.htmx) window.htmx.process(fresh);
+  const same = [...fresh.querySelectorAll(FOCUSABLE)];
+  const next = place < 0 ? null : [same[place], ...same].find((one) => one && one.textContent === words);
+  if (next) next.focus({ preventScroll: true });
 }
 
 function schedule() {

@@ -107,6 +107,7 @@ def test_ending_a_silence_tells_what_is_still_true(bench):
         pytest.param(["acme", "globex", "--for", "2h"], "one word too many", id="two names"),
         pytest.param(["end"], "say which", id="an end of nothing"),
         pytest.param(["end", "one"], "say which", id="an end of no number"),
+        pytest.param(["end", "9" * 40], "say which", id="an end of no id"),
         pytest.param(["end", "7"], "no silence 7 lasts", id="an end of what is over"),
     ],
 )
