@@ -192,6 +192,8 @@ def _quota(each: Json, now: datetime) -> Bar | None:
     if quota["limit"] and quota["remaining"] is not None:
         percent = max(0, min(100, round(quota["remaining"] * 100 / quota["limit"])))
     tone = {Level.LOW: WARN, Level.EXHAUSTED: BAD, None: SOFT}.get(quota["level"], GOOD)
+    if tone == GOOD and wording.runs_out_early(quota):
+        tone = WARN
     resets_at = wording.read(quota["resets_at"])
     return Bar(
         wording.say_quota(quota),

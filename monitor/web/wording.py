@@ -101,6 +101,14 @@ def say_forecast(quota: Json, now: datetime) -> str:
     return ""
 
 
+def runs_out_early(quota: Json) -> bool:
+    """
+    Tell whether a quota is foreseen to be used up before it is reset.
+    """
+    exhausts_at, resets_at = read(quota["exhausts_at"]), read(quota["resets_at"])
+    return exhausts_at is not None and resets_at is not None and exhausts_at < resets_at
+
+
 def say_trouble(each: Json, now: datetime) -> tuple[str, str] | None:
     """
     Return what is wrong in a few words, and what to do; None if nothing is.
@@ -115,12 +123,16 @@ def say_trouble(each: Json, now: datetime) -> tuple[str, str] | None:
 
 def _say_quota_trouble(each: Json, now: datetime) -> tuple[str, str] | None:
     quota = each["quota"]
-    if quota is None or quota["level"] not in {Level.LOW, Level.EXHAUSTED}:
+    if quota is None:
         return None
     if quota["level"] == Level.EXHAUSTED:
         forecast = say_forecast(quota, now)
         return f"Quota {forecast}", of_quota.QUOTA_EXHAUSTED_STEP
-    return f"Quota low: {say_quota(quota)} left", of_quota.QUOTA_LOW_STEP
+    if quota["level"] == Level.LOW:
+        return f"Quota low: {say_quota(quota)} left", of_quota.QUOTA_LOW_STEP
+    if quota["level"] is not None and runs_out_early(quota):
+        return f"Quota {say_forecast(quota, now)}, before it is reset", of_quota.FORECAST_STEP
+    return None
 
 
 def _say_clock_trouble(each: Json) -> tuple[str, str] | None:

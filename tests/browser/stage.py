@@ -136,11 +136,11 @@ class Stage:
         )
         return issued.grant
 
-    def open_token(self, name: str, more: str = "") -> str:
+    def open_token(self, name: str, more: str = "", account: str = "acme") -> str:
         """
-        Watch a token of the account that the simulator begins with; return the token's id.
+        Watch a token of an account that the simulator begins with; return the token's id.
         """
-        issued = self.simulator.create_token("acme", name)
+        issued = self.simulator.create_token(account, name)
         self._tables.append(
             TOKEN.format(
                 name=name,

@@ -26,7 +26,7 @@ def sample(days: float, remaining: int, limit: int = 100) -> Sample:
 
 
 def points(text: str) -> list[tuple[float, float]]:
-    return [tuple(map(float, pair.split(","))) for pair in text.split()]  # type: ignore[misc]
+    return [(float(x), float(y)) for x, y in (pair.split(",") for pair in text.split())]
 
 
 def test_the_past_leads_from_the_first_sample_to_now():
@@ -35,8 +35,7 @@ def test_the_past_leads_from_the_first_sample_to_now():
     assert chart is not None
     [piece] = chart.pieces
     first, middle, last = points(piece)
-    assert first == (LEFT, TOP)
-    assert last == (chart.now_x, chart.now_y)
+    assert [first, last] == [(LEFT, TOP), (chart.now_x, chart.now_y)]
     assert middle[0] - first[0] == pytest.approx(last[0] - middle[0])
     assert chart.now_y == (TOP + FLOOR) / 2
     assert chart.reset_x is not None

@@ -99,12 +99,31 @@ CLOCK = {"kind": "authorization", "ends_at": "2026-11-23T00:00:00Z", "days_left"
         (each(renewal_unrecorded=True), "Works past its known end"),
         (each(quota=quota(level="low")), "Quota low: 20 of 100 left"),
         (
+            each(quota=quota(exhausts_at="2026-11-24T00:00:00Z", resets_at="2026-11-30T00:00:00Z")),
+            "Quota runs out in 2 days, before it is reset",
+        ),
+        (
+            each(quota=quota(exhausts_at="2026-12-24T00:00:00Z", resets_at="2026-11-30T00:00:00Z")),
+            None,
+        ),
+        (
             each(last_check={"conclusive": False, "reason": "timeout", "in_a_row": 2}),
             "No answer in time at the last check, 2 times in a row",
         ),
         (each(last_check={"conclusive": False, "reason": "throttled", "in_a_row": 1}), None),
     ],
-    ids=["well", "paused", "error", "soon", "unrecorded", "low", "doubt", "throttled"],
+    ids=[
+        "well",
+        "paused",
+        "error",
+        "soon",
+        "unrecorded",
+        "low",
+        "early",
+        "lasts",
+        "doubt",
+        "throttled",
+    ],
 )
 def test_trouble_is_named_in_a_few_words(known, expected):
     trouble = wording.say_trouble(known, NOW)
