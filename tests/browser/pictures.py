@@ -48,7 +48,7 @@ PAST = timedelta(days=80)
 CYCLE_STARTED_DAYS_AGO = 17
 LIMIT, A_DAY = 10_000, 430
 ACCOUNTS = {TOKEN: ("acme", "Acme Ltd"), "globex-production": ("globex", "Globex GmbH")}
-STORES = ("acme-america", "acme-europe", "globex-america", REVOKED_STORE)
+STORES = ("acme-america", "acme-outlet", "globex-america", REVOKED_STORE)
 AUTHORIZED_DAYS_AGO = dict(zip(STORES, (120, 339, 210, 95), strict=True))
 
 
@@ -146,7 +146,7 @@ def _break_down(story: Story, now: datetime, works: dict[str, Outcome]) -> None:
     """
     Have a token without an answer for three hours, and a store without one for a day.
     """
-    for name, days, hours in ((TOKEN, 41, 9), ("acme-america", 22, 26), ("acme-europe", 60, 30)):
+    for name, days, hours in ((TOKEN, 41, 9), ("acme-america", 22, 26), ("acme-outlet", 60, 30)):
         for minutes in (0, 5, 10):
             story.settle(now - days * DAY + timedelta(minutes=minutes), **{name: UNREACHED})
         story.settle(now - days * DAY + hours * HOUR, **{name: works[name]})
