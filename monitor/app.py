@@ -27,7 +27,7 @@ from monitor.holding import hold_unsent, review_held
 from monitor.links import link_to
 from monitor.news import announce, look_for_link, sweep_and_announce
 from monitor.plan import make_plan
-from monitor.resuming import Resumption, find_absence
+from monitor.resuming import Resumption, note_absence
 from monitor.schedule.jobs import Job, JobRunner
 from monitor.stepping import follow_step
 from monitor.store import applications, connections, migrate, outbox, retention
@@ -127,7 +127,7 @@ class App:
         self._upgrade()
         store = StoreWorker(self._database)
         stack.callback(store.close)
-        absence = await store.read(lambda tx: find_absence(tx, self._plan, utc_now()))
+        absence = await store.write(lambda tx: note_absence(tx, self._plan, utc_now()))
         n_connections = await self._sync(store)
         clients = HttpClients(self._config.checks.concurrency)
         stack.push_async_callback(clients.aclose)

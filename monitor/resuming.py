@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from monitor.alert.delivery import Delivery
     from monitor.plan import Plan
-    from monitor.store.absences import Mark
     from monitor.store.engine import Transaction
     from monitor.store.worker import StoreWorker
 
@@ -44,27 +43,32 @@ class Absence:
     A time when nothing was watched.
 
     Args:
+        since: The last check before it: what changed is counted from there.
         until: When the daemon ran again.
-        mark: How far history had come then.
     """
 
     since: datetime
     until: datetime
-    mark: Mark
 
 
-def find_absence(tx: Transaction, plan: Plan, now: datetime) -> Absence | None:
+def note_absence(tx: Transaction, plan: Plan, now: datetime) -> Absence | None:
     """
     Return the absence that ends *now*, if a channel wants to hear of it; ask before all else.
+
+    It is kept until it is told: a daemon that dies before goes on with it. One
+    absence after another, with no word between them, is a single one.
     """
+    untold = absences.find_untold(tx)
     is_wanted = any(AlertKind.RESUMED in (channel.kinds or ()) for channel in plan.channels)
-    since = absences.last_checked_at(tx) if is_wanted else None
-    if since is None or not plan.watched:
+    if not is_wanted or not plan.watched:
+        absences.drop_untold(tx)
         return None
+    last_at = absences.last_checked_at(tx)
     shortest = min(one.rules.every for one in plan.watched.values())
-    if now - since <= TOLD_FROM * shortest:
-        return None
-    return Absence(since, now, absences.mark(tx))
+    if last_at is not None and now - last_at > TOLD_FROM * shortest:
+        untold = (untold[0] if untold else last_at), now
+        absences.keep_untold(tx, *untold)
+    return None if untold is None else Absence(*untold)
 
 
 def is_settled(tx: Transaction, absence: Absence, plan: Plan, now: datetime) -> bool:
@@ -81,14 +85,15 @@ def tell_resumed(tx: Transaction, absence: Absence, plan: Plan, now: datetime) -
     """
     Tell what the first answers and the clocks say that was not known before; False if nothing.
     """
+    absences.drop_untold(tx)
     about: dict[int, str] = {}
     lines = []
-    for number, (name, before, state) in absences.changed_states(tx, absence.mark).items():
+    for number, (name, before, state) in absences.changed_states(tx, absence.since).items():
         is_first_answer = before is State.PENDING and state is State.ACTIVE
         if state is not before and not is_first_answer:
             about[number] = name
             lines.append(f"{name}: {before} -> {state}")
-    for number, name, kind in absences.alerts_after(tx, absence.mark, CLOCK_KINDS):
+    for number, name, kind in absences.alerts_after(tx, absence.since, CLOCK_KINDS):
         about[number] = name
         lines.append(f"{name}: {kind}")
     if not lines:

@@ -1,17 +1,17 @@
 """
-Read what changed around a time when nobody watched.
+Keep a time when nobody watched, and read what changed around it.
 
 Whether that is worth telling is left to `monitor.resuming`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, or_, select
 
 from monitor.judge.outcome import State
+from monitor.store import watermarks
 from monitor.store.alert_tables import alert_connections, alerts
 from monitor.store.tables import connections, transitions
 from monitor.store.watched import is_watched
@@ -24,14 +24,7 @@ if TYPE_CHECKING:
     from monitor.store.engine import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """
-    How far history had come at an instant.
-    """
-
-    transition_id: int
-    alert_id: int
+SINCE, UNTIL = "absent since", "absent until"
 
 
 def last_checked_at(tx: Transaction) -> datetime | None:
@@ -43,15 +36,28 @@ def last_checked_at(tx: Transaction) -> datetime | None:
     return at
 
 
-def mark(tx: Transaction) -> Mark:
+def find_untold(tx: Transaction) -> tuple[datetime, datetime] | None:
     """
-    Return how far history has come.
+    Return from when to when an absence lasted of which it is not settled yet what to tell.
     """
-    n_transitions, n_alerts = (
-        tx.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one()
-        for table in (transitions, alerts)
-    )
-    return Mark(n_transitions, n_alerts)
+    since, until = watermarks.find(tx, SINCE), watermarks.find(tx, UNTIL)
+    return None if since is None or until is None else (since, until)
+
+
+def keep_untold(tx: Transaction, since: datetime, until: datetime) -> None:
+    """
+    Keep an absence until it is settled what to tell of it.
+    """
+    watermarks.keep(tx, SINCE, since)
+    watermarks.keep(tx, UNTIL, until)
+
+
+def drop_untold(tx: Transaction) -> None:
+    """
+    Note that there is nothing more to tell.
+    """
+    for name in (SINCE, UNTIL):
+        watermarks.drop(tx, name)
 
 
 def is_any_unasked(tx: Transaction, since: datetime) -> bool:
@@ -66,9 +72,9 @@ def is_any_unasked(tx: Transaction, since: datetime) -> bool:
     return tx.execute(query.limit(1)).first() is not None
 
 
-def changed_states(tx: Transaction, after: Mark) -> dict[int, tuple[str, State, State]]:
+def changed_states(tx: Transaction, after: datetime) -> dict[int, tuple[str, State, State]]:
     """
-    Return name, first and latest state of the connections that changed after a mark.
+    Return name, first and latest state of the connections that changed after an instant.
     """
     rows = tx.execute(
         select(
@@ -78,7 +84,7 @@ def changed_states(tx: Transaction, after: Mark) -> dict[int, tuple[str, State, 
             transitions.c.to_state,
         )
         .join(transitions, transitions.c.connection_id == connections.c.id)
-        .where(transitions.c.id > after.transition_id, is_watched())
+        .where(transitions.c.at > after, is_watched())
         .order_by(transitions.c.id)
     )
     changed: dict[int, tuple[str, State, State]] = {}
@@ -89,16 +95,16 @@ def changed_states(tx: Transaction, after: Mark) -> dict[int, tuple[str, State, 
 
 
 def alerts_after(
-    tx: Transaction, after: Mark, kinds: Collection[AlertKind]
+    tx: Transaction, after: datetime, kinds: Collection[AlertKind]
 ) -> list[tuple[int, str, str]]:
     """
-    Return connection, its name and the kind of the alerts of *kinds* born after a mark.
+    Return connection, its name and the kind of the alerts of *kinds* born after an instant.
     """
     rows = tx.execute(
         select(connections.c.id, connections.c.name, alerts.c.kind)
         .join(alert_connections, alert_connections.c.connection_id == connections.c.id)
         .join(alerts, alerts.c.id == alert_connections.c.alert_id)
-        .where(alerts.c.id > after.alert_id, alerts.c.kind.in_(kinds), is_watched())
+        .where(alerts.c.born_at > after, alerts.c.kind.in_(kinds), is_watched())
         .order_by(alerts.c.id, connections.c.id)
     )
     return [(number, name, kind) for number, name, kind in rows]

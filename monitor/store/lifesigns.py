@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select, update
-
-from monitor.store.tables import watermarks
+from monitor.store import watermarks
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,16 +23,11 @@ def note_alive(tx: Transaction, now: datetime) -> None:
     """
     Keep that the daemon runs and writes *now*.
     """
-    moved = tx.execute(update(watermarks).where(watermarks.c.name == ALIVE).values(at=now))
-    if moved.rowcount == 0:
-        tx.execute(insert(watermarks).values(name=ALIVE, at=now))
+    watermarks.keep(tx, ALIVE, now)
 
 
 def last_alive_at(tx: Transaction) -> datetime | None:
     """
     Return when a daemon was last known to run; None if none ever was.
     """
-    at: datetime | None = tx.execute(
-        select(watermarks.c.at).where(watermarks.c.name == ALIVE)
-    ).scalar_one_or_none()
-    return at
+    return watermarks.find(tx, ALIVE)

@@ -11,13 +11,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, case, cast, delete, func, insert, literal, select, update
+from sqlalchemy import BigInteger, case, cast, delete, func, insert, literal, select
 
 from monitor.judge.outcome import OutcomeClass, Reason
+from monitor.store import watermarks
 from monitor.store.alert_tables import offline_times
 from monitor.store.columns import MICROSECOND
 from monitor.store.forecasts import prune_samples
-from monitor.store.tables import check_days, check_hours, checks, outages, watermarks
+from monitor.store.tables import check_days, check_hours, checks, outages
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
@@ -138,14 +139,11 @@ def _store_sums(tx: Transaction, table: Table, sums: Any, name: str, until: date
     if _watermark(tx, name) >= until:
         return
     tx.execute(insert(table).from_select(columns, sums))
-    moved = tx.execute(update(watermarks).where(watermarks.c.name == name).values(at=until))
-    if moved.rowcount == 0:
-        tx.execute(insert(watermarks).values(name=name, at=until))
+    watermarks.keep(tx, name, until)
 
 
 def _watermark(tx: Transaction, name: str) -> datetime:
-    at = tx.execute(select(watermarks.c.at).where(watermarks.c.name == name)).scalar_one_or_none()
-    return datetime(1970, 1, 1, tzinfo=UTC) if at is None else at
+    return watermarks.find(tx, name) or datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _start_of(column: Any, length: timedelta) -> Any:

@@ -224,7 +224,7 @@ deletions = Table(
     Column("at", Instant, nullable=False),
 )
 
-# How far the roll-ups have come.
+# Instants by name: how far the roll-ups have come, and suchlike.
 watermarks = Table(
     "watermarks",
     metadata,

@@ -10,7 +10,7 @@ import pytest
 
 from monitor.judge.alerts import AlertKind
 from monitor.judge.route import ChannelRoute
-from monitor.resuming import find_absence, is_settled, tell_resumed
+from monitor.resuming import is_settled, note_absence, tell_resumed
 from tests.builders import DAY, EVERY, HOUR, MINUTE, OK, REFUSED, Story, entry, plan_of
 from tests.fakes import NOON
 
@@ -30,8 +30,8 @@ def story(database) -> Story:
 
 
 def find(story: Story, at=BACK):
-    with story.database.read() as tx:
-        return find_absence(tx, story.plan, at)
+    with story.database.write() as tx:
+        return note_absence(tx, story.plan, at)
 
 
 def tell(story: Story, absence, at) -> bool:
@@ -109,3 +109,40 @@ def test_whoever_does_not_answer_is_waited_for_as_long_as_the_rhythm_only(story)
     absence = find(story)
     assert not settled(story, absence, BACK + EVERY)
     assert settled(story, absence, BACK + EVERY + MINUTE)
+
+
+def test_a_daemon_that_dies_before_it_has_told_goes_on_with_it(story):
+    find(story)
+    story.settle(BACK + MINUTE, one=REFUSED)
+    absence = find(story, BACK + 2 * MINUTE)
+    assert (absence.since, absence.until) == (NOON, BACK)
+    assert not settled(story, absence, BACK + 2 * MINUTE), "two has yet to answer"
+    story.settle(BACK + 3 * MINUTE, two=OK)
+    assert tell(story, absence, BACK + 3 * MINUTE)
+    assert story.alerts()[-1].facts["lines"] == ["one: active -> error", "two: error -> active"]
+    assert find(story, BACK + 4 * MINUTE) is None
+
+
+def test_absences_without_a_word_between_them_are_one(story):
+    find(story)
+    story.settle(BACK + MINUTE, one=REFUSED)
+    again = BACK + 2 * HOUR
+    absence = find(story, again)
+    assert (absence.since, absence.until) == (NOON, again)
+    assert not settled(story, absence, again), "nobody was asked since"
+
+
+def test_an_absence_that_nobody_wants_to_hear_of_any_more_is_forgotten(story):
+    find(story)
+    story.plan = plan_of(entry("one"), entry("two"))
+    assert find(story, BACK + MINUTE) is None
+    story.plan = plan_of(entry("one"), entry("two"), channels=(CURIOUS,))
+    story.settle(BACK + MINUTE, one=OK, two=OK)
+    assert find(story, BACK + 2 * MINUTE) is None
+
+
+def test_an_absence_of_which_there_was_nothing_to_tell_is_done_with(story):
+    absence = find(story)
+    story.settle(BACK, one=OK, two=REFUSED)
+    assert not tell(story, absence, BACK)
+    assert find(story, BACK + MINUTE) is None
