@@ -139,6 +139,14 @@ class Quota:
 
     def decides(self, rules: Rules) -> bool:
         """
+        Tell whether there may be something to warn about.
+
+        A 402 is the whole account's, however short the window that was seen.
+        """
+        return self.is_payment_required or self.is_long(rules)
+
+    def is_long(self, rules: Rules) -> bool:
+        """
         Tell whether the period is long enough to warn about.
 
         Unknown counts as long.
@@ -151,7 +159,7 @@ class Quota:
         Return a rank by which the window that decides comes first.
         """
         share = self.shown.share_left
-        return share is None, not self.decides(rules), share or 0.0
+        return share is None, not self.is_long(rules), share or 0.0
 
     def shares_period_with(self, other: Quota) -> bool:
         """
@@ -202,6 +210,9 @@ def take_payment_required(
     """
     told = [reading for reading in readings if not reading.is_empty]
     quota = take_readings(previous, told, rules, now) if told else previous
+    if not quota.is_long(rules):
+        # Whatever a minute brings back, what was not paid for is not among it.
+        quota = replace(quota, shown=replace(quota.shown, resets_at=None))
     return replace(quota, is_payment_required=True, seen_at=now)
 
 

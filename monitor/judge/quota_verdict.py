@@ -74,13 +74,17 @@ def _readings_of(outcome: Outcome) -> Sequence[QuotaReading]:
 
 def _tell(previous: Quota, quota: Quota, rules: Rules, now: datetime) -> QuotaVerdict:
     quota, alerts = _tell_news(previous, quota, rules, now)
-    step = quota.step(rules) if quota.decides(rules) else None
+    step = _due_step(quota, rules)
     told = [each.told_step for each in quota.windows if each.told_step is not None]
     if step is not None and step < min(told, default=step + 1):
         kind = AlertKind.QUOTA_EXHAUSTED if step == EXHAUSTED_STEP else AlertKind.QUOTA_LOW
         quota = replace(quota, told_step=step)
-        alerts.append(_alert(kind, quota, step=step))
+        alerts.append(_alert(kind, quota, rules, step=step))
     return QuotaVerdict(quota, tuple(alerts))
+
+
+def _due_step(quota: Quota, rules: Rules) -> int | None:
+    return quota.step(rules) if quota.decides(rules) else None
 
 
 def _tell_news(
@@ -91,15 +95,18 @@ def _tell_news(
     """
     is_402_over = previous.is_payment_required and not quota.is_payment_required
     # While a step is still reached, the 402 has told it already.
-    is_402_over = is_402_over and quota.step(rules) is None
+    is_402_over = is_402_over and _due_step(quota, rules) is None
     before = {each.known.name: each for each in previous.windows if not each.known.is_empty}
     windows: list[Quota] = []
     changes: list[tuple[Quota, Quota]] = []
     ended: list[Quota] = []
     for each in quota.windows:
         known = before.pop(each.known.name, _UNSEEN)
-        if not each.decides(rules):
-            windows.append(_forget(each))
+        if not each.is_long(rules):
+            # Nothing is told of it but a 402, which outlasts its periods.
+            if is_402_over and each.told_step is not None:
+                ended.append(each)
+            windows.append(each if quota.is_payment_required else _forget(each))
         elif known.known.limit is not None and known.known.limit != each.known.limit:
             changes.append((known, each))
             windows.append(_forget(each))
@@ -115,8 +122,13 @@ def _tell_news(
     ended += [each for each in before.values() if each.told_step is not None]
     quota = replace(windows[0], others=tuple(windows[1:])) if windows[1:] else windows[0]
     if changes:
-        return quota, _tell_change(changes)
-    return quota, _tell_end(ended, quota, rules)
+        return quota, _tell_change(changes, rules)
+    if is_402_over and not quota.decides(rules):
+        # Of short windows nothing else was told; one that says what is left has seen its end.
+        is_well = quota.shown.share_left is not None
+    else:
+        is_well = quota.level(rules) is Level.OK
+    return quota, _tell_end(ended, quota, rules) if is_well else []
 
 
 def _forget(window: Quota) -> Quota:
@@ -125,13 +137,13 @@ def _forget(window: Quota) -> Quota:
     return replace(window, told_step=None, told_limit=None)
 
 
-def _tell_change(changes: Sequence[tuple[Quota, Quota]]) -> list[AlertDue]:
+def _tell_change(changes: Sequence[tuple[Quota, Quota]], rules: Rules) -> list[AlertDue]:
     """
     Tell one new limit, even if several have changed: it is one upgrade.
     """
     untold = [(old, new) for old, new in changes if old.told_limit != new.known.limit]
     return [
-        _alert(AlertKind.LIMIT_CHANGED, new, limit_before=old.known.limit or 0)
+        _alert(AlertKind.LIMIT_CHANGED, new, rules, limit_before=old.known.limit or 0)
         for old, new in untold[:1]
     ]
 
@@ -140,11 +152,9 @@ def _tell_end(ended: Sequence[Quota], quota: Quota, rules: Rules) -> list[AlertD
     """
     Tell that a quota is restored, once nothing that was told of any window is true.
     """
-    if not ended or quota.level(rules) is not Level.OK:
+    if not ended or any(each.told_step is not None for each in quota.windows):
         return []
-    if any(each.told_step is not None for each in quota.windows):
-        return []
-    return [_alert(AlertKind.QUOTA_RESTORED, quota.of_window(ended[0].known.name) or quota)]
+    return [_alert(AlertKind.QUOTA_RESTORED, quota.of_window(ended[0].known.name) or quota, rules)]
 
 
 def _is_new_period(before: QuotaReading, after: QuotaReading, now: datetime) -> bool:
@@ -154,15 +164,16 @@ def _is_new_period(before: QuotaReading, after: QuotaReading, now: datetime) -> 
     return is_refilled(before, after)
 
 
-def _alert(kind: AlertKind, window: Quota, **facts: int) -> AlertDue:
+def _alert(kind: AlertKind, window: Quota, rules: Rules, **facts: int) -> AlertDue:
     known = window.known
+    resets_at = known.resets_at if window.is_long(rules) else None
     return AlertDue(
         kind,
         SEVERITY_OF[kind],
         {
             "limit": known.limit,
             "remaining": 0 if window.is_payment_required else known.remaining,
-            "resets_at": known.resets_at and known.resets_at.isoformat(),
+            "resets_at": resets_at and resets_at.isoformat(),
             **window_facts(known),
             **facts,
         },

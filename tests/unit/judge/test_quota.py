@@ -495,6 +495,61 @@ def test_a_short_window_tells_nothing(answers):
     assert tell(*answers) == {}
 
 
+def bucket(remaining: int | None = 39, *, is_paid: bool = True, name: str = "") -> Outcome:
+    reading = QuotaReading(40, remaining, NOW + timedelta(seconds=20), 20, name)
+    return Outcome(Reason.OK, quota=reading, is_payment_required=not is_paid)
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        pytest.param([bucket(), PAID], {2: "quota_exhausted 0"}, id="without headers"),
+        pytest.param([bucket(is_paid=False)], {1: "quota_exhausted 0"}, id="with headers"),
+        pytest.param([bucket(), PAID, PAID], {2: "quota_exhausted 0"}, id="told once"),
+        pytest.param(
+            [bucket(is_paid=False, remaining=n) for n in (39, 0, 39)],
+            {1: "quota_exhausted 0"},
+            id="and not again in each of its short periods",
+        ),
+        pytest.param(
+            [bucket(), PAID, bucket()],
+            {2: "quota_exhausted 0", 3: "quota_restored"},
+            id="over",
+        ),
+        pytest.param(
+            [PAID, bucket()], {1: "quota_exhausted 0", 2: "quota_restored"}, id="402 first"
+        ),
+        pytest.param(
+            [PAID, bucket(2), bucket(2)],
+            {1: "quota_exhausted 0", 2: "quota_restored"},
+            id="over, with little left of the minute",
+        ),
+        pytest.param(
+            [bucket(), PAID, bucket(), PAID],
+            {2: "quota_exhausted 0", 3: "quota_restored", 4: "quota_exhausted 0"},
+            id="again",
+        ),
+        pytest.param([PAID, bucket(None)], {1: "quota_exhausted 0"}, id="nobody says what is left"),
+    ],
+)
+def test_a_402_is_told_however_short_the_window_that_was_seen(answers, told):
+    """
+    A shop whose bill is unpaid answers 402, and all it ever counts is a bucket of seconds.
+    """
+    assert tell(*answers) == told
+
+
+def test_a_402_beside_a_short_window_names_no_reset():
+    """
+    The bucket is empty again in seconds, and nothing is paid by that.
+    """
+    verdict = play(bucket(), bucket(is_paid=False))[-1]
+
+    assert verdict.quota.level(RULES) is Level.EXHAUSTED
+    assert verdict.quota.shown.resets_at is None
+    assert verdict.alerts[0].facts["resets_at"] is None
+
+
 def test_how_long_a_window_must_be_is_a_setting():
     rules = Rules(quota_min_window=timedelta(minutes=1))
     assert tell(answer(900, window_s=60), rules=rules) == {1: "quota_low 10"}
@@ -579,7 +634,9 @@ def test_no_answer_is_ever_a_fault(outcomes):
             if alert.kind is AlertKind.QUOTA_RESTORED:
                 assert before is not None
                 assert before.quota.told_step is not None
-                assert quota.level(RULES) is Level.OK
+                # Short windows have no level, but a 402 that was told of them has an end.
+                is_402_over = before.quota.is_payment_required and not quota.is_payment_required
+                assert quota.level(RULES) is Level.OK or (not quota.decides(RULES) and is_402_over)
             if alert.kind in {AlertKind.QUOTA_LOW, AlertKind.QUOTA_EXHAUSTED}:
                 assert quota.told_step == alert.facts["step"] == quota.step(RULES)
 
