@@ -46,6 +46,9 @@ class _Known:
 
     Args:
         has_opening: The trouble that a closing alert would end was told.
+        outage: The host that is out, whose outage speaks for it.
+        refused: Its application, where that is refused and speaks for it.
+        is_offline: This machine has no link.
     """
 
     is_paused: bool = False
@@ -53,6 +56,9 @@ class _Known:
     has_opening: bool = False
     silences: tuple[Silence, ...] = ()
     acknowledgement: Acknowledgement | None = None
+    outage: str | None = None
+    refused: str | None = None
+    is_offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,16 @@ def explain(
 
 def _look_up(session: Session, name: str, kind: AlertKind, now: datetime) -> _Known:
     from monitor.judge.pairs import CLOSED_BY, OPENED_BY
-    from monitor.store import acknowledgements, alerts, connections, flappings, silences
+    from monitor.store import (
+        acknowledgements,
+        alerts,
+        applications,
+        connections,
+        flappings,
+        offline,
+        outages,
+        silences,
+    )
 
     entry = next(entry for entry in session.plan.entries if entry.name == name)
     database = session.open_for_reading()
@@ -112,6 +127,7 @@ def _look_up(session: Session, name: str, kind: AlertKind, now: datetime) -> _Kn
         record = connections.find_record(tx, name)
         if record is None:
             return _Known(is_paused=not entry.is_enabled, silences=lasting)
+        hosts, application = {record.host, record.token_host}, record.application
         return _Known(
             record.is_paused or not entry.is_enabled,
             record.id in flappings.list_flapping(tx),
@@ -119,6 +135,9 @@ def _look_up(session: Session, name: str, kind: AlertKind, now: datetime) -> _Kn
             and alerts.was_announced(tx, [record.id], OPENED_BY[kind], CLOSED_BY[kind]),
             lasting,
             acknowledgements.find_current(tx, record.id, now),
+            next((host for host in outages.list_open(tx) if host in hosts), None),
+            application if application in applications.list_refusals(tx) else None,
+            offline.find_open(tx) is not None,
         )
 
 
@@ -197,6 +216,12 @@ def _remarks(kind: AlertKind, known: _Known) -> list[str]:
         said.append("It is paused: nobody is told of it until it is resumed.")
     if known.is_flapping and kind.value in {"error", "recovered"}:
         said.append("It is flapping: its errors and recoveries are held until that is over.")
+    if known.outage is not None and kind.value in {"error", "recovered"}:
+        said.append(f"{known.outage} is out: one outage speaks for all until that is over.")
+    if known.refused is not None and kind.value in {"error", "recovered"}:
+        said.append(f"Application {known.refused} is refused: one error speaks for all its stores.")
+    if known.is_offline:
+        said.append("This machine has no link: what gets no answer counts for nothing meanwhile.")
     if kind in OPENED_BY and not known.has_opening:
         opened = " or ".join(each.value for each in OPENED_BY[kind])
         said.append(f"The end of a trouble is told only after it: no {opened} was told so far.")
@@ -221,6 +246,9 @@ def _as_json(
         "kind": kind.value,
         "paused": known.is_paused,
         "flapping": known.is_flapping,
+        "outage": known.outage,
+        "application_refused": known.refused,
+        "offline": known.is_offline,
         "acknowledged": known.acknowledgement is not None,
         "trouble_told": known.has_opening if kind in OPENED_BY else None,
         "channels": [

@@ -21,7 +21,7 @@ from monitor.cycle import Finished, settle
 from monitor.judge.outcome import Outcome, Reason
 from monitor.plan import make_plan
 from monitor.simulator.server import start_simulator
-from monitor.store import connections, migrate
+from monitor.store import applications, connections, migrate
 from monitor.store.engine import Database
 from tests.integration.cli.command_line import Ended, connwatch
 
@@ -76,6 +76,7 @@ class Bench:
         migrate.upgrade(database)
         now = utc_now()
         with database.write() as tx:
+            applications.sync(tx, plan.applications, now)
             connections.sync(tx, plan.entries, now)
             record = connections.find_record(tx, name)
             assert record is not None

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from monitor.clock import utc_now
+from tests.builders import CLIENT_REJECTED
 from tests.integration.cli.bench import OK, REFUSED, TIMEOUT, Bench, connection
 
 CHANNELS = """
@@ -24,6 +25,21 @@ url = "json://localhost"
 kinds = ["expired", "recovered"]
 min_severity = "critical"
 
+"""
+
+APPLICATION = """
+[[applications]]
+name = "our-app"
+client_id = "amzn1.application-oa2-client.x"
+client_secret = { env = "NOT_SET" }
+
+"""
+
+STORE = """name = "{}"
+provider = "amazon"
+application = "our-app"
+region = "na"
+refresh_token = {{ env = "NOT_SET" }}
 """
 
 
@@ -214,6 +230,34 @@ def test_explain_knows_who_is_paused_and_what_is_taken_on(bench):
     text = bench.run("alerts", "explain", "acme", "error").out
     assert "It is paused" in text
     assert "Somebody has taken it on" in text
+
+
+def test_explain_knows_that_a_host_is_out(bench):
+    bench.settle("acme", TIMEOUT)
+    assert explained(bench, "acme", "error")["outage"] is None
+    bench.configure(*map(connection, ("acme", "globex", "initech")), more=CHANNELS)
+    for name in ("acme", "globex"):
+        bench.settle(name, TIMEOUT)
+    assert explained(bench, "initech", "error")["outage"] == "127.0.0.1:9"
+    assert "127.0.0.1:9 is out" in bench.run("alerts", "explain", "initech", "recovered").out
+    assert "is out" not in bench.run("alerts", "explain", "initech", "expired").out
+
+
+def test_explain_knows_that_this_machine_has_no_link(bench):
+    bench.configure(connection("acme"), connection("globex", "http://127.0.0.2:9"), more=CHANNELS)
+    bench.settle("globex", TIMEOUT)
+    assert explained(bench, "acme", "error")["offline"] is False
+    bench.settle("acme", TIMEOUT)
+    assert explained(bench, "acme", "error")["offline"] is True
+    assert "has no link" in bench.run("alerts", "explain", "acme", "error").out
+
+
+def test_explain_knows_that_an_application_is_refused(bench):
+    bench.configure(*map(STORE.format, ("a", "b")), more=CHANNELS + APPLICATION)
+    assert explained(bench, "b", "error")["application_refused"] is None
+    bench.settle("a", CLIENT_REJECTED)
+    assert explained(bench, "b", "error")["application_refused"] == "our-app"
+    assert "one error speaks" in bench.run("alerts", "explain", "b", "error").out
 
 
 @pytest.mark.parametrize(
