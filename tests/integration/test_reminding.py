@@ -121,6 +121,17 @@ def test_a_recovery_is_told_once_however_often_people_were_reminded(database):
     assert [kind for kind, _ in story.kinds()] == ["error", "error", "recovered"]
 
 
+def test_nobody_is_reminded_of_what_is_over_although_its_end_is_held(database):
+    names = ("one", "two", "three")
+    story = told(database, *names)
+    for n in (1, 2, 3):
+        story.settle(TOLD_AT + n * HOUR, **dict.fromkeys(names, UNREACHED))
+    story.settle(TOLD_AT + 4 * HOUR, one=OK)
+    assert "recovered" not in [kind for kind, _ in story.kinds()]
+    reminded = remind(story, TOLD_AT + DAY)
+    assert [about for kind, about, _ in reminded if kind == "error"] == [("two",), ("three",)]
+
+
 def test_nobody_is_reminded_of_what_is_no_more_than_a_warning(database):
     story = Story.begin(database, plan_of(entry("one")))
     for n in range(3):
