@@ -2,7 +2,7 @@
 Write a first configuration file, and say what comes next.
 
 Decides what must be known for that, and that nothing is ever overwritten. The
-questions stand in `questions`, the text of the file in `monitor.config.starter`.
+questions stand in `interview`, the text of the file in `monitor.config.starter`.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from typing import TYPE_CHECKING
 import typer
 
 from monitor.cli.ending import CommandError
-from monitor.cli.questions import (
-    BASE_URL,
-    CHANNEL,
-    DEFAULT_NAME,
-    NAME,
-    PLACEHOLDER_URL,
-    TOKEN,
-    ask_for,
-    at_home,
-    problems_of,
-)
+from monitor.cli.interview import SOLDSCOPE_NAME, Known, channel_table, hold_interview
+from monitor.cli.questions import Draft, at_home
 from monitor.config.errors import ConfigError
 from monitor.config.load import find_config
 from monitor.config.secret import SourceKind
-from monitor.config.starter import Kept, StarterAnswers, starter_config, write_new
+from monitor.config.starter import (
+    CHANNELS,
+    CONNECTIONS,
+    Kept,
+    Table,
+    Value,
+    starter_config,
+    write_new,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -81,27 +81,37 @@ def write_first_config(path: Path, given: Given) -> None:
     """
     _refuse_existing(path)
     _refuse_contradictions(given)
-    answers = StarterAnswers(
-        PLACEHOLDER_URL if given.base_url is None else given.base_url,
-        connection_name=DEFAULT_NAME if given.name is None else given.name,
-        channel_env=None,
-        token=given.token,
-        channel=given.channel,
-    )
+    draft = Draft(path)
+    known = Known(given.base_url, given.token, given.name, given.channel, given.no_channel)
     missing = _missing(given)
-    if missing:
-        if not sys.stdin.isatty():
-            raise CommandError(
-                "there is no terminal to ask on, so these options are needed as well: "
-                + "; ".join(missing.values())
-            )
-        places = {*missing, *([NAME] if given.name is None else [])}
-        answers = ask_for(answers, places)
-    problems = problems_of(answers)
+    if not missing:
+        _fill(draft, known)
+    elif sys.stdin.isatty():
+        hold_interview(draft, known)
+    else:
+        raise CommandError(
+            "there is no terminal to ask on, so these options are needed as well: "
+            + "; ".join(missing)
+        )
+    problems = draft.problems()
     if problems:
         raise CommandError("; ".join(f"{place}: {why}" for place, why in problems.items()))
-    write_new(path, starter_config(answers))
-    _say_what_is_next(path, answers)
+    write_new(path, starter_config(draft.tables))
+    _say_what_is_next(draft)
+
+
+def _fill(draft: Draft, known: Known) -> None:
+    """
+    Add to *draft* what is *known*, which is all that it needs.
+    """
+    assert known.base_url is not None
+    assert known.token is not None
+    name = SOLDSCOPE_NAME if known.name is None else known.name
+    keys: dict[str, Value] = {"name": name, "provider": "soldscope"}
+    keys |= {"base_url": known.base_url, "token": known.token}
+    draft.tables.append(Table(CONNECTIONS, keys))
+    if known.channel is not None:
+        draft.tables.append(channel_table(known.channel))
 
 
 def _refuse_existing(path: Path) -> None:
@@ -127,48 +137,41 @@ def _refuse_contradictions(given: Given) -> None:
             raise CommandError(f"only one of {' and '.join(named)} can be")
 
 
-def _missing(given: Given) -> dict[str, str]:
+def _missing(given: Given) -> list[str]:
     """
-    Return the options that would say what is not given, by what they are about.
+    Return the options that would say what is not given.
     """
-    missing = {}
+    missing = []
     if given.base_url is None:
-        missing[BASE_URL] = "--base-url URL"
+        missing.append("--base-url URL")
     if given.token is None:
-        missing[TOKEN] = "--token-env NAME or --token-file FILE"
+        missing.append("--token-env NAME or --token-file FILE")
     if given.channel is None and not given.no_channel:
-        missing[CHANNEL] = "--channel-env NAME, --channel-file FILE or --no-channel"
+        missing.append("--channel-env NAME, --channel-file FILE or --no-channel")
     return missing
 
 
-def _say_what_is_next(path: Path, answers: StarterAnswers) -> None:
-    typer.echo(f"Written: {path}, readable by you alone.")
-    todo = [
-        line
-        for line in (
-            _to_provide(answers.token, "the token"),
-            _to_provide(answers.channel, "the Apprise URL"),
-        )
-        if line
-    ]
+def _say_what_is_next(draft: Draft) -> None:
+    typer.echo(f"Written: {draft.path}, readable by you alone.")
+    todo = [line for table in draft.tables for line in _to_provide(table, draft.path.parent)]
     if todo:
         typer.echo("\nBefore it can work:")
     for line in todo:
         typer.echo(f"  {line}")
-    typer.echo(f"\nNext: connwatch{_option_for(path)} config check")
+    typer.echo(f"\nNext: connwatch{_option_for(draft.path)} config check")
 
 
-def _to_provide(kept: Kept | None, what: str) -> str | None:
+def _to_provide(table: Table, folder: Path) -> Iterator[str]:
     """
-    Return what is left to do before a secret can be read.
+    Yield what is left to do before the secrets of *table* can be read.
     """
-    match kept:
-        case Kept(SourceKind.ENV, name) if name not in os.environ:
-            return f"export {name}=...   # {what}"
-        case Kept(SourceKind.FILE, name):
-            return f"put {what} into {name}, which only you may read (chmod 600)"
-        case _:
-            return None
+    for key, value in table.keys.items():
+        what = "the Apprise URL" if table.section == CHANNELS else f"the {key.replace('_', ' ')}"
+        match value:
+            case Kept(SourceKind.ENV, name) if name not in os.environ:
+                yield f"export {name}=...   # {what}"
+            case Kept(SourceKind.FILE, name) if not (folder / name).exists():
+                yield f"put {what} into {name}, which only you may read (chmod 600)"
 
 
 def _option_for(path: Path) -> str:

@@ -1,14 +1,15 @@
 """
-Ask what a first configuration file needs to know.
+Ask one thing on a terminal, again and again until the answer can be used.
 
-Decides the questions, and which answers are taken: those that the rules of
-every configuration file take. Everything goes to stderr.
+Which answers can be used is decided by the rules of every configuration file;
+what is asked, in `interview`. Everything goes to stderr.
 """
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import replace
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,147 +20,185 @@ from monitor.config.base import Reading
 from monitor.config.errors import ConfigError
 from monitor.config.load import build_config
 from monitor.config.secret import SourceKind
-from monitor.config.starter import Kept, StarterAnswers, starter_config
+from monitor.config.starter import CHANNELS, Kept, Table, Value, starter_config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Sequence
 
-    _Question = Callable[[StarterAnswers], StarterAnswers]
+    from monitor.config.model import Config
 
-TOKEN_VARIABLE = "SOLDSCOPE_TOKEN"  # noqa: S105 - a name, not a token
-DEFAULT_NAME = "soldscope"
-CHANNEL_VARIABLE = "CONNWATCH_CHANNEL_URL"
-
-NAME, BASE_URL, TOKEN, CHANNEL = (
-    "connections[0].name",
-    "connections[0].base_url",
-    "connections[0].token",
-    "channels[0].url",
-)
-
-CHANNEL_EXAMPLES = {
-    "e-mail": "mailtos://anna:password@example.com?to=team@example.com",
-    "Slack": "slack://TokenA/TokenB/TokenC/%23alerts",
-    "Telegram": "tgram://123456789:BotTokenOfYourBot/-1001234567890",
-}
-
-PLACEHOLDER_URL = "https://api.example.com"
-"""Stands in for what is not asked yet, so that the other answers can be judged."""
-
-
-def ask_for(answers: StarterAnswers, places: Collection[str]) -> StarterAnswers:
-    """
-    Return *answers* with what belongs at *places* asked for.
-    """
-    _say("A few questions, and the file is there. Ctrl-C leaves without writing it.")
-    for place, ask in _QUESTIONS.items():
-        if place in places:
-            answers = _ask_until_good(place, ask, answers)
-    return answers
-
-
-def _ask_until_good(place: str, ask: _Question, before: StarterAnswers) -> StarterAnswers:
-    _say("")
-    while True:
-        answers = ask(before)
-        why = _problem_at(place, answers)
-        if why is None:
-            return answers
-        _say(f"\nThat will not do: {why}")
-
-
-def _ask_base_url(answers: StarterAnswers) -> StarterAnswers:
-    _say("Where is the SoldScope API? Its reference shows the base URL.")
-    return replace(answers, base_url=_prompt("Base URL"))
-
-
-def _ask_token(answers: StarterAnswers) -> StarterAnswers:
-    _say("Where is the API token kept?")
-    return replace(answers, token=_ask_where(_choose(_PLACES), TOKEN_VARIABLE, "Token"))
-
-
-def _ask_channel(answers: StarterAnswers) -> StarterAnswers:
-    _say("Who shall be told? Any Apprise URL will do, such as")
-    for service, example in CHANNEL_EXAMPLES.items():
-        _say(f"  {service:9} {example}")
-    _say("Where is that URL kept? Whoever has it can write to the channel.")
-    choice = _choose([*_PLACES, "nowhere: tell nobody yet"])
-    if choice == len(_PLACES):
-        return replace(answers, channel=None)
-    return replace(answers, channel=_ask_where(choice, CHANNEL_VARIABLE, "Apprise URL"))
-
-
-def _ask_name(answers: StarterAnswers) -> StarterAnswers:
-    _say("What shall the connection be called? The name is in every alert.")
-    return replace(answers, connection_name=_prompt("Name", default=DEFAULT_NAME))
-
-
-_QUESTIONS: dict[str, _Question] = {
-    BASE_URL: _ask_base_url,
-    TOKEN: _ask_token,
-    CHANNEL: _ask_channel,
-    NAME: _ask_name,
-}
-
-_PLACES = [
+PLACES = [
     "in an environment variable",
     "in a file of its own",
     "in the configuration file: I type it in now",
 ]
 
 
-def _choose(choices: list[str]) -> int:
+@dataclass
+class Draft:
     """
-    Return the position of the choice taken.
+    A configuration file that is being asked for.
+
+    Args:
+        path: Where it will be.
+    """
+
+    path: Path
+    tables: list[Table] = field(default_factory=list)
+
+    def count(self, section: str) -> int:
+        """
+        Return how many entries *section* has.
+        """
+        return sum(table.section == section for table in self.tables)
+
+    def read(self) -> Config:
+        """
+        Return the settings that the file would mean.
+
+        Raises:
+            ConfigError: It would be of no use.
+        """
+        reading = Reading(self.path, utc_now(), {})
+        return build_config(tomllib.loads(starter_config(self.tables)), reading)
+
+    def problems(self) -> dict[str, str]:
+        """
+        Return what the rules of every file have against it, by place.
+        """
+        try:
+            config = self.read()
+        except ConfigError as error:
+            return {problem.place: problem.message for problem in error.problems}
+        return _bad_urls(config)
+
+
+def _bad_urls(config: Config) -> dict[str, str]:
+    from monitor.alert.sender import validate_url
+
+    typed = (
+        (f"{CHANNELS}[{position}].url", channel.url)
+        for position, channel in enumerate(config.channels)
+        if channel.url.kind is SourceKind.LITERAL
+    )
+    found = {place: validate_url(url) for place, url in typed}
+    return {place: why for place, why in found.items() if why is not None}
+
+
+class Entry:
+    """
+    One table of *draft*, asked for key by key.
+    """
+
+    def __init__(self, draft: Draft, section: str, **known: Value) -> None:
+        self._draft = draft
+        self._place = f"{section}[{draft.count(section)}]"
+        self._table = Table(section, dict(known))
+
+    def ask(self, key: str, ask: Callable[[], Value | None]) -> Value | None:
+        """
+        Set *key* to what *ask* returns, once the rules take that; None leaves it out.
+        """
+        say("")
+        while True:
+            value = ask()
+            if value is None:
+                return None
+            self.put(key, value)
+            why = self._problem_at(key)
+            if why is None:
+                return value
+            say(f"\nThat will not do: {why}")
+
+    def put(self, key: str, value: Value) -> None:
+        """
+        Set *key* without asking; whether it is any good shows when the whole is read.
+        """
+        self._table = Table(self._table.section, {**self._table.keys, key: value})
+
+    def write(self) -> Table:
+        """
+        Put the table into the draft, and return it.
+        """
+        self._draft.tables.append(self._table)
+        return self._table
+
+    def _problem_at(self, key: str) -> str | None:
+        trial = Draft(self._draft.path, [*self._draft.tables, self._table])
+        for place, why in trial.problems().items():
+            if f"{place}.".startswith(f"{self._place}.{key}."):
+                return why
+        return None
+
+
+def choose(choices: Sequence[str], default: int = 1) -> int:
+    """
+    Return the position of the choice taken, counted from 0.
     """
     for number, choice in enumerate(choices, 1):
-        _say(f"  {number}  {choice}")
+        say(f"  {number}  {choice}")
     while True:
-        answer = _prompt("Number", default="1")
+        answer = prompt("Number", default=str(default))
         if answer.isdecimal() and 1 <= int(answer) <= len(choices):
             return int(answer) - 1
-        _say(f"That will not do: a number from 1 to {len(choices)}")
+        say(f"That will not do: a number from 1 to {len(choices)}")
 
 
-def _ask_where(choice: int, variable: str, noun: str) -> Kept:
+def ask_where(choice: int, variable: str, noun: str) -> Kept:
+    """
+    Return where a secret is kept.
+
+    Args:
+        choice: One of `PLACES`.
+        variable: The environment variable that is proposed.
+    """
     match choice:
         case 0:
-            return Kept(SourceKind.ENV, _prompt("Name of the variable", default=variable))
+            return Kept(SourceKind.ENV, prompt("Name of the variable", default=variable))
         case 1:
-            return Kept(SourceKind.FILE, at_home(_prompt("Path of the file")))
+            return Kept(SourceKind.FILE, at_home(prompt("Path of the file")))
         case _:
-            typed = _prompt(f"{noun} (does not show while you type or paste it)", is_hidden=True)
+            typed = prompt(f"{noun} (does not show while you type or paste it)", is_hidden=True)
             return Kept(SourceKind.LITERAL, typed)
 
 
-def _prompt(question: str, *, default: str | None = None, is_hidden: bool = False) -> str:
-    answer: str = typer.prompt(question, default=default, hide_input=is_hidden, err=True)
+def ask_secret(noun: str, variable: str) -> Kept:
+    """
+    Ask where the secret called *noun* is kept.
+    """
+    say(f"Where is the {noun} kept?")
+    return ask_where(choose(PLACES), variable, noun[0].upper() + noun[1:])
+
+
+def ask_day(question: str) -> date | None:
+    """
+    Return a day, or None if the person does not know it.
+    """
+    while True:
+        answer = prompt(f"{question} (YYYY-MM-DD; empty if you do not know)", default="")
+        if not answer:
+            return None
+        try:
+            return date.fromisoformat(answer)
+        except ValueError:
+            say("That will not do: a day such as 2026-01-15")
+
+
+def prompt(question: str, *, default: str | None = None, is_hidden: bool = False) -> str:
+    """
+    Return what the person types, without space around it.
+    """
+    answer: str = typer.prompt(
+        question, default=default, hide_input=is_hidden, err=True, show_default=bool(default)
+    )
     return answer.strip()
 
 
-def problems_of(answers: StarterAnswers) -> dict[str, str]:
+def confirm(question: str) -> bool:
     """
-    Return what the rules of every file have against *answers*, by place.
+    Tell whether the person says yes, which is the default.
     """
-    reading = Reading(Path("config.toml"), utc_now(), {})
-    try:
-        config = build_config(tomllib.loads(starter_config(answers)), reading)
-    except ConfigError as error:
-        return {problem.place: problem.message for problem in error.problems}
-    channel = answers.channel
-    if channel is None or channel.kind is not SourceKind.LITERAL:
-        return {}
-    from monitor.alert.sender import validate_url
-
-    why = validate_url(config.channels[0].url)
-    return {} if why is None else {CHANNEL: why}
-
-
-def _problem_at(place: str, answers: StarterAnswers) -> str | None:
-    for wrong, why in problems_of(answers).items():
-        if f"{wrong}.".startswith(f"{place}."):
-            return why
-    return None
+    return typer.confirm(question, default=True, err=True)
 
 
 def at_home(path: str) -> str:
@@ -169,5 +208,8 @@ def at_home(path: str) -> str:
     return str(Path(path).expanduser())
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """
+    Say *text*.
+    """
     typer.echo(text, err=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING
 
 from monitor.config.errors import ConfigError, Problem
@@ -17,7 +18,12 @@ from monitor.config.presets import PRESETS
 from monitor.config.secret import SourceKind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+CHANNELS = "channels"
+APPLICATIONS = "applications"
+CONNECTIONS = "connections"
 
 _DELETE = "\x7f"
 
@@ -35,58 +41,50 @@ class Kept:
     value: str = field(repr=False)
 
 
+Value = str | Kept | date
+"""What a key of a new file can hold."""
+
+
 @dataclass(frozen=True, slots=True)
-class StarterAnswers:
+class Table:
     """
-    What a first file needs to know.
+    An entry of a new file.
 
     Args:
-        base_url: Where the SoldScope API is, as its reference shows it.
-        token_env: The environment variable that holds the token.
-        channel_env: The one that holds the Apprise URL; None for no channel yet.
-        token: Where the token is kept, if it is not in *token_env*.
-        channel: Where the Apprise URL is kept, if it is not in *channel_env*.
+        section: The table it is one of, such as `connections`.
+        keys: In the order in which they are written.
     """
 
-    base_url: str
-    token_env: str = "SOLDSCOPE_TOKEN"  # noqa: S105 - a name, not a token
-    connection_name: str = "soldscope"
-    tags: tuple[str, ...] = ()
-    channel_env: str | None = "CONNWATCH_CHANNEL_URL"
-    channel_name: str = "ops"
-    every: str = "5m"
-    token: Kept | None = None
-    channel: Kept | None = None
+    section: str
+    keys: Mapping[str, Value]
 
 
-def starter_config(answers: StarterAnswers) -> str:
+def starter_config(tables: Sequence[Table], every: str = "5m") -> str:
     """
     Return the text of a new configuration file.
 
-    The answers are written as given: load the file to see whether they are
-    any good.
+    The values are written as given: load the file to see whether they are any
+    good. What is not there yet is shown as a comment.
+
+    Args:
+        every: How often connections are checked that have no rhythm of their own.
     """
-    parts = [_HEAD.format(every=_text(answers.every))]
-    channel = answers.channel
-    if channel is None and answers.channel_env is not None:
-        channel = Kept(SourceKind.ENV, answers.channel_env)
-    if channel is None:
-        parts.append(_NO_CHANNEL)
-    else:
-        parts.append(_CHANNEL.format(name=_text(answers.channel_name), url=_secret(channel)))
-    token = answers.token or Kept(SourceKind.ENV, answers.token_env)
-    tags = ", ".join(map(_text, answers.tags))
-    parts.append(
-        _CONNECTION.format(
-            name=_text(answers.connection_name),
-            base_url=_text(answers.base_url),
-            token=_secret(token),
-            tags=f"tags = [{tags}]\n" if tags else "",
-        )
-    )
-    parts.append(_NO_STORE)
-    parts.append(_NO_OTHER_API.format(presets=", ".join(PRESETS)))
+    parts = [_HEAD.format(every=_text(every))]
+    parts += [_write(table) for table in tables if table.section == CHANNELS] or [_NO_CHANNEL]
+    parts += [_write(table) for table in tables if table.section == APPLICATIONS]
+    entries = [table for table in tables if table.section == CONNECTIONS]
+    parts += map(_write, entries)
+    providers = {table.keys.get("provider") for table in entries}
+    if "amazon" not in providers:
+        parts.append(_NO_STORE)
+    if "http" not in providers:
+        parts.append(_NO_OTHER_API.format(presets=", ".join(PRESETS)))
     return "\n".join(parts)
+
+
+def _write(table: Table) -> str:
+    lines = [f"{key} = {_value(value)}" for key, value in table.keys.items()]
+    return "\n".join([f"[[{table.section}]]", *lines, ""])
 
 
 def write_new(path: Path, text: str) -> None:
@@ -115,10 +113,16 @@ def _refuse(path: Path, why: str) -> ConfigError:
     return ConfigError([Problem(str(path), why)], path)
 
 
-def _secret(kept: Kept) -> str:
-    if kept.kind is SourceKind.LITERAL:
-        return _text(kept.value)
-    return f"{{ {kept.kind} = {_text(kept.value)} }}"
+def _value(value: Value) -> str:
+    match value:
+        case Kept(SourceKind.LITERAL, secret):
+            return _text(secret)
+        case Kept(kind, name):
+            return f"{{ {kind} = {_text(name)} }}"
+        case date():
+            return value.isoformat()
+        case _:
+            return _text(value)
 
 
 def _text(value: str) -> str:
@@ -143,20 +147,6 @@ _NO_CHANNEL = """\
 # name = "ops"
 # url = { env = "CONNWATCH_CHANNEL_URL" }
 """
-
-_CHANNEL = """\
-[[channels]]
-name = {name}
-url = {url}    # an Apprise URL: e-mail, Slack, Telegram, ...
-"""
-
-_CONNECTION = """\
-[[connections]]
-name = {name}
-provider = "soldscope"
-base_url = {base_url}
-token = {token}
-{tags}"""
 
 _NO_STORE = """\
 # To watch an Amazon store as well, fill in and take out the signs; one

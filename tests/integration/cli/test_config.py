@@ -7,24 +7,18 @@ from __future__ import annotations
 import html
 import json
 import re
-import stat
-import tomllib
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
-from monitor.alert.sender import validate_url
-from monitor.cli.questions import CHANNEL_EXAMPLES
 from monitor.clock import utc_now
 from monitor.config.load import load_config, notices
-from monitor.config.secret import Secret, SourceKind
-from monitor.config.starter import Kept, StarterAnswers
 from monitor.plan import make_plan
 from monitor.simulator.server import start_simulator
 from monitor.store import connections, migrate
 from monitor.store.engine import Database
-from tests.integration.cli.command_line import connwatch, converse
+from tests.integration.cli.command_line import connwatch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,207 +44,6 @@ def write(folder: Path, text: str) -> Path:
     path.write_text(text, encoding="utf-8")
     path.chmod(0o600)
     return path
-
-
-def test_a_first_file_can_be_made_without_questions(tmp_path):
-    ended = connwatch("config", "init", *GIVEN, cwd=tmp_path)
-
-    path = tmp_path / "config.toml"
-    config = load_config(path)
-    assert (ended.code, ended.err) == (0, "")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    (connection,) = config.connections
-    assert (connection.name, connection.host) == ("soldscope", "api.example.com")
-    assert [channel.url.source for channel in config.channels] == ["env CHANNEL"]
-    assert "export TOKEN=" in ended.out
-    assert "export CHANNEL=" in ended.out
-    assert ended.out.splitlines()[-1] == "Next: connwatch config check"
-
-
-def test_what_is_set_already_need_not_be_set(tmp_path):
-    ended = connwatch(
-        "config", "init", *GIVEN, cwd=tmp_path, env={"TOKEN": "t", "CHANNEL": "json://a"}
-    )
-
-    assert "export" not in ended.out
-
-
-def test_secrets_may_be_kept_in_files(tmp_path):
-    files = ("--token-file", "the token", "--channel-file", "channel")
-    ended = connwatch("config", "init", "--base-url", URL, *files, "--name", "acme", cwd=tmp_path)
-
-    data = tomllib.loads((tmp_path / "config.toml").read_text())
-    assert ended.code == 0
-    assert data["connections"][0]["token"] == {"file": "the token"}
-    assert data["connections"][0]["name"] == "acme"
-    assert data["channels"][0]["url"] == {"file": "channel"}
-    assert "into the token, which only you may read" in ended.out
-
-
-def test_the_next_command_names_a_file_that_is_not_found_by_itself(tmp_path):
-    ended = connwatch("config", "init", *GIVEN, "--output", "my file.toml", cwd=tmp_path)
-
-    assert ended.out.splitlines()[-1] == (
-        f"Next: connwatch --config '{tmp_path}/my file.toml' config check"
-    )
-
-
-def test_the_file_named_for_all_commands_is_the_one_that_is_made(tmp_path):
-    ended = connwatch("--config", "other.toml", "config", "init", *GIVEN, cwd=tmp_path)
-
-    assert ended.code == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["other.toml"]
-
-
-def test_a_file_that_exists_is_never_touched(tmp_path):
-    path = write(tmp_path, "precious")
-
-    ended = connwatch("config", "init", *GIVEN, cwd=tmp_path)
-
-    assert (ended.code, ended.out, path.read_text()) == (3, "", "precious")
-    assert f"{path} exists already" in ended.err
-    assert "--output FILE" in ended.err
-
-
-def test_even_a_dangling_link_is_left_alone(tmp_path):
-    (tmp_path / "config.toml").symlink_to(tmp_path / "elsewhere")
-
-    ended = connwatch("config", "init", *GIVEN, cwd=tmp_path)
-
-    assert ended.code == 3
-    assert not (tmp_path / "elsewhere").exists()
-
-
-@pytest.mark.parametrize(
-    ("given", "named"),
-    [
-        ((), ["--base-url", "--token-env", "--token-file", "--channel-env", "--no-channel"]),
-        (("--base-url", URL, "--no-channel"), ["--token-env NAME or --token-file FILE"]),
-        (("--base-url", URL, "--token-env", "T"), ["--channel-file FILE or --no-channel"]),
-    ],
-    ids=["all", "the token", "the channel"],
-)
-def test_without_a_terminal_what_is_missing_is_named(tmp_path, given, named):
-    ended = connwatch("config", "init", *given, cwd=tmp_path)
-
-    assert (ended.code, ended.out) == (3, "")
-    assert [option for option in named if option not in ended.err] == []
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("given", "why"),
-    [
-        (("--base-url", "http://api.example.com"), "base_url: plain http"),
-        (("--base-url", ""), "base_url: "),
-        (("--token-env", "A=B"), "an environment variable has no ="),
-        (("--token-file", "x"), "only one of --token-env and --token-file"),
-        (("--no-channel",), "only one of --channel-env and --no-channel"),
-        (("--name", "a b\n"), "name: "),
-        (("--output", "nowhere/config.toml"), "cannot be created"),
-    ],
-    ids=["plain http", "no URL", "variable", "two tokens", "two channels", "name", "folder"],
-)
-def test_options_that_are_of_no_use_are_refused(tmp_path, given, why):
-    ended = connwatch("config", "init", *GIVEN, *given, cwd=tmp_path)
-
-    assert (ended.code, ended.out) == (3, "")
-    assert why in ended.err
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_on_a_terminal_it_asks(tmp_path):
-    code, seen = converse(
-        "config",
-        "init",
-        cwd=tmp_path,
-        answers=[
-            ("Base URL: ", "ftp://api.example.com"),
-            ("That will not do: .*\n(?s:.*)Base URL: ", URL),
-            ("Number .*: ", "1"),
-            (r"Name of the variable \[SOLDSCOPE_TOKEN\]: ", ""),
-            ("Slack(?s:.*)Number .*: ", "2"),
-            ("Path of the file: ", "channel.url"),
-            (r"Name \[soldscope\]: ", "acme-production"),
-        ],
-    )
-
-    data = tomllib.loads((tmp_path / "config.toml").read_text())
-    assert code == 0, seen
-    assert data["connections"] == [
-        {
-            "name": "acme-production",
-            "provider": "soldscope",
-            "base_url": URL,
-            "token": {"env": "SOLDSCOPE_TOKEN"},
-        }
-    ]
-    assert data["channels"][0]["url"] == {"file": "channel.url"}
-    assert seen.rstrip().endswith("Next: connwatch config check")
-
-
-def test_a_secret_that_is_typed_in_is_not_seen(tmp_path):
-    code, seen = converse(
-        "config",
-        "init",
-        "--base-url",
-        URL,
-        "--name",
-        "acme",
-        cwd=tmp_path,
-        answers=[
-            ("Number .*: ", "7"),
-            ("a number from 1 to 3(?s:.*)Number .*: ", "3"),
-            ("Token .*: ", "ss_live_hunter2"),
-            ("Number .*: ", "3"),
-            ("Apprise URL .*: ", "nonsense://hunter2"),
-            ("That will not do: Apprise cannot use(?s:.*)Number .*: ", "3"),
-            ("Apprise URL .*: ", "json://anna:hunter2@example.com/"),
-        ],
-    )
-
-    path = tmp_path / "config.toml"
-    config = load_config(path)
-    assert code == 0, seen
-    assert "hunter2" not in seen
-    assert config.channels[0].url.reveal() == "json://anna:hunter2@example.com/"
-    assert tomllib.loads(path.read_text())["connections"][0]["token"] == "ss_live_hunter2"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_only_what_the_options_leave_open_is_asked(tmp_path):
-    code, seen = converse(
-        "config",
-        "init",
-        *GIVEN[:4],
-        "--name",
-        "acme",
-        cwd=tmp_path,
-        answers=[("Number .*: ", "4")],
-    )
-
-    assert code == 0, seen
-    assert "Base URL" not in seen
-    assert "channels" not in tomllib.loads((tmp_path / "config.toml").read_text())
-
-
-def test_leaving_in_the_middle_writes_nothing(tmp_path):
-    code, _ = converse("config", "init", cwd=tmp_path, answers=[("Base URL: ", "\x03")])
-
-    assert code == 130
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_secret_on_its_way_into_the_file_does_not_print():
-    answers = StarterAnswers(URL, token=Kept(SourceKind.LITERAL, "ss_live_hunter2"))
-
-    assert "hunter2" not in repr(answers)
-
-
-@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
-@pytest.mark.parametrize("example", CHANNEL_EXAMPLES.values(), ids=CHANNEL_EXAMPLES)
-def test_the_examples_of_channels_are_ones(example):
-    assert validate_url(Secret(example)) is None
 
 
 def test_a_good_file_is_told_to_be_good(tmp_path):

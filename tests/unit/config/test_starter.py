@@ -14,15 +14,31 @@ from hypothesis import strategies as st
 from monitor.config.base import Reading
 from monitor.config.errors import ConfigError
 from monitor.config.load import build_config, load_config, notices
-from monitor.config.starter import StarterAnswers, starter_config, write_new
+from monitor.config.secret import SourceKind
+from monitor.config.starter import (
+    CHANNELS,
+    CONNECTIONS,
+    Kept,
+    Table,
+    starter_config,
+    write_new,
+)
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BASE_URL = "https://api.example.com"
 
 
+TOKEN = Kept(SourceKind.ENV, "SOLDSCOPE_TOKEN")
+SOLDSCOPE = Table(
+    CONNECTIONS,
+    {"name": "soldscope", "provider": "soldscope", "base_url": BASE_URL, "token": TOKEN},
+)
+CHANNEL = Table(CHANNELS, {"name": "ops", "url": Kept(SourceKind.ENV, "CONNWATCH_CHANNEL_URL")})
+
+
 def test_starter_file_can_be_used_as_it_is(tmp_path):
     path = tmp_path / "config.toml"
-    write_new(path, starter_config(StarterAnswers(BASE_URL)))
+    write_new(path, starter_config([SOLDSCOPE, CHANNEL]))
     config = load_config(path)
     assert config.connections[0].name == "soldscope"
     assert [channel.url.source for channel in config.channels] == ["env CONNWATCH_CHANNEL_URL"]
@@ -30,14 +46,14 @@ def test_starter_file_can_be_used_as_it_is(tmp_path):
 
 
 def test_starter_file_without_a_channel_shows_how_to_add_one():
-    text = starter_config(StarterAnswers(BASE_URL, channel_env=None))
+    text = starter_config([SOLDSCOPE])
     assert "channels" not in tomllib.loads(text)
     added = text.replace("# [[", "[[").replace("# name", "name").replace("# url", "url")
     assert tomllib.loads(added)["channels"][0]["url"] == {"env": "CONNWATCH_CHANNEL_URL"}
 
 
 def test_starter_file_shows_how_to_add_an_amazon_store_and_another_api():
-    text = starter_config(StarterAnswers(BASE_URL))
+    text = starter_config([SOLDSCOPE, CHANNEL])
     assert "applications" not in tomllib.loads(text)
     added = re.sub(r"(?m)^# (\[\[|\w+ = )", r"\1", text)
     config = build_config(tomllib.loads(added), Reading(Path("config.toml"), NOON, {}))
@@ -45,25 +61,37 @@ def test_starter_file_shows_how_to_add_an_amazon_store_and_another_api():
     assert notices(config) == []
 
 
+def test_what_is_there_is_not_shown_again_as_a_comment():
+    store = Table(CONNECTIONS, {"name": "a", "provider": "amazon"})
+    api = Table(CONNECTIONS, {"name": "b", "provider": "http"})
+    assert "# [[" not in starter_config([store, api, CHANNEL])
+
+
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
+VALUES = st.one_of(
+    TEXT, st.dates(), st.builds(Kept, st.sampled_from([SourceKind.ENV, SourceKind.FILE]), TEXT)
+)
 
 
-@given(TEXT, TEXT, TEXT, st.lists(TEXT, max_size=3), TEXT)
-def test_answers_arrive_unchanged_whatever_they_are(name, url, env, tags, channel):
-    answers = StarterAnswers(url, env, name, tuple(tags), env, channel)
-    data = tomllib.loads(starter_config(answers))
-    (connection,) = data["connections"]
-    assert connection["name"] == name
-    assert connection["base_url"] == url
-    assert connection["token"] == {"env": env}
-    assert connection.get("tags", []) == tags
-    assert data["channels"] == [{"name": channel, "url": {"env": env}}]
+@given(st.dictionaries(st.sampled_from(["name", "url", "authorized_on", "token"]), VALUES))
+def test_answers_arrive_unchanged_whatever_they_are(keys):
+    text = starter_config([Table(CONNECTIONS, keys)])
+    (read,) = tomllib.loads(text)["connections"]
+    assert read == {
+        key: {value.kind.value: value.value} if isinstance(value, Kept) else value
+        for key, value in keys.items()
+    }
+
+
+def test_a_secret_that_is_typed_in_is_written_as_it_is():
+    text = starter_config([Table(CONNECTIONS, {"token": Kept(SourceKind.LITERAL, 'a"b\x7f')})])
+    assert tomllib.loads(text)["connections"] == [{"token": 'a"b\x7f'}]
 
 
 def test_wrong_answer_is_told_by_loading():
-    data = tomllib.loads(starter_config(StarterAnswers("http://api.example.com")))
+    wrong = Table(CONNECTIONS, {**SOLDSCOPE.keys, "base_url": "http://api.example.com"})
     with pytest.raises(ConfigError, match=r"^connections\[0\]\.base_url: plain http"):
-        build_config(data, Reading(Path("config.toml"), NOON, {}))
+        build_config(tomllib.loads(starter_config([wrong])), Reading(Path("config.toml"), NOON, {}))
 
 
 def test_new_file_belongs_to_its_owner_alone(tmp_path):
