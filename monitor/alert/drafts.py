@@ -30,6 +30,7 @@ from monitor.alert.wide_drafts import WIDE_WRITERS
 from monitor.alert.words import (
     explain,
     name_command,
+    say_counted,
     say_day,
     say_instant,
     say_number,
@@ -107,7 +108,7 @@ def _speak_for(application: str, said: Draft, about: About) -> Draft:
     concerned = (
         of_one.APPLICATION_CONCERNED_UNCOUNTED.format(application=application)
         if n is None
-        else of_one.APPLICATION_CONCERNED.format(n=say_number(n), application=application)
+        else say_counted(of_one.APPLICATION_CONCERNED, n, application=application)
     )
     said = replace(said, who=wide.ROTATION_WHO.format(application=application))
     meaning, *others = said.happened

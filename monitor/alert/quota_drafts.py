@@ -129,6 +129,8 @@ def _write_limit_changed(about: About) -> Draft:
 
 def _write_quota_forecast(about: About) -> Draft:
     exhausts_at = about.instant("exhausts_at")
+    if exhausts_at is not None and exhausts_at <= about.now:
+        exhausts_at = None  # told late: whether it came true is not known here
     headline, sentence = of_quota.FORECAST_TITLE_WITHOUT_DATE, of_quota.FORECAST_WITHOUT_DATE
     if exhausts_at is not None:
         day, when = say_day(exhausts_at), say_when(exhausts_at, about.now)
@@ -142,7 +144,7 @@ def _write_quota_forecast(about: About) -> Draft:
     earliest, latest = about.instant("earliest"), about.instant("latest")
     between = (
         of_quota.FORECAST_BETWEEN.format(earliest=say_day(earliest), latest=say_day(latest))
-        if earliest and latest and say_day(earliest) != say_day(latest)
+        if exhausts_at and earliest and latest and say_day(earliest) != say_day(latest)
         else ""
     )
     happened = (sentence, between, _window(about), _left(about), of_quota.QUOTA_LOW_BREAKS)

@@ -25,6 +25,7 @@ from monitor.alert.cleaning import clean
 from monitor.alert.texts import framing, reasons, wide
 from monitor.alert.words import (
     read_instant,
+    say_counted,
     say_day,
     say_instant,
     say_number,
@@ -79,7 +80,7 @@ def _stores(about: About) -> str:
     n = about.number("n_connections")
     if n is None:
         return wide.ROTATION_STORES_UNCOUNTED
-    return wide.ROTATION_STORE if n == 1 else wide.ROTATION_STORES.format(n=say_number(n))
+    return say_counted(wide.ROTATION_STORES, n)
 
 
 def _write_flapping(about: About) -> Draft:
@@ -131,7 +132,7 @@ def _write_outage_over(about: About) -> Draft:
         if since
         else ""
     )
-    concerned = wide.OUTAGE_CONCERNED.format(n=say_number(n)) if n is not None else ""
+    concerned = say_counted(wide.OUTAGE_CONCERNED, n) if n is not None else ""
     return Draft(
         "🟢",
         wide.OUTAGE_OVER_TITLE,
@@ -144,7 +145,7 @@ def _write_outage_over(about: About) -> Draft:
 
 def _write_monitor_offline(about: About) -> Draft:
     n = about.number("n_hosts")
-    sentence = wide.OFFLINE if n is None else wide.OFFLINE_COUNTED.format(n=say_number(n))
+    sentence = wide.OFFLINE if n is None else say_counted(wide.OFFLINE_COUNTED, n)
     happened = (sentence, _since(about), wide.OFFLINE_MEANS)
     return Draft("🔴", wide.OFFLINE_TITLE, happened, wide.OFFLINE_STEP, wide.OFFLINE_SHORT)
 
@@ -159,7 +160,7 @@ def _write_monitor_online(about: About) -> Draft:
         if since
         else ""
     )
-    missed = wide.ONLINE_MISSED.format(n=say_number(n)) if n is not None else ""
+    missed = say_counted(wide.ONLINE_MISSED, n) if n is not None else ""
     happened = (wide.ONLINE, between, missed)
     return Draft("🟢", wide.ONLINE_TITLE, happened, wide.ONLINE_STEP, wide.ONLINE_SHORT)
 
@@ -212,7 +213,7 @@ def _write_resumed(about: About) -> Draft:
         if since
         else ""
     )
-    changed = wide.RESUMED_CHANGED.format(n=say_number(n)) if n else ""
+    changed = say_counted(wide.RESUMED_CHANGED, n) if n else ""
     return Draft(
         "🔵",
         wide.RESUMED_TITLE,
@@ -239,7 +240,8 @@ def _write_digest(about: About) -> Draft:
         for name, at in _next_to_end(about)
     )
     if n_broken:
-        headline = wide.DIGEST_TITLE.format(n=say_number(n_broken), total=say_number(n_total))
+        headline = say_counted(wide.DIGEST_TITLE, n_broken, total=say_number(n_total))
+        headline = wide.DIGEST_TITLE_OF_ONE if n_total == 1 else headline
         sentence, step = wide.DIGEST_NOT_FINE, wide.DIGEST_STEP_BROKEN
         short = wide.DIGEST_SHORT_BROKEN
     else:

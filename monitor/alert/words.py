@@ -110,6 +110,13 @@ def say_number(number: int) -> str:
     return f"{number:,}"
 
 
+def say_counted(forms: tuple[str, str], n: int, **others: str) -> str:
+    """
+    Return how *n* things are said of: the first of *forms* for one, the second for more or none.
+    """
+    return forms[n != 1].format(n=say_number(n), **others)
+
+
 def say_unit(unit: str) -> str:
     """
     Return what a quota counts, in the plural.

@@ -55,7 +55,10 @@ RENEWED_WITHOUT_END = "No end of it is known."
 RENEWED_STEP = "Jobs that failed meanwhile may have to be run again."
 RENEWED_SHORT = "Run again what failed meanwhile."
 
-APPLICATION_CONCERNED = "This concerns all {n} stores of application {application}."
+APPLICATION_CONCERNED = (
+    "This concerns the {n} store of application {application}.",
+    "This concerns all {n} stores of application {application}.",
+)
 APPLICATION_CONCERNED_UNCOUNTED = "This concerns every store of application {application}."
 PERMISSIONS_CHANGED = (
     "All of them are refused, although the application itself is let in: its permissions at"

@@ -14,10 +14,9 @@ ROTATION_EXPIRING_TITLE_WITHOUT_DATE = "{who}: client secret ends soon"
 ROTATION_EXPIRING = "The client secret ends on {day}, {when}."
 ROTATION_ENDED = "The client secret ended on {day}, {when}."
 ROTATION_EXPIRING_WITHOUT_DATE = "The client secret ends soon."
-ROTATION_BREAKS = "From then on Amazon refuses every call made with it: {stores} stop."
-ROTATION_STORES = "{n} connections"
-ROTATION_STORE = "1 connection"
-ROTATION_STORES_UNCOUNTED = "all its connections"
+ROTATION_BREAKS = "From then on Amazon refuses every call made with it: {stores}."
+ROTATION_STORES = ("{n} connection stops", "{n} connections stop")
+ROTATION_STORES_UNCOUNTED = "all its connections stop"
 ROTATION_STEP = (
     "Whoever keeps the application at Amazon should rotate its secret in the developer console,"
     " put the new one into the configuration within seven days, and its date into"
@@ -57,13 +56,16 @@ OUTAGE_SHORT = "Look at the service's status page. Owners of accounts: nothing t
 OUTAGE_OVER_TITLE = "{who}: outage is over"
 OUTAGE_OVER = "The host answers again."
 OUTAGE_LASTED = "The outage lasted from {at} on, for {span}."
-OUTAGE_CONCERNED = "It concerned {n} connections."
+OUTAGE_CONCERNED = ("It concerned {n} connection.", "It concerned {n} connections.")
 OUTAGE_OVER_STEP = "Jobs that failed meanwhile may have to be run again."
 OUTAGE_OVER_SHORT = "Run again what failed meanwhile."
 
 OFFLINE_TITLE = "connwatch is offline"
 OFFLINE = "This machine reaches none of the services that it watches."
-OFFLINE_COUNTED = "This machine reaches none of the {n} hosts that it watches."
+OFFLINE_COUNTED = (
+    "This machine does not reach the {n} host that it watches.",
+    "This machine reaches none of the {n} hosts that it watches.",
+)
 OFFLINE_MEANS = (
     "That is taken for a fault of its own link, and no connection is blamed for it. Nothing is"
     " watched until it is back."
@@ -75,7 +77,10 @@ OFFLINE_SHORT = "Check the network of the machine that connwatch runs on."
 ONLINE_TITLE = "connwatch is online again"
 ONLINE = "This machine reaches the services again."
 ONLINE_BETWEEN = "It was offline from {at} to {until}, for {span}."
-ONLINE_MISSED = "{n} checks were missed; all connections are checked again now."
+ONLINE_MISSED = (
+    "{n} check was missed; each connection is asked again when its turn comes.",
+    "{n} checks were missed; each connection is asked again when its turn comes.",
+)
 ONLINE_STEP = "Nothing needs to be done. What broke meanwhile is reported when it is confirmed."
 ONLINE_SHORT = "Nothing to do."
 
@@ -100,12 +105,16 @@ CHANNEL_WHO = "channel {channel}"
 RESUMED_TITLE = "connwatch runs again"
 RESUMED = "connwatch runs again after a pause; nothing was watched meanwhile."
 RESUMED_SINCE = "It had stopped at {at}; that is {span} ago."
-RESUMED_CHANGED = "{n} connections changed meanwhile:"
+RESUMED_CHANGED = ("{n} connection changed meanwhile:", "{n} connections changed meanwhile:")
 RESUMED_STEP = "Look at what changed; what is broken now is reported by itself."
 RESUMED_SHORT = "Look at what changed: `connwatch status`."
 
 DIGEST_TITLE_FINE = "connwatch: all fine, {n} active"
-DIGEST_TITLE = "connwatch: {n} of {total} connections need attention"
+DIGEST_TITLE = (
+    "connwatch: {n} of {total} connections needs attention",
+    "connwatch: {n} of {total} connections need attention",
+)
+DIGEST_TITLE_OF_ONE = "connwatch: the connection needs attention"
 DIGEST_FINE = "All fine: {counts}."
 DIGEST_NOT_FINE = "How the connections stand: {counts}."
 DIGEST_COUNTS = {

@@ -467,6 +467,41 @@ def test_trouble_in_a_digest_is_not_called_fine():
     assert "fine" not in message.body
 
 
+@pytest.mark.parametrize(
+    ("kind", "facts", "said"),
+    [
+        (
+            AlertKind.ERROR,
+            {"reason": "client_rejected", "application": "our-app", "n_connections": 1},
+            "This concerns the 1 store of application our-app.",
+        ),
+        (AlertKind.SECRET_EXPIRING, {"n_connections": 1}, "made with it: 1 connection stops."),
+        (AlertKind.OUTAGE_OVER, {"n": 1}, "It concerned 1 connection."),
+        (AlertKind.MONITOR_OFFLINE, {"n_hosts": 1}, "does not reach the 1 host that it watches."),
+        (AlertKind.MONITOR_ONLINE, {"n_missed": 1}, "1 check was missed;"),
+        (AlertKind.RESUMED, {"n_changed": 1, "lines": ["a: x"]}, "1 connection changed meanwhile"),
+        (AlertKind.DIGEST, {"n_error": 1}, "connwatch: the connection needs attention"),
+        (
+            AlertKind.DIGEST,
+            {"n_error": 1, "n_active": 1},
+            "connwatch: 1 of 2 connections needs attention",
+        ),
+    ],
+)
+def test_one_is_spoken_of_as_one(kind, facts, said):
+    message = word(kind, facts)
+    assert said in f"{message.title}\n{message.body}"
+
+
+def test_a_forecast_that_comes_late_names_no_day_that_is_past():
+    facts = FACTS[AlertKind.QUOTA_FORECAST] | {"exhausts_at": "2026-11-22T11:59:00+00:00"}
+    message = word(AlertKind.QUOTA_FORECAST, facts)
+    assert message.title == f"🟠 {NAME}: quota will not last"
+    assert message.body.startswith(
+        f"{NAME}: At the present rate the quota will be used up before the period ends.\nLeft"
+    )
+
+
 @pytest.mark.parametrize("kind", AlertKind)
 @pytest.mark.parametrize("facts", [{}, None], ids=["no facts", "facts"])
 def test_each_kind_fits_a_text_message_with_its_next_step(kind, facts):
