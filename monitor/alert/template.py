@@ -80,6 +80,8 @@ def _mark_test(title: str, text: str, form: Form) -> tuple[str, str]:
 
 def _read(path: Path) -> str:
     try:
+        if path.is_fifo():  # opening it would last until somebody writes into it
+            raise TemplateError(f"{path} cannot be read: it is a pipe")
         with path.open(encoding="utf-8") as file:
             source = file.read(LONGEST_TEMPLATE + 1)
     except OSError as error:

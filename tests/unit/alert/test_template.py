@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import time
 from datetime import UTC, datetime
 
@@ -207,6 +208,12 @@ def test_what_one_text_spent_is_there_for_the_next(write):
 def test_a_file_that_is_not_there_says_so(tmp_path):
     with pytest.raises(TemplateError, match=r"gone\.j2 cannot be read: No such file"):
         render(tmp_path / "gone.j2", error_of("x"), Form.PLAIN)
+
+
+def test_a_pipe_is_no_template(tmp_path):
+    os.mkfifo(tmp_path / "pipe.j2")
+    with pytest.raises(TemplateError, match=r"pipe\.j2 cannot be read: it is a pipe"):
+        render(tmp_path / "pipe.j2", error_of(DETAIL), Form.PLAIN)
 
 
 @pytest.mark.parametrize(
