@@ -8,7 +8,7 @@ a message in `message`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from monitor.alert.about import About, Draft
@@ -49,12 +49,14 @@ class _Item:
         who: Whom its line names first.
         said: What it would say by itself, but for the page of a renewal.
         page: That page, which its line names instead.
+        is_end: It says that a trouble is over.
     """
 
     who: str
     said: Draft
     about: About
     page: str
+    is_end: bool
 
 
 def compose_parcel(
@@ -141,7 +143,9 @@ def _read(one: Notification, now: datetime) -> _Item:
     n_more = one.n_connections - len(named)
     who = ", ".join(named) + (f" {_more(n_more, '')}" if n_more > 0 else "")
     page = About(one.facts, one.born_at, now).url("renew_url")
-    return _Item(said.who or who, said, about, page)
+    if one.n_connections > 1 and not said.who:
+        said = replace(said, headline=said.headline_of_many or said.headline)
+    return _Item(said.who or who, said, about, page, one.kind.is_closing)
 
 
 def _title(kind: AlertKind, items: Sequence[_Item], n_alerts: int, n_connections: int) -> str:
@@ -173,19 +177,23 @@ def _line(item: _Item) -> str:
     line = item.said.headline.format(who=item.who)
     if not item.who:
         line = next(iter(item.said.happened), line)
-    remark = _remark(item.about)
+    remark = _remark(item)
     line = f"{line} ({remark})" if remark else line
     return f"{line}: {item.page}" if item.page else line
 
 
-def _remark(about: About) -> str:
+def _remark(item: _Item) -> str:
     """
     Return the one date or figure that tells an alert from its neighbours.
     """
+    about = item.about
     ends_at, since = about.instant("ends_at"), about.instant("since")
     remaining, limit = about.number("remaining"), about.number("limit")
     if ends_at is not None:
         return say_day(ends_at)
+    if since is not None and item.is_end:
+        span = say_span((about.instant("until") or about.born_at) - since)
+        return grouped.BROKEN_BRIEFLY.format(at=say_instant(since), span=span)
     if since is not None:
         return grouped.SINCE_BRIEFLY.format(at=say_instant(since))
     if remaining is not None and limit is not None:

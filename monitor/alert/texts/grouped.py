@@ -13,6 +13,7 @@ from monitor.judge.alerts import AlertKind
 
 MANY_DIFFER = "They are told together; what each of them reports stands below."
 SINCE_BRIEFLY = "since {at}"
+BROKEN_BRIEFLY = "broken from {at} on, for {span}"
 LEFT_BRIEFLY = "{remaining} of {limit} left"
 HEADLINES_OF_MANY = {
     AlertKind.ERROR: "{who} have trouble",

@@ -114,6 +114,27 @@ def test_unrecorded_renewals_share_one_command():
     assert "`connwatch renew NAME --on DATE`" in message.body
 
 
+@pytest.mark.parametrize(
+    ("kind", "facts", "line"),
+    [
+        (AlertKind.RECOVERED, {}, "a works again"),
+        (AlertKind.CHANNEL_RESTORED, {"channel": "ops"}, "channel ops: alerts arrive again"),
+        (AlertKind.OUTAGE_OVER, {"host": "a:443", "until": str(NOON)}, "a:443: outage is over"),
+    ],
+)
+def test_the_end_of_a_trouble_is_not_dated_by_its_beginning(kind, facts, line):
+    message = word(
+        told("a", kind=kind, since=SINCE, **facts), told("b", kind=kind, since=SINCE, **facts)
+    )
+    assert f"- {line} (broken from 2026-11-22 11:55 UTC on, for 5 minutes)" in message.body
+    assert "(since" not in message.body
+
+
+def test_several_that_recover_are_spoken_of_as_several():
+    message = word(told("a", "b", kind=AlertKind.RECOVERED), told("c", kind=AlertKind.RECOVERED))
+    assert "- a, b work again\n- c works again\n" in message.body
+
+
 def test_an_alert_about_many_is_one_line():
     quota = told("a", "b", "c", "d", n=300, kind=AlertKind.QUOTA_LOW, remaining=50, limit=1000)
     other = told("x", kind=AlertKind.QUOTA_LOW, remaining=1, limit=9)
