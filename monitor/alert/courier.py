@@ -87,15 +87,13 @@ class Courier:
 
     def must_rest(self, channel: str) -> bool:
         """
-        Tell whether nothing may be sent on *channel* now.
-
-        Its service asked for patience, or too many of its sends hang.
+        Tell whether nothing may be sent on *channel* now: its service asked for patience.
         """
         until = self._rest_until.get(channel)
         if until is not None and until <= self._clock():
             del self._rest_until[channel]
             until = None
-        return until is not None or self.post.must_rest(channel)
+        return until is not None
 
     async def take(self, parcel: Parcel) -> DeliveryReport:
         """

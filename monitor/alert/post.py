@@ -81,8 +81,14 @@ class Post:
             key: What stays the same when the message is tried again.
 
         Raises:
-            AlertError: It did not arrive, or not yet.
+            AlertError: It did not arrive, or not yet; or it was not begun, since
+                so many others hang. What counts as tried is given up some day.
         """
+        if self.must_rest(channel):
+            raise AlertError(
+                f"not tried: {MOST_ABANDONED} earlier sends hang, and no other is begun until one"
+                " of them ends"
+            )
         result: Future[None] = Future()
         hanging = _Hanging(ids, asyncio.get_running_loop().time(), result)
         Thread(

@@ -357,6 +357,24 @@ async def test_with_three_hanging_sends_a_channel_rests(bench):
     assert bench.sender.keys_begun == ["1", "2", "3", "4", "5"]
 
 
+async def test_what_waits_behind_sends_that_hang_for_ever_is_given_up_in_time(bench):
+    bench.make_delivery(send_timeout=timedelta(milliseconds=5), retry_for=MINUTE)
+    rows = [
+        bench.outbox.add("slow", (name,), kind=kind)
+        for name, kind in zip("abcd", AlertKind, strict=False)
+    ]
+    bench.sender.hanging.add("slow")
+    for _ in rows:
+        await bench.delivery.deliver_due()
+    await until(lambda: not bench.delivery._courier.post.under_way("slow"))
+    assert bench.outbox.states() == ["due"] * 4
+    assert "3 earlier sends hang" in (rows[3].error or "")
+
+    bench.clock.advance(MINUTE)
+    assert await bench.delivery.deliver_due() == DeliveryReport(dead=4)
+    assert bench.sender.keys_begun == ["1", "2", "3"]
+
+
 async def test_an_unreadable_outbox_is_reported_and_asked_again(bench):
     bench.outbox.add()
     bench.outbox.broken = {"due_channels"}
