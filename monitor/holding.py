@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.judge.held import Told, find_stale
+from monitor.judge.held import Told, find_old_news, find_stale
 from monitor.judge.hold import find_hold
 from monitor.judge.pairs import OPENED_BY
-from monitor.store import alerts, held, silences
+from monitor.store import alerts, held, outbox, silences
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -64,6 +64,29 @@ def hold_unsent(tx: Transaction, plan: Plan, now: datetime) -> int:
     holds = _find_holds(tx, held.list_unsent(tx, now), plan, now)
     held.hold(tx, [(one.id, hold) for one, hold in holds if hold is not None])
     return sum(hold is not None for _, hold in holds)
+
+
+def revive(tx: Transaction, plan: Plan, now: datetime) -> tuple[int, int]:
+    """
+    Make due again what was given up; return how much is, and how much was old news and went away.
+
+    Nobody is told of a trouble after its end, nor of an end after the next trouble.
+    """
+    dead = held.list_dead(tx)
+    if not dead:
+        return 0, 0
+    story = held.list_since(tx, min(one.alert_id for one in dead), only_sent=True)
+    by_channel: dict[str, list[Pending]] = {}
+    for one in dead:
+        by_channel.setdefault(one.channel, []).append(one)
+    old = set()
+    for channel, given_up in by_channel.items():
+        old_news = find_old_news(_as_told(story, channel, {one.alert_id for one in given_up}))
+        old |= {one.id for one in given_up if one.alert_id in old_news}
+    alerts.take_back(tx, old)
+    n_due = outbox.retry_dead(tx, now)
+    hold_unsent(tx, plan, now)
+    return n_due, len(old)
 
 
 def _review(tx: Transaction, pending: Sequence[Pending], plan: Plan, now: datetime) -> int:

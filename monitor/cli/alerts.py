@@ -131,20 +131,25 @@ def _read(session: Session, limit: int, *, only_dead: bool) -> list[AlertRow]:
 def retry(context: typer.Context) -> None:
     """
     Make dead notifications due again; the daemon sends them.
+
+    What is old news goes away: the channel was told since how it went on.
     """
-    from monitor.store import outbox
+    from monitor.holding import revive
 
     session: Session = context.obj
     database = session.open_for_reading()
-    revived = 0
+    n_due = n_old = 0
     if database is not None:
         with database.write() as tx:
-            revived = outbox.retry_dead(tx, utc_now())
-    if not revived:
+            n_due, n_old = revive(tx, session.plan, utc_now())
+    if n_due:
+        noun = "notification is" if n_due == 1 else "notifications are"
+        typer.echo(f"{n_due:,} {noun} due again; the daemon, `connwatch run`, sends them")
+    if n_old:
+        said = "1 is" if n_old == 1 else f"{n_old:,} are"
+        typer.echo(f"{said} old news and not sent any more: the channel heard how it went on")
+    if not n_due and not n_old:
         typer.echo("no notification is dead: nothing to send again")
-        return
-    noun = "notification is" if revived == 1 else "notifications are"
-    typer.echo(f"{revived:,} {noun} due again; the daemon, `connwatch run`, sends them")
 
 
 @commands.command("test")

@@ -1,7 +1,8 @@
 """
 Decide what of that which was held back is still worth telling.
 
-Pure, for one channel at a time. A trouble that came and went while nobody was
+Pure, for one channel at a time. The same for what was given up and is to be
+sent after all. A trouble that came and went while nobody was
 to hear of it goes away together with its end; the end of a trouble that was
 told is never dropped. Whether something must be held is decided in `hold`.
 """
@@ -61,6 +62,38 @@ def find_stale(story: Sequence[Told]) -> set[int]:
         if one.kind in OPENED_BY and _is_needless_end(one, stale, by_key):
             stale.add(one.id)
     return stale
+
+
+def find_old_news(story: Sequence[Told]) -> set[int]:
+    """
+    Return those of the released alerts after which this channel was told what makes them old.
+
+    That is the end of a trouble, or the next one; after an end, a trouble that began since.
+    What was told to others only makes nothing old here.
+
+    Args:
+        story: The released alerts and all that was told since the first of them.
+    """
+    latest: dict[tuple[Key, AlertKind], int] = {}
+    for one in story:
+        if one.is_here and not one.is_released:
+            latest |= {
+                (key, one.kind): max(one.id, latest.get((key, one.kind), 0)) for key in one.keys
+            }
+    return {
+        one.id
+        for one in story
+        if one.is_released
+        and one.keys
+        and all(
+            any(latest.get((key, kind), 0) > one.id for kind in _makes_old(one.kind))
+            for key in one.keys
+        )
+    }
+
+
+def _makes_old(kind: AlertKind) -> tuple[AlertKind, ...]:
+    return (*ends(kind), *overtakes(kind), *OPENED_BY.get(kind, ()))
 
 
 def _is_over(one: Told, latest: dict[tuple[Key, AlertKind, bool], int]) -> bool:

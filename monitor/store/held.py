@@ -189,11 +189,22 @@ def release(tx: Transaction, numbers: Collection[int], now: datetime) -> None:
         )
 
 
-def list_since(tx: Transaction, alert_id: int) -> list[Past]:
+def list_dead(tx: Transaction) -> list[Pending]:
+    """
+    Return what was given up, the oldest first.
+    """
+    return _read(tx, _PENDING.where(notifications.c.state == NotificationState.DEAD))
+
+
+def list_since(tx: Transaction, alert_id: int, *, only_sent: bool = False) -> list[Past]:
     """
     Return *alert_id* and the later alerts that begin, end or overtake a trouble.
+
+    Args:
+        only_sent: Name the channels alone that have taken it.
     """
-    return _read_past(tx, select(alerts).where(alerts.c.id >= alert_id, alerts.c.kind.in_(_PAIRED)))
+    since = select(alerts).where(alerts.c.id >= alert_id, alerts.c.kind.in_(_PAIRED))
+    return _read_past(tx, since, only_sent=only_sent)
 
 
 def list_before(tx: Transaction, alert_id: int, connection_ids: Collection[int]) -> list[Past]:
@@ -233,7 +244,7 @@ def list_before(tx: Transaction, alert_id: int, connection_ids: Collection[int])
     ]
 
 
-def _read_past(tx: Transaction, query: Select[Any]) -> list[Past]:
+def _read_past(tx: Transaction, query: Select[Any], *, only_sent: bool = False) -> list[Past]:
     rows = tx.execute(query.order_by(alerts.c.id)).all()
     ids = [row.id for row in rows]
     about = about_of(tx, ids)
@@ -242,6 +253,8 @@ def _read_past(tx: Transaction, query: Select[Any]) -> list[Past]:
         told = select(notifications.c.alert_id, notifications.c.channel).where(
             notifications.c.alert_id.in_(piece)
         )
+        if only_sent:
+            told = told.where(notifications.c.state == NotificationState.SENT)
         for number, channel in tx.execute(told):
             channels.setdefault(number, set()).add(channel)
     return [_past(row, about.get(row.id, {}), channels.get(row.id, set())) for row in rows]

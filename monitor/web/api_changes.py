@@ -19,8 +19,9 @@ from starlette.responses import JSONResponse, Response
 
 from monitor import orders
 from monitor.config.fields import check_past_day
+from monitor.holding import revive
 from monitor.judge.expiry import start_of
-from monitor.store import connections, outbox
+from monitor.store import connections
 from monitor.web import models
 from monitor.web.api import find_or_refuse, read_connection
 from monitor.web.documented import problems
@@ -205,7 +206,7 @@ async def retry(here: Here, who: Who) -> Response:
     """
     Make dead notifications due again.
     """
-    revived = await here.store.write(lambda tx: outbox.retry_dead(tx, here.clock()))
+    revived, _ = await here.store.write(lambda tx: revive(tx, here.plan, here.clock()))
     here.wake()
     log.info("web.ordered", order="retry", by=who.by.value, token=who.name or None)
     return JSONResponse({"revived": revived})

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
-from monitor.holding import hold_unsent, review_held
+from monitor.holding import hold_unsent, review_held, revive
 from monitor.judge.quiet_hours import QuietHours
 from monitor.judge.route import ChannelRoute, Subject
 from monitor.judge.silence import Scope
-from monitor.store import claims, connections, silences
-from monitor.store.alert_tables import notifications
+from monitor.store import claims, connections, outbox, silences
+from monitor.store.alert_tables import alerts, notifications
 from monitor.store.outbox import NotificationState
 from monitor.sweep import is_anything_passed
 from tests.builders import (
@@ -307,3 +307,48 @@ def test_a_night_of_two_thousand_troubles_is_sorted_out_quickly(database):
     with database.read() as tx:
         rows = tx.execute(select(notifications.c.state)).scalars().all()
     assert rows == [NotificationState.DUE] * 1_000
+
+
+def give_up(story: Story, kind: str, channel: str) -> None:
+    """
+    Have *channel* not take the alerts of *kind*.
+    """
+    with story.database.write() as tx:
+        ids = [
+            number
+            for number, alert_kind in tx.execute(
+                select(notifications.c.id, alerts.c.kind)
+                .join(alerts)
+                .where(notifications.c.channel == channel)
+            )
+            if alert_kind == kind
+        ]
+        outbox.mark_dead(tx, ids, "gone")
+
+
+def test_nobody_is_told_of_a_trouble_after_its_end_when_it_is_tried_again(database):
+    story = begin(database, plan=plan_of(entry("one"), channels=(OPS, MAIL)))
+    refuse(story, NOON)
+    give_up(story, "error", "ops")
+    give_up(story, "error", "mail")
+    story.settle(NOON + HOUR, one=OK)
+    give_up(story, "recovered", "mail")
+    send_all(story, NOON + HOUR)
+    with database.write() as tx:
+        assert revive(tx, story.plan, NOON + 2 * HOUR) == (2, 1)
+        assert revive(tx, story.plan, NOON + 2 * HOUR) == (0, 0)
+    assert states(story) == [
+        ("error", "mail", "due"),
+        ("recovered", "ops", "sent"),
+        ("recovered", "mail", "due"),
+    ]
+
+
+def test_what_is_silenced_stays_so_when_it_is_tried_again(database):
+    story = begin(database)
+    refuse(story, NOON)
+    give_up(story, "error", "ops")
+    silence(story, Scope.ALL, None, NOON + MINUTE)
+    with database.write() as tx:
+        assert revive(tx, story.plan, NOON + 2 * MINUTE) == (1, 0)
+    assert states(story) == [("error", "ops", "held")]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.judge.alerts import AlertKind
-from monitor.judge.held import Told, find_stale
+from monitor.judge.held import Told, find_old_news, find_stale
 from monitor.judge.pairs import Key, keys_of
 
 E, X, R, N = AlertKind.ERROR, AlertKind.EXPIRED, AlertKind.RECOVERED, AlertKind.RENEWED
@@ -95,6 +95,26 @@ def test_the_end_of_an_announced_trouble_is_never_dropped(steps):
         if any(one.id > last_end and one.kind is not R and not one.is_released for one in before):
             assert end.id not in stale
     assert stale <= {one.id for one in story if one.is_released}
+
+
+@pytest.mark.parametrize(
+    ("story", "old"),
+    [
+        pytest.param([held(1, E)], set(), id="nothing since"),
+        pytest.param([held(1, E), told(2, R)], {1}, id="its end was told"),
+        pytest.param([held(1, E), held(2, R)], set(), id="its end was given up as well"),
+        pytest.param([held(1, E), elsewhere(2, R)], set(), id="its end was told to others"),
+        pytest.param([told(1, R), held(2, E)], set(), id="an earlier end was told"),
+        pytest.param([held(1, E), told(2, X)], {1}, id="the next trouble was told"),
+        pytest.param([held(2, R), told(3, E)], {2}, id="an end, and a trouble told since"),
+        pytest.param([held(1, E, 7, 8), told(2, R, 7)], set(), id="the end of one of two"),
+        pytest.param([held(1, E, 7, 8), told(2, R, 7), told(3, R, 8)], {1}, id="both ends"),
+        pytest.param([held(1, E, 7), told(2, R, 8)], set(), id="the end of another"),
+        pytest.param([held(1, OUT, "h"), told(2, OVER, "h")], {1}, id="an outage that is over"),
+    ],
+)
+def test_what_was_given_up_is_old_once_the_channel_heard_how_it_went_on(story, old):
+    assert find_old_news(story) == old
 
 
 def test_larger_things_than_connections_are_known_by_their_name():
