@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from monitor.judge.held import Told, find_old_news, find_stale
 from monitor.judge.hold import find_hold
-from monitor.judge.pairs import OPENED_BY
+from monitor.judge.pairs import OPENED_BY, is_known_by_connections
 from monitor.store import alerts, held, outbox, silences
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from monitor.judge.hold import Hold
@@ -75,14 +75,7 @@ def revive(tx: Transaction, plan: Plan, now: datetime) -> tuple[int, int]:
     dead = held.list_dead(tx)
     if not dead:
         return 0, 0
-    story = held.list_since(tx, min(one.alert_id for one in dead), only_sent=True)
-    by_channel: dict[str, list[Pending]] = {}
-    for one in dead:
-        by_channel.setdefault(one.channel, []).append(one)
-    old = set()
-    for channel, given_up in by_channel.items():
-        old_news = find_old_news(_as_told(story, channel, {one.alert_id for one in given_up}))
-        old |= {one.id for one in given_up if one.alert_id in old_news}
+    old = _choose(dead, _list_since(tx, dead, only_sent=True), find_old_news)
     alerts.take_back(tx, old)
     n_due = outbox.retry_dead(tx, now)
     hold_unsent(tx, plan, now)
@@ -131,15 +124,37 @@ def _find_stale(tx: Transaction, free: Sequence[Pending]) -> set[int]:
         return set()
     first = min(one.alert_id for one in free)
     ends = {number for one in free if one.kind in OPENED_BY for number in one.about}
-    story = [*held.list_before(tx, first, ends), *held.list_since(tx, first)]
+    return _choose(free, [*held.list_before(tx, first, ends), *_list_since(tx, free)], find_stale)
+
+
+def _list_since(
+    tx: Transaction, unsent: Sequence[Pending], *, only_sent: bool = False
+) -> list[Past]:
+    """
+    Return what may have made *unsent* old news: what is about others is not read.
+    """
+    first = min(one.alert_id for one in unsent)
+    about = {n for one in unsent if is_known_by_connections(one.kind) for n in one.about}
+    is_larger = any(not is_known_by_connections(one.kind) for one in unsent)
+    return held.list_since(tx, first, about, with_larger=is_larger, only_sent=only_sent)
+
+
+def _choose(
+    unsent: Sequence[Pending],
+    story: Sequence[Past],
+    find: Callable[[Sequence[Told]], set[int]],
+) -> set[int]:
+    """
+    Return those of the notifications whose alerts *find* chooses, channel by channel.
+    """
     by_channel: dict[str, list[Pending]] = {}
-    for one in free:
+    for one in unsent:
         by_channel.setdefault(one.channel, []).append(one)
-    stale = set()
-    for channel, released in by_channel.items():
-        old_news = find_stale(_as_told(story, channel, {one.alert_id for one in released}))
-        stale |= {one.id for one in released if one.alert_id in old_news}
-    return stale
+    chosen = set()
+    for channel, here in by_channel.items():
+        found = find(_as_told(story, channel, {one.alert_id for one in here}))
+        chosen |= {one.id for one in here if one.alert_id in found}
+    return chosen
 
 
 def _as_told(story: Iterable[Past], channel: str, released: set[int]) -> list[Told]:

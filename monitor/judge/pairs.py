@@ -99,10 +99,17 @@ def overtakes(kind: AlertKind) -> tuple[AlertKind, ...]:
     return _OVERTAKEN_BY.get(kind, ())
 
 
+def is_known_by_connections(kind: AlertKind) -> bool:
+    """
+    Tell whether alerts of *kind* are about their connections, and nothing larger.
+    """
+    return kind not in _BY_FACT and kind not in ABOUT_NO_CONNECTION
+
+
 def keys_of(kind: AlertKind, facts: Mapping[str, Any], about: Iterable[int]) -> frozenset[Key]:
     """
     Return what an alert is about: two that share a key may speak of one trouble.
     """
     if kind in _BY_FACT:
         return frozenset({str(facts.get(_BY_FACT[kind]))})
-    return frozenset(about) if kind not in ABOUT_NO_CONNECTION else frozenset({"monitor"})
+    return frozenset(about) if is_known_by_connections(kind) else frozenset({"monitor"})

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, func, select, update
 
 from monitor.judge.alerts import AlertKind, Severity
-from monitor.judge.pairs import CLOSED_BY, OPENED_BY, Key, ends, keys_of, overtakes
+from monitor.judge.pairs import (
+    CLOSED_BY,
+    OPENED_BY,
+    Key,
+    ends,
+    is_known_by_connections,
+    keys_of,
+    overtakes,
+)
 from monitor.store.alert_tables import alert_connections, alerts, notifications
 from monitor.store.alerts import about_of
 from monitor.store.outbox import NotificationState, is_unclaimed
@@ -34,6 +42,8 @@ _PAIRED = {
     if kind in OPENED_BY or ends(kind) or overtakes(kind) or kind is AlertKind.LIMIT_CHANGED
 }
 """The kinds that can make others old news."""
+
+_LARGER = {kind.value for kind in AlertKind if not is_known_by_connections(kind)} & _PAIRED
 
 _WIDE = {
     kind.value
@@ -196,15 +206,36 @@ def list_dead(tx: Transaction) -> list[Pending]:
     return _read(tx, _PENDING.where(notifications.c.state == NotificationState.DEAD))
 
 
-def list_since(tx: Transaction, alert_id: int, *, only_sent: bool = False) -> list[Past]:
+def list_since(
+    tx: Transaction,
+    alert_id: int,
+    connection_ids: Collection[int],
+    *,
+    with_larger: bool,
+    only_sent: bool = False,
+) -> list[Past]:
     """
-    Return *alert_id* and the later alerts that begin, end or overtake a trouble.
+    Return, from *alert_id* on, what begins, ends or overtakes a trouble of *connection_ids*.
 
     Args:
+        with_larger: Those that are about something larger as well.
         only_sent: Name the channels alone that have taken it.
     """
-    since = select(alerts).where(alerts.c.id >= alert_id, alerts.c.kind.in_(_PAIRED))
-    return _read_past(tx, since, only_sent=only_sent)
+    is_later = alerts.c.id >= alert_id
+    found: set[int] = set()
+    for piece in in_pieces(connection_ids):
+        of_them = (
+            select(alerts.c.id)
+            .join(alert_connections, alert_connections.c.alert_id == alerts.c.id)
+            .where(
+                alert_connections.c.connection_id.in_(piece), is_later, alerts.c.kind.in_(_PAIRED)
+            )
+        )
+        found.update(tx.execute(of_them).scalars())
+    if with_larger:
+        larger = select(alerts.c.id).where(is_later, alerts.c.kind.in_(_LARGER))
+        found.update(tx.execute(larger).scalars())
+    return _read_past(tx, found, only_sent=only_sent)
 
 
 def list_before(tx: Transaction, alert_id: int, connection_ids: Collection[int]) -> list[Past]:
@@ -237,16 +268,17 @@ def list_before(tx: Transaction, alert_id: int, connection_ids: Collection[int])
         .limit(MOST_WIDE_BEFORE)
     )
     found.update(tx.execute(wide).scalars())
-    return [
-        past
-        for piece in in_pieces(found)
-        for past in _read_past(tx, select(alerts).where(alerts.c.id.in_(piece)))
-    ]
+    return _read_past(tx, found)
 
 
-def _read_past(tx: Transaction, query: Select[Any], *, only_sent: bool = False) -> list[Past]:
-    rows = tx.execute(query.order_by(alerts.c.id)).all()
-    ids = [row.id for row in rows]
+def _read_past(tx: Transaction, ids: Collection[int], *, only_sent: bool = False) -> list[Past]:
+    """
+    Return alerts as what may bear on others, the oldest first.
+    """
+    rows: list[Row[Any]] = []
+    for piece in in_pieces(ids):
+        query = select(alerts).where(alerts.c.id.in_(piece)).order_by(alerts.c.id)
+        rows += tx.execute(query).all()
     about = about_of(tx, ids)
     channels: dict[int, set[str]] = {}
     for piece in in_pieces(ids):

@@ -15,7 +15,7 @@ from monitor.holding import hold_unsent, review_held, revive
 from monitor.judge.quiet_hours import QuietHours
 from monitor.judge.route import ChannelRoute, Subject
 from monitor.judge.silence import Scope
-from monitor.store import claims, connections, outbox, silences
+from monitor.store import claims, connections, held, outbox, silences
 from monitor.store.alert_tables import alerts, notifications
 from monitor.store.outbox import NotificationState
 from monitor.sweep import is_anything_passed
@@ -99,6 +99,18 @@ def test_what_is_born_in_a_silence_is_held_until_its_end(database):
     assert states(story) == [("error", "ops", "held")]
     story.sweep(NOON + HOUR)
     assert states(story) == [("error", "ops", "due")]
+
+
+def test_the_end_of_a_silence_reads_no_alerts_of_others(database):
+    """A silence may be long, and there may be 100,000 others."""
+    story = begin(database, "one", "two")
+    silence(story, Scope.CONNECTION, "one", NOON)
+    refuse(story, NOON + 10 * MINUTE, "one", "two")
+    story.settle(NOON + 11 * MINUTE, two=OK)
+    first = story.alerts()[0]
+    with database.read() as tx:
+        read = held.list_since(tx, first.id, {story.record("one").id}, with_larger=True)
+    assert [each.id for each in read] == [first.id]
 
 
 def test_a_sweep_is_needed_when_a_silence_ends_and_not_before(database):
