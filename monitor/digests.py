@@ -7,6 +7,7 @@ When one is due is decided in `judge.digest`, how it reads in `alert`.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,11 @@ from monitor.store import digests
 from monitor.telling import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from monitor.judge.route import ChannelRoute
-    from monitor.plan import Plan
+    from monitor.plan import Plan, Watched
     from monitor.store.digests import Glance
     from monitor.store.engine import Transaction
 
@@ -49,18 +50,21 @@ def make_due(tx: Transaction, plan: Plan, now: datetime) -> list[tuple[str, Aler
     nothing was checked yet that it could be told of.
     """
     made = digests.list_made(tx)
+    asking = [channel for channel in plan.channels if channel.digest is not None]
+    new = [channel for channel in asking if channel.name not in made]
+    due = [
+        _Summary(channel)
+        for channel in asking
+        if channel.name in made and _is_due(channel, made[channel.name], now)
+    ]
     told = []
-    for channel in plan.channels:
-        if channel.digest is None:
-            continue
-        is_new = channel.name not in made
-        if not is_new and not _is_due(channel, made[channel.name], now):
-            continue
-        if not is_new:
-            facts = _summarize(channel, plan, digests.glance_at_all(tx), now)
-            alert = AlertDue(AlertKind.DIGEST, SEVERITY_OF[AlertKind.DIGEST], facts)
-            tell(tx, alert, {}, plan, now, only={channel.name})
-            told.append((channel.name, alert))
+    if due:
+        _fill(due, plan, digests.glance_at_all(tx), now)
+    for one in due:
+        alert = AlertDue(AlertKind.DIGEST, SEVERITY_OF[AlertKind.DIGEST], one.facts())
+        tell(tx, alert, {}, plan, now, only={one.channel.name})
+        told.append((one.channel.name, alert))
+    for channel in (*new, *(one.channel for one in due)):
         digests.note_made(tx, channel.name, now)
     return told
 
@@ -69,27 +73,52 @@ def _is_due(channel: ChannelRoute, last_at: datetime, now: datetime) -> bool:
     return channel.digest is not None and channel.digest.is_due(last_at, now)
 
 
-def _summarize(
-    channel: ChannelRoute, plan: Plan, glances: Iterable[Glance], now: datetime
-) -> dict[str, Any]:
-    counts: Counter[State] = Counter()
-    n_expiring_soon = 0
-    next_to_end = []
-    for one in glances:
-        watched = plan.watched.get(one.name)
-        if watched is None or not covers(channel, watched.subject):
-            continue
-        counts[one.state] += 1
+@dataclass(slots=True)
+class _Summary:
+    """
+    How the connections of one channel stand, as far as they were counted.
+    """
+
+    channel: ChannelRoute
+    counts: Counter[State] = field(default_factory=Counter)
+    n_expiring_soon: int = 0
+    ends: list[tuple[datetime, str]] = field(default_factory=list)
+
+    def count(self, one: Glance, watched: Watched, now: datetime) -> None:
+        """
+        Count one connection.
+        """
+        self.counts[one.state] += 1
         end = one.clock.known_end
         if one.state in FLAG_STATES and end is not None and end > now:
-            next_to_end.append((end, one.name))
+            self.ends.append((end, one.name))
             steps = watched.rules.expiring_soon_days
-            n_expiring_soon += one.clock.is_expiring_soon(steps, now)
-    return {
-        **{f"n_{state.value}": counts[state] for state in State},
-        "n_expiring_soon": n_expiring_soon,
-        "next_to_end": [
-            {"name": name, "ends_at": end.isoformat()}
-            for end, name in nsmallest(NEXT_TO_END, next_to_end)
-        ],
-    }
+            self.n_expiring_soon += one.clock.is_expiring_soon(steps, now)
+
+    def facts(self) -> dict[str, Any]:
+        """
+        Return what the text of the summary is made of.
+        """
+        return {
+            **{f"n_{state.value}": self.counts[state] for state in State},
+            "n_expiring_soon": self.n_expiring_soon,
+            "next_to_end": [
+                {"name": name, "ends_at": end.isoformat()}
+                for end, name in nsmallest(NEXT_TO_END, self.ends)
+            ],
+        }
+
+
+def _fill(
+    summaries: Sequence[_Summary], plan: Plan, glances: Iterable[Glance], now: datetime
+) -> None:
+    """
+    Look at every connection once, however many channels ask.
+    """
+    for one in glances:
+        watched = plan.watched.get(one.name)
+        if watched is None:
+            continue
+        for summary in summaries:
+            if covers(summary.channel, watched.subject):
+                summary.count(one, watched, now)

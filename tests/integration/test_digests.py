@@ -131,6 +131,21 @@ def test_a_summary_counts_what_the_channel_is_there_for(database):
     }
 
 
+def test_channels_that_are_due_together_have_each_its_own_summary(database):
+    names = ("eu-1", "eu-2", "na-1")
+    channels = [
+        ChannelRoute(tag, tags=frozenset({tag}), digest=DAILY) for tag in ("eu", "na", "none")
+    ]
+    subjects = [Subject(name, frozenset({name[:2]})) for name in names]
+    plan = plan_of(*map(entry, names), channels=channels, subjects=subjects)
+    story = Story.begin(database, plan)
+    story.sweep(NOON)
+    story.settle(NOON, **dict.fromkeys(names, OK))
+    story.sweep(MORNING)
+    counted = {alert.notifications[0].channel: alert.facts["n_active"] for alert in story.alerts()}
+    assert counted == {"eu": 2, "na": 1, "none": 0}
+
+
 def test_a_clock_that_was_set_back_costs_no_summary(database):
     story = begin(database)
     with database.write() as tx:
