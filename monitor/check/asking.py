@@ -54,8 +54,9 @@ class UnreadableFields:
     Tell of unreadable header fields, once for each connection.
     """
 
-    def __init__(self, connection: str) -> None:
+    def __init__(self, connection: str, event: str = "quota.unreadable") -> None:
         self._connection = connection
+        self._event = event
         self._is_told = False
 
     def tell(self, answer: Answer, fields: Iterable[str], secret: Secrets) -> None:
@@ -65,4 +66,4 @@ class UnreadableFields:
         texts = {field: clean(answer.headers[field], secret, MAX_LOGGED) for field in fields}
         if texts and not self._is_told:
             self._is_told = True
-            log.warning("quota.unreadable", connection=self._connection, fields=texts)
+            log.warning(self._event, connection=self._connection, fields=texts)

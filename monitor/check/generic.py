@@ -19,7 +19,12 @@ from monitor.check.generic_answer import Terms, read_answer
 from monitor.check.generic_request import UnsendableError, prepare, secrets_of
 from monitor.check.http import Answer, Failure, fetch
 from monitor.check.quota_headers import QuotaNames, QuotaReport, read_quota_headers
-from monitor.check.token_end import read_body_end, read_header_end, read_jwt_end
+from monitor.check.token_end import (
+    is_header_unreadable,
+    read_body_end,
+    read_header_end,
+    read_jwt_end,
+)
 from monitor.config.presets import Preset, load_preset
 from monitor.config.secret import SecretUnavailable
 from monitor.judge.outcome import Outcome, Reason
@@ -55,6 +60,7 @@ class HttpChecker:
         self._revealed: tuple[str, ...] | None = None
         self._prepared: Prepared | None = None
         self._unreadable = UnreadableFields(connection.name)
+        self._unreadable_end = UnreadableFields(connection.name, "token_end.unreadable")
 
     async def check(self) -> Outcome:
         """
@@ -118,6 +124,8 @@ class HttpChecker:
         Return the earliest end that anybody tells of.
         """
         header, pointer = self._connection.expires_header, self._preset.expires_at
+        if header and is_header_unreadable(answer, header):
+            self._unreadable_end.tell(answer, [header], prepared.secrets)
         ends = [
             read_header_end(answer, header) if header else None,
             read_body_end(answer, parse_json(answer.body), pointer) if pointer else None,

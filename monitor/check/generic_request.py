@@ -11,18 +11,18 @@ from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import httpx
+
 from monitor.check.client import REPEATABLE
 from monitor.config.secret import Secret
 
 if TYPE_CHECKING:
-    import httpx
-
     from monitor.config.http import HttpConnection
 
 
 class UnsendableError(ValueError):
     """
-    Raised for a secret that HTTP cannot carry; says which, never what it is.
+    Raised for a secret that a request cannot carry; says which, never what it is.
     """
 
 
@@ -55,7 +55,7 @@ def prepare(connection: HttpConnection, url: httpx.URL, client: httpx.AsyncClien
 
     Raises:
         SecretUnavailable: A secret is not where it should be.
-        UnsendableError: A secret cannot be written into a header.
+        UnsendableError: A secret cannot be written into a header or an address.
     """
     token = connection.token.reveal() if connection.token else ""
     password = connection.password.reveal() if connection.password else ""
@@ -79,7 +79,7 @@ def prepare(connection: HttpConnection, url: httpx.URL, client: httpx.AsyncClien
             _refuse_spaces(token)
             headers[name] = token
         case "query" if token:
-            url = url.copy_set_param(name, token)
+            url = _add_parameter(url, name, token)
     for header, value in headers.items():
         if not value.isascii() or not value.isprintable():
             raise UnsendableError(f"what {header} should carry holds letters outside ASCII")
@@ -87,6 +87,14 @@ def prepare(connection: HttpConnection, url: httpx.URL, client: httpx.AsyncClien
     extensions = {REPEATABLE: True}
     request = client.build_request(connection.method, url, headers=headers, extensions=extensions)
     return Prepared(request, tuple(secrets), token)
+
+
+def _add_parameter(url: httpx.URL, name: str, token: str) -> httpx.URL:
+    try:
+        return url.copy_set_param(name, token)
+    except httpx.InvalidURL:
+        problem = "the token is too long to stand in an address"
+    raise UnsendableError(problem)
 
 
 def _refuse_spaces(token: str) -> None:

@@ -55,15 +55,26 @@ def read_jwt_end(token: str, now: datetime) -> datetime | None:
 
 def read_header_end(answer: Answer, name: str) -> datetime | None:
     """
-    Return the end that the header called *name* tells of.
+    Return the end that the header called *name* tells of, if it is to be believed.
     """
+    end = _parse_header(answer, name)
+    is_made_up = end is not None and abs(end - answer.received_at) <= MADE_UP_WITHIN
+    return None if is_made_up else end
+
+
+def is_header_unreadable(answer: Answer, name: str) -> bool:
+    """
+    Tell whether the header called *name* is there and names no instant.
+    """
+    return name in answer.headers and _parse_header(answer, name) is None
+
+
+def _parse_header(answer: Answer, name: str) -> datetime | None:
     text = answer.headers.get(name)
     if text is None:
         return None
     now = read_server_date(answer.headers, answer.received_at) or answer.received_at
-    end = parse_instant_field(text, answer.received_at, now)
-    is_made_up = end is not None and abs(end - answer.received_at) <= MADE_UP_WITHIN
-    return None if is_made_up else end
+    return parse_instant_field(text, answer.received_at, now)
 
 
 def read_body_end(answer: Answer, value: object, pointer: str) -> datetime | None:

@@ -316,6 +316,33 @@ async def test_unreadable_headers_are_told_once_and_without_the_secret(serve, cl
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        pytest.param("31.12.2026", ["31.12.2026"], id="no date that is known"),
+        pytest.param("", [""], id="empty"),
+        pytest.param(f"after {SECRET}", ["after ••••"], id="without the secret"),
+        pytest.param("2099-12-31", [], id="readable"),
+        pytest.param("2001-12-31", [], id="readable, and past"),
+    ],
+)
+async def test_an_end_that_cannot_be_read_is_told_once(serve, clients, text, told):
+    """
+    Whoever named the header relies on being warned.
+    """
+    server = await serve.answers(http_answer(200, {}, {"X-Ends": text}))
+    url = f"http://127.0.0.1:{server.port}/"
+    checker = checker_of(clients, url, token=SECRET, expires_header="X-Ends")
+
+    with structlog.testing.capture_logs() as logs:
+        outcomes = [await checker.check() for _ in range(3)]
+
+    assert [outcome.reason for outcome in outcomes] == [Reason.OK] * 3
+    assert [(log["event"], log["connection"], log["fields"]) for log in logs] == [
+        ("token_end.unreadable", "a", {"X-Ends": each}) for each in told
+    ]
+
+
 def jwt(end: datetime) -> str:
     claims = json.dumps({"sub": "x", "exp": end.timestamp()}).encode()
     return f"e30.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.c2ln"
@@ -400,8 +427,9 @@ async def test_a_secret_that_is_missing_is_no_refusal(serve, clients, monkeypatc
         {"token": "with\u00e9"},
         {"token": "with space", "auth": "header:X-Key"},
         {"headers": {"X-Key": {"env": "ODD"}}},
+        {"token": "with" * 20_000, "auth": "query:key"},
     ],
-    ids=str,
+    ids=lambda more: str(more)[:60],
 )
 async def test_a_secret_that_cannot_be_sent_is_not_repeated(serve, clients, monkeypatch, more):
     monkeypatch.setenv("ODD", "with\u00e9")
