@@ -16,6 +16,7 @@ from monitor.check import body as bodies
 from monitor.check.http import MAX_BODY
 from monitor.check.pointer import ABSENT, follow
 from monitor.check.token_api import (
+    BAD_REQUESTS,
     PAYMENT_REQUIRED,
     THROTTLED,
     name_status,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from monitor.check.http import Answer
     from monitor.check.quota_headers import QuotaReport
 
-BAD_REQUESTS = range(400, 500)
 HTML = ("text/html", "application/xhtml+xml")
 MAX_VALUE = 60
 

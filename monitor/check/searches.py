@@ -18,7 +18,7 @@ from monitor.check.body import clean, parse_json
 from monitor.check.http import Answer, Failure, fetch
 from monitor.check.quota import read_soldscope_quota
 from monitor.check.soldscope import RENEWAL, UNSENDABLE, can_be_sent, free_url, read_auth
-from monitor.check.token_api import read_outcome
+from monitor.check.token_api import BAD_REQUESTS, name_status, read_outcome, server_words
 from monitor.judge.outcome import OutcomeClass
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ COMPLETED, FAILED = 2, 13
 """The numbers of `searchStatus` after which nothing changes any more."""
 
 MAX_TEXT = 200
+FOR_A_MOMENT = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
+"""The statuses from 400 to 499 after which asking again may help, beside a plea for a pause."""
+
 LIST_PLACES = ("searches", "data", "items", "results")
 TEXT_FIELDS = ("query", "keyword", "name", "title")
 PROGRESS_FIELDS = ("progress", "percent", "percentage")
@@ -89,6 +92,8 @@ class TroubleKind(StrEnum):
     REFUSED = "refused"
     USED_UP = "used_up"
     NO_SUCH_SEARCH = "no_such_search"
+    REQUEST_REFUSED = "request_refused"
+    """The token is not what is wrong, and the same request gets the same answer again."""
     HICCUP = "hiccup"
     """It may be over in a moment: the network, the service's own side, a plea for a pause."""
 
@@ -179,6 +184,14 @@ def _read_trouble(answer: Answer, token: str) -> SearchTrouble:
         return SearchTrouble(TroubleKind.NO_SUCH_SEARCH, detail)
     if outcome.reason.outcome_class is OutcomeClass.REFUSAL:
         return SearchTrouble(TroubleKind.REFUSED, outcome.detail)
+    if (
+        answer.status in BAD_REQUESTS
+        and answer.status not in FOR_A_MOMENT
+        and outcome.reason.outcome_class is not OutcomeClass.THROTTLED
+    ):
+        detail = f"The API refuses to answer this ({name_status(answer)}). Check the id."
+        words = server_words(answer, token)
+        return SearchTrouble(TroubleKind.REQUEST_REFUSED, detail + words)
     return SearchTrouble(TroubleKind.HICCUP, outcome.detail, outcome.retry_at)
 
 
@@ -198,12 +211,14 @@ def _find_list(answer: Answer) -> list[Any] | None:
 
 def _read_past(found: list[Any], token: str) -> Iterator[PastSearch]:
     for each in found:
-        if not isinstance(each, dict) or not isinstance(each.get("id"), str | int):
+        number = each.get("id") if isinstance(each, dict) else None
+        # True is an int to Python, and no id.
+        if not isinstance(number, str | int) or isinstance(number, bool):
             continue
         texts = (each[name] for name in TEXT_FIELDS if isinstance(each.get(name), str))
         at = each.get("createdAt", each.get("created_at"))
         yield PastSearch(
-            clean(str(each["id"]), token, MAX_TEXT),
+            clean(str(number), token, MAX_TEXT),
             clean(next(texts, ""), token, MAX_TEXT),
             clean(at, token, MAX_TEXT) if isinstance(at, str) else "",
         )
