@@ -124,6 +124,8 @@ def _look_up(session: Session, name: str, kind: AlertKind, now: datetime) -> _Kn
         return _Known(is_paused=not entry.is_enabled)
     with database.read() as tx:
         lasting = tuple(silences.list_lasting(tx, now))
+        if name in connections.list_deleted(tx):
+            raise session.deleted_name(name)
         record = connections.find_record(tx, name)
         if record is None:
             return _Known(is_paused=not entry.is_enabled, silences=lasting)

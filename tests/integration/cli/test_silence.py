@@ -188,6 +188,13 @@ def test_explain_says_who_is_told_and_why_not(bench):
     assert "its kinds leave this one out" in text
 
 
+def test_explain_says_of_a_deleted_connection_that_it_is_ignored(bench):
+    assert bench.run("delete", "acme").code == 0
+    ended = bench.run("alerts", "explain", "acme", "error")
+    assert (ended.code, ended.out) == (3, "")
+    assert "was deleted and is ignored" in ended.err
+
+
 def test_explain_tells_severities_apart_where_that_matters(bench):
     bench.configure(
         connection("acme"),
