@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
 from monitor.judge.clocks import FLAG_STATES
 from monitor.judge.outcome import State
+from monitor.judge.quota import Level
 from monitor.judge.route import covers
 from monitor.store import digests
 from monitor.telling import tell
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from monitor.plan import Plan, Watched
     from monitor.store.digests import Glance
     from monitor.store.engine import Transaction
+
+WORKING = (State.ACTIVE, State.PENDING)
+"""What is broken otherwise is counted as that, whatever its quota."""
 
 NEXT_TO_END = 5
 """How many connections a summary names that end next."""
@@ -81,6 +85,7 @@ class _Summary:
 
     channel: ChannelRoute
     counts: Counter[State] = field(default_factory=Counter)
+    n_exhausted: int = 0
     n_expiring_soon: int = 0
     ends: list[tuple[datetime, str]] = field(default_factory=list)
 
@@ -89,6 +94,8 @@ class _Summary:
         Count one connection.
         """
         self.counts[one.state] += 1
+        if one.state in WORKING and one.quota is not None:
+            self.n_exhausted += one.quota.level(watched.rules) is Level.EXHAUSTED
         end = one.clock.known_end
         if one.state in FLAG_STATES and end is not None and end > now:
             self.ends.append((end, one.name))
@@ -101,6 +108,7 @@ class _Summary:
         """
         return {
             **{f"n_{state.value}": self.counts[state] for state in State},
+            "n_exhausted": self.n_exhausted,
             "n_expiring_soon": self.n_expiring_soon,
             "next_to_end": [
                 {"name": name, "ends_at": end.isoformat()}

@@ -136,6 +136,7 @@ SAMPLES = {
             "n_expired": 0,
             "n_pending": 0,
             "n_paused": 1,
+            "n_exhausted": 0,
             "n_expiring_soon": 1,
             "next_to_end": [
                 {"name": STORE, "ends_at": 14 * _DAYS},

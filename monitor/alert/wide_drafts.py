@@ -11,7 +11,8 @@ Pure. The facts of each kind; all may be missing:
 - `monitor_online`: since, until, n_missed (checks)
 - `channel_failed`: channel, error, since; `channel_restored`: channel, since
 - `resumed`: since (when it had stopped), n_changed, lines (a text for each)
-- `digest`: n_active, n_error, n_expired, n_pending, n_paused, n_expiring_soon,
+- `digest`: n_active, n_error, n_expired, n_pending, n_paused, n_exhausted,
+  n_expiring_soon,
   next_to_end (a list of objects with name and ends_at)
 """
 
@@ -228,8 +229,9 @@ def _write_resumed(about: About) -> Draft:
 
 def _write_digest(about: About) -> Draft:
     counts = {name: about.number(name) or 0 for name in wide.DIGEST_COUNTS}
-    n_total = sum(n for name, n in counts.items() if name != "n_expiring_soon")
-    n_broken = counts["n_error"] + counts["n_expired"]
+    # What is out of quota or expiring soon is counted by its state as well.
+    n_total = sum(n for name, n in counts.items() if name not in {"n_exhausted", "n_expiring_soon"})
+    n_broken = counts["n_error"] + counts["n_expired"] + counts["n_exhausted"]
     said = ", ".join(
         text.format(n=say_number(counts[name]))
         for name, text in wide.DIGEST_COUNTS.items()

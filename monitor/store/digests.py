@@ -13,15 +13,16 @@ from sqlalchemy import insert, select, update
 
 from monitor.judge.outcome import State
 from monitor.store.alert_tables import channel_states
-from monitor.store.records import read_clock
+from monitor.store.records import read_clock, read_quota
 from monitor.store.results import CLOCK_COLUMNS
-from monitor.store.tables import authorizations, connections
+from monitor.store.tables import authorizations, connections, quotas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
     from monitor.judge.clocks import AuthorizationClock
+    from monitor.judge.quota import Quota
     from monitor.store.engine import Transaction
 
 
@@ -29,11 +30,15 @@ if TYPE_CHECKING:
 class Glance:
     """
     As much of a connection as a summary needs.
+
+    Args:
+        quota: None where there is some left, or nothing is known.
     """
 
     name: str
     state: State
     clock: AuthorizationClock
+    quota: Quota | None
 
 
 def list_made(tx: Transaction) -> dict[str, datetime]:
@@ -76,10 +81,12 @@ def glance_at_all(tx: Transaction) -> Iterator[Glance]:
             connections.c.state,
             connections.c.is_enabled,
             connections.c.is_paused,
+            quotas,
             *CLOCK_COLUMNS,
         )
         .select_from(connections)
         .outerjoin(authorizations)
+        .outerjoin(quotas)
         .where(connections.c.is_configured)
         .order_by(connections.c.id)
     )
@@ -87,4 +94,6 @@ def glance_at_all(tx: Transaction) -> Iterator[Glance]:
         fields = row._asdict()
         is_off = row.is_paused or not row.is_enabled
         state = State.PAUSED if is_off else State(row.state)
-        yield Glance(row.name, state, read_clock(fields))
+        is_empty = row.is_payment_required or row.shown_remaining == 0
+        quota = read_quota(fields) if is_empty else None
+        yield Glance(row.name, state, read_clock(fields), quota)

@@ -14,7 +14,7 @@ from monitor.judge.quiet_hours import QuietHours
 from monitor.judge.route import ChannelRoute, Subject
 from monitor.store import connections, digests
 from monitor.sweep import is_anything_passed
-from tests.builders import DAY, HOUR, MINUTE, OK, OPS, REFUSED, Story, entry, plan_of
+from tests.builders import DAY, HOUR, MINUTE, OK, OPS, REFUSED, Story, entry, ok_with, plan_of
 from tests.fakes import NOON
 
 if TYPE_CHECKING:
@@ -126,6 +126,7 @@ def test_a_summary_counts_what_the_channel_is_there_for(database):
         "n_expired": 0,
         "n_pending": 1,
         "n_paused": 1,
+        "n_exhausted": 0,
         "n_expiring_soon": 3,
         "next_to_end": [{"name": f"eu-{n}", "ends_at": end} for n in (1, 2, 4)],
     }
@@ -144,6 +145,17 @@ def test_channels_that_are_due_together_have_each_its_own_summary(database):
     story.sweep(MORNING)
     counted = {alert.notifications[0].channel: alert.facts["n_active"] for alert in story.alerts()}
     assert counted == {"eu": 2, "na": 1, "none": 0}
+
+
+def test_what_is_out_of_quota_is_not_called_fine(database):
+    story = Story.begin(database, plan_of(*map(entry, ("one", "two", "off")), channels=(NEWS,)))
+    story.sweep(NOON)
+    story.settle(NOON, one=ok_with(0), two=ok_with(1), off=ok_with(0, account="Other"))
+    with database.write() as tx:
+        connections.pause(tx, story.record("off").id)
+    story.sweep(MORNING)
+    [facts] = [alert.facts for alert in story.alerts() if alert.kind == "digest"]
+    assert (facts["n_active"], facts["n_paused"], facts["n_exhausted"]) == (2, 1, 1)
 
 
 def test_a_clock_that_was_set_back_costs_no_summary(database):

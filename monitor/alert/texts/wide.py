@@ -123,6 +123,7 @@ DIGEST_COUNTS = {
     "n_expired": "{n} expired",
     "n_pending": "{n} not checked yet",
     "n_paused": "{n} paused",
+    "n_exhausted": "{n} out of quota",
     "n_expiring_soon": "{n} expiring soon",
 }
 DIGEST_NEXT = "Next to expire"

@@ -467,6 +467,12 @@ def test_trouble_in_a_digest_is_not_called_fine():
     assert "fine" not in message.body
 
 
+def test_what_is_out_of_quota_is_not_called_fine():
+    message = word(AlertKind.DIGEST, {"n_active": 3, "n_exhausted": 2})
+    assert message.title == "🔴 connwatch: 2 of 3 connections need attention"
+    assert "How the connections stand: 3 active, 2 out of quota." in message.body
+
+
 @pytest.mark.parametrize(
     ("kind", "facts", "said"),
     [
