@@ -7,7 +7,7 @@ matters. Each bin's usual share of a week, and of a period where earlier periods
 are known, is learned only as far as the differences exceed the noise. Freed of
 these shares, the recent bins give the level, the newer the heavier. Level times
 shares, bin after bin from now on, is the path on which what is left is used up;
-how far past bins strayed from it gives the range.
+how far past bins strayed from it, and what they never fell below, gives the range.
 
 Decides nothing about telling: that is left to `outlook`.
 """
@@ -16,16 +16,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import pairwise
-from math import ceil, inf, sqrt
+from math import ceil, sqrt
 from typing import TYPE_CHECKING
 
+from monitor.judge.level import learn_rate
 from monitor.judge.shares import Shares, learn_shares
 from monitor.judge.usage import Bin, Sample, bins_of, period_length, without_glitches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+
+    from monitor.judge.level import Rate
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -39,29 +41,11 @@ N_PHASES = 10
 MIN_COVERED = 1.0
 """Bins that must have been seen at least, in all, before anything is foreseen."""
 
-SLOW_HALF_LIFE = 30.0
-"""After so many bins what was used counts half as much for the level."""
-
-QUICK_HALF_LIFE = 3.0
-"""And for the level of late, which counts where it differs by more than chance."""
-
-MIN_PAIRS = 3
-"""Neighbouring bins that must be known before any change is believed."""
-
-BELIEF = 6.0
-"""How far beyond chance that is: larger is slower to believe."""
-
 RANGE = 1.5
 """Standard deviations on either side: four times in five it lies within."""
 
 FARTHEST = timedelta(days=1000)
 """What lies beyond is as good as never."""
-
-DOUBT = 1.0
-"""How widely bins are taken to stray before any were seen, as a variance."""
-
-DOUBT_COUNTS = 3.0
-"""Bins that *DOUBT* counts as much as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +62,6 @@ class Forecast:
     exhausts_at: datetime | None
     earliest: datetime | None
     latest: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Rate:
-    """
-    What is used in a bin of average share.
-
-    Args:
-        variance: Of single bins around it, relative to it squared.
-        weight: How many bins it was learned from.
-    """
-
-    level: float
-    variance: float
-    weight: float
 
 
 def forecast(samples: Sequence[Sample], now: datetime) -> Forecast | None:
@@ -113,7 +82,8 @@ def forecast(samples: Sequence[Sample], now: datetime) -> Forecast | None:
     whole = [(each.age % n_slots, each.rate) for each in bins if each.is_whole]
     slots = learn_shares(whole, n_slots)
     shapes = _Shapes(slots, _learn_phases(bins, slots, length, step), length)
-    rate = _learn_rate(bins, shapes)
+    shares = [shapes.of(each.age, each.to_reset) for each in bins]
+    rate = learn_rate(bins, shares)
     return _follow(rate, shapes, last, now, step)
 
 
@@ -167,55 +137,7 @@ def _learn_phases(bins: Sequence[Bin], slots: Shares, length: timedelta, step: t
     return learn_shares(pairs, N_PHASES)
 
 
-def _learn_rate(bins: Sequence[Bin], shapes: _Shapes) -> _Rate:
-    """
-    Return the level of all that is known, drawn to that of late where it has really changed.
-    """
-    shares = [shapes.of(each.age, each.to_reset) for each in bins]
-    slow, n_slow = _level(bins, shares, SLOW_HALF_LIFE)
-    quick, n_quick = _level(bins, shares, QUICK_HALF_LIFE)
-    chance = _jumps(bins, shares) * (1 / n_quick - 1 / n_slow)
-    gap = (quick - slow) ** 2
-    changed = max(1 - BELIEF * chance / gap, 0.0) if gap > 0 else 0.0
-    level = slow + changed * (quick - slow)
-    variance = _variance(bins, shares, slow)
-    return _Rate(level, variance, n_slow + changed * (n_quick - n_slow))
-
-
-def _level(bins: Sequence[Bin], shares: Sequence[float], half_life: float) -> tuple[float, float]:
-    """
-    Return what a bin of average share uses, and how many bins that was learned from.
-    """
-    weights = [0.5 ** (each.age / half_life) * each.covered for each in bins]
-    used = sum(weight * each.rate for weight, each in zip(weights, bins, strict=True))
-    expected = sum(weight * share for weight, share in zip(weights, shares, strict=True))
-    count = sum(weights) ** 2 / sum(one**2 for one in weights)
-    return (max(used / expected, 0.0) if expected > 0 else 0.0), count
-
-
-def _jumps(bins: Sequence[Bin], shares: Sequence[float]) -> float:
-    """
-    Return the variance that shows between neighbours: a change of level hardly adds to it.
-    """
-    plain = [
-        each.rate / share
-        for each, share in zip(bins, shares, strict=True)
-        if each.is_whole and share > 0
-    ]
-    pairs = [(later - earlier) ** 2 / 2 for later, earlier in pairwise(plain)]
-    return sum(pairs) / len(pairs) if len(pairs) >= MIN_PAIRS else inf
-
-
-def _variance(bins: Sequence[Bin], shares: Sequence[float], level: float) -> float:
-    strayed, counted = DOUBT * DOUBT_COUNTS, DOUBT_COUNTS
-    for share, each in zip(shares, bins, strict=True):
-        if level > 0 and share > 0 and each.is_whole:
-            strayed += (each.rate / (level * share) - 1) ** 2 * share
-            counted += 1
-    return strayed / counted
-
-
-def _follow(rate: _Rate, shapes: _Shapes, last: Sample, now: datetime, step: timedelta) -> Forecast:
+def _follow(rate: Rate, shapes: _Shapes, last: Sample, now: datetime, step: timedelta) -> Forecast:
     """
     Use up what is left on the likely path, and on those at both ends of the range.
     """
@@ -227,14 +149,30 @@ def _follow(rate: _Rate, shapes: _Shapes, last: Sample, now: datetime, step: tim
     for ahead in range(_n_ahead(last, shapes.length, now, step)):
         middle = now + (ahead + 0.5) * step
         share += shapes.of(-1 - ahead, _to_reset(last.resets_at, middle, shapes.length))
-        used = rate.level * share
         doubt = rate.variance * (share + share**2 / rate.weight) + shapes.doubt * share * per_phase
-        strays = RANGE * rate.level * sqrt(doubt)
-        likely.append(used)
-        early.append(used + strays)
-        late.append(used - strays)
+        likely.append(rate.level * share)
+        early.append(rate.level * _stray(share, doubt, rate.least, RANGE))
+        late.append(rate.level * _stray(share, doubt, rate.least, -RANGE))
     ends = (_crossing(path, last.remaining, now, step) for path in (likely, early, late))
     return Forecast(*ends)
+
+
+def _stray(mean: float, variance: float, least: float, deviations: float) -> float:
+    """
+    Return what is used if it strays so far from its *mean*, up or down.
+
+    Use has no upper end, but a lower one: above the part that is *least* it is
+    taken to be distributed by a gamma distribution (Wilson and Hilferty's
+    approximation of its quantiles).
+    """
+    certain = least * mean
+    above = mean - certain
+    if above <= 0:
+        return mean
+    part = variance / above**2
+    root = max(1 - part / 9 + deviations * sqrt(part) / 3, 0.0)
+    used = certain + above * root**3
+    return max(used, mean) if deviations > 0 else min(used, mean)
 
 
 def _n_ahead(last: Sample, length: timedelta, now: datetime, step: timedelta) -> int:

@@ -203,3 +203,27 @@ def test_a_hundred_days_are_read_in_no_time(n_days):
     # Bounded by what is kept: a sample an hour for a week, then one in six hours.
     samples = live(n_days, steady(300), every=6)
     assert foresee(samples).exhausts_at is not None
+
+
+def in_bursts(at: datetime) -> float:
+    """
+    Use a hundred every day, and every fourth day four hundred more within four hours.
+    """
+    is_burst = (at - START).days % 4 == 3 and at.hour < 4
+    return 100 / 24 + (100 if is_burst else 0)
+
+
+@pytest.mark.parametrize(
+    ("days", "is_counted_on"),
+    [
+        pytest.param(26.5, True, id="what is used every day is counted on"),
+        pytest.param(4.5, False, id="but not after a few days"),
+    ],
+)
+def test_bursts_do_not_hide_what_is_used_every_day(days, is_counted_on):
+    used = live(days, in_bursts)[-1].used
+    samples = live(days, in_bursts, limit=used + 100)
+    found, now = foresee(samples), samples[-1].at
+    assert samples[-1].remaining == 100
+    assert now < found.earliest < found.exhausts_at < found.latest
+    assert (found.latest - now < 1.5 * DAY) is is_counted_on
