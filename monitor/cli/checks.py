@@ -75,6 +75,7 @@ def check(
     if is_dry and is_sending:
         raise CommandError("--no-store and --send exclude each other: what is sent is written down")
     chosen = {connection.name for connection in session.choose(names or [])}
+    session.read_ahead(chosen, with_channels=is_sending)
     session.require_usable(callable_names(session, chosen), with_channels=is_sending)
     configure_logging(is_verbose=session.is_verbose, is_quiet=True)
     if is_dry:

@@ -87,9 +87,11 @@ def check(context: typer.Context) -> None:
     session: Session = context.obj
     config = session.config
     secrets = check_secrets(config)
+    path = config.monitor.database_path
+    problems = list_problems(config, secrets, path, utc_now())
+    # Last: it opens the database, for which root becomes a user who may see less.
     for remark in (*list_remarks(config, secrets), *_deleted(session)):
         typer.echo(f"note: {remark}", err=True)
-    problems = list_problems(config, secrets, session.database.path, utc_now())
     if problems:
         raise ConfigError(problems, session.path)
     typer.echo(

@@ -54,6 +54,7 @@ def run(context: typer.Context) -> None:
     session: Session = context.obj
     config = session.config
     _require_startable(session)
+    _become_owner(session)
     configure_logging(is_verbose=session.is_verbose)
     log = structlog.get_logger()
     for notice in notices(config):
@@ -81,6 +82,18 @@ def _require_startable(session: Session) -> None:
     problems = list(_unusable_channels(config))
     if problems:
         raise ConfigError(problems, session.path)
+
+
+def _become_owner(session: Session) -> None:
+    """
+    Become the owner of the database, if root started this; what only root may read is read before.
+    """
+    from monitor.cli.owner import become_owner
+    from monitor.config.load import check_secrets
+
+    if os.geteuid() == 0:
+        check_secrets(session.config)
+    become_owner(session.config.monitor.database_path)
 
 
 def _unusable_channels(config: Config) -> Iterator[Problem]:

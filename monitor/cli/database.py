@@ -1,5 +1,5 @@
 """
-Offer the commands about the database: migrate it, say its schema, copy it.
+Offer the commands about the database: migrate it, say its schema, copy it, put a copy back.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli.ending import CommandError, complain
+from monitor.clock import utc_now
 
 if TYPE_CHECKING:
     from monitor.cli.session import Session
@@ -22,7 +23,7 @@ def register(app: typer.Typer) -> None:
     """
     Add `db` to *app*.
     """
-    app.add_typer(commands, name="db", help="Migrate, inspect and copy the database.")
+    app.add_typer(commands, name="db", help="Migrate, inspect, copy and restore the database.")
 
 
 @commands.command()
@@ -74,20 +75,58 @@ def backup(
     """
     Write a consistent copy of the database, also while the daemon runs.
     """
-    from monitor.store import migrate
+    from monitor.store import copies
 
-    database = _existing(context)
+    session: Session = context.obj
     target = path.absolute()
-    migrate.backup(database, target)
-    typer.echo(f"{target}: a copy of {database.path}, readable by you alone")
+    _require_database(session)
+    # Before root becomes the owner of the database, who may not write there.
+    with copies.new_file(target) as file:
+        copies.fill(session.database, target, file)
+    typer.echo(f"{target}: a copy of {session.database.path}, readable by you alone")
+
+
+@commands.command()
+def restore(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="What `db backup` wrote.")],
+) -> None:
+    """
+    Put a copy in the place of the database; the daemon must not run.
+
+    The copy is looked through first. What it replaces is kept beside it.
+    """
+    from monitor.store.restore import restore as put_back
+
+    session: Session = context.obj
+    session.config  # noqa: B018 - a mistake in the file is told before anything is opened
+    source = path.absolute()
+    try:
+        file = source.open("rb")
+    except OSError as error:
+        raise CommandError(f"cannot read {source}: {error.strerror}") from error
+    with file:
+        kept = put_back(session.database, source, file, utc_now())
+    typer.echo(f"{session.database.path}: restored from {source}")
+    if kept is not None:
+        typer.echo(f"what it replaced is kept in {kept}")
 
 
 def _existing(context: typer.Context) -> Database:
     session: Session = context.obj
-    database = session.database
+    _require_database(session)
+    return session.database
+
+
+def _require_database(session: Session) -> None:
+    """
+    Look for the database without becoming its owner.
+    """
+    from monitor.store.engine import Database
+
+    database = Database(session.config.monitor.database)
     if not database.exists():
         raise CommandError(
             f"there is no database at {database.path} yet: `connwatch run` or"
             " `connwatch db upgrade` makes it"
         )
-    return database

@@ -7,6 +7,7 @@ the findings, in the words of `status`.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -83,12 +84,12 @@ def _examine(session: Session, *, is_offline: bool) -> Iterator[Finding]:
         for problem in error.problems:
             yield Finding(Area.SETTINGS, Mark.FAILED, str(problem))
         return
-    path = session.database.path
+    path = config.monitor.database_path
     yield from settings.examine_settings(config, path, now)
     yield from settings.examine_secrets(config)
     yield from storage.examine_disk(path)
     yield from storage.examine_files(path)
-    if path.is_file():
+    if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises where it may not look
         yield from storage.examine_schema(session.database)
         yield from _examine_work(session)
     yield from machine.examine_clock(machine.ask_kernel())

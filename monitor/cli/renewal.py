@@ -46,6 +46,7 @@ def renew(
     session: Session = context.obj
     session.require_known(name)
     authorized_at = _read_date(on, utc_now())
+    session.read_ahead({name}, with_channels=False)
     record, change = _record(session, name, authorized_at)
     typer.echo(f"{name}: {_say(record.clock, change)}")
     if record.is_switched_off:

@@ -7,6 +7,7 @@ connections as the file has them now, whatever the database has heard of it.
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -81,10 +82,15 @@ class Session:
     @cached_property
     def database(self) -> Database:
         """
-        Return the database of the settings, not opened yet.
+        Return the database of the settings, not opened yet; root becomes its owner.
+
+        Raises:
+            CommandError: Root may not become that user.
         """
+        from monitor.cli.owner import become_owner
         from monitor.store.engine import Database
 
+        become_owner(self.config.monitor.database_path)
         return Database(self.config.monitor.database)
 
     def open_for_reading(self) -> Database | None:
@@ -97,7 +103,7 @@ class Session:
         """
         from monitor.store.migrate import current_revision, require_head
 
-        if self.database.path.is_dir():
+        if os.path.isdir(self.database.path):  # noqa: PTH112 - Path.is_dir raises where it may not look
             raise CommandError(f"the database {self.database.path} is a folder: name a file in it")
         # Without tables yet, the daemon is just making them for the first time.
         if current_revision(self.database) is None:
@@ -225,6 +231,15 @@ class Session:
             )
         return records
 
+    def read_ahead(self, names: Collection[str], *, with_channels: bool) -> None:
+        """
+        Read secrets while this is still root: the owner of the database may not be able to.
+
+        What cannot be read is told by who requires it.
+        """
+        if os.geteuid() == 0:
+            list(_unreadable_secrets(self._find_leaves(names, with_channels=with_channels)))
+
     def require_usable(self, names: Collection[str], *, with_channels: bool) -> None:
         """
         Read the secrets and certificates of the connections called *names*.
@@ -232,24 +247,27 @@ class Session:
         Raises:
             ConfigError: With all that cannot be read.
         """
-        applications = {
-            connection.application
-            for connection in self.config.connections
-            if isinstance(connection, AmazonConnection) and connection.name in names
-        }
-        leaves = [
-            leaf
-            for leaf in walk(self.config)
-            if (isinstance(leaf.table, Connection) and leaf.table.name in names)
-            or (isinstance(leaf.table, Application) and leaf.table.name in applications)
-            or (with_channels and isinstance(leaf.table, Channel))
-        ]
+        leaves = self._find_leaves(names, with_channels=with_channels)
         problems = list(_unreadable_secrets(leaves))
         trusted = {leaf.place for leaf in leaves if leaf.key == "ca_file" and leaf.value}
         if trusted:
             problems += [each for each in check_files(self.config) if each.place in trusted]
         if problems:
             raise ConfigError(problems, self.path)
+
+    def _find_leaves(self, names: Collection[str], *, with_channels: bool) -> list[Leaf]:
+        applications = {
+            connection.application
+            for connection in self.config.connections
+            if isinstance(connection, AmazonConnection) and connection.name in names
+        }
+        return [
+            leaf
+            for leaf in walk(self.config)
+            if (isinstance(leaf.table, Connection) and leaf.table.name in names)
+            or (isinstance(leaf.table, Application) and leaf.table.name in applications)
+            or (with_channels and isinstance(leaf.table, Channel))
+        ]
 
     def _tell_deleted(self, name: str) -> None:
         if name not in self._told_deleted:

@@ -198,6 +198,7 @@ def _open_visit(session: Session, name: str) -> _Visit:
     session.require_known(name)
     connection = session.config.connection(name)
     assert connection is not None
+    session.read_ahead({name}, with_channels=False)
     is_paused = not callable_names(session, {name})
     if is_paused and not read_records(session, session.open_for_reading(), {name}):
         raise typer.Exit(NOT_DONE)  # deleted, as was said

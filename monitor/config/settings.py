@@ -7,6 +7,7 @@ What the daemon does with each is decided where it is used.
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
-from monitor.config.base import Settings, reading_of
+from monitor.config.base import Reading, Settings, reading_of
 from monitor.config.fields import (
     Count,
     Duration,
@@ -28,6 +29,9 @@ from monitor.config.urls import CalledUrl, PublicUrl, is_host, is_loopback
 from monitor.config.wording import got, quoted
 
 DATABASE_NAME = "connwatch.db"
+SYSTEM_FOLDER = Path("/etc/connwatch")
+SYSTEM_STATE = Path("/var/lib/connwatch")
+"""Where the unit in `deploy/systemd/` has its file, and systemd its state."""
 
 _SQLITE = "sqlite:///"
 _LISTEN = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]+)):(?P<port>[0-9]{1,5})")
@@ -44,7 +48,9 @@ class MonitorSettings(Settings):
         validate_default=True,
         description=(
             'A SQLite file, as "sqlite:///connwatch.db"; a relative path is taken from the folder'
-            " of this file. Default: $STATE_DIRECTORY/connwatch.db, else beside this file."
+            " of this file. Default: $STATE_DIRECTORY/connwatch.db, else beside this file; for"
+            " /etc/connwatch/config.toml that of the systemd unit, in /var/lib/connwatch, if there"
+            " is one."
         ),
     )
 
@@ -54,9 +60,7 @@ class MonitorSettings(Settings):
         reading = reading_of(info)
         folder = reading.folder if reading else Path.cwd()
         if value == "":
-            # systemd lists several folders with colons between them.
-            state = reading.environment.get("STATE_DIRECTORY", "") if reading else ""
-            value = _SQLITE + str(folder / (state.split(":")[0] or ".") / DATABASE_NAME)
+            value = _SQLITE + str((_find_state(reading) if reading else folder) / DATABASE_NAME)
         return _SQLITE + str(folder / _path_in(value))
 
     @property
@@ -65,6 +69,21 @@ class MonitorSettings(Settings):
         Return the file that *database* names.
         """
         return Path(self.database.removeprefix(_SQLITE))
+
+
+def _find_state(reading: Reading) -> Path:
+    """
+    Return the folder for the database of a file that does not name one.
+    """
+    # systemd lists several folders with colons between them.
+    state = reading.environment.get("STATE_DIRECTORY", "").split(":")[0]
+    beside = reading.folder / (state or ".")
+    is_system_wide = not state and reading.folder == SYSTEM_FOLDER
+    # Commands beside the unit do not see its $STATE_DIRECTORY; nor, unless they
+    # are root's, into its folder: that it is there has to do.
+    if is_system_wide and not os.path.lexists(beside / DATABASE_NAME):
+        return SYSTEM_STATE if os.path.lexists(SYSTEM_STATE) else beside
+    return beside
 
 
 def _path_in(url: Any) -> str:

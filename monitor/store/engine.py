@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import contextmanager
+import stat
+from contextlib import closing, contextmanager
 from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 Transaction = Connection
 """What the store's functions work in: a connection of the word's other meaning."""
@@ -82,9 +83,21 @@ class Database:
 
     def exists(self) -> bool:
         """
-        Tell whether there is a file yet.
+        Tell whether there is a file yet, with something in it.
+
+        Raises:
+            StoreError: This user may not even look.
         """
-        return self.path.is_file() and self.path.stat().st_size > 0
+        try:
+            found = self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise StoreError(
+                f"cannot look at the database {self.path}: {error.strerror}; run as root, or as"
+                " the user who owns it"
+            ) from error
+        return stat.S_ISREG(found.st_mode) and found.st_size > 0
 
     def create_file(self) -> None:
         """
@@ -144,6 +157,36 @@ class Database:
         with self.read() as tx:
             said = tx.exec_driver_sql(f"PRAGMA quick_check({_MOST_FAULTS})").scalars().all()
         return [] if said == ["ok"] else [str(fault) for fault in said]
+
+    @contextmanager
+    def watch_commits(self) -> Iterator[Callable[[], bool]]:
+        """
+        Give out a function that tells whether anybody has committed anything since.
+        """
+        with closing(sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S)) as watching:
+
+            def version() -> int:
+                found: int = watching.execute("PRAGMA data_version").fetchone()[0]
+                return found
+
+            before = version()
+            yield lambda: version() != before
+
+    def overwrite_with(self, copy: Path) -> None:
+        """
+        Put the content of *copy* into the file, in one transaction.
+
+        Raises:
+            StoreError: It cannot be written; the file is as it was.
+        """
+        try:
+            with (
+                closing(sqlite3.connect(copy)) as source,
+                closing(sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S)) as target,
+            ):
+                source.backup(target)
+        except sqlite3.Error as error:
+            raise StoreError(f"database {self.path}: {error}") from error
 
     def close(self) -> None:
         """

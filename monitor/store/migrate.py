@@ -1,5 +1,5 @@
 """
-Bring a database to the present schema, and copy it.
+Bring a database to the present schema.
 
 Alembic is imported only when there is something to migrate: commands that read
 compare one word, `HEAD`, and stay quick.
@@ -7,13 +7,12 @@ compare one word, `HEAD`, and stay quick.
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect, text
 
 from monitor.resources import migrations_path
+from monitor.store.copies import copy_before
 from monitor.store.engine import Database, StoreError
 
 if TYPE_CHECKING:
@@ -71,8 +70,9 @@ def upgrade(database: Database) -> tuple[str | None, Path | None]:
     """
     Migrate to `HEAD`; return the revision before and the path of the backup copy.
 
-    A database with data is copied beside itself first. A migration that fails
-    leaves the database as it was.
+    A database with data is copied beside itself first. A migration that fails,
+    or is killed, leaves the database as it was: all is one transaction. Should one
+    have committed something for all that, the copy is put back.
 
     Raises:
         StoreError: The database is newer than the program, or cannot be written.
@@ -80,19 +80,51 @@ def upgrade(database: Database) -> tuple[str | None, Path | None]:
     revision = current_revision(database)
     if revision == HEAD:
         return revision, None
-    copy = None
-    if revision is not None:
-        _require_known(database, revision)
-        copy = database.path.with_name(f"{database.path.name}.before-{HEAD}")
-        copy.unlink(missing_ok=True)
-        backup(database, copy)
-    database.create_file()
-    with database.write() as tx:
-        _run_migrations(tx)
+    if revision is None:
+        database.create_file()
+        with database.write() as tx:
+            _run_migrations(tx)
+        return None, None
+    require_known(database, revision)
+    copy = copy_before(database, HEAD)
+    with database.watch_commits() as has_commits:
+        try:
+            with database.write() as tx:
+                _run_migrations(tx)
+        except StoreError as error:
+            said = _undo(database, revision, copy, is_needed=has_commits())
+            raise StoreError(f"{error}; {said}") from error
+        except BaseException as error:
+            error.add_note(_undo(database, revision, copy, is_needed=has_commits()))
+            raise
     return revision, copy
 
 
-def _require_known(database: Database, revision: str) -> None:
+def _undo(database: Database, revision: str, copy: Path, *, is_needed: bool) -> str:
+    """
+    Put the copy back if the migration left something behind; say how things stand.
+    """
+    failed = f"the migration of {database.path} from schema {revision} to {HEAD} failed"
+    advice = "the release before can go on with it; please report what this one said"
+    if not is_needed:
+        return f"{failed} and was taken back. The database is as it was: {advice}"
+    try:
+        database.overwrite_with(copy)
+    except StoreError as error:
+        return (
+            f"{failed} half-way, and its copy could not be put back ({error}). Before you start"
+            f" any release: connwatch db restore {copy}"
+        )
+    return f"{failed} half-way. The copy from before was put back: {advice}"
+
+
+def require_known(database: Database, revision: str) -> None:
+    """
+    Refuse a schema that this program does not come from.
+
+    Raises:
+        StoreError: It is of a newer program.
+    """
     from alembic.script import ScriptDirectory
 
     known = {script.revision for script in ScriptDirectory(migrations_path()).walk_revisions()}
@@ -116,36 +148,3 @@ def _run_migrations(tx: Transaction) -> None:
     config.set_main_option("script_location", str(migrations_path()))
     config.attributes["connection"] = tx
     command.upgrade(config, "head")
-
-
-def backup(database: Database, path: Path) -> None:
-    """
-    Write a consistent copy of the database to *path*, also while it is in use.
-
-    Raises:
-        StoreError: *path* exists, or cannot be written.
-    """
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    except FileExistsError as error:
-        raise StoreError(f"{path} exists: name a new file for the backup") from error
-    except OSError as error:
-        raise StoreError(f"cannot write the backup {path}: {error.strerror}") from error
-    try:
-        _copy(database, path)
-    except (sqlite3.Error, StoreError) as error:
-        # Half a copy would be taken for a whole one, and stand in the way of the next.
-        path.unlink(missing_ok=True)
-        raise StoreError(f"cannot write the backup {path}: {error}") from error
-
-
-def _copy(database: Database, path: Path) -> None:
-    with database.read() as tx:
-        source = tx.connection.driver_connection
-        if not isinstance(source, sqlite3.Connection):
-            raise StoreError("only an SQLite database can be copied; use the server's own tools")
-        target = sqlite3.connect(path)
-        try:
-            source.backup(target)
-        finally:
-            target.close()

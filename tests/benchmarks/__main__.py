@@ -6,9 +6,14 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import daemon, forecast, startup
+from tests.benchmarks import daemon, forecast, startup, year
 
-BENCHMARKS = {"daemon": daemon.main, "forecast": forecast.main, "startup": startup.main}
+BENCHMARKS = {
+    "daemon": daemon.main,
+    "forecast": forecast.main,
+    "startup": startup.main,
+    "year": year.main,
+}
 
 
 def main() -> None:

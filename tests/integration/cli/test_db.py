@@ -7,15 +7,13 @@ from __future__ import annotations
 import sqlite3
 import stat
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from monitor.store.migrate import HEAD
 from tests.integration.cli.command_line import connwatch
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.integration.cli.daemon_process import run_daemon
 
 
 @pytest.fixture
@@ -147,3 +145,39 @@ def test_a_backup_overwrites_nothing_and_makes_no_folder(folder, database, path,
 
 def test_a_backup_needs_a_path(folder, database):
     assert connwatch("db", "backup", cwd=folder).code == 3
+
+
+def test_a_copy_is_restored_and_what_it_replaced_is_named(folder, database):
+    connwatch("db", "backup", "copy.db", cwd=folder)
+    assert connwatch("pause", "acme", cwd=folder).code == 0
+
+    ended = connwatch("db", "restore", "copy.db", cwd=folder)
+
+    assert (ended.code, ended.err) == (0, "")
+    first, second = ended.out.splitlines()
+    assert first == f"{database}: restored from {folder}/copy.db"
+    kept = Path(second.removeprefix("what it replaced is kept in "))
+    for path, is_paused in ((database, False), (kept, True)):
+        with closing(sqlite3.connect(path)) as connection:
+            rows = connection.execute("SELECT name FROM connections WHERE is_paused").fetchall()
+        assert rows == ([("acme",)] if is_paused else [])
+
+
+def test_nothing_is_restored_while_the_daemon_runs(folder, database):
+    connwatch("db", "backup", "copy.db", cwd=folder)
+    text = (folder / "config.toml").read_text()
+    (folder / "config.toml").write_text(f'[web]\nlisten = ""\n{text}')
+    with run_daemon(folder, UNSET="any") as daemon:
+        daemon.wait_for("daemon.started")
+        ended = connwatch("db", "restore", "copy.db", cwd=folder)
+        assert daemon.stop()[0] == 0
+
+    assert (ended.code, ended.out) == (3, "")
+    assert "in use by another `connwatch run`: stop that one first" in ended.err
+
+
+def test_a_copy_that_is_not_there_is_told(folder, database):
+    ended = connwatch("db", "restore", "nowhere.db", cwd=folder)
+
+    assert (ended.code, ended.out) == (3, "")
+    assert f"cannot read {folder}/nowhere.db: No such file" in ended.err

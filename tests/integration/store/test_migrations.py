@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import threading
+import traceback
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -17,12 +20,13 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from monitor.resources import migrations_path
-from monitor.store import migrate
+from monitor.store import copies, migrate
 from monitor.store.engine import Database, StoreError
 from monitor.store.schema import metadata
 from monitor.store.tables import connections, deletions
 from tests.builders import DAY, Story, entry, plan_of
 from tests.fakes import NOON
+from tests.integration.cli.command_line import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -297,11 +301,80 @@ def test_a_second_attempt_replaces_the_copy_of_the_first(database, next_release)
 def test_a_migration_that_fails_leaves_the_database_as_it_was(database, next_release, flaw, error):
     Story.begin(database, plan_of(entry("one")))
     next_release(then=flaw)
-    with pytest.raises(error):
+    with pytest.raises(error) as caught:
         migrate.upgrade(database)
+    said = "".join(traceback.format_exception(caught.value))
+    assert f"from schema {PRESENT} to 0900 failed and was taken back" in said
+    assert "The database is as it was: the release before can go on with it" in said
     assert migrate.current_revision(database) == PRESENT
     assert "why" not in columns_of(database, "deletions")
     assert names_of(database) == ["one"]
+
+
+COMMIT_AND = 'op.get_bind().connection.driver_connection.execute("COMMIT")\n    '
+
+
+def test_what_a_failed_migration_has_committed_is_undone_from_the_copy(database, next_release):
+    Story.begin(database, plan_of(entry("one")))
+    next_release(then=COMMIT_AND + "raise RuntimeError('flaw')")
+    with pytest.raises(RuntimeError) as caught:
+        migrate.upgrade(database)
+    assert "failed half-way. The copy from before was put back" in caught.value.__notes__[0]
+    assert migrate.current_revision(database) == PRESENT
+    assert "why" not in columns_of(database, "deletions")
+    assert names_of(database) == ["one"]
+    assert database.list_faults() == []
+
+
+def test_a_copy_that_cannot_be_put_back_is_named_with_what_to_do(
+    database, next_release, monkeypatch
+):
+    def fail(*_: object) -> None:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(Database, "overwrite_with", fail)
+    next_release(then=COMMIT_AND + "raise RuntimeError('flaw')")
+    with pytest.raises(RuntimeError) as caught:
+        migrate.upgrade(database)
+    assert "the disk is full" in caught.value.__notes__[0]
+    assert f"connwatch db restore {database.path}.before-0900" in caught.value.__notes__[0]
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from monitor.store import migrate
+from monitor.store.engine import Database
+migrate.migrations_path = lambda: Path(sys.argv[2])
+migrate.HEAD = "0900"
+migrate.upgrade(Database(f"sqlite:///{sys.argv[1]}"))
+"""
+
+
+@pytest.mark.parametrize(
+    "then",
+    ["os.kill(os.getpid(), 9)", 'op.execute("DELETE FROM connections"); os.kill(os.getpid(), 9)'],
+    ids=["after the schema", "after the data"],
+)
+def test_a_migration_that_was_killed_is_done_by_the_next_start(
+    database, next_release, tmp_path, then
+):
+    Story.begin(database, plan_of(entry("one")))
+    database.close()
+    next_release(then=f"import os; {then}")
+    folder = str(tmp_path / "migrations")
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", KILLED, str(database.path), folder],
+        env={"PYTHONPATH": str(ROOT)},
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == -9
+    next_release()
+    assert migrate.upgrade(database)[0] == PRESENT
+    assert "why" in columns_of(database, "deletions")
+    assert names_of(database) == ["one"]
+    assert database.list_faults() == []
 
 
 def test_two_that_start_at_once_migrate_once(tmp_path):
@@ -330,7 +403,7 @@ def test_two_that_start_at_once_migrate_once(tmp_path):
 def test_a_backup_is_a_database_like_its_source(database, tmp_path):
     Story.begin(database, plan_of(entry("one"), entry("two")))
     copy = tmp_path / "copy.db"
-    migrate.backup(database, copy)
+    copies.backup(database, copy)
     assert copy.stat().st_mode & 0o777 == 0o600
     kept = Database(f"sqlite:///{copy}")
     migrate.require_head(kept)
@@ -358,7 +431,7 @@ def test_a_backup_is_consistent_while_a_writer_writes(database, open_database, t
     try:
         while len(counts) < 5 or (counts[0] == counts[-1] and len(counts) < 200):
             copy = tmp_path / f"copy-{len(counts)}.db"
-            migrate.backup(database, copy)
+            copies.backup(database, copy)
             counts.append(count_pairs(copy))
     finally:
         has_enough.set()
@@ -382,19 +455,19 @@ def test_a_backup_never_overwrites(database, tmp_path):
     path = tmp_path / "dear.db"
     path.write_text("dear data")
     with pytest.raises(StoreError, match=r"dear\.db exists: name a new file"):
-        migrate.backup(database, path)
+        copies.backup(database, path)
     assert path.read_text() == "dear data"
 
 
 def test_a_backup_into_a_folder_that_is_not_there_says_so(database, tmp_path):
     path = tmp_path / "nowhere" / "copy.db"
     with pytest.raises(StoreError, match=r"cannot write the backup .*nowhere.*No such file"):
-        migrate.backup(database, path)
+        copies.backup(database, path)
 
 
 def test_a_backup_that_does_not_fit_is_told_and_taken_away(database, tmp_path, limit_file_size):
     path = tmp_path / "copy.db"
     limit_file_size(8192)
     with pytest.raises(StoreError, match=r"cannot write the backup .*copy\.db"):
-        migrate.backup(database, path)
+        copies.backup(database, path)
     assert not path.exists()
