@@ -16,7 +16,7 @@ INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo install format lint test bench wheel lock clean
+.PHONY: help demo install format lint test bench docs reference wheel lock clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -43,6 +43,12 @@ test: lint  ## all checks: lint, then every test (PYTEST_ARGS="-k quota" for som
 
 bench: $(INSTALLED)  ## measure what the design promises about speed and size
 	$(BIN)/python -m tests.benchmarks
+
+docs: $(INSTALLED)  ## make a site of docs/ in dist/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --config-file .ci/mkdocs.yml
+
+reference: $(INSTALLED)  ## write docs/configuration.md anew from the settings
+	$(BIN)/python -m monitor.config.reference > docs/configuration.md
 
 wheel: $(INSTALLED)  ## build dist/connwatch-*.whl
 	$(BIN)/python -m build --wheel --no-isolation
