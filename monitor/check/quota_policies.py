@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from monitor.check.fields import LONGEST_DELTA_S, MAX_COUNT
-from monitor.check.quota import believe_reset
+from monitor.check.fields import MAX_COUNT
+from monitor.check.quota import LONGEST_PERIOD, believe_reset
 from monitor.check.structured import Item, parse_dictionary, parse_list
 from monitor.judge.outcome import QuotaReading, QuotaUnit
 
@@ -143,6 +143,6 @@ def _count(value: object) -> int | None:
 
 def _after(value: object, received_at: datetime) -> datetime | None:
     seconds = _count(value)
-    if seconds is None or seconds > LONGEST_DELTA_S:
+    if seconds is None or seconds > LONGEST_PERIOD.total_seconds():
         return None
     return believe_reset(received_at + timedelta(seconds=seconds), received_at)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.check.dialects import DIALECTS, Asked, Fate, Reply, speaking
+from tests.integration.check.dialects import Asked, Reply, speaking
 from tests.integration.cli.bench import Bench
 from tests.integration.cli.command_line import ROOT, Ended
 
@@ -202,39 +202,3 @@ def test_a_plugin_is_loaded_only_if_the_file_names_it(bench, packages, speaker):
     bench.configure(works, connection("a", "tripwire"))
     assert run(bench, packages, "config", "check").code == 0
     assert loaded.exists()
-
-
-QUOTAS = {
-    "anthropic": (50, 49),
-    "github": (5000, 4987),
-    "gitlab": (600, 599),
-    "openai": (60, 59),
-    "shopify": (40, 39),
-    "slack": None,
-}
-
-
-def test_a_connection_of_each_preset_gets_its_state_quota_and_end(bench):
-    from contextlib import ExitStack
-
-    with ExitStack() as stack:
-        urls = {name: stack.enter_context(speaking(name)).url for name in DIALECTS}
-        fates = [Fate.GOOD, Fate.ENDING, Fate.THROTTLED, "revoked"]
-        bench.configure(
-            *(
-                connection(f"{name}-{fate}", "http", preset=name, url=url, token=fate)
-                for name, url in urls.items()
-                for fate in fates
-            )
-        )
-        ended = bench.run("check", "--json")
-
-    assert ended.code == 2
-    each = reported(ended)
-    for name in DIALECTS:
-        assert each[f"{name}-good"]["state"] == "active"
-        assert each[f"{name}-throttled"]["last_check"]["reason"] == "throttled"
-        revoked = each[f"{name}-revoked"]
-        assert (revoked["state"], revoked["reason"]) == ("error", "token_rejected")
-        quota = each[f"{name}-good"]["quota"]
-        assert (quota and (quota["limit"], quota["remaining"])) == QUOTAS[name]

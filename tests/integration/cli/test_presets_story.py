@@ -160,6 +160,53 @@ def test_every_connection_is_active_with_its_quota_and_without_an_end(night):
     assert night.told() == []
 
 
+def test_one_check_tells_states_quotas_and_ends_of_each_preset(tmp_path, speakers):
+    """
+    The contract's states, quotas and expiries, from one command on one file.
+    """
+    bench = Bench(tmp_path)
+    fates = [Fate.GOOD, Fate.ENDING, Fate.THROTTLED, Fate.UNSCOPED, Fate.EXPIRED, REFUSED]
+    kinds = {
+        (preset, fate): f"{preset}-{number}"
+        for preset in PRESETS
+        for number, fate in enumerate(fates)
+    }
+    bench.configure(
+        *(
+            table(preset, speakers[preset], str(fate)).replace(f'"{preset}"', f'"{name}"', 1)
+            for (preset, fate), name in kinds.items()
+        )
+    )
+    ended = bench.run("check", "--json")
+    shown = {each["name"]: each for each in json.loads(ended.out)["connections"]}
+
+    assert ended.code == 2
+    refused = ("error", "token_rejected")
+    states = {
+        Fate.GOOD: ("active", "ok"),
+        Fate.ENDING: ("active", "ok"),
+        Fate.THROTTLED: ("pending", "not_checked"),
+        Fate.UNSCOPED: ("error", "permission_denied"),
+        Fate.EXPIRED: refused,
+        REFUSED: refused,
+    }
+    own_word = {("slack", str(Fate.EXPIRED)): ("expired", "authorization_expired")}
+    for (preset, fate), name in kinds.items():
+        each = shown[name]
+        expected = own_word.get((preset, str(fate)), states[fate])
+        assert (each["state"], each["reason"]) == expected, name
+        quota = each["quota"]
+        assert (quota is None) == (preset == "slack" or states[fate][0] == "error"), name
+        if quota and fate != Fate.THROTTLED:
+            assert (quota["limit"], quota["remaining"]) == QUOTAS[preset][:2], name
+        ends = [stamp(ENDS_AT)] if fate == Fate.ENDING and preset in {"github", "gitlab"} else []
+        assert [clock["ends_at"] for clock in each["clocks"]] == ends, name
+        assert each["expiring_soon"] == bool(ends), name
+        if fate == Fate.THROTTLED:
+            assert each["last_check"]["reason"] == "throttled", name
+    assert REFUSED not in ended.out + ended.err
+
+
 def test_every_window_is_listed_with_its_unit(night):
     night.check()
     windows = night.windows()
