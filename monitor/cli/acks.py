@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from monitor.cli.completing import ConnectionName  # noqa: TC001 - typer reads the annotations
 from monitor.cli.ending import CommandError
 from monitor.clock import utc_now
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.cli.session import Session
-
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 def ack(
     context: typer.Context,
-    name: Name,
+    name: ConnectionName,
     until: Annotated[
         str | None,
         typer.Option(metavar="DATE", help="Remind again from then on, as 2026-01-15; UTC."),

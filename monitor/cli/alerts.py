@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from monitor.cli.completing import complete_channel, complete_kind
 from monitor.cli.ending import CommandError, complain
 from monitor.clock import utc_now
 
@@ -156,11 +157,18 @@ def retry(context: typer.Context) -> None:
 def send_test(
     context: typer.Context,
     channel: Annotated[
-        str | None, typer.Argument(metavar="[CHANNEL]", help="Its name; default: all.")
+        str | None,
+        typer.Argument(
+            metavar="[CHANNEL]", help="Its name; default: all.", autocompletion=complete_channel
+        ),
     ] = None,
     kind: Annotated[
         str | None,
-        typer.Option(metavar="KIND", help="Only this kind; default: all that the channel wants."),
+        typer.Option(
+            metavar="KIND",
+            help="Only this kind; default: all that the channel wants.",
+            autocompletion=complete_kind,
+        ),
     ] = None,
 ) -> None:
     """

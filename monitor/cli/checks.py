@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from monitor.cli.completing import complete_connection
 from monitor.cli.ending import CommandError
 from monitor.clock import utc_now
 
@@ -38,7 +39,11 @@ class Sort(StrEnum):
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="NAME", help="Only these connections; default: all."),
+    typer.Argument(
+        metavar="NAME",
+        help="Only these connections; default: all.",
+        autocompletion=complete_connection,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli.alerts import read_kind
+from monitor.cli.completing import ConnectionName, complete_kind
 from monitor.clock import utc_now
 
 if TYPE_CHECKING:
@@ -28,8 +29,14 @@ if TYPE_CHECKING:
     from monitor.report import Json
     from monitor.store.acknowledgements import Acknowledgement
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection.")]
-Kind = Annotated[str, typer.Argument(metavar="KIND", help="The kind of alert, such as error.")]
+Kind = Annotated[
+    str,
+    typer.Argument(
+        metavar="KIND",
+        help="The kind of alert, such as error.",
+        autocompletion=complete_kind,
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -75,7 +82,7 @@ class _Answer:
 
 def explain(
     context: typer.Context,
-    name: Name,
+    name: ConnectionName,
     kind: Kind,
     is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from monitor.cli.completing import ConnectionName  # noqa: TC001 - typer reads the annotations
 from monitor.cli.ending import CommandError
 from monitor.clock import utc_now
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from monitor.cli.session import Session
     from monitor.store.engine import Transaction
     from monitor.store.records import ConnectionRecord
-
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +31,7 @@ def register(app: typer.Typer) -> None:
     app.command()(delete)
 
 
-def pause(context: typer.Context, name: Name) -> None:
+def pause(context: typer.Context, name: ConnectionName) -> None:
     """
     Call nothing and tell nothing until it is resumed.
     """
@@ -52,7 +51,7 @@ def pause(context: typer.Context, name: Name) -> None:
     typer.echo(f"{name} {sentence}")
 
 
-def resume(context: typer.Context, name: Name) -> None:
+def resume(context: typer.Context, name: ConnectionName) -> None:
     """
     Watch it again: after a pause, or after a deletion.
     """
@@ -82,7 +81,7 @@ def resume(context: typer.Context, name: Name) -> None:
 
 def delete(
     context: typer.Context,
-    name: Name,
+    name: ConnectionName,
     is_sure: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """

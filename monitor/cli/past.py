@@ -4,11 +4,12 @@ Show what happened to one connection (`history`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from monitor.cli.checks import AsJson, read_records
+from monitor.cli.completing import ConnectionName  # noqa: TC001 - typer reads the annotations
 from monitor.cli.ending import NOT_DONE
 from monitor.clock import utc_now
 
@@ -26,8 +27,6 @@ KEPT = 100
 SHOWN = 15
 """How many of each it shows to people."""
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection.")]
-
 
 def register(app: typer.Typer) -> None:
     """
@@ -36,7 +35,7 @@ def register(app: typer.Typer) -> None:
     app.command()(history)
 
 
-def history(context: typer.Context, name: Name, is_json: AsJson = False) -> None:
+def history(context: typer.Context, name: ConnectionName, is_json: AsJson = False) -> None:
     """
     Show what happened to one connection: changes, checks, alerts.
     """

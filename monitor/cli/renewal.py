@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from monitor.cli.completing import ConnectionName  # noqa: TC001 - typer reads the annotations
 from monitor.cli.ending import CommandError, complain
 from monitor.clock import utc_now
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from monitor.judge.clocks import AuthorizationClock
     from monitor.judge.renewal import Change
     from monitor.store.records import ConnectionRecord
-
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 def renew(
     context: typer.Context,
-    name: Name,
+    name: ConnectionName,
     on: Annotated[
         str | None,
         typer.Option("--on", metavar="DATE", help="When, as 2026-01-15; default: today, in UTC."),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from monitor.cli.completing import complete_connection
 from monitor.cli.ending import CommandError
 from monitor.clock import utc_now
 
@@ -40,7 +41,11 @@ def silence(
     context: typer.Context,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME|list|end]", help="The connection; or what to do instead."),
+        typer.Argument(
+            metavar="[NAME|list|end]",
+            help="The connection; or what to do instead.",
+            autocompletion=complete_connection,
+        ),
     ] = None,
     number: Annotated[
         str | None, typer.Argument(metavar="[ID]", help="Which silence to end: see the list.")

@@ -18,6 +18,7 @@ from monitor.cli.checks import (
     read_records,
     store_answers,
 )
+from monitor.cli.completing import ConnectionName  # noqa: TC001 - typer reads the annotations
 from monitor.cli.ending import NOT_DONE, CommandError
 from monitor.cli.known import find_let_in
 from monitor.clock import utc_now
@@ -50,7 +51,7 @@ def register(app: typer.Typer) -> None:
 
 def validate(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The connection.")],
+    name: ConnectionName,
     is_opening: Annotated[
         bool, typer.Option("--open", help="Open the page on which it can be mended.")
     ] = False,
