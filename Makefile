@@ -16,7 +16,7 @@ INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo install format lint test bench docs reference wheel lock clean
+.PHONY: help demo install format lint test bench docs reference screenshots wheel lock clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -50,6 +50,9 @@ docs: $(INSTALLED)  ## make a site of docs/ in dist/docs
 reference: $(INSTALLED)  ## write docs/configuration.md anew from the settings
 	$(BIN)/python -m monitor.config.reference > docs/configuration.md
 
+screenshots: $(INSTALLED)  ## take the pictures of the README anew, with Chromium
+	$(BIN)/python -m tests.browser.pictures
+
 wheel: $(INSTALLED)  ## build dist/connwatch-*.whl
 	$(BIN)/python -m build --wheel --no-isolation
 
@@ -63,7 +66,7 @@ lock: $(BIN)/pip  ## write constraints.txt anew (LOCK_ARGS=--upgrade for newer v
 		--output-file constraints.txt
 
 clean:  ## remove .venv and everything that was built
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist screenshots .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The project itself has no hash, hence the second step; hatchling, which
 # builds it, is in the lock like everything else.

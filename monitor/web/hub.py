@@ -113,7 +113,6 @@ class Hub:
         Look for what happened while somebody listens, until cancelled.
         """
         await self._warm_up()
-        await self._look_once()
         while True:
             if not self._listeners:
                 self._is_heard.clear()
@@ -135,15 +134,6 @@ class Hub:
         """
         if len(self._overview.plan.watched) > WARM_UP_TO:
             return
-        try:
-            await self._reader.read(self._overview.refresh)
-        except StoreError as error:
-            log.warning("web.store_error", error=str(error))
-
-    async def _look_once(self) -> None:
-        """
-        Look at all connections before the first visitor would have to wait for that.
-        """
         try:
             await self._reader.read(self._overview.refresh)
         except StoreError as error:

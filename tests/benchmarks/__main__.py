@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import daemon, forecast, startup, year
+from tests.benchmarks import daemon, dashboard, forecast, startup, year
 
 BENCHMARKS = {
     "daemon": daemon.main,
+    "dashboard": dashboard.main,
     "forecast": forecast.main,
     "startup": startup.main,
     "year": year.main,

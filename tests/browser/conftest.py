@@ -1,7 +1,8 @@
 """
 Give browser tests a real Chromium, and keep pictures of what it shows.
 
-Pictures go to the folder that SCREENSHOTS names, where somebody may look at them.
+Pictures go to `screenshots/`, or to the folder that SCREENSHOTS names, where somebody may look at
+them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DESKTOP = {"width": 1280, "height": 900}
+SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
 PHONE = {"width": 390, "height": 844}
 
 
@@ -75,11 +77,10 @@ def keep(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
     """
     Keep a picture of a whole page.
     """
-    folder = os.environ.get("SCREENSHOTS")
+    folder = Path(os.environ.get("SCREENSHOTS") or SCREENSHOTS)
 
     def keep_it(page: Page, name: str) -> None:
-        if folder:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=str(Path(folder) / f"{name}.png"), full_page=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=str(folder / f"{name}.png"), full_page=True)
 
     return keep_it

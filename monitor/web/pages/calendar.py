@@ -20,7 +20,7 @@ from monitor.web.secret_links import calendar_path
 from monitor.web.templating import render
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from monitor.web.parts import Parts
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 router = APIRouter()
 
 MOST_SHOWN = 300
+AUTHORIZATION, CLIENT_SECRET = "authorization", "client secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,12 @@ async def show_calendar(request: Request, here: Here) -> Response:
     Show what ends, the next first.
     """
     found = await here.reader.read(glances.list_ends)
-    ends = sorted(_list_ends(here, found), key=lambda one: (one.at, one.of))
+    ends = sorted(_list_ends(here, found))
+    now = here.clock()
+    shown = [_describe(end, now) for end in ends[:MOST_SHOWN]]
     months = [
         (month, list(group))
-        for month, group in groupby(ends[:MOST_SHOWN], key=lambda one: one.at.strftime("%B %Y"))
+        for month, group in groupby(shown, key=lambda one: one.at.strftime("%B %Y"))
     ]
     context = {
         "months": months,
@@ -66,17 +69,22 @@ async def show_calendar(request: Request, here: Here) -> Response:
     return render(request, "calendar.html", context)
 
 
-def _list_ends(parts: Parts, found: Iterable[tuple[str, datetime]]) -> Iterable[End]:
+def _list_ends(
+    parts: Parts, found: Iterable[tuple[str, datetime]]
+) -> Iterator[tuple[datetime, str, str]]:
     """
-    Return the ends of authorizations, and of the secrets of applications.
+    Yield when authorizations and the secrets of applications end, with their names and kinds.
     """
-    now = parts.clock()
     for name, ends_at in found:
         if name in parts.plan.watched:
-            when = say_when(ends_at, now)
-            yield End(ends_at, "authorization", name, path_of(name), when, ends_at <= now)
+            yield ends_at, name, AUTHORIZATION
     for name, (secret, _steps) in parts.plan.applications.items():
         secret_ends_at = secret.authorized_at and secret.ends_at(secret.authorized_at)
         if secret_ends_at:
-            when = say_when(secret_ends_at, now)
-            yield End(secret_ends_at, "client secret", name, None, when, secret_ends_at <= now)
+            yield secret_ends_at, name, CLIENT_SECRET
+
+
+def _describe(end: tuple[datetime, str, str], now: datetime) -> End:
+    at, of, kind = end
+    path = path_of(of) if kind == AUTHORIZATION else None
+    return End(at, kind, of, path, say_when(at, now), at <= now)

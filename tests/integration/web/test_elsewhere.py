@@ -4,7 +4,10 @@ What other programs read: calendars, badges, Prometheus, supervisors.
 
 from __future__ import annotations
 
+import asyncio
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
+PROMTOOL = shutil.which("promtool")
 ODD = 'a"b\\c'
 PLAN = make_plan(
     entry("acme"),
@@ -183,6 +187,19 @@ async def test_metrics_are_described_and_carry_their_units(story):
     assert all(name.endswith("_total") for name, kind in kinds.items() if kind == "counter")
     assert not any(name.endswith("_total") for name, kind in kinds.items() if kind == "gauge")
     assert "python_gc" not in text
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="no promtool is installed: apt-get install prometheus")
+async def test_promtool_finds_nothing_to_mend_in_the_metrics(story):
+    async with open_web(story.database, PLAN) as web:
+        web.parts.metrics.note_checks(story.settle(NOON + MINUTE, acme=OK, gamma=REFUSED))
+        web.parts.metrics.note_sent("ops", is_sent=True)
+        text = (await web.get("/metrics")).content
+    assert PROMTOOL is not None
+    checked = await asyncio.to_thread(
+        subprocess.run, [PROMTOOL, "check", "metrics"], input=text, capture_output=True, check=False
+    )
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
 
 
 @pytest.mark.parametrize("is_failing", [False, True])
