@@ -6,28 +6,65 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import DESKTOP, PHONE
 from tests.browser.stage import PASSWORD, run_daemon, set_stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
     from tests.browser.stage import Stage
 
 pytestmark = pytest.mark.slow
 
 AUTHORIZED = "authorized_on = {}"
-PATHS = ("/", "/alerts", "/calendar", "/monitor", "/connections/acme", "/connections/initech")
+PATHS = (
+    "/",
+    "/?q=nobody",
+    "/alerts",
+    "/alerts?dead=true",
+    "/calendar",
+    "/monitor",
+    "/connections/acme",
+    "/connections/initech",
+    "/connections/soldscope-staging",
+    "/connections/old",
+    "/connections/old/delete",
+    "/oauth/amazon/start/old",
+    "/oauth/amazon/callback?state=forged",
+    "/connections/nobody",
+    "/api/docs",
+)
+EMPTY = {
+    "/": "Nothing is watched yet",
+    "/alerts": "Nobody can be told anything",
+    "/calendar": "No end is known",
+    "/monitor": "Checks are on time",
+}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+WITH_BUTTONS = ("/", "/alerts", "/connections/initech", "/connections/old/delete")
+NUMBER_BUTTONS = """() => {
+  const kinds = "button, a.button, summary, input:not([type=hidden]), select";
+  const all = [...document.querySelectorAll(kinds)].filter((one) => one.checkVisibility());
+  all.forEach((one, number) => { one.dataset.number = number; });
+  return all.length;
+}"""
+WHERE = """() => {
+  const one = document.activeElement;
+  const isSeen = getComputedStyle(one).outlineStyle !== "none";
+  return one.dataset.number === undefined ? null : [one.dataset.number, isSeen];
+}"""
+MOST_STOPS = 120
 MARKUP = "<img src=x onerror=alert(1)>"
-DOUBTFUL = {"critical", "serious", "moderate", "minor"}
 
 
 def days_ago(days: int) -> str:
@@ -61,13 +98,26 @@ def log_in(page: Page, stage: Stage, path: str = "/") -> Page:
     return page
 
 
+@pytest.fixture(scope="module")
+def cookies(stage: Stage, browser: Browser) -> Any:
+    """
+    What a browser holds after somebody logged in.
+    """
+    context = browser.new_context()
+    page = log_in(context.new_page(), stage)
+    expect(page.locator(".list")).to_be_visible(timeout=20_000)
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture
+def signed_in(open_page: Callable[..., Page], cookies: Any) -> Callable[..., Page]:
+    return partial(open_page, storage_state=cookies)
+
+
 def row(page: Page, name: str):
     return page.locator(".list > li", has=page.get_by_role("link", name=name, exact=True))
-
-
-def width_of(page: Page) -> int:
-    assert page.viewport_size is not None
-    return page.viewport_size["width"]
 
 
 def test_a_wrong_password_is_refused_and_the_right_one_leads_to_where_one_wanted(
@@ -171,26 +221,170 @@ def test_a_test_message_is_sent_and_shown_with_what_came_of_it(stage, open_page,
     keep(page, "alerts")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [None, PHONE], ids=["desktop", "phone"])
-def test_pages_fit_and_are_accessible(stage, open_page, keep, scheme, size):
-    options = {} if size is None else {"viewport": size}
-    page = log_in(open_page(color_scheme=scheme, **options), stage)
-    found = []
-    for path in PATHS:
-        page.goto(stage.url + path)
+def look_at(page: Page, keep: Callable[[Page, str], None], name: str) -> list[tuple[str, ...]]:
+    """
+    Look at a page wide and narrow, light and dark; return what some people could not use.
+
+    Colours do not hang on the width, so that one look at each scheme is enough.
+    """
+    found: list[tuple[str, ...]] = []
+    for size, viewport in (("desktop", DESKTOP), ("phone", PHONE)):
+        page.set_viewport_size({"width": viewport["width"], "height": viewport["height"]})
         width = page.evaluate("document.documentElement.scrollWidth")
-        assert width <= width_of(page), path
-        results = Axe().run(page)
-        found += [
-            (path, each["id"], each["nodes"][0]["html"][:150])
-            for each in results.response["violations"]
-            if each["impact"] in DOUBTFUL
-        ]
-        where = path.strip("/").replace("/", "-") or "list"
-        keep(page, f"{'desktop' if size is None else 'phone'}-{scheme}-{where}")
+        assert width <= viewport["width"], (name, size)
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            keep(page, f"{size}-{scheme}-{name}")
+            if (size == "desktop") == (scheme == "light"):
+                results = Axe().run(page, options={"runOnly": WCAG})
+                found += [
+                    (name, size, scheme, each["id"], each["nodes"][0]["html"][:150])
+                    for each in results.response["violations"]
+                ]
+    return found
+
+
+@pytest.mark.parametrize(
+    "path", PATHS, ids=lambda path: path.strip("/").replace("/", "-") or "list"
+)
+def test_pages_fit_and_are_accessible(stage, signed_in, keep, path, request):
+    page = signed_in()
+    page.goto(stage.url + path)
+
+    found = look_at(page, keep, request.node.callspec.id)
 
     assert found == []
+
+
+def test_the_login_is_accessible_and_so_is_its_refusal(stage, open_page, keep):
+    page = open_page()
+    page.goto(stage.url)
+    found = look_at(page, keep, "login")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+    found += look_at(page, keep, "login-refused")
+
+    assert found == []
+
+
+def test_what_opens_and_what_was_validated_is_accessible(stage, open_page, keep):
+    page = log_in(open_page(), stage, "/connections/initech")
+    page.get_by_role("button", name="Validate").click()
+    expect(page.locator("#verdict")).to_contain_text("Authorization revoked", timeout=15_000)
+    found = look_at(page, keep, "validated")
+    for name in ("Silence …", "Acknowledge …", "Renewed elsewhere …"):
+        page.locator("summary", has_text=name).click()
+        found += look_at(page, keep, f"opened-{name.split()[0].lower()}")
+
+    assert found == []
+
+
+def test_a_monitor_that_watches_nothing_says_how_to_begin(tmp_path, open_page, keep):
+    with set_stage(tmp_path) as stage, run_daemon(stage):
+        page = open_page()
+        found = []
+        for path, words in EMPTY.items():
+            page.goto(stage.url + path)
+            expect(page.locator("main")).to_contain_text(words)
+            found += look_at(page, keep, f"empty-{path.strip('/') or 'list'}")
+
+    assert found == []
+
+
+@pytest.mark.parametrize("path", WITH_BUTTONS)
+def test_every_button_can_be_reached_by_keyboard(stage, signed_in, path):
+    page = signed_in()
+    page.goto(stage.url + path)
+    n_buttons = page.evaluate(NUMBER_BUTTONS)
+
+    reached = set()
+    for _ in range(MOST_STOPS):
+        page.keyboard.press("Tab")
+        where = page.evaluate(WHERE)
+        if where is not None:
+            number, is_seen = where
+            assert is_seen, page.evaluate("document.activeElement.outerHTML")
+            reached.add(number)
+        if len(reached) == n_buttons:
+            break
+
+    assert (n_buttons > 1, len(reached)) == (True, n_buttons)
+
+
+def test_every_page_says_the_same_without_scripts(stage, signed_in):
+    page, bare = signed_in(), signed_in(java_script_enabled=False)
+    for path in PATHS:
+        for each in (page, bare):
+            each.goto(stage.url + path)
+
+        assert bare.locator("h1").inner_text() == page.locator("h1").inner_text()
+        for words in bare.locator("h2, th[scope=row], .name").all()[:15]:
+            assert words.is_visible(), path
+        for state in bare.locator(".state").all()[:15]:
+            assert state.locator("svg").count() == 1
+            assert state.inner_text().strip()
+
+
+def test_a_trouble_is_taken_on_and_given_back(stage, open_page, keep):
+    page = log_in(open_page(), stage, "/connections/initech")
+    page.locator("summary", has_text="Acknowledge …").click()
+    page.get_by_label("What is being done").fill("The seller is on it")
+    page.get_by_role("button", name="Acknowledge").click()
+
+    expect(page.get_by_role("status").filter(has_text="taken it on")).to_be_visible()
+    expect(page.locator("#about")).to_contain_text("The seller is on it")
+    keep(page, "acknowledged")
+    page.goto(f"{stage.url}/alerts")
+    expect(page.locator("#about")).to_contain_text("The seller is on it")
+    page.get_by_role("button", name="Take back: initech").click()
+    expect(page.get_by_role("status").filter(has_text="taken back")).to_be_visible()
+    expect(page.locator("#about")).not_to_contain_text("The seller is on it")
+
+
+def test_a_connection_is_silenced_and_speaks_again(stage, open_page, keep):
+    page = log_in(open_page(), stage, "/connections/acme")
+    page.locator("summary", has_text="Silence …").click()
+    page.locator("#actions select[name=for]").select_option("1 day")
+    page.get_by_label("Reason").fill(MARKUP)
+    page.get_by_role("button", name="Silence", exact=True).click()
+
+    expect(page.locator("#about")).to_contain_text(MARKUP)
+    keep(page, "silenced")
+    page.get_by_role("button", name="End the silence").click()
+    expect(page.get_by_role("status").filter(has_text="silence is over")).to_be_visible()
+    expect(page.locator("#about")).not_to_contain_text("Silent until")
+
+
+def test_a_tag_is_silenced_without_scripts(stage, open_page):
+    page = log_in(open_page(java_script_enabled=False), stage, "/alerts")
+    page.locator("summary", has_text="Silence …").click()
+    page.get_by_label("What").select_option("tag production")
+    page.get_by_role("button", name="Silence", exact=True).click()
+
+    expect(page.locator("#about")).to_contain_text("tag production until")
+    page.get_by_role("button", name="End the silence of tag production").click()
+    expect(page.get_by_role("status").filter(has_text="silence is over")).to_be_visible()
+
+
+def test_a_form_is_not_taken_away_while_somebody_fills_it_in(stage, open_page):
+    page = log_in(open_page(), stage, "/connections/soldscope-staging")
+    expect(page.locator("#about")).to_contain_text("Works", timeout=20_000)
+    page.locator("summary", has_text="Silence …").click()
+    page.get_by_label("Reason").fill("half a sen")
+    headers = {"X-CSRF-Token": page.evaluate("document.cookie.match(/csrf=([^;]+)/)[1]")}
+    orders = f"{stage.url}/api/v1/connections/soldscope-staging"
+
+    page.request.post(f"{orders}/pause", headers=headers)
+
+    expect(page.locator("#about")).to_contain_text("Paused", timeout=15_000)
+    expect(page.get_by_label("Reason")).to_have_value("half a sen")
+    page.locator("summary", has_text="Silence …").click()
+    page.request.post(f"{orders}/resume", headers=headers)
+    expect(page.locator("#actions").get_by_role("button", name="Pause")).to_be_visible(
+        timeout=15_000
+    )
 
 
 def test_markup_from_outside_is_shown_as_text(stage, open_page):
