@@ -111,7 +111,7 @@ class Sample:
     is_failure: bool = False
 
 
-def draw_line(samples: Sequence[Sample], start: datetime, end: datetime, unit: str) -> Line | None:
+def draw_line(samples: Sequence[Sample], start: datetime, end: datetime) -> Line | None:
     """
     Return the line through *samples*; None if there is nothing to draw.
     """
@@ -137,7 +137,7 @@ def draw_line(samples: Sequence[Sample], start: datetime, end: datetime, unit: s
         [" ".join(piece) for piece in drawn],
         f"{area} {last},{floor}",
         [
-            Tick(height_of(share, highest), f"{share:,.0f}{unit}")
+            Tick(height_of(share, highest), short_number(share))
             for share in (0, highest / 2, highest)
         ],
         _columns(start, end),
@@ -181,6 +181,16 @@ def round_up(value: float) -> float:
     while power > value:
         power /= 10
     return next((power * step for step in (1, 2, 5) if power * step >= value), power * 10)
+
+
+def short_number(value: float) -> str:
+    """
+    Return a number as it fits beside an axis: 500, 2.5k, 10k, 1M.
+    """
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g}{letter}"
+    return f"{value:.3g}"
 
 
 def _share(at: datetime, start: datetime, end: datetime) -> float:

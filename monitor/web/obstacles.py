@@ -39,7 +39,7 @@ def find_obstacle(config: Config, connection: Connection) -> Obstacle | None:
     if not isinstance(connection, AmazonConnection):
         return Obstacle(
             f"{connection.name} is no Amazon store: only those are authorized on Amazon's pages.",
-            "Renew it at its service, then record that with the Renew button.",
+            "Renew it at its service, then record that on its page, under “Renewed elsewhere”.",
         )
     application = config.application(connection.application)
     assert application is not None, "the configuration was checked for that"

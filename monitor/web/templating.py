@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from monitor import __version__
+from monitor.web.charts import short_number
 from monitor.web.visitors import STRANGER
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["coded"] = _code
+    made.filters["short"] = short_number
     return made
 
 

@@ -8,6 +8,7 @@ them.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,7 +81,8 @@ def keep(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
     folder = Path(os.environ.get("SCREENSHOTS") or SCREENSHOTS)
 
     def keep_it(page: Page, name: str) -> None:
+        clean = re.sub(r"[^a-z0-9]+", "-", name).strip("-")
         folder.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=str(folder / f"{name}.png"), full_page=True)
+        page.screenshot(path=str(folder / f"{clean}.png"), full_page=True)
 
     return keep_it

@@ -49,7 +49,7 @@ def _draw_latency(known: Mapping[str, Any], now: datetime) -> tuple[Line | None,
     if len(hours) >= ENOUGH_HOURS:
         samples = [Sample(one.starts_at, one.mean_ms, one.n_failed > 0) for one in hours]
         start = max(now - DAYS_SHOWN, samples[0].at)
-        return draw_line(samples, start, now, " ms"), "hourly mean"
+        return draw_line(samples, start, now), "hourly mean"
     checks: list[CheckRow] = [one for one in known["checks"] if one.at >= now - RAW_SHOWN]
     samples = [
         Sample(one.at, one.latency_ms, one.reason.outcome_class is not OutcomeClass.SUCCESS)
@@ -57,7 +57,7 @@ def _draw_latency(known: Mapping[str, Any], now: datetime) -> tuple[Line | None,
     ]
     if not samples or samples[0].at >= now:
         return None, ""
-    return draw_line(samples, samples[0].at, now, " ms"), "each check"
+    return draw_line(samples, samples[0].at, now), "each check"
 
 
 def _draw_quota(known: Mapping[str, Any], quota: Json | None, now: datetime) -> QuotaChart | None:

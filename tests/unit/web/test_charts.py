@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from monitor.judge.outcome import Reason, State
 from monitor.judge.state import Transition
-from monitor.web.charts import HEIGHT, WIDTH, Sample, draw_line, lay_out_states, round_up
+from monitor.web.charts import (
+    HEIGHT,
+    WIDTH,
+    Sample,
+    draw_line,
+    lay_out_states,
+    round_up,
+    short_number,
+)
 
 END = datetime(2026, 11, 22, tzinfo=UTC)
 START = END - timedelta(days=100)
@@ -58,14 +66,14 @@ def test_a_gap_breaks_the_line_and_failures_leave_dots():
         Sample(END, 20),
     ]
 
-    line = draw_line(samples, START, END, " ms")
+    line = draw_line(samples, START, END)
 
     assert line is not None
     assert (len(line.pieces), len(line.dots)) == (2, 1)
 
 
 def test_nothing_is_drawn_of_nothing():
-    assert draw_line([Sample(START, None)], START, END, " ms") is None
+    assert draw_line([Sample(START, None)], START, END) is None
 
 
 @given(st.lists(st.floats(0, 1e7), min_size=1, max_size=30))
@@ -73,7 +81,7 @@ def test_a_line_stays_within_its_picture(values):
     step = (END - START) / len(values)
     samples = [Sample(START + step * place, value) for place, value in enumerate(values)]
 
-    line = draw_line(samples, START, END, " ms")
+    line = draw_line(samples, START, END)
 
     assert line is not None
     for point in " ".join(line.pieces).split():
@@ -87,3 +95,11 @@ def test_a_line_stays_within_its_picture(values):
 )
 def test_axes_end_at_round_numbers(value, expected):
     assert round_up(value) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0, "0"), (2.5, "2.5"), (500, "500"), (2500, "2.5k"), (10_000, "10k"), (5_000_000, "5M")],
+)
+def test_a_number_beside_an_axis_is_short(value, expected):
+    assert short_number(value) == expected
