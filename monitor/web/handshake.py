@@ -20,7 +20,7 @@ import structlog
 
 from monitor.config.amazon import AmazonConnection
 from monitor.store import connections, keys, stored_tokens
-from monitor.web.new_grants import HandshakeRefused, application_of, keep, try_code
+from monitor.web.new_grants import HandshakeRefused, Seller, application_of, keep, try_code
 from monitor.web.obstacles import find_obstacle
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ log = structlog.get_logger()
 
 STATE_LIFE = timedelta(minutes=10)
 NONCE_BYTES = 24
+RENAMED = "~"
+"""Begins the nonce of those who said that the store has another name now."""
+
 MAX_FIELD = 2048
 """What is longer than this was not sent by Amazon."""
 
@@ -62,9 +65,12 @@ class _Back:
     error: str
 
 
-async def begin(parts: Parts, name: str, session: str) -> str:
+async def begin(parts: Parts, name: str, session: str, *, is_renamed: bool = False) -> str:
     """
     Return the address of the consent page on which *name* is authorized again.
+
+    Args:
+        is_renamed: The name of the store is not to be compared with that from before.
 
     Raises:
         LookupError: There is no such connection.
@@ -78,7 +84,8 @@ async def begin(parts: Parts, name: str, session: str) -> str:
         raise HandshakeImpossible(name, obstacle)
     assert isinstance(connection, AmazonConnection), "all others are an obstacle"
     application = application_of(parts, connection)
-    nonce = secrets.token_urlsafe(NONCE_BYTES)
+    # What the seller brings back says it, and is signed.
+    nonce = (RENAMED if is_renamed else "") + secrets.token_urlsafe(NONCE_BYTES)
     now = parts.clock()
 
     def remember(tx: Transaction) -> bytes:
@@ -90,7 +97,7 @@ async def begin(parts: Parts, name: str, session: str) -> str:
         return keys.find_or_make(tx, keys.HANDSHAKE)
 
     key = await parts.store.write(remember)
-    log.info("handshake.begun", connection=name)
+    log.info("handshake.begun", connection=name, is_renamed=is_renamed)
     fields = {
         "application_id": application.application_id,
         "state": f"{nonce}.{_sign(key, nonce)}",
@@ -128,7 +135,8 @@ async def finish(parts: Parts, query: Mapping[str, str], session: str) -> str:
             name,
         )
     token, outcome = await try_code(parts, connection, back.code)
-    settled = await keep(parts, connection, token, back.seller_id, outcome)
+    seller = Seller(back.seller_id, back.state.startswith(RENAMED))
+    settled = await keep(parts, connection, token, seller, outcome)
     parts.held.hold(name, token, connection.refresh_token)
     log.info("handshake.finished", connection=name, reason=outcome.reason.value)
     parts.announce(settled)

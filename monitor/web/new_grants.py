@@ -8,7 +8,7 @@ and stores the first check with it.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from monitor.check.amazon_code import CodeRefused, redeem_code
@@ -38,13 +38,31 @@ class HandshakeRefused(Exception):  # noqa: N818 - likewise
     Args:
         title: What happened, in a few words.
         name: The connection it was for, where that is certain.
+        is_by_name: Only the store's name speaks against it, and stores are renamed.
     """
 
-    def __init__(self, title: str, why: str, name: str | None = None) -> None:
+    def __init__(
+        self, title: str, why: str, name: str | None = None, *, is_by_name: bool = False
+    ) -> None:
         super().__init__(why)
         self.title = title
         self.why = why
         self.name = name
+        self.is_by_name = is_by_name
+
+
+@dataclass(frozen=True, slots=True)
+class Seller:
+    """
+    Who confirmed.
+
+    Args:
+        id: As Amazon names the account; None where it did not say.
+        is_renamed: Somebody has said that the store goes by another name now.
+    """
+
+    id: str | None
+    is_renamed: bool = False
 
 
 def application_of(parts: Parts, connection: AmazonConnection) -> Application:
@@ -74,6 +92,7 @@ async def try_code(parts: Parts, connection: AmazonConnection, code: str) -> tup
         raise HandshakeRefused("Amazon gave no new token", f"{error} Begin again.", name) from None
     trial = HeldTokens(parts.fingerprint)
     trial.hold(name, token, connection.refresh_token)
+    # This token is new: what worked before was another one.
     checker = build_checker(connection, parts.config, parts.clients, parts.grants, trial)
     outcome = await checker.check()
     if outcome.reason is Reason.REGION_MISMATCH:
@@ -91,7 +110,7 @@ async def keep(
     parts: Parts,
     connection: AmazonConnection,
     token: str,
-    seller_id: str | None,
+    seller: Seller,
     outcome: Outcome,
 ) -> list[Settled]:
     """
@@ -109,8 +128,8 @@ async def keep(
             raise HandshakeRefused("Deleted meanwhile", f"{name} was deleted meanwhile.")
         before = stored_tokens.find_token(tx, record.id)
         known_id = None if before is None else before.seller_id
-        _refuse_other_account(record, known_id, seller_id, outcome)
-        kept = stored_tokens.StoredToken(encrypted, held.file_fingerprint, seller_id, now)
+        _refuse_other_account(record, known_id, seller, outcome)
+        kept = stored_tokens.StoredToken(encrypted, held.file_fingerprint, seller.id, now)
         stored_tokens.save_token(tx, record.id, kept)
         clock, _ = set_date(record.clock, now, entry.declared, now)
         clock = replace(
@@ -129,19 +148,24 @@ async def keep(
 
 
 def _refuse_other_account(
-    record: ConnectionRecord, known_id: str | None, seller_id: str | None, outcome: Outcome
+    record: ConnectionRecord, known_id: str | None, seller: Seller, outcome: Outcome
 ) -> None:
     """
     Raise unless the account that confirmed is the one from before, as far as both are known.
+
+    Amazon's own name for an account is sure. Before the first handshake only that
+    of the store is known, which its seller can change.
     """
-    if known_id is not None and seller_id is not None:
-        is_other = known_id != seller_id
-    else:
+    is_by_name = known_id is None or seller.id is None
+    if is_by_name:
         known, said = record.account, outcome.account
-        is_other = known is not None and said is not None and known != said
+        is_other = known is not None and said is not None and not _is_same_name(known, said)
+        is_other = is_other and not seller.is_renamed
+    else:
+        is_other = known_id != seller.id
     if not is_other:
         return
-    who = outcome.account or seller_id or "another account"
+    who = outcome.account or seller.id or "another account"
     before = f" ({record.account})" if record.account else ""
     raise HandshakeRefused(
         "Another account",
@@ -149,4 +173,9 @@ def _refuse_other_account(
         " changed. Sign in at Amazon as that account's seller and begin again. If the connection"
         " is to change hands, give it a new name in the file instead.",
         record.name,
+        is_by_name=is_by_name,
     )
+
+
+def _is_same_name(known: str, said: str) -> bool:
+    return known.casefold().split() == said.casefold().split()

@@ -17,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from monitor.web import handshake
 from monitor.web.new_grants import HandshakeRefused
 from monitor.web.pages.connection import go_back
+from monitor.web.pages.mending import start_of
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.rows import path_of
 from monitor.web.templating import render
@@ -37,9 +38,30 @@ async def start(request: Request, here: Here, who: Who, name: str) -> Response:
     except LookupError:
         raise HTTPException(HTTPStatus.NOT_FOUND, "There is no connection of this name.") from None
     except handshake.HandshakeImpossible as error:
-        context = {"name": error.name, "path": path_of(error.name), "obstacle": error.obstacle}
-        return render(request, "obstacle.html", context, status=HTTPStatus.CONFLICT)
+        return _show_obstacle(request, error)
     return RedirectResponse(target, HTTPStatus.SEE_OTHER)
+
+
+@router.post("/oauth/amazon/start/{name}")
+async def start_renamed(request: Request, here: Here, who: Who, name: str) -> Response:
+    """
+    Begin once more for a store that goes by another name now, and show the way to Amazon.
+
+    A form of ours must not lead elsewhere: browsers are told so for all of them.
+    """
+    try:
+        target = await handshake.begin(here, name, _browser_of(who), is_renamed=True)
+    except LookupError:
+        raise HTTPException(HTTPStatus.NOT_FOUND, "There is no connection of this name.") from None
+    except handshake.HandshakeImpossible as error:
+        return _show_obstacle(request, error)
+    context = {"name": name, "path": path_of(name), "target": target}
+    return render(request, "renamed.html", context)
+
+
+def _show_obstacle(request: Request, error: handshake.HandshakeImpossible) -> Response:
+    context = {"name": error.name, "path": path_of(error.name), "obstacle": error.obstacle}
+    return render(request, "obstacle.html", context, status=HTTPStatus.CONFLICT)
 
 
 @router.get("/oauth/amazon/callback")
@@ -56,6 +78,7 @@ async def callback(request: Request, here: Here, who: Who) -> Response:
             "why": error.why,
             "name": error.name,
             "path": None if error.name is None else path_of(error.name),
+            "start": start_of(error.name) if error.name and error.is_by_name else None,
         }
         return render(request, "handshake.html", context, status=HTTPStatus.BAD_REQUEST)
     return go_back(request, name, "authorized")

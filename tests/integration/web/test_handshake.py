@@ -27,7 +27,18 @@ if TYPE_CHECKING:
     from tests.browser.stage import Stage
 
 SINCE = f"authorized_on = {(datetime.now(UTC) - timedelta(days=345)).date()}"
-NAMES = ("happy", "wrong", "other", "cancelled", "replayed", "late", "stale", "foreign", "paused")
+NAMES = (
+    "happy",
+    "wrong",
+    "other",
+    "cancelled",
+    "replayed",
+    "late",
+    "stale",
+    "foreign",
+    "paused",
+    "renamed",
+)
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +153,40 @@ def test_another_account_is_refused_by_its_name_and_nothing_changes(stage, brows
         stage,
         "SELECT * FROM stored_tokens JOIN connections ON id = connection_id WHERE name = 'wrong'",
     )
+
+
+def test_a_store_of_another_name_is_taken_once_somebody_says_it_was_renamed(stage, browser):
+    stage.grants["renamed"].store_name = "Renamed Since"
+    refused = browser.get(confirm(stage, begin(browser, "renamed"), "renamed"))
+    assert (refused.status_code, "under a new name" in refused.text) == (400, True)
+    word = {"csrf_token": browser.cookies["connwatch_csrf"]}
+
+    page = browser.post("/oauth/amazon/start/renamed", data=word)
+    [target] = re.findall(r'class="button main" href="([^"]+)"', page.text)
+    back = browser.get(confirm(stage, unescape(target), "renamed"))
+
+    assert back.headers["Location"] == "/connections/renamed?done=authorized"
+    assert shown(browser, "renamed")["account"] == "Renamed Since"
+
+    # From now on the account itself is known: no other is taken, whatever is said of its name.
+    page = browser.post("/oauth/amazon/start/renamed", data=word)
+    [target] = re.findall(r'class="button main" href="([^"]+)"', page.text)
+    other = browser.get(confirm(stage, unescape(target), "other"))
+    assert (other.status_code, "Other confirmed" in other.text) == (400, True)
+    assert "under a new name" not in other.text
+
+
+def test_a_renamed_store_is_begun_with_the_word_of_the_page_only(stage, browser):
+    assert browser.post("/oauth/amazon/start/renamed").status_code == 403
+    word = {"csrf_token": browser.cookies["connwatch_csrf"]}
+    assert browser.post("/oauth/amazon/start/nobody", data=word).status_code == 404
+    assert browser.post("/oauth/amazon/start/elsewhere", data=word).status_code == 409
+
+
+def test_a_state_cannot_be_told_renamed_on_its_way(stage, browser):
+    address = confirm(stage, begin(browser, "happy"), "happy")
+    back = browser.get(address.replace("state=", "state=~"))
+    assert (back.status_code, "Not begun here" in back.text) == (400, True)
 
 
 def test_a_consent_page_that_was_left_changes_nothing(stage, browser):
