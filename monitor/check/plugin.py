@@ -56,7 +56,11 @@ class PluginChecker:
                         self._connection, self._client, self._timeout
                     )
                 outcome = await self._checker.check()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a foreign package may raise anything
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a foreign package may raise anything
+            if _is_stopped_by_us(error):
+                raise
             if isinstance(error, TimeoutError) and deadline.expired():
                 return Outcome(
                     Reason.TIMEOUT,
@@ -101,6 +105,13 @@ class UnusableChecker:
         Say that nothing was asked.
         """
         return Outcome(Reason.UNEXPECTED_RESPONSE, self._detail)
+
+
+def _is_stopped_by_us(error: BaseException) -> bool:
+    # A plug-in may pass on a cancellation within itself, which is its own fault.
+    task = asyncio.current_task()
+    is_asked_to_stop = task is not None and task.cancelling() > 0
+    return isinstance(error, asyncio.CancelledError) and is_asked_to_stop
 
 
 def _place_of(error: BaseException) -> str:

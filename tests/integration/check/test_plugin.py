@@ -173,6 +173,19 @@ async def test_a_timeout_of_the_plugins_own_is_its_fault(clients):
     assert "it raised TimeoutError" in outcome.detail
 
 
+@pytest.mark.parametrize(
+    "error", [asyncio.CancelledError(), GeneratorExit(), SystemExit(3)], ids=repr
+)
+async def test_whatever_a_plugin_raises_is_its_fault(clients, error):
+    """
+    A check that ended without an outcome would never be made again.
+    """
+    outcome = await checker_of(clients, lambda *_: Checker(error)).check()
+
+    assert outcome.reason is Reason.UNEXPECTED_RESPONSE
+    assert f"it raised {type(error).__name__}" in outcome.detail
+
+
 async def test_cancellation_passes_through(clients):
     task = asyncio.create_task(checker_of(clients, lambda *_: Checker(60.0)).check())
     await asyncio.sleep(0)
