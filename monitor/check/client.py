@@ -244,6 +244,8 @@ def _open_session(
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
+        # A POST without a body has no type; Slack refuses the one that aiohttp would name.
+        skip_auto_headers=("Content-Type",),
         auto_decompress=False,
         max_field_size=MAX_HEADER_BYTES,
         middlewares=(_give_up_lost_connection,),

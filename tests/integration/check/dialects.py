@@ -190,9 +190,19 @@ def shopify(asked: Asked) -> Reply:
     return Reply(200, {"shop": {"id": 7, "name": "Acme"}}, headers)
 
 
+SLACK_TYPES = {
+    "application/json",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+    "text/plain",
+}
+
+
 def slack(asked: Asked) -> Reply:
     if (asked.method, asked.path) != ("POST", "/api/auth.test"):
         return Reply(200, {"ok": False, "error": "unknown_method"})
+    if asked.headers.get("content-type", "text/plain") not in SLACK_TYPES:
+        return Reply(200, {"ok": False, "error": "invalid_post_type"})
     fate = asked.bearer()
     words = {Fate.EXPIRED: "token_expired", Fate.UNSCOPED: "missing_scope", "": "not_authed"}
     if fate in words:

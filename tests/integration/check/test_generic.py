@@ -114,6 +114,7 @@ async def test_every_method_is_sent_without_a_body(clients, method):
         (asked,) = speaker.asked
         assert asked.method == method
         assert asked.headers.get("content-length", "0") == "0"
+        assert "content-type" not in asked.headers
 
 
 def gone(**headers: str) -> dict[str, str]:
