@@ -125,7 +125,7 @@ REASONS = {
         "unexpected response",
         "What answers is not the API: a redirect, a maintenance page, or an address that has"
         " changed. Programs that call it probably fail.",
-        "Whoever keeps the configuration should compare `base_url` with the service's API"
+        "Whoever keeps the configuration should compare the address there with the service's API"
         " reference and look for news of maintenance.",
         "Compare the address with the service's API reference.",
     ),
