@@ -58,7 +58,7 @@ class PluginChecker:
                 outcome = await self._checker.check()
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # noqa: BLE001 - a foreign package may raise anything
+        except BaseException as error:  # a foreign package may raise anything
             if _is_stopped_by_us(error):
                 raise
             if isinstance(error, TimeoutError) and deadline.expired():
