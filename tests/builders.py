@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from monitor.alert.delivery import Delivery
 from monitor.cycle import Finished, settle
 from monitor.judge.application import SECRET_VALID_DAYS
 from monitor.judge.link import Uplink
@@ -21,16 +22,19 @@ from monitor.plan import Plan, Watched
 from monitor.store import applications, connections, history
 from monitor.store.alert_tables import notifications
 from monitor.store.connections import Entry
+from monitor.store.outbox import NotificationState
+from monitor.stored_outbox import StoredOutbox
 from monitor.sweep import sweep
-from tests.fakes import NOON
+from tests.fakes import NOON, FakeSender
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from monitor.cycle import Settled
     from monitor.store.engine import Database
     from monitor.store.history import AlertRow
     from monitor.store.records import ConnectionRecord
+    from monitor.store.worker import StoreWorker
     from monitor.sweep import Swept
 
 MINUTE = timedelta(minutes=1)
@@ -127,6 +131,28 @@ def plan_of(
     return Plan(watched, tuple(channels), entries, applications)
 
 
+def delivery_of(
+    store: StoreWorker,
+    plan: Plan,
+    sender: FakeSender,
+    clock: Callable[[], datetime],
+    *,
+    owner: str = "run",
+    retry_for: timedelta = DAY,
+) -> Delivery:
+    """
+    The delivery of a daemon: without links, and without chance.
+    """
+    return Delivery(
+        StoredOutbox(store, owner, plan),
+        sender,
+        retry_for=retry_for,
+        clock=clock,
+        link=lambda _: None,
+        jitter=lambda: 0.0,
+    )
+
+
 @dataclass
 class Story:
     """
@@ -163,6 +189,17 @@ class Story:
         """
         with self.database.write() as tx:
             return sweep(tx, self.plan, at)
+
+    def send_all(
+        self, at: datetime = NOON, state: NotificationState = NotificationState.SENT
+    ) -> None:
+        """
+        Have all that is due taken by its channel *at* an instant, or whatever *state* says.
+        """
+        is_due = notifications.c.state == NotificationState.DUE
+        sent_at = at if state is NotificationState.SENT else None
+        with self.database.write() as tx:
+            tx.execute(update(notifications).where(is_due).values(state=state, sent_at=sent_at))
 
     def record(self, name: str) -> ConnectionRecord:
         with self.database.read() as tx:

@@ -7,10 +7,10 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
+
+from tests.loopback import Handler, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,40 +42,24 @@ class Outside:
 def run_outside() -> Iterator[Outside]:
     outside = Outside()
 
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self, status: int) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
+    class OutsideHandler(Handler):
         def handle(self) -> None:
             with suppress(ConnectionError):  # whoever asked may be dead by now
                 super().handle()
 
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802 - its name there
             outside.asked.append(self.headers["Authorization"])
             self.answer(401)
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+        def do_POST(self) -> None:  # noqa: N802 - its name there
+            body = self.read_body()
             with suppress(json.JSONDecodeError):  # or dead before it had said all
                 outside.take(json.loads(body))
-                self.answer(200)
+                self.answer()
 
         def finish(self) -> None:
             with suppress(ConnectionError):
                 super().finish()
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    outside.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with serve(OutsideHandler) as outside.port:
         yield outside
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -14,9 +14,10 @@ import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
+
+from tests.loopback import Handler, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,12 +160,12 @@ def _take_part(number: str, country: str, currency: str, language: str, end: str
     }
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     amazon: OwnAmazon
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode("ascii")
+    def do_POST(self) -> None:  # noqa: N802 - its name there
+        body = self.read_body().decode("ascii")
         self._note()
         kind = self.headers.get("Content-Type", "")
         self._expect(self.path == "/auth/o2/token", f"POST {self.path}")
@@ -173,16 +174,16 @@ class _Handler(BaseHTTPRequestHandler):
         wanted = {"grant_type", "refresh_token", "client_id", "client_secret"}
         self._expect(set(form) == wanted, f"fields {sorted(form)}")
         with self.amazon.lock:
-            self._answer(*self.amazon.exchange(form))
+            self._reply(*self.amazon.exchange(form))
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - its name there
         self._note()
         self._expect(self.path == PROBE, f"GET {self.path}")
         self._expect("Content-Length" not in self.headers, "a body on a GET")
         self._expect("Authorization" not in self.headers, "a header Authorization")
         self._expect("/" in self.headers.get("User-Agent", ""), "no User-Agent")
         with self.amazon.lock:
-            self._answer(*self.amazon.list_marketplaces(self.headers.get("x-amz-access-token")))
+            self._reply(*self.amazon.list_marketplaces(self.headers.get("x-amz-access-token")))
 
     def _note(self) -> None:
         self.amazon.asked.append(f"{self.command} {self.path}")
@@ -191,17 +192,9 @@ class _Handler(BaseHTTPRequestHandler):
         if not is_so:
             self.amazon.complaints.append(otherwise)
 
-    def _answer(self, status: int, value: dict[str, Any]) -> None:
-        body = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("x-amzn-RequestId", str(uuid.uuid4()))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
-        pass
+    def _reply(self, status: int, value: dict[str, Any]) -> None:
+        headers = {"Content-Type": "application/json", "x-amzn-RequestId": str(uuid.uuid4())}
+        self.answer(status, json.dumps(value).encode(), headers)
 
 
 @contextmanager
@@ -210,15 +203,5 @@ def run_own_amazon(consented_at: datetime) -> Iterator[OwnAmazon]:
     Serve it on loopback.
     """
     amazon = OwnAmazon(consented_at, refresh_token=f"Atzr|{uuid.uuid4().hex}")
-    handler = type("Handler", (_Handler,), {"amazon": amazon})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    amazon.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with serve(type("Handler", (_Handler,), {"amazon": amazon})) as amazon.port:
         yield amazon
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

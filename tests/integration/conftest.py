@@ -11,6 +11,7 @@ import pytest
 
 from monitor.store.engine import Database
 from monitor.store.migrate import upgrade
+from monitor.store.worker import StoreWorker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,6 +51,16 @@ def open_database(database_path: Path) -> Iterator[Callable[[], Database]]:
     yield open_it
     for database in opened:
         database.close()
+
+
+@pytest.fixture
+def store(database: Database) -> Iterator[StoreWorker]:
+    """
+    The one that writes to the test's database, as a daemon has it.
+    """
+    store = StoreWorker(database)
+    yield store
+    store.close()
 
 
 @pytest.fixture

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.alert.courier import DeliveryReport
-from monitor.alert.delivery import Delivery
 from monitor.alert.errors import AlertError
 from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind, Severity
 from monitor.judge.route import ChannelRoute
 from monitor.store import alerts, outbox
-from monitor.store.worker import StoreWorker
-from monitor.stored_outbox import StoredOutbox
-from tests.builders import HOUR, MINUTE, OPS, Story, entry, plan_of
+from tests.builders import HOUR, MINUTE, OPS, Story, delivery_of, entry, plan_of
 from tests.fakes import NOON, FakeSender, FixedClock
 
 if TYPE_CHECKING:
     from datetime import timedelta
+
+    from monitor.store.worker import StoreWorker
 
 pytestmark = pytest.mark.anyio
 
@@ -36,14 +35,7 @@ class Bench:
         self.story = Story.begin(database, plan_of(entry("one"), channels=channels))
         self.clock = FixedClock()
         self.sender = FakeSender()
-        self.delivery = Delivery(
-            StoredOutbox(store, "run", self.story.plan),
-            self.sender,
-            retry_for=HOUR,
-            clock=self.clock,
-            link=lambda _: None,
-            jitter=lambda: 0.0,
-        )
+        self.delivery = delivery_of(store, self.story.plan, self.sender, self.clock, retry_for=HOUR)
 
     def bear(self, *channels: str, kind: AlertKind = AlertKind.ERROR) -> None:
         ids = [self.story.record("one").id]
@@ -68,13 +60,6 @@ class Bench:
             for alert in self.story.alerts()
             if alert.kind == kind
         ]
-
-
-@pytest.fixture
-def store(database):
-    store = StoreWorker(database)
-    yield store
-    store.close()
 
 
 async def test_the_others_hear_once_that_a_channel_fails(database, store):

@@ -10,12 +10,9 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.alert.delivery import Delivery
 from monitor.judge.renewal import Declared
 from monitor.judge.route import ChannelRoute
-from monitor.store.worker import StoreWorker
-from monitor.stored_outbox import StoredOutbox
-from tests.builders import DAY, OK, OPS, REFUSED, Story, entry, plan_of
+from tests.builders import DAY, OK, OPS, REFUSED, Story, delivery_of, entry, plan_of
 from tests.fakes import NOON, FakeSender, FixedClock
 
 pytestmark = pytest.mark.anyio
@@ -28,13 +25,6 @@ ENDED = [f"ended-{number}" for number in range(30)]
 FINE = [f"fine-{number}" for number in range(110)]
 
 
-@pytest.fixture
-def store(database):
-    store = StoreWorker(database)
-    yield store
-    store.close()
-
-
 async def test_ninety_in_trouble_at_the_first_start_are_one_message_a_kind(database, store):
     over = Declared(NOON - 400 * DAY, 365)
     entries = [
@@ -44,13 +34,7 @@ async def test_ninety_in_trouble_at_the_first_start_are_one_message_a_kind(datab
     plan = replace(plan_of(*entries, channels=(OPS, BOSS)), group_wait=10 * SECOND)
     story = Story.begin(database, plan)
     clock, sender = FixedClock(), FakeSender()
-    delivery = Delivery(
-        StoredOutbox(store, "run", plan),
-        sender,
-        retry_for=DAY,
-        clock=clock,
-        link=lambda _: None,
-    )
+    delivery = delivery_of(store, plan, sender, clock)
     names = [*BROKEN, *ENDED, *FINE]
     for second in range(60):
         clock.now = NOON + second * SECOND

@@ -79,17 +79,6 @@ def states(story: Story) -> list[tuple[str, str, str]]:
     ]
 
 
-def send_all(story: Story, at: datetime) -> None:
-    with story.database.write() as tx:
-        due = select(notifications.c.id).where(notifications.c.state == NotificationState.DUE)
-        for number in tx.execute(due).scalars().all():
-            tx.execute(
-                notifications.update()
-                .where(notifications.c.id == number)
-                .values(state=NotificationState.SENT, sent_at=at)
-            )
-
-
 def test_what_is_born_in_a_silence_is_held_until_its_end(database):
     story = begin(database)
     silence(story, Scope.CONNECTION, "one", NOON)
@@ -162,7 +151,7 @@ def test_a_trouble_that_came_and_went_in_a_silence_is_never_told(database):
 def test_the_end_of_what_was_told_before_the_silence_is_told_after_it(database):
     story = begin(database)
     refuse(story, NOON)
-    send_all(story, NOON)
+    story.send_all(NOON)
     silence(story, Scope.CONNECTION, "one", NOON + SECOND)
     story.settle(NOON + 20 * MINUTE, one=OK)
     story.sweep(NOON + 2 * HOUR)
@@ -188,7 +177,7 @@ def test_each_channel_is_judged_by_what_it_was_told(database):
     for n in range(3):
         story.settle(NOON + n * MINUTE, one=UNREACHED)
     assert states(story) == [("error", "ops", "due"), ("error", "mail", "held")]
-    send_all(story, NOON + 2 * MINUTE)
+    story.send_all(NOON + 2 * MINUTE)
     story.settle(NOON + HOUR, one=OK)
     story.sweep(NOON + 2 * HOUR)
     assert states(story) == [("error", "ops", "sent"), ("recovered", "ops", "due")]
@@ -198,7 +187,7 @@ def test_critical_passes_quiet_hours_and_its_end_waits_for_the_morning(database)
     story = begin(database, plan=plan_of(entry("one"), channels=(replace(OPS, quiet_hours=QUIET),)))
     refuse(story, NOON)
     assert states(story) == [("error", "ops", "due")]
-    send_all(story, NOON)
+    story.send_all(NOON)
     story.settle(NOON + 10 * MINUTE, one=OK)
     assert states(story)[1] == ("recovered", "ops", "held")
     story.sweep(NOON + 2 * HOUR)
@@ -345,7 +334,7 @@ def test_nobody_is_told_of_a_trouble_after_its_end_when_it_is_tried_again(databa
     give_up(story, "error", "mail")
     story.settle(NOON + HOUR, one=OK)
     give_up(story, "recovered", "mail")
-    send_all(story, NOON + HOUR)
+    story.send_all(NOON + HOUR)
     with database.write() as tx:
         assert revive(tx, story.plan, NOON + 2 * HOUR) == (2, 1)
         assert revive(tx, story.plan, NOON + 2 * HOUR) == (0, 0)

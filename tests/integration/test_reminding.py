@@ -17,7 +17,7 @@ from monitor.judge.route import ChannelRoute
 from monitor.judge.silence import Scope
 from monitor.store import acknowledgements, connections, offline, reminders, silences
 from monitor.store.acknowledgements import Acknowledgement
-from monitor.store.alert_tables import channel_states, notifications
+from monitor.store.alert_tables import channel_states
 from monitor.store.alert_tables import reminders as table
 from monitor.store.outbox import NotificationState
 from monitor.sweep import is_anything_passed
@@ -57,14 +57,8 @@ def told(database: Database, *names: str, outcome: Outcome = REFUSED) -> Story:
     story = Story.begin(database, plan_of(*map(entry, names or ("one",))))
     for at in (NOON, TOLD_AT):
         story.settle(at, **dict.fromkeys(names or ("one",), outcome))
-    send_all(story)
+    story.send_all()
     return story
-
-
-def send_all(story: Story, state: NotificationState = NotificationState.SENT) -> None:
-    with story.database.write() as tx:
-        due = notifications.c.state == NotificationState.DUE
-        tx.execute(notifications.update().where(due).values(state=state))
 
 
 def remind(story: Story, at: datetime) -> list[tuple[str, tuple[str, ...], int]]:
@@ -73,7 +67,7 @@ def remind(story: Story, at: datetime) -> list[tuple[str, tuple[str, ...], int]]
     """
     known = {alert.id for alert in story.alerts()}
     story.sweep(at)
-    send_all(story)
+    story.send_all()
     return [
         (alert.kind, alert.connections, alert.facts["reminder"])
         for alert in story.alerts()
@@ -136,7 +130,7 @@ def test_nobody_is_reminded_of_what_is_no_more_than_a_warning(database):
     story = Story.begin(database, plan_of(entry("one")))
     for n in range(3):
         story.settle(NOON + n * MINUTE, one=UNREACHED)
-    send_all(story)
+    story.send_all()
     assert remind(story, NOON + 2 * DAY) == []
 
 
@@ -154,7 +148,7 @@ def test_what_is_still_on_its_way_needs_no_reminder(database):
         story.settle(at, one=REFUSED)
     story.sweep(TOLD_AT + DAY)
     assert [kind for kind, _ in story.kinds()] == ["error"]
-    send_all(story)
+    story.send_all()
     assert remind(story, TOLD_AT + 2 * DAY) == [("error", ("one",), 1)]
 
 
@@ -162,7 +156,7 @@ def test_what_a_channel_gave_up_on_is_told_again_as_a_reminder(database):
     story = Story.begin(database, plan_of(entry("one")))
     for at in (NOON, TOLD_AT):
         story.settle(at, one=REFUSED)
-    send_all(story, NotificationState.DEAD)
+    story.send_all(state=NotificationState.DEAD)
     assert remind(story, TOLD_AT + DAY) == [("error", ("one",), 1)]
 
 
@@ -185,7 +179,7 @@ def test_another_reason_is_told_and_reminded_of_as_ever(database):
     acknowledge(story, "one", TOLD_AT + HOUR)
     for n in (2, 3):
         story.settle(TOLD_AT + n * HOUR, one=DENIED)
-    send_all(story)
+    story.send_all()
     assert remind(story, TOLD_AT + DAY) == []
     assert remind(story, TOLD_AT + DAY + 3 * HOUR) == [("error", ("one",), 1)]
     assert story.alerts()[-1].facts["reason"] == "permission_denied"
@@ -195,7 +189,7 @@ def test_only_the_latest_of_alerts_that_say_the_same_is_told_again(database):
     story = told(database)
     for n, outcome in enumerate((DENIED, DENIED, REFUSED, REFUSED), 2):
         story.settle(TOLD_AT + n * HOUR, one=outcome)
-    send_all(story)
+    story.send_all()
     assert [kind for kind, _ in story.kinds()] == ["error"] * 3
     assert remind(story, TOLD_AT + DAY) == []
     assert remind(story, TOLD_AT + DAY + 5 * HOUR) == [("error", ("one",), 1)]
@@ -207,7 +201,7 @@ def test_a_trouble_that_comes_back_the_same_is_a_new_one(database):
     story.settle(TOLD_AT + 2 * HOUR, one=OK)
     for n in (3, 4):
         story.settle(TOLD_AT + n * HOUR, one=REFUSED)
-    send_all(story)
+    story.send_all()
     assert remind(story, TOLD_AT + DAY) == []
     assert remind(story, TOLD_AT + DAY + 4 * HOUR) == [("error", ("one",), 1)]
 
@@ -238,7 +232,7 @@ def test_a_fault_of_an_application_is_told_again_of_its_stores(database):
         story.settle(NOON + n * MINUTE, a=CLIENT_REJECTED)
         taken = replace(CLIENT_REJECTED, is_taken_over=True)
         story.settle(NOON + n * MINUTE + SECOND, b=taken)
-    send_all(story)
+    story.send_all()
     acknowledge(story, "a", NOON + HOUR)
     assert remind(story, NOON + 2 * DAY) == [("error", ("b",), 1)]
 
@@ -246,7 +240,7 @@ def test_a_fault_of_an_application_is_told_again_of_its_stores(database):
 def test_an_exhausted_quota_is_told_again_until_there_is_some(database):
     story = Story.begin(database, plan_of(entry("one")))
     story.settle(NOON, one=ok_with(0))
-    send_all(story)
+    story.send_all()
     assert remind(story, NOON + DAY) == [("quota_exhausted", ("one",), 1)]
     story.settle(NOON + DAY + HOUR, one=ok_with(5_000))
     assert remind(story, NOON + 3 * DAY) == []
@@ -257,7 +251,7 @@ def test_an_outage_is_told_again_as_one(database):
     story = Story.begin(database, plan_of(*map(entry, names)))
     for n in range(4):
         story.settle(NOON + n * MINUTE, **dict.fromkeys(names, UNREACHED))
-    send_all(story)
+    story.send_all()
     [(kind, _, number)] = remind(story, NOON + 2 * DAY)
     assert (kind, number) == ("outage", 1)
     story.settle(NOON + 2 * DAY + HOUR, **dict.fromkeys(names, OK))
@@ -268,7 +262,7 @@ def raise_wide(story: Story, kind: AlertKind, facts: dict[str, str]) -> int:
     with story.database.write() as tx:
         number = tell(tx, AlertDue(kind, SEVERITY_OF[kind], facts), {}, story.plan, NOON)
     assert number is not None
-    send_all(story)
+    story.send_all()
     return number
 
 
@@ -307,7 +301,7 @@ def test_reminders_of_a_whole_night_are_born_together(database):
     story = Story.begin(database, plan_of(*(entry(one, host=f"{one}.org") for one in names)))
     for at in (NOON, TOLD_AT):
         story.settle(at, **dict.fromkeys(names, REFUSED))
-    send_all(story)
+    story.send_all()
     assert len(remind(story, TOLD_AT + DAY)) == 30
     assert {alert.born_at for alert in story.alerts()[30:]} == {TOLD_AT + DAY}
 

@@ -27,9 +27,8 @@ from monitor.store import alerts, claims, tables
 from monitor.store.alert_tables import notifications
 from monitor.store.engine import Database, StoreError
 from monitor.store.worker import StoreWorker
-from monitor.stored_outbox import StoredOutbox
 from monitor.watch import Watch
-from tests.builders import DAY, EVERY, HOUR, MINUTE, Story, entry, plan_of
+from tests.builders import DAY, EVERY, HOUR, MINUTE, Story, delivery_of, entry, plan_of
 from tests.fakes import NOON, FakeChecker, FakeSender, FixedClock
 from tests.stepped_clock import SteppedClock
 from tests.waiting import until
@@ -68,13 +67,13 @@ class Bench:
         self.delivery = self.make_delivery("run")
 
     def make_delivery(self, owner: str, retry_for: timedelta = DAY) -> Delivery:
-        return Delivery(
-            StoredOutbox(self.store, owner, self.story.plan),
+        return delivery_of(
+            self.store,
+            self.story.plan,
             self.sender,
+            self.clock,
+            owner=owner,
             retry_for=retry_for,
-            clock=self.clock,
-            link=lambda _: None,
-            jitter=lambda: 0.0,
         )
 
     async def step(self, by: timedelta) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.alert.delivery import Delivery
 from monitor.cycle import Finished, settle
 from monitor.judge.link import Uplink
 from monitor.judge.outcome import State
@@ -19,8 +18,7 @@ from monitor.judge.route import ChannelRoute
 from monitor.judge.rules import Rules
 from monitor.store import connections
 from monitor.store.worker import StoreWorker
-from monitor.stored_outbox import StoredOutbox
-from tests.builders import DAY, EVERY, MINUTE, OK, UNREACHED, Story, entry, plan_of
+from tests.builders import EVERY, MINUTE, OK, UNREACHED, Story, delivery_of, entry, plan_of
 from tests.fakes import NOON, FakeSender, FixedClock
 
 if TYPE_CHECKING:
@@ -53,14 +51,7 @@ class Storm:
         self.clock = FixedClock()
         self.sender = FakeSender()
         self.store = StoreWorker(database)
-        self.delivery = Delivery(
-            StoredOutbox(self.store, "run", self.story.plan),
-            self.sender,
-            retry_for=DAY,
-            clock=self.clock,
-            link=lambda _: None,
-            jitter=lambda: 0.0,
-        )
+        self.delivery = delivery_of(self.store, self.story.plan, self.sender, self.clock)
 
     async def bring(self, outcome: Outcome) -> None:
         """

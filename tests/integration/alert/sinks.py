@@ -8,15 +8,15 @@ import asyncio
 import email
 import json
 import socket
-import threading
 import warnings
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from email import policy
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+
+from tests.loopback import Handler, serve
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -48,35 +48,18 @@ class WebHook:
 def run_web_hook() -> Iterator[WebHook]:
     hook = WebHook()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+    class HookHandler(Handler):
+        def do_POST(self) -> None:  # noqa: N802 - its name there
             path = self.path.partition("?")[0]
-            hook.posts.append((path, json.loads(body)))
-            self.send_response(hook.answers.get(path, 200))
-            self.send_header("Location", "/elsewhere")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            hook.posts.append((path, json.loads(self.read_body())))
+            self.answer(hook.answers.get(path, 200), headers={"Location": "/elsewhere"})
 
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802 - its name there
             hook.posts.append((self.path, {}))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self.answer()
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    hook.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with serve(HookHandler) as hook.port:
         yield hook
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @dataclass
@@ -102,31 +85,13 @@ def run_stage(tls: SSLContext) -> Iterator[Stage]:
     """
     stage = Stage()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            stage.posts.append((self.headers["Host"], self.path, json.loads(body)))
-            self.send_response(stage.status)
-            for name, value in stage.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(stage.body)))
-            self.end_headers()
-            self.wfile.write(stage.body)
+    class StageHandler(Handler):
+        def do_POST(self) -> None:  # noqa: N802 - its name there
+            stage.posts.append((self.headers["Host"], self.path, json.loads(self.read_body())))
+            self.answer(stage.status, stage.body, stage.headers)
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.socket = tls.wrap_socket(server.socket, server_side=True)
-    stage.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with serve(StageHandler, tls) as stage.port:
         yield stage
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @contextmanager
