@@ -18,25 +18,25 @@ from monitor.alert.delivery import Delivery
 from monitor.alert.sender import AppriseSender
 from monitor.calls import prepare_calls
 from monitor.check.client import HttpClients
-from monitor.check.uplink import is_link_up
 from monitor.clock import utc_now
 from monitor.consent import consent_page_of
 from monitor.dashboard import Dashboard
-from monitor.guarding import CHECK_DUE, DELIVER, Guard
+from monitor.guarding import Guard
 from monitor.holding import hold_unsent, review_held
 from monitor.links import link_to
-from monitor.news import announce, look_for_link, sweep_and_announce
+from monitor.news import announce
 from monitor.plan import make_plan
+from monitor.reloading import Reloader
+from monitor.reloads import Reloads
 from monitor.resuming import Resumption, note_absence
-from monitor.schedule.jobs import Job, JobRunner
-from monitor.stepping import follow_step
-from monitor.store import applications, connections, migrate, outbox, retention
+from monitor.running import Running, build_uplinks
+from monitor.schedule.jobs import JobRunner
+from monitor.store import applications, connections, migrate, outbox
 from monitor.store.engine import Database
 from monitor.store.lock import hold_lock
 from monitor.store.worker import StoreWorker
 from monitor.stored_outbox import StoredOutbox
 from monitor.systemd import Systemd
-from monitor.uplinks import Uplinks
 from monitor.watch import Watch
 
 if TYPE_CHECKING:
@@ -45,23 +45,10 @@ if TYPE_CHECKING:
     from monitor.config.amazon import AmazonConnection
     from monitor.config.model import Config
     from monitor.cycle import Settled
+    from monitor.resuming import Absence
     from monitor.store.engine import Transaction
 
 log = structlog.get_logger()
-
-TICK = timedelta(seconds=1)
-LOOK_AHEAD = 2 * TICK
-"""A tick starts what falls due before the next one, even if that comes late."""
-
-SWEEP_EVERY = TICK
-"""An indexed question costs less than being late for the end of an authorization."""
-
-LINK_EVERY = timedelta(seconds=5)
-RESUMED_EVERY = timedelta(seconds=5)
-DELIVER_EVERY = timedelta(seconds=2)
-PRUNE_EVERY = timedelta(minutes=30)
-PRUNE_FIRST_AFTER = timedelta(minutes=1)
-"""A daemon that is restarted often must prune as well."""
 
 FINISH_CHECKS_WITHIN = timedelta(seconds=5)
 SEND_WITHIN = timedelta(seconds=2)
@@ -81,6 +68,7 @@ class App:
         consent_page: Where sellers authorize an application again; another
             than Amazon's own only where there is no Amazon.
         systemd: Who is told how the daemon is.
+        load: Reads the file again, for a reload; without it nothing is new.
     """
 
     def __init__(
@@ -88,23 +76,27 @@ class App:
         config: Config,
         consent_page: Callable[[AmazonConnection], str] = consent_page_of,
         systemd: Systemd | None = None,
+        load: Callable[[], Config] | None = None,
     ) -> None:
-        self._systemd = systemd or Systemd(None)
         self._config = config
         self._consent_page = consent_page
+        self._systemd = systemd or Systemd(None)
+        self._load = load
         self._plan = make_plan(config)
         self._database = Database(config.monitor.database)
+        self._reloads = Reloads()
+        self._reloads.note_success(utc_now())
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event, reload: asyncio.Event | None = None) -> None:
         """
-        Watch until *stop* is set, then stop cleanly.
+        Watch until *stop* is set, then stop cleanly; read the file again when *reload* is.
 
         Raises:
             StoreError: The database cannot be opened, is newer than this
                 program, or belongs to a daemon that is running.
         """
         async with AsyncExitStack() as stack:
-            writer = await self._start(stack)
+            writer = await self._start(stack, reload or asyncio.Event())
             self._systemd.tell_ready()
             stopped = asyncio.create_task(stop.wait(), name="wait for the stop")
             await asyncio.wait({stopped, writer}, return_when=asyncio.FIRST_COMPLETED)
@@ -115,7 +107,7 @@ class App:
             log.info("daemon.stopping")
             self._systemd.tell_stopping()
 
-    async def _start(self, stack: AsyncExitStack) -> asyncio.Task[None]:
+    async def _start(self, stack: AsyncExitStack, reload: asyncio.Event) -> asyncio.Task[None]:
         """
         Start part after part; *stack* stops them in the opposite order.
 
@@ -129,32 +121,20 @@ class App:
         stack.callback(store.close)
         absence = await store.write(lambda tx: note_absence(tx, self._plan, utc_now()))
         n_connections = await self._sync(store)
-        clients = HttpClients(self._config.checks.concurrency)
-        stack.push_async_callback(clients.aclose)
-        dashboard = Dashboard(self._config, self._plan, self._database, store)
-        delivery = self._build_delivery(store, dashboard)
-        stack.push_async_callback(_drain, delivery)
-        calls = await prepare_calls(self._config, store, clients)
-
-        def on_settled(settled: list[Settled]) -> None:
-            dashboard.note_checks(settled)
-            announce(settled, delivery)
-
-        uplinks = self._build_uplinks(clients)
-        limit = self._config.checks.concurrency
-        watch = Watch(store, self._plan, calls.checkers, limit, utc_now, on_settled, uplinks)
-        writer = asyncio.create_task(watch.write_results(), name="write results")
-        stack.push_async_callback(_finish, watch, writer)
-        resumption = Resumption(store, self._plan, delivery, absence)
-        jobs = JobRunner(partial(follow_step, store, self._plan, delivery))
-        guard = Guard(self._systemd, store, jobs, delivery)
-        own = self._jobs(store, watch, delivery, uplinks, resumption)
-        jobs.start([*own, *guard.jobs()])
+        running = await self._build(store, absence, stack)
+        writer = asyncio.create_task(running.watch.write_results(), name="write results")
+        stack.push_async_callback(_finish, running.watch, writer)
+        jobs = JobRunner(running.follow_step)
+        guard = Guard(self._systemd, store, jobs, running.delivery)
+        load = self._load or (lambda: self._config)
+        reloader = Reloader(load, reload, running, self._reloads, self._systemd, guard)
+        jobs.start([*running.jobs(), *guard.jobs(), reloader.job()])
         stack.callback(jobs.stop)
-        await watch.start_due(LOOK_AHEAD)
-        stack.push_async_callback(dashboard.stop)
-        await dashboard.start(calls, on_settled, delivery.wake, self._consent_page)
+        await running.start_due()
+        stack.push_async_callback(running.dashboard.stop)
+        await self._serve(running)
         await guard.tell_status()
+        reloader.open()
         stack.enter_context(_spared_collector())
         log.info(
             "daemon.started",
@@ -164,29 +144,51 @@ class App:
         )
         return writer
 
-    def _jobs(
-        self,
-        store: StoreWorker,
-        watch: Watch,
-        delivery: Delivery,
-        uplinks: Uplinks,
-        resumption: Resumption,
-    ) -> list[Job]:
-        async def sweep_clocks() -> None:
-            await sweep_and_announce(store, self._plan, delivery)
+    async def _build(
+        self, store: StoreWorker, absence: Absence | None, stack: AsyncExitStack
+    ) -> Running:
+        """
+        Build the parts that work by the settings.
+        """
+        config, plan = self._config, self._plan
+        clients = HttpClients(config.checks.concurrency)
+        stack.push_async_callback(clients.aclose)
+        dashboard = Dashboard(config, plan, self._database, store, self._reloads)
+        outbox = StoredOutbox(store, OWNER, plan)
+        sender = AppriseSender.for_channels(config.channels)
+        delivery = Delivery(
+            outbox,
+            dashboard.counted(sender),
+            retry_for=config.alerts.retry_for,
+            clock=utc_now,
+            link=partial(link_to, config),
+        )
+        stack.push_async_callback(_drain, delivery)
+        calls = await store.write(lambda tx: prepare_calls(tx, config, clients))
+        uplinks = build_uplinks(plan, clients)
+        on_settled = partial(_note, dashboard, delivery)
+        limit = config.checks.concurrency
+        watch = Watch(store, plan, calls.checkers, limit, utc_now, on_settled, uplinks)
+        resumption = Resumption(store, plan, delivery, absence)
+        return Running(
+            config,
+            plan,
+            store,
+            clients,
+            calls,
+            sender,
+            outbox,
+            delivery,
+            uplinks,
+            watch,
+            resumption,
+            dashboard,
+        )
 
-        async def prune() -> None:
-            await store.write(lambda tx: retention.roll_up(tx, utc_now()))
-
-        look = partial(look_for_link, store, self._plan, uplinks, delivery)
-        return [
-            Job(CHECK_DUE, TICK, lambda: watch.start_due(LOOK_AHEAD)),
-            Job("sweep_clocks", SWEEP_EVERY, sweep_clocks),
-            Job(DELIVER, DELIVER_EVERY, delivery.run_once),
-            Job("watch_link", LINK_EVERY, look),
-            Job("tell_resumed", RESUMED_EVERY, resumption.look),
-            Job("prune", PRUNE_EVERY, prune, PRUNE_FIRST_AFTER),
-        ]
+    async def _serve(self, running: Running) -> None:
+        delivery, dashboard = running.delivery, running.dashboard
+        on_settled = partial(_note, dashboard, delivery)
+        await dashboard.start(running.calls, on_settled, delivery.wake, self._consent_page)
 
     def _upgrade(self) -> None:
         before, copy = migrate.upgrade(self._database)
@@ -214,18 +216,10 @@ class App:
             log.warning("connection.deleted", connection=name, remedy=f"connwatch resume {name}")
         return len(self._plan.entries) - len(ignored)
 
-    def _build_uplinks(self, clients: HttpClients) -> Uplinks:
-        urls = self._plan.uplink
-        return Uplinks((lambda: is_link_up(clients.get(), urls)) if urls else None)
 
-    def _build_delivery(self, store: StoreWorker, dashboard: Dashboard) -> Delivery:
-        return Delivery(
-            StoredOutbox(store, OWNER, self._plan),
-            dashboard.counted(AppriseSender.for_channels(self._config.channels)),
-            retry_for=self._config.alerts.retry_for,
-            clock=utc_now,
-            link=partial(link_to, self._config),
-        )
+def _note(dashboard: Dashboard, delivery: Delivery, settled: list[Settled]) -> None:
+    dashboard.note_checks(settled)
+    announce(settled, delivery)
 
 
 @contextmanager

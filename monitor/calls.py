@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from monitor.check.held import HeldTokens
     from monitor.config.model import Config
     from monitor.store.engine import Transaction
-    from monitor.store.stored_tokens import StoredToken
-    from monitor.store.worker import StoreWorker
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +34,7 @@ class Calls:
         checkers: By the name of the connection; those switched off have none.
         held: The refresh tokens that handshakes brought.
         fingerprint: Tells refresh tokens apart without keeping them.
+        stored: Those of the tokens that the database had.
     """
 
     checkers: Mapping[str, Checker]
@@ -43,37 +42,34 @@ class Calls:
     grants: Grants
     held: HeldTokens
     fingerprint: Callable[[str], str]
+    stored: HeldTokens
 
 
-async def prepare_calls(config: Config, store: StoreWorker, clients: HttpClients) -> Calls:
+def prepare_calls(
+    tx: Transaction, config: Config, clients: HttpClients, former: Calls | None = None
+) -> Calls:
     """
     Build the checker of each connection that is switched on.
 
     Stored refresh tokens that the file has newer ones for are forgotten.
+
+    Args:
+        former: What calls services now, if anything does: exchanges under way and
+            tokens held go on, and those that come meanwhile are not lost.
+
+    Raises:
+        ValueError: A setting cannot work, such as a CA file that was emptied just now.
     """
-
-    def read(tx: Transaction) -> tuple[bytes, dict[str, StoredToken], dict[str, str | None]]:
-        return (
-            keys.find_or_make(tx, keys.FINGERPRINT),
-            stored_tokens.list_tokens(tx),
-            participations.list_let_in(tx),
-        )
-
-    key, stored, worked = await store.write(read)
-    fingerprint = partial(keys.fingerprint, key)
-    held = hold_tokens(config, stored, fingerprint)
-    outdated = find_outdated(config, held)
-
-    def forget(tx: Transaction) -> None:
-        for name in outdated:
-            stored_tokens.drop_token(tx, name)
-
-    if outdated:
-        await store.write(forget)
-    grants = Grants()
+    fingerprint = partial(keys.fingerprint, keys.find_or_make(tx, keys.FINGERPRINT))
+    stored = hold_tokens(config, stored_tokens.list_tokens(tx), fingerprint)
+    for name in find_outdated(config, stored):
+        stored_tokens.drop_token(tx, name)
+    grants = former.grants if former else Grants()
+    held = former.held if former else stored
+    worked = participations.list_let_in(tx)
     checkers = {
         connection.name: build_checker(connection, config, clients, grants, held, worked=worked)
         for connection in config.connections
         if connection.enabled
     }
-    return Calls(checkers, clients, grants, held, fingerprint)
+    return Calls(checkers, clients, grants, held, fingerprint, stored)

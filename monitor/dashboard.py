@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from monitor.config.model import Config
     from monitor.cycle import Settled
     from monitor.plan import Plan
+    from monitor.reloads import Reloads
     from monitor.store.engine import Database, Transaction
     from monitor.web.counters import Metrics
     from monitor.web.parts import Parts
-    from monitor.web.serving import WebServer
+    from monitor.web.serving import NewWeb, WebServer
 
 
 class Dashboard:
@@ -34,7 +35,14 @@ class Dashboard:
     The web as a part of the daemon, or nothing.
     """
 
-    def __init__(self, config: Config, plan: Plan, database: Database, store: StoreWorker) -> None:
+    def __init__(
+        self,
+        config: Config,
+        plan: Plan,
+        database: Database,
+        store: StoreWorker,
+        reloads: Reloads,
+    ) -> None:
         self._config = config
         self._plan = plan
         self._database = database
@@ -43,8 +51,11 @@ class Dashboard:
         self._server: WebServer | None = None
         self._reader: StoreWorker | None = None
         self._started_at = utc_now()
+        self._parts: Parts | None = None
+        self._reloads = reloads
         if config.web.listen:
             self._metrics = _make_metrics(config)
+            self.note_reading(reloads)
 
     def note_checks(self, settled: list[Settled]) -> None:
         """
@@ -84,8 +95,52 @@ class Dashboard:
 
         secret_keys = await self._store.write(_find_keys)
         parts = self._put_together(calls, on_settled, wake, secret_keys)
-        self._server = WebServer(replace(parts, consent_page=consent_page))
+        self._parts = replace(parts, consent_page=consent_page)
+        self._server = WebServer(self._parts)
         await self._server.start()
+
+    async def prepare(self, config: Config, plan: Plan, calls: Calls) -> NewWeb | None:
+        """
+        Build what answers by other settings, without a word of it to anybody yet.
+        """
+        if self._parts is None:
+            return None
+        from monitor.web.overview import Overview
+        from monitor.web.server import build_app
+        from monitor.web.serving import NewWeb
+
+        parts = replace(
+            self._parts,
+            config=config,
+            plan=plan,
+            overview=Overview(plan, utc_now),
+            fingerprint=calls.fingerprint,
+        )
+        return NewWeb(parts, await asyncio.to_thread(build_app, parts))
+
+    def adopt(self, config: Config, plan: Plan, calls: Calls, web: NewWeb | None) -> None:
+        """
+        Go on with other settings.
+
+        Args:
+            web: What `prepare` has built for them.
+        """
+        self._config, self._plan = config, plan
+        if web is None or self._server is None or self._metrics is None:
+            return
+        channels = tuple(channel.name for channel in config.channels)
+        self._parts = web.parts
+        self._metrics.show_channels(channels)
+        web.parts.validations.adopt(config, plan, calls.checkers)
+        web.parts.hub.adopt(web.parts.overview, channels)
+        self._server.adopt(web)
+
+    def note_reading(self, reloads: Reloads) -> None:
+        """
+        Show how the latest reading of the file went.
+        """
+        if self._metrics is not None and reloads.read_at is not None:
+            self._metrics.note_reading(reloads.read_at, is_success=reloads.failed_at is None)
 
     def _put_together(
         self,
@@ -123,6 +178,7 @@ class Dashboard:
             held=calls.held,
             fingerprint=calls.fingerprint,
             announce=on_settled,
+            reloads=self._reloads,
         )
 
     async def stop(self) -> None:

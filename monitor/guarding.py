@@ -55,6 +55,8 @@ class Guard:
         self._delivery = delivery
         self._began_at = time.monotonic()
         self._is_withheld = False
+        self.remark = ""
+        """What else people should read in the status."""
 
     def jobs(self) -> list[Job]:
         """
@@ -90,7 +92,8 @@ class Guard:
             StoreError: The database cannot be read; what was said last stands.
         """
         if self._systemd.is_listening and not self._is_withheld:
-            self._systemd.tell_status(describe(await self._store.read(count_states)))
+            watched = describe(await self._store.read(count_states))
+            self._systemd.tell_status(f"{watched}; {self.remark}" if self.remark else watched)
 
     def signs(self) -> Signs:
         """

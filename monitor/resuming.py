@@ -75,7 +75,7 @@ def is_settled(tx: Transaction, absence: Absence, plan: Plan, now: datetime) -> 
     """
     Tell whether all have been asked once since the absence, or long enough was waited.
     """
-    longest = max(one.rules.every for one in plan.watched.values())
+    longest = max((one.rules.every for one in plan.watched.values()), default=timedelta())
     if now >= absence.until + min(longest, WAIT_AT_MOST) + SPARE:
         return True
     return not absences.is_any_unasked(tx, absence.until)
@@ -122,6 +122,12 @@ class Resumption:
         self._plan = plan
         self._delivery = delivery
         self._absence = absence
+
+    def adopt(self, plan: Plan) -> None:
+        """
+        Go on with other settings.
+        """
+        self._plan = plan
 
     async def look(self) -> None:
         """

@@ -42,6 +42,12 @@ class StoredOutbox:
         self._owner = owner
         self._plan = plan
 
+    def adopt(self, plan: Plan) -> None:
+        """
+        Go on with other settings.
+        """
+        self._plan = plan
+
     async def due_channels(self, now: datetime, *, is_final: bool = False) -> list[str]:
         """
         Return the names of the channels that have something to send *now*.

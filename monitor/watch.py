@@ -23,7 +23,7 @@ from monitor.store.engine import RowRefused, StoreError
 from monitor.uplinks import Uplinks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from datetime import datetime, timedelta
 
     from monitor.check.base import Checker
@@ -74,6 +74,7 @@ class Watch:
         self._store = store
         self._plan = plan
         self._checkers = checkers
+        self._concurrency = concurrency
         self._slots = asyncio.Semaphore(concurrency)
         self._clock = clock
         self._on_settled = on_settled
@@ -83,11 +84,40 @@ class Watch:
         self._asking: asyncio.Task[None] | None = None
         self._under_way: dict[int, asyncio.Task[Outcome]] = {}
         self._begun: set[int] = set()
+        self._void: set[int] = set()
         self._unknown: set[int] = set()
         self._unwritten: list[Finished] = []
         self._has_unwritten = asyncio.Event()
         self._writing = asyncio.Lock()
         self._is_stopping = False
+
+    def adopt(
+        self,
+        plan: Plan,
+        checkers: Mapping[str, Checker],
+        concurrency: int,
+        uplinks: Uplinks,
+        void: Collection[str],
+    ) -> None:
+        """
+        Go on with other settings; what is under way ends by the old and is judged by the new.
+
+        Args:
+            void: Connections that are gone, or ask their service otherwise now:
+                what they are being told no longer counts. Those that are still
+                there are asked again at the next tick.
+        """
+        for number, task in self._under_way.items():
+            name = task.get_name()
+            if number in self._begun:
+                self._void |= {number} if name in void else set()
+            elif name in void or name not in checkers:
+                task.cancel()
+        if uplinks is not self._uplinks:
+            self._uplinks, self._uplink = uplinks, Uplink.UNKNOWN
+        if concurrency != self._concurrency:
+            self._concurrency, self._slots = concurrency, asyncio.Semaphore(concurrency)
+        self._plan, self._checkers = plan, checkers
 
     async def start_due(self, ahead: timedelta) -> None:
         """
@@ -106,7 +136,7 @@ class Watch:
         self._unknown = {each.id for each in due if each.name not in self._checkers}
         for each in due:
             if each.id not in self._under_way and each.id not in self._unknown:
-                task = asyncio.create_task(self._check(each, ahead))
+                task = asyncio.create_task(self._check(each, ahead), name=each.name)
                 task.add_done_callback(partial(self._collect, each))
                 self._under_way[each.id] = task
 
@@ -115,7 +145,8 @@ class Watch:
         wait = min(due.at - self._clock(), longest).total_seconds()
         if wait > 0:
             loop = asyncio.get_running_loop()
-            await asyncio.sleep(_on_grid(loop.time() + wait) - loop.time())
+            begin_at = math.ceil((loop.time() + wait) / START_GRID_S) * START_GRID_S
+            await asyncio.sleep(begin_at - loop.time())
         if due.verdict is not None:
             return due.verdict
         async with self._slots:
@@ -126,10 +157,12 @@ class Watch:
                 self._begun.discard(due.id)
 
     def _collect(self, due: Due, task: asyncio.Task[Outcome]) -> None:
-        if task.cancelled():
+        is_void = due.id in self._void
+        self._void.discard(due.id)
+        fault = None if task.cancelled() else task.exception()
+        if task.cancelled() or (is_void and fault is None):
             self._under_way.pop(due.id, None)
             return
-        fault = task.exception()
         if fault is None:
             outcome = task.result()
         else:
@@ -265,7 +298,3 @@ def _not_after(now: datetime, finished: Finished) -> Finished:
     if finished.at <= now and slot <= now:
         return finished
     return replace(finished, at=min(finished.at, now), scheduled_at=min(slot, now))
-
-
-def _on_grid(at: float) -> float:
-    return math.ceil(at / START_GRID_S) * START_GRID_S

@@ -78,6 +78,12 @@ class Courier:
         self._started_at = clock()
         self._rest_until: dict[str, datetime] = {}
 
+    def adopt(self, retry_for: timedelta, link: Callable[[Sequence[str]], str | None]) -> None:
+        """
+        Go on with other settings.
+        """
+        self._retry_for, self._link = retry_for, link
+
     def note_step(self) -> None:
         """
         Count the time for retries anew: the clock was stepped, or nobody was awake to try.

@@ -116,6 +116,12 @@ class Delivery:
         """
         self._courier.note_step()
 
+    def adopt(self, retry_for: timedelta, link: Callable[[Sequence[str]], str | None]) -> None:
+        """
+        Go on with other settings; what is being sent ends by the old ones.
+        """
+        self._courier.adopt(retry_for, link)
+
     def find_stuck(self, longest: timedelta) -> list[str]:
         """
         Return the channels whose round has not taken a step for *longest*.

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from monitor.config.channel import Channel
     from monitor.config.secret import Secret
 
+# long because: it alone may know Apprise
+
 ERROR_LIMIT = 400
 
 _REMEMBERED = 1000
@@ -105,11 +107,19 @@ class AppriseSender:
         """
         Return a sender for *channels* of the configuration.
         """
+        sender = cls({})
+        sender.adopt(channels)
+        return sender
+
+    def adopt(self, channels: Iterable[Channel]) -> None:
+        """
+        Send to *channels* from now on; who took a message before is remembered.
+        """
         channels = list(channels)
-        return cls(
-            {channel.name: channel.url for channel in channels},
-            {channel.name: channel.template for channel in channels if channel.template},
-        )
+        self._urls = {channel.name: channel.url for channel in channels}
+        self._templates = {
+            channel.name: channel.template for channel in channels if channel.template
+        }
 
     def send(self, channel: str, message: Message, key: str = "") -> None:
         """

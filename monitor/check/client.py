@@ -11,22 +11,24 @@ between 500 and 5,000 checks a second on one core.
 
 from __future__ import annotations
 
-import ssl
+import time
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import aiohttp
-import certifi
 import httpx
 from aiohttp.http_exceptions import HttpProcessingError
 from httpx_aiohttp import AiohttpTransport
 
 from monitor import __version__
 from monitor.check.http import LOCATION
+from monitor.check.trust import trust
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Iterator
+    from datetime import timedelta
     from pathlib import Path
     from types import TracebackType
 
@@ -60,6 +62,7 @@ class HttpClients:
     def __init__(self, concurrency: int) -> None:
         self._concurrency = concurrency
         self._clients: dict[Path | None, httpx.AsyncClient] = {}
+        self._retired: list[tuple[float, httpx.AsyncClient]] = []
 
     def get(self, ca_file: Path | None = None) -> httpx.AsyncClient:
         """
@@ -73,10 +76,38 @@ class HttpClients:
             self._clients[ca_file] = client
         return client
 
+    def successor(self, concurrency: int) -> HttpClients:
+        """
+        Return clients that read each CA file anew; what need not change is shared.
+        """
+        fresh = HttpClients(concurrency)
+        if None in self._clients and concurrency == self._concurrency:
+            fresh._clients[None] = self._clients[None]
+        return fresh
+
+    async def adopt(self, fresh: HttpClients, close_after: timedelta) -> None:
+        """
+        Give out the clients of *fresh*, a successor, from now on.
+
+        Whoever holds one from before may use it for the time *close_after*.
+        """
+        now = time.monotonic()
+        until = now + close_after.total_seconds()
+        replaced = set(self._clients.values()) - set(fresh._clients.values())
+        self._retired += [(until, client) for client in replaced]
+        self._clients, self._concurrency = fresh._clients, fresh._concurrency
+        over = [client for until, client in self._retired if until <= now]
+        self._retired = [one for one in self._retired if one[0] > now]
+        for client in over:
+            await client.aclose()
+
     async def aclose(self) -> None:
         """
         Close all connections. The clients cannot be used afterwards.
         """
+        retired, self._retired = self._retired, []
+        for _, client in retired:
+            await client.aclose()
         while self._clients:
             _, client = self._clients.popitem()
             await client.aclose()
@@ -101,27 +132,6 @@ def _open_client(context: ssl.SSLContext, concurrency: int) -> httpx.AsyncClient
         timeout=None,
         trust_env=False,
     )
-
-
-def trust(ca_file: Path | None) -> ssl.SSLContext:
-    """
-    Return what connections are made with that trust *ca_file*, or the usual authorities.
-
-    Raises ValueError if the file holds no certificate.
-    """
-    if ca_file is None:
-        context = ssl.create_default_context()
-        # Slim container images come without a list of their own.
-        context.load_verify_locations(certifi.where())
-    else:
-        try:
-            context = ssl.create_default_context(cafile=ca_file)
-        except OSError as error:
-            problem = "it holds no certificate" if isinstance(error, ssl.SSLError) else error
-            raise ValueError(f"cannot use ca_file {ca_file}: {problem}") from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    return context
 
 
 class _Client(httpx.AsyncClient):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from monitor.config.secret import SecretUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
 
 class TokenSource(Protocol):
@@ -81,6 +81,15 @@ class HeldTokens:
         Use what the file says from now on.
         """
         self._tokens.pop(name, None)
+
+    def take_over(self, stored: HeldTokens, names: Collection[str]) -> None:
+        """
+        Hold as well what was *stored*, and nothing of others than *names*.
+
+        What is held already was at least as new: it is kept before it is stored.
+        """
+        known = stored._tokens | self._tokens
+        self._tokens = {name: token for name, token in known.items() if name in names}
 
     def choose(self, name: str, configured: TokenSource) -> HeldToken | None:
         """

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from monitor.check.client import trust
 from monitor.check.http import Failure, explain, explain_timeout
+from monitor.check.trust import trust
 from monitor.judge.outcome import Reason
 
 if TYPE_CHECKING:

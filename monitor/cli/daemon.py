@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer  # noqa: TC002 - typer reads the annotations when it runs
@@ -42,7 +43,7 @@ def run(context: typer.Context) -> None:
     Watch the connections and tell people: the daemon.
 
     Stops after SIGTERM or Ctrl-C, when running checks have ended and due alerts
-    are sent; a second signal ends it at once.
+    are sent; a second signal ends it at once. SIGHUP has it read its file again.
     """
     import asyncio
 
@@ -51,6 +52,9 @@ def run(context: typer.Context) -> None:
     from monitor.config.load import notices
     from monitor.log import configure_logging
 
+    wanted = threading.Event()
+    # From here on a reload that comes too early is a reload after the start.
+    signal.signal(signal.SIGHUP, lambda *_: wanted.set())
     session: Session = context.obj
     config = session.config
     _require_startable(session)
@@ -64,7 +68,7 @@ def run(context: typer.Context) -> None:
     leaving = threading.Timer(LINGER_S, os._exit, [DONE])
     leaving.daemon = True
     try:
-        asyncio.run(_serve(config, leaving))
+        asyncio.run(_serve(session, wanted, leaving))
     finally:
         leaving.cancel()
 
@@ -105,11 +109,12 @@ def _unusable_channels(config: Config) -> Iterator[Problem]:
             yield Problem(f"channels[{index}].url", f'{why} (channel "{channel.name}")')
 
 
-async def _serve(config: Config, leaving: threading.Timer) -> None:
+async def _serve(session: Session, wanted: threading.Event, leaving: threading.Timer) -> None:
     """
     Run the daemon until a signal stops it.
 
     Args:
+        wanted: Set if a reload was wanted before there was a daemon.
         leaving: Ends the process even if threads still hold it.
     """
     import asyncio
@@ -119,27 +124,29 @@ async def _serve(config: Config, leaving: threading.Timer) -> None:
     from monitor.app import App
     from monitor.systemd import Systemd
 
-    stop = asyncio.Event()
+    stop, reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, _begin_stop, loop, stop)
-    loop.add_signal_handler(signal.SIGHUP, _decline_reload)
-    await App(config, systemd=Systemd.of(os.environ)).run(stop)
+    loop.add_signal_handler(signal.SIGHUP, reload.set)
+    if wanted.is_set():
+        reload.set()
+    daemon = App(session.config, systemd=Systemd.of(os.environ), load=partial(_load_again, session))
+    await daemon.run(stop, reload)
     structlog.get_logger().info("daemon.stopped")
     leaving.start()
 
 
-def _decline_reload() -> None:
+def _load_again(session: Session) -> Config:
     """
-    Go on with the settings there are, rather than die as SIGHUP would have it.
-    """
-    import structlog
+    Return what the same file says now, ready to be used.
 
-    structlog.get_logger().warning(
-        "daemon.not_reloaded",
-        why="this release reads its file at the start only",
-        remedy="restart the daemon",
-    )
+    Raises:
+        ConfigError: With all that is wrong, or missing around it.
+    """
+    anew = session.anew()
+    _require_startable(anew)
+    return anew.config
 
 
 def _begin_stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
@@ -149,4 +156,6 @@ def _begin_stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     for number in STOP_SIGNALS:
         loop.remove_signal_handler(number)
         signal.signal(number, signal.SIG_DFL)
+    loop.remove_signal_handler(signal.SIGHUP)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     stop.set()

@@ -50,6 +50,12 @@ class Session:
         self.is_verbose = is_verbose
         self._told_deleted: set[str] = set()
 
+    def anew(self) -> Session:
+        """
+        Return a session over the same file, that reads it again.
+        """
+        return Session(str(self.path), is_verbose=self.is_verbose)
+
     @cached_property
     def path(self) -> Path:
         """

@@ -36,6 +36,18 @@ def is_too_far(
     return next_check_at > now + longest
 
 
+def bring_forward(tx: Transaction, entries: Sequence[Entry], now: datetime) -> None:
+    """
+    Have *entries* checked soon, spread out as at a start; nobody later than it was to be.
+    """
+    rows = [
+        {"of_name": entry.name, "at": now + spread(position, len(entries), entry.every)}
+        for position, entry in enumerate(entries)
+    ]
+    if rows:
+        tx.execute(_BRING_FORWARD, rows)
+
+
 def reslot(tx: Transaction, entries: Sequence[Entry], now: datetime) -> int:
     """
     Bring back what lies too far ahead and spread out what is overdue; return how many moved.
@@ -77,5 +89,14 @@ def reslot(tx: Transaction, entries: Sequence[Entry], now: datetime) -> int:
 _MOVE = (
     update(connections)
     .where(connections.c.id == bindparam("of_id"))
+    .values(next_check_at=bindparam("at"))
+)
+
+# What is not to be checked at all has no next check, which is no later one.
+_BRING_FORWARD = (
+    update(connections)
+    .where(
+        connections.c.name == bindparam("of_name"), connections.c.next_check_at > bindparam("at")
+    )
     .values(next_check_at=bindparam("at"))
 )

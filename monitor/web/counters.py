@@ -64,14 +64,18 @@ class Metrics:
             ["channel", "result"],
             registry=registry,
         )
-        for channel in channels:
-            for result in ("sent", "failed"):
-                self._notifications.labels(channel, result)
-        Gauge(
+        self.show_channels(channels)
+        self._is_read = Gauge(
             "connwatch_config_reload_success",
             "Whether the file was read without an error when it was last read.",
             registry=registry,
-        ).set(1)
+        )
+        self._is_read.set(1)
+        self._read_at = Gauge(
+            "connwatch_config_last_reload_success_timestamp_seconds",
+            "When the settings in force were read from the file, in seconds since 1970.",
+            registry=registry,
+        )
         Gauge("connwatch_build_info", "Which version runs.", ["version"], registry=registry).labels(
             __version__
         ).set(1)
@@ -94,6 +98,21 @@ class Metrics:
         Count an attempt to send a message.
         """
         self._notifications.labels(channel, "sent" if is_sent else "failed").inc()
+
+    def note_reading(self, at: datetime, *, is_success: bool) -> None:
+        """
+        Note when the settings in force were read, and whether the latest reading went well.
+        """
+        self._is_read.set(int(is_success))
+        self._read_at.set(at.timestamp())
+
+    def show_channels(self, channels: Sequence[str]) -> None:
+        """
+        Show the counts of *channels* from zero on.
+        """
+        for channel in channels:
+            for result in ("sent", "failed"):
+                self._notifications.labels(channel, result)
 
     def write(self, tx: Transaction, names: Collection[str], now: datetime) -> bytes:
         """

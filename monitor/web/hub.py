@@ -80,6 +80,13 @@ class Hub:
         self._horizon: Horizon | None = None
         self._is_closed = False
 
+    def adopt(self, overview: Overview, channels: tuple[str, ...]) -> None:
+        """
+        Go on with other settings, and have everybody look at everything again.
+        """
+        self._overview, self._channels, self._horizon = overview, channels, None
+        self._publish([RELOAD])
+
     @property
     def is_full(self) -> bool:
         """

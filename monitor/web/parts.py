@@ -6,13 +6,14 @@ Name what the web needs of the daemon.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
 
 from monitor.consent import consent_page_of
+from monitor.reloads import Reloads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +54,7 @@ class Parts:
         fingerprint: Tells one refresh token from another without revealing either.
         announce: Told of what was stored, as of every check.
         consent_page: Where sellers authorize an application again.
+        reloads: How reading the file went.
     """
 
     config: Config
@@ -74,6 +76,7 @@ class Parts:
     fingerprint: Callable[[str], str]
     announce: Callable[[list[Settled]], None]
     consent_page: Callable[[AmazonConnection], str] = consent_page_of
+    reloads: Reloads = field(default_factory=Reloads)
 
 
 def parts_of(request: Request) -> Parts:

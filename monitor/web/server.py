@@ -18,6 +18,7 @@ from monitor.web import (
     api_quiet,
     badge,
     calendar,
+    configuration,
     docs,
     events,
     health,
@@ -35,7 +36,20 @@ if TYPE_CHECKING:
     from monitor.web.parts import Parts
 
 
-GROUPS = (api, api_changes, api_quiet, events, calendar, badge, metrics, health, docs, login, pages)
+GROUPS = (
+    api,
+    configuration,
+    api_changes,
+    api_quiet,
+    events,
+    calendar,
+    badge,
+    metrics,
+    health,
+    docs,
+    login,
+    pages,
+)
 
 
 class _Described(FastAPI):

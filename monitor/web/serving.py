@@ -11,6 +11,7 @@ import asyncio
 import logging
 import socket
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -21,6 +22,9 @@ from monitor.web.server import build_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from fastapi import FastAPI
+    from starlette.types import Receive, Scope, Send
 
     from monitor.web.parts import Parts
 
@@ -33,6 +37,16 @@ STOP_WITHIN_S = 2
 _BACKLOG = 128
 _KEEP_ALIVE_S = 30
 _MOST_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class NewWeb:
+    """
+    An application that is going to answer, and the parts it was built over.
+    """
+
+    parts: Parts
+    app: FastAPI
 
 
 class _Server(uvicorn.Server):
@@ -52,6 +66,7 @@ class WebServer:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._app = build_app(parts)
         self._server: _Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -66,6 +81,16 @@ class WebServer:
             asyncio.create_task(self._serve(listener), name="serve the web"),
             asyncio.create_task(self._parts.hub.run(), name="tell what happens"),
         ]
+
+    def adopt(self, new: NewWeb) -> None:
+        """
+        Answer by other settings from now on; requests under way end by the old ones.
+        """
+        new.app.state.attempts = self._app.state.attempts
+        self._parts, self._app = new.parts, new.app
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
 
     async def stop(self) -> None:
         """
@@ -90,7 +115,8 @@ class WebServer:
             log.info("web.started", address=f"http://{shown}:{port}")
             self._server = _Server(
                 uvicorn.Config(
-                    build_app(self._parts),
+                    self._answer,
+                    interface="asgi3",
                     lifespan="off",
                     log_config=None,
                     access_log=False,

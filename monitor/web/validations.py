@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from monitor.config.model import Config
     from monitor.cycle import Settled
     from monitor.judge.outcome import Outcome
-    from monitor.plan import Plan
+    from monitor.plan import Plan, Watched
     from monitor.store.engine import Transaction
     from monitor.store.records import ConnectionRecord
     from monitor.store.worker import StoreWorker
@@ -155,6 +155,12 @@ class Validations:
         """
         return self._runs.get(name)
 
+    def adopt(self, config: Config, plan: Plan, checkers: Mapping[str, Checker]) -> None:
+        """
+        Go on with other settings; runs under way ask by the new ones.
+        """
+        self._config, self._plan, self._checkers = config, plan, checkers
+
     async def start(self, name: str) -> Run:
         """
         Begin a run, or return the one under way.
@@ -189,11 +195,14 @@ class Validations:
 
     async def _take_steps(self, run: Run, connection: Connection) -> None:
         async def ask() -> Answered:
-            outcome = await self._checkers[connection.name].check()
+            checker = self._checkers.get(connection.name)
+            if checker is None:
+                raise NotPossible(f'"{connection.name}" was taken out of the file meanwhile')
+            outcome = await checker.check()
             record = await self._keep(connection.name, outcome)
             now = self._clock()
             shown = replace(record, is_paused=False, is_enabled=True)
-            each = connection_json(shown, self._plan.watched[connection.name], now)
+            each = connection_json(shown, self._watched(connection.name), now)
             days = self._config.alerts.expiring_soon_days
             run.answered = Answered(outcome, each, now, max(days, default=0))
             return run.answered
@@ -211,6 +220,12 @@ class Validations:
             word = secrets.token_urlsafe(16)
             run.advice = advise(run.answered, connection, application, word)
 
+    def _watched(self, name: str) -> Watched:
+        watched = self._plan.watched.get(name)
+        if watched is None:
+            raise NotPossible(f'"{name}" was taken out of the file meanwhile')
+        return watched
+
     async def _keep(self, name: str, outcome: Outcome) -> ConnectionRecord:
         """
         Store what the check came to; return what is known after it.
@@ -223,7 +238,7 @@ class Validations:
                 return None
             now = self._clock()
             if record.is_switched_off:
-                return foresee(record, outcome, self._plan.watched[name], now)
+                return foresee(record, outcome, self._watched(name), now)
             settled.extend(settle(tx, [Finished(record.id, None, now, outcome)], self._plan))
             return next(iter(connections.list_records(tx, [name])), None)
 

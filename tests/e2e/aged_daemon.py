@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import apscheduler.schedulers.base
 
-from monitor import __main__, app, clock, news, watch
+from monitor import __main__, clock, news, running, watch
 from monitor.check import registry
 from monitor.config import amazon
 from monitor.schedule import jobs
@@ -70,8 +70,8 @@ def move_clock(world: Path) -> None:
     # The figures of the product, shorter: a year must go by in seconds.
     jobs.LOOK_FOR_STEPS_EVERY_S = 0.02
     watch.COLLECT_FOR_S = 0.05
-    app.DELIVER_EVERY = timedelta(seconds=0.2)
-    app.SWEEP_EVERY = timedelta(seconds=0.2)
+    running.DELIVER_EVERY = timedelta(seconds=0.2)
+    running.SWEEP_EVERY = timedelta(seconds=0.2)
 
 
 def move_regions(addresses: Mapping[str, str]) -> None:

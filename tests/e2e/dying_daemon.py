@@ -18,7 +18,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from monitor import app, watch
+from monitor import app, running, watch
 from monitor.alert.delivery import Delivery
 from monitor.alert.sender import AppriseSender
 from monitor.config.load import load_config
@@ -86,7 +86,7 @@ async def run(config: Path) -> None:
 def main(config: str, step: str = "", nth: str = "1") -> None:
     configure_logging()
     watch.COLLECT_FOR_S = 0.05
-    app.DELIVER_EVERY = timedelta(seconds=0.2)
+    running.DELIVER_EVERY = timedelta(seconds=0.2)
     if step:
         die_at(*STEPS[step], nth=int(nth))
     asyncio.run(run(Path(config)))

@@ -77,6 +77,12 @@ class Bench:
     async def start_due(self) -> None:
         await self.watch.start_due(AHEAD)
 
+    def adopt(self, *void: str, concurrency: int = 200) -> None:
+        """
+        Go on with what `checkers` and the plan are by now.
+        """
+        self.watch.adopt(self.story.plan, self.checkers, concurrency, Uplinks(None), void)
+
     async def tick(self) -> None:
         while True:
             await self.start_due()
@@ -412,6 +418,103 @@ async def test_a_connection_paused_meanwhile_is_checked_again_after_resuming(mak
             connections.resume(tx, record, utc_now())
         await until(lambda: bench.n_checks() == 1)
     assert bench.n_started("a") == 2
+
+
+# Other settings.
+
+
+async def test_a_check_under_way_counts_after_a_reload(make_bench):
+    bench = make_bench("a")
+    former = bench.checkers["a"]
+    former.let_go.clear()
+    await bench.start_due()
+    await until(lambda: former.started_at)
+    bench.checkers = {"a": FakeChecker()}
+    bench.adopt()
+    former.let_go.set()
+    await until(lambda: bench.watch._unwritten)
+    await bench.watch.write_batch()
+    assert bench.state_of("a") is State.ACTIVE
+    assert bench.n_started("a") == 0
+
+
+async def test_a_check_that_asked_by_settings_of_the_past_is_made_anew(make_bench):
+    bench = make_bench("a")
+    former = bench.checkers["a"] = FakeChecker(REFUSED, is_hanging=True)
+    bench.adopt()
+    await bench.start_due()
+    await until(lambda: former.started_at)
+    bench.checkers = {"a": FakeChecker()}
+    bench.adopt("a")
+    former.let_go.set()
+    await until(lambda: not bench.watch._under_way)
+    assert bench.watch._unwritten == []
+    await bench.start_due()
+    await until(lambda: bench.watch._unwritten)
+    await bench.watch.write_batch()
+    assert (bench.n_started("a"), bench.state_of("a")) == (1, State.ACTIVE)
+    assert bench.n_checks() == 1
+
+
+async def test_a_result_that_was_there_before_the_reload_is_kept(make_bench):
+    bench = make_bench("a")
+    await bench.start_due()
+    await until(lambda: bench.watch._unwritten)
+    bench.checkers = {"a": FakeChecker(REFUSED)}
+    bench.adopt("a")
+    await bench.watch.write_batch()
+    assert (bench.n_checks(), bench.state_of("a")) == (1, State.ACTIVE)
+
+
+async def test_what_waits_for_its_turn_is_made_by_the_new_settings(make_bench):
+    bench = make_bench("a", "b", concurrency=1)
+    former = dict(bench.checkers)
+    for checker in former.values():
+        checker.let_go.clear()
+    await bench.start_due()
+    await until(lambda: any(checker.started_at for checker in former.values()))
+    [waiting] = [name for name, checker in former.items() if not checker.started_at]
+    bench.checkers = {name: FakeChecker() for name in "ab"}
+    bench.adopt(waiting, concurrency=2)
+    await asyncio.sleep(0)
+    await bench.start_due()
+    await until(lambda: bench.n_started(waiting) == 1)
+    for checker in former.values():
+        checker.let_go.set()
+    await until(lambda: len(bench.watch._unwritten) == 2)
+    assert former[waiting].started_at == []
+
+
+async def test_a_check_of_what_is_gone_ends_without_a_word(make_bench):
+    bench = make_bench("gone", "here")
+    checkers = bench.checkers
+    checkers["gone"].let_go.clear()
+    bench.put_off(utc_now() + SECOND, "here")
+    await bench.start_due()
+    await until(lambda: checkers["gone"].started_at)
+    bench.checkers = {"here": FakeChecker()}
+    bench.adopt("gone")
+    checkers["gone"].let_go.set()
+    await until(lambda: bench.n_started("here"))
+    await bench.watch.write_batch()
+    with capture_logs() as logs:
+        await until(lambda: set(bench.watch._under_way) <= {bench.story.record("here").id})
+    assert logs == []
+    assert bench.state_of("gone") is State.PENDING
+
+
+async def test_a_fault_of_a_check_by_settings_of_the_past_is_still_told(make_bench):
+    bench = make_bench("a")
+    former = bench.checkers["a"] = FakeChecker(RuntimeError("nobody expected this"))
+    former.let_go.clear()
+    bench.adopt()
+    await bench.start_due()
+    await until(lambda: former.started_at)
+    bench.adopt("a")
+    with capture_logs() as logs:
+        former.let_go.set()
+        await until(lambda: logs)
+    assert [each["event"] for each in logs] == ["check.fault"]
 
 
 # The end.

@@ -31,7 +31,7 @@ LATE_AFTER = timedelta(seconds=30)
 @router.get("/monitor")
 async def show_monitor(request: Request, here: Here) -> Response:
     """
-    Show lateness, channels, database and version.
+    Show lateness, the latest reading of the file, channels, database and version.
     """
     now = here.clock()
 
@@ -60,5 +60,6 @@ async def show_monitor(request: Request, here: Here) -> Response:
         "started_at": here.started_at,
         "database": here.config.monitor.database,
         "config_path": here.config.path,
+        "reloads": here.reloads,
     }
     return render(request, "monitor.html", context)

@@ -205,7 +205,7 @@ async def test_connections_of_one_ca_file_share_a_client(clients, ca_file):
 
 
 async def test_tls_is_verified_and_modern():
-    from monitor.check.client import trust
+    from monitor.check.trust import trust
 
     context = trust(None)
 
@@ -216,7 +216,7 @@ async def test_tls_is_verified_and_modern():
 
 
 async def test_a_system_without_authorities_of_its_own_can_still_trust(monkeypatch, tmp_path):
-    from monitor.check.client import trust
+    from monitor.check.trust import trust
 
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
@@ -225,7 +225,7 @@ async def test_a_system_without_authorities_of_its_own_can_still_trust(monkeypat
 
 
 async def test_a_ca_file_trusts_nobody_else(ca_file):
-    from monitor.check.client import trust
+    from monitor.check.trust import trust
 
     assert trust(ca_file).cert_store_stats()["x509_ca"] == 1
 

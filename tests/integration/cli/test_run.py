@@ -125,15 +125,6 @@ def test_a_signal_ends_it_in_good_order_and_says_what_was_finished(bench, live, 
     assert not bench.database.with_name("connwatch.db-wal").exists()
 
 
-def test_a_reload_that_cannot_be_had_is_said_and_ends_nothing(bench, live):
-    bench.configure(live)
-    with run_daemon(bench.folder) as daemon:
-        daemon.wait_for("daemon.started")
-        daemon.process.send_signal(signal.SIGHUP)
-        assert "restart" in daemon.wait_for("daemon.not_reloaded")["remedy"]
-        assert daemon.stop()[0] == 0
-
-
 @pytest.mark.slow
 def test_a_check_that_hangs_holds_the_end_for_a_while_only(bench, silent):
     bench.configure(connection("acme", url_of(silent), timeout='"60s"'))

@@ -1,0 +1,224 @@
+"""
+Read the file again and put it in force, while checks go on.
+
+Decides the order: everything that can fail comes first, then one transaction,
+then the swap, in which nothing is awaited. A file that cannot be used changes
+nothing at all. What is different is found in `config.changes`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from monitor.calls import prepare_calls
+from monitor.clock import utc_now
+from monitor.config.changes import compare, keep_until_restart
+from monitor.config.errors import ConfigError, Problem
+from monitor.config.notices import notices
+from monitor.holding import hold_unsent, review_held
+from monitor.plan import make_plan
+from monitor.schedule.jobs import Job
+from monitor.store import applications, connections
+from monitor.store.engine import StoreError
+from monitor.store.slots import bring_forward
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from monitor.calls import Calls
+    from monitor.check.client import HttpClients
+    from monitor.config.changes import Changes
+    from monitor.config.model import Config
+    from monitor.guarding import Guard
+    from monitor.plan import Plan
+    from monitor.reloads import Reloads
+    from monitor.running import Running
+    from monitor.store.engine import Transaction
+    from monitor.systemd import Systemd
+
+log = structlog.get_logger()
+
+LOOK_EVERY = timedelta(seconds=0.5)
+
+SPARE = timedelta(minutes=1)
+"""Longer than the longest check, its connections stay open for what is under way."""
+
+FAULT = "a fault of connwatch kept it from being read: the log has the details to report"
+
+FEW = 20
+"""So many names stand in a line of the log; of more, the number does."""
+
+
+class Reloader:
+    """
+    Reads the file again whenever that is wanted, one reading after the other.
+
+    Args:
+        load: Returns what the file says, ready to be used; raises ConfigError.
+        wanted: Set by whoever wants a reload.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Config],
+        wanted: asyncio.Event,
+        running: Running,
+        reloads: Reloads,
+        systemd: Systemd,
+        guard: Guard,
+    ) -> None:
+        self._load = load
+        self._wanted = wanted
+        self._running = running
+        self._reloads = reloads
+        self._systemd = systemd
+        self._guard = guard
+        self._is_open = False
+
+    def open(self) -> None:
+        """
+        Do what is wanted from now on: the daemon has started.
+        """
+        self._is_open = True
+
+    def job(self) -> Job:
+        """
+        Return the job of looking whether a reload is wanted.
+        """
+        return Job("reload", LOOK_EVERY, self._look)
+
+    async def _look(self) -> None:
+        """
+        Reload if that is wanted; what is wanted meanwhile is one more, begun after.
+        """
+        if not (self._is_open and self._wanted.is_set()):
+            return
+        self._wanted.clear()
+        self._systemd.tell_reloading()
+        try:
+            await self.reload()
+        finally:
+            await self._tell_end()
+
+    async def reload(self) -> bool:
+        """
+        Read the file and put it in force; tell whether that could be done.
+        """
+        running = self._running
+        try:
+            read = await asyncio.to_thread(self._load)
+            config = keep_until_restart(running.config, read)
+            changes = await asyncio.to_thread(compare, running.config, read)
+            await self._put_in_force(config, changes)
+        except ConfigError as error:
+            self._note_failure(error.problems)
+            return False
+        except (StoreError, ValueError) as error:
+            self._note_failure((Problem(str(running.config.path), str(error)),))
+            return False
+        except BaseException:
+            self._note_failure((Problem(str(running.config.path), FAULT),))
+            raise
+        self._note_success(config, changes)
+        return True
+
+    async def _put_in_force(self, config: Config, changes: Changes) -> None:
+        running = self._running
+        plan = await asyncio.to_thread(make_plan, config)
+        clients = running.clients.successor(config.checks.concurrency)
+        calls = await running.store.write(
+            lambda tx: _bring_in_line(tx, config, plan, changes, clients, running.calls)
+        )
+        web = await running.dashboard.prepare(config, plan, calls)
+        before = running.config
+        running.adopt(config, plan, calls, web, changes)
+        longest = max(map(before.timeout_of, before.connections), default=timedelta())
+        await running.clients.adopt(clients, longest + SPARE)
+        await asyncio.to_thread(_spare_collector)
+
+    def _note_failure(self, problems: tuple[Problem, ...]) -> None:
+        self._reloads.note_failure(utc_now(), problems)
+        self._running.dashboard.note_reading(self._reloads)
+        for problem in problems:
+            log.error("config.mistake", place=problem.place, why=problem.message)
+        log.error(
+            "config.not_reloaded",
+            mistakes=len(problems),
+            why="the file cannot be used; the former settings are in force",
+            remedy="connwatch config check, then reload again",
+        )
+
+    def _note_success(self, config: Config, changes: Changes) -> None:
+        self._reloads.note_success(utc_now(), changes.need_restart)
+        self._running.dashboard.note_reading(self._reloads)
+        for notice in notices(config):
+            log.warning("config.no_effect", place=notice.place, why=notice.message)
+        for place in changes.need_restart:
+            log.warning(
+                "config.needs_restart",
+                place=place,
+                why="it cannot change while the daemon runs: the former value is in force",
+                remedy="restart the daemon",
+            )
+        log.info(
+            "config.reloaded",
+            added=_few(changes.added),
+            changed=_few(changes.changed),
+            renamed=_few(changes.renamed),
+            removed=_few(changes.removed),
+            kept=changes.n_kept,
+            tables=list(changes.tables),
+        )
+
+    async def _tell_end(self) -> None:
+        """
+        Say that the daemon serves again, whether by new settings or by the former ones.
+        """
+        self._guard.remark = self._reloads.describe()
+        self._systemd.tell_ready()
+        try:
+            await self._guard.tell_status()
+        except StoreError as error:
+            log.warning("systemd.status_unknown", error=str(error))
+
+
+def _bring_in_line(
+    tx: Transaction,
+    config: Config,
+    plan: Plan,
+    changes: Changes,
+    clients: HttpClients,
+    former: Calls,
+) -> Calls:
+    """
+    Bring the database in line with *config*, and build what calls services by it.
+
+    If any of it fails, nothing of it is kept.
+    """
+    now = utc_now()
+    applications.sync(tx, plan.applications, now)
+    ignored = connections.sync(tx, plan.entries, now)
+    bring_forward(tx, [each for each in plan.entries if each.name in changes.asked_anew], now)
+    review_held(tx, plan, now, all_of_it=True)
+    hold_unsent(tx, plan, now)
+    for name in sorted(ignored):
+        log.warning("connection.deleted", connection=name, remedy=f"connwatch resume {name}")
+    return prepare_calls(tx, config, clients, former)
+
+
+def _few(names: tuple[str, ...]) -> list[str] | int:
+    return list(names) if len(names) <= FEW else len(names)
+
+
+def _spare_collector() -> None:
+    """
+    Let the garbage collector take the former settings, and pass over the new ones.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
