@@ -16,6 +16,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from starlette.responses import RedirectResponse, Response
 
 from monitor.alert.words import say_instant
+from monitor.links import dashboard_address
 from monitor.quieting import find_taken_on, find_trouble, list_covering, say_what
 from monitor.store import history, series, silences
 from monitor.store.forecasts import load_samples
@@ -26,6 +27,7 @@ from monitor.web.pages.fields import read_fields
 from monitor.web.pages.mending import find_mending
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.rows import make_row, path_of
+from monitor.web.secret_links import badge_path
 from monitor.web.templating import base_of, render
 from monitor.web.visitors import Who  # noqa: TC001 - likewise
 
@@ -81,6 +83,8 @@ async def show_connection(request: Request, here: Here, name: str, done: str = "
         "done": DONE.get(done, ""),
         "drawn": draw(known, row.each, now),
         "n_listed": N_LISTED,
+        "badge": badge_path(here, name),
+        "badge_address": (dashboard_address(here.config) or "") + badge_path(here, name),
         "tomorrow": f"{now + timedelta(days=1):%Y-%m-%d}",
         "say_instant": say_instant,
         "say_what": say_what,

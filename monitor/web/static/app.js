@@ -64,6 +64,8 @@ function replace(region, fresh) {
   if (fresh === null || !region.isConnected) return;
   const place = [...region.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
   const words = place < 0 ? "" : document.activeElement.textContent;
+  const isOpen = [...region.querySelectorAll("details")].map((one) => one.open);
+  [...fresh.querySelectorAll("details")].forEach((one, at) => { one.open = isOpen[at] || false; });
   region.replaceWith(document.adoptNode(fresh));
   if (window.htmx) window.htmx.process(fresh);
   const same = [...fresh.querySelectorAll(FOCUSABLE)];

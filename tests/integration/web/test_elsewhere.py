@@ -127,6 +127,17 @@ def test_a_badge_says_name_and_state(name, state):
     assert not list(root.iter("{http://www.w3.org/2000/svg}script"))
 
 
+async def test_the_page_of_a_connection_shows_the_address_of_its_badge(story):
+    config = Config(web=WebSettings(public_url="https://watch.example.com/cw"))
+    async with open_web(story.database, PLAN, config) as web:
+        page = (await web.get("/connections/acme")).text
+        path = badge_path(web.parts, "acme")
+        async with web.stranger() as anyone:
+            badge = await anyone.get(path)
+    assert f"<pre>https://watch.example.com/cw{path}</pre>" in page
+    assert badge.status_code == 200
+
+
 async def test_other_sites_may_show_a_badge(story):
     async with open_web(story.database, PLAN) as web:
         response = await web.get("/badge/acme.svg")
