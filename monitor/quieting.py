@@ -20,6 +20,7 @@ from monitor.store import acknowledgements, silences
 from monitor.store.connections import list_records
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime, timedelta
 
     from monitor.judge.silence import Silence
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from monitor.store.acknowledgements import Acknowledgement
     from monitor.store.engine import Transaction
     from monitor.store.records import ConnectionRecord
+
+SILENT, TAKEN_ON = "silenced", "taken on"
 
 MOST_LISTED = 200
 """How many acknowledgements are looked at for a list of them."""
@@ -76,11 +79,18 @@ class TakenOn:
     given: Acknowledgement
 
 
-def list_taken_on(tx: Transaction, plan: Plan, now: datetime) -> list[TakenOn]:
+def list_taken_on(
+    tx: Transaction, plan: Plan, now: datetime, among: Collection[str] | None = None
+) -> list[TakenOn]:
     """
     Return the troubles that last and are taken on, the latest word first.
+
+    Args:
+        among: The connections that are wanted; None for all.
     """
     names = acknowledgements.list_names(tx, now, MOST_LISTED)
+    if among is not None:
+        names = [name for name in names if name in among]
     records = {record.name: record for record in list_records(tx, names)} if names else {}
     found = []
     for name in names:
@@ -91,6 +101,17 @@ def list_taken_on(tx: Transaction, plan: Plan, now: datetime) -> list[TakenOn]:
         if trouble is not None and given is not None:
             found.append(TakenOn(name, trouble, given))
     return found
+
+
+def list_held_back(
+    tx: Transaction, plan: Plan, names: Collection[str], now: datetime
+) -> dict[str, str]:
+    """
+    Return which of *names* nobody is told or reminded of, each with the word for why.
+    """
+    lasting = silences.list_lasting(tx, now)
+    silent = {name: SILENT for name in names if list_covering(lasting, name, plan)}
+    return silent | {one.name: TAKEN_ON for one in list_taken_on(tx, plan, now, names)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ Show the list of connections: the worst first, searched and filtered, a piece at
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
@@ -14,10 +14,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
 from starlette.responses import Response  # noqa: TC002 - likewise
 
+from monitor.quieting import list_held_back
 from monitor.web.overview import Query
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.rows import make_rows
 from monitor.web.templating import render
+
+if TYPE_CHECKING:
+    from monitor.store.engine import Transaction
+    from monitor.web.overview import Among
 
 router = APIRouter()
 
@@ -53,17 +58,21 @@ async def show_connections(  # noqa: PLR0913, PLR0917 - a filter each
         cursor=cursor,
         limit=limit,
     )
+
+    def read(tx: Transaction) -> tuple[Among, dict[str, str]]:
+        among = here.overview.find_among(tx, query)
+        names = {each["name"] for each in among.found.connections}
+        return among, list_held_back(tx, here.plan, names, here.clock())
+
     try:
-        among = await here.reader.read(lambda tx: here.overview.find_among(tx, query))
+        among, held_back = await here.reader.read(read)
     except ValueError as error:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"cursor: {error}") from error
-    found, counts = among.found, among.counts
-    context: dict[str, Any] = {
+    found = among.found
+    context = _count(among.counts) | {
         "rows": make_rows(here, found.connections, here.clock()),
+        "held_back": held_back,
         "total": found.total,
-        "counts": counts,
-        "n_all": sum(count for key, count in counts.items() if key != "expiring_soon"),
-        "n_needing": sum(counts[key] for key in NEEDING),
         "order": ORDER,
         "chosen": chosen,
         "is_filtered": any(chosen.values()),
@@ -75,6 +84,14 @@ async def show_connections(  # noqa: PLR0913, PLR0917 - a filter each
     page = render(request, _template(request), context)
     page.headers["Vary"] = "HX-Request, HX-Target"
     return page
+
+
+def _count(counts: dict[str, int]) -> dict[str, Any]:
+    return {
+        "counts": counts,
+        "n_all": sum(count for key, count in counts.items() if key != "expiring_soon"),
+        "n_needing": sum(counts[key] for key in NEEDING),
+    }
 
 
 def _template(request: Request) -> str:

@@ -259,6 +259,18 @@ async def test_an_acknowledgement_stands_on_both_pages_until_it_is_taken_back(st
         assert "Taken on at" not in (await web.get("/connections/acme")).text
 
 
+async def test_the_list_says_of_whom_nobody_is_told(story):
+    async with open_web(story.database, PLAN, CONFIG) as web:
+        before = (await web.get("/")).text
+        await send(web, "/connections/acme/ack")
+        await send(web, "/connections/beta/silence", **{"for": "2h"})
+        acme, beta = (await web.get("/")).text.split('<li class="')[-2:]
+    assert "taken on" not in before
+    assert "silenced" not in before
+    assert ("taken on" in acme, "silenced" in acme) == (True, False)
+    assert ("taken on" in beta, "silenced" in beta) == (False, True)
+
+
 async def test_an_acknowledgement_of_what_is_over_is_not_shown(story):
     async with open_web(story.database, PLAN, CONFIG) as web:
         await send(web, "/connections/acme/ack")
