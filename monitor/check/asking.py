@@ -1,52 +1,142 @@
 """
 Do what every check of a secret does, whoever is asked.
 
-Decides when a refusal is believed, and how often a header that cannot be read
-is told of. What is asked, and what an answer means, is left to the provider.
+Decides when a request is built anew, when a refusal is believed, and how often a
+header that cannot be read is told of. What is asked, and what an answer means,
+is left to the provider.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
 from monitor.check.body import clean
+from monitor.check.http import Answer, Failure, fetch
 from monitor.config.secret import SecretUnavailable
-from monitor.judge.outcome import OutcomeClass
+from monitor.judge.outcome import Outcome, OutcomeClass, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import timedelta
+
+    import httpx
 
     from monitor.check.body import Secrets
-    from monitor.check.http import Answer
-    from monitor.judge.outcome import Outcome
+
+    Prepare = Callable[[], "Prepared"]
+    Read = Callable[[Answer, "Prepared"], Outcome]
 
 MAX_LOGGED = 50
 
 log = structlog.get_logger()
 
 
-async def ask_with_latest(
-    ask: Callable[[], Awaitable[Outcome]], is_renewed: Callable[[], bool]
-) -> Outcome:
+class UnsendableError(ValueError):
     """
-    Ask; if the answer is a refusal and a newer secret is at hand, ask once more with that.
+    Raised for a secret that HTTP cannot carry; says so in a sentence, never what it is.
+    """
+
+
+class Token(Protocol):
+    """
+    A secret that may be replaced while we run.
+    """
+
+    def reveal(self) -> str:
+        """
+        Return the secret itself, or raise SecretUnavailable.
+        """
+        ...
+
+    def refresh(self) -> bool:
+        """
+        Read the secret again where it came from; tell whether it changed.
+
+        Raises SecretUnavailable, and keeps the value it had, if it is gone.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """
+    A request ready to be sent.
 
     Args:
-        is_renewed: Reads the secrets again where they came from; raises
-            SecretUnavailable if one is gone.
+        secrets: What it carries, in every form in which it is written there.
+        token: The token alone; empty if there is none.
     """
-    outcome = await ask()
-    if outcome.reason.outcome_class is not OutcomeClass.REFUSAL:
-        return outcome
-    try:
-        has_newer = is_renewed()
-    except SecretUnavailable as error:
-        detail = f"{outcome.detail} The token could not be read again: {error}."
-        return replace(outcome, detail=detail)
-    return await ask() if has_newer else outcome
+
+    request: httpx.Request = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+    token: str = field(repr=False)
+
+
+class Asker:
+    """
+    Ask with the secrets as they are now, and after a refusal once more, if there are newer ones.
+    """
+
+    __slots__ = ("_client", "_prepared", "_revealed", "_secrets", "_timeout")  # one a connection
+
+    def __init__(
+        self, secrets: Sequence[Token], client: httpx.AsyncClient, timeout: timedelta
+    ) -> None:
+        self._secrets = secrets
+        self._client = client
+        self._timeout = timeout
+        self._prepared: Prepared | None = None
+        self._revealed: tuple[str, ...] = ()
+
+    async def ask(self, prepare: Prepare, read: Read) -> Outcome:
+        """
+        Ask; a refusal counts only if no newer secret is at hand.
+
+        Args:
+            prepare: Builds the request anew, after a secret has changed; raises
+                UnsendableError where that cannot be.
+        """
+        outcome = await self._ask_once(prepare, read)
+        if outcome.reason.outcome_class is not OutcomeClass.REFUSAL:
+            return outcome
+        try:
+            is_renewed = self._are_renewed()
+        except SecretUnavailable as error:
+            detail = f"{outcome.detail} The token could not be read again: {error}."
+            return replace(outcome, detail=detail)
+        return await self._ask_once(prepare, read) if is_renewed else outcome
+
+    async def _ask_once(self, prepare: Prepare, read: Read) -> Outcome:
+        try:
+            prepared = self._prepare(prepare)
+        except SecretUnavailable as error:
+            return Outcome(Reason.PROTOCOL, f"The token cannot be read: {error}.")
+        except UnsendableError as error:
+            return Outcome(Reason.PROTOCOL, str(error))
+        match await fetch(self._client, prepared.request, self._timeout):
+            case Failure(reason, detail):
+                return Outcome(reason, detail)
+            case answer:
+                return read(answer, prepared)
+
+    def _prepare(self, prepare: Prepare) -> Prepared:
+        # Connections may share a secret: another's refresh shows only here.
+        revealed = self._reveal()
+        if self._prepared is None or revealed != self._revealed:
+            self._prepared = prepare()
+            self._revealed = revealed
+        return self._prepared
+
+    def _are_renewed(self) -> bool:
+        # All of them: the first that changed must not keep the others from being read.
+        changed = [secret.refresh() for secret in self._secrets]
+        return any(changed) or self._reveal() != self._revealed
+
+    def _reveal(self) -> tuple[str, ...]:
+        return tuple(secret.reveal() for secret in self._secrets)
 
 
 class UnreadableFields:

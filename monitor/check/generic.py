@@ -1,9 +1,10 @@
 """
 Check a credential of any HTTP API, as its settings or a preset say.
 
-Decides when a request is built anew and what an outcome carries along: the
-quota windows and the token's own end. What an answer means is decided in
-`generic_answer`, what its headers say in `quota_headers` and `token_end`.
+Decides what an outcome carries along: the quota windows and the token's own
+end. How a request is built is decided in `generic_request`, what an answer
+means in `generic_answer`, what its headers say in `quota_headers` and
+`token_end`.
 """
 
 from __future__ import annotations
@@ -13,11 +14,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from monitor.check.asking import UnreadableFields, ask_with_latest
+from monitor.check.asking import Asker, UnreadableFields
 from monitor.check.body import clean, parse_json
 from monitor.check.generic_answer import Terms, read_answer
-from monitor.check.generic_request import UnsendableError, prepare, secrets_of
-from monitor.check.http import Answer, Failure, fetch
+from monitor.check.generic_request import prepare, secrets_of
 from monitor.check.quota_headers import QuotaNames, QuotaReport, read_quota_headers
 from monitor.check.token_end import (
     is_header_unreadable,
@@ -26,13 +26,13 @@ from monitor.check.token_end import (
     read_jwt_end,
 )
 from monitor.config.presets import Preset, load_preset
-from monitor.config.secret import SecretUnavailable
 from monitor.judge.outcome import Outcome, Reason
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from monitor.check.generic_request import Prepared
+    from monitor.check.asking import Prepared
+    from monitor.check.http import Answer
     from monitor.config.http import HttpConnection
 
 MAX_LABEL = 60
@@ -50,15 +50,12 @@ class HttpChecker:
         self, connection: HttpConnection, client: httpx.AsyncClient, timeout: timedelta
     ) -> None:
         self._connection = connection
-        self._client = client
-        self._timeout = timeout
         self._preset = load_preset(connection.preset) if connection.preset else Preset()
         self._terms = _terms(connection, self._preset)
         self._names = _quota_names(connection)
+        self._client = client
         self._url = _url(connection)
-        self._secrets = secrets_of(connection)
-        self._revealed: tuple[str, ...] | None = None
-        self._prepared: Prepared | None = None
+        self._asker = Asker(secrets_of(connection), client, timeout)
         self._unreadable = UnreadableFields(connection.name)
         self._unreadable_end = UnreadableFields(connection.name, "token_end.unreadable")
 
@@ -68,38 +65,10 @@ class HttpChecker:
 
         A refusal counts only if no newer secret is at hand.
         """
-        return await ask_with_latest(self._ask, self._are_secrets_renewed)
-
-    async def _ask(self) -> Outcome:
-        try:
-            prepared = self._prepare()
-        except SecretUnavailable as error:
-            return Outcome(Reason.PROTOCOL, f"The token cannot be read: {error}.")
-        except UnsendableError as error:
-            return Outcome(
-                Reason.PROTOCOL,
-                f"The request cannot be sent: {error}. Copy the token again from where it was"
-                " created.",
-            )
-        match await fetch(self._client, prepared.request, self._timeout):
-            case Failure(reason, detail):
-                return Outcome(reason, detail)
-            case answer:
-                return self._read(answer, prepared)
+        return await self._asker.ask(self._prepare, self._read)
 
     def _prepare(self) -> Prepared:
-        # Connections may share a secret: another's refresh shows only here.
-        revealed = tuple(secret.reveal() for secret in self._secrets)
-        if self._prepared is None or revealed != self._revealed:
-            self._prepared = prepare(self._connection, self._url, self._client)
-            self._revealed = revealed
-        return self._prepared
-
-    def _are_secrets_renewed(self) -> bool:
-        # All of them: the first that changed must not keep the others from being read.
-        changed = [secret.refresh() for secret in self._secrets]
-        revealed = tuple(secret.reveal() for secret in self._secrets)
-        return any(changed) or revealed != self._revealed
+        return prepare(self._connection, self._url, self._client)
 
     def _read(self, answer: Answer, prepared: Prepared) -> Outcome:
         report = read_quota_headers(answer.headers, answer.received_at, self._names)

@@ -8,37 +8,16 @@ come back in a message. What is asked for, and where, is said in the settings.
 from __future__ import annotations
 
 from base64 import b64encode
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import httpx
 
+from monitor.check.asking import Prepared, UnsendableError
 from monitor.check.client import REPEATABLE
 from monitor.config.secret import Secret
 
 if TYPE_CHECKING:
     from monitor.config.http import HttpConnection
-
-
-class UnsendableError(ValueError):
-    """
-    Raised for a secret that a request cannot carry; says which, never what it is.
-    """
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """
-    A request ready to be sent.
-
-    Args:
-        secrets: What it carries, in every form in which it is written there.
-        token: The token alone; empty if there is none.
-    """
-
-    request: httpx.Request = field(repr=False)
-    secrets: tuple[str, ...] = field(repr=False)
-    token: str = field(repr=False)
 
 
 def secrets_of(connection: HttpConnection) -> list[Secret]:
@@ -82,7 +61,7 @@ def prepare(connection: HttpConnection, url: httpx.URL, client: httpx.AsyncClien
             url = _add_parameter(url, name, token)
     for header, value in headers.items():
         if not value.isascii() or not value.isprintable():
-            raise UnsendableError(f"what {header} should carry holds letters outside ASCII")
+            raise _unsendable(f"what {header} should carry holds letters outside ASCII")
     # A check is made again and again: once more does no harm.
     extensions = {REPEATABLE: True}
     request = client.build_request(connection.method, url, headers=headers, extensions=extensions)
@@ -94,9 +73,14 @@ def _add_parameter(url: httpx.URL, name: str, token: str) -> httpx.URL:
         return url.copy_set_param(name, token)
     except httpx.InvalidURL:
         problem = "the token is too long to stand in an address"
-    raise UnsendableError(problem)
+    raise _unsendable(problem)
 
 
 def _refuse_spaces(token: str) -> None:
     if " " in token:
-        raise UnsendableError("the token holds spaces")
+        raise _unsendable("the token holds spaces")
+
+
+def _unsendable(why: str) -> UnsendableError:
+    again = "Copy the token again from where it was created."
+    return UnsendableError(f"The request cannot be sent: {why}. {again}")

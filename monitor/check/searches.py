@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from monitor.check.soldscope import Token
+    from monitor.check.asking import Token
     from monitor.config.soldscope import SoldscopeConnection
 
 COMPLETED, FAILED = 2, 13

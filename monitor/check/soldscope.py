@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import httpx
 
-from monitor.check.asking import UnreadableFields, ask_with_latest
-from monitor.check.http import Answer, Failure, fetch
+from monitor.check.asking import Asker, Prepared, UnreadableFields, UnsendableError
 from monitor.check.quota import read_soldscope_quota
 from monitor.check.token_api import read_outcome
-from monitor.config.secret import SecretUnavailable
-from monitor.judge.outcome import Outcome, Reason
 
 if TYPE_CHECKING:
     from datetime import timedelta
+
+    from monitor.check.asking import Token
+    from monitor.check.http import Answer
+    from monitor.judge.outcome import Outcome
 
 FREE_PATHS = (
     "/auth/check",
@@ -48,26 +49,6 @@ UNSENDABLE = (
 RENEWAL = "Create a new one under API Access in your SoldScope account."
 
 
-class Token(Protocol):
-    """
-    A secret that may be replaced while we run.
-    """
-
-    def reveal(self) -> str:
-        """
-        Return the secret itself, or raise SecretUnavailable.
-        """
-        ...
-
-    def refresh(self) -> bool:
-        """
-        Read the secret again where it came from; tell whether it changed.
-
-        Raises SecretUnavailable, and keeps the value it had, if it is gone.
-        """
-        ...
-
-
 class SoldscopeChecker:
     """
     Check one SoldScope connection.
@@ -90,9 +71,7 @@ class SoldscopeChecker:
         self._token = token
         self._header, self._prefix = read_auth(auth)
         self._client = client
-        self._timeout = timeout
-        self._request: httpx.Request | None = None
-        self._sent = ""
+        self._asker = Asker((token,), client, timeout)
         self._unreadable = UnreadableFields(name)
 
     async def check(self) -> Outcome:
@@ -101,42 +80,20 @@ class SoldscopeChecker:
 
         A refusal counts only if no newer token is at hand.
         """
-        return await ask_with_latest(self._ask, self._has_new_token)
+        return await self._asker.ask(self._prepare, self._read)
 
-    async def _ask(self) -> Outcome:
-        try:
-            request = self._prepare()
-        except SecretUnavailable as error:
-            return Outcome(Reason.PROTOCOL, f"The token cannot be read: {error}.")
-        if request is None:
-            return Outcome(
-                Reason.PROTOCOL,
-                UNSENDABLE,
-            )
-        match await fetch(self._client, request, self._timeout):
-            case Failure(reason, detail):
-                return Outcome(reason, detail)
-            case answer:
-                return self._read(answer)
-
-    def _prepare(self) -> httpx.Request | None:
-        # Connections may share one token: another's refresh shows only here.
+    def _prepare(self) -> Prepared:
         token = self._token.reveal()
-        if self._request is None or token != self._sent:
-            if not can_be_sent(token):
-                return None
-            headers = {self._header: self._prefix + token}
-            self._request = self._client.build_request("GET", self._url, headers=headers)
-            self._sent = token
-        return self._request
+        if not can_be_sent(token):
+            raise UnsendableError(UNSENDABLE)
+        headers = {self._header: self._prefix + token}
+        request = self._client.build_request("GET", self._url, headers=headers)
+        return Prepared(request, (token,), token)
 
-    def _has_new_token(self) -> bool:
-        return self._token.refresh() or self._token.reveal() != self._sent
-
-    def _read(self, answer: Answer) -> Outcome:
+    def _read(self, answer: Answer, prepared: Prepared) -> Outcome:
         quota, unreadable = read_soldscope_quota(answer.headers, answer.received_at)
-        self._unreadable.tell(answer, unreadable, self._sent)
-        return read_outcome(answer, quota, self._sent, RENEWAL)
+        self._unreadable.tell(answer, unreadable, prepared.token)
+        return read_outcome(answer, quota, prepared.token, RENEWAL)
 
 
 @lru_cache(maxsize=64)  # thousands of connections share an address

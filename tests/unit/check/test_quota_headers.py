@@ -290,6 +290,71 @@ def test_every_dialect_is_read(fields, windows):
     assert read(fields) == QuotaReport(tuple(windows), ())
 
 
+@pytest.mark.parametrize(
+    ("name", "length_s"),
+    [
+        ("second", 1),
+        ("secondly", 1),
+        ("minute", 60),
+        ("hour", 3600),
+        ("hourly", 3600),
+        ("day", DAY_S),
+        ("daily", DAY_S),
+        ("week", 7 * DAY_S),
+        ("weekly", 7 * DAY_S),
+        ("month", 28 * DAY_S),
+        ("monthly", 28 * DAY_S),
+        ("requests-day", DAY_S),
+        ("30s", 30),
+        ("15m", 900),
+        ("5h", 5 * 3600),
+        ("7d", 7 * DAY_S),
+        ("2w", 14 * DAY_S),
+        ("tokens", None),
+    ],
+)
+def test_a_name_tells_how_long_its_window_is(name, length_s):
+    (window,) = read({f"X-RateLimit-Limit-{name}": "9"}).windows
+
+    assert (window.name, window.window_s) == (name, length_s)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("tokens", QuotaUnit.TOKENS),
+        ("points", QuotaUnit.POINTS),
+        ("cost", QuotaUnit.POINTS),
+        ("bytes", QuotaUnit.BYTES),
+        ("concurrent", QuotaUnit.CONCURRENT),
+        ("search", QuotaUnit.REQUESTS),
+    ],
+)
+def test_a_name_tells_what_its_window_counts(name, unit):
+    (window,) = read({f"X-RateLimit-Limit-{name}": "9"}).windows
+
+    assert window.unit is unit
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Reset", "90"),
+        ("Resets", "90"),
+        ("Reset-At", "2026-11-22T04:01:30Z"),
+        ("Reset-Date", "2026-11-22T04:01:30Z"),
+        ("Reset-Time", "2026-11-22T04:01:30Z"),
+        ("ResetTime", "2026-11-22T04:01:30Z"),
+        ("Reset-After", "90.0"),
+        ("Reset-Ms", "90000"),
+        ("Reset-After-Ms", "90000"),
+        ("Reset-Milliseconds", "90000"),
+    ],
+)
+def test_a_reset_is_known_by_each_of_its_names(name, text):
+    assert read({f"X-RateLimit-{name}": text}).windows == (QuotaReading(resets_at=after(90)),)
+
+
 @pytest.mark.parametrize(("fields", "windows"), DIALECTS.values(), ids=DIALECTS)
 def test_names_do_not_depend_on_case(fields, windows):
     assert read({name.upper(): text for name, text in fields.items()}).windows == tuple(windows)
