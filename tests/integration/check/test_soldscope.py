@@ -16,8 +16,8 @@ from monitor.judge.outcome import Outcome, QuotaReading, Reason
 from tests.integration.check.wire import WireServer, http_answer
 
 if TYPE_CHECKING:
+    from monitor.check.asking import Token
     from monitor.check.client import HttpClients
-    from monitor.check.soldscope import Token
 
 pytestmark = pytest.mark.anyio
 
