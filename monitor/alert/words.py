@@ -9,13 +9,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from monitor.alert.texts import of_one, reasons, spans
+from monitor.alert.texts import of_one, of_quota, reasons, spans
 from monitor.config.wording import as_argument
 from monitor.judge.expiry import days_left
 
 if TYPE_CHECKING:
     from monitor.judge.outcome import Reason
-from monitor.judge.outcome import QuotaUnit
 
 
 def say_span(span: timedelta) -> str:
@@ -63,12 +62,6 @@ def say_when(instant: datetime, now: datetime) -> str:
         return spans.YESTERDAY if days == -1 else spans.DAYS_AGO.format(n=say_number(-days))
     near = {0: spans.TODAY, 1: spans.TOMORROW}
     return near.get(days) or spans.IN_DAYS.format(n=say_number(days))
-
-
-_UNITS: dict[str, str] = {
-    QuotaUnit.CONCURRENT: "requests at a time",
-    QuotaUnit.OTHER: "units",
-}
 
 
 def say_end(at: datetime, now: datetime) -> str:
@@ -121,7 +114,7 @@ def say_unit(unit: str) -> str:
     """
     Return what a quota counts, in the plural.
     """
-    return _UNITS.get(unit, unit)
+    return of_quota.UNITS.get(unit, unit)
 
 
 def read_instant(value: object) -> datetime | None:

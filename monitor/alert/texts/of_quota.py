@@ -6,6 +6,8 @@ Which of the sentences an alert uses is decided in `quota_drafts`.
 
 from __future__ import annotations
 
+from monitor.judge.outcome import QuotaUnit
+
 QUOTA_LEFT = "Left in this period: {remaining} of {limit} {unit} ({percent} %)."
 QUOTA_LEFT_OF_UNKNOWN = "Left in this period: {remaining} {unit}."
 QUOTA_WINDOW = 'It is the quota that the API calls "{window}".'
@@ -58,3 +60,9 @@ FORECAST_STEP = (
     " account can buy a larger quota before it is needed."
 )
 FORECAST_SHORT = "Slow the jobs down, or buy a larger quota in time."
+
+UNITS: dict[str, str] = {
+    QuotaUnit.CONCURRENT: "requests at a time",
+    QuotaUnit.OTHER: "units",
+}
+"""What a quota counts, where that is not called what people call it."""
