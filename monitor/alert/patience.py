@@ -59,6 +59,10 @@ def listen() -> Iterator[Asked]:
 def install() -> None:
     """
     Have every session of `requests` look at its answers from now on.
+
+    Harmless from several threads at once: what is wrapped twice reads the same
+    wish twice. An answer counts for the thread that asked, and only while that
+    one listens; whoever else uses `requests` notices nothing.
     """
     sessions: Any = import_module("requests.sessions")
     if sessions.HTTPAdapter.__name__ == _NAME:

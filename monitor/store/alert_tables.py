@@ -57,7 +57,7 @@ notifications = Table(
     Column("claimed_until", Instant),
     Column("sent_at", Instant),
     Column("error", Text),
-    # Why and until when it is held back; NULL for as long as that lasts.
+    # Why and until when it is held back; NULL where it is not.
     Column("held_by", String(20)),
     Column("held_until", Instant, index=True),
     # Those that went out in one message bear the id of the first of them.

@@ -287,6 +287,25 @@ def test_a_failing_channel_is_told_again_while_it_fails(database, is_failing):
     assert remind(story, NOON + DAY) == [("channel_failed", (), 1)] * is_failing
 
 
+def test_a_silence_of_all_lets_no_reminders_pile_up(database):
+    story = Story.begin(database, plan_of(entry("one"), channels=(OPS, ChannelRoute("mail"))))
+    raise_wide(story, AlertKind.CHANNEL_FAILED, {"channel": "mail"})
+    with database.write() as tx:
+        tx.execute(insert(channel_states).values(name="mail", failed_since=NOON))
+        silences.add(tx, Scope.ALL, None, "", NOON, NOON + 3 * DAY + HOUR)
+    for days in (1, 2, 3):
+        assert remind(story, NOON + days * DAY) == []
+    assert remind(story, NOON + 4 * DAY) == [("channel_failed", (), 1)]
+
+
+def test_a_sweep_looks_at_so_many_reminders_and_the_next_at_the_rest(database, monkeypatch):
+    monkeypatch.setattr(reminders, "REMIND_AT_MOST", 2)
+    story = told(database, "one", "two", "three")
+    assert len(remind(story, TOLD_AT + DAY)) == 2
+    assert len(remind(story, TOLD_AT + DAY + SECOND)) == 1
+    assert remind(story, TOLD_AT + DAY + 2 * SECOND) == []
+
+
 def test_nobody_is_reminded_of_a_channel_that_was_taken_out_of_the_file(database):
     story = Story.begin(database, plan_of(entry("one")))
     raise_wide(story, AlertKind.CHANNEL_FAILED, {"channel": "mail"})
