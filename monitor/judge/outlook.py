@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
+from monitor.judge.quota import is_same_reset
 from monitor.judge.usage import Sample, starts_period
 
 if TYPE_CHECKING:
@@ -81,9 +82,11 @@ def take_sample(previous: Outlook, quota: Quota, rules: Rules, now: datetime) ->
         return None
     if not known.limit or known.remaining is None:
         return None
-    resets_at = known.resets_at or quota.known.resets_at
-    sample = Sample(now, min(known.remaining, known.limit), known.limit, resets_at)
     last = previous.sample
+    resets_at = known.resets_at or quota.known.resets_at
+    if last is not None and is_same_reset(last.resets_at, resets_at):
+        resets_at = last.resets_at  # what is learned of a period needs one name for it
+    sample = Sample(now, min(known.remaining, known.limit), known.limit, resets_at)
     if last is None or last.limit != sample.limit or starts_period(last, sample):
         return sample
     change = abs(last.remaining - sample.remaining)

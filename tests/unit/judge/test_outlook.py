@@ -77,6 +77,14 @@ def test_what_says_nothing_is_not_noted(what):
     assert take_sample(Outlook(), what, RULES, NOON) is None
 
 
+def test_a_reset_told_in_seconds_from_now_stays_the_same_reset():
+    at = NOON + HOUR
+    kept = take_sample(KNOWN, quota(7_000, at, resets_at=RESET + timedelta(seconds=2)), RULES, at)
+    assert kept == sample(7_000, at)
+    moved = take_sample(KNOWN, quota(7_000, at, resets_at=RESET + 2 * MINUTE), RULES, at)
+    assert moved == sample(7_000, at, resets_at=RESET + 2 * MINUTE)
+
+
 def test_more_left_than_the_limit_is_noted_as_the_limit():
     kept = take_sample(Outlook(), quota(12_000), RULES, NOON)
     assert kept is not None
