@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.causes import Causes
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
     from monitor.plan import Plan, Watched
     from monitor.store.engine import Transaction
     from monitor.store.records import ConnectionRecord
+
+
+OVERTAKEN_WITHIN = timedelta(hours=1)
+"""No command takes longer; what is further ahead was written before the clock was set back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +275,9 @@ class _Batch:
 
 def _is_overtaken(each: Finished, record: ConnectionRecord) -> bool:
     known_at = record.standing.checked_at
-    return each.scheduled_at is None and known_at is not None and each.at < known_at
+    if each.scheduled_at is not None or known_at is None:
+        return False
+    return each.at < known_at <= each.at + OVERTAKEN_WITHIN
 
 
 def _next_check_at(one: Settled, plan: Plan) -> datetime:

@@ -207,6 +207,18 @@ def test_a_check_made_by_hand_and_overtaken_by_a_later_one_changes_nothing(story
     assert story.kinds() == [("error", ("one",))]
 
 
+def test_a_check_made_by_hand_counts_after_the_clock_was_set_back(story):
+    """
+    Else nobody who runs no daemon would see anything new until that day comes again.
+    """
+    story.settle(NOON + timedelta(days=3), one=OK)
+    one = story.record("one")
+    with story.database.write() as tx:
+        settle(tx, [Finished(one.id, None, NOON, REFUSED)], story.plan)
+    after = story.record("one").standing
+    assert (after.state, after.checked_at) == (State.ERROR, NOON)
+
+
 def test_one_connection_twice_in_a_batch_is_judged_twice(story):
     one = story.record("one")
     with story.database.write() as tx:
