@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from fastapi.routing import APIRoute
 
 from monitor.config.model import Config, WebSettings
 from monitor.config.secret import Secret
@@ -15,6 +16,7 @@ from monitor.store import web_access
 from monitor.web.body import LARGEST_BODY
 from monitor.web.csrf import COOKIE, HEADER, make
 from monitor.web.passwords import MOST_OF_ONE, hash_password
+from monitor.web.server import GROUPS
 from monitor.web.sessions import COOKIE as SESSION
 from monitor.web.sessions import LASTS
 from tests.builders import OPS, Story, entry, plan_of
@@ -22,6 +24,8 @@ from tests.fakes import NOON
 from tests.web_client import open_web
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from monitor.store.engine import Database
 
 pytestmark = pytest.mark.anyio
@@ -120,6 +124,57 @@ async def test_every_route_but_the_open_ones_asks_who_comes(filled):
             path: (await web.get(path.replace("{name}", "acme"))).status_code for path in paths
         }
     assert {path for path, status in answers.items() if status != 401} <= open_to_all
+
+
+def routes_of(router) -> Iterator[APIRoute]:
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            yield route
+        else:
+            yield from routes_of(route.original_router)
+
+
+def list_routes() -> list[tuple[str, str]]:
+    """
+    Every method and path that is answered, those of pages as well.
+    """
+    paths = [
+        (method, route.path.replace("{number}", "1").replace("{name}", "acme"))
+        for group in GROUPS
+        for route in routes_of(group.router)
+        for method in sorted(route.methods or ())
+    ]
+    assert ("POST", "/connections/acme/pause") in paths
+    assert ("DELETE", "/api/v1/silences/1") in paths
+    return paths
+
+
+async def test_no_route_does_anything_for_strangers(filled):
+    answered = {}
+    async with open_web(filled, PLAN, LOCKED) as web:
+        for method, path in list_routes():
+            answer = await web.client.request(method, path, headers={"Accept": "application/json"})
+            if answer.status_code != 401:
+                answered[method, path] = answer.status_code
+    assert answered == {
+        ("GET", "/healthz"): 200,
+        ("GET", "/readyz"): 200,
+        ("GET", "/login"): 200,
+        ("POST", "/login"): 403,
+    }
+
+
+async def test_no_change_is_made_for_who_may_only_read_nor_without_the_word(filled):
+    token = add_token(filled, is_read_only=True)
+    async with open_web(filled, PLAN, LOCKED) as web:
+        await web.log_in(PASSWORD)
+        changes = [each for each in list_routes() if each[0] not in {"GET", "HEAD"}]
+        for method, path in changes:
+            no_word = await web.client.request(method, path)
+            async with web.stranger(Authorization=f"Bearer {token}") as program:
+                read_only = await program.request(method, path)
+            assert (no_word.status_code, read_only.status_code) == (403, 403), (method, path)
+    assert len(changes) > 20
 
 
 async def test_people_are_led_to_the_login_and_back(filled):
