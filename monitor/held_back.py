@@ -73,7 +73,8 @@ def tell_held_back(
             if record.id in to_recover:
                 tell(tx, AlertDue(kind, SEVERITY_OF[kind]), about, plan, now)
             continue
-        owed = owed_alert(record.standing, plan.watched[record.name].rules)
+        rules = plan.watched[record.name].rules
+        owed = owed_alert(record.standing, rules, record.clock.known_end, now)
         if owed is not None and not record.standing.reason.is_of_application:
             tell(tx, owed, about, plan, now)
             announced.append(announce(record))

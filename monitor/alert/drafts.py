@@ -4,7 +4,7 @@ Decide what each kind of alert about a connection says.
 Pure. The facts of each kind, as `monitor.judge` leaves them:
 
 - `error`, `expired`: reason, detail, since, reason_before, provider (one of all
-  concerned); `expired`: renew_url;
+  concerned); `expired`: renew_url, ends_at (unless unknown);
   where one `error` speaks for an application: application, n_connections,
   permissions_changed
 - `expiring_soon`: step, authorized_at, ends_at, renew_url
@@ -123,7 +123,14 @@ def _speak_for(application: str, said: Draft, about: About) -> Draft:
 
 
 def _write_expired(about: About) -> Draft:
-    return _with_page(_write_trouble(about, "🟡"), about)
+    said, ends_at = _write_trouble(about, "🟡"), about.instant("ends_at")
+    if ends_at is not None:
+        # Not since when it is known: that may be much later.
+        when = say_when(ends_at, about.now)
+        ended = of_one.EXPIRED_MEANWHILE.format(day=say_day(ends_at), when=when)
+        meaning, _, *others = said.happened
+        said = replace(said, happened=(meaning, ended, *others))
+    return _with_page(said, about)
 
 
 def _with_page(said: Draft, about: About) -> Draft:

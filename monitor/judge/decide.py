@@ -71,7 +71,9 @@ def judge(
     )
     match outcome_class:
         case OutcomeClass.REFUSAL:
-            return _accept_refusal(previous, seen, outcome, rules, now)
+            verdict = _accept_refusal(previous, seen, outcome, rules, now)
+            alerts = tuple(_say_end(alert, ends_at, now) for alert in verdict.alerts)
+            return replace(verdict, alerts=alerts) if alerts else verdict
         case OutcomeClass.INCONCLUSIVE:
             return _count_failure(previous, seen, outcome, rules, now)
         case OutcomeClass.THROTTLED:
@@ -163,15 +165,29 @@ def _tell_late(previous: Standing, standing: Standing) -> Verdict:
     return Verdict(told, alerts=(_trouble(standing, previous),))
 
 
-def owed_alert(standing: Standing, rules: Rules) -> AlertDue | None:
+def owed_alert(
+    standing: Standing, rules: Rules, ends_at: datetime | None, now: datetime
+) -> AlertDue | None:
     """
     Return what people would have been told of *standing*, had it not been held back.
+
+    Args:
+        ends_at: The known end of the authorization.
     """
     if standing.state not in {State.ERROR, State.EXPIRED} or standing.announced_state is not None:
         return None
     if standing.reason.is_conclusive and standing.refusals < rules.alert_after_refusals:
         return None
-    return _trouble(standing, standing)
+    return _say_end(_trouble(standing, standing), ends_at, now)
+
+
+def _say_end(alert: AlertDue, ends_at: datetime | None, now: datetime) -> AlertDue:
+    """
+    Say of what has expired when that was: it may have been seen long after.
+    """
+    if alert.kind is not AlertKind.EXPIRED or ends_at is None or now < ends_at:
+        return alert
+    return replace(alert, facts=alert.facts | {"ends_at": ends_at.isoformat()})
 
 
 def _wait_out(seen: Standing, outcome: Outcome, now: datetime) -> Verdict:

@@ -467,6 +467,13 @@ def test_trouble_in_a_digest_is_not_called_fine():
     assert "fine" not in message.body
 
 
+def test_what_expired_long_before_it_was_seen_is_dated_by_its_end():
+    facts = FACTS[AlertKind.EXPIRED] | {"ends_at": "2026-10-05T00:00:00+00:00"}
+    lines = word(AlertKind.EXPIRED, facts).body.splitlines()
+    assert lines[1] == "The authorization ended on 2026-10-05, 48 days ago."
+    assert "Since" not in "".join(lines)
+
+
 def test_what_is_out_of_quota_is_not_called_fine():
     message = word(AlertKind.DIGEST, {"n_active": 3, "n_exhausted": 2})
     assert message.title == "🔴 connwatch: 2 of 3 connections need attention"

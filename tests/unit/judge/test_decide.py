@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.judge.alerts import AlertKind, Severity
-from monitor.judge.decide import Verdict, judge
+from monitor.judge.decide import Verdict, judge, owed_alert
 from monitor.judge.outcome import Outcome, QuotaReading, Reason, State
 from monitor.judge.rules import Rules
 from monitor.judge.state import Standing
@@ -578,6 +578,24 @@ def test_an_alert_of_trouble_says_why_and_since_when():
         "since": (NOW + MINUTE).isoformat(),
         "reason_before": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("answers", "ends_at", "said"),
+    [
+        pytest.param("401 401", NOW - MINUTE, NOW - MINUTE, id="seen after the end"),
+        pytest.param("ended ended", NOW + DAY, None, id="by the service's word, before it"),
+        pytest.param("ended ended", None, None, id="by the service's word alone"),
+    ],
+)
+def test_what_has_expired_says_when_that_was(answers, ends_at, said):
+    (alert,) = play(answers, ends_at=ends_at)[1].alerts
+    held_back = replace(last(answers, ends_at=ends_at), announced_state=None)
+    owed = owed_alert(held_back, RULES, ends_at, NOW + MINUTE)
+    for each in (alert, owed):
+        assert each is not None
+        assert each.kind is AlertKind.EXPIRED
+        assert each.facts.get("ends_at") == (said and said.isoformat())
 
 
 @pytest.mark.parametrize(
