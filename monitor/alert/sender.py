@@ -156,8 +156,8 @@ class AppriseSender:
     def _open(self, channel: str) -> tuple[_Target, ...]:
         if channel not in self._urls:
             raise AlertError(
-                f"channel {channel} is not in the configuration any more: put it in again, or"
-                " delete what is meant for it",
+                f"channel {channel} is not in the configuration any more: to have this sent, put it"
+                " in again, then `connwatch alerts retry`",
                 permanent=True,
             )
         try:

@@ -78,6 +78,7 @@ async def test_a_channel_that_was_taken_out_dies_and_says_why():
     assert await make_delivery(outbox).deliver_due() == DeliveryReport(dead=1)
     assert row.error is not None
     assert row.error.startswith("channel old is not in the configuration any more")
+    assert row.error.endswith("put it in again, then `connwatch alerts retry`")
 
 
 async def test_no_secret_of_a_channel_reaches_the_outbox_or_the_log(servers):
