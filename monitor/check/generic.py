@@ -82,19 +82,26 @@ class HttpChecker:
         )
         outcome = read_answer(answer, report, self._terms, prepared.secrets)
         ends_at = self._find_end(answer, prepared)
+        header = self._connection.expires_header
+        is_unclear = header is not None and is_header_unreadable(answer, header)
+        if header and is_unclear:
+            self._unreadable_end.tell(answer, [header], prepared.secrets)
         if outcome.reason is Reason.TOKEN_REJECTED and ends_at and ends_at <= answer.received_at:
             detail = f"The token ended on {ends_at:%Y-%m-%d}. {self._terms.renewal}".rstrip()
             outcome = replace(outcome, reason=Reason.AUTHORIZATION_EXPIRED, detail=detail)
         windows = report.windows if outcome.quota is not None else ()
-        return replace(outcome, windows=windows, token_ends_at=ends_at)
+        return replace(
+            outcome,
+            windows=windows,
+            token_ends_at=ends_at,
+            is_token_end_unclear=is_unclear and ends_at is None,
+        )
 
     def _find_end(self, answer: Answer, prepared: Prepared) -> datetime | None:
         """
         Return the earliest end that anybody tells of.
         """
         header, pointer = self._connection.expires_header, self._preset.expires_at
-        if header and is_header_unreadable(answer, header):
-            self._unreadable_end.tell(answer, [header], prepared.secrets)
         ends = [
             read_header_end(answer, header) if header else None,
             read_body_end(answer, parse_json(answer.body), pointer) if pointer else None,

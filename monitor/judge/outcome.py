@@ -200,6 +200,7 @@ class Outcome:
         windows: Every quota window that the answer told of, *quota* among them. Empty
             where there is but one.
         token_ends_at: When the token itself ends, as the service or the token says.
+        is_token_end_unclear: An end was told of, in words that nobody could read.
     """
 
     reason: Reason
@@ -220,3 +221,4 @@ class Outcome:
     is_token_issued: bool = False
     windows: tuple[QuotaReading, ...] = ()
     token_ends_at: datetime | None = None
+    is_token_end_unclear: bool = False

@@ -32,7 +32,8 @@ def observe(clock: AuthorizationClock, outcome: Outcome, now: datetime) -> Autho
 
     A later end means another token: what was told of the old one is over, and
     that is told. A success that speaks of no end means that there is none, and
-    one that speaks of an end that has passed, that it is not the end.
+    one that speaks of an end that has passed, that it is not the end. One that
+    cannot be understood says nothing, least of all that the token is new.
     """
     if outcome.reason.outcome_class is not OutcomeClass.SUCCESS:
         return clock
@@ -44,7 +45,7 @@ def observe(clock: AuthorizationClock, outcome: Outcome, now: datetime) -> Autho
         return clock if seen is None else _with_end(clock, seen, now)
     if seen is not None:
         return clock if is_same else _with_end(clock, seen, now, is_renewed=seen > before)
-    if abs(before - now) <= DOUBTFUL_WITHIN:
+    if abs(before - now) <= DOUBTFUL_WITHIN or (outcome.is_token_end_unclear and before > now):
         return clock
     return _with_end(clock, None, now, is_renewed=not is_same)
 

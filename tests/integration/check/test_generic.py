@@ -339,6 +339,7 @@ async def test_an_end_that_cannot_be_read_is_told_once(serve, clients, text, tol
         outcomes = [await checker.check() for _ in range(3)]
 
     assert [outcome.reason for outcome in outcomes] == [Reason.OK] * 3
+    assert outcomes[0].is_token_end_unclear is bool(told)
     assert [(log["event"], log["connection"], log["fields"]) for log in logs] == [
         ("token_end.unreadable", "a", {"X-Ends": each}) for each in told
     ]

@@ -94,6 +94,23 @@ def test_a_token_that_works_long_past_the_end_it_tells_has_no_known_end_and_is_n
     assert (confirmed.clock.token_ends_at, confirmed.alerts) == (None, ())
 
 
+@pytest.mark.parametrize(
+    ("at", "end", "told"),
+    [
+        pytest.param(END - 9 * DAY, END, [], id="before the end it stands"),
+        pytest.param(
+            END + DAY, None, [AlertKind.RENEWED], id="after it the token works all the same"
+        ),
+    ],
+)
+def test_an_end_that_cannot_be_understood_is_no_new_token(at, end, told):
+    unclear = replace(says(None), is_token_end_unclear=True)
+    before = replace(SEEN, told_step=30)
+    confirmed = confirm(observe(before, unclear, at), unclear, at)
+    assert confirmed.clock.token_ends_at == end
+    assert [one.kind for one in confirmed.alerts] == told
+
+
 def test_a_success_that_speaks_of_no_end_any_more_is_a_new_token():
     at = END + DAY
     for before in (SEEN, replace(SEEN, told_step=0)):
