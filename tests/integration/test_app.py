@@ -8,10 +8,19 @@ import pytest
 from sqlalchemy import select
 
 from monitor import app
+from monitor.clock import utc_now
 from monitor.config.load import load_config
+from monitor.judge.alerts import AlertDue, AlertKind, Severity
+from monitor.judge.hold import HeldBy, Hold
+from monitor.judge.silence import Scope
+from monitor.plan import make_plan
 from monitor.simulator.server import start_simulator
+from monitor.store import alerts, silences
 from monitor.store.alert_tables import offline_times
+from monitor.store.alerts import Birth
 from monitor.store.engine import Database, StoreError
+from monitor.store.migrate import upgrade
+from tests.builders import HOUR, Story
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -71,6 +80,52 @@ async def test_the_daemon_notices_that_its_link_is_gone_and_back_between_checks(
         await running
         page.close()
         await page.wait_closed()
+
+
+TAGGED = """
+[[channels]]
+name = "ops"
+url = "json://127.0.0.1:9"
+
+[[connections]]
+name = "two"
+provider = "soldscope"
+base_url = "http://127.0.0.1:9"
+token = "any"
+tags = ["quiet"]
+"""
+
+
+async def test_a_start_holds_and_lets_go_by_the_tags_that_the_file_has_now(tmp_path: Path):
+    """
+    Before it, "one" had the tag that is silenced, and "two" had not.
+    """
+    path = tmp_path / "config.toml"
+    path.write_text(CONFIG.format(url="http://127.0.0.1:9") + TAGGED)
+    path.chmod(0o600)
+    config, now = load_config(path), utc_now()
+    database = Database(config.monitor.database)
+    upgrade(database)
+    story = Story.begin(database, make_plan(config), now)
+    alert = AlertDue(AlertKind.EXPIRED, Severity.CRITICAL, {})
+    silenced = Birth(now, Hold(HeldBy.SILENCE, now + HOUR))
+    with database.write() as tx:
+        for name, births in (("one", {"ops": silenced}), ("two", {})):
+            alerts.add_alert(tx, alert, [story.record(name).id], ["ops"], now, births)
+        silences.add(tx, Scope.TAG, "quiet", "", now, now + HOUR)
+
+    def states() -> dict[str, str]:
+        return {one.connections[0]: one.notifications[0].state.value for one in story.alerts()}
+
+    assert states() == {"one": "held", "two": "due"}
+    daemon, stop = app.App(config), asyncio.Event()
+    running = asyncio.create_task(daemon.run(stop))
+    try:
+        await until(lambda: states() == {"one": "due", "two": "held"}, within_s=20)
+    finally:
+        stop.set()
+        await running
+        database.close()
 
 
 async def answer_anything(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
