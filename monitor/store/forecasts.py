@@ -10,7 +10,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, bindparam, cast, delete, exists, insert, literal, select, update
+from sqlalchemy import (
+    BigInteger,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    literal,
+    select,
+    type_coerce,
+    update,
+)
 
 from monitor.judge.forecast import Forecast
 from monitor.judge.outlook import Outlook
@@ -210,7 +220,7 @@ def prune_samples(tx: Transaction, now: datetime) -> None:
         )
     )
     length = literal(THINNED_TO // MICROSECOND, BigInteger)
-    at, later_at = cast(samples.at, BigInteger), cast(later.at, BigInteger)
+    at, later_at = type_coerce(samples.at, BigInteger), type_coerce(later.at, BigInteger)
     has_later = exists().where(
         later.connection_id == samples.connection_id,
         later.window == samples.window,

@@ -4,7 +4,9 @@ Samples and forecasts in a real database: kept, read back, thinned out, gone wit
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -19,6 +21,7 @@ from monitor.store.tables import quotas
 from tests.builders import DAY, HOUR, RESETS_AT, Story, entry, plan_of
 from tests.fakes import NOON
 
+MINUTE = timedelta(minutes=1)
 WHOLE = Outlook(
     window="day",
     sample=Sample(NOON, 7_421, 10_000, RESETS_AT),
@@ -91,6 +94,16 @@ def test_after_a_week_the_last_of_six_hours_stays_and_after_a_hundred_days_nothi
     assert {each.at.hour % 6 for each in older} == {5}
     assert {b.at - a.at for a, b in pairwise(older)} == {6 * HOUR}
     assert min(each.at for each in left) >= NOON.replace(hour=0) - 100 * DAY
+
+
+def test_thinning_out_looks_at_each_sample_once(story):
+    samples = [Sample(NOON - 8 * DAY - n * 12 * MINUTE, n, 10_000, None) for n in range(11_000)]
+    keep(story, "one", samples[::-1])
+    started = time.process_time()
+    with story.database.write() as tx:
+        forecasts.prune_samples(tx, NOON.replace(hour=story.record("one").id % 24))
+    assert time.process_time() - started < 1
+    assert len(kept(story, "one")) < 400
 
 
 def test_each_hour_only_some_connections_have_their_turn(story):
