@@ -89,6 +89,16 @@ def test_a_single_reading_far_from_both_neighbours_is_not_believed(odd):
     assert without_glitches([first, glitch, last]) == [first, last]
 
 
+def test_nothing_is_known_of_a_period_that_began_and_was_used_up_unseen():
+    assert amounts(at(0, 100, resets_at=NOON + HOUR), at(3, 0)) == []
+
+
+def test_a_reading_of_another_period_is_no_glitch():
+    later = RESET + DAY
+    rows = [at(0, 900), at(1, 100, resets_at=later), at(2, 900, resets_at=later)]
+    assert without_glitches(rows) == rows
+
+
 def test_a_refill_that_lasts_is_believed():
     samples = [at(0, 100), at(1, 1_000), at(2, 990)]
     assert without_glitches(samples) == samples
