@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DESKTOP = {"width": 1280, "height": 900}
+HIGHEST = 6000
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
 PHONE = {"width": 390, "height": 844}
 
@@ -76,13 +77,15 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 @pytest.fixture
 def keep(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
     """
-    Keep a picture of a whole page.
+    Keep a picture of a whole page, of a very long one its beginning.
     """
     folder = Path(os.environ.get("SCREENSHOTS") or SCREENSHOTS)
 
     def keep_it(page: Page, name: str) -> None:
         clean = re.sub(r"[^a-z0-9]+", "-", name).strip("-")
         folder.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=str(folder / f"{clean}.png"), full_page=True)
+        height = page.evaluate("document.documentElement.scrollHeight")
+        is_long = height > HIGHEST
+        page.screenshot(path=str(folder / f"{clean}.png"), full_page=not is_long)
 
     return keep_it

@@ -125,7 +125,8 @@ async def test_more_than_can_be_told_one_by_one_is_told_in_one_word(story):
     assert seen[-1] == "event: reload"
 
 
-async def test_who_does_not_read_is_told_to_look_again(story):
+async def test_who_does_not_read_is_told_to_look_again(story, monkeypatch):
+    monkeypatch.setattr(hub, "LOOK_EVERY_S", 0.02)
     async with open_web(story.database, PLAN) as web:
         running = asyncio.create_task(web.parts.hub.run())
         with web.parts.hub.listen() as queue:
