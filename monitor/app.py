@@ -22,6 +22,7 @@ from monitor.clock import utc_now
 from monitor.consent import consent_page_of
 from monitor.dashboard import Dashboard
 from monitor.guarding import Guard
+from monitor.heartbeat import Heartbeat
 from monitor.holding import hold_unsent, review_held
 from monitor.links import link_to
 from monitor.news import announce
@@ -128,7 +129,8 @@ class App:
         guard = Guard(self._systemd, store, jobs, running.delivery)
         load = self._load or (lambda: self._config)
         reloader = Reloader(load, reload, running, self._reloads, self._systemd, guard)
-        jobs.start([*running.jobs(), *guard.jobs(), reloader.job()])
+        heartbeat = Heartbeat(running, guard)
+        jobs.start([*running.jobs(), *guard.jobs(), reloader.job(), heartbeat.job()])
         stack.callback(jobs.stop)
         await running.start_due()
         stack.push_async_callback(running.dashboard.stop)

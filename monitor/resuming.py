@@ -101,10 +101,20 @@ def tell_resumed(tx: Transaction, absence: Absence, plan: Plan, now: datetime) -
     facts = {
         "since": absence.since.isoformat(),
         "n_changed": len(lines),
+        "n_missed": _count_missed(tx, absence, plan),
         "lines": lines[:MOST_LINES],
     }
     kind = AlertKind.RESUMED
     return tell(tx, AlertDue(kind, SEVERITY_OF[kind], facts), about, plan, now) is not None
+
+
+def _count_missed(tx: Transaction, absence: Absence, plan: Plan) -> int:
+    """
+    Return how many checks would have been made, by the rhythms of now.
+    """
+    length = absence.until - absence.since
+    names = absences.list_watched(tx)
+    return sum(length // one.rules.every for name, one in plan.watched.items() if name in names)
 
 
 class Resumption:

@@ -124,6 +124,7 @@ SAMPLES = {
     AlertKind.RESUMED: Sample(
         {
             "since": -2 * _DAYS,
+            "n_missed": 1152,
             "n_changed": 2,
             "lines": [f"{TOKEN}: active -> error", f"{STORE}: active -> expired"],
         },

@@ -10,7 +10,7 @@ Pure. The facts of each kind; all may be missing:
 - `monitor_offline`: since, n_hosts
 - `monitor_online`: since, until, n_missed (checks)
 - `channel_failed`: channel, error, since; `channel_restored`: channel, since
-- `resumed`: since (when it had stopped), n_changed, lines (a text for each)
+- `resumed`: since (when it had stopped), n_missed (checks), n_changed, lines (a text for each)
 - `digest`: n_active, n_error, n_expired, n_pending, n_paused, n_exhausted,
   n_expiring_soon,
   next_to_end (a list of objects with name and ends_at)
@@ -214,11 +214,13 @@ def _write_resumed(about: About) -> Draft:
         if since
         else ""
     )
+    n_missed = about.number("n_missed")
+    missed = say_counted(wide.RESUMED_MISSED, n_missed) if n_missed else ""
     changed = say_counted(wide.RESUMED_CHANGED, n) if n else ""
     return Draft(
         "🔵",
         wide.RESUMED_TITLE,
-        (wide.RESUMED, stopped),
+        (wide.RESUMED, stopped, missed),
         wide.RESUMED_STEP,
         wide.RESUMED_SHORT,
         label=changed.rstrip(":") or framing.LISTED,

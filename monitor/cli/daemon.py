@@ -83,7 +83,7 @@ def _require_startable(session: Session) -> None:
     config = session.config
     names = {connection.name for connection in config.connections if connection.enabled}
     session.require_usable(names, with_channels=True)
-    problems = list(_unusable_channels(config))
+    problems = [*_unusable_channels(config), *_unusable_heartbeat(config)]
     if problems:
         raise ConfigError(problems, session.path)
 
@@ -107,6 +107,16 @@ def _unusable_channels(config: Config) -> Iterator[Problem]:
         why = validate_url(channel.url)
         if why is not None:
             yield Problem(f"channels[{index}].url", f'{why} (channel "{channel.name}")')
+
+
+def _unusable_heartbeat(config: Config) -> Iterator[Problem]:
+    from monitor.config.secret import SecretUnavailable
+
+    try:
+        if config.heartbeat.url is not None:
+            config.heartbeat.url.reveal()
+    except SecretUnavailable as error:
+        yield Problem("heartbeat.url", str(error))
 
 
 async def _serve(session: Session, wanted: threading.Event, leaving: threading.Timer) -> None:

@@ -1,8 +1,8 @@
 """
 Say what the file's owner should know although nothing is wrong with the file.
 
-That is what this release understands and does not act on yet, and what cannot
-be found out the way a connection is set up.
+That is what has no effect as it is written, and what cannot be found out the
+way a connection is set up.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from monitor.config.amazon import AmazonConnection, Probe
 from monitor.config.errors import Notice
 from monitor.config.plugins import UnusableConnection
-from monitor.config.walk import walk
 from monitor.judge.alerts import AlertKind
 
 if TYPE_CHECKING:
@@ -21,27 +20,15 @@ if TYPE_CHECKING:
 
     from monitor.config.model import Config
 
-# Delete a line here when a setting begins to do something, and add the setting
-# to config.example.toml: a test compares the two.
-NOT_YET: tuple[str, ...] = ("heartbeat",)
-
-MESSAGE = "is understood but not acted on by this release"
-
 _MOST_ALIKE = 20
 
 
 def notices(config: Config) -> list[Notice]:
     """
-    Return what the file sets that has no effect yet, once per table or key, and what stays unseen.
+    Return what the file sets that has no effect, and what stays unseen.
     """
-    sections = [section for section in NOT_YET if section in config.model_fields_set]
     return [
-        *(Notice(section, MESSAGE) for section in sections),
-        *(
-            Notice(leaf.place, MESSAGE)
-            for leaf in walk(config)
-            if leaf.is_set and f"{leaf.section}.{leaf.key}" in NOT_YET
-        ),
+        *_silent_heartbeat(config),
         *_digests_without_rhythm(config),
         *_unusable_plugins(config),
         *_unused_applications(config),
@@ -58,6 +45,11 @@ def _shorten(alike: Iterator[Notice]) -> Iterator[Notice]:
     n_more = sum(1 for _ in alike)
     if n_more:
         yield Notice("connections", f"{n_more} more notes like the one before")
+
+
+def _silent_heartbeat(config: Config) -> Iterator[Notice]:
+    if config.heartbeat.model_fields_set and config.heartbeat.url is None:
+        yield Notice("heartbeat", "nobody is called: add url, or take the table out")
 
 
 def _digests_without_rhythm(config: Config) -> Iterator[Notice]:

@@ -25,7 +25,7 @@ from monitor.config.fields import (
 )
 from monitor.config.quiet_hours import QuietHours
 from monitor.config.secret import Secret
-from monitor.config.urls import CalledUrl, PublicUrl, is_host, is_loopback
+from monitor.config.urls import CalledUrl, PublicUrl, is_host, is_loopback, refuse_uncallable
 from monitor.config.wording import got, quoted
 
 DATABASE_NAME = "connwatch.db"
@@ -217,12 +217,18 @@ class WebSettings(Settings):
     )
 
 
+def _require_callable(secret: Secret) -> Secret:
+    return secret.require(refuse_uncallable)
+
+
 class HeartbeatSettings(Settings):
     """
     The outside watcher that is told while all is well here.
     """
 
-    url: Secret | None = Field(default=None, description="Called while every due check ran.")
+    url: Annotated[Secret, AfterValidator(_require_callable)] | None = Field(
+        default=None, description="Called while every due check ran; with /fail when one did not."
+    )
     every: TenSecondsOrMore = Field(
         default=timedelta(minutes=1), description="How often it is called."
     )

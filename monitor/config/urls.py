@@ -103,6 +103,16 @@ def _check_called(value: Any) -> str:
     return str(value)
 
 
+def refuse_uncallable(value: str) -> None:
+    """
+    Refuse what cannot be called as it stands, for a URL that is a secret.
+
+    Raises:
+        ValueError: Says why, and at most the host of it.
+    """
+    _check_called(value)
+
+
 def _check_link(value: Any) -> str:
     _split(value)
     return str(value)

@@ -72,6 +72,13 @@ def is_any_unasked(tx: Transaction, since: datetime) -> bool:
     return tx.execute(query.limit(1)).first() is not None
 
 
+def list_watched(tx: Transaction) -> set[str]:
+    """
+    Return the names of the connections that are checked.
+    """
+    return set(tx.execute(select(connections.c.name).where(is_watched())).scalars())
+
+
 def changed_states(tx: Transaction, after: datetime) -> dict[int, tuple[str, State, State]]:
     """
     Return name, first and latest state of the connections that changed after an instant.

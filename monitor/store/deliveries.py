@@ -5,12 +5,15 @@ Count how notifications fare, channel by channel.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from monitor.store.alert_tables import notifications
+from monitor.store.columns import Instant
 from monitor.store.outbox import NotificationState
+from monitor.store.queue import may_be_told
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -53,3 +56,23 @@ def count_by_channel(tx: Transaction) -> dict[str, ChannelCounts]:
             case _:
                 counts.n_due += count
     return found
+
+
+def oldest_wait(tx: Transaction, now: datetime) -> timedelta:
+    """
+    Return how long the oldest notification has waited for its channel.
+
+    One that was never tried counts from when it may go: not while it only waits
+    for others of its kind. One that failed counts from when it first was due.
+    What is held, or about connections that are paused or gone, waits for people.
+    """
+    waits_since = case(
+        (notifications.c.attempts == 0, notifications.c.next_attempt_at),
+        else_=notifications.c.due_since,
+    )
+    since: datetime | None = tx.execute(
+        select(func.min(waits_since, type_=Instant)).where(
+            notifications.c.state == NotificationState.DUE, may_be_told()
+        )
+    ).scalar_one()
+    return timedelta() if since is None else max(now - since, timedelta())

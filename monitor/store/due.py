@@ -5,6 +5,7 @@ Say what is due, and bring forward what must be asked sooner.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, bindparam, literal, select, type_coerce, update
@@ -16,9 +17,13 @@ from monitor.store.columns import EPOCH, MICROSECOND
 from monitor.store.tables import connections
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from collections.abc import Collection
+    from datetime import datetime
 
     from monitor.store.engine import Transaction
+
+_MOST_LATE = 1000
+"""So many overdue ones are looked through for one of this daemon's own."""
 
 _PLACES = 1000
 """Into so many places a spread is cut, whatever the number of connections."""
@@ -63,6 +68,14 @@ def claim_due(tx: Transaction, until: datetime, limit: int) -> list[Due]:
             verdict = Outcome(refusal.reason, refusal.detail, is_taken_over=True)
         found.append(Due(number, name, at, verdict))
     return found
+
+
+def lateness(tx: Transaction, names: Collection[str], now: datetime) -> timedelta:
+    """
+    Return for how long the most overdue check of *names* has been due.
+    """
+    due = claim_due(tx, now, _MOST_LATE)
+    return next((now - one.at for one in due if one.name in names), timedelta())
 
 
 _MAKE_DUE = (

@@ -17,7 +17,8 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from monitor import __version__
-from monitor.store.due import claim_due
+from monitor.store.deliveries import oldest_wait
+from monitor.store.due import lateness
 from monitor.store.glances import list_measures
 from monitor.store.happenings import count_dead
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from monitor.store.glances import Measure
 
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-_MOST_LATE = 1000
 
 
 class Metrics:
@@ -134,11 +134,13 @@ class _Stored(Collector):
         self._measures: list[Measure] = []
         self._late = timedelta()
         self._n_dead = 0
+        self._outbox_age = timedelta()
 
     def look(self, tx: Transaction, names: Collection[str], now: datetime) -> None:
         self._measures = [one for one in list_measures(tx) if one.name in names]
         self._late = lateness(tx, names, now)
         self._n_dead = count_dead(tx)
+        self._outbox_age = oldest_wait(tx, now)
 
     def describe(self) -> Iterator[Metric]:
         # Else the registry would ask for everything when this is registered.
@@ -172,6 +174,11 @@ class _Stored(Collector):
             self._late.total_seconds(),
         )
         yield GaugeMetricFamily(
+            "connwatch_outbox_age_seconds",
+            "How long the oldest notification has waited for its channel.",
+            self._outbox_age.total_seconds(),
+        )
+        yield GaugeMetricFamily(
             "connwatch_notifications_dead",
             "Notifications given up until somebody has them sent again.",
             self._n_dead,
@@ -194,11 +201,3 @@ class _Stored(Collector):
         for of, value in values:
             family.add_metric(of, value)
         return family
-
-
-def lateness(tx: Transaction, names: Collection[str], now: datetime) -> timedelta:
-    """
-    Return for how long the most overdue check has been due.
-    """
-    due = claim_due(tx, now, _MOST_LATE)
-    return next((now - one.at for one in due if one.name in names), timedelta())

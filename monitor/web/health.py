@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
+from monitor.judge.wellbeing import LATE_AFTER
+from monitor.store.due import lateness
 from monitor.store.engine import StoreError
 from monitor.store.migrate import HEAD, revision_in
-from monitor.web.counters import lateness
 from monitor.web.models import Alive, Ready
 from monitor.web.parts import Here, Parts
 
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from monitor.store.engine import Transaction
 
 router = APIRouter(tags=["health"])
-
-LATE_AFTER = timedelta(minutes=1)
-"""What is due starts within seconds; its result is written when its answer is there."""
 
 
 @router.get("/healthz", responses={200: {"model": Alive}})

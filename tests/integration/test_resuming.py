@@ -11,6 +11,7 @@ import pytest
 from monitor.judge.alerts import AlertKind
 from monitor.judge.route import ChannelRoute
 from monitor.resuming import is_settled, note_absence, tell_resumed
+from monitor.store import connections
 from tests.builders import DAY, EVERY, HOUR, MINUTE, OK, REFUSED, Story, entry, plan_of
 from tests.fakes import NOON
 
@@ -75,6 +76,16 @@ def test_first_answers_that_differ_are_told(story):
     assert alert.facts["lines"] == ["one: active -> error", "two: error -> active"]
     assert alert.facts["n_changed"] == 2
     assert [one.channel for one in alert.notifications] == ["curious"]
+
+
+def test_checks_that_were_missed_are_counted_but_not_of_what_is_paused(story):
+    absence = find(story)
+    with story.database.write() as tx:
+        connections.pause(tx, story.record("two").id)
+    story.settle(BACK + MINUTE, one=REFUSED)
+    assert tell(story, absence, BACK + MINUTE)
+    [alert] = [alert for alert in story.alerts() if alert.kind == "resumed"]
+    assert alert.facts["n_missed"] == 2 * HOUR // EVERY
 
 
 def test_what_is_as_before_is_not_told(story):

@@ -105,6 +105,7 @@ CHANNEL_WHO = "channel {channel}"
 RESUMED_TITLE = "connwatch runs again"
 RESUMED = "connwatch runs again after a pause; nothing was watched meanwhile."
 RESUMED_SINCE = "It had stopped at {at}; that is {span} ago."
+RESUMED_MISSED = ("{n} check was missed.", "{n} checks were missed.")
 RESUMED_CHANGED = ("{n} connection changed meanwhile:", "{n} connections changed meanwhile:")
 RESUMED_STEP = "Look at what changed; what is broken now is reported by itself."
 RESUMED_SHORT = "Look at what changed: `connwatch status`."

@@ -13,8 +13,8 @@ from starlette.responses import Response  # noqa: TC002 - likewise
 
 from monitor.alert.words import say_span
 from monitor.store import deliveries
+from monitor.store.due import lateness
 from monitor.store.migrate import HEAD
-from monitor.web.counters import lateness
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.templating import render
 

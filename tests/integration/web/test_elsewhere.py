@@ -22,9 +22,9 @@ from monitor.alert.message import Message
 from monitor.config.model import Config, WebSettings
 from monitor.config.secret import Secret
 from monitor.counting import CountedSender
+from monitor.judge.wellbeing import LATE_AFTER
 from monitor.store import connections, outbox
 from monitor.web.badge import draw
-from monitor.web.health import LATE_AFTER
 from monitor.web.ical import Ending, write_calendar
 from monitor.web.secret_links import badge_path, calendar_path
 from tests.builders import DAY, MINUTE, OK, OPS, REFUSED, Story, amazon_store, entry, ok_with

@@ -493,6 +493,8 @@ def test_what_is_out_of_quota_is_not_called_fine():
         (AlertKind.MONITOR_OFFLINE, {"n_hosts": 1}, "does not reach the 1 host that it watches."),
         (AlertKind.MONITOR_ONLINE, {"n_missed": 1}, "1 check was missed;"),
         (AlertKind.RESUMED, {"n_changed": 1, "lines": ["a: x"]}, "1 connection changed meanwhile"),
+        (AlertKind.RESUMED, {"n_missed": 1, "lines": ["a: x"]}, "1 check was missed."),
+        (AlertKind.RESUMED, {"n_missed": 1152, "lines": ["a: x"]}, "1,152 checks were missed."),
         (AlertKind.DIGEST, {"n_error": 1}, "connwatch: the connection needs attention"),
         (
             AlertKind.DIGEST,

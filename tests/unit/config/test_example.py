@@ -20,7 +20,6 @@ from monitor.config.model import (
     MonitorSettings,
     WebSettings,
 )
-from monitor.config.notices import NOT_YET
 
 EXAMPLE = Path(__file__).parents[3] / "config.example.toml"
 TEXT = EXAMPLE.read_text(encoding="utf-8")
@@ -43,7 +42,6 @@ SETTINGS = list(
         for section, models in TABLES.items()
         for model in models
         for name, field in model.model_fields.items()
-        if section not in NOT_YET and f"{section}.{field.alias or name}" not in NOT_YET
     )
 )
 

@@ -5,8 +5,6 @@ import trustme
 
 from monitor.config.errors import Notice, Problem
 from monitor.config.load import check_files, check_secrets, notices
-from monitor.config.notices import MESSAGE, NOT_YET
-from monitor.config.walk import walk
 
 
 def test_all_secrets_that_cannot_be_read_are_told(load, connection, monkeypatch):
@@ -68,14 +66,9 @@ def test_defaults_give_no_notice(load, connection):
     assert notices(load(connection())) == []
 
 
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        ("[heartbeat]", "heartbeat"),
-    ],
-)
-def test_what_has_no_effect_yet_is_told_where_the_file_sets_it(load, text, place):
-    assert notices(load(text)) == [Notice(place, MESSAGE)]
+def test_a_heartbeat_that_calls_nobody_is_told(load):
+    assert [one.place for one in notices(load('[heartbeat]\nevery = "2m"'))] == ["heartbeat"]
+    assert notices(load('[heartbeat]\nurl = "https://hc.example/x"')) == []
 
 
 def test_a_channel_that_names_digests_and_has_no_rhythm_is_told(load):
@@ -143,12 +136,6 @@ def test_refresh_token_that_cannot_travel_is_told_without_showing_it(
     ]
     assert [one for one in problems if "keep it on one line" not in one.message] == []
     assert "hunter2" not in str(problems)
-
-
-def test_table_of_what_has_no_effect_names_settings_that_exist(load, connection):
-    config = load(connection() + '[[channels]]\nname = "o"\nurl = "json://x"')
-    known = {f"{leaf.section}.{leaf.key}" for leaf in walk(config)} | set(type(config).model_fields)
-    assert set(NOT_YET) <= known
 
 
 def test_problems_and_notices_read_as_one_line():

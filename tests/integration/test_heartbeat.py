@@ -1,0 +1,308 @@
+"""
+Who watches the watcher: what the outside URL is told, and when.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import web
+from structlog.testing import capture_logs
+
+from monitor import heartbeat
+from monitor.check.client import HttpClients
+from monitor.check.heartbeat import Signal, address_of
+from monitor.config.base import Reading
+from monitor.config.errors import ConfigError
+from monitor.config.load import build_config
+from monitor.heartbeat import Heartbeat
+from monitor.judge.outcome import State
+from monitor.judge.vitals import Signs
+from monitor.store import connections, outbox
+from monitor.store.deliveries import oldest_wait
+from monitor.store.due import lateness
+from monitor.store.worker import StoreWorker
+from tests.builders import OK, REFUSED, Story, entry, plan_of
+from tests.fakes import NOON
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from monitor.store.engine import Database
+
+pytestmark = pytest.mark.anyio
+
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+WELL = Signs(SECOND, SECOND, SECOND)
+STALLED = Signs(timedelta(hours=1), SECOND, SECOND)
+
+
+@dataclass
+class Call:
+    method: str
+    path: str
+    body: str
+
+
+class Outside:
+    """
+    A service that watches watchers.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.status = 200
+        self.port = 0
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.calls.append(Call(request.method, request.path_qs, await request.text()))
+        return web.Response(status=self.status, headers={"Location": "/elsewhere"})
+
+    def said(self) -> list[str]:
+        return [call.path for call in self.calls]
+
+
+@asynccontextmanager
+async def serve(outside: Outside) -> AsyncIterator[None]:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", outside.answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", outside.port)
+    await site.start()
+    outside.port = runner.addresses[0][1]
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+class Bench:
+    """
+    A heartbeat over a database, and who hears it.
+    """
+
+    def __init__(self, database: Database, outside: Outside, folder: Path) -> None:
+        self.outside = outside
+        self.story = Story.begin(database, plan_of(entry("one")), NOON)
+        self.store = StoreWorker(database)
+        self.clients = HttpClients(10)
+        self.signs = WELL
+        self.config = build_config(
+            {"heartbeat": {"url": f"http://127.0.0.1:{outside.port}/ping/uuid-1?rid=7"}},
+            Reading(folder / "config.toml", NOON, {}),
+        )
+        running: Any = SimpleNamespace(
+            config=self.config, plan=self.story.plan, store=self.store, clients=self.clients
+        )
+        guard: Any = SimpleNamespace(signs=lambda: self.signs)
+        self.running = running
+        self.heartbeat = Heartbeat(running, guard)
+
+
+@pytest.fixture
+async def outside(anyio_backend: str) -> AsyncIterator[Outside]:
+    outside = Outside()
+    async with serve(outside):
+        yield outside
+
+
+@pytest.fixture
+async def bench(
+    database: Database, outside: Outside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Bench]:
+    monkeypatch.setattr(heartbeat, "utc_now", lambda: NOON)
+    bench = Bench(database, outside, tmp_path)
+    yield bench
+    await bench.clients.aclose()
+    bench.store.close()
+
+
+async def test_all_is_well_is_said_to_the_url_as_it_stands(bench: Bench, outside: Outside):
+    await bench.heartbeat.beat()
+    assert outside.calls == [Call("GET", "/ping/uuid-1?rid=7", "")]
+
+
+async def test_trouble_is_said_with_its_reason(bench: Bench, outside: Outside):
+    bench.signs = STALLED
+    with capture_logs() as logs:
+        await bench.heartbeat.beat()
+        await bench.heartbeat.beat()
+        bench.signs = WELL
+        await bench.heartbeat.beat()
+    reason = "no due check was looked for in 3600 s"
+    assert outside.calls[:2] == 2 * [Call("POST", "/ping/uuid-1/fail?rid=7", reason)]
+    assert outside.said()[2] == "/ping/uuid-1?rid=7"
+    assert [each["event"] for each in logs] == ["heartbeat.failing", "heartbeat.well_again"]
+
+
+async def test_a_check_that_is_overdue_is_trouble(
+    bench: Bench, outside: Outside, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(heartbeat, "utc_now", lambda: NOON + timedelta(hours=1))
+    await bench.heartbeat.beat()
+    [call] = outside.calls
+    assert call.path == "/ping/uuid-1/fail?rid=7"
+    assert call.body.startswith("a check has been due for ")
+    with bench.story.database.write() as tx:
+        connections.pause(tx, bench.story.record("one").id)
+    await bench.heartbeat.beat()
+    assert outside.said()[1] == "/ping/uuid-1?rid=7"
+
+
+async def test_a_database_that_cannot_be_read_is_trouble_and_no_path_is_told(
+    bench: Bench, outside: Outside
+):
+    bench.story.database.close()
+    bench.story.database.path.write_bytes(b"this is no database" * 1000)
+    await bench.heartbeat.beat()
+    assert [(call.path, call.body) for call in outside.calls] == [
+        ("/ping/uuid-1/fail?rid=7", "the database cannot be read")
+    ]
+
+
+async def test_a_database_that_hangs_is_trouble(
+    bench: Bench, outside: Outside, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(heartbeat, "ANSWER_WITHIN_S", 0.05)
+    hanging = asyncio.create_task(bench.store.read(lambda _: time.sleep(0.5)))
+    await asyncio.sleep(0)
+    await bench.heartbeat.beat()
+    assert outside.calls[0].body == "the database gave no answer in 0.05 s"
+    await hanging
+
+
+async def test_the_start_is_said_once_and_the_rhythm_follows(
+    bench: Bench, outside: Outside, monkeypatch: pytest.MonkeyPatch
+):
+    look = bench.heartbeat.job().work
+    await look()
+    await look()
+    assert outside.said() == ["/ping/uuid-1/start?rid=7"]
+    monkeypatch.setattr(bench.heartbeat, "_last_at", -1e9)
+    await look()
+    await look()
+    assert outside.said()[1:] == ["/ping/uuid-1?rid=7"]
+
+
+async def test_without_a_url_nobody_is_called(bench: Bench, outside: Outside):
+    bench.running.config = build_config({}, Reading(bench.config.path, NOON, {}))
+    await bench.heartbeat.job().work()
+    assert outside.calls == []
+
+
+@pytest.mark.parametrize("status", [301, 404, 500])
+async def test_a_refusal_is_said_once_a_streak_and_nobody_is_followed(
+    bench: Bench, outside: Outside, status: int
+):
+    outside.status = status
+    with capture_logs() as logs:
+        await bench.heartbeat.beat()
+        await bench.heartbeat.beat()
+        outside.status = 200
+        await bench.heartbeat.beat()
+    assert [each["event"] for each in logs] == ["heartbeat.unreached", "heartbeat.reached_again"]
+    assert logs[0]["why"] == f"127.0.0.1 answered {status}"
+    assert len(outside.calls) == 3
+
+
+async def test_a_url_that_cannot_be_reached_is_said_once_without_its_path(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(heartbeat, "utc_now", lambda: NOON)
+    gone = Outside()
+    async with serve(gone):
+        pass
+    bench = Bench(database, gone, tmp_path)
+    try:
+        with capture_logs() as logs:
+            await bench.heartbeat.beat()
+            await bench.heartbeat.beat()
+    finally:
+        await bench.clients.aclose()
+        bench.store.close()
+    assert [each["event"] for each in logs] == ["heartbeat.unreached"]
+    assert "uuid-1" not in str(logs)
+
+
+@pytest.mark.parametrize(
+    ("url", "signal", "expected"),
+    [
+        ("https://hc.example/a", Signal.SUCCESS, "https://hc.example/a"),
+        ("https://hc.example/a/", Signal.SUCCESS, "https://hc.example/a/"),
+        ("https://hc.example/a", Signal.START, "https://hc.example/a/start"),
+        ("https://hc.example/a/", Signal.FAIL, "https://hc.example/a/fail"),
+        ("https://hc.example/a?x=1&y", Signal.FAIL, "https://hc.example/a/fail?x=1&y"),
+        ("https://hc.example", Signal.START, "https://hc.example/start"),
+        ("https://hc.example?x=1", Signal.FAIL, "https://hc.example/fail?x=1"),
+    ],
+)
+def test_a_signal_stands_at_the_end_of_the_path(url: str, signal: Signal, expected: str):
+    assert address_of(url, signal) == expected
+
+
+@pytest.mark.parametrize(
+    "url", ["http://hc.example/hunter2", "ftp://x/hunter2", "hunter2", "https://x/hunter2#a"]
+)
+def test_a_url_that_cannot_be_called_is_refused_and_not_repeated(tmp_path: Path, url: str):
+    with pytest.raises(ConfigError) as refused:
+        build_config({"heartbeat": {"url": url}}, Reading(tmp_path / "c.toml", NOON, {}))
+    assert [one.place for one in refused.value.problems] == ["heartbeat.url"]
+    assert "hunter2" not in str(refused.value)
+
+
+# What counts as waiting.
+
+
+def refused_story(database: Database) -> Story:
+    """
+    One connection whose confirmed refusal is told to one channel.
+    """
+    story = Story.begin(database, plan_of(entry("one")), NOON)
+    story.settle(NOON, one=REFUSED)
+    story.settle(NOON + MINUTE, one=REFUSED)
+    assert story.record("one").standing.state is State.ERROR
+    return story
+
+
+def test_an_alert_ages_from_when_it_may_go_until_it_is_sent(database: Database):
+    story = refused_story(database)
+    with database.write() as tx:
+        assert oldest_wait(tx, NOON + MINUTE) == timedelta()
+        assert oldest_wait(tx, NOON + 21 * MINUTE) == 20 * MINUTE
+        outbox.mark_failed(tx, [1], "500", NOON + timedelta(hours=5))
+        # A retry that lies ahead does not make it younger.
+        assert oldest_wait(tx, NOON + 21 * MINUTE) == 20 * MINUTE
+        outbox.mark_sent(tx, [1], NOON + 22 * MINUTE)
+        assert oldest_wait(tx, NOON + timedelta(days=1)) == timedelta()
+    assert story.record("one").standing.state is State.ERROR
+
+
+def test_what_is_given_up_or_waits_for_a_paused_connection_does_not_age(database: Database):
+    story = refused_story(database)
+    later = NOON + timedelta(days=1)
+    with database.write() as tx:
+        connections.pause(tx, story.record("one").id)
+        assert oldest_wait(tx, later) == timedelta()
+        connections.resume(tx, story.record("one"), NOON)
+        outbox.mark_dead(tx, [1], "gone")
+        assert oldest_wait(tx, later) == timedelta()
+
+
+def test_lateness_is_that_of_the_most_overdue_of_ours(database: Database):
+    story = Story.begin(database, plan_of(entry("one"), entry("two")), NOON)
+    story.settle(NOON, one=OK)
+    with database.read() as tx:
+        at = story.record("two").next_check_at
+        assert at is not None
+        assert lateness(tx, {"two"}, at + MINUTE) == MINUTE
+        assert lateness(tx, set(), at + MINUTE) == timedelta()

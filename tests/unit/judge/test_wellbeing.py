@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from monitor.judge.wellbeing import LATE_AFTER, OUTBOX_LATE_AFTER, Arrears, find_troubles
+
+SECOND = timedelta(seconds=1)
+NONE = timedelta()
+
+
+@pytest.mark.parametrize(
+    ("arrears", "expected"),
+    [
+        (Arrears(NONE, NONE, NONE), []),
+        (Arrears(LATE_AFTER, NONE, NONE), []),
+        (Arrears(LATE_AFTER + SECOND, NONE, NONE), ["a check has been due for 1 min"]),
+        (Arrears(LATE_AFTER + SECOND, 10 * SECOND, NONE), []),
+        (Arrears(NONE, NONE, OUTBOX_LATE_AFTER), []),
+        (
+            Arrears(NONE, NONE, OUTBOX_LATE_AFTER + SECOND),
+            ["an alert has waited for its channel for 15 min"],
+        ),
+    ],
+    ids=["well", "a little late", "late", "a long check", "on its way", "stuck in the outbox"],
+)
+def test_what_is_not_well_is_named(arrears: Arrears, expected: list[str]):
+    assert find_troubles(arrears) == expected
+
+
+def test_all_that_is_not_well_is_named():
+    day = timedelta(days=1)
+    assert len(find_troubles(Arrears(day, NONE, day))) == 2
