@@ -28,6 +28,14 @@ def example_config() -> str:
     return path.read_text(encoding="utf-8")
 
 
+def unit_file() -> str:
+    """
+    Return the text of the unit for systemd.
+    """
+    path = _find("deploy/connwatch.service", "deploy/systemd/connwatch.service")
+    return path.read_text(encoding="utf-8")
+
+
 def _find(in_wheel: str, in_checkout: str) -> Path:
     candidates = (_PACKAGE / in_wheel, _PACKAGE.parent / in_checkout)
     for path in candidates:

@@ -17,7 +17,15 @@ import typer
 
 from monitor.cli.ending import CommandError
 from monitor.cli.interview import SOLDSCOPE_NAME, Known, channel_table, hold_interview
-from monitor.cli.questions import Draft, at_home
+from monitor.cli.questions import Draft, at_home, confirm, say
+from monitor.cli.service import (
+    UNIT,
+    Places,
+    find_obstacle,
+    find_program,
+    install_service,
+    run_command,
+)
 from monitor.config.errors import ConfigError
 from monitor.config.load import find_config
 from monitor.config.secret import SourceKind
@@ -96,8 +104,29 @@ def write_first_config(path: Path, given: Given) -> None:
     problems = draft.problems()
     if problems:
         raise CommandError("; ".join(f"{place}: {why}" for place, why in problems.items()))
+    if missing and _is_service_wanted():
+        _make_service(draft)
+        return
     write_new(path, starter_config(draft.tables))
     _say_what_is_next(draft)
+
+
+def _is_service_wanted() -> bool:
+    """
+    Ask whether it shall be a service of systemd, where that is possible.
+    """
+    if find_obstacle(Places(), find_program()) is not None:
+        return False
+    say("")
+    return confirm("Install it as a service of systemd now?")
+
+
+def _make_service(draft: Draft) -> None:
+    places, program = Places(), find_program()
+    assert program is not None
+    install_service(draft, places, program, run_command)
+    typer.echo(f"Written: {places.config}, {places.secrets}/*, {places.units / UNIT}")
+    typer.echo("\nNext: connwatch doctor")
 
 
 def _fill(draft: Draft, known: Known) -> None:
