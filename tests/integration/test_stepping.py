@@ -20,10 +20,12 @@ from monitor.alert.delivery import LEASE, Delivery
 from monitor.alert.errors import AlertError
 from monitor.app import App
 from monitor.config.load import load_config
+from monitor.holding import hold_unsent
 from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
+from monitor.judge.silence import Scope
 from monitor.schedule.jobs import Job, JobRunner
 from monitor.simulator.server import start_simulator
-from monitor.store import alerts, claims, tables
+from monitor.store import alerts, claims, digests, reminders, silences, tables
 from monitor.store.alert_tables import notifications
 from monitor.store.engine import Database, StoreError
 from monitor.store.worker import StoreWorker
@@ -264,6 +266,33 @@ async def test_what_was_born_on_a_clock_far_ahead_is_not_retried_until_then(benc
     await bench.delivery.deliver_due()
     bench.clock.advance(2 * DAY)
     assert (await bench.delivery.deliver_due()).dead == 1
+
+
+async def test_no_reminder_waits_for_a_clock_that_was_set_back(bench):
+    alert_id = bench.bear()
+    with bench.story.database.write() as tx:
+        reminders.add(tx, alert_id, NOON + DAY)
+    await bench.step(-100 * DAY)
+    with bench.story.database.read() as tx:
+        assert reminders.is_any_due(tx, bench.clock() + DAY)
+
+
+async def test_no_summary_counts_as_made_on_a_day_that_is_yet_to_come(bench):
+    with bench.story.database.write() as tx:
+        digests.note_made(tx, "news", NOON)
+    await bench.step(BACK)
+    with bench.story.database.read() as tx:
+        assert digests.list_made(tx) == {"news": bench.clock()}
+
+
+async def test_what_a_silence_held_goes_when_the_clock_is_set_back_before_it(bench):
+    bench.bear()
+    with bench.story.database.write() as tx:
+        silences.add(tx, Scope.ALL, None, "", NOON, NOON + HOUR)
+        hold_unsent(tx, bench.story.plan, NOON)
+    assert bench.notification().state == "held"
+    await bench.step(BACK)
+    assert bench.notification().state == "due"
 
 
 async def test_a_locked_database_is_reported_and_changes_nothing(bench, monkeypatch):
