@@ -130,6 +130,18 @@ def test_connections_of_a_host_that_is_out_do_not_flap(database):
     assert "flapping" not in kinds(story)
 
 
+def test_the_end_of_flapping_tells_nothing_while_the_host_is_out(database):
+    names = ("one", "two", "three")
+    story = Story.begin(database, plan_of(*map(entry, names)))
+    story.settle(NOON - 2 * HOUR, **dict.fromkeys(names, OK))
+    end = swing(story, 6)
+    for number in range(1, 5):
+        story.settle(end + number * MINUTE, **dict.fromkeys(names, UNREACHED))
+    assert kinds(story) == ["flapping", "outage"]
+    story.sweep(end + 2 * HOUR)
+    assert kinds(story) == ["flapping", "outage"]
+
+
 def test_the_end_of_an_outage_does_not_tell_of_what_flaps(database):
     others = ("two", "three", "four")
     story = Story.begin(database, plan_of(entry("one"), *map(entry, others)))
