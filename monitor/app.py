@@ -10,7 +10,7 @@ import random
 from contextlib import AsyncExitStack, contextmanager
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -24,6 +24,7 @@ from monitor.dashboard import Dashboard
 from monitor.guarding import Guard
 from monitor.heartbeat import Heartbeat
 from monitor.holding import hold_unsent, review_held
+from monitor.keeping import Keeper
 from monitor.links import link_to
 from monitor.news import announce
 from monitor.plan import make_plan
@@ -93,31 +94,39 @@ class App:
         Watch until *stop* is set, then stop cleanly; read the file again when *reload* is.
 
         Raises:
+            DatabaseLost: The database was deleted or replaced; what was known
+                is kept, and a daemon may begin anew.
             StoreError: The database cannot be opened, is newer than this
-                program, or belongs to a daemon that is running.
+                program, belongs to a daemon that is running, or is damaged.
         """
         async with AsyncExitStack() as stack:
-            writer = await self._start(stack, reload or asyncio.Event())
+            needed = await self._start(stack, reload or asyncio.Event())
             self._systemd.tell_ready()
             stopped = asyncio.create_task(stop.wait(), name="wait for the stop")
-            await asyncio.wait({stopped, writer}, return_when=asyncio.FIRST_COMPLETED)
+            ends: set[asyncio.Future[Any]] = {stopped, *needed}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             stopped.cancel()
-            if writer.done():
-                # A daemon that stores nothing must not look alive.
-                writer.result()
+            for each in needed:
+                if each.done():
+                    # A daemon that stores nothing must not look alive.
+                    each.result()
             log.info("daemon.stopping")
             self._systemd.tell_stopping()
 
-    async def _start(self, stack: AsyncExitStack, reload: asyncio.Event) -> asyncio.Task[None]:
+    async def _start(
+        self, stack: AsyncExitStack, reload: asyncio.Event
+    ) -> list[asyncio.Future[None]]:
         """
         Start part after part; *stack* stops them in the opposite order.
 
-        Returns the task that writes results, without which nothing goes on.
+        Returns what nothing goes on without: who writes results, and the database.
         """
         self._database.create_file()
         stack.enter_context(hold_lock(self._database))
         stack.callback(self._database.close)
         self._upgrade()
+        keeper = Keeper(self._database)
+        stack.callback(keeper.close)
         store = StoreWorker(self._database)
         stack.callback(store.close)
         absence = await store.write(lambda tx: note_absence(tx, self._plan, utc_now()))
@@ -130,7 +139,8 @@ class App:
         load = self._load or (lambda: self._config)
         reloader = Reloader(load, reload, running, self._reloads, self._systemd, guard)
         heartbeat = Heartbeat(running, guard)
-        jobs.start([*running.jobs(), *guard.jobs(), reloader.job(), heartbeat.job()])
+        own = [*running.jobs(), *guard.jobs(), reloader.job(), heartbeat.job()]
+        jobs.start([*own, keeper.job(store)])
         stack.callback(jobs.stop)
         await running.start_due()
         stack.push_async_callback(running.dashboard.stop)
@@ -144,7 +154,7 @@ class App:
             channels=len(self._plan.channels),
             database=str(self._database.path),
         )
-        return writer
+        return [writer, keeper.fault]
 
     async def _build(
         self, store: StoreWorker, absence: Absence | None, stack: AsyncExitStack

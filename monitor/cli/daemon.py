@@ -132,6 +132,7 @@ async def _serve(session: Session, wanted: threading.Event, leaving: threading.T
     import structlog
 
     from monitor.app import App
+    from monitor.keeping import DatabaseLost
     from monitor.systemd import Systemd
 
     stop, reload = asyncio.Event(), asyncio.Event()
@@ -141,8 +142,13 @@ async def _serve(session: Session, wanted: threading.Event, leaving: threading.T
     loop.add_signal_handler(signal.SIGHUP, reload.set)
     if wanted.is_set():
         reload.set()
-    daemon = App(session.config, systemd=Systemd.of(os.environ), load=partial(_load_again, session))
-    await daemon.run(stop, reload)
+    load = partial(_load_again, session)
+    while not stop.is_set():
+        try:
+            await App(session.config, systemd=Systemd.of(os.environ), load=load).run(stop, reload)
+        except DatabaseLost as lost:
+            structlog.get_logger().warning("daemon.begins_anew", why=str(lost))
+            reload.set()  # by now it may go by newer settings than those of its start
     structlog.get_logger().info("daemon.stopped")
     leaving.start()
 

@@ -12,7 +12,7 @@ import sqlite3
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
-from monitor.store.engine import StoreError
+from monitor.store.engine import BEFORE, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 KEPT = 2
 """How many copies from before migrations stay: a release is rarely taken back by two."""
-
-_BEFORE = ".before-"
 
 
 def backup(database: Database, path: Path) -> None:
@@ -91,23 +89,14 @@ def copy_before(database: Database, schema: str) -> Path:
     Raises:
         StoreError: It cannot be written.
     """
-    copy = _beside(database, f"{_BEFORE}{schema}")
+    copy = _beside(database, f"{BEFORE}{schema}")
     part = _beside(database, ".part")
     part.unlink(missing_ok=True)
     backup(database, part)
     part.rename(copy)
-    for old in list_copies(database)[KEPT:]:
+    for old in database.list_copies()[KEPT:]:
         old.unlink(missing_ok=True)
     return copy
-
-
-def list_copies(database: Database) -> list[Path]:
-    """
-    Return the copies from before migrations, the newest first.
-    """
-    found = database.path.parent.glob(f"{database.path.name}{_BEFORE}*")
-    whole = [path for path in found if not path.name.endswith(("-wal", "-shm", "-journal"))]
-    return sorted(whole, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 
 def _beside(database: Database, suffix: str) -> Path:

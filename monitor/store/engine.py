@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
@@ -44,21 +45,33 @@ log grows before it is folded back, the fewer of those writes reach the file.
 
 REMEDIES = {
     "locked": "another program holds it: try again, or find that program",
-    "not a database": "set monitor.database to another file, or put back a backup",
-    "malformed": "it is damaged: stop the daemon and put back a backup",
+    "not a database": "set monitor.database to another file, or put back a copy of it",
+    "malformed": "it is damaged: put back a copy of it",
     "disk I/O error": "is the disk full or failing?",
     "full": "the disk is full: make room, and it goes on by itself",
     "readonly": "run as the user who owns the file, or let this user write to it and its folder",
     "unable to open": "run as the user who owns the file, or let this user into its folder",
-    "no such table": "a part of it is missing: put back a backup",
+    "no such table": "a part of it is missing: put back a copy of it",
     "already exists": "it belongs to another program: set monitor.database to another file",
 }
 """What to do, by the words of SQLite."""
 
 
+_DAMAGED = ("malformed", "not a database")
+
+BEFORE = ".before-"
+"""Stands in the names of the copies from before migrations."""
+
+
 class StoreError(Exception):
     """
     The database could not be used: locked, full, read-only, damaged or gone.
+    """
+
+
+class StoreDamaged(StoreError):  # noqa: N818 - it says what happened to the file
+    """
+    What is in the file is no database any more: no later try will do better.
     """
 
 
@@ -201,15 +214,31 @@ class Database:
         try:
             yield
         except DBAPIError as error:
-            kind = RowRefused if isinstance(error, IntegrityError) else StoreError
+            said = str(error.orig)
+            is_damaged = any(words in said for words in _DAMAGED)
+            kind = StoreDamaged if is_damaged else StoreError
+            kind = RowRefused if isinstance(error, IntegrityError) else kind
             # The statement and its parameters are left out: they hold data.
-            raise kind(f"database {self.path}: {error.orig}{_remedy(error)}") from error
+            remedy = self._remedy(said)
+            raise kind(f"database {self.path}: {said}{remedy}") from error
 
+    def _remedy(self, said: str) -> str:
+        found = [remedy for words, remedy in REMEDIES.items() if words in said]
+        if not found:
+            return ""
+        if "a copy of it" not in found[0]:
+            return f"; {found[0]}"
+        newest = next(iter(self.list_copies()), None)
+        there = f", say {newest}" if newest else " that `connwatch db backup` made"
+        return f"; {found[0]}{there}: stop the daemon, then `connwatch db restore COPY`"
 
-def _remedy(error: DBAPIError) -> str:
-    said = str(error.orig)
-    found = [remedy for words, remedy in REMEDIES.items() if words in said]
-    return f"; {found[0]}" if found else ""
+    def list_copies(self) -> list[Path]:
+        """
+        Return the copies of the database that were made beside it, the newest first.
+        """
+        found = self.path.parent.glob(f"{self.path.name}{BEFORE}*")
+        whole = [path for path in found if not path.name.endswith(("-wal", "-shm", "-journal"))]
+        return sorted(whole, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 
 def _write_ahead(raw: sqlite3.Connection) -> None:
@@ -231,7 +260,14 @@ def _write_ahead(raw: sqlite3.Connection) -> None:
 
 
 def _make_engine(url: str) -> Engine:
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S})
+    path = quote(os.path.abspath(make_url(url).database or ""))  # noqa: PTH100 - resolves no links
+
+    def connect() -> sqlite3.Connection:
+        # Never makes the file: where it was deleted, an empty one would take its place.
+        address = f"file:{path}?mode=rw"
+        return sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+
+    engine = create_engine(url, hide_parameters=True, creator=connect)
 
     @event.listens_for(engine, "connect")
     def configure(raw: Any, _record: object) -> None:

@@ -10,10 +10,13 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from monitor.store.engine import StoreDamaged
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from monitor.store.engine import Database, Transaction
 
@@ -30,6 +33,8 @@ class StoreWorker:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self.written_at: float | None = None
         """When the database last accepted a write, by the monotonic clock."""
+        self.damage: StoreDamaged | None = None
+        """What was found when the database turned out to be damaged."""
 
     async def read(self, work: Callable[[Transaction], ResultT]) -> ResultT:
         """
@@ -56,11 +61,19 @@ class StoreWorker:
         self._thread.shutdown(wait=True)
 
     def _read(self, work: Callable[[Transaction], ResultT]) -> ResultT:
-        with self._database.read() as tx:
+        with self._noting_damage(), self._database.read() as tx:
             return work(tx)
 
     def _write(self, work: Callable[[Transaction], ResultT]) -> ResultT:
-        with self._database.write() as tx:
+        with self._noting_damage(), self._database.write() as tx:
             result = work(tx)
         self.written_at = time.monotonic()
         return result
+
+    @contextmanager
+    def _noting_damage(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreDamaged as error:
+            self.damage = error
+            raise

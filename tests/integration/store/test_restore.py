@@ -196,8 +196,8 @@ def test_copies_from_before_migrations_become_no_more_than_two(database):
         made.append(copies.copy_before(database, schema))
         at = (NOON + timedelta(seconds=number)).timestamp()
         os.utime(made[-1], (at, at))
-    assert copies.list_copies(database) == [made[2], made[1]]
-    assert [names_in(path) for path in copies.list_copies(database)] == [["one"], ["one"]]
+    assert database.list_copies() == [made[2], made[1]]
+    assert [names_in(path) for path in database.list_copies()] == [["one"], ["one"]]
     assert made[2].stat().st_mode & 0o777 == 0o600
 
 

@@ -1,0 +1,129 @@
+"""
+Notice that the database was deleted, replaced or damaged under the daemon, and lose nothing of it.
+
+The daemon goes on writing into a file that has no name any more, and nobody would
+ever see it again. So it ends, after it has written down what it knows: under
+the old name if that is free, else beside what stands there now, which somebody
+has put there. Whoever started it may start it anew. Nothing mends a damaged
+file; the daemon that cannot trust it ends as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from monitor.clock import utc_now
+from monitor.schedule.jobs import Job
+from monitor.store import copies
+from monitor.store.engine import StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from monitor.store.engine import Database
+    from monitor.store.worker import StoreWorker
+
+log = structlog.get_logger()
+
+LOOK_EVERY = timedelta(seconds=1)
+
+
+class DatabaseLost(StoreError):  # noqa: N818 - it says what happened to the file
+    """
+    The file is not the one any more that the daemon has open; it may begin anew.
+    """
+
+
+class Keeper:
+    """
+    Looks after the file of *database* while the daemon runs, and closes it at the end.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._log_path = database.path.with_name(f"{database.path.name}-wal")
+        self._known = _identity(database.path)
+        self._known_log = self._find_log()
+        self.fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Fails when the daemon cannot go on with the file."""
+
+    def job(self, store: StoreWorker) -> Job:
+        """
+        Return the job that looks whether the file is there and whole.
+        """
+
+        async def look() -> None:
+            fault: StoreError | None = store.damage
+            if fault is None:
+                fault = await asyncio.to_thread(self._find_loss)
+            if fault is not None and not self.fault.done():
+                self.fault.set_exception(fault)
+
+        return Job("look_after_database", LOOK_EVERY, look)
+
+    def close(self) -> None:
+        """
+        Close the database; if its file is gone, write down what it held.
+        """
+        if not self.fault.cancel() and not self.fault.cancelled():
+            self.fault.exception()  # told by whoever waited for it, or overtaken by another end
+        kept = None if self._find_loss() is None else self._rescue()
+        self._database.close()
+        if kept is not None:
+            self._put_back(kept)
+
+    def _find_loss(self) -> DatabaseLost | None:
+        path = self._database.path
+        try:
+            if _identity(path) == self._known:
+                self._known_log = self._find_log()
+                return None
+            what = "was replaced by another file"
+        except FileNotFoundError:
+            what = "was deleted"
+        except OSError:
+            return None  # its disk is in trouble: that is told by whoever reads or writes next
+        return DatabaseLost(f"the database {path} {what} while the daemon ran")
+
+    def _find_log(self) -> tuple[int, int] | None:
+        return _identity(self._log_path) if self._log_path.exists() else None
+
+    def _rescue(self) -> Path | None:
+        path = self._database.path
+        kept = path.with_name(f"{path.name}.rescued-{utc_now():%Y%m%dT%H%M%SZ}")
+        try:
+            copies.backup(self._database, kept)
+        except StoreError as error:
+            log.error("database.not_rescued", error=str(error))  # noqa: TRY400 - it says all
+            return None
+        return kept
+
+    def _put_back(self, kept: Path) -> None:
+        path = self._database.path
+        self._remove_log()
+        if path.exists():
+            log.error("database.replaced", goes_on_with=str(path), what_was_known=str(kept))
+            return
+        os.link(kept, path)  # unlike a rename, it replaces nothing that came meanwhile
+        kept.unlink()
+        log.error("database.deleted", put_back=str(path))
+
+    def _remove_log(self) -> None:
+        """
+        Take away the log of the file that is gone: SQLite would take it for the next one's.
+
+        What is in it is in the copy. Who put another file there may have put its own log there.
+        """
+        if self._known_log is not None and self._find_log() == self._known_log:
+            self._log_path.unlink()
+            self._log_path.with_name(f"{self._database.path.name}-shm").unlink(missing_ok=True)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    facts = path.stat()
+    return facts.st_dev, facts.st_ino

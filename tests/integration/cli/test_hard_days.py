@@ -1,0 +1,146 @@
+"""
+`connwatch run` on days on which its surroundings fail it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.cli.bench import Bench, connection
+from tests.integration.cli.daemon_process import run_daemon, wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.integration.cli.daemon_process import Daemon
+
+PAUSED = "UPDATE connections SET is_paused = 1 WHERE name = 'acme'"
+
+
+@pytest.fixture
+def bench(tmp_path):
+    bench = Bench(tmp_path)
+    bench.configure(connection("acme", every='"10s"'))
+    return bench
+
+
+def started(daemon: Daemon, times: int = 1) -> None:
+    wait_until(lambda: len(daemon.named("daemon.started")) == times)
+
+
+def change(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path, timeout=10)) as database, database:
+        database.execute(statement)
+
+
+def is_paused(path: Path) -> bool:
+    with closing(sqlite3.connect(path, timeout=10)) as database:
+        found = database.execute("SELECT is_paused FROM connections WHERE name = 'acme'")
+        return bool(found.fetchone()[0])
+
+
+@pytest.mark.parametrize("with_log", [False, True], ids=["the file", "all its files"])
+def test_a_database_that_is_deleted_comes_back_with_all_that_was_known(bench, with_log):
+    with run_daemon(bench.folder) as daemon:
+        started(daemon)
+        change(bench.database, PAUSED)
+        for path in bench.folder.glob("connwatch.db*" if with_log else "connwatch.db"):
+            path.unlink()
+        started(daemon, times=2)
+        assert is_paused(bench.database)
+        assert daemon.stop()[0] == 0
+    assert [each["put_back"] for each in daemon.named("database.deleted")] == [str(bench.database)]
+    assert "was deleted while the daemon ran" in daemon.named("daemon.begins_anew")[0]["why"]
+    expected = {"config.toml", "connwatch.db", "connwatch.db.lock"}
+    assert {path.name for path in bench.folder.iterdir()} == expected
+    assert bench.shown()["acme"]["state"] == "paused"
+
+
+def test_a_database_that_is_replaced_is_gone_on_with_and_the_former_one_is_kept(bench):
+    with run_daemon(bench.folder) as daemon:
+        started(daemon)
+        assert bench.run("db", "backup", str(bench.folder / "copy.db")).code == 0
+        change(bench.database, PAUSED)
+        (bench.folder / "copy.db").replace(bench.database)
+        started(daemon, times=2)
+        assert daemon.stop()[0] == 0
+    (told,) = daemon.named("database.replaced")
+    assert told["goes_on_with"] == str(bench.database)
+    assert not is_paused(bench.database)
+    (kept,) = bench.folder.glob("connwatch.db.rescued-*")
+    assert told["what_was_known"] == str(kept)
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert is_paused(kept)
+
+
+def overwrite(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(b"\xff" * path.stat().st_size)
+
+
+def test_a_database_that_is_damaged_under_way_ends_the_daemon_and_names_a_copy(bench):
+    with run_daemon(bench.folder) as daemon:
+        started(daemon)
+        copy = bench.folder / "connwatch.db.before-0007"
+        shutil.copy(bench.database, copy)
+        overwrite(bench.database)
+        overwrite(bench.folder / "connwatch.db-wal")
+        change_seen_by_the_daemon(bench.folder / "connwatch.db-shm")
+        code = daemon.end()
+    assert code == 3
+    last = daemon.lines[-1]
+    assert last.startswith(f"connwatch: database {bench.database}: ")
+    assert f"say {copy}: stop the daemon, then `connwatch db restore COPY`" in last
+    assert "Traceback" not in last
+
+
+def change_seen_by_the_daemon(path: Path) -> None:
+    """
+    Spoil the index of the log, for what SQLite has in memory is not damaged.
+    """
+    os.truncate(path, 0)
+    os.truncate(path, 32768)
+
+
+def test_a_damaged_database_at_the_start_is_told_with_its_copies_and_what_to_do(bench):
+    assert bench.run("db", "upgrade").code == 0
+    copy = bench.folder / "connwatch.db.before-0007"
+    shutil.copy(bench.database, copy)
+    overwrite(bench.database)
+    before = bench.database.read_bytes()
+    ended = bench.spawn("run")
+    assert (ended.code, ended.out) == (3, "")
+    assert f"say {copy}: stop the daemon, then `connwatch db restore COPY`" in ended.err
+    assert "Traceback" not in ended.err
+    assert bench.database.read_bytes() == before
+    assert bench.run("db", "restore", str(copy)).code == 0
+    with run_daemon(bench.folder) as daemon:
+        started(daemon)
+        assert daemon.stop()[0] == 0
+
+
+def test_a_database_that_is_locked_loses_no_result_and_needs_no_restart(bench):
+    with run_daemon(bench.folder) as daemon:
+        started(daemon)
+        with closing(sqlite3.connect(bench.database, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            told = daemon.wait_for("results.not_written")
+            assert "locked" in told["error"]
+            assert "another program holds it" in told["error"]
+        wait_until(lambda: checks_of(bench) != [])
+        assert daemon.stop()[0] == 0
+    assert daemon.named("check.fault") == []
+
+
+def checks_of(bench: Bench) -> list[dict[str, object]]:
+    shown: dict[str, list[dict[str, object]]] = json.loads(
+        bench.run("history", "acme", "--json").out
+    )
+    return shown["checks"]
