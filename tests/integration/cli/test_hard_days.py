@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,7 @@ from tests.integration.cli.bench import Bench, connection
 from tests.integration.cli.daemon_process import run_daemon, wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.integration.cli.daemon_process import Daemon
@@ -126,21 +128,49 @@ def test_a_damaged_database_at_the_start_is_told_with_its_copies_and_what_to_do(
         assert daemon.stop()[0] == 0
 
 
-def test_a_database_that_is_locked_loses_no_result_and_needs_no_restart(bench):
+@contextmanager
+def limited(daemon: Daemon, kind: int, soft: int) -> Iterator[None]:
+    """
+    Let the daemon have no more of something, as a full disk or a small machine would.
+    """
+    before = resource.prlimit(daemon.process.pid, kind)
+    resource.prlimit(daemon.process.pid, kind, (soft, before[1]))
+    yield
+    resource.prlimit(daemon.process.pid, kind, before)
+
+
+def test_a_full_disk_is_told_and_loses_no_result_and_needs_no_restart(bench):
     with run_daemon(bench.folder) as daemon:
         started(daemon)
-        with closing(sqlite3.connect(bench.database, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with limited(daemon, resource.RLIMIT_FSIZE, 4096):
             told = daemon.wait_for("results.not_written")
-            assert "locked" in told["error"]
-            assert "another program holds it" in told["error"]
-        wait_until(lambda: checks_of(bench) != [])
+            assert "is the disk full" in told["error"]
+            n_before = len(checks_of(bench))
+        wait_until(lambda: len(checks_of(bench)) > n_before)
+        assert daemon.stop()[0] == 0
+    assert daemon.named("check.fault") == []
+    assert daemon.named("result.fault") == []
+
+
+def test_without_file_handles_checks_say_so_and_go_on_when_there_are_some(bench):
+    with run_daemon(bench.folder) as daemon:
+        started(daemon)
+        soft, hard = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
+        assert soft == hard
+        n_open = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))  # noqa: PTH208 - a name each
+        with limited(daemon, resource.RLIMIT_NOFILE, n_open):
+            wait_until(lambda: "too many open files" in details_of(bench))
+        n_before = len(checks_of(bench))
+        wait_until(lambda: len(checks_of(bench)) > n_before)
+        assert "too many open files" not in str(checks_of(bench)[0])
         assert daemon.stop()[0] == 0
     assert daemon.named("check.fault") == []
 
 
+def details_of(bench: Bench) -> str:
+    return str([each["detail"] for each in checks_of(bench)])
+
+
 def checks_of(bench: Bench) -> list[dict[str, object]]:
-    shown: dict[str, list[dict[str, object]]] = json.loads(
-        bench.run("history", "acme", "--json").out
-    )
-    return shown["checks"]
+    told = json.loads(bench.run("history", "acme", "--json").out)
+    return list(told["checks"])
