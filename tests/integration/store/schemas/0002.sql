@@ -1,0 +1,180 @@
+BEGIN TRANSACTION;
+CREATE TABLE alembic_version (
+  version_num VARCHAR(32) NOT NULL,
+  CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+INSERT INTO "alembic_version" VALUES('0002');
+CREATE TABLE alert_connections (
+  alert_id INTEGER NOT NULL,
+  connection_id INTEGER NOT NULL,
+  CONSTRAINT pk_alert_connections PRIMARY KEY (alert_id, connection_id),
+  CONSTRAINT fk_alert_connections_alert_id_alerts FOREIGN KEY(alert_id) REFERENCES alerts (id) ON DELETE CASCADE,
+  CONSTRAINT fk_alert_connections_connection_id_connections FOREIGN KEY(connection_id) REFERENCES connections (id) ON DELETE CASCADE
+);
+INSERT INTO "alert_connections" VALUES(1,1);
+INSERT INTO "alert_connections" VALUES(2,2);
+CREATE TABLE alerts (
+  id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+  kind VARCHAR(30) NOT NULL,
+  severity VARCHAR(10) NOT NULL,
+  facts JSON NOT NULL,
+  born_at BIGINT NOT NULL
+);
+INSERT INTO "alerts" VALUES(1,'error','critical','{"reason": "authorization_revoked", "since": "2026-11-22T12:00:00+00:00"}',1795348800000000);
+INSERT INTO "alerts" VALUES(2,'recovered','info','{"reason": "authorization_revoked", "since": "2026-11-22T12:00:00+00:00"}',1795352400000000);
+CREATE TABLE authorizations (
+  connection_id INTEGER NOT NULL,
+  authorized_at BIGINT,
+  ends_at BIGINT,
+  source VARCHAR(10) NOT NULL,
+  file_authorized_at BIGINT,
+  told_step INTEGER,
+  is_renewal_pending BOOLEAN NOT NULL,
+  is_renewal_unrecorded BOOLEAN NOT NULL,
+  next_step_at BIGINT,
+  CONSTRAINT pk_authorizations PRIMARY KEY (connection_id),
+  CONSTRAINT fk_authorizations_connection_id_connections FOREIGN KEY(connection_id) REFERENCES connections (id) ON DELETE CASCADE
+);
+INSERT INTO "authorizations" VALUES(1,1795348800000000,1795348800000000,'declared',1795348800000000,3,0,0,1795348800000000);
+INSERT INTO "authorizations" VALUES(2,1795352400000000,1795352400000000,'observed',1795352400000000,4,1,1,1795352400000000);
+CREATE TABLE check_days (
+  starts_at BIGINT NOT NULL,
+  connection_id INTEGER NOT NULL,
+  n_success INTEGER NOT NULL,
+  n_refusal INTEGER NOT NULL,
+  n_inconclusive INTEGER NOT NULL,
+  latency_us_sum BIGINT NOT NULL,
+  latency_us_max BIGINT NOT NULL,
+  n_latency INTEGER NOT NULL,
+  CONSTRAINT pk_check_days PRIMARY KEY (starts_at, connection_id)
+);
+INSERT INTO "check_days" VALUES(1795262400000000,1,3,3,3,3,3,3);
+INSERT INTO "check_days" VALUES(1795266000000000,2,4,4,4,4,4,4);
+CREATE TABLE check_hours (
+  starts_at BIGINT NOT NULL,
+  connection_id INTEGER NOT NULL,
+  n_success INTEGER NOT NULL,
+  n_refusal INTEGER NOT NULL,
+  n_inconclusive INTEGER NOT NULL,
+  latency_us_sum BIGINT NOT NULL,
+  latency_us_max BIGINT NOT NULL,
+  n_latency INTEGER NOT NULL,
+  CONSTRAINT pk_check_hours PRIMARY KEY (starts_at, connection_id)
+);
+INSERT INTO "check_hours" VALUES(1795262400000000,1,3,3,3,3,3,3);
+INSERT INTO "check_hours" VALUES(1795266000000000,2,4,4,4,4,4,4);
+CREATE TABLE checks (
+  id INTEGER NOT NULL,
+  connection_id INTEGER NOT NULL,
+  at BIGINT NOT NULL,
+  reason VARCHAR(30) NOT NULL,
+  latency_us INTEGER,
+  detail TEXT,
+  CONSTRAINT pk_checks PRIMARY KEY (id)
+);
+INSERT INTO "checks" VALUES(1,1,1795348800000000,'ok',3,'checks detail 1');
+INSERT INTO "checks" VALUES(2,2,1795352400000000,'authorization_revoked',4,'checks detail 2');
+CREATE TABLE connections (
+  id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+  name VARCHAR(100) NOT NULL,
+  provider VARCHAR(50) NOT NULL,
+  host VARCHAR(300) NOT NULL,
+  is_configured BOOLEAN NOT NULL,
+  is_enabled BOOLEAN NOT NULL,
+  is_paused BOOLEAN NOT NULL,
+  next_check_at BIGINT,
+  state VARCHAR(10) NOT NULL,
+  reason VARCHAR(30) NOT NULL,
+  detail TEXT NOT NULL,
+  since BIGINT NOT NULL,
+  checked_at BIGINT,
+  latency_ms FLOAT,
+  last_reason VARCHAR(30),
+  successes INTEGER NOT NULL,
+  refusals INTEGER NOT NULL,
+  refusals_of_any_reason INTEGER NOT NULL,
+  failures INTEGER NOT NULL,
+  announced_state VARCHAR(10),
+  announced_reason VARCHAR(30),
+  account TEXT,
+  CONSTRAINT uq_connections_name UNIQUE (name)
+);
+INSERT INTO "connections" VALUES(1,'soldscope-production','soldscope','api.example.com',1,1,0,1795348800000000,'active','ok','connections detail 1',1795348800000000,1795348800000000,41.5,'ok',3,3,3,3,'active','ok','connections account 1');
+INSERT INTO "connections" VALUES(2,'acme-north-america','amazon','sellingpartnerapi-na.amazon.com',1,1,0,1795352400000000,'error','authorization_revoked','connections detail 2',1795352400000000,1795352400000000,42.5,'authorization_revoked',4,4,4,4,'error','authorization_revoked','connections account 2');
+CREATE TABLE deletions (
+  name VARCHAR(100) NOT NULL,
+  at BIGINT NOT NULL,
+  CONSTRAINT pk_deletions PRIMARY KEY (name)
+);
+INSERT INTO "deletions" VALUES('gone',1795348800000000);
+INSERT INTO "deletions" VALUES('gone-too',1795352400000000);
+CREATE TABLE notifications (
+  id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+  alert_id INTEGER NOT NULL,
+  channel VARCHAR(100) NOT NULL,
+  state VARCHAR(10) NOT NULL,
+  attempts INTEGER NOT NULL,
+  due_since BIGINT NOT NULL,
+  next_attempt_at BIGINT NOT NULL,
+  claimed_by VARCHAR(50),
+  claimed_until BIGINT,
+  sent_at BIGINT,
+  error TEXT,
+  CONSTRAINT fk_notifications_alert_id_alerts FOREIGN KEY(alert_id) REFERENCES alerts (id) ON DELETE CASCADE
+);
+INSERT INTO "notifications" VALUES(1,1,'ops-slack','due',3,1795348800000000,1795348800000000,'notifications claimed_by 1',1795348800000000,1795348800000000,'notifications error 1');
+INSERT INTO "notifications" VALUES(2,2,'ops-slack','sent',4,1795352400000000,1795352400000000,'notifications claimed_by 2',1795352400000000,1795352400000000,'notifications error 2');
+CREATE TABLE quotas (
+  connection_id INTEGER NOT NULL,
+  account_key TEXT,
+  shown_limit BIGINT,
+  shown_remaining BIGINT,
+  shown_resets_at BIGINT,
+  known_limit BIGINT,
+  known_remaining BIGINT,
+  known_resets_at BIGINT,
+  window_s BIGINT,
+  seen_at BIGINT,
+  longest_reset_s BIGINT,
+  is_payment_required BOOLEAN NOT NULL,
+  told_step INTEGER,
+  told_limit BIGINT,
+  CONSTRAINT pk_quotas PRIMARY KEY (connection_id),
+  CONSTRAINT fk_quotas_connection_id_connections FOREIGN KEY(connection_id) REFERENCES connections (id) ON DELETE CASCADE
+);
+INSERT INTO "quotas" VALUES(1,'quotas account_key 1',3,3,1795348800000000,3,3,1795348800000000,3,1795348800000000,3,0,3,3);
+INSERT INTO "quotas" VALUES(2,'quotas account_key 2',4,4,1795352400000000,4,4,1795352400000000,4,1795352400000000,4,1,4,4);
+CREATE TABLE transitions (
+  id INTEGER NOT NULL,
+  connection_id INTEGER NOT NULL,
+  at BIGINT NOT NULL,
+  from_state VARCHAR(10) NOT NULL,
+  to_state VARCHAR(10) NOT NULL,
+  reason VARCHAR(30) NOT NULL,
+  detail TEXT NOT NULL,
+  CONSTRAINT pk_transitions PRIMARY KEY (id),
+  CONSTRAINT fk_transitions_connection_id_connections FOREIGN KEY(connection_id) REFERENCES connections (id) ON DELETE CASCADE
+);
+INSERT INTO "transitions" VALUES(1,1,1795348800000000,'pending','active','ok','transitions detail 1');
+INSERT INTO "transitions" VALUES(2,2,1795352400000000,'active','error','authorization_revoked','transitions detail 2');
+CREATE TABLE watermarks (
+  name VARCHAR(30) NOT NULL,
+  at BIGINT NOT NULL,
+  CONSTRAINT pk_watermarks PRIMARY KEY (name)
+);
+INSERT INTO "watermarks" VALUES('hours',1795348800000000);
+INSERT INTO "watermarks" VALUES('days',1795352400000000);
+CREATE INDEX ix_check_days_connection_id ON check_days (connection_id, starts_at);
+CREATE INDEX ix_check_hours_connection_id ON check_hours (connection_id, starts_at);
+CREATE INDEX ix_connections_next_check_at ON connections (next_check_at);
+CREATE INDEX ix_alert_connections_connection_id ON alert_connections (connection_id);
+CREATE INDEX ix_notifications_alert_id ON notifications (alert_id);
+CREATE INDEX ix_notifications_state ON notifications (state, channel);
+CREATE INDEX ix_quotas_account_key ON quotas (account_key);
+CREATE INDEX ix_transitions_connection_id ON transitions (connection_id);
+CREATE INDEX ix_authorizations_next_step_at ON authorizations (next_step_at);
+DELETE FROM "sqlite_sequence";
+INSERT INTO "sqlite_sequence" VALUES('alerts',2);
+INSERT INTO "sqlite_sequence" VALUES('connections',2);
+INSERT INTO "sqlite_sequence" VALUES('notifications',2);
+COMMIT;
