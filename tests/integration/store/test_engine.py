@@ -226,6 +226,13 @@ def test_a_folder_that_is_read_only_is_told(tmp_path):
         database.create_file()
 
 
+def test_a_database_that_is_gone_is_not_made_anew_by_a_look_at_it(database):
+    database.path.unlink()
+    with pytest.raises(StoreError, match="unable to open"), database.read():
+        pass
+    assert not database.path.exists()
+
+
 def fill(tx: Connection) -> None:
     rows = [
         {"connection_id": 1, "at": NOON, "reason": "ok", "detail": "x" * 1000} for _ in range(500)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from monitor.config import settings as file_settings
 from monitor.config.base import Reading
 from monitor.config.errors import ConfigError, Problem
 from monitor.config.load import SYSTEM_WIDE, build_config, find_config, load_config
@@ -212,6 +213,39 @@ def test_database_in_the_file_wins_over_systemds_folder(load, monkeypatch, tmp_p
     monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/connwatch")
     config = load('[monitor]\ndatabase = "sqlite:///x.db"')
     assert config.monitor.database_path == tmp_path / "x.db"
+
+
+@pytest.fixture
+def system_wide(monkeypatch, tmp_path):
+    """
+    The file is where the unit has it; returned is where systemd keeps the unit's state.
+    """
+    monkeypatch.setattr(file_settings, "SYSTEM_FOLDER", tmp_path)
+    monkeypatch.setattr(file_settings, "SYSTEM_STATE", tmp_path / "state")
+    return tmp_path / "state"
+
+
+def test_outside_of_the_unit_its_database_is_found(load, system_wide):
+    system_wide.symlink_to(
+        "private/state"
+    )  # of which this user cannot even see whether it is there
+    assert load("").monitor.database_path == system_wide / "connwatch.db"
+
+
+def test_without_the_units_state_the_database_is_beside_the_file(load, system_wide, tmp_path):
+    assert load("").monitor.database_path == tmp_path / "connwatch.db"
+
+
+def test_a_database_beside_the_file_wins_over_that_of_the_unit(load, system_wide, tmp_path):
+    system_wide.mkdir()
+    (tmp_path / "connwatch.db").touch()
+    assert load("").monitor.database_path == tmp_path / "connwatch.db"
+
+
+def test_a_file_elsewhere_knows_nothing_of_the_unit(load, system_wide, tmp_path, monkeypatch):
+    system_wide.mkdir()
+    monkeypatch.setattr(file_settings, "SYSTEM_FOLDER", tmp_path / "etc")
+    assert load("").monitor.database_path == tmp_path / "connwatch.db"
 
 
 def test_path_of_the_file_is_kept(write):
