@@ -11,6 +11,7 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,14 @@ def test_the_build_gets_all_that_it_copies():
     }
     assert copied == {line.removeprefix("!") for line in ignored if line.startswith("!")}
     assert all((ROOT / name).exists() for name in copied)
+
+
+def test_the_build_gets_all_that_the_wheel_takes_along():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    taken = {*wheel["only-include"], *wheel["force-include"], project["project"]["readme"]}
+    copied = " ".join(re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE, flags=re.MULTILINE))
+    assert taken <= set(copied.split())
 
 
 @pytest.mark.skipif(
