@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.config.amazon import AmazonConnection
 from monitor.config.secret import Secret, SecretUnavailable
+from monitor.config.settings import is_reachable_from_outside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,13 +122,25 @@ def keep_until_restart(before: Config, after: Config) -> Config:
     Return *after*, with what only a restart can change as it was *before*.
     """
     kept: dict[str, dict[str, Any]] = {}
-    for table, key in NEED_RESTART:
+    for table, key in _list_fixed(before, after):
         kept.setdefault(table, {})[key] = getattr(getattr(before, table), key)
     return after.model_copy(
         update={
             table: getattr(after, table).model_copy(update=values) for table, values in kept.items()
         }
     )
+
+
+def _list_fixed(before: Config, after: Config) -> Iterator[tuple[str, str]]:
+    """
+    Yield the settings that stay as they were *before*.
+
+    While the socket is reachable from outside its password is one of them: *after*
+    may do without one only because it listens elsewhere, which it does not yet.
+    """
+    yield from NEED_RESTART
+    if after.web.password is None and is_reachable_from_outside(before.web.listen):
+        yield "web", "password"
 
 
 def _former(one: Connection, old: dict[str, Connection]) -> Connection | None:
@@ -191,13 +204,13 @@ def _other_tables(before: Config, after: Config) -> Iterator[str]:
                 any(_differing(*pair)) for pair in zip(old, new, strict=True)
             )
         else:
-            fixed = {key for section, key in NEED_RESTART if section == table}
+            fixed = {key for section, key in _list_fixed(before, after) if section == table}
             is_same = fixed.issuperset(_differing(old, new))
         if not is_same:
             yield table
 
 
 def _in_need_of_restart(before: Config, after: Config) -> Iterator[str]:
-    for table, key in NEED_RESTART:
+    for table, key in _list_fixed(before, after):
         if getattr(getattr(before, table), key) != getattr(getattr(after, table), key):
             yield f"{table}.{key}"

@@ -187,6 +187,28 @@ def test_what_needs_a_restart_is_named_and_stays(read, tables, expected):
     assert kept.connection("one") is kept.connections[0]
 
 
+@pytest.mark.parametrize("listen", ["127.0.0.1:8080", ""])
+def test_the_password_stays_while_the_socket_is_open_to_others(read, listen):
+    """Its removal is meant for the address that is not listened at before a restart."""
+    before = read(web={"listen": "0.0.0.0:8080", "password": "correct horse"})
+    after = read(web={"listen": listen})
+    assert keep_until_restart(before, after).web == before.web
+    assert compare(before, after).need_restart == ("web.listen", "web.password")
+    assert compare(before, after).tables == ()
+
+
+def test_another_password_is_put_in_force(read):
+    before = read(web={"listen": "0.0.0.0:8080", "password": "correct horse"})
+    after = read(web={"listen": "127.0.0.1:8080", "password": "battery staple"})
+    kept = keep_until_restart(before, after)
+    assert (kept.web.listen, kept.web.password) == (before.web.listen, after.web.password)
+
+
+def test_a_password_may_go_where_only_this_machine_reaches_us(read):
+    before, after = read(web={"password": "correct horse"}), read(web={})
+    assert keep_until_restart(before, after).web.password is None
+
+
 def test_no_secret_is_shown(read):
     changes = compare(read(one(token="hunter1")), read(one(token="hunter2")))
     assert "hunter" not in repr(changes)
