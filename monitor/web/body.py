@@ -5,12 +5,14 @@ Read what is sent, and no more than a form or a small object can be.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Message, Receive
 
 LARGEST_BODY = 64 * 1024
+MOST_FIELDS = 20
 
 
 class BodyTooLarge(Exception):  # noqa: N818 - it states a condition
@@ -51,3 +53,13 @@ def replay(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return give
+
+
+def parse_fields(body: bytes) -> dict[str, str]:
+    """
+    Return the fields of a form; none if that is not what was sent.
+    """
+    try:
+        return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=MOST_FIELDS))
+    except ValueError:
+        return {}

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
+from monitor.store.engine import StoreError
 from monitor.web import csrf
-from monitor.web.body import BodyTooLarge, read_body, replay
+from monitor.web.body import BodyTooLarge, parse_fields, read_body, replay
 from monitor.web.headers import add_headers
 from monitor.web.hosts import Hosts
-from monitor.web.problems import refuse, wants_page
+from monitor.web.problems import refuse, refuse_without_store, wants_page
 from monitor.web.sessions import Doorkeeper, sent_token
+from monitor.web.templating import base_of
 from monitor.web.visitors import STRANGER, Pass, Visitor, needs_login
 
 if TYPE_CHECKING:
@@ -61,9 +63,12 @@ class Guard:
         refusal = self._refuse_host(request)
         visitor = None
         if refusal is None:
-            visitor = await self._doorkeeper.recognise(request)
-            request.state.visitor = visitor
-            refusal = self._refuse_visitor(request, visitor)
+            try:
+                visitor = await self._recognise(request)
+            except StoreError as error:
+                refusal = refuse_without_store(request, error)
+            else:
+                refusal = self._refuse_visitor(request, visitor)
         if refusal is None and request.method not in READING:
             try:
                 body = await read_body(request)
@@ -74,6 +79,22 @@ class Guard:
                 refusal = self._refuse_change(request, body)
         send = add_headers(send, request, self._parts, visitor)
         await (refusal or self._app)(scope, receive, send)
+
+    async def _recognise(self, request: Request) -> Visitor:
+        """
+        Return who asks; what is open to all is so without the database as well.
+
+        Raises:
+            StoreError: Whom a cookie or token stands for cannot be looked up.
+        """
+        request.state.visitor = STRANGER
+        try:
+            request.state.visitor = await self._doorkeeper.recognise(request)
+        except StoreError:
+            if not _is_open_to_all(request.url.path):
+                raise
+        visitor: Visitor = request.state.visitor
+        return visitor
 
     def _refuse_host(self, request: Request) -> Response | None:
         # A page elsewhere cannot know a token, so whoever sends one is no such page.
@@ -91,7 +112,7 @@ class Guard:
 
     def _refuse_visitor(self, request: Request, visitor: Visitor) -> Response | None:
         path = request.url.path
-        if path in OPEN_TO_ALL or path.startswith((*OPEN_FOLDERS, *KEYED)):
+        if _is_open_to_all(path) or path.startswith(KEYED):
             return None
         if visitor.by is Pass.NONE:
             return self._ask_to_log_in(request)
@@ -101,12 +122,16 @@ class Guard:
         is_page = request.method in READING and wants_page(request)
         if is_page and needs_login(self._parts) and "HX-Request" not in request.headers:
             target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-            return RedirectResponse(f"/login?next={quote(target, safe='/')}", HTTPStatus.SEE_OTHER)
+            address = f"{base_of(request)}/login?next={quote(target, safe='/')}"
+            return RedirectResponse(address, HTTPStatus.SEE_OTHER)
         return refuse(
             request,
             HTTPStatus.UNAUTHORIZED,
             "Log in, or send an API token: Authorization: Bearer …",
-            {"WWW-Authenticate": 'Bearer realm="connwatch"', "HX-Redirect": "/login"},
+            {
+                "WWW-Authenticate": 'Bearer realm="connwatch"',
+                "HX-Redirect": f"{base_of(request)}/login",
+            },
         )
 
     def _refuse_change(self, request: Request, body: bytes) -> Response | None:
@@ -133,15 +158,24 @@ class Guard:
         if request.headers.get("sec-fetch-site") == "cross-site":
             return False
         origin = request.headers.get("origin")
-        return origin is None or self._hosts.has(urlsplit(origin).netloc)
+        if origin is None:
+            return True
+        # With the port: what serves another one of this machine is no page of ours,
+        # and may read our cookies. A proxy may ask us by another name than people ask it.
+        public = urlsplit(self._parts.config.web.public_url).netloc
+        asked = {request.headers.get("host", "").lower(), public.lower()} - {""}
+        return origin.partition("://")[2].lower() in asked
 
     def _has_token(self, request: Request, visitor: Visitor, body: bytes) -> bool:
         sent = request.headers.get(csrf.HEADER, "")
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if not sent and kind == "application/x-www-form-urlencoded":
-            fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=100)
-            sent = fields.get(csrf.FIELD, [""])[0]
+            sent = parse_fields(body).get(csrf.FIELD, "")
         cookie = request.cookies.get(csrf.COOKIE, "")
         return sent.encode() == cookie.encode() and csrf.is_genuine(
             self._parts.csrf_key, visitor.session, sent
         )
+
+
+def _is_open_to_all(path: str) -> bool:
+    return path in OPEN_TO_ALL or path.startswith(OPEN_FOLDERS)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from math import ceil
 from typing import Annotated
-from urllib.parse import parse_qs
 
 import structlog
 from fastapi import APIRouter, Query
@@ -17,6 +16,7 @@ from starlette.responses import RedirectResponse, Response
 
 from monitor.store import web_access
 from monitor.web import csrf
+from monitor.web.body import parse_fields
 from monitor.web.headers import is_secure
 from monitor.web.parts import Here, Parts
 from monitor.web.passwords import Attempts
@@ -50,8 +50,8 @@ async def log_in(request: Request, here: Here) -> Response:
     """
     Compare the password, and begin a session.
     """
-    fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
-    target = fields.get("next", ["/"])[0]
+    fields = parse_fields(await request.body())
+    target = fields.get("next", "/")
     password = here.config.web.password
     if password is None:
         return _go_to(request, target)
@@ -70,7 +70,7 @@ async def log_in(request: Request, here: Here) -> Response:
         )
         page.headers["Retry-After"] = str(seconds)
         return page
-    given = fields.get("password", [""])[0]
+    given = fields.get("password", "")
     if not await attempts.verify(given, password.reveal(), address, now):
         log.warning("web.login_failed", address=address)
         return _ask(request, target, "This is not the password.", HTTPStatus.UNAUTHORIZED)

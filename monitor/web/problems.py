@@ -111,6 +111,13 @@ async def _on_bad_input(request: Request, error: Exception) -> Response:
 
 
 async def _on_store_error(request: Request, error: Exception) -> Response:
+    return refuse_without_store(request, error)
+
+
+def refuse_without_store(request: Request, error: Exception) -> Response:
+    """
+    Return the error for whoever asks while the database cannot be used.
+    """
     # The path of the file is for the log, not for whoever asks.
     log.warning("web.store_error", path=request.url.path, error=str(error))
     detail = "The database could not be used; the daemon's log says why."

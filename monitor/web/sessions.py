@@ -7,7 +7,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import structlog
+
 from monitor.store import web_access
+from monitor.store.engine import StoreError
 from monitor.store.keys import fingerprint
 from monitor.web import csrf
 from monitor.web.visitors import STRANGER, Pass, Visitor, needs_login
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from monitor.web.parts import Parts
+
+log = structlog.get_logger()
 
 COOKIE = "connwatch_session"
 LASTS = timedelta(days=7)
@@ -96,5 +101,14 @@ class Doorkeeper:
         before = self._noted.get(known.name)
         if before is None or now - before >= NOTE_USE_EVERY:
             self._noted[known.name] = now
-            await self._parts.store.write(lambda tx: web_access.note_use(tx, known.name, now))
+            await self._note_use(known.name, now)
         return Visitor(Pass.TOKEN, may_change=not known.is_read_only, name=known.name)
+
+    async def _note_use(self, name: str, now: datetime) -> None:
+        """
+        Keep when a token was used; who reads need not go without where nothing can be written.
+        """
+        try:
+            await self._parts.store.write(lambda tx: web_access.note_use(tx, name, now))
+        except StoreError as error:
+            log.warning("web.use_not_noted", token=name, error=str(error))

@@ -17,8 +17,8 @@ from monitor.alert.words import say_instant, say_when
 from monitor.quieting import list_taken_on, say_what
 from monitor.store import deliveries, history, silences
 from monitor.web import api_changes, api_quiet
+from monitor.web.body import parse_fields
 from monitor.web.cursor import read_cursor, write_cursor
-from monitor.web.pages.fields import read_fields
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.quiet_models import NewTest
 from monitor.web.rows import path_of
@@ -101,6 +101,6 @@ async def send_test(request: Request, here: Here, who: Who) -> Response:
     """
     Send a test message through the outbox, as any alert.
     """
-    channel = (await read_fields(request)).get("channel", "")
+    channel = (parse_fields(await request.body())).get("channel", "")
     await api_quiet.send_test(here, who, NewTest.model_construct(channel=channel))
     return RedirectResponse(f"{base_of(request)}/alerts?done=tested", HTTPStatus.SEE_OTHER)

@@ -22,8 +22,8 @@ from monitor.store import history, series, silences
 from monitor.store.forecasts import load_samples
 from monitor.web import api_changes, models
 from monitor.web.api import find_or_refuse, read_connection
+from monitor.web.body import parse_fields
 from monitor.web.pages.drawing import draw
-from monitor.web.pages.fields import read_fields
 from monitor.web.pages.mending import find_mending
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.rows import make_row, path_of
@@ -115,7 +115,7 @@ async def renew(request: Request, here: Here, who: Who, name: str) -> Response:
     """
     Record a renewal, and show that.
     """
-    on = (await read_fields(request)).get("on", "")
+    on = (parse_fields(await request.body())).get("on", "")
     try:
         renewal = models.Renewal(on=date.fromisoformat(on) if on else None)
     except ValueError:

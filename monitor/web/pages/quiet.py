@@ -18,8 +18,8 @@ from starlette.responses import RedirectResponse, Response
 from monitor.judge.silence import Scope
 from monitor.web import api_quiet
 from monitor.web.api_quiet import SilenceId  # noqa: TC001 - likewise
+from monitor.web.body import parse_fields
 from monitor.web.pages.connection import go_back
-from monitor.web.pages.fields import read_fields
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.quiet_models import NewAcknowledgement, NewSilence
 from monitor.web.templating import base_of
@@ -38,7 +38,7 @@ async def acknowledge(request: Request, here: Here, who: Who, name: str) -> Resp
     """
     Take on its trouble, and show that.
     """
-    fields = await read_fields(request)
+    fields = parse_fields(await request.body())
     sent = {"until": fields.get("until") or None, "note": fields.get("note", "")}
     await api_quiet.acknowledge(here, who, name, _read(NewAcknowledgement, sent))
     return go_back(request, name, "taken")
@@ -58,7 +58,7 @@ async def silence_connection(request: Request, here: Here, who: Who, name: str) 
     """
     Tell nobody of it for a while, and show that.
     """
-    fields = await read_fields(request)
+    fields = parse_fields(await request.body())
     await _silence(here, who, fields, Scope.CONNECTION, name)
     return go_back(request, name, "silenced")
 
@@ -68,7 +68,7 @@ async def silence(request: Request, here: Here, who: Who) -> Response:
     """
     Tell nobody of a tag, or of anything, for a while.
     """
-    fields = await read_fields(request)
+    fields = parse_fields(await request.body())
     tag = fields.get("tag") or None
     await _silence(here, who, fields, Scope.ALL if tag is None else Scope.TAG, tag)
     return _go_to_alerts(request, "silenced")
@@ -92,7 +92,7 @@ async def end_silence(request: Request, here: Here, who: Who, number: SilenceId)
     End a silence, and go back to the page on which the button was.
     """
     await api_quiet.end_silence(here, who, number)
-    name = (await read_fields(request)).get("name", "")
+    name = (parse_fields(await request.body())).get("name", "")
     return go_back(request, name, "told") if name else _go_to_alerts(request, "told")
 
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fastapi.routing import APIRoute
+from structlog.testing import capture_logs
 
 from monitor.config.model import Config, WebSettings
 from monitor.config.secret import Secret
 from monitor.store import web_access
+from monitor.store.engine import StoreError
 from monitor.web.body import LARGEST_BODY
 from monitor.web.csrf import COOKIE, HEADER, make
 from monitor.web.passwords import MOST_OF_ONE, hash_password
@@ -189,6 +191,16 @@ async def test_people_are_led_to_the_login_and_back(filled):
         assert (await web.get(LIST)).status_code == 200
 
 
+@pytest.mark.parametrize("is_script", [False, True], ids=["a person", "a script"])
+async def test_the_login_is_behind_the_path_under_which_a_proxy_offers_us(filled, is_script):
+    config = config_of(password=Secret(PASSWORD), public_url="https://watch.example.com/connwatch")
+    headers = {"Accept": "text/html", "Host": "watch.example.com"}
+    async with open_web(filled, PLAN, config) as web:
+        asked = await web.get("/", headers=headers | ({"HX-Request": "true"} if is_script else {}))
+    led_to = asked.headers["hx-redirect" if is_script else "location"]
+    assert led_to.partition("?")[0] == "/connwatch/login"
+
+
 @pytest.mark.parametrize(
     "target", ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "/a\nb"]
 )
@@ -319,6 +331,37 @@ async def test_when_a_token_was_last_used_is_known(filled):
     assert token.last_used_at == NOON
 
 
+async def test_who_reads_with_a_token_needs_nothing_written(filled, monkeypatch):
+    def fail(*_: object) -> None:
+        raise StoreError("disk full")
+
+    headers = {"Authorization": f"Bearer {add_token(filled)}"}
+    monkeypatch.setattr(web_access, "note_use", fail)
+    async with open_web(filled, PLAN) as web:
+        with capture_logs() as logs:
+            assert (await web.get(LIST, headers=headers)).status_code == 200
+    assert [(one["event"], one["token"]) for one in logs] == [("web.use_not_noted", "ci")]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [(LIST, 503), ("/healthz", 200), ("/static/style.css", 200)]
+)
+@pytest.mark.parametrize(
+    "headers",
+    [{"Authorization": "Bearer cw_x"}, {"Cookie": f"{SESSION}=x"}],
+    ids=["token", "session"],
+)
+async def test_without_the_database_nobody_is_recognised_and_supervisors_are_answered(
+    filled, path, status, headers
+):
+    async with open_web(filled, PLAN, LOCKED) as web:
+        filled.close()
+        filled.path.write_bytes(b"not a database at all" * 100)
+        response = await web.get(path, headers=headers)
+    assert response.status_code == status
+    assert "fault of connwatch" not in response.text
+
+
 async def test_a_token_is_stored_as_its_hash(filled):
     token = add_token(filled)
     assert is_in_file(filled, web_access.hash_secret(token))
@@ -338,6 +381,11 @@ REFUSED_CHANGES = {
         {HEADER: make(b"c" * 32, "s")},
     ),
     "another site": ({COOKIE: WORD}, {HEADER: WORD, "Origin": "https://evil.example"}),
+    "another port of this machine": (
+        {COOKIE: WORD},
+        {HEADER: WORD, "Origin": "http://127.0.0.1:9999", "Sec-Fetch-Site": "same-site"},
+    ),
+    "an origin that is none": ({COOKIE: WORD}, {HEADER: WORD, "Origin": "http://["}),
     "a hidden origin": ({COOKIE: WORD}, {HEADER: WORD, "Origin": "null"}),
     "another site, says the browser": (
         {COOKIE: WORD},
@@ -359,6 +407,25 @@ async def test_a_change_from_our_own_page_is_made(filled):
     async with open_web(filled, PLAN) as web:
         response = await web.change(PAUSE, headers={"Origin": "http://127.0.0.1:8080"})
     assert response.status_code == 200
+
+
+@pytest.mark.parametrize("host", ["watch.example.com", "127.0.0.1:8080"])
+async def test_a_change_is_made_behind_a_proxy_whatever_name_that_asks_by(filled, host):
+    config = config_of(public_url="https://watch.example.com")
+    word = {HEADER: WORD, "Cookie": f"{COOKIE}={WORD}"}
+    headers = {"Host": host, "Origin": "https://watch.example.com"} | word
+    async with open_web(filled, PLAN, config) as web:
+        assert (await web.client.post(PAUSE, headers=headers)).status_code == 200
+
+
+@pytest.mark.parametrize("path", [PAUSE, "/login"])
+async def test_a_form_of_many_fields_is_refused_without_a_fault(filled, path):
+    async with open_web(filled, PLAN, LOCKED) as web:
+        await web.log_in(PASSWORD)
+        data = {f"field{number}": "x" for number in range(200)}
+        response = await web.client.post(path, data=data)
+        with_word = await web.change("/login", data=data)
+    assert (response.status_code, with_word.status_code) == (403, 401)
 
 
 async def test_a_form_carries_the_word_in_a_field(filled):
