@@ -199,7 +199,7 @@ def _to_provide(table: Table, folder: Path) -> Iterator[str]:
         match value:
             case Kept(SourceKind.ENV, name) if name not in os.environ:
                 yield f"export {name}=...   # {what}"
-            case Kept(SourceKind.FILE, name) if not (folder / name).exists():
+            case Kept(SourceKind.FILE, name) if not os.path.exists(folder / name):  # noqa: PTH110 - Path.exists raises where it may not look
                 yield f"put {what} into {name}, which only you may read (chmod 600)"
 
 

@@ -7,6 +7,7 @@ is loaded.
 
 from __future__ import annotations
 
+import os
 import stat
 from typing import TYPE_CHECKING
 
@@ -71,10 +72,13 @@ def _bad_database(path: Path) -> Iterable[Problem]:
     """
     Return why no database can ever stand where the file wants it.
     """
-    if path.is_dir():
-        yield Problem("monitor.database", f"{path} is a folder: name a file in it")
-    elif not path.parent.is_dir():
-        yield Problem("monitor.database", f"its folder {path.parent} does not exist: create it")
+    try:
+        if path.is_dir():
+            yield Problem("monitor.database", f"{path} is a folder: name a file in it")
+        elif not path.parent.is_dir():
+            yield Problem("monitor.database", f"its folder {path.parent} does not exist: create it")
+    except PermissionError:
+        return  # as of a unit's state: who opens it says that it cannot be looked at from here
 
 
 def _bad_channels(config: Config, secrets: SecretsChecked) -> Iterable[Problem]:
@@ -157,5 +161,7 @@ def _secret_files(config: Config) -> set[Path]:
     return {
         path
         for path in paths
-        if path is not None and path.is_file() and not str(path).startswith(_OF_CONTAINERS)
+        if path is not None
+        and os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises where it may not look
+        and not str(path).startswith(_OF_CONTAINERS)
     }

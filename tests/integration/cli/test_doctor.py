@@ -14,7 +14,9 @@ import pytest
 from sqlalchemy import insert, update
 
 from monitor.clock import utc_now
+from monitor.config.load import check_secrets, load_config
 from monitor.doctor.machine import ask_kernel, examine_clock
+from monitor.doctor.settings import examine_secrets, list_problems
 from monitor.doctor.storage import examine_disk, examine_files
 from monitor.store.alert_tables import alerts, channel_states, notifications
 from monitor.store.engine import Database
@@ -23,6 +25,7 @@ from monitor.store.tables import connections
 from monitor.validation import Mark
 from tests.integration.cli.bench import OK, Bench, connection, run_simulator
 from tests.integration.cli.command_line import connwatch
+from tests.stranger import as_stranger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -220,6 +223,25 @@ def test_a_secret_that_others_may_read_is_told(bench, mode, state):
     told = ask(bench, "--offline")
 
     assert told.states("secrets") == [*state, "ok"]
+
+
+def test_what_a_stranger_may_not_look_at_is_no_fault_of_ours(tmp_path):
+    (tmp_path / "token").write_text("ss_live_any")
+    (tmp_path / "config.toml").write_text(
+        f'[monitor]\ndatabase = "sqlite:///{tmp_path}/closed/connwatch.db"\n'
+        '[[connections]]\nname = "acme"\nprovider = "soldscope"\n'
+        'base_url = "http://127.0.0.1:9/"\ntoken = { file = "token" }\n'
+    )
+    config = load_config(tmp_path / "config.toml")
+
+    with as_stranger():
+        problems = list_problems(
+            config, check_secrets(config), config.monitor.database_path, utc_now()
+        )
+        findings = [*examine_secrets(config), *examine_files(config.monitor.database_path)]
+
+    assert [problem.place for problem in problems] == ["connections[0].token"]
+    assert [(one.area.value, one.state.value) for one in findings] == [("database", "failed")]
 
 
 def test_a_file_that_others_may_change_is_wrong(bench):

@@ -18,6 +18,7 @@ from monitor.store.restore import restore
 from monitor.store.tables import connections
 from tests.builders import Story, entry, plan_of
 from tests.fakes import NOON
+from tests.stranger import as_stranger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -165,6 +166,22 @@ def test_what_is_no_copy_is_refused_and_changes_nothing(database, copy, spoil, w
         put_back(database, copy)
     assert names_in(database.path) == ["one", "two"]
     assert files_beside(database) - {"connwatch.db.lock"} == before
+
+
+def test_the_owner_of_the_database_need_not_see_the_folder_of_the_copy(tmp_path):
+    """
+    Root opens the copy, then becomes the owner.
+    """
+    (tmp_path / "copy.db").write_bytes(b"no database at all")
+    # Its own folder would be open to it; that there is none stands for that.
+    database = Database("sqlite:////nowhere/connwatch.db")
+
+    with (
+        (tmp_path / "copy.db").open("rb") as file,
+        as_stranger(),
+        pytest.raises(StoreError, match="is no database"),
+    ):
+        restore(database, tmp_path / "copy.db", file, NOON)
 
 
 def test_the_database_itself_is_no_copy(database, copy):
