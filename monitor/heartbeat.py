@@ -91,8 +91,7 @@ class Heartbeat:
 
     async def _find_troubles(self) -> list[str]:
         running = self._running
-        timeouts = map(running.config.timeout_of, running.config.connections)
-        longest = max(timeouts, default=timedelta())
+        longest = running.config.longest_timeout
         names = running.plan.watched.keys()
 
         def read(tx: Transaction) -> Arrears:

@@ -137,8 +137,7 @@ class Reloader:
         web = await running.dashboard.prepare(config, plan, calls)
         before = running.config
         running.adopt(config, plan, calls, web, changes)
-        longest = max(map(before.timeout_of, before.connections), default=timedelta())
-        await running.clients.adopt(clients, longest + SPARE)
+        await running.clients.adopt(clients, before.longest_timeout + SPARE)
         await asyncio.to_thread(_spare_collector)
 
     def _note_failure(self, problems: tuple[Problem, ...]) -> None:

@@ -7,9 +7,10 @@ with a setting is decided where it is used.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import Field, PrivateAttr
 
@@ -30,9 +31,6 @@ from monitor.config.settings import (
 )
 from monitor.config.soldscope import SoldscopeConnection
 from monitor.judge.digest import Digest
-
-if TYPE_CHECKING:
-    from datetime import timedelta
 
 __all__ = [
     "PROVIDERS",
@@ -120,3 +118,10 @@ class Config(Settings):
         Return how long one check of *connection* may take, never longer than its rhythm.
         """
         return min(connection.timeout or self.checks.timeout, self.every_of(connection))
+
+    @cached_property
+    def longest_timeout(self) -> timedelta:
+        """
+        Return how long a check may take at most; nothing where there is none.
+        """
+        return max(map(self.timeout_of, self.connections), default=timedelta())

@@ -4,15 +4,15 @@ Look whether a daemon is at work: what is overdue, and what its channels took.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.alert.words import say_span
 from monitor.config.wording import as_argument, say_count
 from monitor.doctor.finding import Area, Finding
+from monitor.judge.wellbeing import is_late
 from monitor.store import channel_states
 from monitor.store.deliveries import ChannelCounts, count_by_channel
-from monitor.store.due import claim_due
+from monitor.store.due import find_most_overdue
 from monitor.store.lock import is_held
 from monitor.validation import Mark
 
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 
     from monitor.config.model import Config
     from monitor.store.engine import Database, Transaction
-
-LATE_AFTER = timedelta(minutes=1)
-"""What is due starts within seconds."""
-
-_MOST_LATE = 1000
 
 
 def examine_daemon(
@@ -44,13 +39,13 @@ def examine_daemon(
         )
         return
     names = {connection.name for connection in config.connections}
-    late = [one for one in claim_due(tx, now - LATE_AFTER, _MOST_LATE) if one.name in names]
-    if late:
+    overdue = find_most_overdue(tx, names, now)
+    if overdue is not None and is_late(overdue[1], config.longest_timeout):
+        name, late = overdue
         yield Finding(
             Area.DAEMON,
             Mark.FAILED,
-            f"it is behind: the check of {late[0].name} has been due for"
-            f" {say_span(now - late[0].at)}",
+            f"it is behind: the check of {name} has been due for {say_span(late)}",
             "look into its log, and whether this machine is overloaded",
         )
     else:

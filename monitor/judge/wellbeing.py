@@ -33,12 +33,19 @@ class Arrears:
     outbox_age: timedelta
 
 
+def is_late(lateness: timedelta, longest_check: timedelta) -> bool:
+    """
+    Tell whether a check that has been due for *lateness* should have been done by now.
+    """
+    return lateness > LATE_AFTER + longest_check
+
+
 def find_troubles(arrears: Arrears) -> list[str]:
     """
     Return what is not well, in words for people; nothing while every due check ran.
     """
     troubles = []
-    if arrears.lateness > LATE_AFTER + arrears.longest_check:
+    if is_late(arrears.lateness, arrears.longest_check):
         troubles.append(f"a check has been due for {_minutes(arrears.lateness)}")
     if arrears.outbox_age > OUTBOX_LATE_AFTER:
         troubles.append(f"an alert has waited for its channel for {_minutes(arrears.outbox_age)}")

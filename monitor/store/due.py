@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
     from monitor.store.engine import Transaction
 
-_MOST_LATE = 1000
-"""So many overdue ones are looked through for one of this daemon's own."""
-
 _PLACES = 1000
 """Into so many places a spread is cut, whatever the number of connections."""
 
@@ -70,12 +67,29 @@ def claim_due(tx: Transaction, until: datetime, limit: int) -> list[Due]:
     return found
 
 
+def find_most_overdue(
+    tx: Transaction, names: Collection[str], now: datetime
+) -> tuple[str, timedelta] | None:
+    """
+    Return which check of *names* has been due the longest, and for how long; None if none is.
+
+    Those of others, which a newer file has put in, are passed over however many they are.
+    """
+    rows = tx.execute(
+        select(connections.c.name, connections.c.next_check_at)
+        .where(connections.c.next_check_at <= now)
+        .order_by(connections.c.next_check_at)
+    )
+    with rows:
+        return next(((name, now - at) for name, at in rows if name in names), None)
+
+
 def lateness(tx: Transaction, names: Collection[str], now: datetime) -> timedelta:
     """
     Return for how long the most overdue check of *names* has been due.
     """
-    due = claim_due(tx, now, _MOST_LATE)
-    return next((now - one.at for one in due if one.name in names), timedelta())
+    found = find_most_overdue(tx, names, now)
+    return timedelta() if found is None else found[1]
 
 
 _MAKE_DUE = (

@@ -7,14 +7,13 @@ Both are open to all, and name no connection.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
-from monitor.judge.wellbeing import LATE_AFTER
+from monitor.judge.wellbeing import is_late
 from monitor.store.due import lateness
 from monitor.store.engine import StoreError
 from monitor.store.migrate import HEAD, revision_in
@@ -56,9 +55,7 @@ def list_troubles(tx: Transaction, here: Parts) -> list[str]:
     troubles = []
     if revision_in(tx) != HEAD:
         troubles.append("migration")
-    longest = max(
-        (here.config.timeout_of(one) for one in here.config.connections), default=timedelta()
-    )
-    if lateness(tx, here.plan.watched.keys(), here.clock()) > LATE_AFTER + longest:
+    late = lateness(tx, here.plan.watched.keys(), here.clock())
+    if is_late(late, here.config.longest_timeout):
         troubles.append("checks")
     return troubles

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
+from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from monitor import heartbeat
@@ -28,6 +29,7 @@ from monitor.judge.vitals import Signs
 from monitor.store import connections, outbox
 from monitor.store.deliveries import oldest_wait
 from monitor.store.due import lateness
+from monitor.store.tables import connections as rows
 from monitor.store.worker import StoreWorker
 from tests.builders import OK, REFUSED, Story, entry, plan_of
 from tests.fakes import NOON
@@ -306,3 +308,13 @@ def test_lateness_is_that_of_the_most_overdue_of_ours(database: Database):
         assert at is not None
         assert lateness(tx, {"two"}, at + MINUTE) == MINUTE
         assert lateness(tx, set(), at + MINUTE) == timedelta()
+
+
+def test_however_many_are_not_ours_none_of_them_hides_one_that_is(database: Database):
+    others = [f"other-{number}" for number in range(1001)]
+    Story.begin(database, plan_of(*map(entry, others), entry("ours")), NOON)
+    with database.write() as tx:
+        tx.execute(update(rows).values(next_check_at=NOON - MINUTE))
+        tx.execute(update(rows).where(rows.c.name == "ours").values(next_check_at=NOON))
+
+        assert lateness(tx, {"ours"}, NOON + MINUTE) == MINUTE

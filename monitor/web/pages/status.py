@@ -4,7 +4,6 @@ Show how the monitor itself is.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
@@ -12,6 +11,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from starlette.responses import Response  # noqa: TC002 - likewise
 
 from monitor.alert.words import say_span
+from monitor.judge.wellbeing import is_late
 from monitor.store import deliveries
 from monitor.store.due import lateness
 from monitor.store.migrate import HEAD
@@ -19,13 +19,12 @@ from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.templating import render
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from monitor.store.deliveries import ChannelCounts
     from monitor.store.engine import Transaction
 
 router = APIRouter()
-
-LATE_AFTER = timedelta(seconds=30)
-"""A check that is due starts within a second or two; this late, something is wrong."""
 
 
 @router.get("/monitor")
@@ -51,7 +50,7 @@ async def show_monitor(request: Request, here: Here) -> Response:
     ]
     context = {
         "late": late,
-        "is_late": late > LATE_AFTER,
+        "is_late": is_late(late, here.config.longest_timeout),
         "late_words": say_span(late),
         "n_watched": n_watched,
         "channels": channels,

@@ -143,6 +143,16 @@ def test_an_overdue_check_is_named(bench, daemon):
     assert "the check of acme has been due for 2 hours" in told.of("daemon")[0][1]
 
 
+def test_a_check_that_may_still_wait_for_its_answer_is_not_overdue(bench, daemon):
+    bench.configure(connection("acme"), more=f'{CHANNEL}[checks]\ntimeout = "4m"\n')
+    change(
+        bench,
+        update(connections).values(next_check_at=utc_now() - timedelta(minutes=3)),
+    )
+
+    assert ask(bench, "--offline").of("daemon")[0] == ("ok", "it runs, and no check is overdue")
+
+
 def test_without_a_heartbeat_nobody_hears_that_the_machine_died(bench, daemon):
     assert ("warning", "no [heartbeat] is set: if this machine dies, nobody hears of it") in ask(
         bench, "--offline"
