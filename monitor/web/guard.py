@@ -12,13 +12,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse
 
 from monitor.store.engine import StoreError
 from monitor.web import csrf
 from monitor.web.body import BodyTooLarge, parse_fields, read_body, replay
-from monitor.web.headers import add_headers
+from monitor.web.headers import add_headers, only_head
 from monitor.web.hosts import Hosts
 from monitor.web.problems import refuse, refuse_without_store, wants_page
 from monitor.web.sessions import Doorkeeper, sent_token
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from monitor.web.parts import Parts
 
 READING = {"GET", "HEAD", "OPTIONS"}
+
+OWN_PAGES = {"same-origin", "none"}
+"""Where browsers say that our own changes come from."""
 
 ANY_HOST = {"/healthz", "/readyz"}
 """Supervisors ask by whatever address they know."""
@@ -72,12 +75,16 @@ class Guard:
         if refusal is None and request.method not in READING:
             try:
                 body = await read_body(request)
+            except ClientDisconnect:
+                return
             except BodyTooLarge as error:
                 refusal = refuse(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error))
             else:
                 receive = replay(body, receive)
                 refusal = self._refuse_change(request, body)
         send = add_headers(send, request, self._parts, visitor)
+        if request.method == "HEAD":
+            scope, send = {**scope, "method": "GET"}, only_head(send)
         await (refusal or self._app)(scope, receive, send)
 
     async def _recognise(self, request: Request) -> Visitor:
@@ -155,7 +162,8 @@ class Guard:
         """
         Believe what browsers say of where a request comes from; others say nothing.
         """
-        if request.headers.get("sec-fetch-site") == "cross-site":
+        # Cookies are shared by all ports of a machine: a neighbour there can read the word.
+        if request.headers.get("sec-fetch-site", "none") not in OWN_PAGES:
             return False
         origin = request.headers.get("origin")
         if origin is None:

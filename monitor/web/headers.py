@@ -65,6 +65,23 @@ def add_headers(send: Send, request: Request, parts: Parts, visitor: Visitor | N
     return send_with
 
 
+def only_head(send: Send) -> Send:
+    """
+    Return a *send* that ends an answer where its body would begin.
+    """
+    is_over = False
+
+    async def send_head(message: Message) -> None:
+        nonlocal is_over
+        if message["type"] == "http.response.start":
+            await send(message)
+        elif not is_over:
+            is_over = True
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return send_head
+
+
 def _hand_out_word(
     headers: MutableHeaders, request: Request, parts: Parts, visitor: Visitor
 ) -> None:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import structlog
 import uvicorn
 
+from monitor.web.patience import ImpatientProtocol
 from monitor.web.server import build_app
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ class WebServer:
             self._server = _Server(
                 uvicorn.Config(
                     self._answer,
+                    http=ImpatientProtocol,
                     interface="asgi3",
                     lifespan="off",
                     log_config=None,

@@ -28,6 +28,8 @@ from tests.web_client import open_web
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from starlette.types import Message
+
     from monitor.store.engine import Database
 
 pytestmark = pytest.mark.anyio
@@ -391,6 +393,10 @@ REFUSED_CHANGES = {
         {COOKIE: WORD},
         {HEADER: WORD, "Sec-Fetch-Site": "cross-site"},
     ),
+    "another port, says the browser": (
+        {COOKIE: WORD},
+        {HEADER: WORD, "Sec-Fetch-Site": "same-site"},
+    ),
 }
 
 
@@ -405,7 +411,8 @@ async def test_a_change_from_elsewhere_is_refused(filled, cookies, headers):
 
 async def test_a_change_from_our_own_page_is_made(filled):
     async with open_web(filled, PLAN) as web:
-        response = await web.change(PAUSE, headers={"Origin": "http://127.0.0.1:8080"})
+        headers = {"Origin": "http://127.0.0.1:8080", "Sec-Fetch-Site": "same-origin"}
+        response = await web.change(PAUSE, headers=headers)
     assert response.status_code == 200
 
 
@@ -446,6 +453,44 @@ async def test_the_word_changes_with_the_login(filled):
         )
         assert stale.status_code in {401, 403}
         assert (await web.change(PAUSE)).status_code == 200
+
+
+async def test_who_leaves_in_the_middle_of_a_change_is_no_fault_of_ours(filled):
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/login",
+        "raw_path": b"/login",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost")],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 8080),
+        "scheme": "http",
+    }
+    heard = iter([{"type": "http.request", "body": b"a", "more_body": True}])
+    answers: list[Message] = []
+
+    async def receive() -> Message:
+        return next(heard, {"type": "http.disconnect"})
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    async with open_web(filled, PLAN, LOCKED) as web:
+        with capture_logs() as logs:
+            await web.app(scope, receive, send)
+    assert (answers, logs) == ([], [])
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/", LIST, "/badge/acme.svg", "/nothing"])
+async def test_who_asks_for_the_head_gets_what_a_reader_gets_but_the_body(filled, path):
+    async with open_web(filled, PLAN) as web:
+        await web.get("/login")
+        whole = await web.get(path)
+        head = await web.client.head(path)
+    assert head.status_code == whole.status_code
+    assert head.headers == whole.headers
+    assert (head.content, whole.content != b"") == (b"", True)
 
 
 async def test_no_more_is_read_than_a_form_can_be(filled):
