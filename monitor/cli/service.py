@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from monitor.config.starter import Kept, Table, starter_config
 from monitor.resources import unit_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from monitor.cli.questions import Draft
     from monitor.config.starter import Value
@@ -105,13 +106,17 @@ def install_service(draft: Draft, places: Places, program: Path, run: Run) -> No
     """
     tables, secrets, missing = _hand_over(draft)
     unit = re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={program}", unit_file())
+    files = [(places.secrets / name, f"{value}\n", 0o600) for name, value in secrets.items()]
+    files.append((places.config, starter_config(tables), _LARGEST_MODE))
+    files.append((places.units / UNIT, unit, _LARGEST_MODE))
     try:
         places.settings.mkdir(mode=0o755, parents=True, exist_ok=True)
         places.secrets.mkdir(mode=0o700, exist_ok=True)
-        for name, value in secrets.items():
-            _write(places.secrets / name, f"{value}\n", 0o600)
-        _write(places.config, starter_config(tables), _LARGEST_MODE)
-        _write(places.units / UNIT, unit, _LARGEST_MODE)
+        with ExitStack() as taken_back:
+            for path, text, mode in files:
+                _write(path, text, mode)
+                taken_back.callback(path.unlink, missing_ok=True)
+            taken_back.pop_all()
     except OSError as error:
         raise CommandError(f"{error.filename} cannot be written: {error.strerror}") from error
     run(["systemctl", "daemon-reload"])
@@ -139,9 +144,13 @@ def run_command(command: Sequence[str]) -> None:
 
 def _write(path: Path, text: str, mode: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        os.fchmod(descriptor, mode)  # whatever the umask
-        file.write(text)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            os.fchmod(descriptor, mode)  # whatever the umask
+            file.write(text)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _hand_over(draft: Draft) -> tuple[list[Table], dict[str, str], list[str]]:
@@ -159,7 +168,7 @@ def _hand_over(draft: Draft) -> tuple[list[Table], dict[str, str], list[str]]:
         for key, kept in table.keys.items():
             if not isinstance(kept, Kept):
                 continue
-            name = re.sub(r"[^\w.-]+", "-", f"{table.keys['name']}-{key}")
+            name = _name_apart(f"{table.keys['name']}-{key}", {*secrets, *missing})
             keys[key] = Kept(SourceKind.CREDENTIAL, f"{CREDENTIAL}{name}")
             try:
                 secrets[name] = _reveal(kept, draft.path.parent)
@@ -167,6 +176,18 @@ def _hand_over(draft: Draft) -> tuple[list[Table], dict[str, str], list[str]]:
                 missing.append(name)
         tables.append(replace(table, keys=keys))
     return tables, secrets, missing
+
+
+def _name_apart(wanted: str, taken: Collection[str]) -> str:
+    """
+    Return a name like *wanted* for a file that is not *taken*, as systemd takes it for credentials.
+
+    It refuses the whole unit for a name with other letters than these, and
+    passes over files whose name begins with a dot.
+    """
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", wanted).lstrip(".-")
+    tries = (name, *(f"{name}-{number}" for number in range(2, len(taken) + 2)))
+    return next(each for each in tries if each not in taken)
 
 
 def _reveal(kept: Kept, folder: Path) -> str:

@@ -107,6 +107,53 @@ def test_the_secrets_become_credentials_that_only_root_reads(
     assert connection.token.reveal() == "ss_live_hunter2"
 
 
+@pytest.mark.parametrize(
+    ("names", "files"),
+    [
+        (["acme EU", "acme-EU"], ["acme-EU-token", "acme-EU-token-2"]),
+        (["acme (EU)", "acme [EU]", "acme EU"], ["acme-EU--token", "acme-EU--token-2"]),
+        (["Händler", "東京"], ["H-ndler-token", "token"]),
+        ([".hidden"], ["hidden-token"]),
+    ],
+    ids=["alike", "signs", "letters that systemd refuses", "a dot that systemd passes over"],
+)
+def test_each_secret_has_a_file_of_its_own_that_systemd_takes(
+    tmp_path, places, program, names, files
+):
+    shop = draft(tmp_path, Kept(SourceKind.LITERAL, "t"))
+    [first, channel] = shop.tables
+    tokens = [Kept(SourceKind.LITERAL, f"ss_live_{name!a}") for name in names]
+    shop.tables[:] = [
+        *(
+            Table(CONNECTIONS, {**first.keys, "name": name, "token": token})
+            for name, token in zip(names, tokens, strict=True)
+        ),
+        channel,
+    ]
+
+    install_service(shop, places, program, Systemctl())
+
+    told = tomllib.loads(places.config.read_text())["connections"]
+    assert [one["name"] for one in told] == names
+    for one, token in zip(told, tokens, strict=True):
+        file = one["token"]["credential"].removeprefix("secret_")
+        assert (places.secrets / file).read_text() == f"{token.value}\n"
+    assert set(files) <= {path.name for path in places.secrets.iterdir()}
+
+
+def test_what_cannot_be_written_whole_leaves_nothing(tmp_path, places, program):
+    (places.units / UNIT).write_text("mine")
+
+    with pytest.raises(CommandError, match=r"connwatch\.service cannot be written: File exists"):
+        install_service(
+            draft(tmp_path, Kept(SourceKind.LITERAL, "t")), places, program, Systemctl()
+        )
+
+    assert (places.units / UNIT).read_text() == "mine"
+    assert not places.config.exists()
+    assert list(places.secrets.iterdir()) == []
+
+
 def test_the_unit_starts_this_program_and_says_all_else_as_it_is_shipped(tmp_path, places, program):
     install_service(draft(tmp_path, Kept(SourceKind.LITERAL, "t")), places, program, Systemctl())
 
