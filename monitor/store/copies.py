@@ -94,7 +94,9 @@ def copy_before(database: Database, schema: str) -> Path:
     part.unlink(missing_ok=True)
     backup(database, part)
     part.rename(copy)
-    for old in database.list_copies()[KEPT:]:
+    # By name, not by age: to a clock that was set back, this one may be the oldest.
+    others = [old for old in database.list_copies() if old != copy]
+    for old in others[KEPT - 1 :]:
         old.unlink(missing_ok=True)
     return copy
 

@@ -194,7 +194,8 @@ class Database:
         """
         try:
             with (
-                closing(sqlite3.connect(copy)) as source,
+                # A copy that is gone must not be made, empty, and be put in the place of all.
+                closing(sqlite3.connect(f"file:{quote(str(copy))}?mode=rw", uri=True)) as source,
                 closing(sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S)) as target,
             ):
                 source.backup(target)

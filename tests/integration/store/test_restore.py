@@ -218,6 +218,27 @@ def test_copies_from_before_migrations_become_no_more_than_two(database):
     assert made[2].stat().st_mode & 0o777 == 0o600
 
 
+def test_a_copy_that_was_just_made_stays_though_the_clock_was_set_back(database):
+    for schema in ("0101", "0102"):
+        older = copies.copy_before(database, schema)
+        os.utime(older, (4e9, 4e9))
+
+    made = copies.copy_before(database, "0103")
+
+    assert made.exists()
+    assert len(database.list_copies()) == 2
+
+
+def test_a_copy_that_is_gone_overwrites_nothing(database, tmp_path):
+    Story.begin(database, plan_of(entry("one")))
+
+    with pytest.raises(StoreError, match="unable to open"):
+        database.overwrite_with(tmp_path / "gone.db")
+
+    assert names_in(database.path) == ["one"]
+    assert not (tmp_path / "gone.db").exists()
+
+
 def test_a_copy_holds_what_is_in_the_log_only_and_is_one_file(database, open_database, tmp_path):
     with open_database().read() as tx:
         tx.execute(text("SELECT 1"))
