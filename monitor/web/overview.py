@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from monitor.report import SOON_DAYS, connection_json, urgency
+from monitor.report import SOON_DAYS, Trouble, connection_json, trouble_of, urgency
 from monitor.store.columns import MICROSECOND
 from monitor.store.glances import list_marks
 from monitor.store.participations import with_marketplaces
@@ -43,6 +43,7 @@ class Glance:
     One connection, as short as sorting and searching allow.
 
     Args:
+        is_needing: Somebody should look at it: something is broken, or will be soon.
         worst_first: Smaller is worse: urgency, then what ends first, then the file's order.
         valid_until: When time alone will change what is shown of it.
     """
@@ -53,6 +54,7 @@ class Glance:
     state: str
     reason: str
     is_expiring_soon: bool
+    is_needing: bool
     tags: tuple[str, ...]
     text: str
     worst_first: tuple[int, int, int, int]
@@ -103,10 +105,12 @@ class Among:
 
     Args:
         counts: Of all connections, by state.
+        n_needing: How many of all somebody should look at.
     """
 
     found: Page
     counts: dict[str, int]
+    n_needing: int
     tags: list[str]
     providers: list[str]
 
@@ -165,7 +169,8 @@ class Overview:
         known = self._glances.values()
         tags = {tag for one in known for tag in one.tags}
         providers = {one.provider for one in known}
-        return Among(found, _count(known), sorted(tags), sorted(providers))
+        n_needing = sum(one.is_needing for one in known)
+        return Among(found, _count(known), n_needing, sorted(tags), sorted(providers))
 
     def describe(self, tx: Transaction, ids: list[int]) -> list[Json]:
         """
@@ -226,6 +231,8 @@ class Overview:
             each["state"],
             each["reason"],
             each["expiring_soon"],
+            # A client secret is its application's, and told of there.
+            trouble_of(each | {"clocks": []}) in {Trouble.BROKEN, Trouble.SOON},
             tuple(each["tags"]),
             "\n".join(text).casefold(),
             (*urgency(each, soon_days=max(days, default=SOON_DAYS)), first, record.id),

@@ -30,7 +30,6 @@ SHOWN = 50
 MOST_SHOWN = 150
 """A page stays under 300 KB; who wants more loads piece after piece."""
 
-NEEDING = ("error", "expired", "expiring_soon")
 ORDER = ("error", "expired", "expiring_soon", "pending", "active", "paused")
 
 
@@ -70,6 +69,7 @@ async def show_connections(  # noqa: PLR0913, PLR0917 - a filter each
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"cursor: {error}") from error
     found = among.found
     context = _count(among.counts) | {
+        "n_needing": among.n_needing,
         "rows": make_rows(here, found.connections, here.clock()),
         "held_back": held_back,
         "total": found.total,
@@ -90,7 +90,6 @@ def _count(counts: dict[str, int]) -> dict[str, Any]:
     return {
         "counts": counts,
         "n_all": sum(count for key, count in counts.items() if key != "expiring_soon"),
-        "n_needing": sum(counts[key] for key in NEEDING),
     }
 
 
