@@ -1,6 +1,9 @@
-# ruff: noqa: TC001 - FastAPI reads the annotations when the program runs
+# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
 """
 Tell browsers and programs what happens, as it happens (server-sent events).
+
+Who listens is looked at again and again: a stream outlives neither the login nor
+the token that opened it.
 """
 
 from __future__ import annotations
@@ -11,23 +14,27 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from monitor.store.engine import StoreError
 from monitor.web.documented import problems
 from monitor.web.parts import Here
+from monitor.web.sessions import Doorkeeper
+from monitor.web.visitors import Who
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from monitor.web.hub import Hub
 
 router = APIRouter(prefix="/api/v1", tags=["reading"])
 
 HEARTBEAT_S = 15.0
-"""Proxies close what is silent for a minute."""
+"""Proxies close what is silent for a minute. As often is looked at who listens."""
 
 LONGEST_S = 3600.0
-"""Browsers come back by themselves, and are looked at anew: a login may have ended."""
+"""Browsers come back by themselves."""
 
 RETRY_MS = 3000
 
@@ -43,7 +50,7 @@ RETRY_MS = 3000
         **problems(),
     },
 )
-async def events(here: Here) -> Response:
+async def events(request: Request, here: Here, who: Who) -> Response:
     """
     Stream what happens from now on.
     """
@@ -51,18 +58,36 @@ async def events(here: Here) -> Response:
         raise HTTPException(
             HTTPStatus.SERVICE_UNAVAILABLE, "Too many listen already.", {"Retry-After": "30"}
         )
-    return StreamingResponse(stream(here.hub), media_type="text/event-stream")
+    doorkeeper = Doorkeeper(here)
+
+    async def is_welcome() -> bool:
+        try:
+            return (await doorkeeper.recognise(request)).by is who.by
+        except StoreError:
+            return True  # nothing is known against them, and there is nothing to tell
+
+    return StreamingResponse(stream(here.hub, is_welcome), media_type="text/event-stream")
 
 
-async def stream(hub: Hub) -> AsyncGenerator[bytes, None]:
+async def stream(
+    hub: Hub, is_welcome: Callable[[], Awaitable[bool]]
+) -> AsyncGenerator[bytes, None]:
     """
     Yield events, and a comment where there are none for a while.
+
+    Args:
+        is_welcome: Tells whether whoever listens may still do so.
     """
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + LONGEST_S
+    ask_at = loop.time() + HEARTBEAT_S
     with hub.listen() as queue:
         yield f"retry: {RETRY_MS}\n: connwatch\n\n".encode()
         while loop.time() < ends_at:
+            if loop.time() >= ask_at:
+                if not await is_welcome():
+                    return
+                ask_at = loop.time() + HEARTBEAT_S
             try:
                 event = await asyncio.wait_for(queue.get(), HEARTBEAT_S)
             except TimeoutError:

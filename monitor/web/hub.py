@@ -11,6 +11,7 @@ import asyncio
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -83,9 +84,12 @@ class Hub:
     def adopt(self, overview: Overview, channels: tuple[str, ...]) -> None:
         """
         Go on with other settings, and have everybody look at everything again.
+
+        Everybody must come back for that: another password may be in force.
         """
         self._overview, self._channels, self._horizon = overview, channels, None
         self._publish([RELOAD])
+        self._send_home()
 
     @property
     def is_full(self) -> bool:
@@ -112,6 +116,9 @@ class Hub:
         Send everybody home.
         """
         self._is_closed = True
+        self._send_home()
+
+    def _send_home(self) -> None:
         for queue in self._listeners:
             queue.put_nowait(None)
 
@@ -125,12 +132,17 @@ class Hub:
                 self._is_heard.clear()
                 self._horizon = None
             await self._is_heard.wait()
+            overview = self._overview
+            look = partial(_look, overview, self._channels, self._horizon)
             try:
-                events = await self._reader.read(self._look)
+                events, horizon = await self._reader.read(look)
             except StoreError as error:
                 log.warning("web.store_error", error=str(error))
-                events = []
-            self._publish(events)
+            else:
+                # Settings that came meanwhile have a horizon of their own to find.
+                if self._overview is overview:
+                    self._horizon = horizon
+                    self._publish(events)
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _warm_up(self) -> None:
@@ -146,29 +158,6 @@ class Hub:
         except StoreError as error:
             log.warning("web.store_error", error=str(error))
 
-    def _look(self, tx: Transaction) -> list[Event]:
-        changed = self._overview.take_changes(tx)
-        if self._horizon is None:
-            self._horizon = find_horizon(tx, self._channels)
-            return []
-        events = [
-            Event("state", {"name": name, "state": one.state, "reason": one.reason})
-            if one
-            else Event("state", {"name": name, "state": None, "reason": None})
-            for name, one in changed.items()
-        ]
-        news = news_since(tx, self._horizon, self._channels)
-        self._horizon = news.horizon
-        events += [
-            Event("alert", {"id": one.id, "kind": one.kind, "severity": one.severity})
-            for one in news.alerts
-        ]
-        events += [
-            Event("sent", {"alert": one.alert_id, "channel": one.channel, "at": instant(one.at)})
-            for one in news.sent
-        ]
-        return events
-
     def _publish(self, events: list[Event]) -> None:
         if len(events) > MOST_CHANGES:
             events = [RELOAD]
@@ -180,3 +169,32 @@ class Hub:
                 continue
             for event in events:
                 queue.put_nowait(event)
+
+
+def _look(
+    overview: Overview, channels: tuple[str, ...], horizon: Horizon | None, tx: Transaction
+) -> tuple[list[Event], Horizon]:
+    """
+    Return what happened since *horizon*, and up to where everything is known now.
+
+    Runs in the reader's thread, so that it is given all that it needs.
+    """
+    changed = overview.take_changes(tx)
+    if horizon is None:
+        return [], find_horizon(tx, channels)
+    events = [
+        Event("state", {"name": name, "state": one.state, "reason": one.reason})
+        if one
+        else Event("state", {"name": name, "state": None, "reason": None})
+        for name, one in changed.items()
+    ]
+    news = news_since(tx, horizon, channels)
+    events += [
+        Event("alert", {"id": one.id, "kind": one.kind, "severity": one.severity})
+        for one in news.alerts
+    ]
+    events += [
+        Event("sent", {"alert": one.alert_id, "channel": one.channel, "at": instant(one.at)})
+        for one in news.sent
+    ]
+    return events, news.horizon

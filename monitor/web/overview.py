@@ -179,7 +179,11 @@ class Overview:
         known = load_records(tx, ids)
         records = with_marketplaces(tx, [known[number] for number in ids if number in known])
         now = self.clock()
-        return [connection_json(one, self.plan.watched[one.name], now) for one in records]
+        return [
+            connection_json(one, self.plan.watched[one.name], now)
+            for one in records
+            if one.name in self.plan.watched
+        ]
 
     def glances(self, tx: Transaction) -> list[Glance]:
         """
@@ -215,8 +219,12 @@ class Overview:
             if record.name in self.plan.watched
         }
         self._changed.update({one.name: one for one in renewed.values()})
+        # What has a name that is not in the plan belongs to settings about to come in force.
+        foreign = set(stale) - renewed.keys()
         merged = before | renewed
-        self._glances = {number: merged[number] for number in marks if number in merged}
+        self._glances = {
+            number: merged[number] for number in marks if number in merged and number not in foreign
+        }
 
     def _look_at(self, record: ConnectionRecord, mark: int, now: datetime) -> Glance:
         each = connection_json(record, self.plan.watched[record.name], now)

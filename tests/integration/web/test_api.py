@@ -369,3 +369,16 @@ async def test_channels_of_the_plan_have_counters_from_the_start(story):
     async with open_web(story.database, plan) as web:
         text = (await web.get("/metrics")).text
     assert 'connwatch_notifications_total{channel="ops",result="sent"} 0.0' in text
+
+
+async def test_a_list_is_given_while_a_reload_is_about_to_rename_a_connection(story):
+    """The database has the new name some moments before the pages know it."""
+    async with open_web(story.database, PLAN) as web:
+        assert names((await web.get(LIST)).json()) == ["acme", "beta", "gamma", "delta"]
+        renamed = [entry("alpha", renamed_from="acme"), *PLAN.entries[1:]]
+        with story.database.write() as tx:
+            connections.sync(tx, renamed, NOON)
+        for path in (LIST, "/", "/metrics", "/monitor", "/calendar", "/calendar.ics", "/alerts"):
+            assert (await web.get(path)).status_code == 200, path
+        assert names((await web.get(LIST)).json()) == ["beta", "gamma", "delta"]
+        assert (await web.get(f"{LIST}/acme")).status_code == 404

@@ -8,15 +8,17 @@ import asyncio
 import json
 import socket
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 from structlog.testing import capture_logs
 
 from monitor.config.model import Config, WebSettings
-from monitor.store import connections, outbox
+from monitor.config.secret import Secret
+from monitor.store import connections, outbox, web_access
 from monitor.web import events, hub, patience, serving
+from monitor.web.overview import Overview
 from monitor.web.serving import WebServer
 from tests.builders import MINUTE, OK, OPS, REFUSED, Story, entry, plan_of
 from tests.fakes import NOON
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from monitor.store.engine import Database
+    from tests.web_client import Web
 
 pytestmark = pytest.mark.anyio
 
@@ -149,6 +152,83 @@ async def test_too_many_listeners_are_sent_away(story, monkeypatch):
     async with open_web(story.database, PLAN) as web:
         response = await web.get("/api/v1/events")
     assert (response.status_code, response.headers["retry-after"]) == (503, "30")
+
+
+async def listen(web: Web, token: str, lines: asyncio.Queue[bytes]) -> None:
+    """
+    Put all that a holder of *token* is told into *lines*, until the end.
+    """
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/api/v1/events",
+        "query_string": b"",
+        "headers": [(b"authorization", f"Bearer {token}".encode()), (b"host", b"localhost")],
+    }
+
+    async def receive() -> dict[str, object]:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody goes away")
+
+    async def send(message: dict[str, Any]) -> None:
+        await lines.put(message.get("body", b""))
+
+    await web.app(scope, receive, send)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("is_busy", [False, True], ids=["nothing happens", "much happens"])
+async def test_a_stream_ends_with_the_token_that_opened_it(story, is_busy):
+    with story.database.write() as tx:
+        token = web_access.add_token(tx, "ci", NOON, is_read_only=True)
+    assert token is not None
+    config = Config(web=WebSettings(password=Secret("correct horse")))
+    async with open_web(story.database, PLAN, config) as web, asyncio.timeout(PATIENCE_S):
+        lines: asyncio.Queue[bytes] = asyncio.Queue()
+        listening = asyncio.create_task(listen(web, token, lines))
+        while b": still here" not in await lines.get():
+            assert not listening.done()
+        with story.database.write() as tx:
+            web_access.revoke_token(tx, "ci")
+        while not listening.done():
+            if is_busy:
+                for queue in web.parts.hub._listeners:
+                    queue.put_nowait(hub.RELOAD)
+            await asyncio.sleep(0.01)
+        await listening
+
+
+async def test_other_settings_have_everybody_come_back(story):
+    async with open_web(story.database, PLAN) as web:
+        with web.parts.hub.listen() as queue:
+            web.parts.hub.adopt(Overview(PLAN, lambda: NOON), ("ops",))
+            assert [queue.get_nowait(), queue.get_nowait()] == [hub.RELOAD, None]
+
+
+async def test_settings_that_come_while_it_looks_do_not_end_the_telling(story, monkeypatch):
+    """They take the horizon away under the hands of who looks."""
+    async with open_web(story.database, PLAN) as web, asyncio.timeout(PATIENCE_S):
+        event = hub.Event
+
+        def interrupt(*known: Any) -> hub.Event:
+            monkeypatch.setattr(hub, "Event", event)
+            web.parts.hub.adopt(Overview(PLAN, lambda: NOON), ("ops",))
+            return event(*known)
+
+        monkeypatch.setattr(hub, "Event", interrupt)
+        running = asyncio.create_task(web.parts.hub.run())
+        with web.parts.hub.listen() as queue:
+            turn = 0
+            told: list[hub.Event | None] = []
+            while not any(one and one.kind == "state" for one in told):
+                assert not running.done(), running
+                turn += 1
+                story.settle(NOON + turn * MINUTE, c1=REFUSED if turn % 2 else OK)
+                await asyncio.sleep(0.03)
+                while not queue.empty():
+                    told.append(queue.get_nowait())
+        assert told[:2] == [hub.RELOAD, None]
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_stop_does_not_wait_for_those_who_listen(story):
