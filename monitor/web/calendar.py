@@ -85,7 +85,7 @@ def list_endings(tx: Transaction, here: Parts) -> Iterator[Ending]:
                 f"client-secret-{quote(name, safe='')}@connwatch",
                 f"{name}: the client secret expires",
                 "Make a new one in the developer console, put it in the configuration with its"
-                " date, and restart connwatch.",
+                " date, and reload connwatch.",
                 secret_ends_at,
                 steps,
                 link,

@@ -64,6 +64,7 @@ class Metrics:
             ["channel", "result"],
             registry=registry,
         )
+        self._channels: set[str] = set()
         self.show_channels(channels)
         self._is_read = Gauge(
             "connwatch_config_reload_success",
@@ -108,8 +109,12 @@ class Metrics:
 
     def show_channels(self, channels: Sequence[str]) -> None:
         """
-        Show the counts of *channels* from zero on.
+        Show the counts of *channels* from zero on, and of no others.
         """
+        for channel in self._channels.difference(channels):
+            for result in ("sent", "failed"):
+                self._notifications.remove(channel, result)
+        self._channels = set(channels)
         for channel in channels:
             for result in ("sent", "failed"):
                 self._notifications.labels(channel, result)

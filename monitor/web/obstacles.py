@@ -74,7 +74,7 @@ def _find_key(config: Config) -> Obstacle | None:
     except KeyUnusable as error:
         return Obstacle(
             f"The new refresh token could not be kept safely: {error}.",
-            "Make a key beside the configuration file, name it there, and restart connwatch:",
+            "Make a key beside the configuration file, name it there, and reload connwatch:",
             (MAKE_KEY, "[web]", 'key = { file = "fernet-key" }'),
         )
     return None

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
 from starlette.responses import RedirectResponse, Response
 
-from monitor.alert.words import say_instant, say_when
+from monitor.alert.words import say_instant, say_span, say_when
 from monitor.quieting import list_taken_on, say_what
 from monitor.store import deliveries, history, silences
 from monitor.web import api_changes, api_quiet
@@ -79,6 +79,7 @@ async def show_alerts(
         "channels": [channel.name for channel in here.config.channels],
         "tags": api_quiet.known_tags(here),
         "done": DONE.get(done, ""),
+        "retry_for": say_span(here.config.alerts.retry_for),
         "path_of": path_of,
         "say_what": say_what,
         "say_instant": say_instant,

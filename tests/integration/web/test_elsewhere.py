@@ -16,6 +16,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
 from monitor.alert.errors import AlertError
 from monitor.alert.message import Message
@@ -25,6 +26,7 @@ from monitor.counting import CountedSender
 from monitor.judge.wellbeing import LATE_AFTER
 from monitor.store import connections, outbox
 from monitor.web.badge import draw
+from monitor.web.counters import Metrics
 from monitor.web.ical import Ending, write_calendar
 from monitor.web.secret_links import badge_path, calendar_path
 from tests.builders import DAY, MINUTE, OK, OPS, REFUSED, Story, amazon_store, entry, ok_with
@@ -229,6 +231,20 @@ def test_attempts_to_send_are_counted_by_their_end(is_failing):
     else:
         sender.send("ops", message)
     assert seen == [("ops", not is_failing)]
+
+
+def test_a_channel_that_is_gone_is_counted_no_longer():
+    registry = CollectorRegistry()
+    metrics = Metrics(registry, ["ops", "old"])
+    metrics.note_sent("ops", is_sent=True)
+    metrics.show_channels(["ops", "new"])
+    counts = {
+        one.labels["channel"]: one.value
+        for family in registry.collect()
+        for one in family.samples
+        if one.name == "connwatch_notifications_total" and one.labels["result"] == "sent"
+    }
+    assert counts == {"ops": 1, "new": 0}
 
 
 async def test_it_is_ready_while_checks_are_on_time(story):
