@@ -102,8 +102,12 @@ class Reloader:
         self._systemd.tell_reloading()
         try:
             await self.reload()
-        finally:
+        except asyncio.CancelledError:
+            raise  # the daemon stops, and must not say that it serves again
+        except BaseException:
             await self._tell_end()
+            raise
+        await self._tell_end()
 
     async def reload(self) -> bool:
         """
@@ -121,6 +125,8 @@ class Reloader:
         except (StoreError, ValueError) as error:
             self._note_failure((Problem(str(running.config.path), str(error)),))
             return False
+        except asyncio.CancelledError:
+            raise  # no fault: the daemon stops
         except BaseException:
             self._note_failure((Problem(str(running.config.path), FAULT),))
             raise

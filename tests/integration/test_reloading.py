@@ -5,6 +5,7 @@ A reload within one process: what the web says of it, and faults on the way.
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from monitor import reloading
 from monitor.app import App
 from monitor.config.load import load_config
 from monitor.store.engine import StoreError
+from monitor.systemd import Systemd
+from tests.notify_socket import abstract_name, listen
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -129,3 +132,29 @@ async def test_faults_that_nobody_foresaw_keep_the_former_settings_and_can_be_tr
     assert await bench.names() == ["one"]
     await bench.hup()
     assert await bench.names() == ["one", "two"]
+
+
+async def test_a_stop_during_a_reload_is_no_fault_and_has_the_last_word(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text('[web]\nlisten = ""\n')
+    reads, may_go_on = threading.Event(), threading.Event()
+
+    def read_slowly() -> Config:
+        reads.set()
+        may_go_on.wait(20)
+        return load_config(path)
+
+    stop, reload = asyncio.Event(), asyncio.Event()
+    with capture_logs() as logs, listen(abstract_name()) as systemd:
+        daemon = App(load_config(path), systemd=Systemd(systemd.address), load=read_slowly)
+        task = asyncio.create_task(daemon.run(stop, reload))
+        reload.set()
+        await until(reads.is_set, within_s=20)
+        stop.set()
+        await until(lambda: "daemon.checks_finished" in [one["event"] for one in logs], within_s=20)
+        may_go_on.set()
+        await task
+        said = systemd.order("RELOADING", "READY", "STOPPING")
+
+    assert [one for one in logs if one["log_level"] == "error"] == []
+    assert said == ["READY", "RELOADING", "STOPPING"]
