@@ -111,6 +111,12 @@ class Guard:
             tuple(self._delivery.find_stuck(LONGEST_STANDSTILL)),
         )
 
+    def failing_for(self) -> dict[str, timedelta]:
+        """
+        Return how long each job that failed last has done nothing else.
+        """
+        return self._jobs.failing_for()
+
     async def _note_alive(self) -> None:
         await self._store.write(lambda tx: note_alive(tx, utc_now()))
 

@@ -96,7 +96,8 @@ class Heartbeat:
 
         def read(tx: Transaction) -> Arrears:
             now = utc_now()
-            return Arrears(lateness(tx, names, now), longest, oldest_wait(tx, now))
+            late, waits = lateness(tx, names, now), oldest_wait(tx, now)
+            return Arrears(late, longest, waits, self._guard.failing_for())
 
         stalls = find_stalls(self._guard.signs())
         try:

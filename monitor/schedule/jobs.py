@@ -71,6 +71,7 @@ class JobRunner:
         self._jobs: list[Job] = []
         self.ended_at: dict[str, float] = {}
         """When each job last came to its end, well or badly, by the monotonic clock."""
+        self._failures: dict[str, tuple[float, float]] = {}
 
     def start(self, jobs: list[Job]) -> None:
         """
@@ -102,6 +103,14 @@ class JobRunner:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
+    def failing_for(self) -> dict[str, timedelta]:
+        """
+        Return how long each job that failed last has done nothing else, from failure to failure.
+        """
+        return {
+            name: timedelta(seconds=last - first) for name, (first, last) in self._failures.items()
+        }
+
     async def _look_for_steps(self) -> None:
         while True:
             await asyncio.sleep(LOOK_FOR_STEPS_EVERY_S)
@@ -130,8 +139,13 @@ class JobRunner:
 
     async def _run(self, job: Job) -> None:
         await self._settle_step()
-        await _attempt(job.work, "job.failed", job=job.name)
-        self.ended_at[job.name] = time.monotonic()
+        went_well = await _attempt(job.work, "job.failed", job=job.name)
+        now = self.ended_at[job.name] = time.monotonic()
+        if went_well:
+            self._failures.pop(job.name, None)
+        else:
+            first, _ = self._failures.get(job.name, (now, now))
+            self._failures[job.name] = first, now
 
 
 async def _attempt(work: Callable[[], Awaitable[None]], event: str, **facts: str) -> bool:

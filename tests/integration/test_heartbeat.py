@@ -106,7 +106,8 @@ class Bench:
         running: Any = SimpleNamespace(
             config=self.config, plan=self.story.plan, store=self.store, clients=self.clients
         )
-        guard: Any = SimpleNamespace(signs=lambda: self.signs)
+        self.failing: dict[str, timedelta] = {}
+        guard: Any = SimpleNamespace(signs=lambda: self.signs, failing_for=lambda: self.failing)
         self.running = running
         self.heartbeat = Heartbeat(running, guard)
 
@@ -159,6 +160,18 @@ async def test_a_check_that_is_overdue_is_trouble(
         connections.pause(tx, bench.story.record("one").id)
     await bench.heartbeat.beat()
     assert outside.said()[1] == "/ping/uuid-1?rid=7"
+
+
+async def test_a_job_that_fails_and_fails_is_trouble(bench: Bench, outside: Outside):
+    """
+    Without the sweep nobody hears that an authorization ends; nothing else would be late.
+    """
+    bench.failing = {"sweep_clocks": 6 * MINUTE}
+    await bench.heartbeat.beat()
+    [call] = outside.calls
+    assert call == Call(
+        "POST", "/ping/uuid-1/fail?rid=7", "the job sweep_clocks has failed for 6 min"
+    )
 
 
 async def test_a_database_that_cannot_be_read_is_trouble_and_no_path_is_told(

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.anyio
 
 OFTEN = timedelta(milliseconds=20)
 
+NO_TIME = timedelta()
+
 
 class Work:
     """
@@ -104,6 +106,17 @@ async def test_a_job_that_fails_is_logged_and_runs_again(runner):
         ("job.failed", "failing", True),
         ("job.failed", "failing", True),
     ]
+
+
+async def test_it_is_known_for_how_long_a_job_does_nothing_but_fail(runner):
+    failing, fine = Work(*(LookupError("again") for _ in range(10_000))), Work()
+    runner.start([Job("failing", OFTEN, failing), Job("fine", OFTEN, fine)])
+    await until(lambda: runner.failing_for().get("failing", NO_TIME) > 2 * OFTEN)
+    assert list(runner.failing_for()) == ["failing"]
+
+    failing.faults.clear()
+
+    await until(lambda: runner.failing_for() == {})
 
 
 async def test_a_slow_job_is_not_started_twice_and_holds_up_no_other(runner):

@@ -4,7 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.judge.wellbeing import LATE_AFTER, OUTBOX_LATE_AFTER, Arrears, find_troubles
+from monitor.judge.wellbeing import (
+    FAILING_AFTER,
+    LATE_AFTER,
+    OUTBOX_LATE_AFTER,
+    Arrears,
+    find_troubles,
+)
 
 SECOND = timedelta(seconds=1)
 NONE = timedelta()
@@ -22,8 +28,22 @@ NONE = timedelta()
             Arrears(NONE, NONE, OUTBOX_LATE_AFTER + SECOND),
             ["an alert has waited for its channel for 15 min"],
         ),
+        (Arrears(NONE, NONE, NONE, {"sweep_clocks": FAILING_AFTER}), []),
+        (
+            Arrears(NONE, NONE, NONE, {"prune": NONE, "sweep_clocks": FAILING_AFTER + SECOND}),
+            ["the job sweep_clocks has failed for 5 min"],
+        ),
     ],
-    ids=["well", "a little late", "late", "a long check", "on its way", "stuck in the outbox"],
+    ids=[
+        "well",
+        "a little late",
+        "late",
+        "a long check",
+        "on its way",
+        "stuck in the outbox",
+        "a job that fails now",
+        "a job that goes on failing",
+    ],
 )
 def test_what_is_not_well_is_named(arrears: Arrears, expected: list[str]):
     assert find_troubles(arrears) == expected
