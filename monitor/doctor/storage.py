@@ -86,7 +86,7 @@ def examine_schema(database: Database) -> Iterator[Finding]:
             Area.DATABASE,
             Mark.FAILED,
             f"{database.path} is damaged: {fault}",
-            "stop the daemon and put back a backup",
+            "stop the daemon, then: connwatch db restore COPY",
         )
     if not faults:
         size = _size(database.path.stat().st_size)
@@ -108,7 +108,11 @@ def examine_disk(path: Path) -> Iterator[Finding]:
         return
     size = path.stat().st_size if path.is_file() else 0
     words = f"{_size(free)} free in {folder}"
-    if free < _FULL:
+    if nodes.f_flag & os.ST_RDONLY:
+        words = f"the disk of {folder} is mounted read-only"
+        remedy = "look into the kernel's log, and mount it for writing again"
+        yield Finding(Area.DISK, Mark.FAILED, words, remedy)
+    elif free < _FULL:
         remedy = "make room now: results and alerts wait in memory until there is some"
         yield Finding(Area.DISK, Mark.FAILED, words, remedy)
     elif free < max(_SCARCE, 2 * size):

@@ -21,6 +21,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from monitor.store.remedies import READ_ONLY_DISK, find_remedy, is_disk_read_only
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -42,25 +44,13 @@ WAL_PAGES_PER_CHECKPOINT = 8000
 log grows before it is folded back, the fewer of those writes reach the file.
 """
 
-
-REMEDIES = {
-    "locked": "another program holds it: try again, or find that program",
-    "not a database": "set monitor.database to another file, or put back a copy of it",
-    "malformed": "it is damaged: put back a copy of it",
-    "disk I/O error": "is the disk full or failing?",
-    "full": "the disk is full: make room, and it goes on by itself",
-    "readonly": "run as the user who owns the file, or let this user write to it and its folder",
-    "unable to open": "run as the user who owns the file, or let this user into its folder",
-    "no such table": "a part of it is missing: put back a copy of it",
-    "already exists": "it belongs to another program: set monitor.database to another file",
-}
-"""What to do, by the words of SQLite."""
-
-
 _DAMAGED = ("malformed", "not a database")
 
 BEFORE = ".before-"
 """Stands in the names of the copies from before migrations."""
+
+
+_NO_FOLDER = "create its folder and let this user write there, or set monitor.database"
 
 
 class StoreError(Exception):
@@ -123,8 +113,8 @@ class Database:
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
             raise StoreError(
-                f"cannot open the database {self.path}: {error.strerror}; create its folder "
-                "and let this user write there, or set monitor.database"
+                f"cannot open the database {self.path}: {error.strerror}; "
+                + (READ_ONLY_DISK if is_disk_read_only(self.path.parent) else _NO_FOLDER)
             ) from error
 
     @property
@@ -224,14 +214,8 @@ class Database:
             raise kind(f"database {self.path}: {said}{remedy}") from error
 
     def _remedy(self, said: str) -> str:
-        found = [remedy for words, remedy in REMEDIES.items() if words in said]
-        if not found:
-            return ""
-        if "a copy of it" not in found[0]:
-            return f"; {found[0]}"
-        newest = next(iter(self.list_copies()), None)
-        there = f", say {newest}" if newest else " that `connwatch db backup` made"
-        return f"; {found[0]}{there}: stop the daemon, then `connwatch db restore COPY`"
+        found = find_remedy(said, self.path.parent, self.list_copies)
+        return f"; {found}" if found else ""
 
     def list_copies(self) -> list[Path]:
         """

@@ -8,9 +8,14 @@ import json
 import os
 import resource
 import shutil
+import socket
 import sqlite3
-from contextlib import closing, contextmanager
+import subprocess
+from contextlib import ExitStack, closing, contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
@@ -165,6 +170,84 @@ def test_without_file_handles_checks_say_so_and_go_on_when_there_are_some(bench)
         assert "too many open files" not in str(checks_of(bench)[0])
         assert daemon.stop()[0] == 0
     assert daemon.named("check.fault") == []
+
+
+@pytest.fixture
+def read_only_bench(tmp_path):
+    """
+    An installation whose database stands on a disk that was mounted read-only.
+    """
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("a disk can only be mounted by root, and not in every container")
+    try:
+        bench = Bench(tmp_path)
+        where = f'[monitor]\ndatabase = "sqlite:///{disk}/connwatch.db"\n'
+        bench.configure(connection("acme"), more=where)
+        assert bench.run("db", "upgrade").code == 0
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        yield bench
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("command", [("run",), ("status",), ("pause", "acme")], ids=str)
+def test_a_disk_that_became_read_only_is_named_as_such(read_only_bench, command):
+    ended = read_only_bench.spawn(*command)
+
+    assert (ended.code, ended.out) == (3, "")
+    assert "its disk is mounted read-only" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_the_doctor_knows_a_read_only_disk(read_only_bench):
+    ended = read_only_bench.run("doctor", "--offline", "--json")
+
+    told = json.loads(ended.out)["findings"]
+    assert ended.code == 2
+    assert [one["state"] for one in told if one["area"] == "disk"] == ["failed"]
+
+
+def test_a_thousand_open_connections_hold_up_no_check(bench):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    bench.configure(connection("acme", every='"10s"'), more=f'[web]\nlisten = "127.0.0.1:{port}"\n')
+    with run_daemon(bench.folder) as daemon, handles_for(THOUSAND), ExitStack() as idle:
+        started(daemon)
+        for _ in range(THOUSAND):
+            idle.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+        n_before = len(checks_of(bench))
+        wait_until(lambda: len(checks_of(bench)) > n_before)
+        idle.close()
+        wait_until(lambda: is_ready(port))
+        assert daemon.stop()[0] == 0
+    assert daemon.named("check.fault") == []
+
+
+def is_ready(port: int) -> bool:
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10) as answer:
+            return bool(answer.status == HTTPStatus.OK)
+    except HTTPError:
+        return False
+
+
+THOUSAND = 1000
+
+
+@contextmanager
+def handles_for(count: int) -> Iterator[None]:
+    """
+    Let this process have so many more files open.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = max(soft, min(count + 500, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def details_of(bench: Bench) -> str:
