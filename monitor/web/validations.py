@@ -20,6 +20,7 @@ from monitor.config.amazon import AmazonConnection
 from monitor.cycle import Finished, foresee, settle
 from monitor.report import connection_json
 from monitor.store import connections
+from monitor.store.engine import StoreError
 from monitor.validating import validate
 from monitor.validation import Answered
 
@@ -212,6 +213,10 @@ class Validations:
                 run.add(step)
         except (NotPossible, ValueError) as error:
             run.failure = str(error)
+            return
+        except StoreError as error:
+            log.warning("web.store_error", connection=run.name, error=str(error))
+            run.failure = "the database could not be used; the daemon's log says why"
             return
         if run.answered is not None:
             application = None

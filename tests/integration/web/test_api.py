@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from monitor.config.load import load_config
 from monitor.judge.outcome import Marketplace
@@ -16,6 +17,7 @@ from monitor.plan import make_plan
 from monitor.report import connection_json
 from monitor.report_past import alert_json
 from monitor.store import connections, history, outbox
+from monitor.store.engine import StoreError
 from monitor.store.outbox import NotificationState
 from monitor.web import models
 from tests.builders import (
@@ -325,6 +327,22 @@ async def test_a_paused_connection_is_asked_once_and_stays_paused(counted):
         response = await web.change(f"{LIST}/acme/validate")
     assert response.json()["connection"]["state"] == "paused"
     assert (web.settled, story.record("acme").standing.checked_at) == ([], None)
+
+
+async def test_a_validation_that_could_not_be_stored_says_so_and_is_no_fault(counted):
+    config, story = counted
+    checker = FakeChecker(OK)
+    async with open_web(story.database, story.plan, config, {"acme": checker}) as web:
+
+        async def fail(_change: object) -> None:
+            raise StoreError("the database is locked")
+
+        web.parts.store.write = fail  # type: ignore[method-assign, assignment]
+        with capture_logs() as logs:
+            response = await web.change(f"{LIST}/acme/validate")
+    assert response.status_code == 409
+    assert "the database could not be used" in response.json()["detail"]
+    assert [one for one in logs if one["log_level"] == "error"] == []
 
 
 async def test_what_has_no_checker_cannot_be_validated(counted):
