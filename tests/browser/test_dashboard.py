@@ -19,7 +19,7 @@ from tests.browser.stage import PASSWORD, run_daemon, set_stage
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
     from tests.browser.stage import Stage
 
@@ -406,6 +406,45 @@ def test_a_page_of_a_connection_follows_what_happens_to_it(stage, open_page):
     expect(page.locator("#about")).to_contain_text("Paused", timeout=15_000)
     page.request.post(f"{stage.url}/api/v1/connections/soldscope-staging/resume", headers=headers)
     expect(page.locator("#about")).to_contain_text("Works", timeout=15_000)
+
+
+SHOW = """(isHidden) => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+CONNECTIONS_OF_A_BROWSER = 6
+
+
+def test_tabs_that_nobody_sees_keep_no_other_waiting(stage, open_page):
+    first = log_in(open_page(), stage)
+    for _ in range(CONNECTIONS_OF_A_BROWSER):
+        page = first.context.new_page()
+        page.goto(stage.url, timeout=10_000)
+        expect(page.locator("#live")).to_have_text("live")
+        page.evaluate(SHOW, arg=True)
+        expect(page.locator("#live")).to_have_text("not live")
+    with page.expect_response(lambda answer: "limit=" in answer.url):
+        page.evaluate(SHOW, arg=False)
+    expect(page.locator("#live")).to_have_text("live")
+
+
+def test_a_page_is_live_again_after_a_proxy_had_nobody_to_ask(stage, open_page):
+    page = log_in(open_page(), stage, "/alerts")
+    refused: list[str] = []
+
+    def refuse_once(route: Route) -> None:
+        if refused:
+            route.continue_()
+            return
+        refused.append(route.request.url)
+        route.fulfill(status=502, body="nobody there")
+
+    page.route("**/api/v1/events", refuse_once)
+    page.goto(f"{stage.url}/monitor")
+    page.goto(f"{stage.url}/alerts")
+    expect(page.locator("#live")).to_have_text("not live")
+    expect(page.locator("#live")).to_have_text("live", timeout=15_000)
+    assert refused
 
 
 def test_the_keyboard_alone_leads_to_a_connection(stage, open_page):

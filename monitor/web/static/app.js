@@ -81,37 +81,65 @@ function schedule() {
 
 function isAbout(kind, facts) {
   const region = document.querySelector("[data-live]");
-  if (!region || document.hidden && kind !== "state") return Boolean(region);
+  if (!region) return false;
   if (kind === "reload") return true;
   if (!region.dataset.live.split(" ").includes(kind)) return false;
   return !region.dataset.name || !facts.name || facts.name === region.dataset.name;
 }
 
+const AGAIN_AFTER_MS = 5000;
+
 function follow() {
   const light = byId("live");
   if (!light || !document.querySelector("[data-live]") || !window.EventSource) return;
-  const source = new EventSource(`${document.body.dataset.base}/api/v1/events`);
+  let source = null;
   light.hidden = false;
-  source.onopen = () => {
-    if (light.dataset.lost) schedule();
-    light.dataset.on = "1";
-    delete light.dataset.lost;
-    light.textContent = "live";
-  };
-  source.onerror = () => {
+
+  function lose() {
     delete light.dataset.on;
     light.dataset.lost = "1";
     light.textContent = "not live";
-  };
-  for (const kind of ["state", "alert", "sent", "reload"]) {
-    source.addEventListener(kind, (event) => {
-      const facts = JSON.parse(event.data);
-      if (!isAbout(kind, facts)) return;
-      if (kind === "state" && facts.state) announce(`${facts.name}: ${facts.state}`);
-      schedule();
-    });
   }
-  window.addEventListener("pagehide", () => source.close());
+
+  function leave() {
+    if (source) source.close();
+    source = null;
+    lose();
+  }
+
+  function listen() {
+    if (source || document.hidden) return;
+    source = new EventSource(`${document.body.dataset.base}/api/v1/events`);
+    source.onopen = () => {
+      if (light.dataset.lost) schedule();
+      light.dataset.on = "1";
+      delete light.dataset.lost;
+      light.textContent = "live";
+    };
+    source.onerror = () => {
+      lose();
+      if (source.readyState !== EventSource.CLOSED) return;
+      // An answer such as that of a proxy before a daemon that restarts: browsers give up on it.
+      leave();
+      schedule(); // it leads to the login if that has ended
+      setTimeout(listen, AGAIN_AFTER_MS);
+    };
+    for (const kind of ["state", "alert", "sent", "reload"]) {
+      source.addEventListener(kind, (event) => {
+        const facts = JSON.parse(event.data);
+        if (!isAbout(kind, facts)) return;
+        if (kind === "state" && facts.state) announce(`${facts.name}: ${facts.state}`);
+        schedule();
+      });
+    }
+  }
+
+  // Without TLS a browser opens six connections to us: tabs that nobody sees must not hold them.
+  document.addEventListener("visibilitychange", () => (document.hidden ? leave() : listen()));
+  window.addEventListener("pagehide", leave);
+  window.addEventListener("pageshow", listen);
+  if (document.hidden) lose();
+  listen();
 }
 
 /* Times count on without the server. */
