@@ -6,6 +6,7 @@ Let people in by the password, and out again.
 from __future__ import annotations
 
 from http import HTTPStatus
+from ipaddress import ip_address
 from math import ceil
 from typing import Annotated
 
@@ -56,7 +57,7 @@ async def log_in(request: Request, here: Here) -> Response:
     if password is None:
         return _go_to(request, target)
     attempts = _attempts(request)
-    address = request.client.host if request.client else ""
+    address = _address_of(request, here)
     now = here.clock()
     wait = attempts.wait_for(address, now)
     if wait:
@@ -76,6 +77,23 @@ async def log_in(request: Request, here: Here) -> Response:
         return _ask(request, target, "This is not the password.", HTTPStatus.UNAUTHORIZED)
     log.info("web.logged_in", address=address)
     return await _begin(request, here, target)
+
+
+def _address_of(request: Request, here: Parts) -> str:
+    """
+    Return the address of who asks: the one that the proxy names, where there is one.
+
+    All would wait for the wrong passwords of one, else. Only a neighbour is believed,
+    and only where `public_url` says that people do not ask us themselves.
+    """
+    near = request.client.host if request.client else ""
+    named = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip()
+    try:
+        is_neighbour = ip_address(near).is_private
+        far = str(ip_address(named))
+    except ValueError:
+        return near
+    return far if is_neighbour and here.config.web.public_url else near
 
 
 def _attempts(request: Request) -> Attempts:

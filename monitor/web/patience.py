@@ -15,6 +15,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 if TYPE_CHECKING:
     import asyncio
 
+MOST_CONNECTIONS = 600
+"""
+More than are answered at once, so that most are told to come later: the sockets
+beyond are those of the checks.
+"""
+
 ASKED_WITHIN_S = 20.0
 """How long a whole request may take; ours are small."""
 
@@ -30,9 +36,12 @@ class ImpatientProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """
-        Begin to wait for the first request.
+        Begin to wait for the first request, unless too many are here already.
         """
         super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            transport.abort()
+            return
         self._wait()
 
     def data_received(self, data: bytes) -> None:

@@ -279,6 +279,33 @@ async def test_logging_out_ends_the_session_for_good(filled):
         assert stolen.status_code == 401
 
 
+PROXIED = {
+    "behind a proxy": ("http://watch.example.com", "203.0.113.9, {}", True),
+    "not behind one": ("", "{}", False),
+    "behind one that names no address": ("http://watch.example.com", "unknown-{}", False),
+}
+
+
+@pytest.mark.parametrize(("public_url", "named", "is_told_apart"), PROXIED.values(), ids=PROXIED)
+async def test_only_who_was_wrong_must_wait(filled, public_url, named, is_told_apart):
+    config = config_of(password=Secret(PASSWORD), public_url=public_url)
+    async with open_web(filled, PLAN, config) as web:
+        statuses = [
+            (
+                await web.change(
+                    "/login",
+                    data={"password": password},
+                    headers={"X-Forwarded-For": named.format(address)},
+                )
+            ).status_code
+            for address, password in [
+                *[("198.51.100.1", "wrong")] * (MOST_OF_ONE + 1),
+                ("198.51.100.2", PASSWORD),
+            ]
+        ]
+    assert statuses[-2:] == [429, 303 if is_told_apart else 429]
+
+
 async def test_a_session_is_stored_as_its_hash(filled):
     async with open_web(filled, PLAN, LOCKED) as web:
         await web.log_in(PASSWORD)

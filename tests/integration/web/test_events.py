@@ -292,6 +292,19 @@ async def test_who_asked_once_must_come_to_an_end_the_second_time_too(story, mon
         writer.close()
 
 
+async def test_sockets_are_left_for_the_checks(story, monkeypatch):
+    monkeypatch.setattr(patience, "MOST_CONNECTIONS", 1)
+    async with serve(story) as (address, _):
+        port = int(address.rpartition(":")[2])
+        _, first = await asyncio.open_connection("127.0.0.1", port)
+        reader, second = await asyncio.open_connection("127.0.0.1", port)
+        async with asyncio.timeout(PATIENCE_S):
+            with suppress(ConnectionResetError):
+                assert await reader.read() == b""
+        first.close()
+        second.close()
+
+
 async def test_who_has_asked_may_wait_for_the_answer(story, monkeypatch):
     monkeypatch.setattr(patience, "ASKED_WITHIN_S", 0.1)
     async with listening(story) as lines:
