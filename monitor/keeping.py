@@ -6,6 +6,8 @@ ever see it again. So it ends, after it has written down what it knows: under
 the old name if that is free, else beside what stands there now, which somebody
 has put there. Whoever started it may start it anew. Nothing mends a damaged
 file; the daemon that cannot trust it ends as well.
+
+The log beside the file is a part of it: what was written last is nowhere else.
 """
 
 from __future__ import annotations
@@ -80,15 +82,27 @@ class Keeper:
     def _find_loss(self) -> DatabaseLost | None:
         path = self._database.path
         try:
-            if _identity(path) == self._known:
-                self._known_log = self._find_log()
+            if _identity(path) != self._known:
+                what = "was replaced by another file"
+            elif self._is_log_lost():
+                what = f"lost its log {self._log_path.name}"
+            else:
                 return None
-            what = "was replaced by another file"
         except FileNotFoundError:
             what = "was deleted"
         except OSError:
             return None  # its disk is in trouble: that is told by whoever reads or writes next
         return DatabaseLost(f"the database {path} {what} while the daemon ran")
+
+    def _is_log_lost(self) -> bool:
+        """
+        Tell whether the log is another one by now: it stays as long as the file is open.
+        """
+        found = self._find_log()
+        if self._known_log is not None and found != self._known_log:
+            return True
+        self._known_log = found
+        return False
 
     def _find_log(self) -> tuple[int, int] | None:
         return _identity(self._log_path) if self._log_path.exists() else None
@@ -105,7 +119,14 @@ class Keeper:
 
     def _put_back(self, kept: Path) -> None:
         path = self._database.path
-        self._remove_log()
+        if path.exists() and _identity(path) == self._known:
+            # Still ours, and no more than a part of what was known without its log.
+            self._remove_logs()
+            kept.replace(path)
+            log.error("database.log_lost", put_back=str(path))
+            return
+        if self._known_log is not None and self._find_log() == self._known_log:
+            self._remove_logs()
         if path.exists():
             log.error("database.replaced", goes_on_with=str(path), what_was_known=str(kept))
             return
@@ -113,15 +134,14 @@ class Keeper:
         kept.unlink()
         log.error("database.deleted", put_back=str(path))
 
-    def _remove_log(self) -> None:
+    def _remove_logs(self) -> None:
         """
         Take away the log of the file that is gone: SQLite would take it for the next one's.
 
         What is in it is in the copy. Who put another file there may have put its own log there.
         """
-        if self._known_log is not None and self._find_log() == self._known_log:
-            self._log_path.unlink()
-            self._log_path.with_name(f"{self._database.path.name}-shm").unlink(missing_ok=True)
+        self._log_path.unlink(missing_ok=True)
+        self._log_path.with_name(f"{self._database.path.name}-shm").unlink(missing_ok=True)
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -70,6 +70,24 @@ def test_a_database_that_is_deleted_comes_back_with_all_that_was_known(bench, wi
     assert bench.shown()["acme"]["state"] == "paused"
 
 
+def test_a_log_that_is_deleted_comes_back_with_what_was_in_it(bench):
+    with run_daemon(bench.folder) as daemon:
+        started(daemon)
+        change(bench.database, PAUSED)
+        for path in bench.folder.glob("connwatch.db-*"):
+            path.unlink()
+        started(daemon, times=2)
+        assert is_paused(bench.database)
+        assert daemon.stop()[0] == 0
+    assert [each["put_back"] for each in daemon.named("database.log_lost")] == [str(bench.database)]
+    assert bench.shown()["acme"]["state"] == "paused"
+    assert {path.name for path in bench.folder.iterdir()} == {
+        "config.toml",
+        "connwatch.db",
+        "connwatch.db.lock",
+    }
+
+
 def test_a_database_that_is_replaced_is_gone_on_with_and_the_former_one_is_kept(bench):
     with run_daemon(bench.folder) as daemon:
         started(daemon)
