@@ -13,7 +13,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, BinaryIO
 
-from monitor.store.engine import BUSY_TIMEOUT_S, Database, StoreError
+from monitor.store.engine import BUSY_TIMEOUT_S, Database, StoreDamaged, StoreError
 from monitor.store.lock import hold_lock
 from monitor.store.migrate import current_revision, require_known
 
@@ -48,8 +48,7 @@ def restore(database: Database, source: Path, file: BinaryIO, now: datetime) -> 
         except OSError as error:
             raise StoreError(f"cannot restore {database.path}: {error.strerror}") from error
         finally:
-            for suffix in ("", "-wal", "-shm"):
-                new.with_name(new.name + suffix).unlink(missing_ok=True)
+            _remove(new)
         _keep_names(database.path.parent)
         return kept
 
@@ -72,8 +71,13 @@ def _require_copy(database: Database, source: Path, file: BinaryIO) -> None:
     file.seek(0)
 
 
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
 def _take_over(file: BinaryIO, new: Path) -> None:
-    new.unlink(missing_ok=True)
+    _remove(new)  # what a killed restore left: SQLite would take its log for this one's
     with os.fdopen(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as target:
         shutil.copyfileobj(file, target)
         target.flush()
@@ -87,6 +91,8 @@ def _require_fit(new: Path, source: Path) -> None:
         revision = None if faults else current_revision(copy)
         if revision is not None:
             require_known(copy, revision)
+    except StoreDamaged as error:
+        raise StoreError(f"{source} is damaged: name another copy") from error
     except StoreError as error:
         raise StoreError(str(error).replace(str(new), str(source))) from error
     finally:

@@ -68,6 +68,20 @@ def test_a_copy_takes_the_place_of_the_database_which_is_kept(database, copy):
     assert files_beside(database) == expected
 
 
+def test_what_a_killed_restore_left_is_not_taken_for_a_part_of_the_copy(database, copy):
+    """SQLite believes any log that stands beside a file."""
+    leftover = database.path.with_name("connwatch.db.restoring")
+    with closing(Database(f"sqlite:///{shutil.copy(copy, f'{copy}.2')}")) as other:
+        with other.write() as tx:
+            tx.execute(connections.update().values(account="of another copy"))
+        for suffix in ("", "-wal"):
+            shutil.copy(f"{other.path}{suffix}", f"{leftover}{suffix}")
+    put_back(database, copy)
+    with closing(sqlite3.connect(database.path)) as restored:
+        (account,) = restored.execute("SELECT DISTINCT account FROM connections").fetchone()
+    assert account is None
+
+
 def test_what_is_in_the_log_is_kept_with_what_was_replaced(database, copy, tmp_path):
     """As after a daemon that was killed: nobody folded its log back."""
     with database.write() as tx:
@@ -149,13 +163,13 @@ def leave_log(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
-        (damage, r"copy\.db.*(is damaged|malformed)"),
+        (damage, r"copy\.db is damaged.*: name another copy$"),
         (make_newer, r"copy\.db has schema 0999, which is newer than this program"),
         (make_other, r"copy\.db holds no tables of connwatch"),
         (leave_log, r"copy\.db is in use, or was copied while it was.*db backup"),
         (lambda path: path.write_text("dear diary"), r"copy\.db is no database"),
         (lambda path: path.write_text(""), r"copy\.db is no database"),
-        (lambda path: os.truncate(path, 4096), r"copy\.db.*(is damaged|malformed)"),
+        (lambda path: os.truncate(path, 4096), r"copy\.db is damaged.*: name another copy$"),
     ],
     ids=["damaged", "newer", "of another program", "with a log", "no database", "empty", "cut off"],
 )
