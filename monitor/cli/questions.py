@@ -203,9 +203,12 @@ def confirm(question: str) -> bool:
 
 def at_home(path: str) -> str:
     """
-    Return *path* with `~` resolved, which only shells do.
+    Return *path* with `~` resolved, which only shells do; as it is for a user whom nobody knows.
     """
-    return str(Path(path).expanduser())
+    try:
+        return str(Path(path).expanduser())
+    except RuntimeError:
+        return path
 
 
 def say(text: str) -> None:

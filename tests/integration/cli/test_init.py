@@ -285,6 +285,21 @@ def test_a_channel_that_does_not_take_the_test_can_be_named_again(tmp_path):
     assert [one["url"] for one in data["channels"]] == [hook.url()]
 
 
+def test_a_home_of_a_user_whom_nobody_knows_is_a_file_that_cannot_be_read(tmp_path):
+    data, seen = interview(
+        tmp_path,
+        (r"(?s)watched\?.*Number \[1\]: ", SOLDSCOPE),
+        ("Base URL: ", URL),
+        ("Number .*: ", IN_FILE),
+        ("Path of the file: ", "~nobody-of-that-name/token"),
+        (r"Name \[soldscope\]: ", ""),
+        NO_MORE,
+        NOBODY,
+    )
+    assert "is not tried yet" in seen
+    assert data["connections"][0]["token"] == {"file": "~nobody-of-that-name/token"}
+
+
 def test_two_stores_share_an_application(tmp_path):
     where = [("Number .*: ", IN_FILE), ("Path of the file: ", "secret")]
     data, _ = interview(
