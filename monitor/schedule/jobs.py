@@ -69,6 +69,7 @@ class JobRunner:
         self._unsettled: timedelta | None = None
         self._looking: asyncio.Task[None] | None = None
         self._jobs: list[Job] = []
+        self._is_stopping = False
         self.ended_at: dict[str, float] = {}
         """When each job last came to its end, well or badly, by the monotonic clock."""
         self._failures: dict[str, tuple[float, float]] = {}
@@ -98,6 +99,7 @@ class JobRunner:
         """
         Start no job any more; one that is running is cancelled.
         """
+        self._is_stopping = True
         if self._looking is not None:
             self._looking.cancel()
         if self._scheduler.running:
@@ -138,8 +140,15 @@ class JobRunner:
             self._scheduler.modify_job(job.name, next_run_time=at)
 
     async def _run(self, job: Job) -> None:
-        await self._settle_step()
-        went_well = await _attempt(job.work, "job.failed", job=job.name)
+        try:
+            await self._settle_step()
+            went_well = await _attempt(job.work, "job.failed", job=job.name)
+        except asyncio.CancelledError:
+            if not self._is_stopping:
+                raise
+            # APScheduler would log a traceback for what is meant to be.
+            log.info("job.cut_short", job=job.name)
+            return
         now = self.ended_at[job.name] = time.monotonic()
         if went_well:
             self._failures.pop(job.name, None)
