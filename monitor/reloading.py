@@ -161,8 +161,7 @@ class Reloader:
     def _note_success(self, config: Config, changes: Changes) -> None:
         self._reloads.note_success(utc_now(), changes.need_restart)
         self._running.dashboard.note_reading(self._reloads)
-        for notice in notices(config):
-            log.warning("config.no_effect", place=notice.place, why=notice.message)
+        tell_notices(config)
         for place in changes.need_restart:
             log.warning(
                 "config.needs_restart",
@@ -190,6 +189,16 @@ class Reloader:
             await self._guard.tell_status()
         except StoreError as error:
             log.warning("systemd.status_unknown", error=str(error))
+
+
+def tell_notices(config: Config) -> None:
+    """
+    Log what the owner of *config* should know, and what stops nothing.
+    """
+    for notice in notices(config):
+        log.warning("config.no_effect", place=notice.place, why=notice.message)
+    if not config.connections:
+        log.warning("config.no_connection", file=str(config.path), remedy="add [[connections]]")
 
 
 def _bring_in_line(

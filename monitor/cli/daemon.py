@@ -47,10 +47,8 @@ def run(context: typer.Context) -> None:
     """
     import asyncio
 
-    import structlog
-
-    from monitor.config.load import notices
     from monitor.log import configure_logging
+    from monitor.reloading import tell_notices
 
     wanted = threading.Event()
     # From here on a reload that comes too early is a reload after the start.
@@ -61,11 +59,8 @@ def run(context: typer.Context) -> None:
     _raise_file_limit()
     _become_owner(session)
     configure_logging(is_verbose=session.is_verbose)
-    log = structlog.get_logger()
-    for notice in notices(config):
-        log.warning("config.no_effect", place=notice.place, why=notice.message)
-    if not config.connections:
-        log.warning("config.no_connection", file=str(session.path), remedy="add [[connections]]")
+    tell_notices(config)
+    _tell_bad_templates(config)
     leaving = threading.Timer(LINGER_S, os._exit, [DONE])
     leaving.daemon = True
     try:
@@ -132,6 +127,21 @@ def _unusable_heartbeat(config: Config) -> Iterator[Problem]:
         yield Problem("heartbeat.url", str(error))
 
 
+def _tell_bad_templates(config: Config) -> None:
+    """
+    Log the templates that will not do: alerts go out in the built-in words meanwhile.
+    """
+    import structlog
+
+    from monitor.clock import utc_now
+    from monitor.doctor.settings import bad_templates
+
+    for problem in bad_templates(config, utc_now()):
+        structlog.get_logger().warning(
+            "config.bad_template", place=problem.place, why=problem.message
+        )
+
+
 async def _serve(session: Session, wanted: threading.Event, leaving: threading.Timer) -> None:
     """
     Run the daemon until a signal stops it.
@@ -173,9 +183,28 @@ def _load_again(session: Session) -> Config:
     Raises:
         ConfigError: With all that is wrong, or missing around it.
     """
+    from monitor.clock import utc_now
+    from monitor.doctor.settings import bad_templates
+
     anew = session.anew()
     _require_startable(anew)
+    _require_content(anew)
+    problems = list(bad_templates(anew.config, utc_now()))
+    if problems:
+        raise ConfigError(problems, anew.path)
     return anew.config
+
+
+def _require_content(session: Session) -> None:
+    """
+    Refuse a file with nothing in it: it is just being written, or the disk was full.
+
+    Raises:
+        ConfigError: There is nothing in it, or `[monitor]` alone.
+    """
+    if session.config.model_fields_set <= {"monitor"}:
+        why = "is empty: was it cut off? To stop watching, stop the daemon"
+        raise ConfigError([Problem(str(session.path), why)], session.path)
 
 
 def _begin_stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

@@ -52,7 +52,7 @@ def list_problems(
         *secrets.problems,
         *check_files(config),
         *_bad_channels(config, secrets),
-        *_bad_templates(config, now),
+        *bad_templates(config, now),
     ]
 
 
@@ -95,7 +95,7 @@ def _bad_channels(config: Config, secrets: SecretsChecked) -> Iterable[Problem]:
                 yield Problem(place, why)
 
 
-def _bad_templates(config: Config, now: datetime) -> Iterable[Problem]:
+def bad_templates(config: Config, now: datetime) -> Iterable[Problem]:
     """
     Return the templates that cannot word an alert of every kind their channel receives.
     """

@@ -137,6 +137,8 @@ SPOILT = {
     "does not exist": None,
     "not TOML": "[[connections",
     "set web.password": '[web]\nlisten = "0.0.0.0:1"',
+    "is empty": "# connwatch\n",
+    "missing.j2": '[[channels]]\nname = "ops"\nurl = "json://127.0.0.1"\ntemplate = "missing.j2"',
     "is not set": '[[channels]]\nname = "ops"\nurl = { env = "NOWHERE_TO_BE_FOUND" }',
     "Apprise cannot use this URL": '[[channels]]\nname = "ops"\nurl = "nothing://x"',
 }
