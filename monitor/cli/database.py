@@ -37,7 +37,7 @@ def upgrade(context: typer.Context) -> None:
 
     session: Session = context.obj
     database = session.database
-    before, copy = migrate.upgrade(database)
+    before, copy = migrate.upgrade_beside_daemon(database)
     if before == migrate.HEAD:
         typer.echo(f"{database.path}: schema {before}, nothing to do")
     elif copy is None:

@@ -130,7 +130,7 @@ class Session:
         """
         from monitor.store import applications, connections, keys, migrate
 
-        migrate.upgrade(self.database)
+        migrate.upgrade_beside_daemon(self.database)
         now = utc_now()
         with self.database.write() as tx:
             ignored = connections.sync(tx, self.plan.entries, now)

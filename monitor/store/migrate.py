@@ -14,6 +14,7 @@ from sqlalchemy import inspect, text
 from monitor.resources import migrations_path
 from monitor.store.copies import copy_before
 from monitor.store.engine import Database, StoreError
+from monitor.store.lock import is_held
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,6 +99,22 @@ def upgrade(database: Database) -> tuple[str | None, Path | None]:
             error.add_note(_undo(database, revision, copy, is_needed=has_commits()))
             raise
     return revision, copy
+
+
+def upgrade_beside_daemon(database: Database) -> tuple[str | None, Path | None]:
+    """
+    Migrate as `upgrade` does, but not under a daemon of the release before, at work on it.
+
+    Raises:
+        StoreError: Such a daemon runs; else as `upgrade`.
+    """
+    revision = current_revision(database)
+    if revision is not None and revision < HEAD and is_held(database):
+        raise StoreError(
+            f"the database {database.path} has schema {revision}, this program needs {HEAD}, and"
+            " a daemon of the release before works on it: restart the daemon, which migrates it"
+        )
+    return upgrade(database)
 
 
 def _undo(database: Database, revision: str, copy: Path, *, is_needed: bool) -> str:

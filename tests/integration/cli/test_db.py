@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from monitor.store.engine import Database
+from monitor.store.lock import hold_lock
 from monitor.store.migrate import HEAD
 from tests.integration.cli.command_line import connwatch
 from tests.integration.cli.daemon_process import run_daemon
@@ -174,6 +176,17 @@ def test_nothing_is_restored_while_the_daemon_runs(folder, database):
 
     assert (ended.code, ended.out) == (3, "")
     assert "in use by another `connwatch run`: stop that one first" in ended.err
+
+
+@pytest.mark.parametrize("command", [("db", "upgrade"), ("pause", "acme")], ids=" ".join)
+def test_no_command_migrates_under_a_daemon_of_the_release_before(folder, database, command):
+    set_revision(database, "0006")
+    with hold_lock(Database(f"sqlite:///{database}")):
+        ended = connwatch(*command, cwd=folder)
+
+    assert (ended.code, ended.out) == (3, "")
+    assert "a daemon of the release before works on it: restart the daemon" in ended.err
+    assert connwatch("db", "current", cwd=folder).out == "0006\n"
 
 
 def test_a_copy_that_is_not_there_is_told(folder, database):
