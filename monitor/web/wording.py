@@ -175,9 +175,12 @@ def say_place(each: Json, region: str | None) -> str:
 
 def say_since(each: Json, now: datetime) -> str:
     """
-    Return for how long it has been in its state.
+    Return for how long it has been in its state; nothing of a pause, whose beginning is not kept.
     """
-    return f"{STATE_WORDS[State(each['state'])]} for {say_span(now - (read(each['since']) or now))}"
+    state = State(each["state"])
+    if state is State.PAUSED:
+        return ""
+    return f"{STATE_WORDS[state]} for {say_span(now - (read(each['since']) or now))}"
 
 
 def _capital(text: str) -> str:

@@ -129,3 +129,10 @@ def test_trouble_is_named_in_a_few_words(known, expected):
     trouble = wording.say_trouble(known, NOW)
 
     assert (trouble and trouble[0]) == expected
+
+
+@pytest.mark.parametrize(("state", "expected"), [("error", "error for 28 minutes"), ("paused", "")])
+def test_the_time_before_a_pause_is_not_taken_for_the_pause(state, expected):
+    each = {"state": state, "since": "2026-11-22T11:32:00Z"}
+
+    assert wording.say_since(each, NOW) == expected
