@@ -3,50 +3,37 @@ Run connwatch in processes whose wall clock a file moves.
 
 `python -m tests.e2e.aged_daemon WORLD ARGUMENT...` runs `connwatch ARGUMENT...`; WORLD is a file
 in JSON with `ahead_s`, how far the clock is ahead of this machine's, and `regions`, where
-Amazon's hosts are, if not at Amazon. `Commands` starts the same from one process in which
-everything is imported already: a hundred commands would wait for their imports otherwise.
+Amazon's hosts are, if not at Amazon. `Commands` forks the same: a hundred commands would wait
+for their imports otherwise.
 """
 
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 import signal
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import apscheduler.schedulers.base
 
-from monitor import __main__, clock, news, running, watch
+from monitor import clock, news, running, watch
 from monitor.check import registry
 from monitor.config import amazon
 from monitor.schedule import jobs
 from tests.e2e.dying_daemon import STEPS, When, die_at
+from tests.forking import Forked, Streams, run_command
 from tests.integration.cli.command_line import Ended, clean_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import tzinfo
-    from multiprocessing.process import BaseProcess
 
 PATIENCE_S = 30
-
-USED_BY_COMMANDS = [
-    "alembic.command",
-    "monitor.cli",
-    "monitor.cli.asking",
-    "monitor.report",
-    "monitor.store.schema",
-    "pydantic.type_adapter",
-    "sqlalchemy.dialects.postgresql",
-]
-"""What they import when they need it."""
 
 LAST_MOMENTS: dict[str, tuple[Any, str, When]] = {
     "steps passed, not committed": (news, "sweep", When.AFTER),
@@ -86,43 +73,19 @@ def main(world: str, *arguments: str) -> None:
     move_clock(Path(world))
     if regions := json.loads(Path(world).read_text("utf-8")).get("regions"):
         move_regions(regions)
-    sys.argv = ["connwatch", *arguments]
-    __main__.main()
+    run_command(*arguments)
 
 
-class Begun(NamedTuple):
+def begin(last_moment: str | None, *arguments: str) -> None:
     """
-    What a process is told when it starts.
+    Become the process of a command.
 
     Args:
         last_moment: Die there, the first time.
     """
-
-    folder: str
-    arguments: tuple[str, ...]
-    out: str
-    err: str
-    environment: dict[str, str]
-    last_moment: str | None
-
-
-def begin(begun: Begun) -> None:
-    """
-    Become the process of a command.
-    """
-    for path, descriptor in ((os.devnull, 0), (begun.out, 1), (begun.err, 2)):
-        flags = os.O_RDONLY if descriptor == 0 else os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        opened = os.open(path, flags, 0o600)
-        os.dup2(opened, descriptor)
-        os.close(opened)
-    for stream, descriptor in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
-        setattr(sys, stream, open(descriptor, "r" if descriptor == 0 else "w", closefd=False))  # noqa: SIM115 - it lives as long as the process
-    os.environ.clear()
-    os.environ.update(begun.environment)
-    os.chdir(begun.folder)
-    if begun.last_moment is not None:
-        die_at(*LAST_MOMENTS[begun.last_moment], nth=1)
-    main("world.json", *begun.arguments)
+    if last_moment is not None:
+        die_at(*LAST_MOMENTS[last_moment], nth=1)
+    main("world.json", *arguments)
 
 
 class Daemon:
@@ -130,7 +93,7 @@ class Daemon:
     A `connwatch run` in a process of its own.
     """
 
-    def __init__(self, process: BaseProcess, log: Path) -> None:
+    def __init__(self, process: Forked, log: Path) -> None:
         self.process = process
         self.log = log
 
@@ -139,7 +102,7 @@ class Daemon:
         self.wait_for_death()
 
     def stop(self) -> None:
-        self.process.terminate()
+        self.process.send_signal(signal.SIGTERM)
         assert self.wait() == 0, self.log.read_text("utf-8")
 
     def wait_for_death(self) -> None:
@@ -149,9 +112,9 @@ class Daemon:
         """
         Return how it ended.
         """
-        self.process.join(PATIENCE_S)
-        assert self.process.exitcode is not None, self.log.read_text("utf-8")
-        return self.process.exitcode
+        with suppress(TimeoutError):
+            return self.process.wait(PATIENCE_S)
+        raise AssertionError(self.log.read_text("utf-8"))
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -172,8 +135,6 @@ class Commands:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._forks = multiprocessing.get_context("forkserver")
-        self._forks.set_forkserver_preload([__name__, *USED_BY_COMMANDS])
         self._n = 0
         self.said: list[str] = []
         self.logs: list[Path] = []
@@ -192,9 +153,11 @@ class Commands:
         Run a command to its end.
         """
         process, out, err = self._start(arguments, None)
-        process.join(PATIENCE_S)
-        assert process.exitcode is not None, f"{arguments} did not end: {err.read_text('utf-8')}"
-        ended = Ended(process.exitcode, out.read_text("utf-8"), err.read_text("utf-8"))
+        try:
+            code = process.wait(PATIENCE_S)
+        finally:
+            process.kill()
+        ended = Ended(code, out.read_text("utf-8"), err.read_text("utf-8"))
         self.said += [ended.out, ended.err]
         return ended
 
@@ -209,25 +172,23 @@ class Commands:
             yield Daemon(process, err)
         finally:
             process.kill()
-            process.join(PATIENCE_S)
+            process.wait(PATIENCE_S)
 
     def _start(
         self, arguments: tuple[str, ...], last_moment: str | None
-    ) -> tuple[BaseProcess, Path, Path]:
+    ) -> tuple[Forked, Path, Path]:
         self._n += 1
         out, err = (self._folder / f"{self._n}.{name}" for name in ("out", "err"))
-        begun = Begun(
-            str(self._folder),
-            ("--verbose", "--config", "config.toml", *arguments),
-            str(out),
-            str(err),
-            clean_environment(),
-            last_moment,
-        )
         for path in (out, err):
             path.touch()
-        process = self._forks.Process(target=begin, args=(begun,), daemon=True)
-        process.start()
+        process = Forked(
+            begin,
+            last_moment,
+            *("--verbose", "--config", "config.toml", *arguments),
+            cwd=self._folder,
+            env=clean_environment(),
+            streams=Streams(str(out), str(err)),
+        )
         return process, out, err
 
 

@@ -1,8 +1,7 @@
 """
 Run the daemon, and kill it without warning at one step of its work.
 
-`python -m tests.e2e.dying_daemon CONFIG [STEP N]`: it dies when STEP is taken for the Nth time.
-Without them it runs until SIGTERM.
+It dies when a step is taken for the nth time. Without a step it runs until SIGTERM.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import asyncio
 import inspect
 import os
 import signal
-import sys
 from datetime import timedelta
 from enum import Enum
 from functools import wraps
@@ -90,7 +88,3 @@ def main(config: str, step: str = "", nth: str = "1") -> None:
     if step:
         die_at(*STEPS[step], nth=int(nth))
     asyncio.run(run(Path(config)))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -7,13 +7,11 @@ when the daemon died may arrive twice.
 
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
-import sys
 from collections import Counter
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,14 +20,16 @@ from sqlalchemy import select, update
 from monitor.clock import utc_now
 from monitor.store import alert_tables, columns, connections, history, tables
 from monitor.store.engine import Database
+from tests.e2e import dying_daemon
 from tests.e2e.dying_daemon import STEPS
 from tests.e2e.outside import Outside, run_outside
+from tests.forking import Forked, Streams
+from tests.integration.cli.command_line import clean_environment
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-ROOT = Path(__file__).resolve().parents[2]
+    from pathlib import Path
 
 REFUSED = frozenset({"alpha", "beta", "gamma"})
 NAMES = REFUSED | {"delta", "epsilon"}
@@ -85,9 +85,14 @@ class Daemon:
         self.database = Database(f"sqlite:///{folder / 'connwatch.db'}")
 
     @contextmanager
-    def run(self, *step: str) -> Iterator[subprocess.Popen[bytes]]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.dying_daemon", str(self._config), *step], cwd=ROOT
+    def run(self, *step: str) -> Iterator[Forked]:
+        process = Forked(
+            dying_daemon.main,
+            str(self._config),
+            *step,
+            cwd=self._config.parent,
+            env=clean_environment(),
+            streams=Streams(os.devnull, str(self._config.parent / "log")),
         )
         try:
             yield process

@@ -1,5 +1,7 @@
 """
 Run the command line of the parts under test, in a process of its own.
+
+Decides whether that process is forked, which is quick, or started as people start it.
 """
 
 from __future__ import annotations
@@ -11,11 +13,14 @@ import re
 import select
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tests.forking import Forked, Streams, run_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,6 +53,25 @@ def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
 def connwatch(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Ended:
     """
     Run a command that asks nothing.
+    """
+    if any(name.startswith("PYTHON") for name in env or {}):  # read when Python starts
+        return connwatch_from_cold(*arguments, cwd=cwd, env=env)
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = (Path(folder, name) for name in ("out", "err"))
+        streams = Streams(str(out), str(err))
+        process = Forked(
+            run_command, *arguments, cwd=cwd, env=clean_environment(env), streams=streams
+        )
+        try:
+            code = process.wait(PATIENCE_S)
+        finally:
+            process.kill()
+        return Ended(code, out.read_text("utf-8"), err.read_text("utf-8"))
+
+
+def connwatch_from_cold(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Ended:
+    """
+    Run a command that asks nothing, with all that it imports still to be imported.
     """
     done = subprocess.run(
         [*COMMAND, *arguments],

@@ -5,20 +5,40 @@ Run the daemon in a process of its own, and read what it logs.
 from __future__ import annotations
 
 import json
-import signal
+import os
 import subprocess
-import threading
+import tempfile
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from signal import SIGTERM
+from typing import TYPE_CHECKING, Any, Protocol
 
-from tests.integration.cli.command_line import COMMAND, clean_environment
+from tests.forking import Forked, Streams, run_command
+from tests.integration.cli.command_line import clean_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+    from signal import Signals
 
 PATIENCE_S = 20
+
+
+class Process(Protocol):
+    """
+    What is asked of a process, whoever started it.
+    """
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, number: Signals, /) -> None: ...
+
+    def kill(self) -> None: ...
 
 
 class Daemon:
@@ -26,16 +46,20 @@ class Daemon:
     A `connwatch run` that was started.
     """
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: Process, log: Path) -> None:
         self.process = process
-        self.lines: list[str] = []
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
+        self._log = log
+        self._lines: list[str] | None = None
 
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.lines.append(line)
+    @property
+    def lines(self) -> list[str]:
+        """
+        What it has said so far; half a line is not said yet.
+        """
+        if self._lines is not None:
+            return self._lines
+        text = self._log.read_text("utf-8", errors="replace")
+        return [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -52,7 +76,7 @@ class Daemon:
         assert self.named(event), "".join(self.lines)
         return self.named(event)[0]
 
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
+    def stop(self, number: Signals = SIGTERM) -> tuple[int, float]:
         """
         Send a signal; return the exit code and how many seconds the end took.
         """
@@ -61,39 +85,60 @@ class Daemon:
         return self.end(), time.monotonic() - began
 
     def end(self) -> int:
-        code = self.process.wait(PATIENCE_S)
-        self._reader.join()
-        return code
+        return self.process.wait(PATIENCE_S)
 
     def close(self) -> None:
+        """
+        End it if need be, and keep what it said.
+        """
         self.process.kill()
         self.end()
-        assert self.process.stderr is not None
-        self.process.stderr.close()
+        self._lines = self.lines
 
 
 @contextmanager
 def run_daemon(
-    folder: Path, *options: str, command: Sequence[str] = (*COMMAND,), **env: str
+    folder: Path, *options: str, command: Sequence[str] = (), **env: str
 ) -> Iterator[Daemon]:
     """
     Run a daemon with the configuration in *folder*, and see that it is gone at the end.
+
+    Args:
+        command: What to start in the place of connwatch.
     """
-    daemon = Daemon(
-        subprocess.Popen(
-            [*command, *options, "run"],
+    environment = clean_environment(env)
+    with tempfile.TemporaryDirectory() as place:
+        log = Path(place, "log")
+        log.touch()
+        process = (
+            _start([*command, *options, "run"], folder, environment, log)
+            if command
+            else Forked(
+                run_command,
+                *options,
+                "run",
+                cwd=folder,
+                env=environment,
+                streams=Streams(os.devnull, str(log)),
+            )
+        )
+        daemon = Daemon(process, log)
+        try:
+            yield daemon
+        finally:
+            daemon.close()
+
+
+def _start(command: list[str], folder: Path, env: dict[str, str], log: Path) -> Process:
+    with log.open("ab") as err:
+        return subprocess.Popen(
+            command,
             cwd=folder,
-            env=clean_environment(env),
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
+            stderr=err,
         )
-    )
-    try:
-        yield daemon
-    finally:
-        daemon.close()
 
 
 def wait_until(is_true: Callable[[], bool]) -> None:

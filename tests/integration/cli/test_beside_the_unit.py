@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.cli.command_line import connwatch
+from tests.integration.cli.command_line import connwatch_from_cold
 from tests.integration.cli.daemon_process import run_daemon
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Unit:
         path.write_text(text.replace("STATE", str(self.state)))
 
     def run(self, *command: str) -> Ended:
-        return connwatch(*command, cwd=self.folder)
+        return connwatch_from_cold(*command, cwd=self.folder)
 
     def strangers(self) -> dict[str, int]:
         """
@@ -192,7 +192,7 @@ def test_a_secret_that_only_root_may_read_is_read_before_root_is_gone(settled):
 def test_root_keeps_its_own_database(tmp_path):
     (tmp_path / "config.toml").write_text('[monitor]\ndatabase = "sqlite:///own.db"\n')
 
-    assert connwatch("db", "upgrade", cwd=tmp_path).code == 0
+    assert connwatch_from_cold("db", "upgrade", cwd=tmp_path).code == 0
 
     assert (tmp_path / "own.db").stat().st_uid == 0
 

@@ -13,7 +13,8 @@ import pytest
 
 from monitor import __main__ as entry
 from monitor.cli import ending
-from tests.integration.cli.command_line import ROOT, clean_environment
+from tests.integration.cli.bench import OK, Bench, connection
+from tests.integration.cli.command_line import ROOT, clean_environment, connwatch_from_cold
 
 INTERRUPTED_IMPORT = """
 import sys
@@ -80,6 +81,37 @@ def test_starting_collects_no_garbage(tmp_path):
         "print(runs, file=sys.stderr)"
     )
     assert run_script(script).stderr.splitlines()[-1] == "[0, 0, 0]"
+
+
+COLD = {
+    "check --no-store": 3,
+    "status --json": 0,
+    "validate acme": 3,
+    "quota": 0,
+    "history acme": 0,
+    "pause acme": 0,
+    "resume acme": 0,
+    "renew acme --on 2026-02-01": 0,
+    "ack acme": 3,
+    "silence list": 0,
+    "alerts list": 0,
+    "config check": 0,
+    "db current": 0,
+    "web token list": 0,
+    "doctor --offline": 2,
+}
+
+
+@pytest.mark.parametrize(("command", "code"), COLD.items(), ids=COLD)
+def test_each_command_imports_what_it_needs_itself(tmp_path, command, code):
+    """
+    Most tests fork a process that has imported everything, and would not miss it.
+    """
+    bench = Bench(tmp_path)
+    bench.configure(connection("acme"))
+    bench.settle("acme", OK)
+    ended = connwatch_from_cold(*command.split(), cwd=bench.folder)
+    assert (ended.code, "Traceback" in ended.err) == (code, False), ended.err
 
 
 def test_the_installed_command_is_this_one():

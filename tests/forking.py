@@ -1,0 +1,122 @@
+"""
+Start processes of connwatch by a fork of one in which everything is imported.
+
+Decides how such a process begins: with a folder, an environment, streams, a
+process number and an end of its own. What imports cost, which is most of what a
+short command does, is paid once a run of tests. What a start of Python does by
+itself is not tried here: `tests/integration/cli/test_entry.py` starts each
+command so.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from monitor import __main__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+PRELOADED = [
+    __name__,
+    "alembic.command",
+    "monitor.cli",
+    "monitor.cli.asking",
+    "monitor.report",
+    "monitor.store.schema",
+    "pydantic.type_adapter",
+    "sqlalchemy.dialects.postgresql",
+    "tests.e2e.aged_daemon",
+    "tests.e2e.dying_daemon",
+]
+"""What commands import when they need it, and those who start some."""
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(PRELOADED)
+
+
+class Streams(NamedTuple):
+    """
+    The files that take what a process prints.
+    """
+
+    out: str
+    err: str
+
+
+class Forked:
+    """
+    A process that was forked, driven as `subprocess.Popen` is.
+    """
+
+    def __init__(
+        self,
+        run: Callable[..., None],
+        *arguments: str | None,
+        cwd: Path,
+        env: Mapping[str, str],
+        streams: Streams,
+    ) -> None:
+        self._process = _FORKS.Process(
+            target=_become, args=(run, arguments, str(cwd), dict(env), streams), daemon=True
+        )
+        self._process.start()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        code = self._process.exitcode
+        if code is None:
+            raise TimeoutError(f"process {self.pid} did not end within {timeout} s")
+        return code
+
+    def send_signal(self, number: signal.Signals) -> None:
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def run_command(*arguments: str) -> None:
+    """
+    Be `connwatch` with these arguments.
+    """
+    sys.argv = ["connwatch", *arguments]
+    __main__.main()
+
+
+def _become(
+    run: Callable[..., None],
+    arguments: tuple[str | None, ...],
+    folder: str,
+    environment: dict[str, str],
+    streams: Streams,
+) -> None:
+    for path, descriptor in ((os.devnull, 0), (streams.out, 1), (streams.err, 2)):
+        flags = os.O_RDONLY if descriptor == 0 else os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        opened = os.open(path, flags, 0o600)
+        os.dup2(opened, descriptor)
+        os.close(opened)
+    for stream, descriptor in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        mode = "r" if descriptor == 0 else "w"
+        errors = "backslashreplace" if descriptor == 2 else "strict"
+        opened_as = open(descriptor, mode, errors=errors, closefd=False)  # noqa: SIM115 - it lives as long as the process
+        setattr(sys, stream, opened_as)
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
+    os.chdir(folder)
+    run(*arguments)
