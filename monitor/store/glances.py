@@ -38,6 +38,7 @@ _MARKS = [
     *(column for column in quotas.c if column.name not in {"connection_id", "seen_at"}),
     authorizations.c.authorized_at,
     authorizations.c.ends_at,
+    authorizations.c.token_ends_at,
     authorizations.c.is_renewal_unrecorded,
 ]
 
@@ -80,21 +81,45 @@ def _shown_state() -> Any:
     return case((is_off, State.PAUSED.value), else_=connections.c.state)
 
 
-def list_ends(tx: Transaction) -> list[tuple[str, datetime]]:
+@dataclass(frozen=True, slots=True)
+class Ends:
     """
-    Return when the authorizations end whose end is known.
+    When what a connection works with ends; None where that is not known.
+
+    Args:
+        authorization_at: The declared grant.
+        token_at: The token itself, as its service says.
     """
+
+    name: str
+    authorization_at: datetime | None
+    token_at: datetime | None
+
+
+def list_ends(tx: Transaction) -> list[Ends]:
+    """
+    Return the ends that are known, by connection in the order of the file.
+    """
+    declared = case(
+        (authorizations.c.is_renewal_unrecorded, null()), else_=authorizations.c.ends_at
+    )
     rows = tx.execute(
-        select(connections.c.name, authorizations.c.ends_at)
+        select(
+            connections.c.name,
+            type_coerce(declared, Instant),
+            authorizations.c.token_ends_at,
+        )
         .join(authorizations)
         .where(
             connections.c.is_configured,
-            authorizations.c.ends_at.is_not(None),
-            authorizations.c.is_renewal_unrecorded.is_(False),
+            or_(
+                authorizations.c.ends_at.is_not(None),
+                authorizations.c.token_ends_at.is_not(None),
+            ),
         )
         .order_by(connections.c.id)
     )
-    return [(name, ends_at) for name, ends_at in rows]
+    return [Ends(*row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ async def calendar(
     request: Request, here: Here, who: Who, token: Annotated[str, Query()] = ""
 ) -> Response:
     """
-    List when authorizations and client secrets end, each with reminders.
+    List when authorizations, tokens and client secrets end, each with reminders.
     """
     if not may_see_calendar(here, who, token):
         raise HTTPException(
@@ -67,17 +67,21 @@ def list_endings(tx: Transaction, here: Parts) -> Iterator[Ending]:
     Yield what ends, the connections in the order of the file and then the applications.
     """
     link = dashboard_address(here.config) or ""
-    for name, ends_at in list_ends(tx):
-        watched = here.plan.watched.get(name)
-        if watched is not None:
-            yield Ending(
-                f"authorization-{quote(name, safe='')}@connwatch",
-                f"{name}: the authorization ends",
-                f"Renew it before {ends_at:%Y-%m-%d}, or {name} stops working.",
-                ends_at,
-                watched.rules.expiring_soon_days,
-                f"{link}/connections/{quote(name, safe='')}",
-            )
+    for ends in list_ends(tx):
+        watched = here.plan.watched.get(ends.name)
+        if watched is None:
+            continue
+        name, path = ends.name, quote(ends.name, safe="")
+        for kind, ends_at in (("authorization", ends.authorization_at), ("token", ends.token_at)):
+            if ends_at is not None:
+                yield Ending(
+                    f"{kind}-{path}@connwatch",
+                    f"{name}: the {kind} ends",
+                    f"Renew it before {ends_at:%Y-%m-%d}, or {name} stops working.",
+                    ends_at,
+                    watched.rules.expiring_soon_days,
+                    f"{link}/connections/{path}",
+                )
     for name, (secret, steps) in here.plan.applications.items():
         secret_ends_at = secret.authorized_at and secret.ends_at(secret.authorized_at)
         if secret_ends_at:

@@ -1,5 +1,5 @@
 """
-Show what ends when: authorizations and client secrets, month by month.
+Show what ends when: authorizations, tokens and client secrets, month by month.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
+    from monitor.store.glances import Ends
     from monitor.web.parts import Parts
 
 router = APIRouter()
 
 MOST_SHOWN = 300
-AUTHORIZATION, CLIENT_SECRET = "authorization", "client secret"
+AUTHORIZATION, TOKEN, CLIENT_SECRET = "authorization", "token", "client secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +70,17 @@ async def show_calendar(request: Request, here: Here) -> Response:
     return render(request, "calendar.html", context)
 
 
-def _list_ends(
-    parts: Parts, found: Iterable[tuple[str, datetime]]
-) -> Iterator[tuple[datetime, str, str]]:
+def _list_ends(parts: Parts, found: Iterable[Ends]) -> Iterator[tuple[datetime, str, str]]:
     """
-    Yield when authorizations and the secrets of applications end, with their names and kinds.
+    Yield what ends when, with its name and kind: of connections, and of applications.
     """
-    for name, ends_at in found:
-        if name in parts.plan.watched:
-            yield ends_at, name, AUTHORIZATION
+    for ends in found:
+        if ends.name not in parts.plan.watched:
+            continue
+        if ends.authorization_at is not None:
+            yield ends.authorization_at, ends.name, AUTHORIZATION
+        if ends.token_at is not None:
+            yield ends.token_at, ends.name, TOKEN
     for name, (secret, _steps) in parts.plan.applications.items():
         secret_ends_at = secret.authorized_at and secret.ends_at(secret.authorized_at)
         if secret_ends_at:
@@ -86,5 +89,5 @@ def _list_ends(
 
 def _describe(end: tuple[datetime, str, str], now: datetime) -> End:
     at, of, kind = end
-    path = path_of(of) if kind == AUTHORIZATION else None
+    path = None if kind == CLIENT_SECRET else path_of(of)
     return End(at, kind, of, path, say_when(at, now), at <= now)

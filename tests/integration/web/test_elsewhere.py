@@ -79,6 +79,30 @@ async def test_the_calendar_has_what_ends_with_its_reminders(story):
     assert "UID:client-secret-our-app@connwatch" in lines
 
 
+async def test_the_end_that_a_service_tells_of_its_token_stands_in_the_calendar(story):
+    end = NOON + 20 * DAY
+    story.settle(NOON + MINUTE, acme=replace(OK, token_ends_at=end))
+    async with open_web(story.database, PLAN) as web:
+        lines = unfold((await web.get("/calendar.ics")).text)
+        page = (await web.get("/calendar")).text
+        event = lines[lines.index("UID:token-acme@connwatch") :]
+        assert "DTSTART;VALUE=DATE:20261212" in event[:5]
+        assert lines.count("BEGIN:VEVENT") == 5
+        assert re.search(r"2026-12-12.*<td>token.*/connections/acme", page)
+
+
+@pytest.mark.parametrize("days", [5, 300])
+async def test_a_token_that_ends_otherwise_than_before_is_counted_anew(story, days):
+    plan = make_plan(entry("acme"))
+    async with open_web(story.database, plan) as web:
+        story.settle(NOON, acme=replace(OK, token_ends_at=NOON + (305 - days) * DAY))
+        before = (await web.get("/api/v1/connections")).json()["summary"]["expiring_soon"]
+        story.settle(NOON, acme=replace(OK, token_ends_at=NOON + days * DAY))
+        after = (await web.get("/api/v1/connections")).json()
+    assert [before, after["summary"]["expiring_soon"]] == [int(days == 300), int(days == 5)]
+    assert after["connections"][0]["expiring_soon"] == (days == 5)
+
+
 async def test_a_renewal_moves_the_end_in_the_calendar(story):
     async with open_web(story.database, PLAN) as web:
         before = await web.get("/calendar.ics")
