@@ -55,7 +55,9 @@ def add_headers(send: Send, request: Request, parts: Parts, visitor: Visitor | N
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
-            headers.setdefault("Cache-Control", "no-store")
+            # Style and scripts are no secret: browsers keep them, and ask whether they still hold.
+            is_fixed = request.url.path.startswith("/static/")
+            headers.setdefault("Cache-Control", "no-cache" if is_fixed else "no-store")
             if is_secure(parts):
                 headers.setdefault("Strict-Transport-Security", f"max-age={A_YEAR_S}")
             if visitor is not None and visitor.by is not Pass.TOKEN:

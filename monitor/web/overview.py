@@ -185,13 +185,6 @@ class Overview:
             if one.name in self.plan.watched
         ]
 
-    def glances(self, tx: Transaction) -> list[Glance]:
-        """
-        Return all connections, in the order of the file.
-        """
-        self.refresh(tx)
-        return list(self._glances.values())
-
     def take_changes(self, tx: Transaction) -> dict[str, Glance | None]:
         """
         Return what has changed since the last call, by name; None for what is gone.

@@ -95,4 +95,4 @@ def _browser_of(who: Who) -> str:
         raise HTTPException(
             HTTPStatus.FORBIDDEN, "An authorization is given in a browser, not with an API token."
         )
-    return who.session or who.csrf_token
+    return who.browser

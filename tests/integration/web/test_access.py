@@ -538,6 +538,15 @@ async def test_every_answer_keeps_browsers_from_mischief(filled, path):
     assert headers["referrer-policy"] == "same-origin"
 
 
+async def test_style_is_sent_once_and_pages_are_kept_nowhere(filled):
+    async with open_web(filled, PLAN) as web:
+        style = await web.get("/static/style.css")
+        again = await web.get("/static/style.css", headers={"If-None-Match": style.headers["etag"]})
+        page = await web.get("/", headers={"Accept": "text/html"})
+    assert (style.headers["cache-control"], again.status_code) == ("no-cache", 304)
+    assert page.headers["cache-control"] == "no-store"
+
+
 async def test_a_fault_of_ours_says_nothing_of_itself(filled):
     def fail() -> None:
         raise RuntimeError("a secret")
