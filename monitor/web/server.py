@@ -77,6 +77,8 @@ def build_app(parts: Parts) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
+        # Behind a proxy it would lead to plain http, and past the path of `public_url`.
+        redirect_slashes=False,
     )
     app.state.parts = parts
     app.state.attempts = Attempts()

@@ -520,6 +520,14 @@ async def test_who_asks_for_the_head_gets_what_a_reader_gets_but_the_body(filled
     assert (head.content, whole.content != b"") == (b"", True)
 
 
+@pytest.mark.parametrize("path", ["/alerts/", "/connections/acme/", f"{LIST}/"])
+async def test_a_slash_too_many_leads_nobody_past_the_proxy(filled, path):
+    config = config_of(public_url="https://watch.example.com/cw")
+    async with open_web(filled, PLAN, config) as web:
+        answer = await web.get(path, headers={"Host": "watch.example.com"})
+    assert (answer.status_code, answer.headers.get("location")) == (404, None)
+
+
 async def test_no_more_is_read_than_a_form_can_be(filled):
     async with open_web(filled, PLAN) as web:
         response = await web.change(PAUSE, content=b"x" * (LARGEST_BODY + 1))
