@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from monitor.clock import utc_now
+from monitor.config.wording import say_count
 from monitor.judge.outcome import State
 from monitor.judge.vitals import LONGEST_STANDSTILL, Signs, find_stalls
 from monitor.schedule.jobs import Job
@@ -126,7 +127,7 @@ def describe(counts: Mapping[State, int]) -> str:
     Return in one line what is watched: "watching 40 connections; 2 in error".
     """
     n_watched = sum(counts.values()) - counts.get(State.PAUSED, 0)
-    text = f"watching {n_watched} connection{'' if n_watched == 1 else 's'}"
+    text = f"watching {say_count(n_watched, 'connection')}"
     told = {State.ERROR: "in error", State.EXPIRED: "expired", State.PAUSED: "paused"}
     parts = [f"{counts[state]} {words}" for state, words in told.items() if counts.get(state)]
     return f"{text}; {', '.join(parts)}" if parts else text

@@ -113,7 +113,7 @@ class Heartbeat:
     async def _send(self, signal: Signal, body: str = "") -> None:
         url = self._running.config.heartbeat.url
         assert url is not None, "nobody is called without a URL"
-        why = await send_signal(self._running.clients.get(), url, signal, body)
+        why = await send_signal(self._running.clients.own(), url, signal, body)
         if why is not None and not self._is_unreached:
             log.warning("heartbeat.unreached", why=why)
         elif why is None and self._is_unreached:

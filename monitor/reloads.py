@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from monitor.config.wording import say_count
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -48,10 +50,10 @@ class Reloads:
         Return in a few words what is not as the file says; empty if all is.
         """
         if self.failed_at is not None:
-            n = len(self.problems)
+            mistakes = say_count(len(self.problems), "mistake")
             return (
                 f"the file was not reloaded at {self.failed_at:%H:%M:%S} UTC"
-                f" ({n} mistake{'' if n == 1 else 's'}), the former settings are in force"
+                f" ({mistakes}), the former settings are in force"
             )
         if self.need_restart:
             return f"restart to change {', '.join(self.need_restart)}"

@@ -130,4 +130,4 @@ def build_uplinks(plan: Plan, clients: HttpClients) -> Uplinks:
     Return whom to ask for our own link.
     """
     urls = plan.uplink
-    return Uplinks((lambda: is_link_up(clients.get(), urls)) if urls else None)
+    return Uplinks((lambda: is_link_up(clients.own(), urls)) if urls else None)

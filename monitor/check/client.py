@@ -38,6 +38,9 @@ KEEPALIVE_S = 15.0
 MAX_HEADER_BYTES = 32 * 1024
 """Content security policies and link lists outgrow the 8 KiB that are usual."""
 
+OWN_AT_ONCE = 10
+"""More calls than the monitor makes for itself at any time."""
+
 REPEATABLE = "connwatch.repeatable"
 """Marks a request that does nothing twice, although its method does not say so."""
 
@@ -62,6 +65,7 @@ class HttpClients:
     def __init__(self, concurrency: int) -> None:
         self._concurrency = concurrency
         self._clients: dict[Path | None, httpx.AsyncClient] = {}
+        self._own: httpx.AsyncClient | None = None
         self._retired: list[tuple[float, httpx.AsyncClient]] = []
 
     def get(self, ca_file: Path | None = None) -> httpx.AsyncClient:
@@ -75,6 +79,16 @@ class HttpClients:
             client = _open_client(trust(ca_file), self._concurrency)
             self._clients[ca_file] = client
         return client
+
+    def own(self) -> httpx.AsyncClient:
+        """
+        Return the client for what the monitor asks for itself: its link, its heartbeat.
+
+        However many checks hang, there is room for that.
+        """
+        if self._own is None:
+            self._own = _open_client(trust(None), OWN_AT_ONCE)
+        return self._own
 
     def successor(self, concurrency: int) -> HttpClients:
         """
@@ -106,6 +120,9 @@ class HttpClients:
         Close all connections. The clients cannot be used afterwards.
         """
         retired, self._retired = self._retired, []
+        own, self._own = self._own, None
+        if own is not None:
+            await own.aclose()
         for _, client in retired:
             await client.aclose()
         while self._clients:

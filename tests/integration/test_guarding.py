@@ -145,6 +145,8 @@ async def test_a_job_that_fails_has_moved_all_the_same(bench: Bench):
         await until(lambda: CHECK_DUE in bench.runner.ended_at)
     finally:
         bench.runner.stop()
+    # That is for people to mend, who hear of it by the heartbeat.
+    assert list(bench.guard.failing_for()) == [CHECK_DUE]
 
 
 async def test_a_channel_that_hangs_is_no_stuck_outbox(

@@ -20,12 +20,15 @@ from structlog.testing import capture_logs
 from monitor import heartbeat
 from monitor.check.client import HttpClients
 from monitor.check.heartbeat import Signal, address_of
+from monitor.check.http import fetch
 from monitor.config.base import Reading
 from monitor.config.errors import ConfigError
 from monitor.config.load import build_config
 from monitor.heartbeat import Heartbeat
+from monitor.judge.link import Uplink
 from monitor.judge.outcome import State
 from monitor.judge.vitals import Signs
+from monitor.running import build_uplinks
 from monitor.store import connections, outbox
 from monitor.store.deliveries import oldest_wait
 from monitor.store.due import lateness
@@ -207,6 +210,38 @@ async def test_the_start_is_said_once_and_the_rhythm_follows(
     await look()
     await look()
     assert outside.said()[1:] == ["/ping/uuid-1?rid=7"]
+
+
+async def test_checks_that_hang_hold_up_neither_the_signal_nor_the_look_at_our_link(
+    bench: Bench, outside: Outside
+):
+    """
+    Else a service that hangs would have the monitor taken for dead, or for offline.
+    """
+    has_come, may_end = asyncio.Event(), asyncio.Event()
+
+    async def hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        has_come.set()
+        await may_end.wait()
+        writer.close()
+
+    server = await asyncio.start_server(hang, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with HttpClients(1) as clients, server:
+        client = clients.get()
+        request = client.build_request("GET", f"http://127.0.0.1:{port}/")
+        check = asyncio.create_task(fetch(client, request, MINUTE))
+        await has_come.wait()
+        bench.running.clients = clients
+        plan: Any = SimpleNamespace(uplink=(f"http://127.0.0.1:{outside.port}/link",))
+
+        async with asyncio.timeout(3):
+            await bench.heartbeat.beat()
+            assert await build_uplinks(plan, clients).ask() is Uplink.UP
+
+        may_end.set()
+        await check
+    assert outside.said() == ["/ping/uuid-1?rid=7", "/link"]
 
 
 async def test_without_a_url_nobody_is_called(bench: Bench, outside: Outside):
