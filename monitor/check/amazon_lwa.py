@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from monitor.check.amazon_answer import REDIRECTS, SERVER_ERRORS, Heard, is_sendable
-from monitor.check.client import REPEATABLE
+from monitor.check.carry import REPEATABLE
 from monitor.check.deadline import fetch_before
 from monitor.check.http import Failure
 from monitor.judge.outcome import Outcome, Reason

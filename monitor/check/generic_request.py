@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from monitor.check.asking import Prepared, UnsendableError
-from monitor.check.client import REPEATABLE
+from monitor.check.carry import REPEATABLE
 from monitor.config.secret import Secret
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from monitor.check.client import REPEATABLE
+from monitor.check.carry import REPEATABLE
 from monitor.check.http import Failure, fetch
 from monitor.config.secret import SecretUnavailable
 

@@ -11,7 +11,7 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from monitor.check.client import REPEATABLE
+from monitor.check.carry import REPEATABLE
 from monitor.check.http import Answer, fetch
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.check.client import REPEATABLE, HttpClients
+from monitor.check.carry import REPEATABLE
+from monitor.check.client import HttpClients
 from monitor.check.http import Answer, Failure, fetch
 from monitor.judge.outcome import Reason
 from tests.integration.check.wire import http_answer, reset
