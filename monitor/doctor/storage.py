@@ -102,11 +102,11 @@ def examine_disk(path: Path) -> Iterator[Finding]:
     try:
         free = shutil.disk_usage(folder).free
         nodes = os.statvfs(folder)
+        size = path.stat().st_size if path.is_file() else 0
     except OSError as error:
         words = f"{folder} cannot be looked at: {error.strerror}"
         yield Finding(Area.DISK, Mark.SKIPPED, words)
         return
-    size = path.stat().st_size if path.is_file() else 0
     words = f"{_size(free)} free in {folder}"
     if nodes.f_flag & os.ST_RDONLY:
         words = f"the disk of {folder} is mounted read-only"

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,7 +31,6 @@ from tests.stranger import as_stranger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from sqlalchemy import Executable
 
@@ -252,6 +253,16 @@ def test_what_a_stranger_may_not_look_at_is_no_fault_of_ours(tmp_path):
 
     assert [problem.place for problem in problems] == ["connections[0].token"]
     assert [(one.area.value, one.state.value) for one in findings] == [("database", "failed")]
+
+
+def test_the_disk_of_a_state_that_is_closed_to_a_stranger_is_not_looked_at():
+    with tempfile.TemporaryDirectory() as name:  # `tmp_path` lies in a closed folder itself
+        state = Path(name, "state")
+        state.mkdir(0o700)
+        Path(name).chmod(0o755)
+        with as_stranger():
+            (found,) = examine_disk(state / "connwatch.db")
+    assert found.state.value == "skipped"
 
 
 def test_a_file_that_others_may_change_is_wrong(bench):
