@@ -37,6 +37,9 @@ TELL_STATUS_EVERY = timedelta(seconds=5)
 FEEDS_PER_SILENCE = 3
 """Two feeds may be late before systemd takes the daemon for dead."""
 
+SHORTEST_REST = timedelta(milliseconds=100)
+"""No watchdog is so impatient in earnest, and a rhythm of nothing is none."""
+
 CHECK_DUE = "check_due"
 DELIVER = "deliver"
 """The jobs without which nothing is watched, and nobody told."""
@@ -67,7 +70,7 @@ class Guard:
         if self._systemd.is_listening:
             jobs.append(Job("tell_status", TELL_STATUS_EVERY, self.tell_status))
         if self._systemd.watchdog is not None:
-            every = self._systemd.watchdog / FEEDS_PER_SILENCE
+            every = max(self._systemd.watchdog / FEEDS_PER_SILENCE, SHORTEST_REST)
             jobs.append(Job("feed_watchdog", every, self.feed))
         return jobs
 

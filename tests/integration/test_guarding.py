@@ -241,3 +241,10 @@ async def test_systemd_is_told_only_what_it_wants_to_hear(
 
 async def test_the_watchdog_is_fed_three_times_in_the_silence_allowed(bench: Bench):
     assert bench.guard.jobs()[-1].every == SECOND
+
+
+async def test_a_watchdog_without_any_patience_is_fed_in_a_rhythm_all_the_same(bench):
+    hasty = Systemd("@nobody", timedelta(microseconds=1))
+    guard = Guard(hasty, bench.store, bench.runner, bench.delivery)
+    every = {job.name: job.every for job in guard.jobs()}["feed_watchdog"]
+    assert every > timedelta()
