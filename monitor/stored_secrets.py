@@ -27,6 +27,8 @@ log = structlog.get_logger()
 MAKE_KEY = "head -c 32 /dev/urandom | base64 | tr '+/' '-_' > fernet-key && chmod 600 fernet-key"
 """Makes a key without any of our programs."""
 
+_REMEDY = "put the former key back, or renew the authorization on the dashboard"
+
 
 class KeyUnusable(Exception):  # noqa: N818 - it states a condition, as SecretUnavailable does
     """
@@ -85,11 +87,11 @@ def hold_tokens(
     on_unreadable: Callable[[str, KeyUnusable], None] | None = None,
 ) -> HeldTokens:
     """
-    Return the tokens among *stored* that can be used.
+    Return the tokens *stored* for connections of the file.
 
     Args:
         on_unreadable: Told of what cannot be decrypted; else that is logged, and
-            the file's token is used.
+            the connection is not asked until it can be.
     """
     found = {}
     for name, each in stored.items():
@@ -99,6 +101,8 @@ def hold_tokens(
             value = Cipher(config.web.key).decrypt(each.encrypted)
         except KeyUnusable as error:
             (on_unreadable or _warn)(name, error)
+            why = f"{error}; {_REMEDY}"
+            found[name] = HeldToken("", each.file_fingerprint, why)
         else:
             found[name] = HeldToken(value, each.file_fingerprint)
     return HeldTokens(fingerprint, found)
@@ -109,7 +113,7 @@ def _warn(name: str, error: KeyUnusable) -> None:
         "stored_token.unreadable",
         connection=name,
         error=str(error),
-        remedy="put the former key back, or renew the authorization on its page",
+        remedy=_REMEDY,
     )
 
 

@@ -45,10 +45,13 @@ class HeldToken:
 
     Args:
         file_fingerprint: Which token the file had then; None if it had none.
+        unreadable: Why the value cannot be known, if so. The file's token is
+            older: to ask with that would only find out that it is an old one.
     """
 
     value: str = field(repr=False)
     file_fingerprint: str | None
+    unreadable: str = ""
 
 
 class HeldTokens:
@@ -128,9 +131,12 @@ class LatestToken:
         Return the token that changed last.
 
         Raises:
-            SecretUnavailable: There is only the file's, and it is not where it should be.
+            SecretUnavailable: There is only the file's, and it is not where it
+                should be; or the one that is held cannot be read.
         """
         held = self.held.choose(self.name, self.configured)
+        if held is not None and held.unreadable:
+            raise SecretUnavailable("the refresh token from the dashboard", held.unreadable)
         return self.configured.reveal() if held is None else held.value
 
     def refresh(self) -> bool:

@@ -295,6 +295,12 @@ def test_after_a_restart_the_new_token_is_used_until_the_file_has_another(tmp_pa
         with run_daemon(stage, f'key = "{key}"', with_key=False), open_browser(stage) as browser:
             browser.get("/")
             assert validate(browser, "acme")["connection"]["state"] == "active"
+        # A lost key is not the seller's fault, and the file's token is an old one.
+        with run_daemon(stage), open_browser(stage) as browser:
+            browser.get("/")
+            after = validate(browser, "acme")["connection"]
+            assert (after["state"], after["last_check"]["conclusive"]) == ("active", False)
+            assert "web.key is not the key" in str(validate(browser, "acme")["steps"])
         stage.replace("refresh_token = ", 'refresh_token = "Atzr|another"')
         with run_daemon(stage, f'key = "{key}"', with_key=False), open_browser(stage) as browser:
             browser.get("/")
