@@ -259,3 +259,18 @@ async def test_closing_leaves_nothing_open(serve, tls, ca_file, is_tls):
 
     assert statuses(results) == {200}
     assert client.is_closed
+
+
+async def test_a_client_that_is_replaced_stays_open_for_what_is_under_way(serve):
+    server = await serve.answers(http_answer())
+    async with HttpClients(concurrency=1) as clients:
+        former = clients.get()
+        await clients.adopt(clients.successor(2), timedelta(minutes=1))
+        answered = await get(former, server.port)
+        assert clients.get() is not former
+        await clients.adopt(clients.successor(2), timedelta())
+        is_kept = not former.is_closed
+
+    assert statuses([answered]) == {200}
+    assert is_kept
+    assert former.is_closed
