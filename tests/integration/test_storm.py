@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from time import perf_counter
+from time import process_time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -93,7 +93,7 @@ async def test_a_host_that_fails_for_ten_thousand_is_two_messages_a_channel(data
         await storm.bring(OK)
         await storm.pass_time(MINUTE)
         assert storm.sender.sent == []
-        begun = perf_counter()
+        begun = process_time()
         await storm.bring(UNREACHED)
         await storm.pass_time(MINUTE)
         assert storm.kinds() == ["outage"]
@@ -102,7 +102,7 @@ async def test_a_host_that_fails_for_ten_thousand_is_two_messages_a_channel(data
         await storm.bring(UNREACHED)
         await storm.bring(OK)
         await storm.pass_time(10 * MINUTE, step=MINUTE)
-        took = perf_counter() - begun
+        took = process_time() - begun
     finally:
         await storm.delivery.drain(SECOND)
         storm.store.close()

@@ -68,7 +68,7 @@ def test_every_answer_is_as_described(described):
         asked.add(operation.path)
         for mode in GenerationMode:
 
-            @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+            @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
             @given(case=operation.as_strategy(generation_mode=mode))
             def ask(case):
                 # No document can say which cursors there are, and which days are over.

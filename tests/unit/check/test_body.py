@@ -205,9 +205,9 @@ def test_no_piece_of_a_secret_passes_wherever_it_stands(start, length, before, a
 
 
 def test_a_text_full_of_a_secret_is_read_in_no_time():
-    started = time.perf_counter()
+    started = time.process_time()
     assert clean(LONG[5:35] * 8_000, LONG, 80) == "••••"
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_without_a_secret_nothing_is_masked():
@@ -220,13 +220,13 @@ def test_without_a_secret_nothing_is_masked():
     ids=["lists", "objects", "digits", "brackets", "scripts"],
 )
 def test_a_hostile_body_is_read_in_no_time(body):
-    started = time.perf_counter()
+    started = time.process_time()
 
     is_answer(parse_json(body))
     says_rate_limited(body)
     describe(body, "text/html", SECRET)
 
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 KEYS = st.sampled_from(

@@ -236,12 +236,12 @@ def test_nothing_raises_or_leaves_what_is_believable(text, server_date):
 
 @pytest.mark.parametrize("text", ["9" * 128, "1s" * 64, "1.1" * 42, "1:" * 64, "Mon, " * 25])
 def test_no_text_takes_long(text):
-    started = time.perf_counter()
+    started = time.process_time()
 
     for _ in range(100):
         parse_instant_field(text, NOW)
 
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 @given(st.datetimes(datetime(2001, 1, 1), datetime(2120, 1, 1)))  # noqa: DTZ001 - UTC comes next

@@ -567,9 +567,9 @@ HOSTILE = {
 @pytest.mark.parametrize("fields", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_headers_are_read_in_no_time(fields):
     headers = httpx.Headers(fields)
-    started = time.perf_counter()
+    started = time.process_time()
 
     report = read_quota_headers(headers, NOW)
 
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
     assert len(report.windows) <= MAX_WINDOWS

@@ -88,12 +88,12 @@ def test_no_token_raises(token):
 
 
 def test_a_hostile_token_is_read_in_no_time():
-    started = time.perf_counter()
+    started = time.process_time()
     nested = urlsafe_b64encode(b"[" * 9000).decode()
 
     assert read_jwt_end(f"a.{nested}.b", NOW) is None
     assert read_jwt_end("a." * 8000, NOW) is None
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 @pytest.mark.parametrize(

@@ -256,20 +256,20 @@ def test_path_of_the_file_is_kept(write):
 def test_wrong_references_by_the_thousand_are_told_quickly(load, connection):
     names = ", ".join(f'"conection-{number}"' for number in range(2000))
     entries = "".join(connection(f'name = "connection-{number}"') for number in range(2000))
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ConfigError) as caught:
         load(f'{entries}[[channels]]\nname = "o"\nurl = "json://x"\nconnections = [{names}]\n')
     assert len(caught.value.problems) == 2000
     assert "did you mean" in why(caught)[0]
     # Two thousand suggestions among as many names would take half a minute.
-    assert time.perf_counter() - started < 8
+    assert time.process_time() - started < 8
 
 
 def test_five_thousand_connections_load_in_less_than_two_seconds(write, connection):
     path = write("".join(connection(f'name = "c{number}"') for number in range(5000)))
-    started = time.perf_counter()
+    started = time.process_time()
     config = load_config(path)
-    took = time.perf_counter() - started
+    took = time.process_time() - started
     print(f"5,000 connections loaded in {took:.2f} s")
     assert len(config.connections) == 5000
     assert took < 2
@@ -318,7 +318,7 @@ def build(data) -> tuple[Config | None, tuple[Problem, ...]]:
         return None, error.problems
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(DATA)
 def test_any_data_is_a_configuration_or_refused_in_plain_words(data):
     config, problems = build(data)
@@ -342,7 +342,7 @@ ENTRY = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ENTRY, min_size=1, max_size=3))
 def test_any_connection_is_accepted_or_refused_in_plain_words(entries):
     config, problems = build({"connections": entries})
@@ -385,7 +385,7 @@ APPLICATION = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(APPLICATION, max_size=2), st.lists(STORE, min_size=1, max_size=3))
 def test_any_store_is_accepted_or_refused_in_plain_words(applications, stores):
     config, problems = build({"applications": applications, "connections": stores})
@@ -400,7 +400,7 @@ def test_any_store_is_accepted_or_refused_in_plain_words(applications, stores):
             assert store.host
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(st.binary(max_size=60) | st.text("[]{}=.\"'#\n\\abc05-:TZ_", max_size=60).map(str.encode))
 def test_any_file_is_a_configuration_or_refused(tmp_path, raw):
     path = tmp_path / "config.toml"

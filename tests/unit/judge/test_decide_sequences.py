@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.judge.alerts import AlertKind
@@ -60,7 +60,6 @@ STEPS = st.builds(play, st.lists(OUTCOMES, max_size=40), RULES, ENDS)
 
 
 @given(STEPS)
-@settings(deadline=None)
 def test_after_a_success_everything_is_well_and_no_row_is_open(steps):
     for _, outcome, verdict, _ in steps:
         standing = verdict.standing
@@ -79,7 +78,6 @@ def test_after_a_success_everything_is_well_and_no_row_is_open(steps):
 
 
 @given(STEPS)
-@settings(deadline=None)
 def test_recovered_follows_only_what_was_announced_and_always_does(steps):
     is_announced = False
     for _, outcome, verdict, _ in steps:
@@ -92,7 +90,6 @@ def test_recovered_follows_only_what_was_announced_and_always_does(steps):
 
 
 @given(STEPS)
-@settings(deadline=None)
 def test_the_same_trouble_is_not_told_twice_without_a_change_between(steps):
     told = None
     for _, outcome, verdict, _ in steps:
@@ -105,7 +102,6 @@ def test_the_same_trouble_is_not_told_twice_without_a_change_between(steps):
 
 
 @given(STEPS)
-@settings(deadline=None)
 def test_since_moves_with_the_state_and_a_transition_is_any_change(steps):
     for before, _, verdict, at in steps:
         after = verdict.standing
@@ -121,7 +117,6 @@ def test_since_moves_with_the_state_and_a_transition_is_any_change(steps):
 
 
 @given(st.lists(OUTCOMES, max_size=40), RULES, ENDS)
-@settings(deadline=None)
 def test_the_next_check_lies_ahead_and_within_reach(outcomes, rules, ends_at):
     for _, outcome, verdict, at in play(outcomes, rules, ends_at):
         following = next_check(verdict, at, rules.every, at)
@@ -133,7 +128,6 @@ def test_the_next_check_lies_ahead_and_within_reach(outcomes, rules, ends_at):
 
 
 @given(STEPS)
-@settings(deadline=None)
 def test_what_could_not_be_asked_never_counts_as_a_refusal(steps):
     for before, outcome, verdict, _ in steps:
         after = verdict.standing
@@ -147,7 +141,6 @@ def test_what_could_not_be_asked_never_counts_as_a_refusal(steps):
 
 
 @given(st.lists(OUTCOMES, max_size=40), RULES)
-@settings(deadline=None)
 def test_whatever_lasts_is_announced(outcomes, rules):
     """
     No alert is missed: a reason refused often enough in a row is the announced one.
@@ -171,7 +164,6 @@ def test_whatever_lasts_is_announced(outcomes, rules):
 
 
 @given(st.lists(OUTCOMES, max_size=40), RULES, ENDS)
-@settings(deadline=None)
 def test_nobody_is_told_of_a_refusal_before_it_was_confirmed(outcomes, rules, ends_at):
     refusals: list[Reason] = []
     for _, outcome, verdict, _ in play(outcomes, rules, ends_at):

@@ -174,7 +174,7 @@ def test_without_a_known_reset_it_is_foreseen_all_the_same():
     assert abs(foresee(samples).exhausts_at - (START + 20 * DAY)) < 6 * HOUR
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.judge.alerts import AlertKind, Severity
@@ -624,7 +624,6 @@ ANYTHING = st.builds(
 
 
 @given(st.lists(ANYTHING, max_size=20))
-@settings(deadline=None)
 def test_no_answer_is_ever_a_fault(outcomes):
     for before, verdict in zip([None, *play(*outcomes)], play(*outcomes), strict=False):
         quota = verdict.quota
@@ -655,7 +654,6 @@ def one_period(draw: st.DrawFn) -> list[Outcome | int]:
 
 
 @given(one_period())
-@settings(deadline=None)
 def test_within_a_period_told_steps_strictly_fall(answers):
     lowest = 100
     is_over = False
@@ -672,7 +670,6 @@ def test_within_a_period_told_steps_strictly_fall(answers):
 
 
 @given(st.lists(st.integers(0, LIMIT), min_size=1))
-@settings(deadline=None)
 def test_no_step_is_missed_while_what_is_left_falls(counts):
     for verdict in play(*sorted(counts, reverse=True)):
         assert verdict.quota.told_step == verdict.quota.step(RULES)

@@ -417,7 +417,7 @@ def run(
 
 
 @given(EVENTS | EVENTS_WITH_TOP_UPS)
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_whoever_checks_first_each_step_is_told_once_a_period(events):
     told = set()
     for period, _, born in run(events):
@@ -428,7 +428,7 @@ def test_whoever_checks_first_each_step_is_told_once_a_period(events):
 
 
 @given(EVENTS)
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_whoever_checks_first_no_step_is_missed(events):
     lowest: dict[int, int] = {}
     for period, step, born in run(events):
@@ -440,7 +440,7 @@ def test_whoever_checks_first_no_step_is_missed(events):
 
 
 @given(EVENTS | EVENTS_WITH_TOP_UPS)
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_restored_follows_only_what_was_told_and_once(events):
     is_told = False
     for _, _, born in run(events):

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.judge.account import settle_shared
@@ -351,7 +351,6 @@ def alternation(draw: st.DrawFn) -> list[Outcome]:
 
 
 @given(alternation())
-@settings(deadline=None)
 def test_alternation_raises_no_alert_by_itself(answers):
     """
     Each step is told at most once, and each lower than the one before.
@@ -387,7 +386,6 @@ def is_end_of_402(before: QuotaVerdict | None, quota: Quota) -> bool:
 
 
 @given(st.lists(ANYTHING, max_size=15))
-@settings(deadline=None)
 def test_no_row_of_windows_is_ever_a_fault(outcomes):
     for before, verdict in pairwise([None, *play(*outcomes)]):
         assert verdict is not None
