@@ -28,11 +28,11 @@ from sqlalchemy import text
 
 from monitor.cli.past import KEPT
 from monitor.report import connection_json
-from monitor.store import connections, history, migrate, retention, series
+from monitor.store import connections, history, migrate, retention
 from monitor.store.columns import EPOCH, MICROSECOND
 from monitor.store.engine import Database
 from monitor.store.forecasts import KEEP_ALL_FOR, KEEP_SAMPLES, THINNED_TO
-from monitor.web.pages.connection import DAYS_SHOWN, N_CHECKS, N_LISTED
+from monitor.web.pages.connection import load_past
 from tests.builders import DAY, EVERY, HOUR, REFUSED, Story, entry, ok_with, plan_of
 
 if TYPE_CHECKING:
@@ -152,13 +152,7 @@ def questions(plan: Plan, now: datetime) -> dict[str, Callable[[Transaction, int
         )
 
     def ask_page(tx: Transaction, number: int) -> object:
-        return (
-            history.list_transitions(tx, number, N_LISTED),
-            history.list_checks(tx, number, N_CHECKS),
-            history.list_alerts(tx, N_LISTED, connection_id=number),
-            series.list_states(tx, number, now - DAYS_SHOWN),
-            series.list_hours(tx, number, now - DAYS_SHOWN),
-        )
+        return load_past(tx, number, now)
 
     def ask_status(tx: Transaction, number: int) -> object:
         name = next(each for each in plan.watched if each.endswith(f"-{number:05}"))

@@ -26,7 +26,7 @@ from monitor.store import migrate
 from monitor.store.alert_tables import notifications
 from monitor.store.engine import Database
 from monitor.store.outbox import NotificationState
-from monitor.store.tables import check_hours
+from monitor.store.tables import check_days, check_hours
 from tests.browser.conftest import CHROMIUM, DESKTOP, PHONE, start_chromium
 from tests.browser.stage import run_daemon, set_stage
 from tests.builders import REVOKED, UNREACHED, Story
@@ -138,7 +138,8 @@ def remember(stage: Stage, now: datetime) -> None:
             )
         )
         for number, name in enumerate(plan.watched):
-            tx.execute(insert(check_hours), list(_hours(story.record(name).id, number, now)))
+            for table, length in ((check_hours, HOUR), (check_days, DAY)):
+                tx.execute(insert(table), list(_sums(story.record(name).id, number, now, length)))
     database.close()
 
 
@@ -161,20 +162,29 @@ def _use_quota(story: Story, now: datetime, works: Outcome) -> None:
         at += 6 * HOUR
 
 
-def _hours(connection_id: int, number: int, now: datetime):
-    start = (now - PAST).replace(minute=0, second=0, microsecond=0)
-    for hour in range(PAST // HOUR - 1):
-        ms = 150 + 30 * number + 25 * sin(hour / 160) + 18 * sin(hour * 1.7) * sin(hour / 9)
+def _sums(connection_id: int, number: int, now: datetime, length: timedelta):
+    step = length // HOUR
+    starts_at = (now - PAST).replace(hour=0, minute=0, second=0, microsecond=0)
+    hour = 0
+    while starts_at + length <= now:
+        hours = range(hour, hour + step)
+        took = [_answer_time(number, each) for each in hours]
         yield {
-            "starts_at": start + hour * HOUR,
+            "starts_at": starts_at,
             "connection_id": connection_id,
-            "n_success": 60,
+            "n_success": 60 * step,
             "n_refusal": 0,
-            "n_inconclusive": 1 if hour % 531 == 250 else 0,
-            "latency_us_sum": round(60 * ms * 1000),
-            "latency_us_max": round(ms * 2000),
-            "n_latency": 60,
+            "n_inconclusive": sum(each % 531 == 250 for each in hours),
+            "latency_us_sum": round(60 * sum(took) * 1000),
+            "latency_us_max": round(max(took) * 2000),
+            "n_latency": 60 * step,
         }
+        starts_at += length
+        hour += step
+
+
+def _answer_time(number: int, hour: int) -> float:
+    return 150 + 30 * number + 25 * sin(hour / 160) + 18 * sin(hour * 1.7) * sin(hour / 9)
 
 
 def take(browser: Browser, stage: Stage, folder: Path) -> None:

@@ -23,7 +23,7 @@ from monitor.store.forecasts import load_samples
 from monitor.web import api_changes, models
 from monitor.web.api import find_or_refuse, read_connection
 from monitor.web.body import parse_fields
-from monitor.web.pages.drawing import draw
+from monitor.web.pages.drawing import DAYS_SHOWN, are_enough, draw
 from monitor.web.pages.mending import find_mending
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.rows import make_row, path_of
@@ -32,11 +32,13 @@ from monitor.web.templating import base_of, render
 from monitor.web.visitors import Who  # noqa: TC001 - likewise
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from monitor.store.engine import Transaction
 
 router = APIRouter()
 
-DAYS_SHOWN = timedelta(days=90)
+HOURLY_SHOWN = timedelta(days=7)
 N_CHECKS = 500
 N_LISTED = 15
 
@@ -68,12 +70,7 @@ async def show_connection(request: Request, here: Here, name: str, done: str = "
             "quotas": load_samples(tx, record.id, record.quota.known.name),
             "outlook": record.outlook.shown(now),
             "each": read_connection(tx, here, name),
-            "transitions": history.list_transitions(tx, record.id, N_LISTED),
-            "checks": history.list_checks(tx, record.id, N_CHECKS),
-            "alerts": history.list_alerts(tx, N_LISTED, connection_id=record.id),
-            "states": series.list_states(tx, record.id, now - DAYS_SHOWN),
-            "hours": series.list_hours(tx, record.id, now - DAYS_SHOWN),
-        }
+        } | load_past(tx, record.id, now)
 
     known = await here.reader.read(read)
     row = make_row(here, known["each"], now)  # type: ignore[arg-type]
@@ -90,6 +87,22 @@ async def show_connection(request: Request, here: Here, name: str, done: str = "
         "say_what": say_what,
     }
     return render(request, "connection.html", context)
+
+
+def load_past(tx: Transaction, connection_id: int, now: datetime) -> dict[str, object]:
+    """
+    Return what happened to a connection, as far as its page shows it.
+    """
+    sums = series.list_sums(tx, connection_id, now - DAYS_SHOWN, now - HOURLY_SHOWN)
+    # Raw checks lie among those of all others: more than are listed only if they are drawn.
+    n_checks = N_LISTED if are_enough(sums) else N_CHECKS
+    return {
+        "transitions": history.list_transitions(tx, connection_id, N_LISTED),
+        "checks": history.list_checks(tx, connection_id, n_checks),
+        "alerts": history.list_alerts(tx, N_LISTED, connection_id=connection_id),
+        "states": series.list_states(tx, connection_id, now - DAYS_SHOWN),
+        "sums": sums,
+    }
 
 
 @router.post("/connections/{name}/pause")
