@@ -37,7 +37,7 @@ LAYERS: dict[str, set[str]] = {
 ONLY_IN = {
     "aiohttp": ("monitor/check/", "monitor/simulator/", "monitor/web/"),
     "alembic": ("monitor/store/",),
-    "apprise": ("monitor/alert/sender.py",),
+    "apprise": ("monitor/alert/sender.py", "monitor/alert/targets.py"),
     "apscheduler": ("monitor/schedule/",),
     "click": ("monitor/cli/",),
     "fastapi": ("monitor/web/",),

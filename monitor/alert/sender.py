@@ -1,36 +1,30 @@
 """
-Hand messages to Apprise: the only module that knows it.
+Hand messages to Apprise.
 
-Decides how a channel's URL becomes targets, and what of a failure may be said.
-How a message is fitted to a service is decided in `fitting`; when and how often
-to send, in `delivery`.
+Decides what of a failure may be said. How a channel's URL becomes targets is
+decided in `targets`, which alone knows Apprise beside this module; how a message
+is fitted to a service, in `fitting`; when and how often to send, in `delivery`.
 
 A channel's URL may name several services. They are asked one after the other,
 and the message counts as sent when all of them took it; those that did are
 left out when it is tried again, as long as this process remembers. A service
 with several targets of its own (two recipients of one e-mail URL) is one
 target here: Apprise does not say which of them failed, so all get it again.
-
-Apprise is slow to import and large, its 180 services more so: it is imported
-with the first message, and of the usual services only those that are used.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 from collections import OrderedDict
-from contextvars import ContextVar
 from dataclasses import dataclass
-from importlib import import_module
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from monitor.alert.cleaning import clean, mask_parts, shorten
 from monitor.alert.errors import AlertError
 from monitor.alert.fitting import fit
-from monitor.alert.patience import install, listen
-from monitor.alert.services import SERVICES, silence
+from monitor.alert.patience import listen
+from monitor.alert.targets import IS_FINAL, open_urls
 from monitor.config.secret import SecretUnavailable
 from monitor.judge.alerts import Severity
 
@@ -39,36 +33,20 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
-    from apprise import Apprise, AppriseResult, NotifyBase
+    from apprise import AppriseResult
 
     from monitor.alert.fitting import Fitted
     from monitor.alert.message import Message
+    from monitor.alert.targets import Target
     from monitor.config.channel import Channel
     from monitor.config.secret import Secret
-
-# long because: it alone may know Apprise
 
 ERROR_LIMIT = 400
 
 _REMEMBERED = 1000
 """Messages that some targets of a channel took and others did not."""
 
-_NEXT_URL = re.compile(r"[\s,;]+(?=[a-z0-9]{1,32}://)", re.IGNORECASE)
-
 _CAUSE = "Socket Exception"  # begins the only debugging lines of Apprise that tell a cause
-
-_HOW_TO_WRITE = "compare it with the service's page in the documentation of Apprise"
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """
-    One service of a channel's URL.
-    """
-
-    url: str
-    apprise: Apprise
-    service: NotifyBase
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +77,7 @@ class AppriseSender:
         self._urls = urls
         self._templates = templates or {}
         self._lock = Lock()
-        self._targets: dict[str, tuple[str, tuple[_Target, ...]]] = {}
+        self._targets: dict[str, tuple[str, tuple[Target, ...]]] = {}
         self._taken: OrderedDict[tuple[str, str], frozenset[str]] = OrderedDict()
 
     @classmethod
@@ -153,7 +131,7 @@ class AppriseSender:
             waits = [failure.retry_after for failure in failures if failure.retry_after]
             raise AlertError(error, retry_after=max(waits, default=None))
 
-    def _open(self, channel: str) -> tuple[_Target, ...]:
+    def _open(self, channel: str) -> tuple[Target, ...]:
         if channel not in self._urls:
             raise AlertError(
                 f"channel {channel} is not in the configuration any more: to have this sent, put it"
@@ -167,7 +145,7 @@ class AppriseSender:
         with self._lock:
             known, targets = self._targets.get(channel, ("", ()))
             if known != urls:
-                targets = _open_urls(urls)
+                targets = open_urls(urls)
                 self._targets[channel] = (urls, targets)
         return targets
 
@@ -187,99 +165,20 @@ def validate_url(secret: Secret) -> str | None:
     Sends nothing. The answer contains no part of the URL.
     """
     try:
-        _open_urls(secret.reveal())
+        open_urls(secret.reveal())
     except (AlertError, SecretUnavailable) as error:
         return str(error)
     return None
 
 
-def _open_urls(urls: str) -> tuple[_Target, ...]:
-    parts = [part for part in _NEXT_URL.split(urls.strip()) if part]
-    if not parts:
-        raise AlertError("the URL is empty", permanent=True)
-    return tuple(_open_url(url) for url in parts)
-
-
-def _open_url(url: str) -> _Target:
-    silence()
-    import apprise
-
-    install()
-
-    scheme, separator, _ = url.partition("://")
-    if not separator:
-        raise AlertError(f"no Apprise URL, it has no ://; {_HOW_TO_WRITE}", permanent=True)
-    # Without a time limit of its own Apprise sends in the thread that asks;
-    # with one, all channels would wait for a handful of threads.
-    asset = apprise.AppriseAsset(
-        app_id="connwatch",
-        app_desc="connwatch alerts",
-        app_url="",
-        async_mode=False,
-        http_redirects=False,
-        secure_logging=True,
-        service_timeout=0,
-        storage_mode="memory",
-    )
-    service = _make_service(scheme.lower(), url, asset)
-    if service is None:
-        raise AlertError(
-            f"Apprise cannot use this URL: the service is unknown, or a part of the URL is"
-            f" missing or malformed; {_HOW_TO_WRITE}",
-            permanent=True,
-        )
-    _keep_final(service)
-    # By default Apprise leaves it to the service to refuse what is too long.
-    # One message that ends early is better than none, and than several.
-    if service.overflow_mode == apprise.OverflowMode.UPSTREAM:
-        service.overflow_mode = apprise.OverflowMode.TRUNCATE
-    target = apprise.Apprise(asset=asset)
-    target.add(service)
-    return _Target(url, target, service)
-
-
-_is_final: ContextVar[bool] = ContextVar("is_final", default=False)
-
-
-def _keep_final(service: NotifyBase) -> None:
-    """
-    Have *service* send what is written in its own dialect already as it is.
-
-    Apprise converts texts of a known format, and in others brings back mentions.
-    """
-    convert = service.dialect_convert
-
-    def keep(body: str, body_format: Any = None, *args: Any, **kwargs: Any) -> str:
-        return body if _is_final.get() else convert(body, body_format, *args, **kwargs)
-
-    vars(service)["dialect_convert"] = keep
-
-
-def _make_service(scheme: str, url: str, asset: Any) -> NotifyBase | None:
-    import apprise
-
-    # What is wrong with a URL shows in whatever way its parser stumbles, and
-    # the text of the exception may quote the URL.
-    try:
-        if scheme not in SERVICES:
-            return apprise.Apprise.instantiate(url, asset=asset)
-        module, name = SERVICES[scheme]
-        plugin = getattr(import_module(f"apprise.plugins.{module}"), name)
-        parts = plugin.parse_url(url.replace("/#", "/%23"))
-        service: NotifyBase | None = plugin(**parts, asset=asset) if parts else None
-    except (ValueError, TypeError, AttributeError, LookupError):
-        return None
-    return service
-
-
-def _notify(target: _Target, fitted: Fitted, severity: Severity) -> _Failure | None:
+def _notify(target: Target, fitted: Fitted, severity: Severity) -> _Failure | None:
     """
     Send a message to one target and return why that failed, or None.
     """
     import apprise
 
     kind = apprise.NotifyType("failure" if severity is Severity.CRITICAL else severity.value)
-    token = _is_final.set(fitted.is_final)
+    token = IS_FINAL.set(fitted.is_final)
     try:
         with (
             listen() as asked,
@@ -293,7 +192,7 @@ def _notify(target: _Target, fitted: Fitted, severity: Severity) -> _Failure | N
         ):
             return None if result else _Failure(_explain(result, target.url), asked.retry_after)
     finally:
-        _is_final.reset(token)
+        IS_FINAL.reset(token)
 
 
 def _explain(result: AppriseResult, url: str) -> str:
