@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from monitor.cli.ending import CommandError
 from monitor.cli.questions import say
 from monitor.config.secret import Secret, SecretUnavailable, SourceKind
-from monitor.config.starter import Kept, Table, starter_config
+from monitor.config.starter import Kept, Table, create_file, starter_config
 from monitor.resources import unit_file
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def install_service(draft: Draft, places: Places, program: Path, run: Run) -> No
         places.secrets.mkdir(mode=0o700, exist_ok=True)
         with ExitStack() as taken_back:
             for path, text, mode in files:
-                _write(path, text, mode)
+                create_file(path, text, mode)
                 taken_back.callback(path.unlink, missing_ok=True)
             taken_back.pop_all()
     except OSError as error:
@@ -140,17 +140,6 @@ def run_command(command: Sequence[str]) -> None:
     if ended.returncode:
         said = ended.stderr.strip() or f"exit code {ended.returncode}"
         raise CommandError(f"{' '.join(command)}: {said}")
-
-
-def _write(path: Path, text: str, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            os.fchmod(descriptor, mode)  # whatever the umask
-            file.write(text)
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _hand_over(draft: Draft) -> tuple[list[Table], dict[str, str], list[str]]:

@@ -25,6 +25,7 @@ CHANNELS = "channels"
 APPLICATIONS = "applications"
 CONNECTIONS = "connections"
 
+_OWNER_ONLY = 0o600
 _DELETE = "\x7f"
 
 
@@ -95,18 +96,39 @@ def write_new(path: Path, text: str) -> None:
         ConfigError: Something stands there already, or it cannot be written.
     """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = _open_new(path, _OWNER_ONLY)
     except FileExistsError:
         raise _refuse(path, "exists already and is left as it is; choose another path") from None
     except OSError as error:
         raise _refuse(path, f"cannot be created: {error.strerror}") from error
+    try:
+        _fill(descriptor, path, text)
+    except OSError as error:
+        raise _refuse(path, f"cannot be written: {error.strerror}") from error
+
+
+def create_file(path: Path, text: str, mode: int) -> None:
+    """
+    Write *text* to a new file with the permissions *mode*, whatever the umask.
+
+    Raises OSError if it exists or cannot be written.
+    """
+    _fill(_open_new(path, mode), path, text)
+    path.chmod(mode)
+
+
+def _open_new(path: Path, mode: int) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+
+
+def _fill(descriptor: int, path: Path, text: str) -> None:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
         # Half a file would keep the next attempt from writing a whole one.
         path.unlink(missing_ok=True)
-        raise _refuse(path, f"cannot be written: {error.strerror}") from error
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _refuse(path: Path, why: str) -> ConfigError:
