@@ -4,11 +4,14 @@ Say what was found, how bad it is, and what to do about it.
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import os
+
     from monitor.validation import Mark
 
 
@@ -42,3 +45,10 @@ class Finding:
     state: Mark
     words: str
     remedy: str = ""
+
+
+def may_others_read(facts: os.stat_result) -> bool:
+    """
+    Tell whether more than the owner may read a file.
+    """
+    return bool(facts.st_mode & (stat.S_IRGRP | stat.S_IROTH))

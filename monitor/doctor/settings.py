@@ -19,7 +19,7 @@ from monitor.config.secret import Secret, SourceKind
 from monitor.config.surroundings import check_files, check_secrets
 from monitor.config.walk import walk
 from monitor.config.wording import say_count
-from monitor.doctor.finding import Area, Finding
+from monitor.doctor.finding import Area, Finding, may_others_read
 from monitor.validation import Mark
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from monitor.config.model import Config
     from monitor.config.surroundings import SecretsChecked
 
-_OTHERS_MAY_READ = stat.S_IRGRP | stat.S_IROTH
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 _OF_CONTAINERS = "/run/secrets/"
@@ -139,7 +138,7 @@ def examine_secrets(config: Config) -> Iterator[Finding]:
     """
     files = sorted(_secret_files(config))
     for path in files:
-        if path.stat().st_mode & _OTHERS_MAY_READ:
+        if may_others_read(path.stat()):
             yield Finding(
                 Area.SECRETS,
                 Mark.WARNING,

@@ -7,10 +7,9 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import stat
 from typing import TYPE_CHECKING
 
-from monitor.doctor.finding import Area, Finding
+from monitor.doctor.finding import Area, Finding, may_others_read
 from monitor.store.engine import StoreError
 from monitor.store.migrate import HEAD, current_revision, require_head
 from monitor.validation import Mark
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 _BESIDE = ("-wal", "-shm", ".lock")
 """What stands beside the file while somebody uses it."""
 
-_OTHERS_MAY_READ = stat.S_IRGRP | stat.S_IROTH
 _LARGE_LOG = 256 << 20
 _SCARCE = 200 << 20
 _FULL = 20 << 20
@@ -55,7 +53,7 @@ def examine_files(path: Path) -> Iterator[Finding]:
                 f" {_user(facts.st_uid)}: the daemon will not be able to write",
                 f"chown --reference={path} {other}",
             )
-    if facts.st_mode & _OTHERS_MAY_READ:
+    if may_others_read(facts):
         words = f"others on this machine may read {path}"
         yield Finding(Area.DATABASE, Mark.WARNING, words, f"chmod 600 {path}")
     log = path.with_name(f"{path.name}-wal")
