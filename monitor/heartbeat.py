@@ -24,7 +24,7 @@ from monitor.store.due import lateness
 from monitor.store.engine import StoreError
 
 if TYPE_CHECKING:
-    from monitor.engine.live import Live
+    from monitor.engine.live import Live, Snapshot
     from monitor.guarding import Guard
     from monitor.store.engine import Transaction
     from monitor.store.worker import StoreWorker
@@ -71,7 +71,7 @@ class Heartbeat:
             self._last_at = (
                 now - (settings.every - min(settings.every, FIRST_AFTER)).total_seconds()
             )
-            await self._send(Signal.START)
+            await self._send(self._live.now, Signal.START)
         elif self._last_at is None or now - self._last_at >= settings.every.total_seconds():
             self._last_at = now
             await self.beat()
@@ -80,19 +80,19 @@ class Heartbeat:
         """
         Say that all is well, or what is not.
         """
-        troubles = await self._find_troubles()
+        settings = self._live.now
+        troubles = await self._find_troubles(settings)
         if troubles and not self._is_failing:
             log.error("heartbeat.failing", why=troubles)
         elif self._is_failing and not troubles:
             log.info("heartbeat.well_again")
         self._is_failing = bool(troubles)
         if troubles:
-            await self._send(Signal.FAIL, "\n".join(troubles))
+            await self._send(settings, Signal.FAIL, "\n".join(troubles))
         else:
-            await self._send(Signal.SUCCESS)
+            await self._send(settings, Signal.SUCCESS)
 
-    async def _find_troubles(self) -> list[str]:
-        settings = self._live.now
+    async def _find_troubles(self, settings: Snapshot) -> list[str]:
         longest = settings.config.longest_timeout
         names = settings.plan.watched.keys()
 
@@ -112,8 +112,7 @@ class Heartbeat:
             return [*stalls, f"the database gave no answer in {ANSWER_WITHIN_S:g} s"]
         return [*stalls, *find_troubles(arrears)]
 
-    async def _send(self, signal: Signal, body: str = "") -> None:
-        settings = self._live.now
+    async def _send(self, settings: Snapshot, signal: Signal, body: str = "") -> None:
         url = settings.config.heartbeat.url
         assert url is not None, "nobody is called without a URL"
         why = await send_signal(settings.calls.clients.own(), url, signal, body)

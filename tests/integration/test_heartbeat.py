@@ -250,6 +250,23 @@ async def test_without_a_url_nobody_is_called(bench: Bench, outside: Outside):
     assert outside.calls == []
 
 
+async def test_a_url_that_is_taken_out_while_it_looks_is_called_once_more(
+    bench: Bench, outside: Outside, monkeypatch: pytest.MonkeyPatch
+):
+    usual = bench.store.read
+
+    async def read_and_reload(work: Any) -> Any:
+        read = await usual(work)
+        config = build_config({}, Reading(bench.config.path, NOON, {}))
+        bench.live.now = replace(bench.live.now, config=config)
+        return read
+
+    monkeypatch.setattr(bench.store, "read", read_and_reload)
+    await bench.heartbeat.beat()
+    await bench.heartbeat.job().work()
+    assert outside.said() == ["/ping/uuid-1?rid=7"]
+
+
 @pytest.mark.parametrize("status", [301, 404, 500])
 async def test_a_refusal_is_said_once_a_streak_and_nobody_is_followed(
     bench: Bench, outside: Outside, status: int
