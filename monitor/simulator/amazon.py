@@ -130,9 +130,9 @@ class Amazon:
         try:
             return self._applications[application_id]
         except KeyError:
-            known = ", ".join(self._applications) or "none"
-            message = f"no application {application_id[:40]!r}; there are: {known}"
-            raise UnknownNameError(message) from None
+            raise UnknownNameError.among(
+                "application", application_id, self._applications
+            ) from None
 
     def authenticate_client(
         self, client_id: str, value: str, now: datetime

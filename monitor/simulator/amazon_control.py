@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from monitor.simulator.amazon_applications import IssuedApplication
+    from monitor.simulator.amazon import Policy
+    from monitor.simulator.amazon_applications import Application, IssuedApplication
     from monitor.simulator.amazon_stores import Grant, IssuedGrant
     from monitor.simulator.fields import Fields
 
@@ -64,15 +65,11 @@ def _add_samples(world: World, fields: Fields, _: str) -> Done:
 
 
 def _set_policy(world: World, fields: Fields, _: str) -> Done:
-    policy = world.amazon.policy
-    wanted = {
-        name: fields.optional_flag(name)
-        for name in ("lapses", "revoking_ends_access_tokens", "renewing_ends_refresh_tokens")
-    }
-    fields.refuse_rest()
-    changed = {name: value for name, value in wanted.items() if value is not None}
-    for name, value in changed.items():
-        setattr(policy, name, value)
+    changed = _set_flags(
+        world.amazon.policy,
+        fields,
+        ("lapses", "revoking_ends_access_tokens", "renewing_ends_refresh_tokens"),
+    )
     told = ", ".join(f"{name} {str(value).lower()}" for name, value in changed.items())
     return Done(f"Policy: {told or 'nothing changed'}.", changed)
 
@@ -110,13 +107,7 @@ def _age_secret(world: World, fields: Fields, application_id: str) -> Done:
 
 def _change_application(world: World, fields: Fields, application_id: str) -> Done:
     application = world.amazon.application(application_id)
-    wanted = {
-        name: fields.optional_flag(name) for name in ("is_draft", "is_enrolled", "is_enabled")
-    }
-    fields.refuse_rest()
-    for name, value in wanted.items():
-        if value is not None:
-            setattr(application, name, value)
+    _set_flags(application, fields, ("is_draft", "is_enrolled", "is_enabled"))
     body = describe_application(application, world.clock.now())
     return Done(f"{application.name} was changed.", body)
 
@@ -184,6 +175,18 @@ def _set_participation(world: World, fields: Fields, grant_id: str) -> Done:
             country, is_participating=is_participating, has_suspended_listings=is_suspended
         )
     return _done_with_store(world, grant, f"{grant.store_name} changed in {country}.")
+
+
+def _set_flags(
+    target: Policy | Application, fields: Fields, names: tuple[str, ...]
+) -> dict[str, bool]:
+    """Set those of the flags called *names* that the request has, and return them."""
+    wanted = {name: fields.optional_flag(name) for name in names}
+    fields.refuse_rest()
+    changed = {name: value for name, value in wanted.items() if value is not None}
+    for name, value in changed.items():
+        setattr(target, name, value)
+    return changed
 
 
 def _redirect_uris(fields: Fields) -> tuple[str, ...]:

@@ -123,9 +123,7 @@ class SoldScope:
         try:
             return self._accounts[account_id]
         except KeyError:
-            known = ", ".join(self._accounts) or "none"
-            message = f"no account {account_id[:40]!r}; there are: {known}"
-            raise UnknownNameError(message) from None
+            raise UnknownNameError.among("account", account_id, self._accounts) from None
 
     def create_token(self, account_id: str, name: str, now: datetime) -> IssuedToken:
         """
@@ -231,7 +229,7 @@ class SoldScope:
 
 def _known_plan(plan: str) -> str:
     if plan not in PLANS:
-        raise UnknownNameError(f"no plan {plan[:40]!r}; there are: {', '.join(PLANS)}")
+        raise UnknownNameError.among("plan", plan, PLANS)
     return plan
 
 

@@ -137,5 +137,4 @@ class Switches(Generic[F]):
         for fault in self._kinds:
             if fault.value == name:
                 return fault
-        known = ", ".join(fault.value for fault in self._kinds)
-        raise UnknownNameError(f"no fault {name[:40]!r}; there are: {known}")
+        raise UnknownNameError.among("fault", name, self._kinds)
