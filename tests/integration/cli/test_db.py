@@ -82,6 +82,63 @@ def test_a_schema_of_a_newer_program_is_told_and_not_touched(folder, database):
     assert "newer than this program" in upgrade.err
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["db upgrade", "db restore copy.db", "status", "check", "pause acme", "alerts list", "run"],
+)
+def test_a_schema_older_than_the_first_release_is_told_and_not_touched(folder, database, command):
+    set_revision(database, "0004")
+    (folder / "copy.db").write_bytes(database.read_bytes())
+    before = database.read_bytes()
+
+    ended = connwatch(*command.split(), cwd=folder, env={"UNSET": "any"})
+
+    assert (ended.code, ended.out) == (3, "")
+    assert "has schema 0004, which is older than the first release" in ended.err
+    assert "move the file away" in ended.err
+    assert "Traceback" not in ended.err
+    assert database.read_bytes() == before
+    assert list(folder.glob("*.before-*")) == []
+
+
+def test_the_schema_of_a_database_older_than_the_first_release_is_printed(folder, database):
+    set_revision(database, "0004")
+
+    ended = connwatch("db", "current", cwd=folder)
+
+    assert (ended.code, ended.out) == (0, "0004\n")
+    assert "older than the first release" in ended.err
+
+
+def test_a_database_of_the_last_schema_before_the_first_release_is_stamped(folder, database):
+    assert connwatch("pause", "acme", cwd=folder).code == 0
+    set_revision(database, "0007")
+
+    ended = connwatch("db", "upgrade", cwd=folder)
+
+    copy = f"{database}.before-{HEAD}"
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == f"{database}: from schema 0007 to {HEAD}; before it: {copy}\n"
+    assert connwatch("db", "current", cwd=folder).out == "0001\n"
+    for path in (database, copy):
+        with closing(sqlite3.connect(path)) as connection:
+            rows = connection.execute("SELECT name FROM connections WHERE is_paused").fetchall()
+        assert rows == [("acme",)]
+
+
+def test_a_daemon_stamps_the_last_schema_before_the_first_release(folder, database):
+    set_revision(database, "0007")
+    text = (folder / "config.toml").read_text()
+    (folder / "config.toml").write_text(f'[web]\nlisten = ""\n{text}')
+    with run_daemon(folder, UNSET="any") as daemon:
+        migrated = daemon.wait_for("database.migrated")
+        daemon.wait_for("daemon.started")
+        assert daemon.stop()[0] == 0
+
+    assert (migrated["before"], migrated["now"]) == ("0007", HEAD)
+    assert connwatch("db", "current", cwd=folder).out == f"{HEAD}\n"
+
+
 def test_a_database_of_something_else_is_no_database_of_ours(folder):
     with closing(sqlite3.connect(folder / "connwatch.db")) as other, other:
         other.execute("CREATE TABLE music (title TEXT)")
@@ -180,13 +237,13 @@ def test_nothing_is_restored_while_the_daemon_runs(folder, database):
 
 @pytest.mark.parametrize("command", [("db", "upgrade"), ("pause", "acme")], ids=" ".join)
 def test_no_command_migrates_under_a_daemon_of_the_release_before(folder, database, command):
-    set_revision(database, "0006")
+    set_revision(database, "0007")
     with hold_lock(Database(f"sqlite:///{database}")):
         ended = connwatch(*command, cwd=folder)
 
     assert (ended.code, ended.out) == (3, "")
     assert "a daemon of the release before works on it: restart the daemon" in ended.err
-    assert connwatch("db", "current", cwd=folder).out == "0006\n"
+    assert connwatch("db", "current", cwd=folder).out == "0007\n"
 
 
 def test_a_copy_that_is_not_there_is_told(folder, database):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,11 @@ if TYPE_CHECKING:
 
 
 PRESENT = migrate.HEAD
+
+# What a revision does is never changed, only followed by another one.
+FROZEN = {
+    "0001_create_schema.py": "da9d57734dc5952a56989b9814cc70667d8b788eb9a88a9309785f05ceedb9b4",
+}
 
 
 @pytest.fixture
@@ -90,6 +96,22 @@ def columns_of(database: Database, table: str) -> set[str]:
 
 def test_the_program_names_the_newest_revision():
     assert ScriptDirectory(str(migrations_path())).get_current_head() == migrate.HEAD
+
+
+def test_a_migration_stays_as_it_was_added():
+    found = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in migrations_path().glob("versions/*.py")
+    }
+    assert found == FROZEN, "add a revision instead; its line here comes with it"
+
+
+def test_no_revision_has_a_number_of_before_the_first_release():
+    revisions = [each.revision for each in ScriptDirectory(migrations_path()).walk_revisions()]
+    assert revisions.count("0001") == 1
+    # A database with one of these is of a schema that is in no release.
+    assert {f"000{number}" for number in range(2, 8)}.isdisjoint(revisions)
+    assert max(revisions) == migrate.HEAD, "they are numbered"
 
 
 def test_an_upgrade_from_nothing_makes_every_table(unborn):
@@ -199,6 +221,80 @@ def test_a_command_tells_how_to_upgrade_an_older_database(database, monkeypatch)
         migrate.require_head(database)
 
 
+UNRELEASED = ["0001", "0002", "0003", "0004", "0005", "0006"]
+
+
+def make_unreleased(database: Database, revision: str) -> None:
+    """
+    Leave what tells: the number, and that the tables of `0007` are missing.
+    """
+    with database.write() as tx:
+        tx.execute(text("DROP TABLE handshakes"))
+        tx.execute(text("DROP TABLE stored_tokens"))
+    set_revision(database, revision)
+
+
+@pytest.mark.parametrize("revision", UNRELEASED)
+def test_a_database_older_than_the_first_release_is_refused_and_left_alone(database, revision):
+    Story.begin(database, plan_of(entry("one")))
+    make_unreleased(database, revision)
+    database.close()
+    before = database.path.read_bytes()
+
+    for refuse in (migrate.upgrade, migrate.upgrade_beside_daemon, migrate.require_head):
+        with pytest.raises(StoreError) as caught:
+            refuse(database)
+        said = str(caught.value)
+        assert f"{database.path} has schema {revision}" in said
+        assert "older than the first release" in said
+        assert "`connwatch db upgrade` of commit 8829279" in said
+        assert "move the file away" in said
+
+    database.close()
+    assert database.path.read_bytes() == before
+    assert database.list_copies() == []
+
+
+def test_the_first_schema_of_today_is_not_taken_for_the_first_of_all(database):
+    assert migrate.current_revision(database) == "0001"
+    make_unreleased(database, "0001")
+    assert migrate.current_revision(database) == "0001-unreleased"
+
+
+def test_a_database_of_the_last_schema_before_the_first_release_is_stamped(database):
+    Story.begin(database, plan_of(entry("one")))
+    set_revision(database, "0007")
+    with pytest.raises(StoreError, match=r"has schema 0007.*needs 0001.*connwatch db upgrade"):
+        migrate.require_head(database)
+
+    assert migrate.upgrade(database) == (
+        "0007",
+        database.path.with_name("connwatch.db.before-0001"),
+    )
+
+    migrate.require_head(database)
+    assert migrate.current_revision(database) == "0001"
+    assert names_of(database) == ["one"]
+
+
+def test_what_is_stamped_gets_the_revisions_that_followed(database, next_release):
+    Story.begin(database, plan_of(entry("one")))
+    set_revision(database, "0007")
+    before, copy = migrate.upgrade(database)
+    assert (before, migrate.current_revision(database)) == ("0007", "0900")
+    assert copy == database.path.with_name("connwatch.db.before-0900")
+    assert "why" in columns_of(database, "deletions")
+    assert names_of(database) == ["one"]
+
+
+def test_a_stamp_goes_with_the_migration_that_fails_after_it(database, next_release):
+    set_revision(database, "0007")
+    next_release(then="raise RuntimeError('flaw')")
+    with pytest.raises(RuntimeError):
+        migrate.upgrade(database)
+    assert migrate.current_revision(database) == "0007"
+
+
 def test_a_file_without_tables_is_as_good_as_none(unborn):
     unborn.create_file()
     assert migrate.current_revision(unborn) is None
@@ -208,14 +304,14 @@ def test_a_file_without_tables_is_as_good_as_none(unborn):
     migrate.require_head(unborn)
 
 
-def test_a_database_from_before_the_clocks_keeps_its_data_and_gets_them(unborn):
-    unborn.create_file()
+def test_a_connection_from_before_the_clocks_keeps_its_data_and_gets_them(unborn):
+    migrate.upgrade(unborn)
     with unborn.write() as tx:
-        command.upgrade(alembic_on(tx), "0001")
         tx.execute(text(OLD_CONNECTION))
         tx.execute(text("INSERT INTO quotas (connection_id, is_payment_required) VALUES (7, 0)"))
+    set_revision(unborn, "0007")
     before, copy = migrate.upgrade(unborn)
-    assert (before, migrate.current_revision(unborn)) == ("0001", migrate.HEAD)
+    assert (before, migrate.current_revision(unborn)) == ("0007", migrate.HEAD)
     assert copy is not None
     assert copy.exists()
     ended_at = NOON - 365 * DAY

@@ -131,11 +131,10 @@ def test_a_copy_is_restored_over_a_damaged_database_which_is_kept_with_its_log(d
 
 def test_an_older_copy_is_restored_and_migrated_by_the_next_start(database, copy):
     with closing(sqlite3.connect(copy)) as old, old:
-        old.execute("UPDATE alembic_version SET version_num = '0006'")
-        old.executescript("DROP TABLE stored_tokens; DROP TABLE handshakes")
+        old.execute("UPDATE alembic_version SET version_num = '0007'")
     put_back(database, copy)
-    assert migrate.current_revision(database) == "0006"
-    assert migrate.upgrade(database)[0] == "0006"
+    assert migrate.current_revision(database) == "0007"
+    assert migrate.upgrade(database)[0] == "0007"
     migrate.require_head(database)
 
 
@@ -148,6 +147,11 @@ def damage(path: Path) -> None:
 def make_newer(path: Path) -> None:
     with closing(sqlite3.connect(path)) as copy, copy:
         copy.execute("UPDATE alembic_version SET version_num = '0999'")
+
+
+def make_unreleased(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as copy, copy:
+        copy.execute("UPDATE alembic_version SET version_num = '0006'")
 
 
 def make_other(path: Path) -> None:
@@ -165,13 +169,23 @@ def leave_log(path: Path) -> None:
     [
         (damage, r"copy\.db is damaged.*: name another copy$"),
         (make_newer, r"copy\.db has schema 0999, which is newer than this program"),
+        (make_unreleased, r"copy\.db has schema 0006, which is older than the first release"),
         (make_other, r"copy\.db holds no tables of connwatch"),
         (leave_log, r"copy\.db is in use, or was copied while it was.*db backup"),
         (lambda path: path.write_text("dear diary"), r"copy\.db is no database"),
         (lambda path: path.write_text(""), r"copy\.db is no database"),
         (lambda path: os.truncate(path, 4096), r"copy\.db is damaged.*: name another copy$"),
     ],
-    ids=["damaged", "newer", "of another program", "with a log", "no database", "empty", "cut off"],
+    ids=[
+        "damaged",
+        "newer",
+        "unreleased",
+        "of another program",
+        "with a log",
+        "no database",
+        "empty",
+        "cut off",
+    ],
 )
 def test_what_is_no_copy_is_refused_and_changes_nothing(database, copy, spoil, why):
     spoil(copy)
