@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from monitor.alert.message import compose
-from monitor.judge.alerts import SEVERITY_OF, AlertKind
+from monitor.judge.alerts import KINDS, AlertKind
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -157,7 +157,7 @@ def sample_message(kind: AlertKind, now: datetime) -> Message:
     sample = SAMPLES[kind]
     return compose(
         kind,
-        SEVERITY_OF[kind],
+        KINDS[kind].severity,
         sample_facts(kind, now),
         sample.connections,
         now,

@@ -8,7 +8,7 @@ import pytest
 
 from monitor.alert.errors import OutboxUnavailable
 from monitor.alert.outbox import Parcel
-from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
+from monitor.judge.alerts import KINDS, AlertDue, AlertKind
 from monitor.store import alerts, claims, connections, engine, history, outbox, queue
 from monitor.store.outbox import NotificationState
 from monitor.store.worker import StoreWorker
@@ -42,7 +42,7 @@ def bear(
     ids = [story.record(name).id for name in names]
     births = dict.fromkeys(channels, alerts.Birth(at + wait))
     with story.database.write() as tx:
-        return alerts.add_alert(tx, AlertDue(kind, SEVERITY_OF[kind]), ids, channels, at, births)
+        return alerts.add_alert(tx, AlertDue.of(kind), ids, channels, at, births)
 
 
 def claim(
@@ -402,7 +402,7 @@ async def test_the_port_speaks_of_kinds_and_severities(story, worker):
     notification = await stored.claim_next("ops", NOON, LEASE)
     assert notification is not None
     assert notification.kind is AlertKind.ERROR
-    assert notification.notifications[0].severity is SEVERITY_OF[AlertKind.ERROR]
+    assert notification.notifications[0].severity is KINDS[AlertKind.ERROR].severity
     assert await stored.claim_next("ops", NOON, LEASE) is None
     await stored.release(notification)
     assert await stored.claim_next("ops", NOON, LEASE) == notification

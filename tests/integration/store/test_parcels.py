@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import insert
 
-from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind, Severity
+from monitor.judge.alerts import KINDS, AlertDue, AlertKind, Severity
 from monitor.store import alerts, claims, connections, outbox
 from monitor.store.alert_tables import alert_connections, notifications
 from monitor.store.alert_tables import alerts as alert_table
@@ -41,7 +41,7 @@ class Box:
         Store an alert; return the number of its notification.
         """
         ids = [self.story.record(name).id for name in names]
-        due = AlertDue(kind, severity or SEVERITY_OF[kind], {"reason": "timeout"} | facts)
+        due = AlertDue(kind, severity or KINDS[kind].severity, {"reason": "timeout"} | facts)
         births = {"ops": alerts.Birth(at + WAIT)}
         with self.story.database.write() as tx:
             alert_id = alerts.add_alert(tx, due, ids, ["ops"], at, births)

@@ -13,7 +13,7 @@ from monitor.alert.many import compose_many, compose_parcel
 from monitor.alert.message import SHORT_LIMIT, TITLE_LIMIT
 from monitor.alert.outbox import Notification, Parcel
 from monitor.alert.samples import SAMPLES, sample_facts
-from monitor.judge.alerts import SEVERITY_OF, AlertKind, Severity
+from monitor.judge.alerts import KINDS, AlertKind, Severity
 from tests.fakes import NOON
 
 LINK = "http://127.0.0.1:8080/"
@@ -29,7 +29,7 @@ def told(
     **facts: object,
 ) -> Notification:
     return Notification(
-        1, 1, kind, severity or SEVERITY_OF[kind], facts, names, n or len(names), born_at
+        1, 1, kind, severity or KINDS[kind].severity, facts, names, n or len(names), born_at
     )
 
 
