@@ -11,7 +11,8 @@ import pytest
 from monitor.alert.formats import Form, write
 from monitor.alert.many import compose_many, compose_parcel
 from monitor.alert.message import SHORT_LIMIT, TITLE_LIMIT
-from monitor.alert.samples import SAMPLES, sample_facts
+from monitor.alert.samples import sample_facts
+from monitor.alert.texts.samples import SAMPLES
 from monitor.judge.alerts import KINDS, AlertKind, Severity
 from monitor.judge.outbox import Notification, Parcel
 from tests.fakes import NOON
