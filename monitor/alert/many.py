@@ -16,7 +16,6 @@ from monitor.alert.cleaning import clean, clean_url, shorten
 from monitor.alert.drafts import draft
 from monitor.alert.message import (
     LATE_AFTER,
-    MOST_LISTED,
     NAME_LIMIT,
     SHORT_LIMIT,
     TITLE_LIMIT,
@@ -29,12 +28,13 @@ from monitor.alert.message import (
 from monitor.alert.texts import framing, grouped, reasons
 from monitor.alert.words import say_day, say_instant, say_number, say_span
 from monitor.judge.alerts import KINDS, AlertKind
+from monitor.judge.outbox import MOST_LISTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from monitor.alert.outbox import Notification, Parcel
+    from monitor.judge.outbox import Notification, Parcel
 
 MOST_NAMED = 3
 """How many connections of one alert its line names."""

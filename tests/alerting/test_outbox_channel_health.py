@@ -10,7 +10,7 @@ import pytest
 
 from monitor.alert.courier import DeliveryReport
 from monitor.alert.errors import AlertError
-from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind, Severity
+from monitor.judge.alerts import AlertDue, AlertKind, Severity
 from monitor.judge.route import ChannelRoute
 from monitor.store import alerts, outbox
 from tests.builders import HOUR, MINUTE, OPS, Story, delivery_of, entry, plan_of
@@ -39,7 +39,7 @@ class Bench:
 
     def bear(self, *channels: str, kind: AlertKind = AlertKind.ERROR) -> None:
         ids = [self.story.record("one").id]
-        alert = AlertDue(kind, SEVERITY_OF[kind], {"reason": "timeout"})
+        alert = AlertDue.of(kind, reason="timeout")
         with self.story.database.write() as tx:
             alerts.add_alert(tx, alert, ids, channels, self.clock())
 

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from monitor.holding import hold_unsent
-from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
+from monitor.judge.alerts import AlertDue, AlertKind
 from monitor.judge.route import ChannelRoute
 from monitor.judge.silence import Scope
 from monitor.store import acknowledgements, connections, offline, reminders, silences
@@ -260,7 +260,7 @@ def test_an_outage_is_told_again_as_one(database):
 
 def raise_wide(story: Story, kind: AlertKind, facts: dict[str, str]) -> int:
     with story.database.write() as tx:
-        number = tell(tx, AlertDue(kind, SEVERITY_OF[kind], facts), {}, story.plan, NOON)
+        number = tell(tx, AlertDue.of(kind, **facts), {}, story.plan, NOON)
     assert number is not None
     story.send_all()
     return number

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.config.load import load_config
-from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
+from monitor.judge.alerts import AlertDue, AlertKind
 from monitor.plan import make_plan
 from monitor.store import claims, connections, migrate, outbox
 from monitor.store.alerts import add_alert
@@ -70,7 +70,7 @@ class Told:
         """
         with self.database.write() as tx:
             ids = [record.id for record in connections.list_records(tx, names)]
-            alert = AlertDue(kind, SEVERITY_OF[kind])
+            alert = AlertDue.of(kind)
             alert_id = add_alert(tx, alert, ids, channels, born_at)
             rows = [claims.claim_next(tx, name, born_at, timedelta(0), "t") for name in channels]
         assert alert_id

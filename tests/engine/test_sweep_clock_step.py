@@ -22,7 +22,7 @@ from monitor.app import App
 from monitor.config.load import load_config
 from monitor.dashboard import Dashboard
 from monitor.holding import hold_unsent
-from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
+from monitor.judge.alerts import AlertDue, AlertKind
 from monitor.judge.silence import Scope
 from monitor.schedule.jobs import Job, JobRunner
 from monitor.simulator.server import start_simulator
@@ -87,7 +87,7 @@ class Bench:
         await stepping.follow_step(self.store, self.story.plan, self.delivery, by)
 
     def bear(self, name: str = "one") -> int:
-        alert = AlertDue(AlertKind.ERROR, SEVERITY_OF[AlertKind.ERROR], {"reason": "timeout"})
+        alert = AlertDue.of(AlertKind.ERROR, reason="timeout")
         number = self.story.record(name).id
         with self.story.database.write() as tx:
             return alerts.add_alert(tx, alert, [number], ["ops"], self.clock())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.judge.alerts import ABOUT_NO_CONNECTION, SEVERITY_OF, AlertDue, AlertKind, Severity
+from monitor.judge.alerts import ABOUT_NO_CONNECTION, KINDS, AlertDue, AlertKind, Severity
 from monitor.judge.digest import Digest, DigestTime
 from monitor.judge.route import ChannelRoute, Routing, Subject, explain, route
 
@@ -27,7 +27,7 @@ def kinds(*named: AlertKind) -> frozenset[AlertKind]:
 
 def test_kinds_have_the_severities_of_the_contract():
     by_severity = {
-        severity: {kind.value for kind in AlertKind if SEVERITY_OF[kind] is severity}
+        severity: {kind.value for kind in AlertKind if KINDS[kind].severity is severity}
         for severity in Severity
     }
     assert by_severity == {
@@ -83,7 +83,7 @@ def test_only_the_end_of_a_trouble_closes():
 
 @pytest.mark.parametrize("kind", AlertKind)
 def test_a_channel_without_wishes_hears_everything_but_what_must_be_named(kind):
-    alert = AlertDue(kind, SEVERITY_OF[kind])
+    alert = AlertDue.of(kind)
     is_told = kind not in {AlertKind.DIGEST, AlertKind.RESUMED}
     assert route(alert, [SHOP], [ChannelRoute("ops")]) == ["ops"] * is_told
     assert route(alert, [SHOP], [ChannelRoute("ops", frozenset({kind}))]) == ["ops"]
@@ -266,9 +266,9 @@ def test_an_alert_about_nobody_goes_nowhere():
 @pytest.mark.parametrize("kind", sorted(ABOUT_NO_CONNECTION))
 def test_what_is_about_no_connection_goes_wherever_its_kind_is_wanted(kind):
     narrow = ChannelRoute("ops", kinds(kind), tags=frozenset({"fe"}))
-    assert route(AlertDue(kind, SEVERITY_OF[kind]), [], [narrow]) == ["ops"]
+    assert route(AlertDue.of(kind), [], [narrow]) == ["ops"]
     deaf = ChannelRoute("ops", kinds(AlertKind.ERROR))
-    assert route(AlertDue(kind, SEVERITY_OF[kind]), [], [deaf]) == []
+    assert route(AlertDue.of(kind), [], [deaf]) == []
 
 
 @pytest.mark.parametrize(
@@ -302,8 +302,8 @@ def test_a_summary_goes_only_to_a_channel(channel, is_told):
 @pytest.mark.parametrize("least", Severity)
 def test_every_end_that_is_named_passes_every_severity_and_nothing_else_does(kind, least):
     channel = ChannelRoute("ops", kinds(kind), least)
-    is_severe_enough = SEVERITY_OF[kind].rank >= least.rank
-    is_told = bool(route(AlertDue(kind, SEVERITY_OF[kind]), [SHOP], [channel]))
+    is_severe_enough = KINDS[kind].severity.rank >= least.rank
+    is_told = bool(route(AlertDue.of(kind), [SHOP], [channel]))
     assert is_told is (is_severe_enough or kind.is_closing)
 
 
@@ -385,7 +385,7 @@ def test_whoever_names_the_bad_news_and_its_end_hears_the_end(channel, subjects,
     Nobody who was told of a trouble is left alone with it for its severity's sake.
     """
     closing = AlertDue(AlertKind.RECOVERED, Severity.INFO)
-    trouble = AlertDue(kind, SEVERITY_OF[kind])
+    trouble = AlertDue.of(kind)
     names_the_end = channel.kinds is not None and AlertKind.RECOVERED in channel.kinds
     if names_the_end and route(trouble, subjects, [channel]):
         assert route(closing, subjects, [channel]) == ["ops"]

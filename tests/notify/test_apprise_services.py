@@ -20,7 +20,7 @@ from monitor.alert.message import Message, compose
 from monitor.alert.samples import sample_message
 from monitor.alert.sender import AppriseSender
 from monitor.config.secret import Secret
-from monitor.judge.alerts import SEVERITY_OF, AlertKind
+from monitor.judge.alerts import KINDS, AlertKind
 from tests.sinks import Stage, run_mail_server, run_stage, run_web_hook
 
 # Apprise asks for it while it imports, prepared to do without.
@@ -80,7 +80,7 @@ def stage(authority, trusted, monkeypatch):
 def error_of(detail: str, names=("acme",), n: int | None = None) -> Message:
     return compose(
         AlertKind.ERROR,
-        SEVERITY_OF[AlertKind.ERROR],
+        KINDS[AlertKind.ERROR].severity,
         {"reason": "token_rejected", "detail": detail, "since": "2026-11-22T11:55:00+00:00"},
         names,
         NOW,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from monitor.alert.formats import Form, cut, escape, escape_url, mark_up, size_of, write
 from monitor.alert.message import Message, Part, compose
 from monitor.alert.samples import sample_message
-from monitor.judge.alerts import SEVERITY_OF, AlertKind
+from monitor.judge.alerts import KINDS, AlertKind
 
 # Apprise asks for it while it imports, prepared to do without.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -102,7 +102,7 @@ OURS = {"a", "b", "br", "code", "p", "span", "div", "html", "head", "body", "met
 def test_no_text_from_outside_makes_or_breaks_a_tag(detail, name, limit, form):
     message = compose(
         AlertKind.ERROR,
-        SEVERITY_OF[AlertKind.ERROR],
+        KINDS[AlertKind.ERROR].severity,
         {"reason": "token_rejected", "detail": detail + EVIL},
         [name, EVIL],
         NOW,
@@ -144,7 +144,7 @@ def test_each_kind_is_whole_in_each_form(kind, form):
 def make_long(n: int = 20) -> Message:
     return compose(
         AlertKind.ERROR,
-        SEVERITY_OF[AlertKind.ERROR],
+        KINDS[AlertKind.ERROR].severity,
         {"reason": "token_rejected", "detail": "d" * 90},
         [f"store-{number}" for number in range(n)],
         NOW,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.alert.message import SHORT_LIMIT, TITLE_LIMIT, Message, compose, write_plain
 from monitor.alert.texts import of_one, reasons
-from monitor.judge.alerts import SEVERITY_OF, AlertKind, Severity
+from monitor.judge.alerts import KINDS, AlertKind, Severity
 from monitor.judge.outcome import OutcomeClass, Reason
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -240,7 +240,7 @@ SAID = {
 
 def word(kind, facts=None, connections=(NAME,), **changes) -> Message:
     arguments: dict[str, Any] = {
-        "severity": SEVERITY_OF[kind],
+        "severity": KINDS[kind].severity,
         "facts": FACTS[kind] if facts is None else facts,
         "connections": connections,
         "born_at": NOW,

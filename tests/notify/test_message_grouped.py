@@ -11,9 +11,10 @@ import pytest
 from monitor.alert.formats import Form, write
 from monitor.alert.many import compose_many, compose_parcel
 from monitor.alert.message import SHORT_LIMIT, TITLE_LIMIT
-from monitor.alert.outbox import Notification, Parcel
-from monitor.alert.samples import SAMPLES, sample_facts
-from monitor.judge.alerts import SEVERITY_OF, AlertKind, Severity
+from monitor.alert.samples import sample_facts
+from monitor.alert.texts.samples import SAMPLES
+from monitor.judge.alerts import KINDS, AlertKind, Severity
+from monitor.judge.outbox import Notification, Parcel
 from tests.fakes import NOON
 
 LINK = "http://127.0.0.1:8080/"
@@ -29,7 +30,7 @@ def told(
     **facts: object,
 ) -> Notification:
     return Notification(
-        1, 1, kind, severity or SEVERITY_OF[kind], facts, names, n or len(names), born_at
+        1, 1, kind, severity or KINDS[kind].severity, facts, names, n or len(names), born_at
     )
 
 

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from monitor.alert.message import compose
-from monitor.judge.alerts import LASTING, SEVERITY_OF, AlertKind
+from monitor.judge.alerts import KINDS, LASTING, AlertKind
 from tests.fakes import NOON
 
 
 def body_of(kind: AlertKind, **facts: Any) -> tuple[str, str]:
-    message = compose(kind, SEVERITY_OF[kind], facts, ["acme"], NOON, None, NOON)
+    message = compose(kind, KINDS[kind].severity, facts, ["acme"], NOON, None, NOON)
     return message.title, message.body
 
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from monitor.alert.drafts import WRITERS
-from monitor.alert.samples import SAMPLES, sample_facts, sample_message
+from monitor.alert.samples import sample_facts, sample_message
+from monitor.alert.texts.samples import SAMPLES
 from monitor.alert.trial import kinds_of, try_template
 from monitor.config.channel import Channel
 from monitor.judge.alerts import KINDS, ONLY_IF_NAMED, AlertKind, SubjectKind

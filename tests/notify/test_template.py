@@ -12,7 +12,7 @@ from monitor.alert.formats import Form
 from monitor.alert.message import Message, compose
 from monitor.alert.samples import sample_message
 from monitor.alert.template import LONGEST_TEMPLATE, TemplateError, render
-from monitor.judge.alerts import SEVERITY_OF, AlertKind
+from monitor.judge.alerts import KINDS, AlertKind
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 LINK = "https://watch.example.com/c/acme_(eu)"
@@ -32,7 +32,7 @@ def write(tmp_path):
 def error_of(detail: str, names: tuple[str, ...] = ("acme",)) -> Message:
     return compose(
         AlertKind.ERROR,
-        SEVERITY_OF[AlertKind.ERROR],
+        KINDS[AlertKind.ERROR].severity,
         {"reason": "token_rejected", "detail": detail, "renew_url": LINK, "since": None},
         names,
         NOW,

@@ -206,7 +206,7 @@ def test_an_alert_about_others_too_is_kept_for_them(story):
     with story.database.write() as tx:
         row = claims.claim_next(tx, "ops", LATER, HOUR, "run")
     assert row is not None
-    assert row.rows[0].connections == ("two",)
+    assert row.notifications[0].connections == ("two",)
     delete(story, "two")
     assert story.kinds() == []
     assert "notifications" not in rows_of(story)

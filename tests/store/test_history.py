@@ -118,7 +118,7 @@ def test_alerts_with_a_dead_notification(told):
         outbox.mark_dead(tx, row.ids, "no such channel")
     with told.database.read() as tx:
         [found] = history.list_alerts(tx, 10, only_dead=True)
-    assert found.id == row.rows[0].alert_id
+    assert found.id == row.notifications[0].alert_id
     assert {one.channel: one.state for one in found.notifications} == {
         "ops": NotificationState.DUE,
         "boss": NotificationState.DEAD,

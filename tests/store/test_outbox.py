@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.alert.errors import OutboxUnavailable
-from monitor.alert.outbox import Parcel
-from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
+from monitor.judge.alerts import KINDS, AlertDue, AlertKind
+from monitor.judge.outbox import Parcel
 from monitor.store import alerts, claims, connections, engine, history, outbox, queue
 from monitor.store.outbox import NotificationState
 from monitor.store.worker import StoreWorker
@@ -19,7 +19,7 @@ from tests.fakes import NOON
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from monitor.store.claims import OutboxParcel, OutboxRow
+    from monitor.judge.outbox import Notification
     from monitor.store.engine import Database
 
 LEASE = timedelta(seconds=90)
@@ -42,7 +42,7 @@ def bear(
     ids = [story.record(name).id for name in names]
     births = dict.fromkeys(channels, alerts.Birth(at + wait))
     with story.database.write() as tx:
-        return alerts.add_alert(tx, AlertDue(kind, SEVERITY_OF[kind]), ids, channels, at, births)
+        return alerts.add_alert(tx, AlertDue.of(kind), ids, channels, at, births)
 
 
 def claim(
@@ -53,25 +53,25 @@ def claim(
     owner: str = "run",
     skip: frozenset[int] = frozenset(),
     is_final: bool = False,
-) -> OutboxParcel | None:
+) -> Parcel | None:
     with database.write() as tx:
         return claims.claim_next(tx, channel, at, LEASE, owner, skip, is_final=is_final)
 
 
 def claimed(
     database: Database, channel: str = "ops", *, at: datetime = NOON, owner: str = "run"
-) -> OutboxParcel:
+) -> Parcel:
     parcel = claim(database, channel, at=at, owner=owner)
     assert parcel is not None
     return parcel
 
 
-def alone(parcel: OutboxParcel | None) -> OutboxRow:
+def alone(parcel: Parcel | None) -> Notification:
     """
     The one alert of a parcel.
     """
     assert parcel is not None
-    [row] = parcel.rows
+    [row] = parcel.notifications
     assert parcel.ids == (row.id,)
     return row
 
@@ -402,7 +402,7 @@ async def test_the_port_speaks_of_kinds_and_severities(story, worker):
     notification = await stored.claim_next("ops", NOON, LEASE)
     assert notification is not None
     assert notification.kind is AlertKind.ERROR
-    assert notification.notifications[0].severity is SEVERITY_OF[AlertKind.ERROR]
+    assert notification.notifications[0].severity is KINDS[AlertKind.ERROR].severity
     assert await stored.claim_next("ops", NOON, LEASE) is None
     await stored.release(notification)
     assert await stored.claim_next("ops", NOON, LEASE) == notification

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import insert
 
-from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind, Severity
+from monitor.judge.alerts import KINDS, AlertDue, AlertKind, Severity
 from monitor.store import alerts, claims, connections, outbox
 from monitor.store.alert_tables import alert_connections, notifications
 from monitor.store.alert_tables import alerts as alert_table
@@ -19,7 +19,7 @@ from tests.builders import HOUR, MINUTE, Story, entry, plan_of
 from tests.fakes import NOON
 
 if TYPE_CHECKING:
-    from monitor.store.claims import OutboxParcel
+    from monitor.judge.outbox import Parcel
 
 SECOND = timedelta(seconds=1)
 WAIT = 10 * SECOND
@@ -41,7 +41,7 @@ class Box:
         Store an alert; return the number of its notification.
         """
         ids = [self.story.record(name).id for name in names]
-        due = AlertDue(kind, severity or SEVERITY_OF[kind], {"reason": "timeout"} | facts)
+        due = AlertDue(kind, severity or KINDS[kind].severity, {"reason": "timeout"} | facts)
         births = {"ops": alerts.Birth(at + WAIT)}
         with self.story.database.write() as tx:
             alert_id = alerts.add_alert(tx, due, ids, ["ops"], at, births)
@@ -53,7 +53,7 @@ class Box:
             number: int = tx.execute(query).one().id
             return number
 
-    def claim(self, at=NOON + WAIT, skip=(), *, is_final=False) -> OutboxParcel | None:
+    def claim(self, at=NOON + WAIT, skip=(), *, is_final=False) -> Parcel | None:
         with self.story.database.write() as tx:
             return claims.claim_next(tx, "ops", at, LEASE, "run", skip, is_final=is_final)
 
@@ -90,7 +90,7 @@ def test_alerts_of_one_kind_wait_for_each_other_and_go_together(box):
     parcel = box.claim(NOON + WAIT)
     assert parcel is not None
     assert parcel.ids == (first, second)
-    assert [row.connections for row in parcel.rows] == [("c0",), ("c1",)]
+    assert [row.connections for row in parcel.notifications] == [("c0",), ("c1",)]
     assert (parcel.n_connections, parcel.attempts, parcel.due_since) == (2, 0, NOON + 9 * SECOND)
 
 
@@ -209,13 +209,13 @@ def test_what_is_skipped_joins_no_group(box):
 
 
 def test_the_worst_are_named_first_and_no_more_than_a_text_lists(box, monkeypatch):
-    monkeypatch.setattr(claims, "MOST_READ", 2)
+    monkeypatch.setattr(claims, "MOST_LISTED", 2)
     ids = [box.bear(f"c{n}", severity=Severity.WARNING) for n in range(3)]
     worst = box.bear("c3", severity=Severity.CRITICAL)
     parcel = box.claim()
     assert parcel is not None
     assert parcel.ids == (*ids, worst)
-    assert [row.id for row in parcel.rows] == [worst, ids[0]]
+    assert [row.id for row in parcel.notifications] == [worst, ids[0]]
     assert parcel.n_connections == 4
 
 
@@ -223,7 +223,7 @@ def test_of_an_alert_about_many_only_the_first_names_are_read(box):
     box.bear(*(f"c{n}" for n in range(12)), kind=AlertKind.OUTAGE)
     parcel = box.claim()
     assert parcel is not None
-    [row] = parcel.rows
+    [row] = parcel.notifications
     assert (len(row.connections), row.n_connections, parcel.n_connections) == (12, 12, 12)
 
 
