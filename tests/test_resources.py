@@ -14,11 +14,6 @@ def test_a_checkout_has_its_migrations_beside_the_package():
     assert (resources.migrations_path() / "env.py").is_file()
 
 
-def test_a_checkout_has_its_example_beside_the_package():
-    text = (ROOT / "config.example.toml").read_text(encoding="utf-8")
-    assert resources.example_config() == text
-
-
 def test_an_installed_package_finds_what_lies_inside_it(tmp_path, monkeypatch):
     monkeypatch.setattr(resources, "_PACKAGE", tmp_path / "monitor")
     (tmp_path / "monitor/store/migrations").mkdir(parents=True)
@@ -28,5 +23,5 @@ def test_an_installed_package_finds_what_lies_inside_it(tmp_path, monkeypatch):
 
 def test_an_incomplete_installation_says_what_is_missing_and_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(resources, "_PACKAGE", tmp_path / "monitor")
-    with pytest.raises(FileNotFoundError, match=r"config\.example\.toml: .*install connwatch"):
-        resources.example_config()
+    with pytest.raises(FileNotFoundError, match=r"connwatch\.service: .*install connwatch"):
+        resources.unit_file()

@@ -16,7 +16,6 @@ from monitor.config.marketplaces import (
     by_country,
     by_id,
     endpoint_of,
-    is_of_other_channels,
     seller_central_of,
 )
 from monitor.config.urls import is_host
@@ -24,6 +23,7 @@ from monitor.simulator.amazon_marketplaces import MARKETPLACES, NON_AMAZON
 
 ALL = all_marketplaces()
 DATA = files("monitor.config").joinpath("marketplaces.toml").read_text(encoding="utf-8")
+OF_OTHER_CHANNELS = tomllib.loads(DATA)["of_other_channels"]
 
 
 def test_all_marketplaces_are_there_once():
@@ -95,10 +95,8 @@ def test_host_for_vendors_that_nobody_confirms_is_left_out():
 
 
 def test_marketplaces_of_other_channels_are_no_countries():
-    shadows = tomllib.loads(DATA)["of_other_channels"]
-    assert len(shadows) == len(set(shadows)) == 9
-    assert [one for one in shadows if by_id(one) or not is_of_other_channels(one)] == []
-    assert [one.country for one in ALL if is_of_other_channels(one.id)] == []
+    assert len(OF_OTHER_CHANNELS) == len(set(OF_OTHER_CHANNELS)) == 9
+    assert [one for one in OF_OTHER_CHANNELS if by_id(one)] == []
 
 
 @pytest.mark.parametrize("theirs", MARKETPLACES.values(), ids=MARKETPLACES)
@@ -112,7 +110,7 @@ def test_simulator_has_the_same_marketplaces(theirs):
 def test_simulator_has_the_same_marketplaces_of_other_channels():
     theirs = [one.id for one in NON_AMAZON if "SIMULATED" not in one.id]
     assert len(theirs) == 9
-    assert [one for one in theirs if not is_of_other_channels(one)] == []
+    assert sorted(theirs) == sorted(OF_OTHER_CHANNELS)
 
 
 def test_data_names_its_sources():

@@ -15,7 +15,8 @@ from monitor.guarding import CHECK_DUE, DELIVER, Guard, describe
 from monitor.judge.outcome import State
 from monitor.judge.vitals import LONGEST_STANDSTILL, LONGEST_WITHOUT_WRITE
 from monitor.schedule.jobs import Job, JobRunner
-from monitor.store.lifesigns import last_alive_at
+from monitor.store import watermarks
+from monitor.store.lifesigns import ALIVE
 from monitor.store.worker import StoreWorker
 from monitor.systemd import Systemd
 from tests.builders import OK, REFUSED, Story, entry, plan_of
@@ -132,7 +133,7 @@ async def test_a_write_is_a_sign_of_life(bench: Bench):
     await bench.job("note_alive")
     await bench.guard.feed()
     assert bench.is_fed()
-    assert await bench.store.read(last_alive_at) is not None
+    assert await bench.store.read(lambda tx: watermarks.find(tx, ALIVE)) is not None
 
 
 async def test_a_job_that_fails_has_moved_all_the_same(bench: Bench):
