@@ -15,21 +15,20 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from monitor.alert.delivery import Delivery
-from monitor.alert.sender import AppriseSender
 from monitor.calls import prepare_calls
 from monitor.check.client import HttpClients
 from monitor.clock import utc_now
+from monitor.engine.live import Live, Snapshot
 from monitor.guarding import Guard
 from monitor.heartbeat import Heartbeat
 from monitor.holding import hold_unsent, review_held
 from monitor.keeping import Keeper
-from monitor.links import link_to
 from monitor.news import announce
 from monitor.plan import make_plan
 from monitor.reloading import Reloader
 from monitor.reloads import Reloads
 from monitor.resuming import Resumption, note_absence
-from monitor.running import Running, build_uplinks
+from monitor.running import Running, terms_of
 from monitor.schedule.jobs import JobRunner
 from monitor.store import applications, connections, migrate, outbox
 from monitor.store.engine import Database
@@ -44,12 +43,11 @@ if TYPE_CHECKING:
 
     from monitor.config.model import Config
     from monitor.cycle import Settled
-    from monitor.plan import Plan
     from monitor.resuming import Absence
     from monitor.running import Dashboard
     from monitor.store.engine import Transaction
 
-    OpenDashboard = Callable[[Config, Plan, Database, StoreWorker, Reloads], Dashboard]
+    OpenDashboard = Callable[[Live, Database, StoreWorker, Reloads], Dashboard]
 
 log = structlog.get_logger()
 
@@ -138,13 +136,14 @@ class App:
         guard = Guard(self._systemd, store, jobs, running.delivery)
         load = self._load or (lambda: self._config)
         reloader = Reloader(load, reload, running, self._reloads, self._systemd, guard)
-        heartbeat = Heartbeat(running, guard)
+        heartbeat = Heartbeat(running.live, store, guard)
         own = [*running.jobs(), *guard.jobs(), reloader.job(), heartbeat.job()]
         jobs.start([*own, keeper.job(store)])
         stack.callback(jobs.stop)
         await running.start_due()
         stack.push_async_callback(running.dashboard.stop)
-        await self._serve(running)
+        delivery, dashboard = running.delivery, running.dashboard
+        await dashboard.start(partial(_note, dashboard, delivery), delivery.wake)
         await guard.tell_status()
         reloader.open()
         stack.enter_context(_spared_collector())
@@ -162,45 +161,17 @@ class App:
         """
         Build the parts that work by the settings.
         """
-        config, plan = self._config, self._plan
-        clients = HttpClients(config.checks.concurrency)
+        clients = HttpClients(self._config.checks.concurrency)
         stack.push_async_callback(clients.aclose)
-        dashboard = self._open_dashboard(config, plan, self._database, store, self._reloads)
-        outbox = StoredOutbox(store, OWNER, plan)
-        sender = AppriseSender.for_channels(config.channels)
-        delivery = Delivery(
-            outbox,
-            dashboard.counted(sender),
-            retry_for=config.alerts.retry_for,
-            clock=utc_now,
-            link=partial(link_to, config),
-        )
+        calls = await store.write(lambda tx: prepare_calls(tx, self._config, clients))
+        live = Live(Snapshot.of(self._config, self._plan, calls))
+        dashboard = self._open_dashboard(live, self._database, store, self._reloads)
+        outbox = StoredOutbox(store, OWNER, lambda: live.plan)
+        delivery = Delivery(outbox, partial(terms_of, live, dashboard), clock=utc_now)
         stack.push_async_callback(_drain, delivery)
-        calls = await store.write(lambda tx: prepare_calls(tx, config, clients))
-        uplinks = build_uplinks(plan, clients)
-        on_settled = partial(_note, dashboard, delivery)
-        limit = config.checks.concurrency
-        watch = Watch(store, plan, calls.checkers, limit, utc_now, on_settled, uplinks)
-        resumption = Resumption(store, plan, delivery, absence)
-        return Running(
-            config,
-            plan,
-            store,
-            clients,
-            calls,
-            sender,
-            outbox,
-            delivery,
-            uplinks,
-            watch,
-            resumption,
-            dashboard,
-        )
-
-    async def _serve(self, running: Running) -> None:
-        delivery, dashboard = running.delivery, running.dashboard
-        on_settled = partial(_note, dashboard, delivery)
-        await dashboard.start(running.calls, on_settled, delivery.wake)
+        watch = Watch(store, live, utc_now, partial(_note, dashboard, delivery))
+        resumption = Resumption(store, delivery, absence)
+        return Running(live, store, delivery, watch, resumption, dashboard)
 
     def _upgrade(self) -> None:
         before, copy = migrate.upgrade(self._database)

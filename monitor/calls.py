@@ -32,6 +32,7 @@ class Calls:
 
     Args:
         checkers: By the name of the connection; those switched off have none.
+        clients: Carry all calls; those that a reload brings are given out by them.
         held: The refresh tokens that handshakes brought.
         fingerprint: Tells refresh tokens apart without keeping them.
         stored: Those of the tokens that the database had.
@@ -54,6 +55,7 @@ def prepare_calls(
     Stored refresh tokens that the file has newer ones for are forgotten.
 
     Args:
+        clients: What the checkers call with.
         former: What calls services now, if anything does: exchanges under way and
             tokens held go on, and those that come meanwhile are not lost.
 
@@ -72,4 +74,5 @@ def prepare_calls(
         for connection in config.connections
         if connection.enabled
     }
-    return Calls(checkers, clients, grants, held, fingerprint, stored)
+    kept = former.clients if former else clients
+    return Calls(checkers, kept, grants, held, fingerprint, stored)

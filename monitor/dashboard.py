@@ -19,16 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from monitor.alert.post import Sender
-    from monitor.calls import Calls
     from monitor.config.amazon import AmazonConnection
     from monitor.config.model import Config
     from monitor.cycle import Settled
-    from monitor.plan import Plan
+    from monitor.engine.live import Live, Snapshot
     from monitor.reloads import Reloads
     from monitor.store.engine import Database, Transaction
     from monitor.web.counters import Metrics
     from monitor.web.parts import Parts
-    from monitor.web.serving import NewWeb, WebServer
+    from monitor.web.serving import WebServer
 
 
 class Dashboard:
@@ -42,26 +41,24 @@ class Dashboard:
 
     def __init__(
         self,
-        config: Config,
-        plan: Plan,
+        live: Live,
         database: Database,
         store: StoreWorker,
         reloads: Reloads,
         consent_page: Callable[[AmazonConnection], str] = consent_page_of,
     ) -> None:
-        self._config = config
-        self._plan = plan
+        self._live = live
         self._database = database
         self._store = store
         self._metrics: Metrics | None = None
         self._server: WebServer | None = None
         self._reader: StoreWorker | None = None
         self._started_at = utc_now()
-        self._parts: Parts | None = None
+        self._seen: tuple[Snapshot, Parts] | None = None
         self._reloads = reloads
         self._consent_page = consent_page
-        if config.web.listen:
-            self._metrics = _make_metrics(config)
+        if live.config.web.listen:
+            self._metrics = _make_metrics(live.config)
             self.note_reading(reloads)
 
     def note_checks(self, settled: list[Settled]) -> None:
@@ -80,10 +77,7 @@ class Dashboard:
         return CountedSender(sender, self._metrics.note_sent)
 
     async def start(
-        self,
-        calls: Calls,
-        on_settled: Callable[[list[Settled]], None],
-        wake: Callable[[], None],
+        self, on_settled: Callable[[list[Settled]], None], wake: Callable[[], None]
     ) -> None:
         """
         Load the web and begin to serve; checks go on meanwhile.
@@ -99,45 +93,38 @@ class Dashboard:
         from monitor.web.serving import WebServer
 
         secret_keys = await self._store.write(_find_keys)
-        self._parts = self._put_together(calls, on_settled, wake, secret_keys)
-        self._server = WebServer(self._parts)
+        self._seen = self._live.now, self._put_together(on_settled, wake, secret_keys)
+        self._server = WebServer(self._view)
         await self._server.start()
 
-    async def prepare(self, config: Config, plan: Plan, calls: Calls) -> NewWeb | None:
+    def follow_reload(self) -> None:
         """
-        Build what answers by other settings, without a word of it to anybody yet.
+        Show the channels of now, and have everybody look at everything again.
         """
-        if self._parts is None:
-            return None
-        from monitor.web.overview import Overview
-        from monitor.web.server import build_app
-        from monitor.web.serving import NewWeb
-
-        parts = replace(
-            self._parts,
-            config=config,
-            plan=plan,
-            overview=Overview(plan, utc_now),
-            fingerprint=calls.fingerprint,
-        )
-        return NewWeb(parts, await asyncio.to_thread(build_app, parts))
-
-    def adopt(self, config: Config, plan: Plan, calls: Calls, web: NewWeb | None) -> None:
-        """
-        Go on with other settings.
-
-        Args:
-            web: What `prepare` has built for them.
-        """
-        self._config, self._plan = config, plan
-        if web is None or self._server is None or self._metrics is None:
+        if self._metrics is None or self._seen is None:
             return
-        channels = tuple(channel.name for channel in config.channels)
-        self._parts = web.parts
-        self._metrics.show_channels(channels)
-        web.parts.validations.adopt(config, plan, calls.checkers)
-        web.parts.hub.adopt(web.parts.overview, channels)
-        self._server.adopt(web)
+        self._metrics.show_channels([channel.name for channel in self._live.config.channels])
+        self._view().hub.follow_reload()
+
+    def _view(self) -> Parts:
+        """
+        Return the parts by the settings of now, made anew when those were replaced.
+        """
+        assert self._seen is not None, "without a web there are no parts"
+        now = self._live.now
+        snapshot, parts = self._seen
+        if snapshot is not now:
+            from monitor.web.overview import Overview
+
+            parts = replace(
+                parts,
+                config=now.config,
+                plan=now.plan,
+                overview=Overview(now.plan, utc_now),
+                fingerprint=now.calls.fingerprint,
+            )
+            self._seen = now, parts
+        return parts
 
     def note_reading(self, reloads: Reloads) -> None:
         """
@@ -148,7 +135,6 @@ class Dashboard:
 
     def _put_together(
         self,
-        calls: Calls,
         on_settled: Callable[[list[Settled]], None],
         wake: Callable[[], None],
         secret_keys: tuple[bytes, bytes],
@@ -159,28 +145,27 @@ class Dashboard:
         from monitor.web.validations import Validations
 
         assert self._metrics is not None, "without a web there are no parts"
-        config, plan = self._config, self._plan
+        now = self._live.now
         self._reader = reader = StoreWorker(self._database)
-        overview = Overview(plan, utc_now)
         csrf_key, calendar_key = secret_keys
         return Parts(
-            config=config,
-            plan=plan,
+            config=now.config,
+            plan=now.plan,
             reader=reader,
             store=self._store,
-            overview=overview,
-            validations=Validations(config, plan, calls.checkers, self._store, utc_now, on_settled),
-            hub=Hub(reader, overview, tuple(channel.name for channel in config.channels)),
+            overview=Overview(now.plan, utc_now),
+            validations=Validations(self._live, self._store, utc_now, on_settled),
+            hub=Hub(reader, lambda: self._view().overview),
             metrics=self._metrics,
             wake=wake,
             clock=utc_now,
             started_at=self._started_at,
             csrf_key=csrf_key,
             calendar_key=calendar_key,
-            clients=calls.clients,
-            grants=calls.grants,
-            held=calls.held,
-            fingerprint=calls.fingerprint,
+            clients=now.calls.clients,
+            grants=now.calls.grants,
+            held=now.calls.held,
+            fingerprint=now.calls.fingerprint,
             announce=on_settled,
             consent_page=self._consent_page,
             reloads=self._reloads,

@@ -24,9 +24,10 @@ from monitor.store.due import lateness
 from monitor.store.engine import StoreError
 
 if TYPE_CHECKING:
+    from monitor.engine.live import Live
     from monitor.guarding import Guard
-    from monitor.running import Running
     from monitor.store.engine import Transaction
+    from monitor.store.worker import StoreWorker
 
 log = structlog.get_logger()
 
@@ -45,8 +46,9 @@ class Heartbeat:
     The signals to `heartbeat.url`, while it is set.
     """
 
-    def __init__(self, running: Running, guard: Guard) -> None:
-        self._running = running
+    def __init__(self, live: Live, store: StoreWorker, guard: Guard) -> None:
+        self._live = live
+        self._store = store
         self._guard = guard
         self._last_at: float | None = None
         self._is_begun = False
@@ -60,7 +62,7 @@ class Heartbeat:
         return Job("heartbeat", LOOK_EVERY, self._look)
 
     async def _look(self) -> None:
-        settings = self._running.config.heartbeat
+        settings = self._live.config.heartbeat
         if settings.url is None:
             return
         now = asyncio.get_running_loop().time()
@@ -90,9 +92,9 @@ class Heartbeat:
             await self._send(Signal.SUCCESS)
 
     async def _find_troubles(self) -> list[str]:
-        running = self._running
-        longest = running.config.longest_timeout
-        names = running.plan.watched.keys()
+        settings = self._live.now
+        longest = settings.config.longest_timeout
+        names = settings.plan.watched.keys()
 
         def read(tx: Transaction) -> Arrears:
             now = utc_now()
@@ -102,7 +104,7 @@ class Heartbeat:
         stalls = find_stalls(self._guard.signs())
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
-                arrears = await running.store.read(read)
+                arrears = await self._store.read(read)
         except StoreError:
             # Its words name files of this machine, which are nobody's business out there.
             return [*stalls, "the database cannot be read"]
@@ -111,9 +113,10 @@ class Heartbeat:
         return [*stalls, *find_troubles(arrears)]
 
     async def _send(self, signal: Signal, body: str = "") -> None:
-        url = self._running.config.heartbeat.url
+        settings = self._live.now
+        url = settings.config.heartbeat.url
         assert url is not None, "nobody is called without a URL"
-        why = await send_signal(self._running.clients.own(), url, signal, body)
+        why = await send_signal(settings.calls.clients.own(), url, signal, body)
         if why is not None and not self._is_unreached:
             log.warning("heartbeat.unreached", why=why)
         elif why is None and self._is_unreached:

@@ -20,6 +20,7 @@ from monitor.clock import utc_now
 from monitor.config.changes import compare, keep_until_restart
 from monitor.config.errors import ConfigError, Problem
 from monitor.config.notices import notices
+from monitor.engine.live import Snapshot
 from monitor.holding import hold_unsent, review_held
 from monitor.plan import make_plan
 from monitor.schedule.jobs import Job
@@ -113,37 +114,36 @@ class Reloader:
         """
         Read the file and put it in force; tell whether that could be done.
         """
-        running = self._running
+        former = self._running.live.config
         try:
             read = await asyncio.to_thread(self._load)
-            config = keep_until_restart(running.config, read)
-            changes = await asyncio.to_thread(compare, running.config, read)
+            config = keep_until_restart(former, read)
+            changes = await asyncio.to_thread(compare, former, read)
             await self._put_in_force(config, changes)
         except ConfigError as error:
             self._note_failure(error.problems)
             return False
         except (StoreError, ValueError) as error:
-            self._note_failure((Problem(str(running.config.path), str(error)),))
+            self._note_failure((Problem(str(former.path), str(error)),))
             return False
         except asyncio.CancelledError:
             raise  # no fault: the daemon stops
         except BaseException:
-            self._note_failure((Problem(str(running.config.path), FAULT),))
+            self._note_failure((Problem(str(former.path), FAULT),))
             raise
         self._note_success(config, changes)
         return True
 
     async def _put_in_force(self, config: Config, changes: Changes) -> None:
         running = self._running
+        former = running.live.now
         plan = await asyncio.to_thread(make_plan, config)
-        clients = running.clients.successor(config.checks.concurrency)
+        clients = former.calls.clients.successor(config.checks.concurrency)
         calls = await running.store.write(
-            lambda tx: _bring_in_line(tx, config, plan, changes, clients, running.calls)
+            lambda tx: _bring_in_line(tx, config, plan, changes, clients, former.calls)
         )
-        web = await running.dashboard.prepare(config, plan, calls)
-        before = running.config
-        running.adopt(config, plan, calls, web, changes)
-        await running.clients.adopt(clients, before.longest_timeout + SPARE)
+        running.put_in_force(Snapshot.of(config, plan, calls, former), changes.void)
+        await calls.clients.adopt(clients, former.config.longest_timeout + SPARE)
         await asyncio.to_thread(_spare_collector)
 
     def _note_failure(self, problems: tuple[Problem, ...]) -> None:

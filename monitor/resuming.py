@@ -124,28 +124,19 @@ class Resumption:
         absence: None if there was none that is worth telling.
     """
 
-    def __init__(
-        self, store: StoreWorker, plan: Plan, delivery: Delivery, absence: Absence | None
-    ) -> None:
+    def __init__(self, store: StoreWorker, delivery: Delivery, absence: Absence | None) -> None:
         self._store = store
-        self._plan = plan
         self._delivery = delivery
         self._absence = absence
 
-    def adopt(self, plan: Plan) -> None:
-        """
-        Go on with other settings.
-        """
-        self._plan = plan
-
-    async def look(self) -> None:
+    async def look(self, plan: Plan) -> None:
         """
         Tell if it is time to, and never again.
 
         Raises:
             StoreError: The database cannot be used; the next look tells.
         """
-        absence, plan = self._absence, self._plan
+        absence = self._absence
         if absence is None:
             return
         now = utc_now()

@@ -1,8 +1,8 @@
 """
 Hold the parts of a daemon that runs, and the settings that they work by.
 
-The one place where settings are replaced: `adopt` hands new ones to every part
-at once, between two ticks. What they must be is decided in `reloading`.
+The one place where settings are replaced: `put_in_force` does it between two
+ticks. What they must be is decided in `reloading`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from monitor.check.uplink import is_link_up
+from monitor.alert.courier import Terms
 from monitor.clock import utc_now
 from monitor.guarding import CHECK_DUE, DELIVER
 from monitor.links import link_to
@@ -20,24 +20,17 @@ from monitor.news import look_for_link, sweep_and_announce
 from monitor.schedule.jobs import Job
 from monitor.stepping import follow_step
 from monitor.store import retention
-from monitor.uplinks import Uplinks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from monitor.alert.delivery import Delivery
     from monitor.alert.post import Sender
-    from monitor.alert.sender import AppriseSender
-    from monitor.calls import Calls
-    from monitor.check.client import HttpClients
-    from monitor.config.changes import Changes
-    from monitor.config.model import Config
     from monitor.cycle import Settled
-    from monitor.plan import Plan
+    from monitor.engine.live import Live, Snapshot
     from monitor.reloads import Reloads
     from monitor.resuming import Resumption
     from monitor.store.worker import StoreWorker
-    from monitor.stored_outbox import StoredOutbox
     from monitor.watch import Watch
 
 TICK = timedelta(seconds=1)
@@ -71,10 +64,7 @@ class Dashboard(Protocol):
         ...
 
     async def start(
-        self,
-        calls: Calls,
-        on_settled: Callable[[list[Settled]], None],
-        wake: Callable[[], None],
+        self, on_settled: Callable[[list[Settled]], None], wake: Callable[[], None]
     ) -> None:
         """
         Begin to serve; checks go on meanwhile.
@@ -85,12 +75,8 @@ class Dashboard(Protocol):
         """
         ...
 
-    async def prepare(self, config: Config, plan: Plan, calls: Calls) -> Any:
-        """Build what answers by other settings, without showing it yet."""
-        ...
-
-    def adopt(self, config: Config, plan: Plan, calls: Calls, web: Any) -> None:
-        """Go on with other settings, and what `prepare` has built for them."""
+    def follow_reload(self) -> None:
+        """Go on after the settings were replaced; it cannot fail."""
         ...
 
     async def stop(self) -> None:
@@ -98,41 +84,33 @@ class Dashboard(Protocol):
         ...
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Running:
     """
     The parts, and the settings in force.
     """
 
-    config: Config
-    plan: Plan
+    live: Live
     store: StoreWorker
-    clients: HttpClients
-    calls: Calls
-    sender: AppriseSender
-    outbox: StoredOutbox
     delivery: Delivery
-    uplinks: Uplinks
     watch: Watch
     resumption: Resumption
     dashboard: Dashboard
 
-    def adopt(self, config: Config, plan: Plan, calls: Calls, web: Any, changes: Changes) -> None:
+    def put_in_force(self, snapshot: Snapshot, void: Collection[str]) -> None:
         """
-        Put other settings in force, all at once.
+        Replace the settings, all at once: nothing is awaited in here, and nothing can fail.
+
+        Args:
+            void: Connections whose checks under way no longer count.
         """
-        if plan.uplink != self.plan.uplink:
-            self.uplinks = build_uplinks(plan, self.clients)
-        self.config, self.plan, self.calls = config, plan, calls
-        calls.held.take_over(calls.stored, plan.watched.keys())
-        self.watch.adopt(
-            plan, calls.checkers, config.checks.concurrency, self.uplinks, changes.void
-        )
-        self.sender.adopt(config.channels)
-        self.outbox.adopt(plan)
-        self.delivery.adopt(config.alerts.retry_for, partial(link_to, config))
-        self.resumption.adopt(plan)
-        self.dashboard.adopt(config, plan, calls, web)
+        former = self.live.now
+        self.live.now = snapshot
+        # What is left to do is state, and goes by the settings that are in force now.
+        calls = snapshot.calls
+        calls.held.take_over(calls.stored, snapshot.plan.watched.keys())
+        self.watch.follow_reload(former, void)
+        self.dashboard.follow_reload()
 
     def jobs(self) -> list[Job]:
         """
@@ -143,7 +121,7 @@ class Running:
             Job("sweep_clocks", SWEEP_EVERY, self._sweep_clocks),
             Job(DELIVER, DELIVER_EVERY, self.delivery.run_once),
             Job("watch_link", LINK_EVERY, self._watch_link),
-            Job("tell_resumed", RESUMED_EVERY, self.resumption.look),
+            Job("tell_resumed", RESUMED_EVERY, self._look_for_resumption),
             Job("prune", PRUNE_EVERY, self._prune, PRUNE_FIRST_AFTER),
         ]
 
@@ -157,21 +135,26 @@ class Running:
         """
         Go on after the wall clock was stepped.
         """
-        await follow_step(self.store, self.plan, self.delivery, by)
+        await follow_step(self.store, self.live.plan, self.delivery, by)
 
     async def _sweep_clocks(self) -> None:
-        await sweep_and_announce(self.store, self.plan, self.delivery)
+        await sweep_and_announce(self.store, self.live.plan, self.delivery)
 
     async def _watch_link(self) -> None:
-        await look_for_link(self.store, self.plan, self.uplinks, self.delivery)
+        now = self.live.now
+        await look_for_link(self.store, now.plan, now.uplinks, self.delivery)
+
+    async def _look_for_resumption(self) -> None:
+        await self.resumption.look(self.live.plan)
 
     async def _prune(self) -> None:
         await self.store.write(lambda tx: retention.roll_up(tx, utc_now()))
 
 
-def build_uplinks(plan: Plan, clients: HttpClients) -> Uplinks:
+def terms_of(live: Live, dashboard: Dashboard) -> Terms:
     """
-    Return whom to ask for our own link.
+    Return what a message is sent by now.
     """
-    urls = plan.uplink
-    return Uplinks((lambda: is_link_up(clients.own(), urls)) if urls else None)
+    now = live.now
+    sender = dashboard.counted(now.sender)
+    return Terms(sender, now.config.alerts.retry_for, partial(link_to, now.config))

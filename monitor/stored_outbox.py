@@ -33,17 +33,12 @@ class StoredOutbox:
     Args:
         owner: Who claims: what a daemon that died had claimed is given back
             when the next one starts under the same name.
+        plan: Returns the plan of now; it is taken once a transaction.
     """
 
-    def __init__(self, store: StoreWorker, owner: str, plan: Plan) -> None:
+    def __init__(self, store: StoreWorker, owner: str, plan: Callable[[], Plan]) -> None:
         self._store = store
         self._owner = owner
-        self._plan = plan
-
-    def adopt(self, plan: Plan) -> None:
-        """
-        Go on with other settings.
-        """
         self._plan = plan
 
     async def due_channels(self, now: datetime, *, is_final: bool = False) -> list[str]:
@@ -82,7 +77,7 @@ class StoredOutbox:
 
         def mark(tx: Transaction) -> None:
             outbox.mark_sent(tx, parcel.ids, now)
-            note_success(tx, parcel.channel, self._plan, now)
+            note_success(tx, parcel.channel, self._plan(), now)
 
         await self._write(mark)
 
@@ -106,7 +101,7 @@ class StoredOutbox:
 
         def mark(tx: Transaction) -> None:
             if outbox.mark_dead(tx, parcel.ids, error):
-                note_death(tx, parcel.channel, error, self._plan, now)
+                note_death(tx, parcel.channel, error, self._plan(), now)
 
         await self._write(mark)
 

@@ -20,15 +20,13 @@ from monitor.judge.link import Uplink, has_answered, is_unanswered
 from monitor.judge.outcome import Outcome, Reason
 from monitor.store.due import claim_due
 from monitor.store.engine import RowRefused, StoreError
-from monitor.uplinks import Uplinks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection
     from datetime import datetime, timedelta
 
-    from monitor.check.base import Checker
     from monitor.cycle import Settled
-    from monitor.plan import Plan
+    from monitor.engine.live import Live, Snapshot
     from monitor.store.due import Due
     from monitor.store.worker import StoreWorker
 
@@ -55,30 +53,21 @@ class Watch:
     The checks under way, and the results not yet written.
 
     Args:
-        checkers: By connection name.
-        concurrency: How many checks may talk to providers at the same time.
         on_settled: Told of each batch after it was written.
-        uplinks: Asked when a check fails as it would without a link of our own.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - all that a check needs on its way to the store
+    def __init__(
         self,
         store: StoreWorker,
-        plan: Plan,
-        checkers: Mapping[str, Checker],
-        concurrency: int,
+        live: Live,
         clock: Callable[[], datetime],
         on_settled: Callable[[list[Settled]], None],
-        uplinks: Uplinks | None = None,
     ) -> None:
         self._store = store
-        self._plan = plan
-        self._checkers = checkers
-        self._concurrency = concurrency
-        self._slots = asyncio.Semaphore(concurrency)
+        self._live = live
+        self._slots = asyncio.Semaphore(live.config.checks.concurrency)
         self._clock = clock
         self._on_settled = on_settled
-        self._uplinks = uplinks or Uplinks(None)
         self._uplink = Uplink.UNKNOWN
         self._in_doubt: list[Finished] = []
         self._asking: asyncio.Task[None] | None = None
@@ -91,33 +80,28 @@ class Watch:
         self._writing = asyncio.Lock()
         self._is_stopping = False
 
-    def adopt(
-        self,
-        plan: Plan,
-        checkers: Mapping[str, Checker],
-        concurrency: int,
-        uplinks: Uplinks,
-        void: Collection[str],
-    ) -> None:
+    def follow_reload(self, former: Snapshot, void: Collection[str]) -> None:
         """
-        Go on with other settings; what is under way ends by the old and is judged by the new.
+        Go on after the settings were replaced: what is under way is judged by the new ones.
 
         Args:
+            former: The settings that checks under way still ask by.
             void: Connections that are gone, or ask their service otherwise now:
                 what they are being told no longer counts. Those that are still
                 there are asked again at the next tick.
         """
+        now = self._live.now
         for number, task in self._under_way.items():
             name = task.get_name()
             if number in self._begun:
                 self._void |= {number} if name in void else set()
-            elif name in void or name not in checkers:
+            elif name in void or name not in now.calls.checkers:
                 task.cancel()
-        if uplinks is not self._uplinks:
-            self._uplinks, self._uplink = uplinks, Uplink.UNKNOWN
-        if concurrency != self._concurrency:
-            self._concurrency, self._slots = concurrency, asyncio.Semaphore(concurrency)
-        self._plan, self._checkers = plan, checkers
+        if now.uplinks is not former.uplinks:
+            self._uplink = Uplink.UNKNOWN
+        concurrency = now.config.checks.concurrency
+        if concurrency != former.config.checks.concurrency:
+            self._slots = asyncio.Semaphore(concurrency)
 
     async def start_due(self, ahead: timedelta) -> None:
         """
@@ -133,7 +117,8 @@ class Watch:
             return
         # A command that read a newer file may have put in what only the next start
         # can check: always due, and in nobody's way.
-        self._unknown = {each.id for each in due if each.name not in self._checkers}
+        checkers = self._live.now.calls.checkers
+        self._unknown = {each.id for each in due if each.name not in checkers}
         for each in due:
             if each.id not in self._under_way and each.id not in self._unknown:
                 task = asyncio.create_task(self._check(each, ahead), name=each.name)
@@ -152,7 +137,7 @@ class Watch:
         async with self._slots:
             self._begun.add(due.id)
             try:
-                return await self._checkers[due.name].check()
+                return await self._live.now.calls.checkers[due.name].check()
             finally:
                 self._begun.discard(due.id)
 
@@ -169,11 +154,12 @@ class Watch:
             log.error("check.fault", connection=due.name, exc_info=fault)
             outcome = _own_fault("finish the check", fault)
         finished = Finished(due.id, due.at, self._clock(), outcome)
-        if self._uplinks.has_any and is_unanswered(outcome) and not self._is_stopping:
+        uplinks = self._live.now.uplinks
+        if uplinks.has_any and is_unanswered(outcome) and not self._is_stopping:
             self._doubt(finished)
             return
         if has_answered(outcome):
-            self._uplinks.note_answer()
+            uplinks.note_answer()
         self._put_in(finished)
 
     def _put_in(self, *finished: Finished) -> None:
@@ -194,7 +180,7 @@ class Watch:
         while self._in_doubt:
             resolved, self._in_doubt = self._in_doubt, []
             try:
-                self._uplink = await self._uplinks.ask()
+                self._uplink = await self._live.now.uplinks.ask()
             finally:
                 # Unresolved, they are let go at a stop: they are due again at the next start.
                 if not self._is_stopping:
@@ -227,7 +213,7 @@ class Watch:
             return not batch or await self._write(batch)
 
     async def _write(self, batch: list[Finished]) -> bool:
-        work = self._store.write(lambda tx: settle(tx, batch, self._plan, self._uplink))
+        work = self._store.write(lambda tx: settle(tx, batch, self._live.plan, self._uplink))
         [result] = await asyncio.gather(work, return_exceptions=True)
         if isinstance(result, StoreError) and not isinstance(result, RowRefused):
             self._unwritten = batch + self._unwritten

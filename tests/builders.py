@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
+from monitor.alert.courier import Terms
 from monitor.alert.delivery import Delivery
+from monitor.alert.sender import AppriseSender
+from monitor.calls import Calls
+from monitor.check.client import HttpClients
+from monitor.check.grants import Grants
+from monitor.check.held import HeldTokens
+from monitor.config.model import Config
 from monitor.cycle import Finished, settle
+from monitor.engine.live import Snapshot
 from monitor.judge.application import SECRET_VALID_DAYS
 from monitor.judge.connection import Entry
 from monitor.judge.link import Uplink
@@ -25,11 +33,13 @@ from monitor.store.alert_tables import notifications
 from monitor.store.outbox import NotificationState
 from monitor.stored_outbox import StoredOutbox
 from monitor.sweep import sweep
+from monitor.uplinks import Uplinks
 from tests.fakes import NOON, FakeSender
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from monitor.check.base import Checker
     from monitor.cycle import Settled
     from monitor.store.engine import Database
     from monitor.store.history import AlertRow
@@ -143,14 +153,33 @@ def delivery_of(
     """
     The delivery of a daemon: without links, and without chance.
     """
-    return Delivery(
-        StoredOutbox(store, owner, plan),
-        sender,
-        retry_for=retry_for,
-        clock=clock,
-        link=lambda _: None,
-        jitter=lambda: 0.0,
+    terms = Terms(sender, retry_for, lambda _: None)
+    outbox = StoredOutbox(store, owner, lambda: plan)
+    return Delivery(outbox, lambda: terms, clock=clock, jitter=lambda: 0.0)
+
+
+def snapshot_of(
+    plan: Plan,
+    checkers: Mapping[str, Checker] | None = None,
+    config: Config | None = None,
+    uplinks: Uplinks | None = None,
+) -> Snapshot:
+    """
+    What is in force where no real service is called.
+    """
+
+    def fingerprint(value: str) -> str:
+        return value
+
+    calls = Calls(
+        {} if checkers is None else checkers,
+        HttpClients(1),
+        Grants(),
+        HeldTokens(fingerprint),
+        fingerprint,
+        HeldTokens(fingerprint),
     )
+    return Snapshot(config or Config(), plan, calls, uplinks or Uplinks(None), AppriseSender({}))
 
 
 @dataclass

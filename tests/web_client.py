@@ -5,16 +5,14 @@ Put the web application together over a test's database, and ask it without a po
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
 from prometheus_client import CollectorRegistry
 
-from monitor.check.client import HttpClients
-from monitor.check.grants import Grants
-from monitor.check.held import HeldTokens
 from monitor.config.model import Config
+from monitor.engine.live import Live
 from monitor.store.worker import StoreWorker
 from monitor.web.counters import Metrics
 from monitor.web.csrf import COOKIE, HEADER
@@ -23,7 +21,7 @@ from monitor.web.overview import Overview
 from monitor.web.parts import Parts
 from monitor.web.server import build_app
 from monitor.web.validations import Validations
-from tests.builders import plan_of
+from tests.builders import plan_of, snapshot_of
 from tests.fakes import NOON
 
 if TYPE_CHECKING:
@@ -45,12 +43,24 @@ class Web:
     The application, one browser or program that uses it, and what it did.
     """
 
-    parts: Parts
+    views: list[Parts]
     app: FastAPI
     client: httpx.AsyncClient
     settled: list[Settled] = field(default_factory=list)
     wakes: list[None] = field(default_factory=list)
     now: list[Any] = field(default_factory=lambda: [NOON])
+
+    @property
+    def parts(self) -> Parts:
+        return self.views[-1]
+
+    def reload(self, plan: Plan, **replaced: Any) -> None:
+        """
+        Go on by other settings, as after a reload.
+        """
+        overview = Overview(plan, self.parts.clock)
+        self.views.append(replace(self.parts, plan=plan, overview=overview, **replaced))
+        self.parts.hub.follow_reload()
 
     async def get(self, path: str, **more: Any) -> httpx.Response:
         return await self.client.get(path, **more)
@@ -106,33 +116,35 @@ async def open_web(
         return now[0]
 
     reader, store = StoreWorker(database), StoreWorker(database)
-    overview = Overview(plan, clock)
-    validations = Validations(config, plan, checkers or {}, store, clock, settled.extend)
+    views: list[Parts] = []
+    now_in_force = snapshot_of(plan, checkers, config)
+    calls = now_in_force.calls
     usual: dict[str, Any] = {
         "config": config,
         "plan": plan,
         "reader": reader,
         "store": store,
-        "overview": overview,
-        "validations": validations,
-        "hub": Hub(reader, overview, tuple(one.name for one in plan.channels)),
+        "overview": Overview(plan, clock),
+        "validations": Validations(Live(now_in_force), store, clock, settled.extend),
+        "hub": Hub(reader, lambda: views[-1].overview),
         "metrics": Metrics(CollectorRegistry(), [one.name for one in plan.channels]),
         "wake": lambda: wakes.append(None),
         "clock": clock,
         "started_at": NOON,
         "csrf_key": b"c" * 32,
         "calendar_key": b"k" * 32,
-        "clients": HttpClients(1),
-        "grants": Grants(),
-        "held": HeldTokens(lambda value: value),
-        "fingerprint": lambda value: value,
+        "clients": calls.clients,
+        "grants": calls.grants,
+        "held": calls.held,
+        "fingerprint": calls.fingerprint,
         "announce": settled.extend,
     }
     parts = Parts(**usual | replaced)
-    app = build_app(parts)
+    views.append(parts)
+    app = build_app(lambda: views[-1])
     try:
         async with client_of(app) as client:
-            yield Web(parts, app, client, settled, wakes, now)
+            yield Web(views, app, client, settled, wakes, now)
     finally:
         await parts.validations.stop()
         await parts.clients.aclose()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from monitor.alert.outbox import Outbox
-    from monitor.alert.post import Post
+    from monitor.alert.post import Post, Sender
     from monitor.judge.outbox import Parcel
 
 log = structlog.get_logger()
@@ -51,12 +51,27 @@ class DeliveryReport:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """
+    The settings that a parcel is sent by.
+
+    Args:
+        retry_for: How long it is tried again.
+        link: Returns the page to name in a message about these connections.
+    """
+
+    sender: Sender
+    retry_for: timedelta
+    link: Callable[[Sequence[str]], str | None]
+
+
 class Courier:
     """
     Send parcels, one at a time on each channel.
 
     Args:
-        link: Returns the page to name in a message about these connections.
+        terms: Returns the settings of now; they are taken once a parcel.
         jitter: Chance, from 0 to below 1.
     """
 
@@ -64,26 +79,18 @@ class Courier:
         self,
         outbox: Outbox,
         post: Post,
-        retry_for: timedelta,
+        terms: Callable[[], Terms],
         clock: Callable[[], datetime],
         *,
-        link: Callable[[Sequence[str]], str | None],
         jitter: Callable[[], float],
     ) -> None:
         self.post = post
         self._outbox = outbox
-        self._retry_for = retry_for
+        self._terms = terms
         self._clock = clock
-        self._link = link
         self._jitter = jitter
         self._started_at = clock()
         self._rest_until: dict[str, datetime] = {}
-
-    def adopt(self, retry_for: timedelta, link: Callable[[Sequence[str]], str | None]) -> None:
-        """
-        Go on with other settings.
-        """
-        self._retry_for, self._link = retry_for, link
 
     def note_step(self) -> None:
         """
@@ -111,12 +118,13 @@ class Courier:
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
+        terms = self._terms()
         if not self.post.has_arrived(parcel.ids):
-            message = compose_parcel(parcel, self._link, self._clock())
+            message = compose_parcel(parcel, terms.link, self._clock())
             try:
-                await self.post.send(parcel.channel, parcel.ids, message, parcel.key)
+                await self.post.send(terms.sender, parcel.channel, parcel.ids, message, parcel.key)
             except AlertError as error:
-                return await self._give_up_or_retry(parcel, error)
+                return await self._give_up_or_retry(parcel, terms.retry_for, error)
         await self._record_sent(parcel, loop.time() - began)
         return DeliveryReport(sent=len(parcel.ids))
 
@@ -128,7 +136,9 @@ class Courier:
         await self._outbox.mark_sent(parcel, self._clock())
         self.post.forget(parcel.ids)
 
-    async def _give_up_or_retry(self, parcel: Parcel, error: AlertError) -> DeliveryReport:
+    async def _give_up_or_retry(
+        self, parcel: Parcel, retry_for: timedelta, error: AlertError
+    ) -> DeliveryReport:
         now = self._clock()
         # The time before this process began is not held against anybody:
         # there was nobody who could have tried.
@@ -138,7 +148,7 @@ class Courier:
             next_at = next_attempt(
                 parcel.attempts + 1,
                 first_at,
-                self._retry_for,
+                retry_for,
                 error.retry_after,
                 self._jitter(),
                 now,

@@ -24,11 +24,11 @@ from monitor.alert.errors import OutboxUnavailable
 from monitor.alert.post import Post
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from datetime import datetime
 
+    from monitor.alert.courier import Terms
     from monitor.alert.outbox import Outbox
-    from monitor.alert.post import Sender
     from monitor.judge.outbox import Parcel
 
 log = structlog.get_logger()
@@ -45,28 +45,24 @@ class Delivery:
     Send what is due, channel by channel.
 
     Args:
+        terms: Returns the settings of now; they are taken once a message.
         lease: How long a claim holds; longer than a send may take, so that
             nobody takes up what is still being sent.
-        link: Returns the page to name in a message about these connections.
         jitter: Chance, from 0 to below 1.
     """
 
-    def __init__(  # noqa: PLR0913 - what it works with, and four figures that tests shorten
+    def __init__(
         self,
         outbox: Outbox,
-        sender: Sender,
+        terms: Callable[[], Terms],
         *,
-        retry_for: timedelta,
         clock: Callable[[], datetime],
-        link: Callable[[Sequence[str]], str | None],
         lease: timedelta = LEASE,
         send_timeout: timedelta = timedelta(seconds=60),
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._outbox = outbox
-        self._courier = Courier(
-            outbox, Post(sender, send_timeout), retry_for, clock, link=link, jitter=jitter
-        )
+        self._courier = Courier(outbox, Post(send_timeout), terms, clock, jitter=jitter)
         self._clock = clock
         self._lease = lease
         self._rounds: dict[str, asyncio.Task[DeliveryReport]] = {}
@@ -116,12 +112,6 @@ class Delivery:
         Count the time for retries anew: the clock was stepped, or nobody was awake to try.
         """
         self._courier.note_step()
-
-    def adopt(self, retry_for: timedelta, link: Callable[[Sequence[str]], str | None]) -> None:
-        """
-        Go on with other settings; what is being sent ends by the old ones.
-        """
-        self._courier.adopt(retry_for, link)
 
     def find_stuck(self, longest: timedelta) -> list[str]:
         """

@@ -65,16 +65,17 @@ class Post:
         limit: How long to wait for a send.
     """
 
-    def __init__(self, sender: Sender, limit: timedelta) -> None:
-        self._sender = sender
+    def __init__(self, limit: timedelta) -> None:
         self._limit_s = limit.total_seconds()
         self._waiting: set[asyncio.Future[None]] = set()
         self._hanging: dict[str, list[_Hanging]] = {}
         self._arrived: set[tuple[int, ...]] = set()
 
-    async def send(self, channel: str, ids: tuple[int, ...], message: Message, key: str) -> None:
+    async def send(
+        self, sender: Sender, channel: str, ids: tuple[int, ...], message: Message, key: str
+    ) -> None:
         """
-        Send *message* and wait for the end of it, at most for the limit.
+        Have *sender* send *message*, and wait for the end of it, at most for the limit.
 
         Args:
             ids: The notifications that it tells, all at once.
@@ -93,7 +94,7 @@ class Post:
         hanging = _Hanging(ids, asyncio.get_running_loop().time(), result)
         Thread(
             target=self._run,
-            args=(result, channel, message, key),
+            args=(result, sender, channel, message, key),
             name=f"send to {channel}",
             daemon=True,
         ).start()
@@ -169,13 +170,15 @@ class Post:
             self._hanging[channel] = hanging
         return hanging
 
-    def _run(self, result: Future[None], channel: str, message: Message, key: str) -> None:
+    def _run(
+        self, result: Future[None], sender: Sender, channel: str, message: Message, key: str
+    ) -> None:
         result.set_running_or_notify_cancel()
         # Whatever else comes out of the sender is a bug: the thread dies of it
         # with a traceback, and the notification counts as failed.
         failure: AlertError | None = AlertError("internal fault while sending: see the log")
         try:
-            self._sender.send(channel, message, key)
+            sender.send(channel, message, key)
         except AlertError as error:
             failure = error
         else:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -59,6 +59,21 @@ class _Failure:
     retry_after: timedelta | None = None
 
 
+@dataclass(slots=True)
+class _Memory:
+    """
+    What senders that follow one another have in common.
+
+    Args:
+        targets: What was opened for each channel, and from which URLs.
+        taken: By channel and key, the targets that took a message which others did not.
+    """
+
+    lock: Lock = field(default_factory=Lock)
+    targets: dict[str, tuple[str, tuple[Target, ...]]] = field(default_factory=dict)
+    taken: OrderedDict[tuple[str, str], frozenset[str]] = field(default_factory=OrderedDict)
+
+
 class AppriseSender:
     """
     Send messages through Apprise, blocking.
@@ -69,35 +84,38 @@ class AppriseSender:
     Args:
         urls: The secret URL of each channel, by the channel's name.
         templates: The files that word the messages of channels.
+        memory: What a sender before this one has learned.
     """
 
     def __init__(
-        self, urls: Mapping[str, Secret], templates: Mapping[str, Path] | None = None
+        self,
+        urls: Mapping[str, Secret],
+        templates: Mapping[str, Path] | None = None,
+        memory: _Memory | None = None,
     ) -> None:
         self._urls = urls
         self._templates = templates or {}
-        self._lock = Lock()
-        self._targets: dict[str, tuple[str, tuple[Target, ...]]] = {}
-        self._taken: OrderedDict[tuple[str, str], frozenset[str]] = OrderedDict()
+        self._memory = memory or _Memory()
 
     @classmethod
-    def for_channels(cls, channels: Iterable[Channel]) -> AppriseSender:
+    def for_channels(
+        cls, channels: Iterable[Channel], memory: _Memory | None = None
+    ) -> AppriseSender:
         """
         Return a sender for *channels* of the configuration.
         """
-        sender = cls({})
-        sender.adopt(channels)
-        return sender
-
-    def adopt(self, channels: Iterable[Channel]) -> None:
-        """
-        Send to *channels* from now on; who took a message before is remembered.
-        """
         channels = list(channels)
-        self._urls = {channel.name: channel.url for channel in channels}
-        self._templates = {
-            channel.name: channel.template for channel in channels if channel.template
-        }
+        return cls(
+            {channel.name: channel.url for channel in channels},
+            {channel.name: channel.template for channel in channels if channel.template},
+            memory,
+        )
+
+    def successor(self, channels: Iterable[Channel]) -> AppriseSender:
+        """
+        Return a sender for *channels* that remembers who took a message before.
+        """
+        return AppriseSender.for_channels(channels, self._memory)
 
     def send(self, channel: str, message: Message, key: str = "") -> None:
         """
@@ -111,7 +129,7 @@ class AppriseSender:
             AlertError: At least one target did not take it.
         """
         targets = self._open(channel)
-        taken = self._taken.get((channel, key), frozenset()) if key else frozenset()
+        taken = self._memory.taken.get((channel, key), frozenset()) if key else frozenset()
         failures = []
         for target in targets:
             if target.url in taken:
@@ -142,20 +160,22 @@ class AppriseSender:
             urls = self._urls[channel].reveal()
         except SecretUnavailable as error:
             raise AlertError(f"the URL of channel {channel} cannot be read: {error}") from None
-        with self._lock:
-            known, targets = self._targets.get(channel, ("", ()))
+        memory = self._memory
+        with memory.lock:
+            known, targets = memory.targets.get(channel, ("", ()))
             if known != urls:
                 targets = open_urls(urls)
-                self._targets[channel] = (urls, targets)
+                memory.targets[channel] = (urls, targets)
         return targets
 
     def _remember(self, channel: str, key: str, taken: frozenset[str]) -> None:
-        with self._lock:
-            self._taken.pop((channel, key), None)
+        memory = self._memory
+        with memory.lock:
+            memory.taken.pop((channel, key), None)
             if key and taken:
-                self._taken[channel, key] = taken
-            if len(self._taken) > _REMEMBERED:
-                self._taken.popitem(last=False)
+                memory.taken[channel, key] = taken
+            if len(memory.taken) > _REMEMBERED:
+                memory.taken.popitem(last=False)
 
 
 def validate_url(secret: Secret) -> str | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.alert.post import Post
+    from monitor.alert.sender import AppriseSender
     from monitor.cli.output import Row
     from monitor.cli.session import Session
     from monitor.config.model import Channel
@@ -228,10 +229,10 @@ async def _send_to(channels: Sequence[Channel], kind: AlertKind | None) -> int:
     from monitor.alert.sender import AppriseSender
     from monitor.alert.trial import kinds_of
 
-    post = Post(AppriseSender.for_channels(channels), SEND_TIMEOUT)
+    post, sender = Post(SEND_TIMEOUT), AppriseSender.for_channels(channels)
     kinds = [kinds_of(channel) if kind is None else [kind] for channel in channels]
     sends = [
-        asyncio.create_task(_send_all(post, channel.name, wanted))
+        asyncio.create_task(_send_all(post, sender, channel.name, wanted))
         for channel, wanted in zip(channels, kinds, strict=True)
     ]
     n_failed = 0
@@ -248,7 +249,9 @@ def _say_sent(n_sent: int, n_wanted: int, error: str | None) -> str:
     return f"{n_sent} of {n_wanted} sent, then: {error}" if n_sent else f"not sent: {error}"
 
 
-async def _send_all(post: Post, channel: str, kinds: Sequence[AlertKind]) -> tuple[int, str | None]:
+async def _send_all(
+    post: Post, sender: AppriseSender, channel: str, kinds: Sequence[AlertKind]
+) -> tuple[int, str | None]:
     """
     Send samples up to the first failure; return how many went out, and why no more.
     """
@@ -258,7 +261,8 @@ async def _send_all(post: Post, channel: str, kinds: Sequence[AlertKind]) -> tup
     n_sent = 0
     for kind in kinds:
         try:
-            await post.send(channel, (n_sent,), sample_message(kind, utc_now()), kind.value)
+            message = sample_message(kind, utc_now())
+            await post.send(sender, channel, (n_sent,), message, kind.value)
         except AlertError as error:
             return n_sent, str(error)
         n_sent += 1

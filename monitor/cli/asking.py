@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from monitor.alert.courier import Terms
 from monitor.alert.delivery import Delivery
 from monitor.alert.errors import OutboxUnavailable
 from monitor.alert.sender import AppriseSender
@@ -196,12 +197,16 @@ def send_due(session: Session) -> None:
 async def _send_due(session: Session) -> DeliveryReport:
     store = StoreWorker(session.database)
     try:
+        config = session.config
+        terms = Terms(
+            AppriseSender.for_channels(config.channels),
+            config.alerts.retry_for,
+            partial(link_to, config),
+        )
         delivery = Delivery(
-            StoredOutbox(store, f"check-{os.getpid()}", session.plan),
-            AppriseSender.for_channels(session.config.channels),
-            retry_for=session.config.alerts.retry_for,
+            StoredOutbox(store, f"check-{os.getpid()}", lambda: session.plan),
+            lambda: terms,
             clock=utc_now,
-            link=partial(link_to, session.config),
         )
         return await delivery.deliver_due(is_final=True)
     finally:

@@ -208,9 +208,9 @@ def _send(name: str, ending: Ending, channel: Channel) -> bool:
     else:
         title, severity = f"🟠 {name}: a search could not be followed", Severity.WARNING
     message = Message(title, f"{name}: {ending.sentence}", severity)
-    post = Post(AppriseSender({channel.name: channel.url}), SEND_TIMEOUT)
+    sender = AppriseSender({channel.name: channel.url})
     try:
-        asyncio.run(post.send(channel.name, (), message, ""))
+        asyncio.run(Post(SEND_TIMEOUT).send(sender, channel.name, (), message, ""))
     except AlertError as error:
         complain(f"{channel.name} was not told: {error}")
         return False

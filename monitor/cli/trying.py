@@ -98,10 +98,12 @@ def try_channel(channel: Channel) -> bool | None:
     except SecretUnavailable as error:
         say(f"It is not tried yet: {error}")
         return None
-    post = Post(AppriseSender({channel.name: channel.url}), SEND_TIMEOUT)
+    sender = AppriseSender({channel.name: channel.url})
     message = sample_message(AlertKind.TEST, utc_now())
     try:
-        asyncio.run(post.send(channel.name, (0,), message, AlertKind.TEST.value))
+        asyncio.run(
+            Post(SEND_TIMEOUT).send(sender, channel.name, (0,), message, AlertKind.TEST.value)
+        )
     except AlertError as error:
         say(f"  ✗ not sent: {error}")
         return False

@@ -58,7 +58,7 @@ async def events(request: Request, here: Here, who: Who) -> Response:
         raise HTTPException(
             HTTPStatus.SERVICE_UNAVAILABLE, "Too many listen already.", {"Retry-After": "30"}
         )
-    doorkeeper = Doorkeeper(here)
+    doorkeeper = Doorkeeper()
 
     async def is_welcome() -> bool:
         try:

@@ -20,12 +20,15 @@ from monitor.web import csrf
 from monitor.web.body import BodyTooLarge, parse_fields, read_body, replay
 from monitor.web.headers import add_headers, only_head
 from monitor.web.hosts import Hosts
+from monitor.web.parts import parts_of
 from monitor.web.problems import refuse, refuse_without_store, wants_page
 from monitor.web.sessions import Doorkeeper, sent_token
 from monitor.web.templating import base_of
 from monitor.web.visitors import STRANGER, Pass, Visitor, needs_login
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -50,11 +53,10 @@ class Guard:
     The only way into the application.
     """
 
-    def __init__(self, app: ASGIApp, parts: Parts) -> None:
+    def __init__(self, app: ASGIApp, view: Callable[[], Parts]) -> None:
         self._app = app
-        self._parts = parts
-        self._hosts = Hosts(parts.config.web)
-        self._doorkeeper = Doorkeeper(parts)
+        self._view = view
+        self._doorkeeper = Doorkeeper()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """
@@ -63,6 +65,8 @@ class Guard:
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
+        # What is under way ends by the settings that it began with.
+        parts = request.state.parts = self._view()
         refusal = self._refuse_host(request)
         visitor = None
         if refusal is None:
@@ -82,7 +86,7 @@ class Guard:
             else:
                 receive = replay(body, receive)
                 refusal = self._refuse_change(request, body)
-        send = add_headers(send, request, self._parts, visitor)
+        send = add_headers(send, request, parts, visitor)
         if request.method == "HEAD":
             scope, send = {**scope, "method": "GET"}, only_head(send)
         await (refusal or self._app)(scope, receive, send)
@@ -107,7 +111,7 @@ class Guard:
         # A page elsewhere cannot know a token, so whoever sends one is no such page.
         if request.url.path in ANY_HOST or sent_token(request) is not None:
             return None
-        if self._hosts.has(request.headers.get("host", "")):
+        if Hosts(parts_of(request).config.web).has(request.headers.get("host", "")):
             return None
         request.state.visitor = STRANGER
         return refuse(
@@ -127,7 +131,7 @@ class Guard:
 
     def _ask_to_log_in(self, request: Request) -> Response:
         is_page = request.method in READING and wants_page(request)
-        if is_page and needs_login(self._parts) and "HX-Request" not in request.headers:
+        if is_page and needs_login(parts_of(request)) and "HX-Request" not in request.headers:
             target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             address = f"{base_of(request)}/login?next={quote(target, safe='/')}"
             return RedirectResponse(address, HTTPStatus.SEE_OTHER)
@@ -170,7 +174,7 @@ class Guard:
             return True
         # With the port: what serves another one of this machine is no page of ours,
         # and may read our cookies. A proxy may ask us by another name than people ask it.
-        public = urlsplit(self._parts.config.web.public_url).netloc
+        public = urlsplit(parts_of(request).config.web.public_url).netloc
         asked = {request.headers.get("host", "").lower(), public.lower()} - {""}
         return origin.partition("://")[2].lower() in asked
 
@@ -181,7 +185,7 @@ class Guard:
             sent = parse_fields(body).get(csrf.FIELD, "")
         cookie = request.cookies.get(csrf.COOKIE, "")
         return sent.encode() == cookie.encode() and csrf.is_genuine(
-            self._parts.csrf_key, visitor.session, sent
+            parts_of(request).csrf_key, visitor.session, sent
         )
 
 

@@ -21,7 +21,7 @@ from monitor.store.engine import StoreError
 from monitor.store.happenings import Horizon, find_horizon, news_since
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from monitor.store.engine import Transaction
     from monitor.store.worker import StoreWorker
@@ -69,25 +69,24 @@ class Hub:
     The listeners, and what they are told.
 
     Args:
-        channels: The names of those whose deliveries are told.
+        overview: Returns that of the settings of now; the deliveries of its channels are told.
     """
 
-    def __init__(self, reader: StoreWorker, overview: Overview, channels: tuple[str, ...]) -> None:
+    def __init__(self, reader: StoreWorker, overview: Callable[[], Overview]) -> None:
         self._reader = reader
         self._overview = overview
-        self._channels = channels
         self._listeners: set[Queue] = set()
         self._is_heard = asyncio.Event()
         self._horizon: Horizon | None = None
         self._is_closed = False
 
-    def adopt(self, overview: Overview, channels: tuple[str, ...]) -> None:
+    def follow_reload(self) -> None:
         """
-        Go on with other settings, and have everybody look at everything again.
+        Have everybody look at everything again: the settings were replaced.
 
         Everybody must come back for that: another password may be in force.
         """
-        self._overview, self._channels, self._horizon = overview, channels, None
+        self._horizon = None
         self._publish([RELOAD])
         self._send_home()
 
@@ -132,15 +131,15 @@ class Hub:
                 self._is_heard.clear()
                 self._horizon = None
             await self._is_heard.wait()
-            overview = self._overview
-            look = partial(_look, overview, self._channels, self._horizon)
+            overview = self._overview()
+            look = partial(_look, overview, self._horizon)
             try:
                 events, horizon = await self._reader.read(look)
             except StoreError as error:
                 log.warning("web.store_error", error=str(error))
             else:
                 # Settings that came meanwhile have a horizon of their own to find.
-                if self._overview is overview:
+                if self._overview() is overview:
                     self._horizon = horizon
                     self._publish(events)
             await asyncio.sleep(LOOK_EVERY_S)
@@ -151,10 +150,11 @@ class Hub:
 
         For more of them that memory is taken only when somebody looks.
         """
-        if len(self._overview.plan.watched) > WARM_UP_TO:
+        overview = self._overview()
+        if len(overview.plan.watched) > WARM_UP_TO:
             return
         try:
-            await self._reader.read(self._overview.refresh)
+            await self._reader.read(overview.refresh)
         except StoreError as error:
             log.warning("web.store_error", error=str(error))
 
@@ -172,13 +172,14 @@ class Hub:
 
 
 def _look(
-    overview: Overview, channels: tuple[str, ...], horizon: Horizon | None, tx: Transaction
+    overview: Overview, horizon: Horizon | None, tx: Transaction
 ) -> tuple[list[Event], Horizon]:
     """
     Return what happened since *horizon*, and up to where everything is known now.
 
     Runs in the reader's thread, so that it is given all that it needs.
     """
+    channels = [channel.name for channel in overview.plan.channels]
     changed = overview.take_changes(tx)
     if horizon is None:
         return [], find_horizon(tx, channels)

@@ -1,7 +1,7 @@
 """
 Name what the web needs of the daemon.
 
-`monitor.app` fills it in; tests do with parts of their own.
+`monitor.dashboard` fills it in; tests do with parts of their own.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Parts:
     """
-    What routes work with.
+    What routes work with: one of these from the beginning of a request to its end.
 
     Args:
         reader: A thread for reading; the pages wait for no write.
@@ -81,9 +81,9 @@ class Parts:
 
 def parts_of(request: Request) -> Parts:
     """
-    Return the parts that *request* is answered with.
+    Return the parts that *request* is answered with; `guard` has put them there.
     """
-    parts: Parts = request.app.state.parts
+    parts: Parts = request.state.parts
     return parts
 
 

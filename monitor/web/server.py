@@ -33,6 +33,8 @@ from monitor.web.problems import add_error_pages
 from monitor.web.templating import STATIC
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from monitor.web.parts import Parts
 
 
@@ -67,9 +69,12 @@ class _Described(FastAPI):
         return self.openapi_schema
 
 
-def build_app(parts: Parts) -> FastAPI:
+def build_app(view: Callable[[], Parts]) -> FastAPI:
     """
-    Return the application over *parts*.
+    Return the application.
+
+    Args:
+        view: Returns the parts by the settings of now; asked once a request.
     """
     app = _Described(
         title="connwatch",
@@ -80,11 +85,10 @@ def build_app(parts: Parts) -> FastAPI:
         # Behind a proxy it would lead to plain http, and past the path of `public_url`.
         redirect_slashes=False,
     )
-    app.state.parts = parts
     app.state.attempts = Attempts()
     for group in GROUPS:
         app.include_router(group.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     add_error_pages(app)
-    app.add_middleware(Guard, parts=parts)
+    app.add_middleware(Guard, view=view)
     return app

@@ -11,7 +11,6 @@ import asyncio
 import logging
 import socket
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -22,10 +21,7 @@ from monitor.web.patience import ImpatientProtocol
 from monitor.web.server import build_app
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from fastapi import FastAPI
-    from starlette.types import Receive, Scope, Send
+    from collections.abc import Callable, Iterator
 
     from monitor.web.parts import Parts
 
@@ -38,16 +34,6 @@ STOP_WITHIN_S = 2
 _BACKLOG = 128
 _KEEP_ALIVE_S = 30
 _MOST_AT_ONCE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class NewWeb:
-    """
-    An application that is going to answer, and the parts it was built over.
-    """
-
-    parts: Parts
-    app: FastAPI
 
 
 class _Server(uvicorn.Server):
@@ -63,11 +49,14 @@ class _Server(uvicorn.Server):
 class WebServer:
     """
     The web as one task of the daemon.
+
+    Args:
+        view: Returns the parts by the settings of now.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._app = build_app(parts)
+    def __init__(self, view: Callable[[], Parts]) -> None:
+        self._view = view
+        self._app = build_app(view)
         self._server: _Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -80,25 +69,16 @@ class WebServer:
         listener = await self._try_to_listen()
         self._tasks = [
             asyncio.create_task(self._serve(listener), name="serve the web"),
-            asyncio.create_task(self._parts.hub.run(), name="tell what happens"),
+            asyncio.create_task(self._view().hub.run(), name="tell what happens"),
         ]
-
-    def adopt(self, new: NewWeb) -> None:
-        """
-        Answer by other settings from now on; requests under way end by the old ones.
-        """
-        new.app.state.attempts = self._app.state.attempts
-        self._parts, self._app = new.parts, new.app
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, send)
 
     async def stop(self) -> None:
         """
         End all streams, let requests under way finish, and stop.
         """
-        self._parts.hub.close()
-        await self._parts.validations.stop()
+        parts = self._view()
+        parts.hub.close()
+        await parts.validations.stop()
         if self._server is not None:
             self._server.should_exit = True
             await asyncio.wait(self._tasks[:1], timeout=2 * STOP_WITHIN_S)
@@ -116,7 +96,7 @@ class WebServer:
             log.info("web.started", address=f"http://{shown}:{port}")
             self._server = _Server(
                 uvicorn.Config(
-                    self._answer,
+                    self._app,
                     http=ImpatientProtocol,
                     interface="asgi3",
                     lifespan="off",
@@ -136,7 +116,7 @@ class WebServer:
         """
         Return a socket at the address of the file; None if that is not free.
         """
-        listen = self._parts.config.web.listen
+        listen = self._view().config.web.listen
         where = urlsplit(f"//{listen}")
         try:
             return await asyncio.to_thread(_bind, where.hostname or "", where.port or 0)

@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse
 
 from monitor import __version__
 from monitor.web.charts import short_number
+from monitor.web.parts import parts_of
 from monitor.web.visitors import STRANGER
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from monitor.web.parts import Parts
 
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parent / "static"
@@ -63,7 +63,7 @@ def base_of(request: Request) -> str:
     """
     Return what goes before each path of a link: the path of `public_url` behind a proxy.
     """
-    parts: Parts = request.app.state.parts
+    parts = parts_of(request)
     public = urlsplit(parts.config.web.public_url)
     return public.path if public.hostname == request.url.hostname else ""
 
@@ -74,7 +74,7 @@ def render(
     """
     Return the page that the template called *name* makes.
     """
-    parts: Parts = request.app.state.parts
+    parts = parts_of(request)
     visitor = getattr(request.state, "visitor", STRANGER)
     known = {
         "request": request,

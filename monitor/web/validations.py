@@ -25,14 +25,13 @@ from monitor.validating import validate
 from monitor.validation import Answered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from datetime import datetime
 
     from monitor.advice import Advice
-    from monitor.check.base import Checker
     from monitor.config.connection import Connection
-    from monitor.config.model import Config
     from monitor.cycle import Settled
+    from monitor.engine.live import Live
     from monitor.judge.outcome import Outcome
     from monitor.plan import Plan, Watched
     from monitor.store.engine import Transaction
@@ -128,23 +127,21 @@ class Validations:
     """
     The runs, by connection.
 
+    A run under way asks by the settings of the moment in which it asks, and what it
+    is told is judged by those in force then.
+
     Args:
-        checkers: By connection name; those that the file switches off have none.
         on_settled: Told of what was stored, as of every check.
     """
 
     def __init__(
         self,
-        config: Config,
-        plan: Plan,
-        checkers: Mapping[str, Checker],
+        live: Live,
         store: StoreWorker,
         clock: Callable[[], datetime],
         on_settled: Callable[[list[Settled]], None],
     ) -> None:
-        self._config = config
-        self._plan = plan
-        self._checkers = checkers
+        self._live = live
         self._store = store
         self._clock = clock
         self._on_settled = on_settled
@@ -156,12 +153,6 @@ class Validations:
         """
         return self._runs.get(name)
 
-    def adopt(self, config: Config, plan: Plan, checkers: Mapping[str, Checker]) -> None:
-        """
-        Go on with other settings; runs under way ask by the new ones.
-        """
-        self._config, self._plan, self._checkers = config, plan, checkers
-
     async def start(self, name: str) -> Run:
         """
         Begin a run, or return the one under way.
@@ -169,11 +160,12 @@ class Validations:
         Raises:
             NotPossible: The connection is gone, or the file switches it off.
         """
-        connection = self._config.connection(name)
+        now = self._live.now
+        connection = now.config.connection(name)
         record = await self._store.read(lambda tx: connections.find_record(tx, name))
         if connection is None or record is None or not record.is_configured:
             raise NotPossible(f'there is no connection called "{name}" any more')
-        if name not in self._checkers:
+        if name not in now.calls.checkers:
             raise NotPossible(f"{name} is switched off by the file: set enabled = true there")
         under_way = self._runs.get(name)
         if under_way is not None and not under_way.is_done:
@@ -196,20 +188,21 @@ class Validations:
 
     async def _take_steps(self, run: Run, connection: Connection) -> None:
         async def ask() -> Answered:
-            checker = self._checkers.get(connection.name)
+            checker = self._live.now.calls.checkers.get(connection.name)
             if checker is None:
                 raise NotPossible(f'"{connection.name}" was taken out of the file meanwhile')
             outcome = await checker.check()
             record = await self._keep(connection.name, outcome)
-            now = self._clock()
+            settings, now = self._live.now, self._clock()
             shown = replace(record, is_paused=False, is_enabled=True)
-            each = connection_json(shown, self._watched(connection.name), now)
-            days = self._config.alerts.expiring_soon_days
+            each = connection_json(shown, _watched(settings.plan, connection.name), now)
+            days = settings.config.alerts.expiring_soon_days
             run.answered = Answered(outcome, each, now, max(days, default=0))
             return run.answered
 
+        config = self._live.config
         try:
-            async for step in validate(connection, self._config, ask):
+            async for step in validate(connection, config, ask):
                 run.add(step)
         except (NotPossible, ValueError) as error:
             run.failure = str(error)
@@ -221,15 +214,9 @@ class Validations:
         if run.answered is not None:
             application = None
             if isinstance(connection, AmazonConnection):
-                application = self._config.application(connection.application)
+                application = config.application(connection.application)
             word = secrets.token_urlsafe(16)
             run.advice = advise(run.answered, connection, application, word)
-
-    def _watched(self, name: str) -> Watched:
-        watched = self._plan.watched.get(name)
-        if watched is None:
-            raise NotPossible(f'"{name}" was taken out of the file meanwhile')
-        return watched
 
     async def _keep(self, name: str, outcome: Outcome) -> ConnectionRecord:
         """
@@ -241,10 +228,10 @@ class Validations:
             record = connections.find_record(tx, name)
             if record is None:
                 return None
-            now = self._clock()
+            plan, now = self._live.plan, self._clock()
             if record.is_switched_off:
-                return foresee(record, outcome, self._watched(name), now)
-            settled.extend(settle(tx, [Finished(record.id, None, now, outcome)], self._plan))
+                return foresee(record, outcome, _watched(plan, name), now)
+            settled.extend(settle(tx, [Finished(record.id, None, now, outcome)], plan))
             return next(iter(connections.list_records(tx, [name])), None)
 
         record = await self._store.write(keep)
@@ -252,3 +239,10 @@ class Validations:
             raise NotPossible(f'connection "{name}" was deleted meanwhile')
         self._on_settled(settled)
         return record
+
+
+def _watched(plan: Plan, name: str) -> Watched:
+    watched = plan.watched.get(name)
+    if watched is None:
+        raise NotPossible(f'"{name}" was taken out of the file meanwhile')
+    return watched

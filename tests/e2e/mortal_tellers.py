@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from apprise import NotifyBase
 
+from monitor.alert.courier import Terms
 from monitor.alert.delivery import Delivery
 from monitor.alert.sender import AppriseSender
 from monitor.check.client import HttpClients
@@ -57,12 +58,12 @@ class Teller:
         self._config = config
         self._plan = plan
         self._store = store
+        sender = AppriseSender.for_channels(config.channels)
+        terms = Terms(sender, timedelta(hours=1), lambda _: None)
         self.delivery = Delivery(
-            StoredOutbox(store, OWNER, plan),
-            AppriseSender.for_channels(config.channels),
-            retry_for=timedelta(hours=1),
+            StoredOutbox(store, OWNER, lambda: plan),
+            lambda: terms,
             clock=utc_now,
-            link=lambda _: None,
             jitter=random.random,
         )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -24,17 +24,17 @@ from monitor.check.http import fetch
 from monitor.config.base import Reading
 from monitor.config.errors import ConfigError
 from monitor.config.load import build_config
+from monitor.engine.live import Live, build_uplinks
 from monitor.heartbeat import Heartbeat
 from monitor.judge.link import Uplink
 from monitor.judge.outcome import State
 from monitor.judge.vitals import Signs
-from monitor.running import build_uplinks
 from monitor.store import connections, outbox
 from monitor.store.deliveries import oldest_wait
 from monitor.store.due import lateness
 from monitor.store.tables import connections as rows
 from monitor.store.worker import StoreWorker
-from tests.builders import OK, REFUSED, Story, entry, plan_of
+from tests.builders import OK, REFUSED, Story, entry, plan_of, snapshot_of
 from tests.fakes import NOON
 
 if TYPE_CHECKING:
@@ -100,19 +100,16 @@ class Bench:
         self.outside = outside
         self.story = Story.begin(database, plan_of(entry("one")), NOON)
         self.store = StoreWorker(database)
-        self.clients = HttpClients(10)
         self.signs = WELL
         self.config = build_config(
             {"heartbeat": {"url": f"http://127.0.0.1:{outside.port}/ping/uuid-1?rid=7"}},
             Reading(folder / "config.toml", NOON, {}),
         )
-        running: Any = SimpleNamespace(
-            config=self.config, plan=self.story.plan, store=self.store, clients=self.clients
-        )
+        self.live = Live(snapshot_of(self.story.plan, config=self.config))
+        self.clients = self.live.now.calls.clients
         self.failing: dict[str, timedelta] = {}
         guard: Any = SimpleNamespace(signs=lambda: self.signs, failing_for=lambda: self.failing)
-        self.running = running
-        self.heartbeat = Heartbeat(running, guard)
+        self.heartbeat = Heartbeat(self.live, self.store, guard)
 
 
 @pytest.fixture
@@ -232,7 +229,9 @@ async def test_checks_that_hang_hold_up_neither_the_signal_nor_the_look_at_our_l
         request = client.build_request("GET", f"http://127.0.0.1:{port}/")
         check = asyncio.create_task(fetch(client, request, MINUTE))
         await has_come.wait()
-        bench.running.clients = clients
+        bench.live.now = replace(
+            bench.live.now, calls=replace(bench.live.now.calls, clients=clients)
+        )
         plan: Any = SimpleNamespace(uplink=(f"http://127.0.0.1:{outside.port}/link",))
 
         async with asyncio.timeout(3):
@@ -245,7 +244,8 @@ async def test_checks_that_hang_hold_up_neither_the_signal_nor_the_look_at_our_l
 
 
 async def test_without_a_url_nobody_is_called(bench: Bench, outside: Outside):
-    bench.running.config = build_config({}, Reading(bench.config.path, NOON, {}))
+    config = build_config({}, Reading(bench.config.path, NOON, {}))
+    bench.live.now = replace(bench.live.now, config=config)
     await bench.heartbeat.job().work()
     assert outside.calls == []
 

@@ -13,14 +13,17 @@ from structlog.testing import capture_logs
 
 from monitor import watch as watching
 from monitor.clock import utc_now
+from monitor.config.model import Config
+from monitor.config.settings import CheckSettings
 from monitor.cycle import settle
+from monitor.engine.live import Live
 from monitor.judge.outcome import Outcome, Reason, State
 from monitor.store import connections, engine, tables
 from monitor.store.due import claim_due
 from monitor.store.worker import StoreWorker
 from monitor.uplinks import Uplinks
 from monitor.watch import Watch
-from tests.builders import EVERY, OK, REFUSED, UNREACHED, Story, entry, plan_of
+from tests.builders import EVERY, OK, REFUSED, UNREACHED, Story, entry, plan_of, snapshot_of
 from tests.fakes import FakeChecker
 from tests.waiting import until
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.cycle import Settled
+    from monitor.engine.live import Snapshot
     from monitor.store.engine import Database
 
 pytestmark = pytest.mark.anyio
@@ -58,14 +62,15 @@ class Bench:
         self.checkers = {name: FakeChecker() for name in names}
         self.store = StoreWorker(database)
         self.settled: list[Settled] = []
-        self.watch = Watch(
-            self.store,
-            self.story.plan,
-            self.checkers,
-            concurrency,
-            utc_now,
-            self.settled.extend,
-        )
+        self.live = Live(self.snapshot(concurrency))
+        self.watch = Watch(self.store, self.live, utc_now, self.settled.extend)
+
+    def snapshot(self, concurrency: int = 200, uplinks: Uplinks | None = None) -> Snapshot:
+        """
+        What `checkers` and the plan are by now.
+        """
+        config = Config(checks=CheckSettings(concurrency=concurrency))
+        return snapshot_of(self.story.plan, self.checkers, config, uplinks)
 
     def put_off(self, until_instant: datetime, *names: str) -> None:
         table = tables.connections
@@ -77,11 +82,12 @@ class Bench:
     async def start_due(self) -> None:
         await self.watch.start_due(AHEAD)
 
-    def adopt(self, *void: str, concurrency: int = 200) -> None:
+    def reload(self, *void: str, concurrency: int = 200) -> None:
         """
         Go on with what `checkers` and the plan are by now.
         """
-        self.watch.adopt(self.story.plan, self.checkers, concurrency, Uplinks(None), void)
+        former, self.live.now = self.live.now, self.snapshot(concurrency)
+        self.watch.follow_reload(former, void)
 
     async def tick(self) -> None:
         while True:
@@ -430,7 +436,7 @@ async def test_a_check_under_way_counts_after_a_reload(make_bench):
     await bench.start_due()
     await until(lambda: former.started_at)
     bench.checkers = {"a": FakeChecker()}
-    bench.adopt()
+    bench.reload()
     former.let_go.set()
     await until(lambda: bench.watch._unwritten)
     await bench.watch.write_batch()
@@ -441,11 +447,11 @@ async def test_a_check_under_way_counts_after_a_reload(make_bench):
 async def test_a_check_that_asked_by_settings_of_the_past_is_made_anew(make_bench):
     bench = make_bench("a")
     former = bench.checkers["a"] = FakeChecker(REFUSED, is_hanging=True)
-    bench.adopt()
+    bench.reload()
     await bench.start_due()
     await until(lambda: former.started_at)
     bench.checkers = {"a": FakeChecker()}
-    bench.adopt("a")
+    bench.reload("a")
     former.let_go.set()
     await until(lambda: not bench.watch._under_way)
     assert bench.watch._unwritten == []
@@ -461,7 +467,7 @@ async def test_a_result_that_was_there_before_the_reload_is_kept(make_bench):
     await bench.start_due()
     await until(lambda: bench.watch._unwritten)
     bench.checkers = {"a": FakeChecker(REFUSED)}
-    bench.adopt("a")
+    bench.reload("a")
     await bench.watch.write_batch()
     assert (bench.n_checks(), bench.state_of("a")) == (1, State.ACTIVE)
 
@@ -475,7 +481,7 @@ async def test_what_waits_for_its_turn_is_made_by_the_new_settings(make_bench):
     await until(lambda: any(checker.started_at for checker in former.values()))
     [waiting] = [name for name, checker in former.items() if not checker.started_at]
     bench.checkers = {name: FakeChecker() for name in "ab"}
-    bench.adopt(waiting, concurrency=2)
+    bench.reload(waiting, concurrency=2)
     await asyncio.sleep(0)
     await bench.start_due()
     await until(lambda: bench.n_started(waiting) == 1)
@@ -493,7 +499,7 @@ async def test_a_check_of_what_is_gone_ends_without_a_word(make_bench):
     await bench.start_due()
     await until(lambda: checkers["gone"].started_at)
     bench.checkers = {"here": FakeChecker()}
-    bench.adopt("gone")
+    bench.reload("gone")
     checkers["gone"].let_go.set()
     await until(lambda: bench.n_started("here"))
     await bench.watch.write_batch()
@@ -507,10 +513,10 @@ async def test_a_fault_of_a_check_by_settings_of_the_past_is_still_told(make_ben
     bench = make_bench("a")
     former = bench.checkers["a"] = FakeChecker(RuntimeError("nobody expected this"))
     former.let_go.clear()
-    bench.adopt()
+    bench.reload()
     await bench.start_due()
     await until(lambda: former.started_at)
-    bench.adopt("a")
+    bench.reload("a")
     with capture_logs() as logs:
         former.let_go.set()
         await until(lambda: logs)
@@ -628,9 +634,7 @@ def doubting(bench: Bench, pages: Pages) -> None:
     Let the bench's watch ask *pages* when a check is not answered.
     """
     plan = replace(bench.story.plan, uplink=("https://up.example.com",))
-    bench.watch = Watch(
-        bench.store, plan, bench.checkers, 200, utc_now, bench.settled.extend, Uplinks(pages)
-    )
+    bench.live.now = replace(bench.snapshot(uplinks=Uplinks(pages)), plan=plan)
 
 
 async def test_an_unanswered_check_waits_for_the_uplink_and_delays_no_other(make_bench):
@@ -698,9 +702,7 @@ async def test_an_uplink_question_that_fails_loses_no_result(make_bench):
     bench = make_bench("a")
     bench.checkers["a"] = FakeChecker(UNREACHED)
     plan = replace(bench.story.plan, uplink=("https://up.example.com",))
-    bench.watch = Watch(
-        bench.store, plan, bench.checkers, 200, utc_now, bench.settled.extend, Uplinks(fail)
-    )
+    bench.live.now = replace(bench.snapshot(uplinks=Uplinks(fail)), plan=plan)
     with capture_logs() as logs:
         async with bench.running():
             await until(lambda: bench.n_checks() == 1)

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from monitor import guarding
+from monitor.alert.courier import Terms
 from monitor.alert.delivery import Delivery
 from monitor.alert.errors import AlertError
 from monitor.guarding import CHECK_DUE, DELIVER, Guard, describe
@@ -47,13 +48,8 @@ class Bench:
         self.store = StoreWorker(database)
         self.outbox, self.sender = FakeOutbox(), FakeSender()
         self.runner = JobRunner(self._ignore_step)
-        self.delivery = Delivery(
-            self.outbox,
-            self.sender,
-            retry_for=60 * SECOND,
-            clock=FixedClock(),
-            link=lambda _: None,
-        )
+        self.terms = Terms(self.sender, 60 * SECOND, lambda _: None)
+        self.delivery = Delivery(self.outbox, lambda: self.terms, clock=FixedClock())
         self.guard = Guard(
             Systemd(systemd.address, 3 * SECOND), self.store, self.runner, self.delivery
         )
@@ -156,10 +152,8 @@ async def test_a_channel_that_hangs_is_no_stuck_outbox(
     monkeypatch.setattr(guarding, "LONGEST_STANDSTILL", 0.05 * SECOND)
     bench.delivery = bench.guard._delivery = Delivery(
         bench.outbox,
-        bench.sender,
-        retry_for=60 * SECOND,
+        lambda: bench.terms,
         clock=FixedClock(),
-        link=lambda _: None,
         send_timeout=0.02 * SECOND,
     )
     bench.sender.hanging.add("ops")

@@ -21,6 +21,7 @@ from monitor.alert.errors import AlertError
 from monitor.app import App
 from monitor.config.load import load_config
 from monitor.dashboard import Dashboard
+from monitor.engine.live import Live
 from monitor.holding import hold_unsent
 from monitor.judge.alerts import AlertDue, AlertKind
 from monitor.judge.silence import Scope
@@ -31,7 +32,17 @@ from monitor.store.alert_tables import notifications
 from monitor.store.engine import Database, StoreError
 from monitor.store.worker import StoreWorker
 from monitor.watch import Watch
-from tests.builders import DAY, EVERY, HOUR, MINUTE, Story, delivery_of, entry, plan_of
+from tests.builders import (
+    DAY,
+    EVERY,
+    HOUR,
+    MINUTE,
+    Story,
+    delivery_of,
+    entry,
+    plan_of,
+    snapshot_of,
+)
 from tests.fakes import NOON, FakeChecker, FakeSender, FixedClock
 from tests.stepped_clock import SteppedClock
 from tests.waiting import until
@@ -64,9 +75,8 @@ class Bench:
     def __post_init__(self) -> None:
         names = [each.name for each in self.story.plan.entries]
         self.checkers = {name: FakeChecker() for name in names}
-        self.watch = Watch(
-            self.store, self.story.plan, self.checkers, 200, self.clock, self.settled.extend
-        )
+        live = Live(snapshot_of(self.story.plan, self.checkers))
+        self.watch = Watch(self.store, live, self.clock, self.settled.extend)
         self.delivery = self.make_delivery("run")
 
     def make_delivery(self, owner: str, retry_for: timedelta = DAY) -> Delivery:

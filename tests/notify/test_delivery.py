@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from monitor.alert.courier import DeliveryReport
+from monitor.alert.courier import DeliveryReport, Terms
 from monitor.alert.delivery import Delivery
 from monitor.alert.errors import AlertError, OutboxUnavailable
 from monitor.judge.alerts import AlertKind
@@ -38,12 +38,11 @@ class Bench:
     def make_delivery(
         self, *, retry_for: timedelta = RETRY_FOR, send_timeout: timedelta = 20 * SECOND
     ) -> Delivery:
+        self.terms = Terms(self.sender, retry_for, lambda names: f"http://127.0.0.1/{names[0]}")
         self.delivery = Delivery(
             self.outbox,
-            self.sender,
-            retry_for=retry_for,
+            lambda: self.terms,
             clock=self.clock,
-            link=lambda names: f"http://127.0.0.1/{names[0]}",
             send_timeout=send_timeout,
             jitter=lambda: 0.0,
         )

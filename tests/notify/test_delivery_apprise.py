@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from monitor.alert.courier import DeliveryReport
+from monitor.alert.courier import DeliveryReport, Terms
 from monitor.alert.delivery import Delivery
 from monitor.alert.sender import AppriseSender
 from monitor.clock import utc_now
@@ -27,12 +27,12 @@ def servers():
 
 
 def make_delivery(outbox: FakeOutbox, **urls: str) -> Delivery:
+    sender = AppriseSender({name: Secret(url) for name, url in urls.items()})
+    terms = Terms(sender, timedelta(hours=24), lambda _: None)
     return Delivery(
         outbox,
-        AppriseSender({name: Secret(url) for name, url in urls.items()}),
-        retry_for=timedelta(hours=24),
+        lambda: terms,
         clock=utc_now,
-        link=lambda _: None,
         send_timeout=timedelta(seconds=10),
     )
 

@@ -397,7 +397,7 @@ def worker(database):
 @pytest.mark.anyio
 async def test_the_port_speaks_of_kinds_and_severities(story, worker):
     bear(story, "one")
-    stored = StoredOutbox(worker, "run", OPS_PLAN)
+    stored = StoredOutbox(worker, "run", lambda: OPS_PLAN)
     assert await stored.due_channels(NOON) == ["ops"]
     notification = await stored.claim_next("ops", NOON, LEASE)
     assert notification is not None
@@ -417,7 +417,7 @@ async def test_the_port_speaks_of_kinds_and_severities(story, worker):
 async def test_the_port_says_when_the_database_is_locked(story, worker, open_database, monkeypatch):
     monkeypatch.setattr(engine, "BUSY_TIMEOUT_S", 0)
     story.database.close()
-    stored = StoredOutbox(worker, "run", OPS_PLAN)
+    stored = StoredOutbox(worker, "run", lambda: OPS_PLAN)
     with open_database().write():
         assert await stored.due_channels(NOON) == []
         for step in (
@@ -436,4 +436,4 @@ async def test_the_port_says_when_the_database_is_locked(story, worker, open_dat
 async def test_the_port_says_when_the_database_cannot_be_read(worker, database):
     database.path.write_bytes(b"no database at all" * 300)
     with pytest.raises(OutboxUnavailable, match="not a database"):
-        await StoredOutbox(worker, "run", OPS_PLAN).due_channels(NOON)
+        await StoredOutbox(worker, "run", lambda: OPS_PLAN).due_channels(NOON)

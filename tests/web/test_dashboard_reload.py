@@ -4,6 +4,7 @@ What the dashboard, the API and the metrics say of reading the file.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from monitor.config.errors import Problem
 from monitor.reloads import Reloads
 from monitor.web.counters import Metrics
+from tests.builders import Story, entry, plan_of
 from tests.fakes import NOON
 from tests.web_client import open_web
 
@@ -94,3 +96,25 @@ def test_what_is_not_as_the_file_says_is_told_in_a_few_words():
     assert reloads.describe() == (
         "the file was not reloaded at 12:00:00 UTC (1 mistake), the former settings are in force"
     )
+
+
+async def test_a_request_under_way_ends_by_the_settings_that_it_began_with(database):
+    one, two = plan_of(entry("one"), entry("two")), plan_of(entry("two"))
+    Story.begin(database, one)
+    may_read = asyncio.Event()
+    async with open_web(database, one) as web:
+        usual = web.parts.reader.read
+
+        async def wait_and_read(work):
+            await may_read.wait()
+            return await usual(work)
+
+        web.parts.reader.read = wait_and_read  # type: ignore[method-assign]
+        asking = asyncio.create_task(web.get("/api/v1/connections"))
+        await asyncio.sleep(0.05)
+        web.reload(two)
+        may_read.set()
+        names = [each["name"] for each in (await asking).json()["connections"]]
+        assert names == ["one", "two"]
+        after = (await web.get("/api/v1/connections")).json()["connections"]
+        assert [each["name"] for each in after] == ["two"]

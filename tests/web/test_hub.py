@@ -18,7 +18,6 @@ from monitor.config.model import Config, WebSettings
 from monitor.config.secret import Secret
 from monitor.store import connections, outbox, web_access
 from monitor.web import events, hub, patience, serving
-from monitor.web.overview import Overview
 from monitor.web.serving import WebServer
 from tests.builders import MINUTE, OK, OPS, REFUSED, Story, entry, plan_of
 from tests.fakes import NOON
@@ -61,7 +60,7 @@ async def serve(story: Story, listen: str = "127.0.0.1:0") -> AsyncIterator[tupl
     port = free_port() if listen.endswith(":0") else int(listen.rpartition(":")[2])
     config = Config(web=WebSettings(listen=f"127.0.0.1:{port}"))
     async with open_web(story.database, PLAN, config) as web:
-        server = WebServer(web.parts)
+        server = WebServer(lambda: web.parts)
         await server.start()
         try:
             yield f"http://127.0.0.1:{port}", server
@@ -200,7 +199,7 @@ async def test_a_stream_ends_with_the_token_that_opened_it(story, is_busy):
 async def test_other_settings_have_everybody_come_back(story):
     async with open_web(story.database, PLAN) as web:
         with web.parts.hub.listen() as queue:
-            web.parts.hub.adopt(Overview(PLAN, lambda: NOON), ("ops",))
+            web.reload(PLAN)
             assert [queue.get_nowait(), queue.get_nowait()] == [hub.RELOAD, None]
 
 
@@ -211,7 +210,7 @@ async def test_settings_that_come_while_it_looks_do_not_end_the_telling(story, m
 
         def interrupt(*known: Any) -> hub.Event:
             monkeypatch.setattr(hub, "Event", event)
-            web.parts.hub.adopt(Overview(PLAN, lambda: NOON), ("ops",))
+            web.reload(PLAN)
             return event(*known)
 
         monkeypatch.setattr(hub, "Event", interrupt)

@@ -1,0 +1,1 @@
+"""Run the daemon: what is done when, and by which settings."""
