@@ -18,7 +18,7 @@ from monitor.store.engine import StoreError
 from monitor.web.body import LARGEST_BODY
 from monitor.web.csrf import COOKIE, HEADER, make
 from monitor.web.passwords import MOST_OF_ONE, hash_password
-from monitor.web.server import GROUPS
+from monitor.web.server import ROUTERS
 from monitor.web.sessions import COOKIE as SESSION
 from monitor.web.sessions import LASTS
 from tests.builders import OPS, Story, entry, plan_of
@@ -144,8 +144,8 @@ def list_routes() -> list[tuple[str, str]]:
     """
     paths = [
         (method, route.path.replace("{number}", "1").replace("{name}", "acme"))
-        for group in GROUPS
-        for route in routes_of(group.router)
+        for router in ROUTERS
+        for route in routes_of(router)
         for method in sorted(route.methods or ())
     ]
     assert ("POST", "/connections/acme/pause") in paths
