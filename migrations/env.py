@@ -4,6 +4,11 @@ Run the migrations on the connection that `monitor.store.migrate` hands in.
 `alembic` on the command line works as well: `alembic -x url=sqlite:///file.db …`.
 """
 
+# Revisions are only ever added: databases out there were made by those that exist, so a
+# test keeps a hash of each. `0001` is followed by `0008`: the numbers between were used
+# before the first release, by revisions that `0001` replaced, and some database may still
+# have one of them (see `monitor/store/migrate.py`).
+
 from __future__ import annotations
 
 from typing import Any

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
+from monitor.judge.alerts import AlertDue, AlertKind
 from monitor.judge.route import route
 from monitor.store import channel_states
 from monitor.telling import tell
@@ -73,7 +73,7 @@ def _tell_others(
     """
     deaf = {channel, *channel_states.list_told(tx)}
     others = [one for one in plan.channels if one.name not in deaf]
-    alert = AlertDue(kind, SEVERITY_OF[kind], facts)
+    alert = AlertDue.of(kind, **facts)
     told = route(alert, [], others)
     if told:
         tell(tx, alert, {}, plan, now, only=told)

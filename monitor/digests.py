@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Any
 
-from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
+from monitor.judge.alerts import AlertDue, AlertKind
 from monitor.judge.clocks import FLAG_STATES
 from monitor.judge.outcome import State
 from monitor.judge.quota import Level
@@ -65,7 +65,7 @@ def make_due(tx: Transaction, plan: Plan, now: datetime) -> list[tuple[str, Aler
     if due:
         _fill(due, plan, digests.glance_at_all(tx), now)
     for one in due:
-        alert = AlertDue(AlertKind.DIGEST, SEVERITY_OF[AlertKind.DIGEST], one.facts())
+        alert = AlertDue.of(AlertKind.DIGEST, **one.facts())
         tell(tx, alert, {}, plan, now, only={one.channel.name})
         told.append((one.channel.name, alert))
     for channel in (*new, *(one.channel for one in due)):

@@ -20,14 +20,6 @@ def migrations_path() -> Path:
     return _find("store/migrations", "migrations")
 
 
-def example_config() -> str:
-    """
-    Return the text of the commented example configuration.
-    """
-    path = _find("config/config.example.toml", "config.example.toml")
-    return path.read_text(encoding="utf-8")
-
-
 def unit_file() -> str:
     """
     Return the text of the unit for systemd.

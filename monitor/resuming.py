@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.clock import utc_now
-from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
+from monitor.judge.alerts import CLOCK_KINDS, AlertDue, AlertKind
 from monitor.judge.outcome import State
 from monitor.store import absences
 from monitor.telling import tell
@@ -34,7 +34,6 @@ WAIT_AT_MOST = timedelta(minutes=30)
 SPARE = timedelta(minutes=1)
 
 MOST_LINES = 20
-CLOCK_KINDS = (AlertKind.EXPIRING_SOON, AlertKind.SECRET_EXPIRING, AlertKind.RENEWAL_UNRECORDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +97,14 @@ def tell_resumed(tx: Transaction, absence: Absence, plan: Plan, now: datetime) -
         lines.append(f"{name}: {kind}")
     if not lines:
         return False
-    facts = {
-        "since": absence.since.isoformat(),
-        "n_changed": len(lines),
-        "n_missed": _count_missed(tx, absence, plan),
-        "lines": lines[:MOST_LINES],
-    }
-    kind = AlertKind.RESUMED
-    return tell(tx, AlertDue(kind, SEVERITY_OF[kind], facts), about, plan, now) is not None
+    alert = AlertDue.of(
+        AlertKind.RESUMED,
+        since=absence.since.isoformat(),
+        n_changed=len(lines),
+        n_missed=_count_missed(tx, absence, plan),
+        lines=lines[:MOST_LINES],
+    )
+    return tell(tx, alert, about, plan, now) is not None
 
 
 def _count_missed(tx: Transaction, absence: Absence, plan: Plan) -> int:

@@ -10,9 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from monitor.alert.errors import OutboxUnavailable
-from monitor.alert.outbox import Notification, Parcel
 from monitor.channel_health import note_death, note_failure, note_success
-from monitor.judge.alerts import AlertKind, Severity
 from monitor.store import claims, outbox
 from monitor.store.engine import StoreError
 
@@ -20,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime, timedelta
 
+    from monitor.judge.outbox import Parcel
     from monitor.plan import Plan
-    from monitor.store.claims import OutboxParcel
     from monitor.store.engine import Transaction
     from monitor.store.worker import StoreWorker
 
@@ -66,12 +64,11 @@ class StoredOutbox:
         """
         Claim the oldest notification of *channel* whose time has come, and those of its kind.
         """
-        claimed = await self._write(
+        return await self._write(
             lambda tx: claims.claim_next(
                 tx, channel, now, lease, self._owner, skip, is_final=is_final
             )
         )
-        return None if claimed is None else _parcel(claimed)
 
     async def mark_sent(self, parcel: Parcel, now: datetime) -> None:
         """
@@ -119,26 +116,3 @@ class StoredOutbox:
             return await self._store.write(work)
         except StoreError as error:
             raise OutboxUnavailable(str(error)) from error
-
-
-def _parcel(claimed: OutboxParcel) -> Parcel:
-    return Parcel(
-        claimed.ids,
-        claimed.channel,
-        tuple(
-            Notification(
-                row.id,
-                row.alert_id,
-                AlertKind(row.kind),
-                Severity(row.severity),
-                row.facts,
-                row.connections,
-                row.n_connections,
-                row.born_at,
-            )
-            for row in claimed.rows
-        ),
-        claimed.n_connections,
-        claimed.attempts,
-        claimed.due_since,
-    )

@@ -11,9 +11,9 @@ from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 from monitor.alert.errors import AlertError, OutboxUnavailable
-from monitor.alert.outbox import Notification, Parcel
 from monitor.clock import utc_now
-from monitor.judge.alerts import SEVERITY_OF, AlertKind
+from monitor.judge.alerts import KINDS, AlertKind
+from monitor.judge.outbox import Notification, Parcel
 from monitor.judge.outcome import Outcome, Reason
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class FakeOutbox:
                 number,
                 100 + number,
                 kind,
-                SEVERITY_OF[kind],
+                KINDS[kind].severity,
                 facts,
                 connections,
                 len(connections),

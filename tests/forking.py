@@ -4,7 +4,7 @@ Start processes of connwatch by a fork of one in which everything is imported.
 Decides how such a process begins: with a folder, an environment, streams, a
 process number and an end of its own. What imports cost, which is most of what a
 short command does, is paid once a run of tests. What a start of Python does by
-itself is not tried here: `tests/integration/cli/test_entry.py` starts each
+itself is not tried here: `tests/test_main.py` starts each
 command so.
 """
 

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime, timedelta
 
-    from monitor.alert.outbox import Outbox, Parcel
+    from monitor.alert.outbox import Outbox
     from monitor.alert.post import Post, Sender
+    from monitor.judge.outbox import Parcel
 
 log = structlog.get_logger()
 

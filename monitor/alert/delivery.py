@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.alert.courier import Terms
-    from monitor.alert.outbox import Outbox, Parcel
+    from monitor.alert.outbox import Outbox
+    from monitor.judge.outbox import Parcel
 
 log = structlog.get_logger()
 

@@ -16,7 +16,6 @@ from monitor.alert.cleaning import clean, clean_url, shorten
 from monitor.alert.drafts import draft
 from monitor.alert.message import (
     LATE_AFTER,
-    MOST_LISTED,
     NAME_LIMIT,
     SHORT_LIMIT,
     TITLE_LIMIT,
@@ -28,13 +27,14 @@ from monitor.alert.message import (
 )
 from monitor.alert.texts import framing, grouped, reasons
 from monitor.alert.words import say_day, say_instant, say_number, say_span
-from monitor.judge.alerts import AlertKind
+from monitor.judge.alerts import KINDS, AlertKind
+from monitor.judge.outbox import MOST_LISTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from monitor.alert.outbox import Notification, Parcel
+    from monitor.judge.outbox import Notification, Parcel
 
 MOST_NAMED = 3
 """How many connections of one alert its line names."""
@@ -155,11 +155,11 @@ def _title(kind: AlertKind, items: Sequence[_Item], n_alerts: int, n_connections
     headline = many
     if len(headlines) == 1 and n_alerts == len(items):
         headline = first.headline_of_many or first.headline
-    whos = {item.who for item in items}
+    whos, subject = {item.who for item in items}, KINDS[kind].subject
     if len(whos) == 1 and n_alerts == len(items):
         [who], headline = whos, items[-1].said.headline
-    elif kind in grouped.OTHERS_OF_MANY:
-        who = grouped.OTHERS_OF_MANY[kind].format(n=say_number(n_alerts))
+    elif subject in grouped.OTHERS_OF_MANY:
+        who = grouped.OTHERS_OF_MANY[subject].format(n=say_number(n_alerts))
     else:
         who = framing.MANY.format(n=say_number(max(n_connections, 1)))
     fixed = f"{first.icon} {headline}"

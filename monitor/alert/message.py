@@ -19,6 +19,7 @@ from monitor.alert.drafts import draft
 from monitor.alert.texts import framing, of_one
 from monitor.alert.words import say_instant, say_number, say_span
 from monitor.judge.alerts import AlertKind, Severity
+from monitor.judge.outbox import MOST_LISTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 TITLE_LIMIT = 80
 NAME_LIMIT = 100
 SHORT_LIMIT = 160
-MOST_LISTED = 20
 
 LATE_AFTER = timedelta(minutes=10)
 """A message that took longer than this says when it should have come."""

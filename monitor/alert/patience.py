@@ -99,8 +99,8 @@ def read_wish_in_body(said: Any) -> timedelta | None:
         return None
     inner = said.get("parameters")
     fields = (said, inner) if isinstance(inner, dict) else (said,)
-    for field in fields:
-        seconds = field.get("retry_after")
+    for holder in fields:
+        seconds = holder.get("retry_after")
         if isinstance(seconds, int | float) and not isinstance(seconds, bool):
             return read_retry_after(str(seconds), utc_now())
     return None

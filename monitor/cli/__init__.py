@@ -41,26 +41,26 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-GROUPS = (
-    daemon,
-    checks,
-    validate,
-    quota,
-    past,
-    searches,
-    manage,
-    renewal,
-    silences,
-    acks,
-    alerts,
-    config,
-    web,
-    database,
-    doctor,
-    simulator,
+REGISTER = (
+    daemon.register,
+    checks.register,
+    validate.register,
+    quota.register,
+    past.register,
+    searches.register,
+    manage.register,
+    renewal.register,
+    silences.register,
+    acks.register,
+    alerts.register,
+    config.register,
+    web.register,
+    database.register,
+    doctor.register,
+    simulator.register,
 )
-for group in GROUPS:
-    group.register(app)
+for register in REGISTER:
+    register(app)
 explain.register(alerts.commands)
 
 

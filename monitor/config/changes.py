@@ -71,14 +71,6 @@ class Changes:
     tables: tuple[str, ...] = ()
     need_restart: tuple[str, ...] = ()
 
-    @property
-    def is_nothing(self) -> bool:
-        """
-        Tell whether both readings say the same.
-        """
-        entries = (self.added, self.changed, self.removed, self.renamed)
-        return not (any(entries) or self.tables or self.need_restart)
-
 
 def compare(before: Config, after: Config) -> Changes:
     """

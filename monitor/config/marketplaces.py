@@ -60,7 +60,6 @@ class _Table:
     marketplaces: tuple[KnownMarketplace, ...]
     by_country: dict[str, KnownMarketplace]
     by_id: dict[str, KnownMarketplace]
-    of_other_channels: frozenset[str]
     apis: dict[Region, str]
     seller_centrals: dict[Region, str]
 
@@ -88,7 +87,6 @@ def _table() -> _Table:
         marketplaces,
         {each.country: each for each in marketplaces},
         {each.id: each for each in marketplaces},
-        frozenset(found["of_other_channels"]),
         {region: found["regions"][region]["api"] for region in Region},
         {region: found["regions"][region]["seller_central"] for region in Region},
     )
@@ -113,13 +111,6 @@ def by_id(marketplace_id: str) -> KnownMarketplace | None:
     Return the marketplace with this id.
     """
     return _table().by_id.get(marketplace_id)
-
-
-def is_of_other_channels(marketplace_id: str) -> bool:
-    """
-    Tell whether an id stands for orders from elsewhere, which no country sells through.
-    """
-    return marketplace_id in _table().of_other_channels
 
 
 def endpoint_of(region: Region) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
+from monitor.judge.alerts import AlertDue, AlertKind
 from monitor.judge.quota import is_same_reset
 from monitor.judge.usage import Sample, starts_period
 
@@ -166,7 +166,6 @@ def is_clearly_worse(
 
 
 def _alert(sample: Sample, forecast: Forecast) -> AlertDue:
-    kind = AlertKind.QUOTA_FORECAST
     instants = {
         "exhausts_at": forecast.exhausts_at,
         "earliest": forecast.earliest,
@@ -174,6 +173,6 @@ def _alert(sample: Sample, forecast: Forecast) -> AlertDue:
         "resets_at": sample.resets_at,
     }
     facts = {name: at and at.isoformat() for name, at in instants.items()}
-    return AlertDue(
-        kind, SEVERITY_OF[kind], {**facts, "limit": sample.limit, "remaining": sample.remaining}
+    return AlertDue.of(
+        AlertKind.QUOTA_FORECAST, **facts, limit=sample.limit, remaining=sample.remaining
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
+from monitor.judge.alerts import AlertDue, AlertKind
 from monitor.judge.outcome import Outcome, OutcomeClass, QuotaReading
 from monitor.judge.quota import (
     EXHAUSTED_STEP,
@@ -167,14 +167,11 @@ def _is_new_period(before: QuotaReading, after: QuotaReading, now: datetime) -> 
 def _alert(kind: AlertKind, window: Quota, rules: Rules, **facts: int) -> AlertDue:
     known = window.known
     resets_at = known.resets_at if window.is_long(rules) else None
-    return AlertDue(
+    return AlertDue.of(
         kind,
-        SEVERITY_OF[kind],
-        {
-            "limit": known.limit,
-            "remaining": 0 if window.is_payment_required else known.remaining,
-            "resets_at": resets_at and resets_at.isoformat(),
-            **window_facts(known),
-            **facts,
-        },
+        limit=known.limit,
+        remaining=0 if window.is_payment_required else known.remaining,
+        resets_at=resets_at and resets_at.isoformat(),
+        **window_facts(known),
+        **facts,
     )

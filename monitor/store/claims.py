@@ -8,12 +8,12 @@ together is decided in `queue`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, or_, select, update
 
-from monitor.judge.alerts import Severity
+from monitor.judge.alerts import AlertKind, Severity
+from monitor.judge.outbox import MOST_LISTED, Notification, Parcel
 from monitor.store.alert_tables import alert_connections, alerts, notifications
 from monitor.store.outbox import NotificationState, is_unclaimed
 from monitor.store.pieces import in_pieces
@@ -25,46 +25,6 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from monitor.store.engine import Transaction
-
-MOST_READ = 20
-"""How many alerts of a message, and connections of an alert, are read: as many as a text lists."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxRow:
-    """
-    A notification with the alert it tells.
-
-    Args:
-        connections: The first of them; *n_connections* says how many there are.
-    """
-
-    id: int
-    alert_id: int
-    kind: str
-    severity: str
-    facts: dict[str, Any]
-    connections: tuple[str, ...]
-    n_connections: int
-    born_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxParcel:
-    """
-    The notifications of one message.
-
-    Args:
-        rows: The worst of them, worst first.
-        n_connections: How many connections all of them speak of.
-    """
-
-    ids: tuple[int, ...]
-    channel: str
-    rows: tuple[OutboxRow, ...]
-    n_connections: int
-    attempts: int
-    due_since: datetime
 
 
 def due_channels(tx: Transaction, now: datetime, *, is_final: bool = False) -> list[str]:
@@ -103,7 +63,7 @@ def claim_next(  # noqa: PLR0913 - who claims what, when, for how long, and what
     skip: Collection[int] = (),
     *,
     is_final: bool = False,
-) -> OutboxParcel | None:
+) -> Parcel | None:
     """
     Claim what goes out next on *channel* in one message: see `queue.choose`.
     """
@@ -123,43 +83,43 @@ def claim_next(  # noqa: PLR0913 - who claims what, when, for how long, and what
     return _read_parcel(tx, channel, mine) if mine else None
 
 
-def _read_parcel(tx: Transaction, channel: str, chosen: Sequence[Any]) -> OutboxParcel:
+def _read_parcel(tx: Transaction, channel: str, chosen: Sequence[Any]) -> Parcel:
     """
     Return what a message about the *chosen* notifications needs.
     """
-    worst = sorted(chosen, key=lambda row: (-Severity(row.severity).rank, row.id))[:MOST_READ]
+    worst = sorted(chosen, key=lambda row: (-Severity(row.severity).rank, row.id))[:MOST_LISTED]
     told = {
         row.id: row
         for row in tx.execute(
             select(alerts).where(alerts.c.id.in_([row.alert_id for row in worst]))
         )
     }
-    rows = tuple(_read_row(tx, row, told[row.alert_id]) for row in worst)
-    return OutboxParcel(
+    listed = tuple(_read_notification(tx, row, told[row.alert_id]) for row in worst)
+    return Parcel(
         tuple(row.id for row in chosen),
         channel,
-        rows,
-        rows[0].n_connections if len(chosen) == 1 else _count(tx, chosen),
+        listed,
+        listed[0].n_connections if len(chosen) == 1 else _count(tx, chosen),
         max(row.attempts for row in chosen),
         max(row.due_since for row in chosen),
     )
 
 
-def _read_row(tx: Transaction, row: Any, alert: Any) -> OutboxRow:
+def _read_notification(tx: Transaction, row: Any, alert: Any) -> Notification:
     about = alert_connections.c.alert_id == row.alert_id
     names = tx.execute(
         select(connections.c.name)
         .join(alert_connections, connections.c.id == alert_connections.c.connection_id)
         .where(about)
         .order_by(alert_connections.c.connection_id)
-        .limit(MOST_READ)
+        .limit(MOST_LISTED)
     ).scalars()
     n = tx.execute(select(func.count()).select_from(alert_connections).where(about)).scalar_one()
-    return OutboxRow(
+    return Notification(
         row.id,
         row.alert_id,
-        alert.kind,
-        alert.severity,
+        AlertKind(alert.kind),
+        Severity(alert.severity),
         alert.facts,
         tuple(names),
         n,

@@ -24,10 +24,3 @@ def note_alive(tx: Transaction, now: datetime) -> None:
     Keep that the daemon runs and writes *now*.
     """
     watermarks.keep(tx, ALIVE, now)
-
-
-def last_alive_at(tx: Transaction) -> datetime | None:
-    """
-    Return when a daemon was last known to run; None if none ever was.
-    """
-    return watermarks.find(tx, ALIVE)

@@ -21,8 +21,18 @@ if TYPE_CHECKING:
 
     from monitor.store.engine import Transaction
 
-HEAD = "0007"
+HEAD = "0001"
 """The newest revision in `migrations/`; a test compares them."""
+
+UNRELEASED_HEAD = "0007"
+"""The last revision before the first release; its schema is that of `0001`, which replaced all."""
+
+UNRELEASED_FIRST = "0001-unreleased"
+"""What the first revision of that time is called here; its databases say `0001`."""
+
+_UNRELEASED = frozenset({UNRELEASED_FIRST, "0002", "0003", "0004", "0005", "0006"})
+_LAST_WITH_UNRELEASED = "8829279"
+"""The commit whose program still migrates `_UNRELEASED` to `UNRELEASED_HEAD`."""
 
 
 def current_revision(database: Database) -> str | None:
@@ -47,6 +57,9 @@ def revision_in(tx: Transaction) -> str | None:
     revision: str | None = tx.execute(
         text("SELECT version_num FROM alembic_version")
     ).scalar_one_or_none()
+    # The table came with the last of the seven revisions that today's `0001` replaced.
+    if revision == "0001" and not inspect(tx).has_table("handshakes"):
+        return UNRELEASED_FIRST
     return revision
 
 
@@ -58,7 +71,9 @@ def require_head(database: Database) -> None:
         StoreError: Its schema is older or newer than the program.
     """
     revision = current_revision(database)
-    if revision is not None and revision > HEAD:  # they are numbered
+    if revision in _UNRELEASED:
+        raise _too_old(database, revision)
+    if revision is not None and revision != HEAD and not _is_older(revision):
         raise _too_new(database, revision)
     if revision != HEAD:
         raise StoreError(
@@ -76,7 +91,8 @@ def upgrade(database: Database) -> tuple[str | None, Path | None]:
     have committed something for all that, the copy is put back.
 
     Raises:
-        StoreError: The database is newer than the program, or cannot be written.
+        StoreError: The database is newer than the program, or older than the first
+            release, or cannot be written.
     """
     revision = current_revision(database)
     if revision == HEAD:
@@ -91,6 +107,8 @@ def upgrade(database: Database) -> tuple[str | None, Path | None]:
     with database.watch_commits() as has_commits:
         try:
             with database.write() as tx:
+                if revision == UNRELEASED_HEAD:
+                    _stamp(tx)
                 _run_migrations(tx)
         except StoreError as error:
             said = _undo(database, revision, copy, is_needed=has_commits())
@@ -109,7 +127,7 @@ def upgrade_beside_daemon(database: Database) -> tuple[str | None, Path | None]:
         StoreError: Such a daemon runs; else as `upgrade`.
     """
     revision = current_revision(database)
-    if revision is not None and revision < HEAD and is_held(database):
+    if revision is not None and _is_older(revision) and is_held(database):
         raise StoreError(
             f"the database {database.path} has schema {revision}, this program needs {HEAD}, and"
             " a daemon of the release before works on it: restart the daemon, which migrates it"
@@ -140,13 +158,31 @@ def require_known(database: Database, revision: str) -> None:
     Refuse a schema that this program does not come from.
 
     Raises:
-        StoreError: It is of a newer program.
+        StoreError: It is of a newer program, or from before the first release.
     """
     from alembic.script import ScriptDirectory
 
+    if revision in _UNRELEASED:
+        raise _too_old(database, revision)
+    if revision == UNRELEASED_HEAD:
+        return
     known = {script.revision for script in ScriptDirectory(migrations_path()).walk_revisions()}
     if revision not in known:
         raise _too_new(database, revision)
+
+
+def _is_older(revision: str) -> bool:
+    """Tell whether *revision* can be brought to `HEAD`; they are numbered."""
+    return revision == UNRELEASED_HEAD or (revision < HEAD and revision not in _UNRELEASED)
+
+
+def _too_old(database: Database, revision: str) -> StoreError:
+    return StoreError(
+        f"the database {database.path} has schema {revision}, which is older than the first "
+        f"release and cannot be migrated to {HEAD} by this program: run `connwatch db upgrade` of "
+        f"commit {_LAST_WITH_UNRELEASED} on it first, or move the file away to begin with an "
+        "empty one"
+    )
 
 
 def _too_new(database: Database, revision: str) -> StoreError:
@@ -155,6 +191,12 @@ def _too_new(database: Database, revision: str) -> StoreError:
         f"program ({HEAD}): install the newer connwatch again, or restore the backup that "
         "was made before it migrated"
     )
+
+
+def _stamp(tx: Transaction) -> None:
+    """Let a database of `UNRELEASED_HEAD` say that it has the schema of `0001`, as it does."""
+    stamp = "UPDATE alembic_version SET version_num = '0001' WHERE version_num = :last"
+    tx.execute(text(stamp), {"last": UNRELEASED_HEAD})
 
 
 def _run_migrations(tx: Transaction) -> None:

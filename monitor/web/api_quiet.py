@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from monitor import quieting
-from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
+from monitor.judge.alerts import AlertDue, AlertKind
 from monitor.judge.expiry import start_of
 from monitor.judge.silence import Scope
 from monitor.report import instant
@@ -195,7 +195,7 @@ async def send_test(here: Here, who: Who, wanted: models.NewTest) -> Response:
     channel = wanted.channel
     if channel not in {one.name for one in here.plan.channels}:
         raise HTTPException(HTTPStatus.NOT_FOUND, "There is no channel of this name.")
-    alert = AlertDue(AlertKind.TEST, SEVERITY_OF[AlertKind.TEST])
+    alert = AlertDue.of(AlertKind.TEST)
     number = await here.store.write(
         lambda tx: alerts.add_alert(tx, alert, [], [channel], here.clock())
     )

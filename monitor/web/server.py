@@ -38,19 +38,19 @@ if TYPE_CHECKING:
     from monitor.web.parts import Parts
 
 
-GROUPS = (
-    api,
-    configuration,
-    api_changes,
-    api_quiet,
-    events,
-    calendar,
-    badge,
-    metrics,
-    health,
-    docs,
-    login,
-    pages,
+ROUTERS = (
+    api.router,
+    configuration.router,
+    api_changes.router,
+    api_quiet.router,
+    events.router,
+    calendar.router,
+    badge.router,
+    metrics.router,
+    health.router,
+    docs.router,
+    login.router,
+    pages.router,
 )
 
 
@@ -86,8 +86,8 @@ def build_app(view: Callable[[], Parts]) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.attempts = Attempts()
-    for group in GROUPS:
-        app.include_router(group.router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     add_error_pages(app)
     app.add_middleware(Guard, view=view)

@@ -30,7 +30,7 @@ from monitor.store.tables import check_days, check_hours
 from tests.browser.conftest import CHROMIUM, DESKTOP, PHONE, start_chromium
 from tests.browser.stage import run_daemon, set_stage
 from tests.builders import REVOKED, UNREACHED, Story
-from tests.integration.alert.sinks import run_web_hook
+from tests.sinks import run_web_hook
 
 if TYPE_CHECKING:
     from datetime import datetime

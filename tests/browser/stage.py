@@ -17,7 +17,7 @@ from cryptography.fernet import Fernet
 from monitor.app import App
 from monitor.config.load import load_config
 from monitor.dashboard import Dashboard
-from tests.integration.cli.bench import run_simulator
+from tests.bench import run_simulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.bench import run_simulator
 from tests.deploy import debian, program
-from tests.integration.alert.sinks import run_web_hook
-from tests.integration.cli.bench import run_simulator
+from tests.sinks import run_web_hook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from monitor.simulator.server import Simulator
-    from tests.integration.alert.sinks import WebHook
+    from tests.sinks import WebHook
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from monitor.simulator.server import Simulator
     from tests.deploy.machine import Machine
-    from tests.integration.alert.sinks import WebHook
+    from tests.sinks import WebHook
 
 UNIT = "deploy/systemd/connwatch.service"
 CONFIG = "/etc/connwatch/config.toml"

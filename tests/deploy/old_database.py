@@ -4,14 +4,11 @@ Write a database as an earlier release left it.
 
 from __future__ import annotations
 
-from io import StringIO
 from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import text
 
-from monitor.resources import migrations_path
+from monitor.store import migrate
 from monitor.store.engine import Database
 
 if TYPE_CHECKING:
@@ -30,17 +27,17 @@ RETURNING id
 INSERT_QUOTA = "INSERT INTO quotas (connection_id, is_payment_required) VALUES (:number, 0)"
 
 
-def write_old_database(path: Path, revision: str, name: str, since: datetime) -> None:
+STAMP = "UPDATE alembic_version SET version_num = :revision"
+
+
+def write_old_database(path: Path, name: str, since: datetime) -> None:
     """
-    Write a database of the schema *revision* in which the connection *name* is refused.
+    Write a database of the schema before `0001` in which the connection *name* is refused.
     """
     database = Database(f"sqlite:///{path}")
-    database.create_file()
+    migrate.upgrade(database)
     with database.write() as tx:
-        config = Config(stdout=StringIO())
-        config.set_main_option("script_location", str(migrations_path()))
-        config.attributes["connection"] = tx
-        command.upgrade(config, revision)
+        tx.execute(text(STAMP), {"revision": migrate.UNRELEASED_HEAD})  # the tables are the same
         row = {"name": name, "since": int(since.timestamp()) * 1_000_000}
         number = tx.execute(text(INSERT), row).scalar_one()
         tx.execute(text(INSERT_QUOTA), {"number": number})

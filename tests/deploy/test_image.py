@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from monitor.simulator.server import Simulator
-    from tests.integration.alert.sinks import WebHook
+    from tests.sinks import WebHook
 
 USER = 10001
 PATIENCE_S = 60

@@ -159,7 +159,7 @@ def test_a_stop_ends_it_in_good_order_and_keeps_what_it_knows(unit):
 def test_an_upgrade_takes_an_old_database_along(unit, tmp_path):
     unit.systemctl("stop", "connwatch")
     old = tmp_path / "old.db"
-    write_old_database(old, "0004", "acme", datetime(2026, 1, 1, tzinfo=UTC))
+    write_old_database(old, "acme", datetime(2026, 1, 1, tzinfo=UTC))
     owner = state_file(unit.machine, "connwatch.db").stat()
     for name in ("connwatch.db-wal", "connwatch.db-shm"):
         state_file(unit.machine, name).unlink(missing_ok=True)

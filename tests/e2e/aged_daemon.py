@@ -25,9 +25,9 @@ from monitor import clock, news, running, watch
 from monitor.check import registry
 from monitor.config import amazon
 from monitor.schedule import jobs
+from tests.command_line import Ended, clean_environment
 from tests.e2e.dying_daemon import STEPS, When, die_at
 from tests.forking import Forked, Streams, run_command
-from tests.integration.cli.command_line import Ended, clean_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

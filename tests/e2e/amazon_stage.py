@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from monitor.store.engine import Database
 from monitor.store.history import list_alerts
 from monitor.store.migrate import HEAD, current_revision
+from tests.bench import run_simulator
 from tests.e2e.aged_daemon import Commands, wait_until
-from tests.integration.alert.sinks import run_web_hook
-from tests.integration.cli.bench import run_simulator
+from tests.sinks import run_web_hook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from monitor.simulator.amazon_stores import Grant
     from monitor.simulator.server import Simulator
     from monitor.store.history import AlertRow
-    from tests.integration.alert.sinks import WebHook
-    from tests.integration.cli.command_line import Ended
+    from tests.command_line import Ended
+    from tests.sinks import WebHook
 
 NO_OFFSET = timedelta()
 MANY = 1000

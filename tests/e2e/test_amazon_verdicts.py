@@ -2,7 +2,7 @@
 The table of verdicts as a user sees it: `connwatch check --json`, over real HTTP.
 
 Each command is a process of its own. How checkers come to a reason is tried in
-`tests/integration/check/test_amazon.py`; here it is what becomes of it.
+`tests/providers/test_amazon.py`; here it is what becomes of it.
 """
 
 from __future__ import annotations

@@ -20,11 +20,11 @@ from sqlalchemy import select, update
 from monitor.clock import utc_now
 from monitor.store import alert_tables, columns, connections, history, tables
 from monitor.store.engine import Database
+from tests.command_line import clean_environment
 from tests.e2e import dying_daemon
 from tests.e2e.dying_daemon import STEPS
 from tests.e2e.outside import Outside, run_outside
 from tests.forking import Forked, Streams
-from tests.integration.cli.command_line import clean_environment
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:

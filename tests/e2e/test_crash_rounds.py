@@ -30,7 +30,7 @@ from monitor.store.alert_tables import alert_connections, notifications
 from monitor.store.engine import Database
 from monitor.store.tables import connections as connection_table
 from tests.e2e.outside import run_outside
-from tests.integration.alert.sinks import MailBox, run_mail_server
+from tests.sinks import MailBox, run_mail_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

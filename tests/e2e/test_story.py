@@ -8,9 +8,9 @@ import json
 
 import pytest
 
-from tests.integration.alert.sinks import run_web_hook
-from tests.integration.cli.bench import Bench, connection, run_simulator
-from tests.integration.cli.daemon_process import run_daemon, wait_until
+from tests.bench import Bench, connection, run_simulator
+from tests.daemon_process import run_daemon, wait_until
+from tests.sinks import run_web_hook
 
 SETTINGS = """
 [web]

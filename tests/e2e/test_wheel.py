@@ -94,15 +94,29 @@ def test_the_dependencies_fit_together_and_bring_no_tools(installed, tmp_path):
 
 def test_the_wheel_carries_the_migrations_and_the_example(installed, tmp_path):
     script = """if True:
-        from monitor.resources import example_config, migrations_path
+        from importlib.resources import files
+        from monitor.resources import migrations_path
         print(*sorted(path.name for path in migrations_path().glob("**/*.py")))
         print(migrations_path())
-        print(example_config(), end="")
+        example = files("monitor.config").joinpath("config.example.toml")
+        print(example.read_text(encoding="utf-8"), end="")
     """
     names, place, example = run(installed / "python", "-c", script, cwd=tmp_path).split("\n", 2)
     assert names.split() == sorted(path.name for path in ROOT.glob("migrations/**/*.py"))
     assert Path(place).is_relative_to(installed.parent)
     assert example == (ROOT / "config.example.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("package", ["web", "simulator"])
+def test_the_wheel_carries_the_templates_of_pages(installed, tmp_path, package):
+    script = f"""if True:
+        from importlib.resources import files
+        print(*(each.name for each in files("monitor.{package}").joinpath("templates").iterdir()))
+    """
+    names = run(installed / "python", "-c", script, cwd=tmp_path).split()
+    assert sorted(names) == sorted(
+        path.name for path in (ROOT / "monitor" / package / "templates").iterdir()
+    )
 
 
 def test_importing_the_package_warns_of_nothing(installed, tmp_path):

@@ -21,7 +21,7 @@ from monitor.engine.live import Live, Snapshot
 from monitor.judge.alerts import AlertKind
 from tests.builders import entry, plan_of, snapshot_of
 from tests.fakes import NOON, FakeOutbox, FakeSender, FixedClock
-from tests.integration.alert.sinks import run_web_hook
+from tests.sinks import run_web_hook
 from tests.waiting import until
 
 HOUR = timedelta(hours=1)

@@ -18,5 +18,15 @@ from monitor.web.pages import (
 )
 
 router = APIRouter(include_in_schema=False)
-for page in (connections, connection, validation, quiet, alerts, calendar, status, handshakes):
-    router.include_router(page.router)
+ROUTERS = (
+    connections.router,
+    connection.router,
+    validation.router,
+    quiet.router,
+    alerts.router,
+    calendar.router,
+    status.router,
+    handshakes.router,
+)
+for each in ROUTERS:
+    router.include_router(each)

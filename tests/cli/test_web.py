@@ -1,0 +1,104 @@
+"""
+Let people and programs into the dashboard, from the command line.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from monitor.store import web_access
+from monitor.store.engine import Database
+from monitor.web.passwords import matches
+from tests.command_line import COMMAND, clean_environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFIG = """
+[web]
+listen = "{listen}"
+
+[[connections]]
+name = "acme"
+provider = "countdown"
+authorized_on = 2026-01-01
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "config.toml").write_text(CONFIG.format(listen=""))
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, "web", *arguments],
+        cwd=folder,
+        env=clean_environment(),
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_hash_of_a_password_opens_to_it(folder):
+    result = run(folder, "password", text="correct horse\n")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("$argon2id$")
+    assert matches("correct horse", result.stdout.strip())
+    assert not matches("battery staple", result.stdout.strip())
+
+
+def test_a_short_password_is_refused(folder):
+    result = run(folder, "password", text="1234567\n")
+    assert (result.returncode, result.stdout) == (3, "")
+    assert "at least 8 characters" in result.stderr
+
+
+def test_a_token_is_made_listed_and_revoked(folder):
+    made = run(folder, "token", "add", "ci", "--read-only")
+    assert (made.returncode, made.stdout.startswith("cw_")) == (0, True)
+    database = Database(f"sqlite:///{folder}/connwatch.db")
+    with database.read() as tx:
+        known = web_access.find_token(tx, made.stdout.strip())
+    database.close()
+    assert known is not None
+    assert (known.name, known.is_read_only) == ("ci", True)
+
+    [listed] = json.loads(run(folder, "token", "list", "--json").stdout)["tokens"]
+    assert (listed["name"], listed["read_only"], listed["last_used_at"]) == ("ci", True, None)
+    table = run(folder, "token", "list").stdout
+    assert "ci" in table
+    assert made.stdout.strip() not in table
+
+    again = run(folder, "token", "add", "ci")
+    assert (again.returncode, "revoke ci" in again.stderr) == (3, True)
+
+    assert run(folder, "token", "revoke", "ci").returncode == 0
+    gone = run(folder, "token", "revoke", "ci")
+    assert (gone.returncode, "no token is called" in gone.stderr) == (3, True)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../x", "-"])
+def test_a_name_that_no_token_can_have_is_refused(folder, name):
+    result = run(folder, "token", "add", "--", name)
+    assert result.returncode == 3
+
+
+def test_nothing_of_the_web_is_loaded_where_it_is_switched_off():
+    script = (
+        "import sys, monitor.app, monitor.dashboard\n"
+        "print(*[m for m in ('fastapi', 'uvicorn', 'prometheus_client', 'argon2',"
+        " 'monitor.web.server') if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.split() == []

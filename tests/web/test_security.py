@@ -1,0 +1,566 @@
+"""
+Who may enter: hosts, passwords, sessions, tokens, and changes from elsewhere.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from fastapi.routing import APIRoute
+from structlog.testing import capture_logs
+
+from monitor.config.model import Config, WebSettings
+from monitor.config.secret import Secret
+from monitor.store import web_access
+from monitor.store.engine import StoreError
+from monitor.web.body import LARGEST_BODY
+from monitor.web.csrf import COOKIE, HEADER, make
+from monitor.web.passwords import MOST_OF_ONE, hash_password
+from monitor.web.server import ROUTERS
+from monitor.web.sessions import COOKIE as SESSION
+from monitor.web.sessions import LASTS
+from tests.builders import OPS, Story, entry, plan_of
+from tests.fakes import NOON
+from tests.web_client import open_web
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.types import Message
+
+    from monitor.store.engine import Database
+
+pytestmark = pytest.mark.anyio
+
+PLAN = plan_of(entry("acme"), channels=[OPS])
+PASSWORD = "correct horse"
+LIST = "/api/v1/connections"
+PAUSE = "/api/v1/connections/acme/pause"
+
+
+def config_of(**web: object) -> Config:
+    return Config(web=WebSettings(**web))  # type: ignore[arg-type]
+
+
+LOCKED = config_of(password=Secret(PASSWORD))
+
+
+@pytest.fixture
+def filled(database: Database) -> Database:
+    Story.begin(database, PLAN)
+    return database
+
+
+def add_token(database: Database, *, is_read_only: bool = False) -> str:
+    with database.write() as tx:
+        token = web_access.add_token(tx, "ci", NOON, is_read_only=is_read_only)
+    assert token is not None
+    return token
+
+
+def is_in_file(database: Database, text: str) -> bool:
+    log = database.path.with_name(f"{database.path.name}-wal")
+    return any(text.encode() in path.read_bytes() for path in (database.path, log))
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8080", 200),
+        ("localhost", 200),
+        ("[::1]:8080", 200),
+        ("LOCALHOST:9999", 200),
+        ("watch.example.com", 200),
+        ("evil.example", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("192.0.2.1", 421),
+        ("watch.example.com.evil.example", 421),
+        ("[", 421),
+        ("", 421),
+    ],
+)
+async def test_only_names_of_the_file_are_answered_to(filled, host, status):
+    config = config_of(public_url="https://watch.example.com")
+    async with open_web(filled, PLAN, config) as web:
+        response = await web.get(LIST, headers={"Host": host})
+    assert response.status_code == status
+
+
+async def test_supervisors_may_ask_by_any_name(filled):
+    async with open_web(filled, PLAN) as web:
+        response = await web.get("/healthz", headers={"Host": "10.1.2.3:8080"})
+    assert (response.status_code, response.json()) == (200, {"status": "alive"})
+
+
+async def test_an_address_in_figures_is_answered_to_where_we_listen_to_all(filled):
+    config = config_of(listen="0.0.0.0:8080", password=Secret(PASSWORD))
+    async with open_web(filled, PLAN, config) as web:
+        by_address = await web.get("/login", headers={"Host": "192.0.2.1:8080"})
+        by_name = await web.get("/login", headers={"Host": "evil.example"})
+    assert (by_address.status_code, by_name.status_code) == (200, 421)
+
+
+async def test_without_password_everything_is_open_on_this_machine(filled):
+    async with open_web(filled, PLAN) as web:
+        assert (await web.get(LIST)).status_code == 200
+        assert (await web.change(PAUSE)).status_code == 200
+
+
+CLOSED = ["/", LIST, "/metrics", "/api/docs", "/api/openapi.json", "/api/v1/events", "/nothing"]
+
+
+@pytest.mark.parametrize("path", CLOSED)
+async def test_with_a_password_strangers_see_nothing(filled, path):
+    async with open_web(filled, PLAN, LOCKED) as web:
+        response = await web.get(path)
+    assert response.status_code == 401
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["www-authenticate"].startswith("Bearer")
+
+
+async def test_every_route_but_the_open_ones_asks_who_comes(filled):
+    open_to_all = {"/healthz", "/readyz", "/login"}
+    async with open_web(filled, PLAN, LOCKED) as web:
+        paths = web.app.openapi()["paths"]
+        answers = {
+            path: (await web.get(path.replace("{name}", "acme"))).status_code for path in paths
+        }
+    assert {path for path, status in answers.items() if status != 401} <= open_to_all
+
+
+def routes_of(router) -> Iterator[APIRoute]:
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            yield route
+        else:
+            yield from routes_of(route.original_router)
+
+
+def list_routes() -> list[tuple[str, str]]:
+    """
+    Every method and path that is answered, those of pages as well.
+    """
+    paths = [
+        (method, route.path.replace("{number}", "1").replace("{name}", "acme"))
+        for router in ROUTERS
+        for route in routes_of(router)
+        for method in sorted(route.methods or ())
+    ]
+    assert ("POST", "/connections/acme/pause") in paths
+    assert ("DELETE", "/api/v1/silences/1") in paths
+    return paths
+
+
+async def test_no_route_does_anything_for_strangers(filled):
+    answered = {}
+    async with open_web(filled, PLAN, LOCKED) as web:
+        for method, path in list_routes():
+            answer = await web.client.request(method, path, headers={"Accept": "application/json"})
+            if answer.status_code != 401:
+                answered[method, path] = answer.status_code
+    assert answered == {
+        ("GET", "/healthz"): 200,
+        ("GET", "/readyz"): 200,
+        ("GET", "/login"): 200,
+        ("POST", "/login"): 403,
+    }
+
+
+async def test_no_change_is_made_for_who_may_only_read_nor_without_the_word(filled):
+    token = add_token(filled, is_read_only=True)
+    async with open_web(filled, PLAN, LOCKED) as web:
+        await web.log_in(PASSWORD)
+        changes = [each for each in list_routes() if each[0] not in {"GET", "HEAD"}]
+        for method, path in changes:
+            no_word = await web.client.request(method, path)
+            async with web.stranger(Authorization=f"Bearer {token}") as program:
+                read_only = await program.request(method, path)
+            assert (no_word.status_code, read_only.status_code) == (403, 403), (method, path)
+    assert len(changes) > 20
+
+
+async def test_people_are_led_to_the_login_and_back(filled):
+    async with open_web(filled, PLAN, LOCKED) as web:
+        asked = await web.get("/alerts?dead=1", headers={"Accept": "text/html"})
+        assert (asked.status_code, asked.headers["location"]) == (
+            303,
+            "/login?next=/alerts%3Fdead%3D1",
+        )
+        entered = await web.change("/login", data={"password": PASSWORD, "next": "/alerts?dead=1"})
+        assert (entered.status_code, entered.headers["location"]) == (303, "/alerts?dead=1")
+        assert (await web.get(LIST)).status_code == 200
+
+
+@pytest.mark.parametrize("is_script", [False, True], ids=["a person", "a script"])
+async def test_the_login_is_behind_the_path_under_which_a_proxy_offers_us(filled, is_script):
+    config = config_of(password=Secret(PASSWORD), public_url="https://watch.example.com/connwatch")
+    headers = {"Accept": "text/html", "Host": "watch.example.com"}
+    async with open_web(filled, PLAN, config) as web:
+        asked = await web.get("/", headers=headers | ({"HX-Request": "true"} if is_script else {}))
+    led_to = asked.headers["hx-redirect" if is_script else "location"]
+    assert led_to.partition("?")[0] == "/connwatch/login"
+
+
+@pytest.mark.parametrize(
+    "target", ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "/a\nb"]
+)
+async def test_a_login_leads_to_our_own_pages_only(filled, target):
+    async with open_web(filled, PLAN, LOCKED) as web:
+        response = await web.change("/login", data={"password": PASSWORD, "next": target})
+    assert response.headers["location"] == "/"
+
+
+@pytest.mark.parametrize("kept", [PASSWORD, hash_password(PASSWORD)], ids=["plain", "hashed"])
+async def test_only_the_password_opens(filled, kept):
+    async with open_web(filled, PLAN, config_of(password=Secret(kept))) as web:
+        wrong = await web.log_in("battery staple")
+        assert (wrong.status_code, SESSION in web.client.cookies) == (401, False)
+        empty = await web.log_in("")
+        assert empty.status_code == 401
+        if kept != PASSWORD:
+            assert (await web.log_in(kept)).status_code == 401
+        assert (await web.log_in(PASSWORD)).status_code == 303
+        assert (await web.get(LIST)).status_code == 200
+
+
+async def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(filled):
+    async with open_web(filled, PLAN, LOCKED) as web:
+        cookies = (await web.log_in(PASSWORD)).headers.get_list("set-cookie")
+    [session] = [one for one in cookies if one.startswith(SESSION)]
+    assert "HttpOnly" in session
+    assert "SameSite=lax" in session
+    assert "Secure" not in session
+
+
+async def test_cookies_are_for_https_only_where_people_use_that(filled):
+    config = config_of(password=Secret(PASSWORD), public_url="https://localhost")
+    async with open_web(filled, PLAN, config) as web:
+        page = await web.get("/login")
+        word = page.headers["set-cookie"].partition("=")[2].partition(";")[0]
+        response = await web.client.post(
+            "/login",
+            data={"password": PASSWORD},
+            headers={HEADER: word, "Cookie": f"{COOKIE}={word}"},
+        )
+    cookies = response.headers.get_list("set-cookie")
+    assert response.status_code == 303
+    assert len(cookies) == 2
+    assert all("Secure" in one for one in cookies)
+    assert response.headers["strict-transport-security"].startswith("max-age=")
+
+
+async def test_a_session_ends_after_its_days(filled):
+    async with open_web(filled, PLAN, LOCKED) as web:
+        await web.log_in(PASSWORD)
+        web.now[0] = NOON + LASTS - timedelta(seconds=1)
+        assert (await web.get(LIST)).status_code == 200
+        web.now[0] = NOON + LASTS
+        assert (await web.get(LIST)).status_code == 401
+
+
+async def test_another_password_ends_all_sessions(filled):
+    async with open_web(filled, PLAN, LOCKED) as web:
+        await web.log_in(PASSWORD)
+        cookies = web.client.cookies
+    async with open_web(filled, PLAN, config_of(password=Secret("another one"))) as web:
+        web.client.cookies = cookies
+        assert (await web.get(LIST)).status_code == 401
+
+
+async def test_logging_out_ends_the_session_for_good(filled):
+    async with open_web(filled, PLAN, LOCKED) as web:
+        await web.log_in(PASSWORD)
+        secret = web.client.cookies[SESSION]
+        assert (await web.change("/logout")).headers["location"] == "/login"
+        assert (await web.get(LIST)).status_code == 401
+        stolen = await web.get(LIST, headers={"Cookie": f"{SESSION}={secret}"})
+        assert stolen.status_code == 401
+
+
+PROXIED = {
+    "behind a proxy": ("http://watch.example.com", "203.0.113.9, {}", True),
+    "not behind one": ("", "{}", False),
+    "behind one that names no address": ("http://watch.example.com", "unknown-{}", False),
+}
+
+
+@pytest.mark.parametrize(("public_url", "named", "is_told_apart"), PROXIED.values(), ids=PROXIED)
+async def test_only_who_was_wrong_must_wait(filled, public_url, named, is_told_apart):
+    config = config_of(password=Secret(PASSWORD), public_url=public_url)
+    async with open_web(filled, PLAN, config) as web:
+        statuses = [
+            (
+                await web.change(
+                    "/login",
+                    data={"password": password},
+                    headers={"X-Forwarded-For": named.format(address)},
+                )
+            ).status_code
+            for address, password in [
+                *[("198.51.100.1", "wrong")] * (MOST_OF_ONE + 1),
+                ("198.51.100.2", PASSWORD),
+            ]
+        ]
+    assert statuses[-2:] == [429, 303 if is_told_apart else 429]
+
+
+async def test_a_session_is_stored_as_its_hash(filled):
+    async with open_web(filled, PLAN, LOCKED) as web:
+        await web.log_in(PASSWORD)
+        secret = web.client.cookies[SESSION]
+    assert is_in_file(filled, web_access.hash_secret(secret))
+    assert not is_in_file(filled, secret)
+
+
+async def test_nobody_may_try_many_passwords(filled):
+    async with open_web(filled, PLAN, LOCKED) as web:
+        for _ in range(MOST_OF_ONE):
+            assert (await web.log_in("wrong")).status_code == 401
+        limited = await web.log_in(PASSWORD)
+        assert (limited.status_code, limited.headers["retry-after"]) == (429, "60")
+        assert SESSION not in web.client.cookies
+        web.now[0] = NOON + timedelta(minutes=1)
+        assert (await web.log_in(PASSWORD)).status_code == 303
+
+
+@pytest.mark.parametrize(("is_read_only", "status"), [(True, 403), (False, 200)])
+async def test_a_token_may_do_what_it_was_made_for(filled, is_read_only, status):
+    token = add_token(filled, is_read_only=is_read_only)
+    headers = {"Authorization": f"Bearer {token}"}
+    async with open_web(filled, PLAN, LOCKED) as web:
+        assert (await web.get(LIST, headers=headers)).status_code == 200
+        changed = await web.client.post(PAUSE, headers=headers)
+    assert changed.status_code == status
+
+
+@pytest.mark.parametrize("config", [LOCKED, Config()], ids=["password", "open"])
+async def test_a_token_that_nobody_gave_out_opens_nothing(filled, config):
+    async with open_web(filled, PLAN, config) as web:
+        response = await web.get(LIST, headers={"Authorization": "Bearer cw_nonsense"})
+    assert response.status_code == 401
+
+
+async def test_a_revoked_token_opens_nothing(filled):
+    headers = {"Authorization": f"Bearer {add_token(filled)}"}
+    async with open_web(filled, PLAN, LOCKED) as web:
+        assert (await web.get(LIST, headers=headers)).status_code == 200
+        with filled.write() as tx:
+            assert web_access.revoke_token(tx, "ci")
+        assert (await web.get(LIST, headers=headers)).status_code == 401
+
+
+async def test_when_a_token_was_last_used_is_known(filled):
+    headers = {"Authorization": f"Bearer {add_token(filled)}"}
+    async with open_web(filled, PLAN, LOCKED) as web:
+        await web.get(LIST, headers=headers)
+    with filled.read() as tx:
+        [token] = web_access.list_tokens(tx)
+    assert token.last_used_at == NOON
+
+
+async def test_who_reads_with_a_token_needs_nothing_written(filled, monkeypatch):
+    def fail(*_: object) -> None:
+        raise StoreError("disk full")
+
+    headers = {"Authorization": f"Bearer {add_token(filled)}"}
+    monkeypatch.setattr(web_access, "note_use", fail)
+    async with open_web(filled, PLAN) as web:
+        with capture_logs() as logs:
+            assert (await web.get(LIST, headers=headers)).status_code == 200
+    assert [(one["event"], one["token"]) for one in logs] == [("web.use_not_noted", "ci")]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [(LIST, 503), ("/healthz", 200), ("/static/style.css", 200)]
+)
+@pytest.mark.parametrize(
+    "headers",
+    [{"Authorization": "Bearer cw_x"}, {"Cookie": f"{SESSION}=x"}],
+    ids=["token", "session"],
+)
+async def test_without_the_database_nobody_is_recognised_and_supervisors_are_answered(
+    filled, path, status, headers
+):
+    async with open_web(filled, PLAN, LOCKED) as web:
+        filled.close()
+        filled.path.write_bytes(b"not a database at all" * 100)
+        response = await web.get(path, headers=headers)
+    assert response.status_code == status
+    assert "fault of connwatch" not in response.text
+
+
+async def test_a_token_is_stored_as_its_hash(filled):
+    token = add_token(filled)
+    assert is_in_file(filled, web_access.hash_secret(token))
+    assert not is_in_file(filled, token)
+
+
+WORD = make(b"c" * 32, "")
+FOREIGN = make(b"x" * 32, "")
+REFUSED_CHANGES = {
+    "no word": ({}, {}),
+    "word in the cookie only": ({COOKIE: WORD}, {}),
+    "word in the header only": ({}, {HEADER: WORD}),
+    "two different words": ({COOKIE: WORD}, {HEADER: make(b"c" * 32, "")}),
+    "a word that was not made here": ({COOKIE: FOREIGN}, {HEADER: FOREIGN}),
+    "the word of a session": (
+        {COOKIE: make(b"c" * 32, "s")},
+        {HEADER: make(b"c" * 32, "s")},
+    ),
+    "another site": ({COOKIE: WORD}, {HEADER: WORD, "Origin": "https://evil.example"}),
+    "another port of this machine": (
+        {COOKIE: WORD},
+        {HEADER: WORD, "Origin": "http://127.0.0.1:9999", "Sec-Fetch-Site": "same-site"},
+    ),
+    "an origin that is none": ({COOKIE: WORD}, {HEADER: WORD, "Origin": "http://["}),
+    "a hidden origin": ({COOKIE: WORD}, {HEADER: WORD, "Origin": "null"}),
+    "another site, says the browser": (
+        {COOKIE: WORD},
+        {HEADER: WORD, "Sec-Fetch-Site": "cross-site"},
+    ),
+    "another port, says the browser": (
+        {COOKIE: WORD},
+        {HEADER: WORD, "Sec-Fetch-Site": "same-site"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("cookies", "headers"), REFUSED_CHANGES.values(), ids=REFUSED_CHANGES)
+async def test_a_change_from_elsewhere_is_refused(filled, cookies, headers):
+    cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    async with open_web(filled, PLAN) as web:
+        response = await web.client.post(PAUSE, headers=headers | {"Cookie": cookie})
+        state = (await web.get("/api/v1/connections/acme")).json()["state"]
+    assert (response.status_code, state) == (403, "pending")
+
+
+async def test_a_change_from_our_own_page_is_made(filled):
+    async with open_web(filled, PLAN) as web:
+        headers = {"Origin": "http://127.0.0.1:8080", "Sec-Fetch-Site": "same-origin"}
+        response = await web.change(PAUSE, headers=headers)
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("host", ["watch.example.com", "127.0.0.1:8080"])
+async def test_a_change_is_made_behind_a_proxy_whatever_name_that_asks_by(filled, host):
+    config = config_of(public_url="https://watch.example.com")
+    word = {HEADER: WORD, "Cookie": f"{COOKIE}={WORD}"}
+    headers = {"Host": host, "Origin": "https://watch.example.com"} | word
+    async with open_web(filled, PLAN, config) as web:
+        assert (await web.client.post(PAUSE, headers=headers)).status_code == 200
+
+
+@pytest.mark.parametrize("path", [PAUSE, "/login"])
+async def test_a_form_of_many_fields_is_refused_without_a_fault(filled, path):
+    async with open_web(filled, PLAN, LOCKED) as web:
+        await web.log_in(PASSWORD)
+        data = {f"field{number}": "x" for number in range(200)}
+        response = await web.client.post(path, data=data)
+        with_word = await web.change("/login", data=data)
+    assert (response.status_code, with_word.status_code) == (403, 401)
+
+
+async def test_a_form_carries_the_word_in_a_field(filled):
+    async with open_web(filled, PLAN) as web:
+        await web.get(LIST)
+        data = {"csrf_token": web.client.cookies[COOKIE]}
+        response = await web.client.post(PAUSE, data=data)
+    assert response.status_code == 200
+
+
+async def test_the_word_changes_with_the_login(filled):
+    async with open_web(filled, PLAN, LOCKED) as web:
+        await web.get("/login")
+        before = web.client.cookies[COOKIE]
+        await web.log_in(PASSWORD)
+        stale = await web.client.post(
+            PAUSE, headers={HEADER: before, "Cookie": f"{COOKIE}={before}"}
+        )
+        assert stale.status_code in {401, 403}
+        assert (await web.change(PAUSE)).status_code == 200
+
+
+async def test_who_leaves_in_the_middle_of_a_change_is_no_fault_of_ours(filled):
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/login",
+        "raw_path": b"/login",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost")],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 8080),
+        "scheme": "http",
+    }
+    heard = iter([{"type": "http.request", "body": b"a", "more_body": True}])
+    answers: list[Message] = []
+
+    async def receive() -> Message:
+        return next(heard, {"type": "http.disconnect"})
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    async with open_web(filled, PLAN, LOCKED) as web:
+        with capture_logs() as logs:
+            await web.app(scope, receive, send)
+    assert (answers, logs) == ([], [])
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/", LIST, "/badge/acme.svg", "/nothing"])
+async def test_who_asks_for_the_head_gets_what_a_reader_gets_but_the_body(filled, path):
+    async with open_web(filled, PLAN) as web:
+        await web.get("/login")
+        whole = await web.get(path)
+        head = await web.client.head(path)
+    assert head.status_code == whole.status_code
+    assert head.headers == whole.headers
+    assert (head.content, whole.content != b"") == (b"", True)
+
+
+@pytest.mark.parametrize("path", ["/alerts/", "/connections/acme/", f"{LIST}/"])
+async def test_a_slash_too_many_leads_nobody_past_the_proxy(filled, path):
+    config = config_of(public_url="https://watch.example.com/cw")
+    async with open_web(filled, PLAN, config) as web:
+        answer = await web.get(path, headers={"Host": "watch.example.com"})
+    assert (answer.status_code, answer.headers.get("location")) == (404, None)
+
+
+async def test_no_more_is_read_than_a_form_can_be(filled):
+    async with open_web(filled, PLAN) as web:
+        response = await web.change(PAUSE, content=b"x" * (LARGEST_BODY + 1))
+    assert response.status_code == 413
+
+
+@pytest.mark.parametrize("path", [LIST, "/healthz", "/nothing", "/static/style.css", "/metrics"])
+async def test_every_answer_keeps_browsers_from_mischief(filled, path):
+    async with open_web(filled, PLAN) as web:
+        headers = (await web.get(path)).headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "same-origin"
+
+
+async def test_style_is_sent_once_and_pages_are_kept_nowhere(filled):
+    async with open_web(filled, PLAN) as web:
+        style = await web.get("/static/style.css")
+        again = await web.get("/static/style.css", headers={"If-None-Match": style.headers["etag"]})
+        page = await web.get("/", headers={"Accept": "text/html"})
+    assert (style.headers["cache-control"], again.status_code) == ("no-cache", 304)
+    assert page.headers["cache-control"] == "no-store"
+
+
+async def test_a_fault_of_ours_says_nothing_of_itself(filled):
+    def fail() -> None:
+        raise RuntimeError("a secret")
+
+    async with open_web(filled, PLAN, wake=fail) as web:
+        response = await web.change("/api/v1/alerts/retry")
+    assert response.status_code == 500
+    assert "secret" not in response.text
+    assert "content-security-policy" in response.headers
