@@ -1,7 +1,7 @@
 """
 Let programs and people control the simulated Amazon.
 
-Decides the routes under `/control/amazon` and what they change. Turning
+Decides the paths under `/control/amazon` and what they change. Turning
 requests into actions is left to `control`.
 """
 
@@ -13,42 +13,34 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.simulator.amazon_state import describe_application, describe_grant
 from monitor.simulator.amazon_toml import write_toml
-from monitor.simulator.done import Done
-from monitor.simulator.world import CONTROL_PATH, World
+from monitor.simulator.done import Action, Done
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from aiohttp import web
-
     from monitor.simulator.amazon import Policy
     from monitor.simulator.amazon_applications import Application, IssuedApplication
     from monitor.simulator.amazon_stores import Grant, IssuedGrant
     from monitor.simulator.fields import Fields
-
-    Action = Callable[[World, Fields, str], Done]
-    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-AMAZON_ROOT = f"{CONTROL_PATH}/amazon"
+    from monitor.simulator.world import World
 
 
-def add_amazon_routes(router: web.UrlDispatcher, on: Callable[[Action], Handler]) -> None:
-    """Add the routes of Amazon; *on* makes a handler of an action."""
-    router.add_post(f"{AMAZON_ROOT}/samples", on(_add_samples))
-    router.add_post(f"{AMAZON_ROOT}/policy", on(_set_policy))
-    router.add_post(f"{AMAZON_ROOT}/applications", on(_add_application))
-    application = f"{AMAZON_ROOT}/applications/{{name}}"
-    router.add_post(f"{application}/rotate", on(_rotate_secret))
-    router.add_post(f"{application}/age", on(_age_secret))
-    router.add_post(f"{application}/change", on(_change_application))
-    router.add_post(f"{AMAZON_ROOT}/stores", on(_add_store))
-    store = f"{AMAZON_ROOT}/stores/{{name}}"
-    router.add_delete(store, on(_revoke))
-    router.add_post(f"{store}/revoke", on(_revoke))
-    router.add_post(f"{store}/reauthorize", on(_reauthorize))
-    router.add_post(f"{store}/age", on(_age_store))
-    router.add_post(f"{store}/remove-role", on(_remove_role))
-    router.add_post(f"{store}/participation", on(_set_participation))
+def amazon_actions() -> list[Action]:
+    """Return what can be done to Amazon, apart from its faults."""
+    application, store = "amazon/applications/{name}", "amazon/stores/{name}"
+    return [
+        Action("POST", "amazon/samples", _add_samples),
+        Action("POST", "amazon/policy", _set_policy),
+        Action("POST", "amazon/applications", _add_application),
+        Action("POST", f"{application}/rotate", _rotate_secret),
+        Action("POST", f"{application}/age", _age_secret),
+        Action("POST", f"{application}/change", _change_application),
+        Action("POST", "amazon/stores", _add_store),
+        Action("DELETE", store, _revoke),
+        Action("POST", f"{store}/revoke", _revoke),
+        Action("POST", f"{store}/reauthorize", _reauthorize),
+        Action("POST", f"{store}/age", _age_store),
+        Action("POST", f"{store}/remove-role", _remove_role),
+        Action("POST", f"{store}/participation", _set_participation),
+    ]
 
 
 def _add_samples(world: World, fields: Fields, _: str) -> Done:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from monitor.simulator.amazon_control import AMAZON_ROOT, add_amazon_routes
+from monitor.simulator.amazon_control import amazon_actions
 from monitor.simulator.amazon_marketplaces import Region
 from monitor.simulator.clock import parse_duration
-from monitor.simulator.done import Done
+from monitor.simulator.done import Action, Done
 from monitor.simulator.errors import SimulatorError, UnknownNameError
 from monitor.simulator.fields import Fields, is_form, read_fields, refuse_other_sites
 from monitor.simulator.page import Notice, answer_control_page
@@ -45,28 +45,20 @@ def add_control_routes(app: web.Application, world: World) -> None:
     Forms cannot send DELETE, so each of those has a POST beside it.
     """
     control = _Control(world)
-    on = control.on
-    router = app.router
-    router.add_get(CONTROL_PATH, control.show_page)
-    router.add_get(f"{CONTROL_PATH}/state", control.show_state)
-    router.add_post(f"{CONTROL_PATH}/tokens", on(_create_token))
-    router.add_delete(f"{CONTROL_PATH}/tokens/{{name}}", on(_revoke_token))
-    router.add_post(f"{CONTROL_PATH}/tokens/{{name}}/revoke", on(_revoke_token))
-    router.add_post(f"{CONTROL_PATH}/tokens/{{name}}/restore", on(_restore_token))
-    router.add_post(f"{CONTROL_PATH}/spend", on(_spend))
-    router.add_post(f"{CONTROL_PATH}/upgrade", on(_upgrade))
-    router.add_post(f"{CONTROL_PATH}/clock", on(_move_clock))
-    add_amazon_routes(router, on)
+    app.router.add_get(CONTROL_PATH, control.show_page)
+    app.router.add_get(f"{CONTROL_PATH}/state", control.show_state)
     soldscope = _FaultControl(world.faults, world.soldscope.token, "All faults are off.")
     amazon = _FaultControl(
         world.amazon_faults, partial(_check_where, world.amazon), "All faults of Amazon are off."
     )
-    for root, faults in ((CONTROL_PATH, soldscope), (AMAZON_ROOT, amazon)):
-        router.add_post(f"{root}/faults", on(faults.switch_on))
-        router.add_delete(f"{root}/faults", on(faults.clear))
-        router.add_post(f"{root}/faults/off", on(faults.clear))
-        router.add_delete(f"{root}/faults/{{name}}", on(faults.switch_off))
-        router.add_post(f"{root}/faults/{{name}}/off", on(faults.switch_off))
+    for action in (
+        *_soldscope_actions(),
+        *amazon_actions(),
+        *soldscope.actions("faults"),
+        *amazon.actions("amazon/faults"),
+    ):
+        handle = control.on(action.run)
+        app.router.add_route(action.method, f"{CONTROL_PATH}/{action.path}", handle)
 
 
 class _Control:
@@ -132,6 +124,15 @@ class _FaultControl:
     check_place: Callable[[str], object]
     cleared: str
 
+    def actions(self, path: str) -> list[Action]:
+        return [
+            Action("POST", path, self.switch_on),
+            Action("DELETE", path, self.clear),
+            Action("POST", f"{path}/off", self.clear),
+            Action("DELETE", f"{path}/{{name}}", self.switch_off),
+            Action("POST", f"{path}/{{name}}/off", self.switch_off),
+        ]
+
     def switch_on(self, _: World, fields: Fields, __: str) -> Done:
         name, where = fields.text("name"), fields.optional_text(self.faults.place)
         value = fields.value("value")
@@ -163,6 +164,18 @@ def _check_where(amazon: Amazon, where: str) -> None:
 
 def _json(status: int, body: dict[str, Any]) -> web.Response:
     return web.json_response(body, status=status, headers={"Cache-Control": "no-store"})
+
+
+def _soldscope_actions() -> list[Action]:
+    return [
+        Action("POST", "tokens", _create_token),
+        Action("DELETE", "tokens/{name}", _revoke_token),
+        Action("POST", "tokens/{name}/revoke", _revoke_token),
+        Action("POST", "tokens/{name}/restore", _restore_token),
+        Action("POST", "spend", _spend),
+        Action("POST", "upgrade", _upgrade),
+        Action("POST", "clock", _move_clock),
+    ]
 
 
 def _create_token(world: World, fields: Fields, _: str) -> Done:

@@ -1,5 +1,5 @@
 """
-Say what an action of the controls did.
+Name an action of the controls, and say what it did.
 
 Decides nothing. `control` and `amazon_control` make these, for programs and for
 people at once.
@@ -9,7 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from monitor.simulator.fields import Fields
+    from monitor.simulator.world import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +31,18 @@ class Done:
     body: dict[str, Any]
     status: int = HTTPStatus.OK
     secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """
+    Something that the controls can do.
+
+    Args:
+        path: Below the path of the controls; it may have a `{name}`.
+        run: Does it, with the fields of the request and the name in the path.
+    """
+
+    method: str
+    path: str
+    run: Callable[[World, Fields, str], Done]

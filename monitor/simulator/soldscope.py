@@ -210,9 +210,7 @@ class SoldScope:
         """
         Run a new search: the metered call.
         """
-        if not self.spend(account_id, 1, now):
-            raise QuotaUsedUpError("the quota of this billing cycle is used up")
-        account = self.account(account_id)
+        account = self._spend_one(account_id, now)
         account.searches.append(Search(next(self._search_ids), query, now))
         return account.replay(account.searches[-1].id, now)
 
@@ -220,11 +218,15 @@ class SoldScope:
         """
         Start a search by keyword or by products: metered as well.
         """
+        account = self._spend_one(account_id, now)
+        search = LongSearch(next(self._search_ids), subject, now, self.search_takes)
+        account.long_searches.append(search)
+        return search
+
+    def _spend_one(self, account_id: str, now: datetime) -> Account:
         if not self.spend(account_id, 1, now):
             raise QuotaUsedUpError("the quota of this billing cycle is used up")
-        search = LongSearch(next(self._search_ids), subject, now, self.search_takes)
-        self.account(account_id).long_searches.append(search)
-        return search
+        return self.account(account_id)
 
 
 def _known_plan(plan: str) -> str:
