@@ -19,8 +19,6 @@ from monitor.alert.sender import AppriseSender
 from monitor.calls import prepare_calls
 from monitor.check.client import HttpClients
 from monitor.clock import utc_now
-from monitor.consent import consent_page_of
-from monitor.dashboard import Dashboard
 from monitor.guarding import Guard
 from monitor.heartbeat import Heartbeat
 from monitor.holding import hold_unsent, review_held
@@ -44,11 +42,14 @@ from monitor.watch import Watch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from monitor.config.amazon import AmazonConnection
     from monitor.config.model import Config
     from monitor.cycle import Settled
+    from monitor.plan import Plan
     from monitor.resuming import Absence
+    from monitor.running import Dashboard
     from monitor.store.engine import Transaction
+
+    OpenDashboard = Callable[[Config, Plan, Database, StoreWorker, Reloads], Dashboard]
 
 log = structlog.get_logger()
 
@@ -67,8 +68,7 @@ class App:
     The daemon.
 
     Args:
-        consent_page: Where sellers authorize an application again; another
-            than Amazon's own only where there is no Amazon.
+        open_dashboard: Makes what shows people how things are.
         systemd: Who is told how the daemon is.
         load: Reads the file again, for a reload; without it nothing is new.
     """
@@ -76,12 +76,12 @@ class App:
     def __init__(
         self,
         config: Config,
-        consent_page: Callable[[AmazonConnection], str] = consent_page_of,
+        open_dashboard: OpenDashboard,
         systemd: Systemd | None = None,
         load: Callable[[], Config] | None = None,
     ) -> None:
         self._config = config
-        self._consent_page = consent_page
+        self._open_dashboard = open_dashboard
         self._systemd = systemd or Systemd(None)
         self._load = load
         self._plan = make_plan(config)
@@ -165,7 +165,7 @@ class App:
         config, plan = self._config, self._plan
         clients = HttpClients(config.checks.concurrency)
         stack.push_async_callback(clients.aclose)
-        dashboard = Dashboard(config, plan, self._database, store, self._reloads)
+        dashboard = self._open_dashboard(config, plan, self._database, store, self._reloads)
         outbox = StoredOutbox(store, OWNER, plan)
         sender = AppriseSender.for_channels(config.channels)
         delivery = Delivery(
@@ -200,7 +200,7 @@ class App:
     async def _serve(self, running: Running) -> None:
         delivery, dashboard = running.delivery, running.dashboard
         on_settled = partial(_note, dashboard, delivery)
-        await dashboard.start(running.calls, on_settled, delivery.wake, self._consent_page)
+        await dashboard.start(running.calls, on_settled, delivery.wake)
 
     def _upgrade(self) -> None:
         before, copy = migrate.upgrade(self._database)

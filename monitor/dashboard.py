@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from monitor.clock import utc_now
+from monitor.consent import consent_page_of
 from monitor.counting import CountedSender
 from monitor.store import keys, web_access
 from monitor.store.worker import StoreWorker
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 class Dashboard:
     """
     The web as a part of the daemon, or nothing.
+
+    Args:
+        consent_page: Where sellers authorize an application again; another
+            than Amazon's own only where there is no Amazon.
     """
 
     def __init__(
@@ -42,6 +47,7 @@ class Dashboard:
         database: Database,
         store: StoreWorker,
         reloads: Reloads,
+        consent_page: Callable[[AmazonConnection], str] = consent_page_of,
     ) -> None:
         self._config = config
         self._plan = plan
@@ -53,6 +59,7 @@ class Dashboard:
         self._started_at = utc_now()
         self._parts: Parts | None = None
         self._reloads = reloads
+        self._consent_page = consent_page
         if config.web.listen:
             self._metrics = _make_metrics(config)
             self.note_reading(reloads)
@@ -77,7 +84,6 @@ class Dashboard:
         calls: Calls,
         on_settled: Callable[[list[Settled]], None],
         wake: Callable[[], None],
-        consent_page: Callable[[AmazonConnection], str],
     ) -> None:
         """
         Load the web and begin to serve; checks go on meanwhile.
@@ -85,7 +91,6 @@ class Dashboard:
         Args:
             on_settled: Told of checks that somebody asked for by a button.
             wake: Has what is due sent at once.
-            consent_page: Where sellers authorize an application again.
         """
         if self._metrics is None:
             return
@@ -94,8 +99,7 @@ class Dashboard:
         from monitor.web.serving import WebServer
 
         secret_keys = await self._store.write(_find_keys)
-        parts = self._put_together(calls, on_settled, wake, secret_keys)
-        self._parts = replace(parts, consent_page=consent_page)
+        self._parts = self._put_together(calls, on_settled, wake, secret_keys)
         self._server = WebServer(self._parts)
         await self._server.start()
 
@@ -178,6 +182,7 @@ class Dashboard:
             held=calls.held,
             fingerprint=calls.fingerprint,
             announce=on_settled,
+            consent_page=self._consent_page,
             reloads=self._reloads,
         )
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
+from monitor.judge.alerts import CLOSED_BY, OPENED_BY, SEVERITY_OF, AlertDue, AlertKind
 from monitor.judge.decide import owed_alert
 from monitor.judge.outcome import State
-from monitor.judge.pairs import CLOSED_BY, OPENED_BY
 from monitor.store import results
 from monitor.store.withdrawal import announced_among
 from monitor.telling import tell

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from monitor.judge.alerts import OPENED_BY, is_known_by_connections
 from monitor.judge.held import Told, find_old_news, find_stale
 from monitor.judge.hold import find_hold
-from monitor.judge.pairs import OPENED_BY, is_known_by_connections
 from monitor.store import alerts, held, outbox, silences
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from monitor.store.due import make_due
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from monitor.store.connections import Entry
+    from monitor.judge.connection import Entry
     from monitor.store.engine import Transaction
     from monitor.store.records import ConnectionRecord
 

@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 from monitor.config.amazon import AmazonConnection, Probe
 from monitor.judge.alerts import AlertKind, Severity
 from monitor.judge.application import SECRET_VALID_DAYS
+from monitor.judge.connection import Entry
 from monitor.judge.digest import DigestTime
 from monitor.judge.expiry import start_of
 from monitor.judge.quiet_hours import QuietHours
 from monitor.judge.renewal import Declared
 from monitor.judge.route import ChannelRoute, Subject
 from monitor.judge.rules import Rules
-from monitor.store.connections import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """
 Remind people of what is critical, still true, and not acknowledged by anybody.
 
-Of which alerts people are reminded is decided in `judge.reminder`; here it is
+Of which alerts people are reminded is decided in `judge.alerts`; here it is
 found out what of each is still true, and of whom it may be said.
 """
 
@@ -9,11 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.judge.alerts import AlertDue, AlertKind
-from monitor.judge.outcome import State
-from monitor.judge.pairs import ABOUT_NO_CONNECTION, ends, overtakes
+from monitor.judge.alerts import ABOUT_NO_CONNECTION, COUNT, KINDS, AlertDue, AlertKind, ends
 from monitor.judge.quota import Level
-from monitor.judge.reminder import COUNT
 from monitor.judge.silence import silenced_until
 from monitor.store import acknowledgements, outages, reminders, results, silences
 from monitor.telling import tell
@@ -27,8 +24,6 @@ if TYPE_CHECKING:
     from monitor.store.engine import Transaction
     from monitor.store.records import ConnectionRecord
     from monitor.store.reminders import Reminder
-
-_STATES = {AlertKind.ERROR: State.ERROR, AlertKind.EXPIRED: State.EXPIRED}
 
 
 def remind(tx: Transaction, plan: Plan, now: datetime) -> list[tuple[str, AlertDue]]:
@@ -76,7 +71,7 @@ def _find_true(tx: Transaction, one: Reminder, plan: Plan) -> list[ConnectionRec
             if lasting is None or lasting.started_at > one.born_at:
                 return None
             return _records(tx, outages.failing_of(tx, host), plan)
-    news = {*ends(one.kind), *overtakes(one.kind), one.kind}
+    news = {*ends(one.kind), *KINDS[one.kind].superseded_by, one.kind}
     told_anew = reminders.told_anew(tx, one.alert_id, news, one.about)
     records = _records(tx, one.about, plan)
     still = [each for each in records if each.id not in told_anew and _is_true(one, each, plan)]
@@ -92,7 +87,7 @@ def _is_true(one: Reminder, record: ConnectionRecord, plan: Plan) -> bool:
     if one.kind is AlertKind.QUOTA_EXHAUSTED:
         return record.quota.level(plan.watched[record.name].rules) is Level.EXHAUSTED
     told = (record.standing.announced_state, record.standing.announced_reason)
-    return told == (_STATES[one.kind], one.facts.get("reason"))
+    return told == (KINDS[one.kind].announces, one.facts.get("reason"))
 
 
 def _without_known(

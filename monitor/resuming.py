@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.clock import utc_now
-from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
+from monitor.judge.alerts import CLOCK_KINDS, SEVERITY_OF, AlertDue, AlertKind
 from monitor.judge.outcome import State
 from monitor.store import absences
 from monitor.telling import tell
@@ -34,7 +34,6 @@ WAIT_AT_MOST = timedelta(minutes=30)
 SPARE = timedelta(minutes=1)
 
 MOST_LINES = 20
-CLOCK_KINDS = (AlertKind.EXPIRING_SOON, AlertKind.SECRET_EXPIRING, AlertKind.RENEWAL_UNRECORDED)
 
 
 @dataclass(frozen=True, slots=True)

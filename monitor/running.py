@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from monitor.check.uplink import is_link_up
 from monitor.clock import utc_now
@@ -23,19 +23,22 @@ from monitor.store import retention
 from monitor.uplinks import Uplinks
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from monitor.alert.delivery import Delivery
+    from monitor.alert.post import Sender
     from monitor.alert.sender import AppriseSender
     from monitor.calls import Calls
     from monitor.check.client import HttpClients
     from monitor.config.changes import Changes
     from monitor.config.model import Config
-    from monitor.dashboard import Dashboard
+    from monitor.cycle import Settled
     from monitor.plan import Plan
+    from monitor.reloads import Reloads
     from monitor.resuming import Resumption
     from monitor.store.worker import StoreWorker
     from monitor.stored_outbox import StoredOutbox
     from monitor.watch import Watch
-    from monitor.web.serving import NewWeb
 
 TICK = timedelta(seconds=1)
 LOOK_AHEAD = 2 * TICK
@@ -50,6 +53,49 @@ DELIVER_EVERY = timedelta(seconds=2)
 PRUNE_EVERY = timedelta(minutes=30)
 PRUNE_FIRST_AFTER = timedelta(minutes=1)
 """A daemon that is restarted often must prune as well."""
+
+
+class Dashboard(Protocol):
+    """What shows people how things are; whether it serves them at all is its own concern."""
+
+    def counted(self, sender: Sender) -> Sender:
+        """Return *sender*, counted where anybody can see the count."""
+        ...
+
+    def note_checks(self, settled: list[Settled]) -> None:
+        """Count checks that were stored."""
+        ...
+
+    def note_reading(self, reloads: Reloads) -> None:
+        """Show how the latest reading of the file went."""
+        ...
+
+    async def start(
+        self,
+        calls: Calls,
+        on_settled: Callable[[list[Settled]], None],
+        wake: Callable[[], None],
+    ) -> None:
+        """
+        Begin to serve; checks go on meanwhile.
+
+        Args:
+            on_settled: Called with checks that somebody asked for by a button.
+            wake: Has what is due sent at once.
+        """
+        ...
+
+    async def prepare(self, config: Config, plan: Plan, calls: Calls) -> Any:
+        """Build what answers by other settings, without showing it yet."""
+        ...
+
+    def adopt(self, config: Config, plan: Plan, calls: Calls, web: Any) -> None:
+        """Go on with other settings, and what `prepare` has built for them."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop serving, if it was begun."""
+        ...
 
 
 @dataclass(slots=True)
@@ -71,9 +117,7 @@ class Running:
     resumption: Resumption
     dashboard: Dashboard
 
-    def adopt(
-        self, config: Config, plan: Plan, calls: Calls, web: NewWeb | None, changes: Changes
-    ) -> None:
+    def adopt(self, config: Config, plan: Plan, calls: Calls, web: Any, changes: Changes) -> None:
         """
         Put other settings in force, all at once.
         """

@@ -12,10 +12,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitor.holding import review_alert
-from monitor.judge.alerts import AlertKind
+from monitor.judge.alerts import (
+    ABOUT_NO_CONNECTION,
+    CLOSED_BY,
+    KINDS,
+    OPENED_BY,
+    Fact,
+    is_reminded,
+)
 from monitor.judge.hold import find_hold
-from monitor.judge.pairs import CLOSED_BY, OPENED_BY
-from monitor.judge.reminder import is_reminded
 from monitor.judge.route import route
 from monitor.store import alerts, reminders, silences
 from monitor.store.alerts import Birth
@@ -24,19 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
 
-    from monitor.judge.alerts import AlertDue
+    from monitor.judge.alerts import AlertDue, AlertKind
     from monitor.judge.route import Subject
     from monitor.plan import Plan, Watched
     from monitor.store.engine import Transaction
-
-WITH_RENEW_URL = {AlertKind.EXPIRED, AlertKind.EXPIRING_SOON}
-"""The alerts whose next step is taken on the page that the file names."""
-
-WITH_PROVIDER = {AlertKind.ERROR, AlertKind.EXPIRED}
-"""The alerts whose next step depends on who was asked."""
-
-TOLD_BY_WHOM_THEY_CONCERN = {AlertKind.MONITOR_ONLINE, AlertKind.CHANNEL_RESTORED}
-"""The ends that speak of no connection: whether they are due is known where they are raised."""
 
 
 def tell(
@@ -73,18 +69,20 @@ def _facts_of(kind: AlertKind, watched: Sequence[Watched]) -> dict[str, str | No
     Return what the words of an alert need to know of the connections it is about.
     """
     facts: dict[str, str | None] = {}
-    if kind in WITH_RENEW_URL:
+    needs = KINDS[kind].needs
+    if Fact.RENEW_URL in needs:
         facts["renew_url"] = next((one.renew_url for one in watched if one.renew_url), None)
     providers = {one.provider for one in watched}
-    if kind in WITH_PROVIDER and len(providers) == 1:
+    if Fact.PROVIDER in needs and len(providers) == 1:
         facts["provider"] = providers.pop()
-    if kind is AlertKind.RENEWAL_UNRECORDED and len(watched) == 1:
+    if Fact.CONNECTION in needs and len(watched) == 1:
         facts["connection"] = watched[0].subject.name
     return facts
 
 
 def _is_due(tx: Transaction, alert: AlertDue, about: Collection[int]) -> bool:
-    if alert.kind not in OPENED_BY or alert.kind in TOLD_BY_WHOM_THEY_CONCERN:
+    # Of the ends that speak of no connection it is known where they are raised.
+    if alert.kind not in OPENED_BY or alert.kind in ABOUT_NO_CONNECTION:
         return True
     return alerts.was_announced(tx, about, OPENED_BY[alert.kind], CLOSED_BY[alert.kind])
 

@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from monitor.alert.delivery import Delivery
 from monitor.cycle import Finished, settle
 from monitor.judge.application import SECRET_VALID_DAYS
+from monitor.judge.connection import Entry
 from monitor.judge.link import Uplink
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
 from monitor.judge.renewal import Declared
@@ -21,7 +22,6 @@ from monitor.judge.rules import Rules
 from monitor.plan import Plan, Watched
 from monitor.store import applications, connections, history
 from monitor.store.alert_tables import notifications
-from monitor.store.connections import Entry
 from monitor.store.outbox import NotificationState
 from monitor.stored_outbox import StoredOutbox
 from monitor.sweep import sweep

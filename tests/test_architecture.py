@@ -44,7 +44,12 @@ ONLY_IN = {
     "httpx": ("monitor/check/",),
     "http_sf": ("monitor/check/structured.py",),
     "httpx_aiohttp": ("monitor/check/",),
-    "jinja2": ("monitor/alert/sandbox.py", "monitor/alert/template.py", "monitor/web/"),
+    "jinja2": (
+        "monitor/alert/sandbox.py",
+        "monitor/alert/template.py",
+        "monitor/simulator/",
+        "monitor/web/",
+    ),
     "monitor.cli": ("monitor/cli/", "monitor/__main__.py"),
     "prometheus_client": ("monitor/web/", "monitor/dashboard.py"),
     "rich": ("monitor/cli/",),

@@ -24,9 +24,26 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitor.alert.about import About, Draft
-from monitor.alert.quota_drafts import QUOTA_WRITERS
+from monitor.alert.quota_drafts import (
+    write_limit_changed,
+    write_quota_exhausted,
+    write_quota_forecast,
+    write_quota_low,
+    write_quota_restored,
+)
 from monitor.alert.texts import framing, of_one, reasons, wide
-from monitor.alert.wide_drafts import WIDE_WRITERS
+from monitor.alert.wide_drafts import (
+    write_channel_failed,
+    write_channel_restored,
+    write_digest,
+    write_flapping,
+    write_monitor_offline,
+    write_monitor_online,
+    write_outage,
+    write_outage_over,
+    write_resumed,
+    write_secret_expiring,
+)
 from monitor.alert.words import (
     explain,
     name_command,
@@ -37,13 +54,11 @@ from monitor.alert.words import (
     say_span,
     say_when,
 )
-from monitor.judge.alerts import AlertKind
+from monitor.judge.alerts import ABOUT_NO_CONNECTION, COUNT, AlertKind
 from monitor.judge.outcome import OutcomeClass
-from monitor.judge.pairs import ABOUT_NO_CONNECTION
-from monitor.judge.reminder import COUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from monitor.judge.outcome import Reason
 
@@ -52,7 +67,7 @@ def draft(kind: AlertKind, about: About) -> Draft:
     """
     Return what an alert of *kind* says.
     """
-    said = _WRITERS[kind](about)
+    said = WRITERS[kind](about)
     n = about.number(COUNT)
     if not n:
         return said
@@ -241,14 +256,28 @@ def _write_test(_: About) -> Draft:
     return Draft("🔔", of_one.TEST_TITLE, (of_one.TEST,), of_one.TEST_STEP, of_one.TEST_SHORT)
 
 
-_WRITERS: dict[AlertKind, Callable[[About], Draft]] = {
-    **QUOTA_WRITERS,
-    **WIDE_WRITERS,
+WRITERS: Mapping[AlertKind, Callable[[About], Draft]] = {
     AlertKind.ERROR: _write_error,
     AlertKind.EXPIRED: _write_expired,
     AlertKind.RECOVERED: _write_recovered,
     AlertKind.EXPIRING_SOON: _write_expiring_soon,
+    AlertKind.SECRET_EXPIRING: write_secret_expiring,
     AlertKind.RENEWAL_UNRECORDED: _write_renewal_unrecorded,
     AlertKind.RENEWED: _write_renewed,
+    AlertKind.QUOTA_LOW: write_quota_low,
+    AlertKind.QUOTA_FORECAST: write_quota_forecast,
+    AlertKind.QUOTA_EXHAUSTED: write_quota_exhausted,
+    AlertKind.QUOTA_RESTORED: write_quota_restored,
+    AlertKind.LIMIT_CHANGED: write_limit_changed,
+    AlertKind.FLAPPING: write_flapping,
+    AlertKind.OUTAGE: write_outage,
+    AlertKind.OUTAGE_OVER: write_outage_over,
+    AlertKind.MONITOR_OFFLINE: write_monitor_offline,
+    AlertKind.MONITOR_ONLINE: write_monitor_online,
+    AlertKind.CHANNEL_FAILED: write_channel_failed,
+    AlertKind.CHANNEL_RESTORED: write_channel_restored,
+    AlertKind.RESUMED: write_resumed,
+    AlertKind.DIGEST: write_digest,
     AlertKind.TEST: _write_test,
 }
+"""What says each kind: a new kind has its line here, its sentences in `texts`."""

@@ -28,7 +28,7 @@ from monitor.alert.message import (
 )
 from monitor.alert.texts import framing, grouped, reasons
 from monitor.alert.words import say_day, say_instant, say_number, say_span
-from monitor.judge.alerts import AlertKind
+from monitor.judge.alerts import KINDS, AlertKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -155,11 +155,11 @@ def _title(kind: AlertKind, items: Sequence[_Item], n_alerts: int, n_connections
     headline = many
     if len(headlines) == 1 and n_alerts == len(items):
         headline = first.headline_of_many or first.headline
-    whos = {item.who for item in items}
+    whos, subject = {item.who for item in items}, KINDS[kind].subject
     if len(whos) == 1 and n_alerts == len(items):
         [who], headline = whos, items[-1].said.headline
-    elif kind in grouped.OTHERS_OF_MANY:
-        who = grouped.OTHERS_OF_MANY[kind].format(n=say_number(n_alerts))
+    elif subject in grouped.OTHERS_OF_MANY:
+        who = grouped.OTHERS_OF_MANY[subject].format(n=say_number(n_alerts))
     else:
         who = framing.MANY.format(n=say_number(max(n_connections, 1)))
     fixed = f"{first.icon} {headline}"

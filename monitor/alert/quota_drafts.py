@@ -12,16 +12,10 @@ Pure. The facts of each kind; all may be missing:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from monitor.alert.about import About, Draft
 from monitor.alert.texts import of_quota
 from monitor.alert.words import say_day, say_instant, say_number, say_span, say_unit, say_when
-from monitor.judge.alerts import AlertKind
 from monitor.judge.outcome import QuotaUnit
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 LONGEST_WINDOW = 60
 
@@ -65,7 +59,8 @@ def _period(about: About) -> str:
     return of_quota.QUOTA_ENDS.format(at=say_instant(ends_at), span=say_span(ends_at - about.now))
 
 
-def _write_quota_low(about: About) -> Draft:
+def write_quota_low(about: About) -> Draft:
+    """Write a `quota_low` alert."""
     step = about.number("step")
     happened = (
         of_quota.QUOTA_LOW.format(step=step) if step is not None else "",
@@ -79,7 +74,8 @@ def _write_quota_low(about: About) -> Draft:
     )
 
 
-def _write_quota_exhausted(about: About) -> Draft:
+def write_quota_exhausted(about: About) -> Draft:
+    """Write a `quota_exhausted` alert."""
     limit = about.number("limit")
     happened = (
         of_quota.QUOTA_EXHAUSTED_OF.format(limit=say_number(limit), unit=_unit(about))
@@ -98,7 +94,8 @@ def _write_quota_exhausted(about: About) -> Draft:
     )
 
 
-def _write_quota_restored(about: About) -> Draft:
+def write_quota_restored(about: About) -> Draft:
+    """Write a `quota_restored` alert."""
     happened = (of_quota.QUOTA_RESTORED, _window(about), _left(about), _period(about))
     return Draft(
         "🟢",
@@ -109,7 +106,8 @@ def _write_quota_restored(about: About) -> Draft:
     )
 
 
-def _write_limit_changed(about: About) -> Draft:
+def write_limit_changed(about: About) -> Draft:
+    """Write a `limit_changed` alert."""
     limit, before = about.number("limit"), about.number("limit_before")
     step, short = of_quota.LIMIT_LOWERED_STEP, of_quota.LIMIT_LOWERED_SHORT
     if limit is None or before is None:
@@ -127,7 +125,8 @@ def _write_limit_changed(about: About) -> Draft:
     return Draft("🔵", of_quota.LIMIT_CHANGED_TITLE, happened, step, short)
 
 
-def _write_quota_forecast(about: About) -> Draft:
+def write_quota_forecast(about: About) -> Draft:
+    """Write a `quota_forecast` alert."""
     exhausts_at = about.instant("exhausts_at")
     if exhausts_at is not None and exhausts_at <= about.now:
         exhausts_at = None  # told late: whether it came true is not known here
@@ -149,12 +148,3 @@ def _write_quota_forecast(about: About) -> Draft:
     )
     happened = (sentence, between, _window(about), _left(about), of_quota.QUOTA_LOW_BREAKS)
     return Draft("🟠", headline, happened, of_quota.FORECAST_STEP, of_quota.FORECAST_SHORT)
-
-
-QUOTA_WRITERS: dict[AlertKind, Callable[[About], Draft]] = {
-    AlertKind.QUOTA_LOW: _write_quota_low,
-    AlertKind.QUOTA_EXHAUSTED: _write_quota_exhausted,
-    AlertKind.QUOTA_RESTORED: _write_quota_restored,
-    AlertKind.LIMIT_CHANGED: _write_limit_changed,
-    AlertKind.QUOTA_FORECAST: _write_quota_forecast,
-}

@@ -33,10 +33,9 @@ from monitor.alert.words import (
     say_span,
     say_when,
 )
-from monitor.judge.alerts import AlertKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from datetime import datetime
 
 WHO_LIMIT = 60
@@ -51,7 +50,8 @@ def _since(about: About) -> str:
     return framing.SINCE.format(at=say_instant(since), span=say_span(about.now - since))
 
 
-def _write_secret_expiring(about: About) -> Draft:
+def write_secret_expiring(about: About) -> Draft:
+    """Write a `secret_expiring` alert."""
     ends_at, application = about.instant("ends_at"), about.text("application", WHO_LIMIT)
     if ends_at is None:
         headline = wide.ROTATION_EXPIRING_TITLE_WITHOUT_DATE
@@ -84,7 +84,8 @@ def _stores(about: About) -> str:
     return say_counted(wide.ROTATION_STORES, n)
 
 
-def _write_flapping(about: About) -> Draft:
+def write_flapping(about: About) -> Draft:
+    """Write a `flapping` alert."""
     n, window = about.number("n"), about.number("window")
     is_counted = n is not None and window is not None and 0 < window <= _LONGEST_WINDOW_S
     changes = (
@@ -106,7 +107,8 @@ def _host(about: About) -> str:
     return about.text("host", WHO_LIMIT) or wide.OUTAGE_WHO_UNKNOWN
 
 
-def _write_outage(about: About) -> Draft:
+def write_outage(about: About) -> Draft:
+    """Write an `outage` alert."""
     n, total, reason = about.number("n_failing"), about.number("n_total"), about.reason("reason")
     headline, sentence = wide.OUTAGE_TITLE, wide.OUTAGE_UNCOUNTED
     if n is not None and total is not None:
@@ -124,7 +126,8 @@ def _write_outage(about: About) -> Draft:
     )
 
 
-def _write_outage_over(about: About) -> Draft:
+def write_outage_over(about: About) -> Draft:
+    """Write an `outage_over` alert."""
     since, until, n = about.instant("since"), about.instant("until"), about.number("n")
     lasted = (
         wide.OUTAGE_LASTED.format(
@@ -144,14 +147,16 @@ def _write_outage_over(about: About) -> Draft:
     )
 
 
-def _write_monitor_offline(about: About) -> Draft:
+def write_monitor_offline(about: About) -> Draft:
+    """Write a `monitor_offline` alert."""
     n = about.number("n_hosts")
     sentence = wide.OFFLINE if n is None else say_counted(wide.OFFLINE_COUNTED, n)
     happened = (sentence, _since(about), wide.OFFLINE_MEANS)
     return Draft("🔴", wide.OFFLINE_TITLE, happened, wide.OFFLINE_STEP, wide.OFFLINE_SHORT)
 
 
-def _write_monitor_online(about: About) -> Draft:
+def write_monitor_online(about: About) -> Draft:
+    """Write a `monitor_online` alert."""
     since, n = about.instant("since"), about.number("n_missed")
     until = about.instant("until") or about.born_at
     between = (
@@ -171,7 +176,8 @@ def _channel(about: About) -> str:
     return wide.CHANNEL_WHO.format(channel=name) if name else wide.CHANNEL_WHO_UNKNOWN
 
 
-def _write_channel_failed(about: About) -> Draft:
+def write_channel_failed(about: About) -> Draft:
+    """Write a `channel_failed` alert."""
     error = about.text("error")
     return Draft(
         "🔴",
@@ -188,7 +194,8 @@ def _write_channel_failed(about: About) -> Draft:
     )
 
 
-def _write_channel_restored(about: About) -> Draft:
+def write_channel_restored(about: About) -> Draft:
+    """Write a `channel_restored` alert."""
     since = about.instant("since")
     lasted = (
         framing.FROM_TO.format(at=say_instant(since), span=say_span(about.born_at - since))
@@ -205,7 +212,8 @@ def _write_channel_restored(about: About) -> Draft:
     )
 
 
-def _write_resumed(about: About) -> Draft:
+def write_resumed(about: About) -> Draft:
+    """Write a `resumed` alert."""
     since, n = about.instant("since"), about.number("n_changed")
     lines = [clean(line, DETAIL_LIMIT) for line in about.items("lines") if isinstance(line, str)]
     n_more = (len(lines) if n is None else n) - MOST_LINES
@@ -229,7 +237,8 @@ def _write_resumed(about: About) -> Draft:
     )
 
 
-def _write_digest(about: About) -> Draft:
+def write_digest(about: About) -> Draft:
+    """Write a `digest` alert."""
     counts = {name: about.number(name) or 0 for name in wide.DIGEST_COUNTS}
     # What is out of quota or expiring soon is counted by its state as well.
     n_total = sum(n for name, n in counts.items() if name not in {"n_exhausted", "n_expiring_soon"})
@@ -262,17 +271,3 @@ def _next_to_end(about: About) -> Iterator[tuple[str, datetime]]:
         ends_at = read_instant(at)
         if isinstance(name, str) and name and ends_at is not None:
             yield clean(name, WHO_LIMIT), ends_at
-
-
-WIDE_WRITERS: dict[AlertKind, Callable[[About], Draft]] = {
-    AlertKind.SECRET_EXPIRING: _write_secret_expiring,
-    AlertKind.FLAPPING: _write_flapping,
-    AlertKind.OUTAGE: _write_outage,
-    AlertKind.OUTAGE_OVER: _write_outage_over,
-    AlertKind.MONITOR_OFFLINE: _write_monitor_offline,
-    AlertKind.MONITOR_ONLINE: _write_monitor_online,
-    AlertKind.CHANNEL_FAILED: _write_channel_failed,
-    AlertKind.CHANNEL_RESTORED: _write_channel_restored,
-    AlertKind.RESUMED: _write_resumed,
-    AlertKind.DIGEST: _write_digest,
-}

@@ -155,6 +155,7 @@ async def _serve(session: Session, wanted: threading.Event, leaving: threading.T
     import structlog
 
     from monitor.app import App
+    from monitor.dashboard import Dashboard
     from monitor.keeping import DatabaseLost
     from monitor.systemd import Systemd
 
@@ -168,7 +169,8 @@ async def _serve(session: Session, wanted: threading.Event, leaving: threading.T
     load = partial(_load_again, session)
     while not stop.is_set():
         try:
-            await App(session.config, systemd=Systemd.of(os.environ), load=load).run(stop, reload)
+            systemd = Systemd.of(os.environ)
+            await App(session.config, Dashboard, systemd, load).run(stop, reload)
         except DatabaseLost as lost:
             structlog.get_logger().warning("daemon.begins_anew", why=str(lost))
             reload.set()  # by now it may go by newer settings than those of its start

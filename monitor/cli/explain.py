@@ -113,7 +113,7 @@ def explain(
 
 
 def _look_up(session: Session, name: str, kind: AlertKind, now: datetime) -> _Known:
-    from monitor.judge.pairs import CLOSED_BY, OPENED_BY
+    from monitor.judge.alerts import CLOSED_BY, OPENED_BY
     from monitor.store import (
         acknowledgements,
         alerts,
@@ -157,9 +157,8 @@ def _ask(
     Return one answer, or one for each severity where that makes a difference.
     """
     from monitor.judge import route
-    from monitor.judge.alerts import severities_of
+    from monitor.judge.alerts import ABOUT_NO_CONNECTION, severities_of
     from monitor.judge.hold import find_hold
-    from monitor.judge.pairs import ABOUT_NO_CONNECTION
 
     subject = plan.watched[name].subject
     subjects = [] if kind in ABOUT_NO_CONNECTION else [subject]
@@ -217,8 +216,7 @@ def _remarks(kind: AlertKind, known: _Known) -> list[str]:
     """
     Return what holds for every channel.
     """
-    from monitor.judge.pairs import OPENED_BY
-    from monitor.judge.reminder import LASTING
+    from monitor.judge.alerts import LASTING, OPENED_BY
 
     said = []
     if known.is_paused:
@@ -247,7 +245,7 @@ def _as_json(
     plan: Plan,
     now: datetime,
 ) -> Json:
-    from monitor.judge.pairs import OPENED_BY
+    from monitor.judge.alerts import OPENED_BY
     from monitor.report import instant
 
     return {

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-    from monitor.store.connections import Entry
+    from monitor.judge.connection import Entry
     from monitor.store.engine import Database, Transaction
     from monitor.store.records import ConnectionRecord
 

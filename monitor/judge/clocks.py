@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind, Severity
+from monitor.judge.alerts import AlertDue, AlertKind, severity_of
 from monitor.judge.expiry import ClockSource, is_expiring_soon
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason, State
 
@@ -151,9 +151,9 @@ def pass_steps(
         return Passed(replace(clock, told_step=THE_END), is_check_due=True)
     if state not in FLAG_STATES:
         return Passed(clock)
-    is_last = step == clock.steps(configured)[-1]
-    severity = Severity.CRITICAL if is_last else SEVERITY_OF[AlertKind.EXPIRING_SOON]
-    alert = AlertDue(AlertKind.EXPIRING_SOON, severity, {"step": step} | _facts(clock))
+    kind, is_last = AlertKind.EXPIRING_SOON, step == clock.steps(configured)[-1]
+    severity = severity_of(kind, is_last_step=is_last)
+    alert = AlertDue(kind, severity, {"step": step} | _facts(clock))
     return Passed(replace(clock, told_step=step), (alert,))
 
 
@@ -240,7 +240,7 @@ def last_passed(ends_at: datetime, now: datetime) -> int:
 
 
 def _alert(kind: AlertKind, clock: AuthorizationClock) -> AlertDue:
-    return AlertDue(kind, SEVERITY_OF[kind], _facts(clock))
+    return AlertDue.of(kind, **_facts(clock))
 
 
 def _facts(clock: AuthorizationClock) -> dict[str, str | bool | None]:

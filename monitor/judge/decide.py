@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind, Severity
+from monitor.judge.alerts import AlertDue, AlertKind, severity_of
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason, State
 from monitor.judge.state import Standing, Transition
 
@@ -204,7 +204,7 @@ def _transition(previous: Standing, standing: Standing, now: datetime) -> Transi
 
 def _trouble(standing: Standing, previous: Standing) -> AlertDue:
     kind = AlertKind.EXPIRED if standing.state is State.EXPIRED else AlertKind.ERROR
-    severity = SEVERITY_OF[kind] if standing.reason.is_conclusive else Severity.WARNING
+    severity = severity_of(kind, is_inconclusive=not standing.reason.is_conclusive)
     facts = {
         "reason": standing.reason.value,
         "detail": standing.detail,
@@ -215,9 +215,9 @@ def _trouble(standing: Standing, previous: Standing) -> AlertDue:
 
 
 def _recovered(previous: Standing) -> AlertDue:
-    facts = {
-        "reason_before": previous.announced_reason and previous.announced_reason.value,
-        "detail_before": previous.detail,
-        "since": previous.since.isoformat(),
-    }
-    return AlertDue(AlertKind.RECOVERED, SEVERITY_OF[AlertKind.RECOVERED], facts)
+    return AlertDue.of(
+        AlertKind.RECOVERED,
+        reason_before=previous.announced_reason and previous.announced_reason.value,
+        detail_before=previous.detail,
+        since=previous.since.isoformat(),
+    )

@@ -12,12 +12,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.judge.pairs import CLOSED_BY, OPENED_BY, Key, ends, overtakes
+from monitor.judge.alerts import CLOSED_BY, KINDS, OPENED_BY, ends
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from monitor.judge.alerts import AlertKind
+    from monitor.judge.alerts import AlertKind, Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def find_old_news(story: Sequence[Told]) -> set[int]:
 
 
 def _makes_old(kind: AlertKind) -> tuple[AlertKind, ...]:
-    return (*ends(kind), *overtakes(kind), *OPENED_BY.get(kind, ()))
+    return (*ends(kind), *KINDS[kind].superseded_by, *OPENED_BY.get(kind, ()))
 
 
 def _is_over(one: Told, latest: dict[tuple[Key, AlertKind, bool], int]) -> bool:
@@ -106,7 +106,7 @@ def _is_over(one: Told, latest: dict[tuple[Key, AlertKind, bool], int]) -> bool:
 
     return bool(one.keys) and all(
         is_later(key, ends(one.kind), is_here=False)
-        or is_later(key, overtakes(one.kind), is_here=True)
+        or is_later(key, KINDS[one.kind].superseded_by, is_here=True)
         for key in one.keys
     )
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from monitor.judge.alerts import ONLY_IF_NAMED, AlertKind, Severity
-from monitor.judge.pairs import ABOUT_NO_CONNECTION
+from monitor.judge.alerts import ABOUT_NO_CONNECTION, ONLY_IF_NAMED, AlertKind, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

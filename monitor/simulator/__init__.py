@@ -13,7 +13,8 @@ Start with `server.start_simulator`. From the inside out:
 - `billing`, `soldscope`: accounts, tokens, plans, quota. No I/O.
 - `soldscope_api`: what the API answers to a request. No I/O.
 - `amazon`, with `amazon_applications`, `amazon_stores`, `amazon_tokens`,
-  `amazon_marketplaces`, `amazon_samples`, `bucket`: Amazon's books. No I/O.
+  `amazon_marketplaces`, `bucket`: Amazon's books. No I/O.
+- `base`: what the books of both services need.
 - `amazon_lwa`, `amazon_sp`, `amazon_sellers`, `amazon_rotation`,
   `amazon_consent`: what Amazon answers. No I/O.
 - `faults`, `amazon_faults`: what can go wrong, by name; `switches` remembers

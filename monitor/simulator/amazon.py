@@ -13,30 +13,42 @@ import secrets
 import uuid
 from collections import deque
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from monitor.simulator.amazon_applications import Application, IssuedApplication, make_secret
 from monitor.simulator.amazon_marketplaces import MARKETPLACES, find_region
-from monitor.simulator.amazon_samples import add_sample_stores
-from monitor.simulator.amazon_stores import DEFAULT_ROLES, Grant, IssuedGrant, StoreState
-from monitor.simulator.amazon_tokens import REFRESH_PREFIX, AccessTokens, Codes, digest
+from monitor.simulator.amazon_stores import (
+    DEFAULT_ROLES,
+    Grant,
+    IssuedGrant,
+    SampleStores,
+    StoreState,
+)
+from monitor.simulator.amazon_tokens import REFRESH_PREFIX, AccessTokens, Codes
+from monitor.simulator.base import checked_name, digest, is_web_address
 from monitor.simulator.bucket import Bucket
 from monitor.simulator.errors import SimulatorError, UnknownNameError
-from monitor.simulator.fault_values import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
     from monitor.simulator.amazon_applications import IssuedSecret, Secret
-    from monitor.simulator.amazon_stores import SampleStores
 
-MAX_NAME = 100
 KEPT_MESSAGES = 50
 PROBE_BURST, PROBE_RATE = 15, 0.016
 """The Sellers API's plan, for each pair of application and seller."""
 
 ROTATION_BURST, ROTATION_RATE = 1, 0.0167
+
+_SAMPLE_STORES = (
+    (100, "na", "Acme North America", ("US", "CA", "MX"), False),
+    (345, "eu", "Acme Europe", ("DE", "FR", "IT", "ES", "GB"), False),
+    (10, "fe", "Globex Far East", ("JP", "AU"), False),
+    (200, "eu", "Initech UK", ("GB",), True),
+)
+"""Days since the consent, region, name, marketplaces, whether it is self-authorized."""
 
 
 @dataclass(slots=True)
@@ -88,16 +100,14 @@ class Amazon:
         roles: Iterable[str] = DEFAULT_ROLES,
         is_draft: bool = False,
     ) -> IssuedApplication:
-        """
-        Register an application. Its secret is in the answer and nowhere else.
-        """
+        """Register an application. Its secret is in the answer and nowhere else."""
         addresses = tuple(redirect_uris)
         if not all(is_web_address(address) for address in addresses):
             raise SimulatorError("redirect_uri: must be an http or https address")
         issued = make_secret(now)
         application = Application(
             f"app_{next(self._application_ids)}",
-            _checked_name("name", name),
+            checked_name("name", name),
             f"amzn1.application-oa2-client.{secrets.token_hex(16)}",
             f"amzn1.sp.solution.{uuid.uuid4()}",
             addresses,
@@ -112,36 +122,28 @@ class Amazon:
 
     @property
     def applications(self) -> Iterable[Application]:
-        """
-        All applications, oldest first.
-        """
+        """All applications, oldest first."""
         return self._applications.values()
 
     def application(self, application_id: str) -> Application:
-        """
-        Return the application with this short id, or refuse an unknown one.
-        """
+        """Return the application with this short id, or refuse an unknown one."""
         try:
             return self._applications[application_id]
         except KeyError:
-            known = ", ".join(self._applications) or "none"
-            message = f"no application {application_id[:40]!r}; there are: {known}"
-            raise UnknownNameError(message) from None
+            raise UnknownNameError.among(
+                "application", application_id, self._applications
+            ) from None
 
     def authenticate_client(
         self, client_id: str, value: str, now: datetime
     ) -> tuple[Application, Secret] | None:
-        """
-        Return whose client id and secret these are; a retired secret is nobody's.
-        """
+        """Return whose client id and secret these are; a retired secret is nobody's."""
         application = self._application_of_client.get(client_id)
         secret = application and application.find_secret(value, now)
         return (application, secret) if application and secret else None
 
     def rotate_secret(self, application_id: str, now: datetime) -> IssuedSecret:
-        """
-        Give an application a new secret; the old one works for seven days more.
-        """
+        """Give an application a new secret; the old one works for seven days more."""
         return self.application(application_id).rotate_secret(now)
 
     def add_grant(
@@ -168,7 +170,7 @@ class Amazon:
             application,
             known_region,
             f"A{secrets.token_hex(6).upper()}",
-            _checked_name("store_name", store_name),
+            checked_name("store_name", store_name),
             {},
             set(application.roles),
             now,
@@ -182,30 +184,22 @@ class Amazon:
 
     @property
     def grants(self) -> Iterable[Grant]:
-        """
-        All stores, oldest first.
-        """
+        """All stores, oldest first."""
         return self._grants.values()
 
     def grant(self, grant_id: str) -> Grant:
-        """
-        Return the store with this id, or refuse an unknown one.
-        """
+        """Return the store with this id, or refuse an unknown one."""
         try:
             return self._grants[grant_id]
         except KeyError:
             raise UnknownNameError(f"no store with the id {grant_id[:40]!r}") from None
 
     def grant_of(self, refresh_token: str) -> Grant | None:
-        """
-        Return the store that this refresh token was given out for, working or not.
-        """
+        """Return the store that this refresh token was given out for, working or not."""
         return self._grant_of_token.get(digest(refresh_token))
 
     def accepts(self, refresh_token: str, application: Application, now: datetime) -> bool:
-        """
-        Tell whether a refresh token opens its store for this application.
-        """
+        """Tell whether a refresh token opens its store for this application."""
         grant = self.grant_of(refresh_token)
         return (
             grant is not None
@@ -215,9 +209,7 @@ class Amazon:
         )
 
     def state_of(self, grant: Grant, now: datetime) -> StoreState:
-        """
-        Return what a store's authorization is worth now.
-        """
+        """Return what a store's authorization is worth now."""
         if grant.revoked_at is not None:
             return StoreState.REVOKED
         if self.policy.lapses and grant.ends_at is not None and now >= grant.ends_at:
@@ -237,24 +229,18 @@ class Amazon:
         return grant
 
     def reauthorize(self, grant_id: str, now: datetime) -> IssuedGrant:
-        """
-        Confirm an authorization again and take the new refresh token.
-        """
+        """Confirm an authorization again and take the new refresh token."""
         return self.issue_refresh_token(self.record_consent(grant_id, now))
 
     def record_consent(self, grant_id: str, now: datetime) -> Grant:
-        """
-        Let the seller confirm: the year starts anew, with the application's roles of today.
-        """
+        """Let the seller confirm: the year starts anew, with the application's roles of today."""
         grant = self.grant(grant_id)
         grant.consented_at, grant.revoked_at = now, None
         grant.roles = set(grant.application.roles)
         return grant
 
     def issue_refresh_token(self, grant: Grant) -> IssuedGrant:
-        """
-        Give out a new refresh token for a store.
-        """
+        """Give out a new refresh token for a store."""
         if self.policy.renewing_ends_refresh_tokens and not grant.is_private:
             grant.tokens.clear()
         value = REFRESH_PREFIX + secrets.token_urlsafe(180)
@@ -263,9 +249,7 @@ class Amazon:
         return IssuedGrant(grant, value)
 
     def probes(self, grant: Grant, now: datetime) -> Bucket:
-        """
-        Return the bucket of calls to the Sellers API that a store draws from.
-        """
+        """Return the bucket of calls to the Sellers API that a store draws from."""
         key = (grant.application.id, grant.seller_id)
         return self._probes.setdefault(key, Bucket(PROBE_BURST, PROBE_RATE, now))
 
@@ -273,16 +257,27 @@ class Amazon:
         self, now: datetime, *, redirect_uris: Iterable[str] = ()
     ) -> SampleStores:
         """
-        Add an application and four stores to try things out on.
+        Add an application and four stores to try things out on, all of which work.
+
+        The second one has 20 days left, the third one has suspended listings in
+        Australia, the fourth one is self-authorized and has no known end.
 
         Args:
             redirect_uris: Without any, the consent page refuses the application.
         """
-        return add_sample_stores(self, now, redirect_uris)
-
-
-def _checked_name(field_name: str, name: str) -> str:
-    name = name.strip()
-    if not name or len(name) > MAX_NAME or not name.isprintable():
-        raise SimulatorError(f"{field_name}: 1 to {MAX_NAME} printable characters")
-    return name
+        made_at = now - timedelta(days=30)
+        issued = self.add_application("Sample app", made_at, redirect_uris=redirect_uris)
+        stores = tuple(
+            self.add_grant(
+                issued.application.id,
+                region,
+                name,
+                # An hour later than that, so that the days left read as told above.
+                now - timedelta(days=days, hours=-1),
+                marketplaces=marketplaces,
+                is_private=is_private,
+            )
+            for days, region, name, marketplaces, is_private in _SAMPLE_STORES
+        )
+        stores[2].grant.set_participation("AU", has_suspended_listings=True)
+        return SampleStores(issued, stores)

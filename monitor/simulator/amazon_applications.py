@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from monitor.simulator.amazon_tokens import digest
+from monitor.simulator.base import digest
 from monitor.simulator.errors import SimulatorError
 
 if TYPE_CHECKING:

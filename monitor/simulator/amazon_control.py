@@ -11,8 +11,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from monitor.simulator.amazon_marketplaces import Region
-from monitor.simulator.amazon_state import describe_application, describe_fault, describe_grant
+from monitor.simulator.amazon_state import describe_application, describe_grant
 from monitor.simulator.amazon_toml import write_toml
 from monitor.simulator.done import Done
 from monitor.simulator.world import CONTROL_PATH, World
@@ -22,40 +21,34 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from monitor.simulator.amazon_applications import IssuedApplication
+    from monitor.simulator.amazon import Policy
+    from monitor.simulator.amazon_applications import Application, IssuedApplication
     from monitor.simulator.amazon_stores import Grant, IssuedGrant
     from monitor.simulator.fields import Fields
 
     Action = Callable[[World, Fields, str], Done]
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-ROOT = f"{CONTROL_PATH}/amazon"
+AMAZON_ROOT = f"{CONTROL_PATH}/amazon"
 
 
-def add_routes(router: web.UrlDispatcher, on: Callable[[Action], Handler]) -> None:
-    """
-    Add the routes of Amazon; *on* makes a handler of an action.
-    """
-    router.add_post(f"{ROOT}/samples", on(_add_samples))
-    router.add_post(f"{ROOT}/policy", on(_set_policy))
-    router.add_post(f"{ROOT}/applications", on(_add_application))
-    application = f"{ROOT}/applications/{{name}}"
+def add_amazon_routes(router: web.UrlDispatcher, on: Callable[[Action], Handler]) -> None:
+    """Add the routes of Amazon; *on* makes a handler of an action."""
+    router.add_post(f"{AMAZON_ROOT}/samples", on(_add_samples))
+    router.add_post(f"{AMAZON_ROOT}/policy", on(_set_policy))
+    router.add_post(f"{AMAZON_ROOT}/applications", on(_add_application))
+    application = f"{AMAZON_ROOT}/applications/{{name}}"
     router.add_post(f"{application}/rotate", on(_rotate_secret))
     router.add_post(f"{application}/age", on(_age_secret))
     router.add_post(f"{application}/change", on(_change_application))
-    router.add_post(f"{ROOT}/stores", on(_add_store))
-    store = f"{ROOT}/stores/{{name}}"
+    router.add_post(f"{AMAZON_ROOT}/stores", on(_add_store))
+    store = f"{AMAZON_ROOT}/stores/{{name}}"
     router.add_delete(store, on(_revoke))
     router.add_post(f"{store}/revoke", on(_revoke))
     router.add_post(f"{store}/reauthorize", on(_reauthorize))
     router.add_post(f"{store}/age", on(_age_store))
     router.add_post(f"{store}/remove-role", on(_remove_role))
     router.add_post(f"{store}/participation", on(_set_participation))
-    router.add_post(f"{ROOT}/faults", on(_switch_on))
-    router.add_delete(f"{ROOT}/faults", on(_clear_faults))
-    router.add_post(f"{ROOT}/faults/off", on(_clear_faults))
-    router.add_delete(f"{ROOT}/faults/{{name}}", on(_switch_off))
-    router.add_post(f"{ROOT}/faults/{{name}}/off", on(_switch_off))
 
 
 def _add_samples(world: World, fields: Fields, _: str) -> Done:
@@ -72,15 +65,11 @@ def _add_samples(world: World, fields: Fields, _: str) -> Done:
 
 
 def _set_policy(world: World, fields: Fields, _: str) -> Done:
-    policy = world.amazon.policy
-    wanted = {
-        name: fields.optional_flag(name)
-        for name in ("lapses", "revoking_ends_access_tokens", "renewing_ends_refresh_tokens")
-    }
-    fields.refuse_rest()
-    changed = {name: value for name, value in wanted.items() if value is not None}
-    for name, value in changed.items():
-        setattr(policy, name, value)
+    changed = _set_flags(
+        world.amazon.policy,
+        fields,
+        ("lapses", "revoking_ends_access_tokens", "renewing_ends_refresh_tokens"),
+    )
     told = ", ".join(f"{name} {str(value).lower()}" for name, value in changed.items())
     return Done(f"Policy: {told or 'nothing changed'}.", changed)
 
@@ -118,13 +107,7 @@ def _age_secret(world: World, fields: Fields, application_id: str) -> Done:
 
 def _change_application(world: World, fields: Fields, application_id: str) -> Done:
     application = world.amazon.application(application_id)
-    wanted = {
-        name: fields.optional_flag(name) for name in ("is_draft", "is_enrolled", "is_enabled")
-    }
-    fields.refuse_rest()
-    for name, value in wanted.items():
-        if value is not None:
-            setattr(application, name, value)
+    _set_flags(application, fields, ("is_draft", "is_enrolled", "is_enabled"))
     body = describe_application(application, world.clock.now())
     return Done(f"{application.name} was changed.", body)
 
@@ -194,35 +177,21 @@ def _set_participation(world: World, fields: Fields, grant_id: str) -> Done:
     return _done_with_store(world, grant, f"{grant.store_name} changed in {country}.")
 
 
-def _switch_on(world: World, fields: Fields, _: str) -> Done:
-    name, where = fields.text("name"), fields.optional_text("where")
-    value = fields.value("value")
+def _set_flags(
+    target: Policy | Application, fields: Fields, names: tuple[str, ...]
+) -> dict[str, bool]:
+    """Set those of the flags called *names* that the request has, and return them."""
+    wanted = {name: fields.optional_flag(name) for name in names}
     fields.refuse_rest()
-    active = world.amazon_faults.switch_on(name, where=_place(world, where), value=value)
-    return Done(f"{active.fault} is on.", describe_fault(active), HTTPStatus.CREATED)
-
-
-def _switch_off(world: World, fields: Fields, name: str) -> Done:
-    where = fields.optional_text("where")
-    fields.refuse_rest()
-    ended = world.amazon_faults.switch_off(name, where=_place(world, where))
-    return Done(f"{name} is off.", {"name": name, "switched_off": ended})
-
-
-def _clear_faults(world: World, fields: Fields, _: str) -> Done:
-    fields.refuse_rest()
-    world.amazon_faults.clear()
-    return Done("All faults of Amazon are off.", {"active": []})
+    changed = {name: value for name, value in wanted.items() if value is not None}
+    for name, value in changed.items():
+        setattr(target, name, value)
+    return changed
 
 
 def _redirect_uris(fields: Fields) -> tuple[str, ...]:
     redirect_uri = fields.optional_text("redirect_uri")
     return () if redirect_uri is None else (redirect_uri,)
-
-
-def _place(world: World, where: str | None) -> str | None:
-    is_region = where is None or where in set(Region)
-    return where if is_region else world.amazon.grant(str(where)).id
 
 
 def _done_with_store(world: World, grant: Grant, sentence: str) -> Done:

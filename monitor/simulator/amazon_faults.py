@@ -1,8 +1,9 @@
 """
-Name what can go wrong with Amazon, and remember what was switched on where.
+Name what can go wrong with Amazon.
 
 Decides which faults exist and which value each takes. A fault is on everywhere,
-in one region or for one store. How it looks is left to `amazon_misbehave`.
+in one region (`na`) or for one store (`store_1`). How it looks is left to
+`amazon_misbehave`.
 """
 
 from __future__ import annotations
@@ -11,12 +12,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from monitor.simulator.fault_values import ChoiceValue, NumberValue
-from monitor.simulator.switches import FaultKind, Switched, Switches
+from monitor.simulator.switches import FaultKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from monitor.simulator.fault_values import Value
 
 
 class AmazonFault(StrEnum):
@@ -78,7 +77,7 @@ class Wording(StrEnum):
 _HTML_STATUS = NumberValue(503.0, 200, 599, "status")
 _LATE = NumberValue(5.0, 0.001, 3600, "seconds")
 
-KINDS: Mapping[AmazonFault, FaultKind] = {
+AMAZON_FAULT_KINDS: Mapping[AmazonFault, FaultKind] = {
     AmazonFault.LWA_HANG: FaultKind("LWA takes the request and never answers"),
     AmazonFault.LWA_RESET: FaultKind("LWA resets the connection (RST)"),
     AmazonFault.LWA_500: FaultKind("LWA answers 500 server_error"),
@@ -128,50 +127,3 @@ KINDS: Mapping[AmazonFault, FaultKind] = {
         ),
     ),
 }
-
-
-class AmazonFaults:
-    """
-    The faults of Amazon that are on.
-    """
-
-    def __init__(self) -> None:
-        self._switches = Switches(KINDS)
-
-    def switch_on(
-        self, name: str, *, where: str | None = None, value: object = None
-    ) -> Switched[AmazonFault]:
-        """
-        Switch a fault on: everywhere, in a region (`na`) or for a store (`store_1`).
-
-        Switched on again, it takes the new value. No value means the default.
-        """
-        return self._switches.switch_on(name, where, value)
-
-    def switch_off(self, name: str, *, where: str | None = None) -> int:
-        """
-        Switch a fault off, in one place or wherever it is on.
-
-        Returns how many entries that ended; one that is off already is no error.
-        """
-        return self._switches.switch_off(name, where)
-
-    def clear(self) -> None:
-        """
-        Switch everything off.
-        """
-        self._switches.clear()
-
-    def active(self) -> list[Switched[AmazonFault]]:
-        """
-        Return all that is on, in the order of `AmazonFault`.
-        """
-        return self._switches.active()
-
-    def of(self, region: str | None, grant_id: str | None) -> Mapping[AmazonFault, Value]:
-        """
-        Return what holds for a request; the store's own value wins over the region's.
-
-        None stands for a request that tells neither.
-        """
-        return self._switches.of(region, grant_id)

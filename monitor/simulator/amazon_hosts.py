@@ -103,5 +103,5 @@ class AmazonHosts:
 
 def _known(name: str) -> str:
     if name not in HOSTS:
-        raise UnknownNameError(f"no host {name[:40]!r}; there are: {', '.join(HOSTS)}")
+        raise UnknownNameError.among("host", name, HOSTS)
     return name

@@ -114,8 +114,7 @@ def find_marketplace(country: str) -> Marketplace:
     try:
         return MARKETPLACES[_ALSO_CALLED.get(code, code)]
     except KeyError:
-        known = ", ".join(MARKETPLACES)
-        raise UnknownNameError(f"no marketplace {country[:40]!r}; there are: {known}") from None
+        raise UnknownNameError.among("marketplace", country, MARKETPLACES) from None
 
 
 def find_region(name: str) -> Region:
@@ -125,5 +124,4 @@ def find_region(name: str) -> Region:
     try:
         return Region(name.strip().lower())
     except ValueError:
-        message = f"no region {name[:40]!r}; there are: {', '.join(Region)}"
-        raise UnknownNameError(message) from None
+        raise UnknownNameError.among("region", name, Region) from None

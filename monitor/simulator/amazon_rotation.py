@@ -11,6 +11,7 @@ import uuid
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from monitor.simulator.amazon import ROTATION_RATE
 from monitor.simulator.amazon_lwa import ROTATION_SCOPE
 from monitor.simulator.amazon_sp import (
     RATE_HEADER,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from monitor.simulator.fault_values import Value
 
 ROTATION_PATH = "applications/2023-11-30/clientSecret"
-RATE = "0.0167"
 NOT_ENROLLED = (
     "Application is not enrolled for rotation notification. "
     "Please update application notification preference in Developer console."
@@ -61,7 +61,7 @@ def answer_rotation(
     previous = application.secret
     issued = amazon.rotate_secret(application.id, now)
     amazon.queue.append(_new_secret(application, issued, previous.dies_at or now, now))
-    return Answer(HTTPStatus.NO_CONTENT, b"", headers={RATE_HEADER: RATE})
+    return Answer(HTTPStatus.NO_CONTENT, b"", headers={RATE_HEADER: str(ROTATION_RATE)})
 
 
 def _new_secret(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from monitor.simulator.amazon import PROBE_RATE
 from monitor.simulator.amazon_faults import AmazonFault
 from monitor.simulator.amazon_marketplaces import MARKETPLACES, NON_AMAZON
 from monitor.simulator.amazon_sp import (
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from monitor.simulator.fault_values import Value
 
 PARTICIPATIONS_PATH = "sellers/v1/marketplaceParticipations"
-RATE = "0.016"
 
 
 def answer_participations(
@@ -56,7 +56,7 @@ def answer_participations(
         raise SpError(throttled())
     if call.has_body:
         raise SpError(sp_error(HTTPStatus.BAD_REQUEST, "InvalidInput", "Invalid Input", ""))
-    rate = {} if AmazonFault.MISSING_RATE_HEADER in faults else {RATE_HEADER: RATE}
+    rate = {} if AmazonFault.MISSING_RATE_HEADER in faults else {RATE_HEADER: str(PROBE_RATE)}
     return json_answer(HTTPStatus.OK, {"payload": _payload(grant, faults)}, rate)
 
 

@@ -10,19 +10,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from monitor.simulator.amazon_faults import KINDS
 from monitor.simulator.amazon_marketplaces import MARKETPLACES, Region
 from monitor.simulator.answer import write_instant
-from monitor.simulator.switches import describe_kinds
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.simulator.amazon import Amazon
     from monitor.simulator.amazon_applications import Application, Secret
-    from monitor.simulator.amazon_faults import AmazonFault
     from monitor.simulator.amazon_stores import Grant
-    from monitor.simulator.switches import Switched
     from monitor.simulator.world import World
 
 
@@ -40,10 +36,7 @@ def describe_amazon(world: World, now: datetime) -> dict[str, Any]:
         "applications": [describe_application(one, now) for one in amazon.applications],
         "stores": [describe_grant(amazon, grant, now) for grant in amazon.grants],
         "queue": list(amazon.queue),
-        "faults": {
-            "active": [describe_fault(active) for active in world.amazon_faults.active()],
-            "known": describe_kinds(KINDS),
-        },
+        "faults": world.amazon_faults.describe(),
     }
 
 
@@ -110,10 +103,3 @@ def describe_grant(amazon: Amazon, grant: Grant, now: datetime) -> dict[str, Any
         ],
         "calls_left": amazon.probes(grant, now).left(now),
     }
-
-
-def describe_fault(active: Switched[AmazonFault]) -> dict[str, Any]:
-    """
-    Return a fault that is on.
-    """
-    return {"name": active.fault.value, "where": active.place, "value": active.value}

@@ -7,11 +7,12 @@ left to `amazon_sp`; refresh tokens are in `amazon`, because they last.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from monitor.simulator.base import digest
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -55,13 +56,6 @@ class Code:
     grant: Grant
     redirect_uri: str
     issued_at: datetime
-
-
-def digest(value: str) -> bytes:
-    """
-    Return what is kept of a secret value.
-    """
-    return hashlib.sha256(value.encode("utf-8", "surrogateescape")).digest()
 
 
 class AccessTokens:

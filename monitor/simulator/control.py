@@ -8,21 +8,22 @@ send the page's forms and come back to the page. Both meet the same actions.
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from monitor.simulator import amazon_control
+from monitor.simulator.amazon_control import AMAZON_ROOT, add_amazon_routes
+from monitor.simulator.amazon_marketplaces import Region
 from monitor.simulator.clock import parse_duration
 from monitor.simulator.done import Done
 from monitor.simulator.errors import SimulatorError, UnknownNameError
 from monitor.simulator.fields import Fields, is_form, read_fields, refuse_other_sites
-from monitor.simulator.markup import PAGE_HEADERS
-from monitor.simulator.page import Notice, render_page
+from monitor.simulator.page import Notice, answer_control_page
 from monitor.simulator.state import (
     describe_account,
-    describe_fault,
     describe_token,
     describe_world,
 )
@@ -31,10 +32,13 @@ from monitor.simulator.world import CONTROL_PATH, World
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from monitor.simulator.amazon import Amazon
+    from monitor.simulator.switches import Switches
+
 MAX_NOTICES = 20
 
 
-def add_routes(app: web.Application, world: World) -> None:
+def add_control_routes(app: web.Application, world: World) -> None:
     """
     Add the control API and its page to *app*.
 
@@ -51,19 +55,22 @@ def add_routes(app: web.Application, world: World) -> None:
     router.add_post(f"{CONTROL_PATH}/tokens/{{name}}/restore", on(_restore_token))
     router.add_post(f"{CONTROL_PATH}/spend", on(_spend))
     router.add_post(f"{CONTROL_PATH}/upgrade", on(_upgrade))
-    router.add_post(f"{CONTROL_PATH}/faults", on(_switch_on))
-    router.add_delete(f"{CONTROL_PATH}/faults", on(_clear_faults))
-    router.add_post(f"{CONTROL_PATH}/faults/off", on(_clear_faults))
-    router.add_delete(f"{CONTROL_PATH}/faults/{{name}}", on(_switch_off))
-    router.add_post(f"{CONTROL_PATH}/faults/{{name}}/off", on(_switch_off))
     router.add_post(f"{CONTROL_PATH}/clock", on(_move_clock))
-    amazon_control.add_routes(router, on)
+    add_amazon_routes(router, on)
+    soldscope = _FaultControl(world.faults, world.soldscope.token, "All faults are off.")
+    amazon = _FaultControl(
+        world.amazon_faults, partial(_check_where, world.amazon), "All faults of Amazon are off."
+    )
+    for root, faults in ((CONTROL_PATH, soldscope), (AMAZON_ROOT, amazon)):
+        router.add_post(f"{root}/faults", on(faults.switch_on))
+        router.add_delete(f"{root}/faults", on(faults.clear))
+        router.add_post(f"{root}/faults/off", on(faults.clear))
+        router.add_delete(f"{root}/faults/{{name}}", on(faults.switch_off))
+        router.add_post(f"{root}/faults/{{name}}/off", on(faults.switch_off))
 
 
 class _Control:
-    """
-    Turn requests into actions, and what came of them into answers.
-    """
+    """Turn requests into actions, and what came of them into answers."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -78,9 +85,7 @@ class _Control:
     def on(
         self, action: Callable[[World, Fields, str], Done]
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        """
-        Return the handler that performs *action*, which also gets the name in the path.
-        """
+        """Return the handler that performs *action*, which also gets the name in the path."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
             try:
@@ -101,9 +106,7 @@ class _Control:
         return _json(status, {"error": str(error)})
 
     def _come_back(self, done: Done) -> web.StreamResponse:
-        """
-        Send the browser back to the page, where the sentence is shown once.
-        """
+        """Send the browser back to the page, where the sentence is shown once."""
         key = secrets.token_urlsafe(8)
         self._notices[key] = Notice(done.sentence, secret=done.secret)
         if len(self._notices) > MAX_NOTICES:
@@ -112,10 +115,50 @@ class _Control:
         return web.Response(status=HTTPStatus.SEE_OTHER, headers=headers)
 
     def _page(self, notice: Notice | None, status: int = HTTPStatus.OK) -> web.Response:
-        text = render_page(describe_world(self._world), notice)
-        return web.Response(
-            status=status, text=text, content_type="text/html", headers=PAGE_HEADERS
-        )
+        return answer_control_page(describe_world(self._world), notice, status)
+
+
+@dataclass(frozen=True, slots=True)
+class _FaultControl:
+    """
+    The actions that switch the faults of one service.
+
+    Args:
+        check_place: Refuses a place that does not exist.
+        cleared: What is said once all are off.
+    """
+
+    faults: Switches[Any]
+    check_place: Callable[[str], object]
+    cleared: str
+
+    def switch_on(self, _: World, fields: Fields, __: str) -> Done:
+        name, where = fields.text("name"), fields.optional_text(self.faults.place)
+        value = fields.value("value")
+        fields.refuse_rest()
+        if where is not None:
+            self.check_place(where)
+        switched = self.faults.switch_on(name, where=where, value=value)
+        body = self.faults.describe_one(switched)
+        return Done(f"{switched.fault} is on.", body, HTTPStatus.CREATED)
+
+    def switch_off(self, _: World, fields: Fields, name: str) -> Done:
+        where = fields.optional_text(self.faults.place)
+        fields.refuse_rest()
+        if where is not None:
+            self.check_place(where)
+        ended = self.faults.switch_off(name, where=where)
+        return Done(f"{name} is off.", {"name": name, "switched_off": ended})
+
+    def clear(self, _: World, fields: Fields, __: str) -> Done:
+        fields.refuse_rest()
+        self.faults.clear()
+        return Done(self.cleared, {"active": []})
+
+
+def _check_where(amazon: Amazon, where: str) -> None:
+    if where not in set(Region):
+        amazon.grant(where)
 
 
 def _json(status: int, body: dict[str, Any]) -> web.Response:
@@ -167,34 +210,6 @@ def _upgrade(world: World, fields: Fields, _: str) -> Done:
     account = world.soldscope.upgrade(account_id, plan)
     body = describe_account(world, account, world.clock.now())
     return Done(f"{account.name} is on the plan {plan} now.", body)
-
-
-def _switch_on(world: World, fields: Fields, _: str) -> Done:
-    name, token_id, value = (
-        fields.text("name"),
-        fields.optional_text("token"),
-        fields.value("value"),
-    )
-    fields.refuse_rest()
-    if token_id is not None:
-        world.soldscope.token(token_id)
-    active = world.faults.switch_on(name, token_id=token_id, value=value)
-    return Done(f"{active.fault} is on.", describe_fault(active), HTTPStatus.CREATED)
-
-
-def _switch_off(world: World, fields: Fields, name: str) -> Done:
-    token_id = fields.optional_text("token")
-    fields.refuse_rest()
-    if token_id is not None:
-        world.soldscope.token(token_id)
-    ended = world.faults.switch_off(name, token_id=token_id)
-    return Done(f"{name} is off.", {"name": name, "switched_off": ended})
-
-
-def _clear_faults(world: World, fields: Fields, _: str) -> Done:
-    fields.refuse_rest()
-    world.faults.clear()
-    return Done("All faults are off.", {"active": []})
 
 
 def _move_clock(world: World, fields: Fields, _: str) -> Done:

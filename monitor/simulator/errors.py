@@ -7,6 +7,11 @@ page) is left to `control` and `soldscope_api`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 class SimulatorError(ValueError):
     """
@@ -18,6 +23,11 @@ class UnknownNameError(SimulatorError):
     """
     Something was named that does not exist.
     """
+
+    @classmethod
+    def among(cls, kind: str, name: str, known: Iterable[str]) -> Self:
+        """Say that *name* is none of those that are *known*."""
+        return cls(f"no {kind} {name[:40]!r}; there are: {', '.join(known) or 'none'}")
 
 
 class QuotaUsedUpError(SimulatorError):

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
+from monitor.simulator.base import is_web_address
 from monitor.simulator.errors import SimulatorError
 
 Value = float | str | None
@@ -112,20 +112,3 @@ class UrlValue:
         if not isinstance(raw, str) or not is_web_address(raw):
             raise SimulatorError(f"value: {self.hint}")
         return raw
-
-
-def is_web_address(text: str) -> bool:
-    """
-    Tell whether *text* is an http or https address that can stand in a header.
-    """
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return False
-    return (
-        parts.scheme in {"http", "https"}
-        and bool(parts.hostname)
-        and text.isascii()
-        and text.isprintable()
-        and " " not in text
-    )

@@ -1,24 +1,21 @@
 """
-Name what can go wrong, and remember what was switched on for whom.
+Name what can go wrong with SoldScope.
 
-Decides which faults exist, which value each takes and which hold for a token.
-How they look on the wire is left to `misbehave`.
+Decides which faults exist and which value each takes. A fault is on for all
+requests or for one token's. How they look on the wire is left to `misbehave`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from monitor.simulator.fault_values import ChoiceValue, NumberValue, UrlValue
 from monitor.simulator.soldscope_api import ResetForm
-from monitor.simulator.switches import FaultKind, Switched, Switches
+from monitor.simulator.switches import FaultKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from monitor.simulator.fault_values import Value
 
 
 class Fault(StrEnum):
@@ -57,7 +54,7 @@ class Fault(StrEnum):
 
 _RETRY_AFTER = NumberValue(60.0, 0, 86_400, "seconds")
 
-KINDS: Mapping[Fault, FaultKind] = {
+FAULT_KINDS: Mapping[Fault, FaultKind] = {
     Fault.HANG: FaultKind("takes the request and never answers"),
     Fault.RESET: FaultKind("resets the connection (RST) instead of answering"),
     Fault.CLOSE_EARLY: FaultKind("closes the connection before the first byte"),
@@ -101,65 +98,3 @@ KINDS: Mapping[Fault, FaultKind] = {
     ),
     Fault.CLOSE_EACH: FaultKind("closes the connection after each answer"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class ActiveFault:
-    """
-    A fault that is on, for one token or (None) for all requests.
-    """
-
-    fault: Fault
-    token_id: str | None
-    value: Value
-
-
-class Faults:
-    """
-    The faults of the SoldScope API that are on.
-    """
-
-    def __init__(self) -> None:
-        self._switches = Switches(KINDS)
-
-    def switch_on(
-        self, name: str, *, token_id: str | None = None, value: object = None
-    ) -> ActiveFault:
-        """
-        Switch a fault on, for all requests or for one token's.
-
-        Switched on again, it takes the new value. No value means the default.
-        """
-        return _of_token(self._switches.switch_on(name, token_id, value))
-
-    def switch_off(self, name: str, *, token_id: str | None = None) -> int:
-        """
-        Switch a fault off, for one token or wherever it is on.
-
-        Returns how many entries that ended; one that is off already is no error.
-        """
-        return self._switches.switch_off(name, token_id)
-
-    def clear(self) -> None:
-        """
-        Switch everything off.
-        """
-        self._switches.clear()
-
-    def active(self) -> list[ActiveFault]:
-        """
-        Return all that is on, in the order of `Fault`.
-        """
-        return [_of_token(switched) for switched in self._switches.active()]
-
-    def of(self, token_id: str | None) -> Mapping[Fault, Value]:
-        """
-        Return what holds for a request; the token's own value wins.
-
-        None stands for a request without a valid token.
-        """
-        return self._switches.of(token_id)
-
-
-def _of_token(switched: Switched[Fault]) -> ActiveFault:
-    return ActiveFault(switched.fault, switched.place, switched.value)

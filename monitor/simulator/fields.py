@@ -120,12 +120,12 @@ async def read_fields(request: web.Request) -> Fields:
     """
     raw = await request.read()
     if is_form(request):
-        return Fields(_read_form(raw))
+        return Fields(read_form(raw))
     values = dict(request.query) if request.method == "DELETE" else {}
     return Fields({**values, **_read_json(raw, request.content_type)} if raw else values)
 
 
-def _read_form(raw: bytes) -> dict[str, object]:
+def read_form(raw: bytes) -> dict[str, str]:
     """
     Read a form. It sends its empty inputs too: `parse_qsl` drops them.
     """

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from monitor.simulator.serving import MAX_BODY, serve
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HOST = "127.0.0.1"
-MAX_BODY = 64 * 2**10
-STOP_WITHIN_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +42,16 @@ class Inbox:
     A web hook that listens.
 
     Args:
+        url: The Apprise URL that leads here.
         messages: What came and nobody took yet.
     """
 
-    def __init__(self, runner: web.AppRunner, messages: asyncio.Queue[ReceivedMessage]) -> None:
+    def __init__(
+        self, root: str, runner: web.AppRunner, messages: asyncio.Queue[ReceivedMessage]
+    ) -> None:
+        self.url = f"json{root.removeprefix('http')}/inbox"
         self.messages = messages
         self._runner = runner
-
-    @property
-    def url(self) -> str:
-        """
-        The Apprise URL that leads here.
-        """
-        return f"json://{HOST}:{self._runner.addresses[0][1]}/inbox"
 
     async def stop(self) -> None:
         """
@@ -79,14 +76,8 @@ async def start_inbox() -> Inbox:
 
     app = web.Application(client_max_size=MAX_BODY)
     app.router.add_post("/inbox", receive)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_WITHIN_S)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, HOST, 0).start()
-    except BaseException:
-        await runner.cleanup()
-        raise
-    return Inbox(runner, messages)
+    runner, root = await serve(app, HOST, 0, None)
+    return Inbox(root, runner, messages)
 
 
 def _read_message(posted: object) -> ReceivedMessage:

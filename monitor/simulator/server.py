@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from monitor.simulator import amazon_consent_page, control
+from monitor.simulator.amazon_consent_page import add_consent_pages
 from monitor.simulator.amazon_hosts import LWA, AmazonHosts
 from monitor.simulator.amazon_marketplaces import Region, find_region
 from monitor.simulator.amazon_server import add_lwa, add_region
+from monitor.simulator.control import add_control_routes
 from monitor.simulator.faults import Fault
 from monitor.simulator.misbehave import (
     ON_THE_WIRE,
@@ -34,13 +35,9 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
 
-    from monitor.simulator.amazon import Amazon
-    from monitor.simulator.amazon_faults import AmazonFaults
     from monitor.simulator.answer import Answer
-    from monitor.simulator.clock import MovableClock
     from monitor.simulator.fault_values import Value
-    from monitor.simulator.faults import Faults
-    from monitor.simulator.soldscope import IssuedToken, SoldScope, Token
+    from monitor.simulator.soldscope import IssuedToken, Token
 
 
 class Simulator:
@@ -48,7 +45,7 @@ class Simulator:
     A simulator that serves.
 
     Args:
-        world: What is simulated; tests may act on it directly.
+        world: What is simulated; its parts may be acted on directly.
         runner: The server, already listening.
         stopping: Set when requests that wait shall give up.
         hosts: The ports of Amazon's own.
@@ -58,127 +55,52 @@ class Simulator:
         self, world: World, runner: web.AppRunner, stopping: asyncio.Event, hosts: AmazonHosts
     ) -> None:
         self.world = world
+        self.soldscope, self.faults = world.soldscope, world.faults
+        self.amazon, self.amazon_faults = world.amazon, world.amazon_faults
+        self.clock = world.clock
+        self.base_url = world.base_url
+        self.soldscope_url, self.lwa_token_url = world.soldscope_url, world.lwa_token_url
+        self.control_url = world.control_url
         self._hosts = hosts
         self._runner = runner
         self._stopping = stopping
 
-    @property
-    def base_url(self) -> str:
-        """
-        The root, such as `http://127.0.0.1:8090`.
-        """
-        return self.world.base_url
-
-    @property
-    def soldscope_url(self) -> str:
-        """
-        The base URL of the SoldScope API.
-        """
-        return self.world.soldscope_url
-
-    @property
-    def control_url(self) -> str:
-        """
-        Where the controls are.
-        """
-        return self.world.control_url
-
-    @property
-    def soldscope(self) -> SoldScope:
-        """
-        The service's books.
-        """
-        return self.world.soldscope
-
-    @property
-    def faults(self) -> Faults:
-        """
-        What goes wrong.
-        """
-        return self.world.faults
-
-    @property
-    def clock(self) -> MovableClock:
-        """
-        The simulator's time.
-        """
-        return self.world.clock
-
-    @property
-    def amazon(self) -> Amazon:
-        """
-        Amazon's books.
-        """
-        return self.world.amazon
-
-    @property
-    def amazon_faults(self) -> AmazonFaults:
-        """
-        What goes wrong with Amazon.
-        """
-        return self.world.amazon_faults
-
-    @property
-    def lwa_token_url(self) -> str:
-        """
-        Where Amazon's access tokens are to be had.
-        """
-        return self.world.lwa_token_url
-
     def endpoint(self, region: str) -> str:
-        """
-        Return the root of a region's Selling Partner API.
-        """
+        """Return the root of a region's Selling Partner API."""
         return self.world.endpoint(find_region(region))
 
     def consent_url(self, region: str) -> str:
-        """
-        Return the page on which sellers of a region authorize an application.
-        """
+        """Return the page on which sellers of a region authorize an application."""
         return self.world.consent_url(find_region(region))
 
     async def start_region_hosts(self) -> None:
-        """
-        Open a port for LWA and one for each region, beside the simulator's own.
-        """
+        """Open a port for LWA and one for each region, beside the simulator's own."""
         await self._hosts.start()
 
     @property
     def region_urls(self) -> dict[str, str]:
-        """
-        The regions' roots on ports of their own.
-        """
+        """The regions' roots on ports of their own."""
         return {region.value: self._hosts.url(region) for region in Region}
 
     @property
     def lwa_url(self) -> str:
-        """
-        The token endpoint on a port of its own.
-        """
+        """The token endpoint on a port of its own."""
         return self._hosts.url(LWA) + TOKEN_PATH
 
     async def stop_host(self, name: str) -> None:
-        """
-        Close the port of `lwa` or of a region, so that connecting to it fails.
-        """
+        """Close the port of `lwa` or of a region, so that connecting to it fails."""
         await self._hosts.stop_host(name)
 
     async def start_host(self, name: str) -> None:
-        """
-        Open the port of `lwa` or of a region again, at the same number.
-        """
+        """Open the port of `lwa` or of a region again, at the same number."""
         await self._hosts.start_host(name)
 
     def create_token(self, account_id: str, name: str) -> IssuedToken:
-        """
-        Make a token for an account, now.
-        """
+        """Make a token for an account, now."""
         return self.world.create_token(account_id, name)
 
     async def stop(self) -> None:
-        """
-        Stop serving; requests that hang are cut off. Stopping again does nothing.
-        """
+        """Stop serving; requests that hang are cut off. Stopping again does nothing."""
         if not self._stopping.is_set():
             self._stopping.set()
             await self._hosts.stop()
@@ -217,8 +139,8 @@ def _build_app(world: World, stopping: asyncio.Event) -> web.Application:
     add_lwa(app, AMAZON_PATH, world, stopping)
     for region in Region:
         add_region(app, f"{AMAZON_PATH}/{region}", region, world, stopping)
-    amazon_consent_page.add_routes(app, world)
-    control.add_routes(app, world)
+    add_consent_pages(app, world)
+    add_control_routes(app, world)
     return app
 
 

@@ -7,13 +7,13 @@ clock: `now` is handed in. How an answer looks is left to `soldscope_api`.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from monitor.simulator.base import checked_name, digest
 from monitor.simulator.billing import LAST_CYCLE_DAY, billing_cycle
 from monitor.simulator.errors import QuotaUsedUpError, SimulatorError, UnknownNameError
 from monitor.simulator.soldscope_account import Account, Search
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from monitor.simulator.billing import BillingCycle
 
 TOKEN_PREFIX = "ss_live_"  # noqa: S105 - what tokens start with, not a token
-MAX_NAME = 100
 SEARCH_TAKES = timedelta(seconds=20)
 """How long a search by keyword or by products runs, unless a test wants otherwise."""
 
@@ -124,22 +123,18 @@ class SoldScope:
         try:
             return self._accounts[account_id]
         except KeyError:
-            known = ", ".join(self._accounts) or "none"
-            message = f"no account {account_id[:40]!r}; there are: {known}"
-            raise UnknownNameError(message) from None
+            raise UnknownNameError.among("account", account_id, self._accounts) from None
 
     def create_token(self, account_id: str, name: str, now: datetime) -> IssuedToken:
         """
         Make a token. Its value is in the answer and nowhere else.
         """
         self.account(account_id)
-        name = name.strip()
-        if not name or len(name) > MAX_NAME or not name.isprintable():
-            raise SimulatorError(f"name: 1 to {MAX_NAME} printable characters")
+        name = checked_name("name", name)
         value = TOKEN_PREFIX + secrets.token_hex(16)
         token = Token(f"tok_{next(self._token_ids)}", account_id, name, value[-4:], now)
         self._tokens[token.id] = token
-        self._token_of_digest[_digest(value)] = token
+        self._token_of_digest[digest(value)] = token
         return IssuedToken(token, value)
 
     def tokens(self, account_id: str) -> list[Token]:
@@ -178,7 +173,7 @@ class SoldScope:
         """
         Return the live token that has this value.
         """
-        token = self._token_of_digest.get(_digest(value))
+        token = self._token_of_digest.get(digest(value))
         return token if token is not None and token.is_live else None
 
     def quota(self, account_id: str, now: datetime) -> Quota:
@@ -234,7 +229,7 @@ class SoldScope:
 
 def _known_plan(plan: str) -> str:
     if plan not in PLANS:
-        raise UnknownNameError(f"no plan {plan[:40]!r}; there are: {', '.join(PLANS)}")
+        raise UnknownNameError.among("plan", plan, PLANS)
     return plan
 
 
@@ -246,7 +241,3 @@ def _current_cycle(account: Account, now: datetime) -> BillingCycle:
         account.cycle = billing_cycle(account.cycle_day, now)
         account.used = 0
     return account.cycle
-
-
-def _digest(value: str) -> bytes:
-    return hashlib.sha256(value.encode("utf-8", "surrogateescape")).digest()

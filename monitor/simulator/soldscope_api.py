@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from monitor.simulator.answer import json_answer, write_instant
-from monitor.simulator.soldscope_research import Research, error_answer
+from monitor.simulator.soldscope_research import START_PATH, Research, error_answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 LIMIT_HEADER = "X-API-RateLimit-Limit"
 REMAINING_HEADER = "X-API-RateLimit-Remaining"
 RESET_HEADER = "X-API-RateLimit-Reset"
-
-START_PATH = "keyword-research/searches"
-"""The one path that takes a POST: it starts a search that goes on for a while."""
 
 
 class ResetForm(StrEnum):
@@ -109,7 +106,6 @@ def answer_request(soldscope: SoldScope, token: Token, request: Request, now: da
     """
     Answer a request that carried a live token.
     """
-    research = Research(soldscope, token.account_id, now)
     allowed = "POST" if request.path == START_PATH else "GET"
     if request.method != allowed:
         message = f"The simulated endpoint knows {allowed} only."
@@ -120,10 +116,10 @@ def answer_request(soldscope: SoldScope, token: Token, request: Request, now: da
             return _auth_check(soldscope, token)
         case "account":
             return _account_info(soldscope, token, now)
-        case path if path == START_PATH:
-            return research.start(request.body)
         case path:
-            return research.answer(path, request.query)
+            return Research(soldscope, token.account_id, now).answer(
+                path, request.query, request.body
+            )
 
 
 def _auth_check(soldscope: SoldScope, token: Token) -> Answer:

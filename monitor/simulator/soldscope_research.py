@@ -39,6 +39,9 @@ MAX_DIGITS = 12
 
 NODE_FILTER = "filters[categories][]"
 
+START_PATH = "keyword-research/searches"
+"""The one path that takes a POST: it starts a search that goes on for a while."""
+
 
 def error_answer(
     status: int, error: str, message: str, headers: Mapping[str, str] | None = None
@@ -59,21 +62,10 @@ class Research:
         self._account = soldscope.account(account_id)
         self._now = now
 
-    def answer(self, path: str, query: Mapping[str, str]) -> Answer:
-        """
-        Answer a GET.
-        """
-        return self._refusing(lambda: self._find(path, query))
-
-    def start(self, body: bytes) -> Answer:
-        """
-        Answer the POST that starts a search by keyword or by products.
-        """
-        return self._refusing(lambda: self._start(body))
-
-    def _refusing(self, ask: Any) -> Answer:
+    def answer(self, path: str, query: Mapping[str, str], body: bytes) -> Answer:
+        """Answer a request; one path starts a search, all others find something."""
         try:
-            answer: Answer = ask()
+            return self._start(body) if path == START_PATH else self._find(path, query)
         except UnknownNameError as error:
             return error_answer(HTTPStatus.NOT_FOUND, "not_found", f"There is {error}.")
         except QuotaUsedUpError:
@@ -81,7 +73,6 @@ class Research:
             return error_answer(HTTPStatus.PAYMENT_REQUIRED, "quota_exhausted", message)
         except SimulatorError as error:
             return error_answer(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", f"{error}.")
-        return answer
 
     def _find(self, path: str, query: Mapping[str, str]) -> Answer:  # noqa: PLR0911 - a route a line
         match path.split("/"):

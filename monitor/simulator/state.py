@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.simulator.amazon_state import describe_amazon
 from monitor.simulator.answer import write_instant
-from monitor.simulator.faults import KINDS
 from monitor.simulator.soldscope import PLANS
-from monitor.simulator.switches import describe_kinds
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from monitor.simulator.faults import ActiveFault
     from monitor.simulator.soldscope import Token
     from monitor.simulator.soldscope_account import Account
     from monitor.simulator.world import World
@@ -34,10 +31,7 @@ def describe_world(world: World) -> dict[str, Any]:
         "clock_offset_s": int(world.clock.offset.total_seconds()),
         "amazon": describe_amazon(world, now),
         "soldscope": {"url": world.soldscope_url, "plans": dict(PLANS), "accounts": accounts},
-        "faults": {
-            "active": [describe_fault(active) for active in world.faults.active()],
-            "known": describe_kinds(KINDS),
-        },
+        "faults": world.faults.describe(),
     }
 
 
@@ -80,10 +74,3 @@ def describe_token(token: Token) -> dict[str, Any]:
         "last_four": token.last_four,
         "state": "live" if token.is_live else "revoked",
     }
-
-
-def describe_fault(active: ActiveFault) -> dict[str, Any]:
-    """
-    Return a fault that is on.
-    """
-    return {"name": active.fault.value, "token": active.token_id, "value": active.value}

@@ -1,9 +1,8 @@
 """
 Remember which faults are switched on, and where.
 
-Decides how a fault is named, switched and looked up, for any service. Which
-faults a service has, and what its places are, is said in `faults` and
-`amazon_faults`.
+Decides how a fault is named, switched, looked up and described, for any service.
+Which faults a service has is said in `faults` and `amazon_faults`.
 """
 
 from __future__ import annotations
@@ -37,12 +36,10 @@ class FaultKind:
 
 @dataclass(frozen=True, slots=True)
 class Switched(Generic[F]):
-    """
-    A fault that is on, in one place or (None) everywhere.
-    """
+    """A fault that is on, in one place or (None) everywhere."""
 
     fault: F
-    place: str | None
+    where: str | None
     value: Value
 
 
@@ -51,33 +48,37 @@ class Switches(Generic[F]):
     The faults of one service that are on.
 
     Args:
-        kinds: All faults there are, in the order in which they are told.
+        kinds: All faults there are, in the order in which they are listed.
+        place: What the controls call the place where a fault is on.
     """
 
-    def __init__(self, kinds: Mapping[F, FaultKind]) -> None:
+    def __init__(self, kinds: Mapping[F, FaultKind], place: str) -> None:
+        self.place = place
         self._kinds = kinds
         self._values: dict[str | None, dict[F, Value]] = {}
 
-    def switch_on(self, name: str, place: str | None, value: object) -> Switched[F]:
+    def switch_on(
+        self, name: str, *, where: str | None = None, value: object = None
+    ) -> Switched[F]:
         """
-        Switch a fault on; switched on again, it takes the new value.
+        Switch a fault on, in one place or (None) everywhere.
 
-        No value means the default.
+        Switched on again, it takes the new value. No value means the default.
         """
         fault = self._known(name)
         takes = self._kinds[fault].takes
         accepted = takes.default if value is None else takes.parse(value)
-        self._values.setdefault(place, {})[fault] = accepted
-        return Switched(fault, place, accepted)
+        self._values.setdefault(where, {})[fault] = accepted
+        return Switched(fault, where, accepted)
 
-    def switch_off(self, name: str, place: str | None) -> int:
+    def switch_off(self, name: str, *, where: str | None = None) -> int:
         """
         Switch a fault off, in one place or (None) wherever it is on.
 
         Returns how many entries that ended; one that is off already is no error.
         """
         fault = self._known(name)
-        places = list(self._values) if place is None else [place]
+        places = list(self._values) if where is None else [where]
         ended = [one for one in places if fault in self._values.get(one, {})]
         for one in ended:
             del self._values[one][fault]
@@ -86,19 +87,15 @@ class Switches(Generic[F]):
         return len(ended)
 
     def clear(self) -> None:
-        """
-        Switch everything off.
-        """
+        """Switch everything off."""
         self._values.clear()
 
     def active(self) -> list[Switched[F]]:
-        """
-        Return all that is on, in the order of the kinds.
-        """
+        """Return all that is on, in the order of the kinds."""
         return [
-            Switched(fault, place, values[fault])
+            Switched(fault, where, values[fault])
             for fault in self._kinds
-            for place, values in self._values.items()
+            for where, values in self._values.items()
             if fault in values
         ]
 
@@ -116,23 +113,28 @@ class Switches(Generic[F]):
                 found |= self._values.get(place, {})
         return found
 
+    def describe(self) -> dict[str, list[dict[str, Any]]]:
+        """Return, in plain values, what is on and all that can be switched on."""
+        known = [
+            {
+                "name": fault.value,
+                "description": kind.description,
+                "value": kind.takes.hint or None,
+            }
+            for fault, kind in self._kinds.items()
+        ]
+        return {"active": [self.describe_one(one) for one in self.active()], "known": known}
+
+    def describe_one(self, switched: Switched[F]) -> dict[str, Any]:
+        """Return, in plain values, a fault that is on."""
+        return {
+            "name": switched.fault.value,
+            self.place: switched.where,
+            "value": switched.value,
+        }
+
     def _known(self, name: str) -> F:
         for fault in self._kinds:
             if fault.value == name:
                 return fault
-        known = ", ".join(fault.value for fault in self._kinds)
-        raise UnknownNameError(f"no fault {name[:40]!r}; there are: {known}")
-
-
-def describe_kinds(kinds: Mapping[F, FaultKind]) -> list[dict[str, Any]]:
-    """
-    Return all faults that can be switched on, in plain values.
-    """
-    return [
-        {
-            "name": fault.value,
-            "description": kind.description,
-            "value": kind.takes.hint or None,
-        }
-        for fault, kind in kinds.items()
-    ]
+        raise UnknownNameError.among("fault", name, self._kinds)

@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from monitor.simulator.amazon import Amazon
-from monitor.simulator.amazon_faults import AmazonFaults
+from monitor.simulator.amazon_faults import AMAZON_FAULT_KINDS
 from monitor.simulator.clock import MovableClock
-from monitor.simulator.faults import Faults
+from monitor.simulator.faults import FAULT_KINDS
 from monitor.simulator.soldscope import SoldScope
+from monitor.simulator.switches import Switches
 
 if TYPE_CHECKING:
+    from monitor.simulator.amazon_faults import AmazonFault
     from monitor.simulator.amazon_marketplaces import Region
+    from monitor.simulator.faults import Fault
     from monitor.simulator.soldscope import IssuedToken
 
 API_PATH = "/api/v1"
@@ -50,9 +53,11 @@ class World:
     """
 
     soldscope: SoldScope = field(default_factory=open_accounts)
-    faults: Faults = field(default_factory=Faults)
+    faults: Switches[Fault] = field(default_factory=lambda: Switches(FAULT_KINDS, "token"))
     amazon: Amazon = field(default_factory=Amazon)
-    amazon_faults: AmazonFaults = field(default_factory=AmazonFaults)
+    amazon_faults: Switches[AmazonFault] = field(
+        default_factory=lambda: Switches(AMAZON_FAULT_KINDS, "where")
+    )
     amazon_hosts: dict[str, str] = field(default_factory=dict)
     clock: MovableClock = field(default_factory=MovableClock)
     base_url: str = ""

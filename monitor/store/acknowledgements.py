@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, insert, select
 
-from monitor.judge.reminder import COUNT, LASTING
+from monitor.judge.alerts import COUNT, LASTING
 from monitor.store.alert_tables import acknowledgements, alert_connections, alerts
 from monitor.store.pieces import in_pieces
 from monitor.store.tables import connections

@@ -4,12 +4,10 @@ Keep the list of connections: in the file, paused, deleted, renamed, due.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, false, insert, select, update
 
-from monitor.judge.renewal import Declared
 from monitor.judge.rhythm import spread
 from monitor.judge.state import Standing
 from monitor.store import authorizations, silences
@@ -23,34 +21,10 @@ from monitor.store.windows import with_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
+    from monitor.judge.connection import Entry
     from monitor.store.engine import Transaction
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """
-    A connection of the configuration file, as the store needs it.
-
-    Args:
-        host: Host and port that checks go to; empty where nothing is called.
-        renamed_from: The name whose history it carries on.
-        steps: Days before the end of the authorization that are told.
-        application: The OAuth client that it shares with others.
-        token_host: Host and port that gives its access tokens.
-    """
-
-    name: str
-    provider: str
-    host: str
-    every: timedelta
-    is_enabled: bool = True
-    renamed_from: str | None = None
-    declared: Declared = field(default_factory=Declared)
-    steps: tuple[int, ...] = ()
-    application: str | None = None
-    token_host: str | None = None
 
 
 def list_records(tx: Transaction, names: Sequence[str] = ()) -> list[ConnectionRecord]:

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, select, update
 
-from monitor.judge.alerts import AlertKind, Severity
-from monitor.judge.pairs import (
+from monitor.judge.alerts import (
     CLOSED_BY,
     OPENED_BY,
+    OPENING_OR_CLOSING,
+    RELATED,
+    AlertKind,
     Key,
-    ends,
+    Severity,
     is_known_by_connections,
     keys_of,
-    overtakes,
 )
 from monitor.store.alert_tables import alert_connections, alerts, notifications
 from monitor.store.alerts import about_of
@@ -36,20 +37,9 @@ if TYPE_CHECKING:
     from monitor.judge.hold import Hold
     from monitor.store.engine import Transaction
 
-_PAIRED = {
-    kind.value
-    for kind in AlertKind
-    if kind in OPENED_BY or ends(kind) or overtakes(kind) or kind is AlertKind.LIMIT_CHANGED
-}
-"""The kinds that can make others old news."""
-
-_LARGER = {kind.value for kind in AlertKind if not is_known_by_connections(kind)} & _PAIRED
-
-_WIDE = {
-    kind.value
-    for end in (AlertKind.OUTAGE_OVER, AlertKind.MONITOR_ONLINE, AlertKind.CHANNEL_RESTORED)
-    for kind in (end, *OPENED_BY[end])
-}
+_RELATED = {kind.value for kind in RELATED}
+_LARGER = {kind.value for kind in RELATED if not is_known_by_connections(kind)}
+_WIDE = {kind.value for kind in OPENING_OR_CLOSING if not is_known_by_connections(kind)}
 MOST_WIDE_BEFORE = 500
 """How far back the beginning of a trouble is looked for that no connection leads to."""
 
@@ -228,7 +218,7 @@ def list_since(
             select(alerts.c.id)
             .join(alert_connections, alert_connections.c.alert_id == alerts.c.id)
             .where(
-                alert_connections.c.connection_id.in_(piece), is_later, alerts.c.kind.in_(_PAIRED)
+                alert_connections.c.connection_id.in_(piece), is_later, alerts.c.kind.in_(_RELATED)
             )
         )
         found.update(tx.execute(of_them).scalars())

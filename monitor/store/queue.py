@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, exists, func, not_, or_, select
 
-from monitor.judge.alerts import AlertKind
-from monitor.judge.pairs import Key, keys_of
+from monitor.judge.alerts import ABOUT_NO_CONNECTION, OPENING_OR_CLOSING, AlertKind, Key, keys_of
 from monitor.store.alert_tables import alert_connections, alerts, notifications
 from monitor.store.outbox import NotificationState
 from monitor.store.tables import connections
@@ -27,12 +26,7 @@ if TYPE_CHECKING:
 
     from monitor.store.engine import Transaction
 
-_WIDE = (
-    AlertKind.MONITOR_OFFLINE,
-    AlertKind.MONITOR_ONLINE,
-    AlertKind.CHANNEL_FAILED,
-    AlertKind.CHANNEL_RESTORED,
-)
+_WIDE = OPENING_OR_CLOSING & ABOUT_NO_CONNECTION
 """The troubles, and their ends, that are about something else than connections."""
 
 LOOK_AHEAD = 20_000

@@ -1,7 +1,7 @@
 """
 Keep of which alerts people are reminded, and when next.
 
-Which they are is decided in `monitor.judge.reminder`, whether what they say is
+Which they are is decided in `monitor.judge.alerts`, whether what they say is
 still true in `monitor.reminding`.
 """
 
@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, exists, insert, select, update
 
-from monitor.judge.alerts import AlertKind, Severity
-from monitor.judge.reminder import COUNT
+from monitor.judge.alerts import COUNT, AlertKind, Severity
 from monitor.store.alert_tables import (
     alert_connections,
     alerts,

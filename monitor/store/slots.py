@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
 
-    from monitor.store.connections import Entry
+    from monitor.judge.connection import Entry
     from monitor.store.engine import Transaction
 
 

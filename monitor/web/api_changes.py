@@ -30,8 +30,8 @@ from monitor.web.validations import NotPossible, Run
 from monitor.web.visitors import Who
 
 if TYPE_CHECKING:
+    from monitor.judge.connection import Entry
     from monitor.report import Json
-    from monitor.store.connections import Entry
     from monitor.store.engine import Transaction
 
 log = structlog.get_logger()

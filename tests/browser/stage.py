@@ -9,12 +9,14 @@ import socket
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cryptography.fernet import Fernet
 
 from monitor.app import App
 from monitor.config.load import load_config
+from monitor.dashboard import Dashboard
 from tests.integration.cli.bench import run_simulator
 
 if TYPE_CHECKING:
@@ -188,7 +190,7 @@ def run_daemon(stage: Stage, web: str = "", *, with_key: bool = True) -> Iterato
     Run the daemon in a thread, until the end of the block.
     """
     config = load_config(stage.configure(web, Fernet.generate_key() if with_key else None))
-    app = App(config, consent_page=stage.consent_page)
+    app = App(config, partial(Dashboard, consent_page=stage.consent_page))
     ready = threading.Event()
     faults: list[BaseException] = []
     ends: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []

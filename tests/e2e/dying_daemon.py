@@ -20,6 +20,7 @@ from monitor import app, running, watch
 from monitor.alert.delivery import Delivery
 from monitor.alert.sender import AppriseSender
 from monitor.config.load import load_config
+from monitor.dashboard import Dashboard
 from monitor.log import configure_logging
 from monitor.store import claims, outbox
 from monitor.stored_outbox import StoredOutbox
@@ -78,7 +79,7 @@ def die_at(owner: Any, name: str, when: When, nth: int) -> None:
 async def run(config: Path) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    await app.App(load_config(config)).run(stop)
+    await app.App(load_config(config), Dashboard).run(stop)
 
 
 def main(config: str, step: str = "", nth: str = "1") -> None:

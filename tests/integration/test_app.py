@@ -10,6 +10,7 @@ from sqlalchemy import select
 from monitor import app
 from monitor.clock import utc_now
 from monitor.config.load import load_config
+from monitor.dashboard import Dashboard
 from monitor.judge.alerts import AlertDue, AlertKind, Severity
 from monitor.judge.hold import HeldBy, Hold
 from monitor.judge.silence import Scope
@@ -56,7 +57,7 @@ async def test_a_daemon_that_can_store_nothing_any_more_ends_with_the_fault(
 
         with pytest.raises(RuntimeError, match="nobody expected this"):
             async with asyncio.timeout(20):
-                await app.App(load_config(config)).run(asyncio.Event())
+                await app.App(load_config(config), Dashboard).run(asyncio.Event())
     finally:
         await simulator.stop()
 
@@ -69,7 +70,7 @@ async def test_the_daemon_notices_that_its_link_is_gone_and_back_between_checks(
         text = CONFIG.format(url=f"http://127.0.0.1:{port}")
         config.write_text(f'[checks]\nuplink = ["http://127.0.0.1:{port}/"]\n{text}')
         config.chmod(0o600)
-        daemon, stop = app.App(load_config(config)), asyncio.Event()
+        daemon, stop = app.App(load_config(config), Dashboard), asyncio.Event()
         running = asyncio.create_task(daemon.run(stop))
         await until(lambda: ended_at(tmp_path) == [None], within_s=20)
     page = await asyncio.start_server(answer_anything, "127.0.0.1", port)
@@ -118,7 +119,7 @@ async def test_a_start_holds_and_lets_go_by_the_tags_that_the_file_has_now(tmp_p
         return {one.connections[0]: one.notifications[0].state.value for one in story.alerts()}
 
     assert states() == {"one": "held", "two": "due"}
-    daemon, stop = app.App(config), asyncio.Event()
+    daemon, stop = app.App(config, Dashboard), asyncio.Event()
     running = asyncio.create_task(daemon.run(stop))
     try:
         await until(lambda: states() == {"one": "due", "two": "held"}, within_s=20)

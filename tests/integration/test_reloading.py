@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from monitor import reloading
 from monitor.app import App
 from monitor.config.load import load_config
+from monitor.dashboard import Dashboard
 from monitor.store.engine import StoreError
 from monitor.systemd import Systemd
 from tests.notify_socket import abstract_name, listen
@@ -75,7 +76,7 @@ class Bench:
 async def running(bench: Bench) -> AsyncIterator[None]:
     stop = asyncio.Event()
     with capture_logs() as bench.logs:
-        daemon = App(load_config(bench.path), load=bench.load)
+        daemon = App(load_config(bench.path), Dashboard, load=bench.load)
         task = asyncio.create_task(daemon.run(stop, bench.reload))
         try:
             await until(lambda: bench.n_logged("web.started") or task.done(), within_s=20)
@@ -146,7 +147,9 @@ async def test_a_stop_during_a_reload_is_no_fault_and_has_the_last_word(tmp_path
 
     stop, reload = asyncio.Event(), asyncio.Event()
     with capture_logs() as logs, listen(abstract_name()) as systemd:
-        daemon = App(load_config(path), systemd=Systemd(systemd.address), load=read_slowly)
+        daemon = App(
+            load_config(path), Dashboard, systemd=Systemd(systemd.address), load=read_slowly
+        )
         task = asyncio.create_task(daemon.run(stop, reload))
         reload.set()
         await until(reads.is_set, within_s=20)

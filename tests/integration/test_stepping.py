@@ -20,6 +20,7 @@ from monitor.alert.delivery import LEASE, Delivery
 from monitor.alert.errors import AlertError
 from monitor.app import App
 from monitor.config.load import load_config
+from monitor.dashboard import Dashboard
 from monitor.holding import hold_unsent
 from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
 from monitor.judge.silence import Scope
@@ -401,7 +402,7 @@ async def config(tmp_path):
 @asynccontextmanager
 async def running(config: Config) -> AsyncIterator[Database]:
     stop = asyncio.Event()
-    daemon = asyncio.create_task(App(config).run(stop))
+    daemon = asyncio.create_task(App(config, Dashboard).run(stop))
     database = Database(config.monitor.database)
     try:
         yield database

@@ -9,7 +9,7 @@ from __future__ import annotations
 from monitor.alert.texts.of_one import EXPIRING_TITLE_WITHOUT_DATE
 from monitor.alert.texts.of_quota import FORECAST_TITLE_WITHOUT_DATE
 from monitor.alert.texts.wide import OUTAGE_TITLE, ROTATION_EXPIRING_TITLE_WITHOUT_DATE
-from monitor.judge.alerts import AlertKind
+from monitor.judge.alerts import AlertKind, SubjectKind
 
 MANY_DIFFER = "They are told together; what each of them reports stands below."
 SINCE_BRIEFLY = "since {at}"
@@ -25,9 +25,7 @@ HEADLINES_OF_MANY = {
     AlertKind.OUTAGE_OVER: "{who}: outages are over",
 }
 OTHERS_OF_MANY = {
-    AlertKind.SECRET_EXPIRING: "{n} applications",
-    AlertKind.OUTAGE: "{n} services",
-    AlertKind.OUTAGE_OVER: "{n} services",
-    AlertKind.CHANNEL_FAILED: "{n} channels",
-    AlertKind.CHANNEL_RESTORED: "{n} channels",
+    SubjectKind.APPLICATION: "{n} applications",
+    SubjectKind.HOST: "{n} services",
+    SubjectKind.CHANNEL: "{n} channels",
 }

@@ -102,7 +102,7 @@ def test_a_search_is_followed_to_its_end(bench, simulator, subject, said):
 def test_a_hiccup_of_the_provider_is_survived(bench, simulator, fault, monkeypatch):
     monkeypatch.setattr(following, "LONGEST_PAUSE", timedelta(milliseconds=20))
     begin(simulator)
-    simulator.faults.switch_on(fault, token_id=None, value=None)
+    simulator.faults.switch_on(fault)
     n_asked = 0
     ask = SearchReader.read_progress
 
@@ -121,7 +121,7 @@ def test_a_hiccup_of_the_provider_is_survived(bench, simulator, fault, monkeypat
 
 def test_patience_has_an_end(bench, simulator):
     begin(simulator)
-    simulator.faults.switch_on("server_error", token_id=None, value=None)
+    simulator.faults.switch_on("server_error")
     ended = bench.run("searches", "wait", "acme", "1")
     assert (ended.code, ended.out) == (3, "")
     assert "search 1: given up after 4 answers in a row without use: The API failed" in ended.err

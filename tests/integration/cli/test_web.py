@@ -94,7 +94,7 @@ def test_a_name_that_no_token_can_have_is_refused(folder, name):
 
 def test_nothing_of_the_web_is_loaded_where_it_is_switched_off():
     script = (
-        "import sys, monitor.app\n"
+        "import sys, monitor.app, monitor.dashboard\n"
         "print(*[m for m in ('fastapi', 'uvicorn', 'prometheus_client', 'argon2',"
         " 'monitor.web.server') if m in sys.modules])"
     )

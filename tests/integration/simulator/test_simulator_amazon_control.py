@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import tomllib
 from datetime import timedelta
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -233,7 +234,7 @@ async def test_samples_come_with_tables_for_a_configuration_that_hold_true(shop)
     )
     page = await shop.client.get(form.headers["Location"])
     (shown,) = re.findall(r"<code>(\[\[applications\]\].*?)</code>", page.text, re.DOTALL)
-    tables = tomllib.loads(shown.replace("&quot;", '"').replace("&#x27;", "'"))
+    tables = tomllib.loads(unescape(shown))
 
     (application,), connections = tables["applications"], tables["connections"]
 

@@ -11,8 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from monitor.simulator.amazon_faults import KINDS, AmazonFault, AmazonFaults
+from monitor.simulator.amazon_faults import AMAZON_FAULT_KINDS, AmazonFault
 from monitor.simulator.errors import SimulatorError
+from monitor.simulator.switches import Switches
 from tests.integration.simulator.shop import details_of
 
 pytestmark = pytest.mark.anyio
@@ -310,11 +311,11 @@ async def test_a_storm_refuses_secret_rotations_as_well(shop):
 
 
 async def test_every_fault_is_described_in_one_line_and_takes_its_default():
-    assert list(KINDS) == list(AmazonFault)
-    for fault, kind in KINDS.items():
+    assert list(AMAZON_FAULT_KINDS) == list(AmazonFault)
+    for fault, kind in AMAZON_FAULT_KINDS.items():
         assert kind.description
         assert "\n" not in kind.description
-        active = AmazonFaults().switch_on(fault)
+        active = Switches(AMAZON_FAULT_KINDS, "where").switch_on(fault)
         if active.value is not None:
             assert kind.takes.parse(active.value) == active.value
 
@@ -342,7 +343,7 @@ async def test_every_fault_is_tried_in_this_file_or_with_the_consent_page():
     ],
 )
 async def test_unknown_faults_and_bad_values_are_refused(name, value):
-    faults = AmazonFaults()
+    faults = Switches(AMAZON_FAULT_KINDS, "where")
 
     with pytest.raises(SimulatorError, match=r"^(no fault|value:)"):
         faults.switch_on(name, value=value)
@@ -351,12 +352,12 @@ async def test_unknown_faults_and_bad_values_are_refused(name, value):
 
 
 async def test_faults_are_switched_off_in_one_place_or_wherever_they_are():
-    faults = AmazonFaults()
+    faults = Switches(AMAZON_FAULT_KINDS, "where")
     for where in (None, "na", "store_1"):
         faults.switch_on("sp_500", where=where)
 
     assert faults.switch_off("sp_500", where="na") == 1
-    assert [active.place for active in faults.active()] == [None, "store_1"]
+    assert [active.where for active in faults.active()] == [None, "store_1"]
     assert faults.switch_off("sp_500") == 2
     assert faults.switch_off("sp_500") == 0
     assert json.dumps(dict(faults.of("na", "store_1"))) == "{}"

@@ -127,7 +127,7 @@ async def test_a_fault_can_be_switched_off_for_one_token_only(simulator, client,
 
     await client.delete("/control/faults/hang", params={"token": "tok_1"})
 
-    assert [active.token_id for active in simulator.faults.active()] == [None]
+    assert [active.where for active in simulator.faults.active()] == [None]
 
 
 async def test_all_faults_are_switched_off_together(simulator, client, api):
@@ -346,7 +346,7 @@ async def test_the_page_is_well_formed_works_without_script_and_tells_states_by_
     revoked = simulator.create_token("acme", "old")
     simulator.soldscope.revoke_token(revoked.token.id, simulator.clock.now())
     simulator.soldscope.spend("globex", 100, simulator.clock.now())
-    simulator.faults.switch_on("slow", token_id="tok_1", value=2.5)
+    simulator.faults.switch_on("slow", where="tok_1", value=2.5)
     simulator.faults.switch_on("hang")
 
     page = await client.get("/control")
@@ -367,7 +367,7 @@ async def test_the_page_escapes_markup_in_everything_it_shows(simulator, client)
     bait = '"><script>alert(1)</script>'
     simulator.soldscope.add_account('x"><i>', bait, bait)
     token = simulator.create_token('x"><i>', bait).token
-    simulator.faults.switch_on("redirect", token_id=token.id, value="http://a/<i>'\"")
+    simulator.faults.switch_on("redirect", where=token.id, value="http://a/<i>'\"")
 
     text = (await client.get("/control")).text
 

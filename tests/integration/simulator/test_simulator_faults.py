@@ -13,8 +13,9 @@ import httpx
 import pytest
 
 from monitor.simulator.errors import SimulatorError
-from monitor.simulator.faults import KINDS, Fault, Faults
+from monitor.simulator.faults import FAULT_KINDS, Fault
 from monitor.simulator.misbehave import leading_fault
+from monitor.simulator.switches import Switches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,7 +187,7 @@ async def test_what_stands_before_the_account_carries_no_quota(simulator, api, n
 
 async def test_a_fault_for_one_token_spares_the_others(simulator, client, api):
     other = simulator.create_token("acme", "staging")
-    simulator.faults.switch_on("server_error", token_id="tok_1")
+    simulator.faults.switch_on("server_error", where="tok_1")
 
     spared = await client.get(
         f"{simulator.soldscope_url}/auth/check", headers={"Authorization": f"Bearer {other.value}"}
@@ -228,11 +229,11 @@ async def test_faults_that_change_and_faults_that_replace_combine(simulator, api
 
 
 async def test_every_fault_is_described_in_one_line_and_takes_its_default():
-    assert set(KINDS) == set(Fault)
-    for fault, kind in KINDS.items():
+    assert set(FAULT_KINDS) == set(Fault)
+    for fault, kind in FAULT_KINDS.items():
         assert kind.description
         assert "\n" not in kind.description
-        active = Faults().switch_on(fault)
+        active = Switches(FAULT_KINDS, "token").switch_on(fault)
         if active.value is not None:
             assert kind.takes.parse(active.value) == active.value
 
@@ -270,7 +271,7 @@ async def test_every_fault_replaces_or_changes_the_answer():
     ],
 )
 async def test_unknown_faults_and_bad_values_are_refused(name, value):
-    faults = Faults()
+    faults = Switches(FAULT_KINDS, "token")
 
     with pytest.raises(SimulatorError, match=r"^(no fault|value:)"):
         faults.switch_on(name, value=value)
@@ -279,9 +280,9 @@ async def test_unknown_faults_and_bad_values_are_refused(name, value):
 
 
 async def test_the_tokens_own_value_wins_over_the_one_for_all():
-    faults = Faults()
+    faults = Switches(FAULT_KINDS, "token")
     faults.switch_on("slow", value=1)
-    faults.switch_on("slow", token_id="tok_1", value=2)
+    faults.switch_on("slow", where="tok_1", value=2)
 
     assert dict(faults.of("tok_1")) == {Fault.SLOW: 2}
     assert dict(faults.of("tok_2")) == {Fault.SLOW: 1}
@@ -297,9 +298,9 @@ async def test_the_tokens_own_value_wins_over_the_one_for_all():
     ],
 )
 async def test_switching_off_ends_it_for_one_token_or_everywhere(token_id, ended, left):
-    faults = Faults()
+    faults = Switches(FAULT_KINDS, "token")
     faults.switch_on("hang")
-    faults.switch_on("hang", token_id="tok_1")
+    faults.switch_on("hang", where="tok_1")
 
-    assert ended == faults.switch_off("hang", token_id=token_id)
-    assert left == [active.token_id for active in faults.active()]
+    assert ended == faults.switch_off("hang", where=token_id)
+    assert left == [active.where for active in faults.active()]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from monitor.store.connections import Entry
+    from monitor.judge.connection import Entry
     from monitor.store.records import ConnectionRecord
 
 LATER = NOON + HOUR

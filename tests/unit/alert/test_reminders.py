@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from monitor.alert.message import compose
-from monitor.judge.alerts import SEVERITY_OF, AlertKind
-from monitor.judge.reminder import LASTING
+from monitor.judge.alerts import LASTING, SEVERITY_OF, AlertKind
 from tests.fakes import NOON
 
 

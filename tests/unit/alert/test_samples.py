@@ -5,16 +5,31 @@ from datetime import UTC, datetime
 
 import pytest
 
+from monitor.alert.drafts import WRITERS
 from monitor.alert.samples import SAMPLES, sample_facts, sample_message
 from monitor.alert.trial import kinds_of, try_template
 from monitor.config.channel import Channel
-from monitor.judge.alerts import ONLY_IF_NAMED, SEVERITY_OF, AlertKind
+from monitor.judge.alerts import KINDS, ONLY_IF_NAMED, AlertKind, SubjectKind
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
 def channel_of(**settings) -> Channel:
     return Channel.model_validate({"name": "ops", "url": "json://x", **settings})
+
+
+def test_each_kind_has_its_text_and_its_sample():
+    assert (set(WRITERS), set(SAMPLES)) == (set(AlertKind), set(AlertKind))
+
+
+@pytest.mark.parametrize("kind", AlertKind)
+def test_each_sample_names_what_its_kind_is_about(kind):
+    subject, sample = KINDS[kind].subject, SAMPLES[kind]
+    if subject in {SubjectKind.APPLICATION, SubjectKind.HOST, SubjectKind.CHANNEL}:
+        assert sample.facts[subject.value]
+    if subject is not SubjectKind.CONNECTION:
+        return
+    assert sample.connections
 
 
 @pytest.mark.parametrize("kind", AlertKind)
@@ -31,7 +46,7 @@ def test_no_sample_could_be_taken_for_an_alert(kind):
     assert "[TEST]" in message.body.splitlines()[0]
     assert "[TEST]" in message.short
     assert message.is_test
-    assert message.severity is SEVERITY_OF[kind]
+    assert message.severity is KINDS[kind].severity
 
 
 def test_a_channel_receives_what_it_names_or_all_that_is_not_for_naming():

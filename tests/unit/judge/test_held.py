@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.judge.alerts import AlertKind
+from monitor.judge.alerts import AlertKind, Key, keys_of
 from monitor.judge.held import Told, find_old_news, find_stale
-from monitor.judge.pairs import Key, keys_of
 
 E, X, R, N = AlertKind.ERROR, AlertKind.EXPIRED, AlertKind.RECOVERED, AlertKind.RENEWED
 OUT, OVER = AlertKind.OUTAGE, AlertKind.OUTAGE_OVER

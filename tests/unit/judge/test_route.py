@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind, Severity
+from monitor.judge.alerts import ABOUT_NO_CONNECTION, SEVERITY_OF, AlertDue, AlertKind, Severity
 from monitor.judge.digest import Digest, DigestTime
-from monitor.judge.pairs import ABOUT_NO_CONNECTION
 from monitor.judge.route import ChannelRoute, Routing, Subject, explain, route
 
 ERROR = AlertDue(AlertKind.ERROR, Severity.CRITICAL)
