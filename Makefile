@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo install format lint test test-deploy bench docs reference screenshots wheel lock clean
+.PHONY: help demo install format lint test test-deploy bench figures docs reference screenshots wheel lock clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -51,6 +51,9 @@ test-deploy: $(INSTALLED)  ## start the systemd unit and the image for real
 
 bench: $(INSTALLED)  ## measure what the design promises about speed and size
 	$(BIN)/python -m tests.benchmarks
+
+figures: $(INSTALLED)  ## print how the code is laid out: names, circles, sizes, climbs
+	@$(BIN)/python -m tests.benchmarks.figures
 
 docs: $(INSTALLED)  ## make a site of docs/ in dist/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --config-file .ci/mkdocs.yml
