@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
+    from monitor.judge.connections import ConnectionRecord
     from monitor.judge.decide import Verdict
     from monitor.judge.outcome import Outcome, Reason
     from monitor.outages import Judged
     from monitor.plan import Plan
     from monitor.store.engine import Transaction
-    from monitor.store.records import ConnectionRecord
 
 
 class Causes:

@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.judge.alerts import AlertDue
+    from monitor.judge.connections import ConnectionRecord, Watched
     from monitor.judge.outcome import Marketplace, Outcome
     from monitor.judge.quota import Quota
     from monitor.link import Seen
     from monitor.outages import Judged
-    from monitor.plan import Plan, Watched
+    from monitor.plan import Plan
     from monitor.store.engine import Transaction
-    from monitor.store.records import ConnectionRecord
 
 
 OVERTAKEN_WITHIN = timedelta(hours=1)

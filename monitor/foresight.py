@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
     from monitor.cycle import Settled
     from monitor.judge.alerts import AlertDue
+    from monitor.judge.connections import ConnectionRecord
     from monitor.judge.outlook import Outlook
     from monitor.judge.quota import Quota
     from monitor.judge.usage import Sample
     from monitor.plan import Plan
     from monitor.store.engine import Transaction
-    from monitor.store.records import ConnectionRecord
 
 
 _Window = tuple[int, str]

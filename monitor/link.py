@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from monitor.judge.connections import ConnectionRecord
     from monitor.judge.outcome import Outcome
     from monitor.plan import Plan
     from monitor.store.engine import Transaction
-    from monitor.store.records import ConnectionRecord
 
 Seen = tuple["ConnectionRecord", "Outcome", "datetime"]
 """What was known, what was seen, and when."""

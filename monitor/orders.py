@@ -18,9 +18,9 @@ from monitor.store.due import make_due
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from monitor.judge.connections import ConnectionRecord
     from monitor.store.connections import Entry
     from monitor.store.engine import Transaction
-    from monitor.store.records import ConnectionRecord
 
 
 class Resumed(Enum):

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
 
+    from monitor.judge.connections import ConnectionRecord
     from monitor.judge.decide import Verdict
     from monitor.judge.outcome import Outcome
     from monitor.plan import Plan
     from monitor.store.engine import Transaction
-    from monitor.store.records import ConnectionRecord
 
 Judged = tuple["ConnectionRecord", "Outcome", "Verdict", "datetime"]
 """What was known, what was seen, what it means, and when it was seen."""

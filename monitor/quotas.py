@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.judge.alerts import AlertDue
+    from monitor.judge.connections import ConnectionRecord
     from monitor.judge.outcome import Outcome
     from monitor.judge.quota import Quota
     from monitor.plan import Plan
     from monitor.store.engine import Transaction
-    from monitor.store.records import ConnectionRecord
 
 SEEN_AT_PRECISION = timedelta(hours=1)
 """An unchanged quota is not written again for its date of reading alone."""

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.judge.alerts import AlertDue
+    from monitor.judge.connections import Watched
     from monitor.judge.route import Subject
-    from monitor.plan import Plan, Watched
+    from monitor.plan import Plan
     from monitor.store.engine import Transaction
 
 WITH_RENEW_URL = {AlertKind.EXPIRED, AlertKind.EXPIRING_SOON}

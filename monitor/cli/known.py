@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
+    from monitor.judge.connections import ConnectionRecord
     from monitor.store.connections import Entry
     from monitor.store.engine import Database, Transaction
-    from monitor.store.records import ConnectionRecord
 
 
 def find_former(tx: Transaction, entry: Entry) -> ConnectionRecord | None:
@@ -50,10 +50,10 @@ def never_checked(entry: Entry, now: datetime) -> ConnectionRecord:
     Return the record of a connection that the database has not heard of.
     """
     from monitor.judge.clocks import AuthorizationClock
+    from monitor.judge.connections import ConnectionRecord
     from monitor.judge.quota import Quota
     from monitor.judge.renewal import declare
     from monitor.judge.state import Standing
-    from monitor.store.records import ConnectionRecord
 
     return ConnectionRecord(
         id=0,

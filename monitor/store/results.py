@@ -16,7 +16,6 @@ from monitor.store.forecasts import OUTLOOK_COLUMNS
 from monitor.store.pieces import in_pieces
 from monitor.store.quota_tables import quota_forecasts
 from monitor.store.records import (
-    ConnectionRecord,
     quota_values,
     read_quota,
     read_records,
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from monitor.judge.connections import ConnectionRecord
     from monitor.judge.outcome import Outcome
     from monitor.judge.quota import Quota
     from monitor.judge.state import Standing, Transition

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from monitor.config.connection import Connection
     from monitor.config.model import Config
     from monitor.cycle import Settled
+    from monitor.judge.connections import ConnectionRecord, Watched
     from monitor.judge.outcome import Outcome
-    from monitor.plan import Plan, Watched
+    from monitor.plan import Plan
     from monitor.store.engine import Transaction
-    from monitor.store.records import ConnectionRecord
     from monitor.store.worker import StoreWorker
     from monitor.validation import Step
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from monitor.judge.connections import ConnectionRecord
     from monitor.store.connections import Entry
-    from monitor.store.records import ConnectionRecord
 
 LATER = NOON + HOUR
 
