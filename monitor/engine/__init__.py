@@ -1,0 +1,1 @@
+"""Run the checks, and turn what they find into what is stored and announced."""
