@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from monitor.judge.connections import Watched
     from monitor.judge.route import ChannelRoute
-    from monitor.plan import Plan, Watched
+    from monitor.plan import Plan
     from monitor.store.digests import Glance
     from monitor.store.engine import Transaction
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.judge.connection import Entry
+    from monitor.judge.connections import ConnectionRecord
     from monitor.store.engine import Transaction
-    from monitor.store.records import ConnectionRecord
 
 
 class Resumed(Enum):

@@ -15,6 +15,7 @@ from monitor.config.amazon import AmazonConnection, Probe
 from monitor.judge.alerts import AlertKind, Severity
 from monitor.judge.application import SECRET_VALID_DAYS
 from monitor.judge.connection import Entry
+from monitor.judge.connections import Watched
 from monitor.judge.digest import DigestTime
 from monitor.judge.expiry import start_of
 from monitor.judge.quiet_hours import QuietHours
@@ -23,31 +24,11 @@ from monitor.judge.route import ChannelRoute, Subject
 from monitor.judge.rules import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from monitor.config import quiet_hours
     from monitor.config.application import Application
     from monitor.config.model import Channel, Config, Connection
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """
-    One connection as the rules see it.
-
-    Args:
-        renew_url: The page on which a person can renew its authorization.
-        application: The OAuth client that it shares with others.
-        secret: When that client's secret was made, as the file says.
-        provider: How it is checked; None where that does not matter.
-    """
-
-    subject: Subject
-    rules: Rules
-    renew_url: str | None = None
-    application: str | None = None
-    secret: Declared | None = None
-    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +52,11 @@ class Plan:
     group_wait: timedelta = timedelta(0)
     remind_every: timedelta = timedelta(hours=24)
     uplink: tuple[str, ...] = ()
+
+    def watched_of(self, names: Iterable[str]) -> Mapping[str, Watched]:
+        """Return the settings of those of *names* that are watched."""
+        watched = self.watched
+        return {name: watched[name] for name in names if name in watched}
 
 
 def make_plan(config: Config) -> Plan:

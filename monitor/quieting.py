@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime, timedelta
 
+    from monitor.judge.connections import ConnectionRecord
     from monitor.judge.silence import Silence
     from monitor.plan import Plan
     from monitor.store.acknowledgements import Acknowledgement
     from monitor.store.engine import Transaction
-    from monitor.store.records import ConnectionRecord
 
 SILENT, TAKEN_ON = "silenced", "taken on"
 

@@ -16,12 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from monitor.judge.connections import ConnectionRecord, Watched
     from monitor.judge.outlook import Outlook
     from monitor.judge.quota import Quota
     from monitor.judge.rules import Rules
-    from monitor.plan import Watched
     from monitor.report import Json
-    from monitor.store.records import ConnectionRecord
 
 
 def quotas_json(pairs: Iterable[tuple[ConnectionRecord, Watched]], now: datetime) -> Json:

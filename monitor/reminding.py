@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from monitor.judge.connections import ConnectionRecord
     from monitor.judge.silence import Silence
     from monitor.plan import Plan
     from monitor.store.engine import Transaction
-    from monitor.store.records import ConnectionRecord
     from monitor.store.reminders import Reminder
 
 

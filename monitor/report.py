@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from monitor.judge.clocks import AuthorizationClock
-    from monitor.plan import Watched
-    from monitor.store.records import ConnectionRecord
+    from monitor.judge.connections import ConnectionRecord, Watched
 
 Json = dict[str, Any]
 

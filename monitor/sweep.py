@@ -35,6 +35,7 @@ from monitor.telling import tell
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from monitor.judge.batch import Outage
     from monitor.plan import Plan
     from monitor.store.engine import Transaction
 
@@ -135,13 +136,13 @@ def _sweep_secrets(tx: Transaction, plan: Plan, now: datetime) -> list[Swept]:
     return swept
 
 
-def _is_ending(tx: Transaction, outage: outages.Outage, plan: Plan, now: datetime) -> bool:
+def _is_ending(tx: Transaction, outage: Outage, plan: Plan, now: datetime) -> bool:
     if _is_lost_permission(tx, outage, plan, now):
         return True
     return outages.count_group(tx, outage.host).is_back
 
 
-def _is_lost_permission(tx: Transaction, outage: outages.Outage, plan: Plan, now: datetime) -> bool:
+def _is_lost_permission(tx: Transaction, outage: Outage, plan: Plan, now: datetime) -> bool:
     """
     Tell whether an outage has lasted so long that its refusals must be meant.
     """

@@ -1,128 +1,89 @@
 """
-Store what people must be told, with the channels that shall tell it.
+Announce what is due: read what that depends on, have it decided, store it.
 
-Decides that an end is told only of what was told, which page a text leads to,
-and when people are reminded. What is due is decided in `judge`, who receives it
-in `judge.route`, what must wait in `judge.hold`.
+Decides nothing: what is announced, on which channels, and what must wait is decided in
+`judge.dispatch`. A batch of checks takes the same road (`engine.batch`, `engine.effects`).
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from monitor.holding import review_alert
-from monitor.judge.alerts import (
-    ABOUT_NO_CONNECTION,
-    CLOSED_BY,
-    KINDS,
-    OPENED_BY,
-    Fact,
-    is_reminded,
-)
-from monitor.judge.hold import find_hold
-from monitor.judge.route import route
-from monitor.store import alerts, reminders, silences
-from monitor.store.alerts import Birth
+from monitor.judge.dispatch import DUE_WHERE_RAISED, DispatchContext, Proposal, dispatch
+from monitor.judge.pairs import OPENED_BY
+from monitor.store import alerts, silences
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from monitor.judge.alerts import AlertDue, AlertKind
-    from monitor.judge.route import Subject
-    from monitor.plan import Plan, Watched
+    from monitor.judge.connections import Watched
+    from monitor.plan import Plan
     from monitor.store.engine import Transaction
+
+Ends = Iterable[tuple["AlertKind", "Mapping[int, str]"]]
+"""Kinds of alert that close others, and the connections that each is about."""
 
 
 def tell(
     tx: Transaction,
     alert: AlertDue,
-    about: dict[int, str],
+    about: Mapping[int, str],
     plan: Plan,
     now: datetime,
     only: Collection[str] | None = None,
 ) -> int | None:
     """
-    Store an alert and its notifications; return its id, or None for an end of nothing told.
+    Store an alert and its notifications; return its id, or None for an end of nothing announced.
 
     Args:
-        about: The names of the connections, by id; empty for what concerns none.
+        about: The names of the connections, by their ids; empty for what concerns none.
         only: The channels to choose from; None for all.
     """
-    if not _is_due(tx, alert, about):
-        return None
-    watched = [plan.watched[name] for name in about.values() if name in plan.watched]
-    alert = replace(alert, facts=alert.facts | _facts_of(alert.kind, watched))
-    subjects = [one.subject for one in watched]
-    routed = route(alert, subjects, plan.channels)
-    channels = [name for name in routed if only is None or name in only]
-    births = _births(tx, alert, subjects, channels, plan, now)
-    alert_id = alerts.add_alert(tx, alert, list(about), channels, now, births)
-    if channels and is_reminded(alert):
-        reminders.add(tx, alert_id, now + plan.remind_every)
-    return alert_id
+    return announce_all(tx, [Proposal(alert, about, now, only=only)], plan, now)[0]
 
 
-def _facts_of(kind: AlertKind, watched: Sequence[Watched]) -> dict[str, str | None]:
+def announce_all(
+    tx: Transaction, proposals: Sequence[Proposal], plan: Plan, now: datetime
+) -> list[int | None]:
+    """Store those of *proposals* that are announced; return the ids, None for the others."""
+    if not proposals:
+        return []
+    watched = plan.watched_of({name for one in proposals for name in one.about.values()})
+    ends = [(one.alert.kind, one.about) for one in proposals if one.alert.kind in OPENED_BY]
+    return alerts.add_all(tx, dispatch(proposals, load_context(tx, plan, watched, ends, now)))
+
+
+def load_context(
+    tx: Transaction, plan: Plan, watched: Mapping[str, Watched], ends: Ends, since: datetime
+) -> DispatchContext:
     """
-    Return what the words of an alert need to know of the connections it is about.
+    Read what dispatching depends on.
+
+    Args:
+        watched: The settings of all connections that alerts may be about.
+        ends: The alerts that would close others: only of what was announced is an end announced.
+        since: Silences that have ended before do not matter.
     """
-    facts: dict[str, str | None] = {}
-    needs = KINDS[kind].needs
-    if Fact.RENEW_URL in needs:
-        facts["renew_url"] = next((one.renew_url for one in watched if one.renew_url), None)
-    providers = {one.provider for one in watched}
-    if Fact.PROVIDER in needs and len(providers) == 1:
-        facts["provider"] = providers.pop()
-    if Fact.CONNECTION in needs and len(watched) == 1:
-        facts["connection"] = watched[0].subject.name
-    return facts
-
-
-def _is_due(tx: Transaction, alert: AlertDue, about: Collection[int]) -> bool:
-    # Of the ends that speak of no connection it is known where they are raised.
-    if alert.kind not in OPENED_BY or alert.kind in ABOUT_NO_CONNECTION:
-        return True
-    return alerts.was_announced(tx, about, OPENED_BY[alert.kind], CLOSED_BY[alert.kind])
-
-
-def join(
-    tx: Transaction,
-    alert_id: int,
-    alert: AlertDue,
-    about: tuple[int, str],
-    plan: Plan,
-    now: datetime,
-) -> None:
-    """
-    Let an alert that was just told speak for one more connection, id and name.
-    """
-    number, name = about
-    subjects = [plan.watched[name].subject]
-    channels = route(alert, subjects, plan.channels)
-    births = _births(tx, alert, subjects, channels, plan, now)
-    alerts.add_to_alert(tx, alert_id, number, channels, now, births)
-    # What a silence of the others held is not about them alone any more.
-    review_alert(tx, alert_id, plan, now)
-
-
-def _births(
-    tx: Transaction,
-    alert: AlertDue,
-    subjects: Sequence[Subject],
-    channels: Collection[str],
-    plan: Plan,
-    now: datetime,
-) -> dict[str, Birth]:
-    if not channels:
-        return {}
-    lasting = silences.list_lasting(tx, now)
-    send_at = now + plan.group_wait
-    return {
-        channel.name: Birth(
-            send_at, find_hold(alert.severity, subjects, channel.quiet_hours, lasting, now)
-        )
-        for channel in plan.channels
-        if channel.name in channels
-    }
+    opened: dict[AlertKind, dict[int, list[int]]] = {}
+    single: dict[AlertKind, set[int]] = {}
+    for kind, about in ends:
+        opened.setdefault(kind, {})
+        if kind in DUE_WHERE_RAISED:
+            continue
+        if len(about) == 1:
+            single.setdefault(kind, set()).update(about)
+        else:  # one that was announced is enough
+            opened[kind] |= alerts.list_opened(tx, about, kind, is_any=True)
+    for kind, numbers in single.items():
+        opened[kind] |= alerts.list_opened(tx, numbers, kind)
+    return DispatchContext(
+        plan.channels,
+        watched,
+        silences.list_lasting(tx, since),
+        opened,
+        plan.group_wait,
+        plan.remind_every,
+    )

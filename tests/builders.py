@@ -22,12 +22,13 @@ from monitor.cycle import Finished, settle
 from monitor.engine.live import Snapshot
 from monitor.judge.application import SECRET_VALID_DAYS
 from monitor.judge.connection import Entry
+from monitor.judge.connections import Watched
 from monitor.judge.link import Uplink
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
 from monitor.judge.renewal import Declared
 from monitor.judge.route import ChannelRoute, Subject
 from monitor.judge.rules import Rules
-from monitor.plan import Plan, Watched
+from monitor.plan import Plan
 from monitor.store import applications, connections, history
 from monitor.store.alert_tables import notifications
 from monitor.store.outbox import NotificationState
@@ -41,9 +42,9 @@ if TYPE_CHECKING:
 
     from monitor.check.base import Checker
     from monitor.cycle import Settled
+    from monitor.judge.connections import ConnectionRecord
     from monitor.store.engine import Database
     from monitor.store.history import AlertRow
-    from monitor.store.records import ConnectionRecord
     from monitor.store.worker import StoreWorker
     from monitor.sweep import Swept
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from monitor.cli.session import Session
     from monitor.config.model import Config
     from monitor.judge.application import Refusal
-    from monitor.store.records import ConnectionRecord
+    from monitor.judge.connections import ConnectionRecord
 
 MANY = 20
 """More connections than this take long enough to watch a bar."""

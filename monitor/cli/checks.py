@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from monitor.cli.asking import Answers
     from monitor.cli.session import Session
+    from monitor.judge.connections import ConnectionRecord
     from monitor.judge.link import Uplink
     from monitor.report import Json
     from monitor.store.engine import Database
-    from monitor.store.records import ConnectionRecord
 
 
 class Sort(StrEnum):

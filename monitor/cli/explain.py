@@ -113,7 +113,7 @@ def explain(
 
 
 def _look_up(session: Session, name: str, kind: AlertKind, now: datetime) -> _Known:
-    from monitor.judge.alerts import CLOSED_BY, OPENED_BY
+    from monitor.judge.alerts import OPENED_BY
     from monitor.store import (
         acknowledgements,
         alerts,
@@ -140,8 +140,7 @@ def _look_up(session: Session, name: str, kind: AlertKind, now: datetime) -> _Kn
         return _Known(
             record.is_paused or not entry.is_enabled,
             record.id in flappings.list_flapping(tx),
-            kind in OPENED_BY
-            and alerts.was_announced(tx, [record.id], OPENED_BY[kind], CLOSED_BY[kind]),
+            kind in OPENED_BY and bool(alerts.list_opened(tx, [record.id], kind)),
             lasting,
             acknowledgements.find_current(tx, record.id, now),
             next((host for host in outages.list_open(tx) if host in hosts), None),

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.judge.connection import Entry
+    from monitor.judge.connections import ConnectionRecord
     from monitor.store.engine import Database, Transaction
-    from monitor.store.records import ConnectionRecord
 
 
 def find_former(tx: Transaction, entry: Entry) -> ConnectionRecord | None:
@@ -50,10 +50,10 @@ def never_checked(entry: Entry, now: datetime) -> ConnectionRecord:
     Return the record of a connection that the database has not heard of.
     """
     from monitor.judge.clocks import AuthorizationClock
+    from monitor.judge.connections import ConnectionRecord
     from monitor.judge.quota import Quota
     from monitor.judge.renewal import declare
     from monitor.judge.state import Standing
-    from monitor.store.records import ConnectionRecord
 
     return ConnectionRecord(
         id=0,

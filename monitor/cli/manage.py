@@ -18,8 +18,8 @@ from monitor.clock import utc_now
 
 if TYPE_CHECKING:
     from monitor.cli.session import Session
+    from monitor.judge.connections import ConnectionRecord
     from monitor.store.engine import Transaction
-    from monitor.store.records import ConnectionRecord
 
 
 def register(app: typer.Typer) -> None:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from monitor.cli.output import Row
     from monitor.cli.session import Session
+    from monitor.judge.connections import ConnectionRecord
     from monitor.report import Json
-    from monitor.store.records import ConnectionRecord
 
 KEPT = 100
 """How many transitions, checks and alerts `history` gives a program."""

@@ -20,8 +20,8 @@ from monitor.clock import utc_now
 if TYPE_CHECKING:
     from monitor.cli.session import Session
     from monitor.judge.clocks import AuthorizationClock
+    from monitor.judge.connections import ConnectionRecord
     from monitor.judge.renewal import Change
-    from monitor.store.records import ConnectionRecord
 
 
 def register(app: typer.Typer) -> None:

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from monitor.config.model import Config
     from monitor.config.walk import Leaf
+    from monitor.judge.connections import ConnectionRecord
     from monitor.plan import Plan
     from monitor.store.engine import Database, Transaction
-    from monitor.store.records import ConnectionRecord
 
 _FEW = 500
 

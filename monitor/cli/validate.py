@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from monitor.cli.asking import Answers
     from monitor.cli.session import Session
     from monitor.config.model import Connection
+    from monitor.judge.connections import ConnectionRecord
     from monitor.judge.link import Uplink
     from monitor.judge.state import Transition
     from monitor.report import Json
     from monitor.store.engine import Database
-    from monitor.store.records import ConnectionRecord
     from monitor.ticket import Surroundings
     from monitor.validation import Answered, Step
 

@@ -10,8 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, exists, func, insert, select
+from sqlalchemy import bindparam, delete, exists, func, insert, select
 
+from monitor.judge.dispatch import NewAlert, NewNotification
+from monitor.judge.pairs import CLOSED_BY, OPENED_BY
+from monitor.store import reminders
 from monitor.store.alert_tables import alert_connections, alerts, notifications
 from monitor.store.outbox import NotificationState
 from monitor.store.pieces import in_pieces
@@ -20,6 +23,8 @@ from monitor.store.tables import connections
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
+
+    from sqlalchemy import Select
 
     from monitor.judge.alerts import AlertDue, AlertKind
     from monitor.judge.hold import Hold
@@ -54,105 +59,111 @@ def add_alert(
     Args:
         births: How the notifications of channels begin that must wait.
     """
-    values: dict[str, Any] = {
-        "kind": alert.kind.value,
-        "severity": alert.severity.value,
-        "facts": alert.facts,
-        "born_at": now,
+    waits = births or {}
+    notes = [
+        NewNotification(name, now, birth.send_at, birth.hold)
+        for name, birth in ((name, waits.get(name, Birth(now))) for name in channels)
+    ]
+    [number] = add_all(tx, [NewAlert(alert, dict.fromkeys(connection_ids, ""), now, notes)])
+    assert number is not None
+    return number
+
+
+_ADD = insert(alerts).returning(alerts.c.id)
+
+
+def add_all(tx: Transaction, made: Sequence[NewAlert | None]) -> list[int | None]:
+    """
+    Keep alerts, whom they are about, what makes them due, and when people are reminded of them.
+
+    Returns:
+        The id of each, None where there was none.
+    """
+    ids = [None if new is None else _add(tx, new) for new in made]
+    kept = [(number, new) for number, new in zip(ids, made, strict=True) if new and number]
+    about = [
+        {"alert_id": number, "connection_id": each} for number, new in kept for each in new.about
+    ]
+    if about:
+        tx.execute(insert(alert_connections), about)
+    rows = [_notification(number, one) for number, new in kept for one in new.notifications]
+    if rows:
+        tx.execute(insert(notifications), rows)
+    reminders.add(tx, [(number, new.remind_at) for number, new in kept if new.remind_at])
+    return ids
+
+
+def _add(tx: Transaction, new: NewAlert) -> int:
+    values = {
+        "kind": new.alert.kind.value,
+        "severity": new.alert.severity.value,
+        "facts": new.alert.facts,
+        "born_at": new.born_at,
     }
-    alert_id: int = tx.execute(insert(alerts).values(values).returning(alerts.c.id)).scalar_one()
-    if connection_ids:
-        tx.execute(
-            insert(alert_connections),
-            [{"alert_id": alert_id, "connection_id": number} for number in connection_ids],
-        )
-    _add_notifications(tx, alert_id, channels, now, births or {})
+    alert_id: int = tx.execute(_ADD, values).scalar_one()
     return alert_id
 
 
-def add_to_alert(
-    tx: Transaction,
-    alert_id: int,
-    connection_id: int,
-    channels: Iterable[str],
-    now: datetime,
-    births: Mapping[str, Birth] | None = None,
-) -> None:
-    """
-    Let an alert speak for one more connection, on its channels as well.
-
-    Nothing changes if it speaks for that connection already.
-    """
-    about = select(alert_connections.c.connection_id).where(
-        alert_connections.c.alert_id == alert_id
-    )
-    if connection_id in tx.execute(about).scalars():
-        return
-    told = select(notifications.c.channel).where(notifications.c.alert_id == alert_id)
-    known = set(tx.execute(told).scalars())
-    tx.execute(insert(alert_connections).values(alert_id=alert_id, connection_id=connection_id))
-    new = [name for name in channels if name not in known]
-    _add_notifications(tx, alert_id, new, now, births or {})
+def _notification(alert_id: int, one: NewNotification) -> dict[str, Any]:
+    hold = one.hold
+    return {
+        "alert_id": alert_id,
+        "channel": one.channel,
+        "state": NotificationState.DUE if hold is None else NotificationState.HELD,
+        "attempts": 0,
+        "due_since": one.due_since,
+        "next_attempt_at": one.send_at,
+        "held_by": hold and hold.by.value,
+        "held_until": hold and hold.until,
+    }
 
 
-def _add_notifications(
-    tx: Transaction,
-    alert_id: int,
-    channels: Iterable[str],
-    now: datetime,
-    births: Mapping[str, Birth],
-) -> None:
-    rows = []
-    for channel in channels:
-        birth = births.get(channel, Birth(now))
-        hold = birth.hold
-        rows.append(
-            {
-                "alert_id": alert_id,
-                "channel": channel,
-                "state": NotificationState.DUE if hold is None else NotificationState.HELD,
-                "attempts": 0,
-                "due_since": now,
-                "next_attempt_at": birth.send_at,
-                "held_by": hold and hold.by.value,
-                "held_until": hold and hold.until,
-            }
-        )
-    if rows:
-        tx.execute(insert(notifications), rows)
-
-
-def was_announced(
-    tx: Transaction,
-    connection_ids: Collection[int],
-    opening: Collection[AlertKind],
-    closing: Collection[AlertKind],
-) -> bool:
-    """
-    Tell whether an alert of *opening* about any of them went out since the last of *closing*.
-    """
+def _select_opened() -> Select[Any]:
     of_connections = select(alert_connections.c.connection_id).join(alerts)
-    for piece in in_pieces(connection_ids):
-        last = (
-            of_connections.add_columns(func.max(alerts.c.id).label("closed_by"))
-            .where(
-                alert_connections.c.connection_id.in_(piece),
-                alerts.c.kind.in_(kind.value for kind in closing),
-            )
-            .group_by(alert_connections.c.connection_id)
-            .subquery()
-        )
-        opened = of_connections.outerjoin(
-            last, last.c.connection_id == alert_connections.c.connection_id
-        ).where(
-            alert_connections.c.connection_id.in_(piece),
-            alerts.c.kind.in_(kind.value for kind in opening),
+    is_one = alert_connections.c.connection_id.in_(bindparam("ids", expanding=True))
+    last = (
+        of_connections.add_columns(func.max(alerts.c.id).label("closed_by"))
+        .where(is_one, alerts.c.kind.in_(bindparam("closing", expanding=True)))
+        .group_by(alert_connections.c.connection_id)
+        .subquery()
+    )
+    return (
+        of_connections.add_columns(alerts.c.id.label("alert_id"))
+        .outerjoin(last, last.c.connection_id == alert_connections.c.connection_id)
+        .where(
+            is_one,
+            alerts.c.kind.in_(bindparam("opening", expanding=True)),
             alerts.c.id > func.coalesce(last.c.closed_by, 0),
             exists().where(notifications.c.alert_id == alerts.c.id),
         )
-        if tx.execute(opened.limit(1)).first() is not None:
-            return True
-    return False
+    )
+
+
+_OPENED = _select_opened()
+
+
+def list_opened(
+    tx: Transaction, connection_ids: Collection[int], closing: AlertKind, *, is_any: bool = False
+) -> dict[int, list[int]]:
+    """
+    Return, by connection, the alerts that one of *closing* would close.
+
+    They went out to a channel since the last one that closed such.
+
+    Args:
+        is_any: Stop as soon as some are found.
+    """
+    kinds = {
+        "opening": [kind.value for kind in OPENED_BY[closing]],
+        "closing": [kind.value for kind in CLOSED_BY[closing]],
+    }
+    found: dict[int, list[int]] = {}
+    for piece in in_pieces(connection_ids):
+        for number, alert_id in tx.execute(_OPENED, kinds | {"ids": piece}):
+            found.setdefault(number, []).append(alert_id)
+        if is_any and found:
+            break
+    return found
 
 
 def about_of(tx: Transaction, alert_ids: Collection[int]) -> dict[int, dict[int, str]]:

@@ -13,7 +13,7 @@ from monitor.judge.state import Standing
 from monitor.store import authorizations, silences
 from monitor.store.alert_tables import alert_connections, alerts, notifications
 from monitor.store.participations import with_marketplaces
-from monitor.store.records import ConnectionRecord, read_record, read_records, standing_values
+from monitor.store.records import read_record, read_records, standing_values
 from monitor.store.results import RECORDS
 from monitor.store.slots import is_too_far
 from monitor.store.tables import check_days, check_hours, checks, connections, deletions, quotas
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.judge.connection import Entry
+    from monitor.judge.connections import ConnectionRecord
     from monitor.store.engine import Transaction
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from monitor.store.alert_tables import flappings
 from monitor.store.pieces import in_pieces
@@ -16,32 +16,25 @@ from monitor.store.tables import connections, transitions
 from monitor.store.watched import is_watched
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from monitor.store.engine import Transaction
 
-_COUNT = (
-    select(transitions.c.connection_id, func.count())
-    .where(
-        transitions.c.connection_id.in_(bindparam("ids", expanding=True)),
-        transitions.c.at > bindparam("after"),
-    )
-    .group_by(transitions.c.connection_id)
-    .having(func.count() >= bindparam("fewest"))
+_CHANGES = select(transitions.c.connection_id, transitions.c.at).where(
+    transitions.c.connection_id.in_(bindparam("ids", expanding=True)),
+    transitions.c.at > bindparam("after", type_=transitions.c.at.type),
 )
 
 
-def count_changes(
-    tx: Transaction, ids: Sequence[int], after: datetime, fewest: int
-) -> dict[int, int]:
-    """
-    Return how often each of *ids* has changed since, those only that did at least *fewest* times.
-    """
-    found: dict[int, int] = {}
+def list_changes(
+    tx: Transaction, ids: Collection[int], after: datetime
+) -> dict[int, list[datetime]]:
+    """Return when each of *ids* has changed its state since; those that did not are absent."""
+    found: dict[int, list[datetime]] = {}
     for piece in in_pieces(ids):
-        asked = {"ids": piece, "after": after, "fewest": fewest}
-        found |= {row[0]: row[1] for row in tx.execute(_COUNT, asked)}
+        for number, at in tx.execute(_CHANGES, {"ids": piece, "after": after}):
+            found.setdefault(number, []).append(at)
     return found
 
 

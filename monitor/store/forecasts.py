@@ -26,11 +26,12 @@ from monitor.judge.forecast import Forecast
 from monitor.judge.outlook import Outlook
 from monitor.judge.usage import Sample
 from monitor.store.columns import MICROSECOND
+from monitor.store.pieces import in_pieces
 from monitor.store.quota_tables import quota_forecasts, quota_samples
-from monitor.store.tables import connections, quotas
+from monitor.store.tables import connections
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from monitor.store.engine import Transaction
@@ -138,34 +139,24 @@ def save_outlooks(
         )
 
 
-def load_outlook(tx: Transaction, connection_id: int, window: str) -> Outlook:
-    """
-    Return what is foreseen of one window, whether or not it decides.
-    """
-    row = tx.execute(
-        select(literal(window).label("window"), *OUTLOOK_COLUMNS).where(
-            quota_forecasts.c.connection_id == connection_id, quota_forecasts.c.window == window
-        )
-    ).first()
-    return Outlook(window) if row is None else read_outlook(row._asdict())
+_OUTLOOKS = select(quota_forecasts.c.connection_id, *OUTLOOK_COLUMNS).where(
+    quota_forecasts.c.connection_id.in_(bindparam("ids", expanding=True)),
+    quota_forecasts.c.window.in_(bindparam("windows", expanding=True)),
+)
 
 
-def load_siblings(tx: Transaction, connection_id: int) -> list[int]:
-    """
-    Return the ids of all connections of the same account, the given one too.
-    """
-    account_key = select(quotas.c.account_key).where(quotas.c.connection_id == connection_id)
-    rows = tx.execute(
-        select(quotas.c.connection_id)
-        .join(connections)
-        .where(
-            quotas.c.account_key == account_key.scalar_subquery(),
-            connections.c.is_configured,
-            connections.c.is_enabled,
-            connections.c.is_paused.is_(False),
-        )
-    )
-    return list(rows.scalars())
+def load_outlooks(
+    tx: Transaction, asked: Collection[tuple[int, str]]
+) -> dict[tuple[int, str], Outlook]:
+    """Return what is foreseen of windows, whether or not they decide: by connection and window."""
+    found = {(number, window): Outlook(window) for number, window in asked}
+    names = sorted({window for _, window in asked})
+    for piece in in_pieces({number for number, _ in asked}):
+        for row in tx.execute(_OUTLOOKS, {"ids": piece, "windows": names}):
+            key = (row.connection_id, row.outlook_window)
+            if key in found:
+                found[key] = read_outlook(row._asdict())
+    return found
 
 
 def add_samples(tx: Transaction, rows: Sequence[tuple[int, str, Sample]]) -> None:
@@ -189,16 +180,26 @@ def add_samples(tx: Transaction, rows: Sequence[tuple[int, str, Sample]]) -> Non
         )
 
 
+_SAMPLES = (
+    select(
+        quota_samples.c.at,
+        quota_samples.c.remaining,
+        quota_samples.c.limit,
+        quota_samples.c.resets_at,
+    )
+    .where(
+        quota_samples.c.connection_id == bindparam("of_id"),
+        quota_samples.c.window == bindparam("of_window"),
+    )
+    .order_by(quota_samples.c.at)
+)
+
+
 def load_samples(tx: Transaction, connection_id: int, window: str) -> list[Sample]:
     """
     Return all samples of one quota that are kept, the oldest first.
     """
-    columns = quota_samples.c
-    rows = tx.execute(
-        select(columns.at, columns.remaining, columns.limit, columns.resets_at)
-        .where(columns.connection_id == connection_id, columns.window == window)
-        .order_by(columns.at)
-    )
+    rows = tx.execute(_SAMPLES, {"of_id": connection_id, "of_window": window})
     return [Sample(*row) for row in rows]
 
 

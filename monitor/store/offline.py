@@ -6,16 +6,15 @@ What is a sign is decided in `monitor.judge.link`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, delete, func, insert, not_, or_, select, update
+from sqlalchemy import and_, delete, exists, func, insert, not_, or_, select, update
 
 from monitor.judge.alerts import AlertKind
+from monitor.judge.connectivity import OfflineTime
 from monitor.judge.link import UNREACHED
 from monitor.store.alert_tables import alerts, notifications, offline_times
-from monitor.store.due import make_due
 from monitor.store.outbox import NotificationState, is_unclaimed
 from monitor.store.tables import applications, connections
 from monitor.store.watched import is_watched
@@ -33,43 +32,40 @@ OVERTAKEN_FOR = timedelta(days=7)
 """How long news of a time that is over is looked for, in case it could not be taken back."""
 
 
-@dataclass(frozen=True, slots=True)
-class OfflineTime:
-    """
-    A time without a link that lasts.
-
-    Args:
-        n_missed: Checks that failed in it and count for nothing.
-    """
-
-    id: int
-    started_at: datetime
-    n_missed: int
-    alert_id: int | None
+_columns = offline_times.c
+# Asked for every batch: made once, it costs half.
+_OPEN = (
+    select(
+        _columns.id,
+        _columns.started_at,
+        _columns.n_missed,
+        _columns.alert_id,
+        exists().where(notifications.c.alert_id == _columns.alert_id),
+    )
+    .where(_columns.ended_at.is_(None))
+    .limit(1)
+)
 
 
 def find_open(tx: Transaction) -> OfflineTime | None:
     """
     Return the time without a link that lasts now.
     """
-    columns = offline_times.c
-    row = tx.execute(
-        select(columns.id, columns.started_at, columns.n_missed, columns.alert_id)
-        .where(columns.ended_at.is_(None))
-        .limit(1)
-    ).first()
+    row = tx.execute(_OPEN).first()
     return None if row is None else OfflineTime(*row)
 
 
-def begin(tx: Transaction, started_at: datetime, alert_id: int | None) -> OfflineTime:
+def begin(
+    tx: Transaction, started_at: datetime, alert_id: int | None, n_missed: int = 0
+) -> OfflineTime:
     """
     Note that there is no link.
     """
-    values = {"started_at": started_at, "n_missed": 0, "alert_id": alert_id}
+    values = {"started_at": started_at, "n_missed": n_missed, "alert_id": alert_id}
     number: int = tx.execute(
         insert(offline_times).values(values).returning(offline_times.c.id)
     ).scalar_one()
-    return OfflineTime(number, started_at, 0, alert_id)
+    return OfflineTime(number, started_at, n_missed, alert_id)
 
 
 def save_missed(tx: Transaction, time: OfflineTime) -> None:
@@ -86,14 +82,6 @@ def end(tx: Transaction, time: OfflineTime, now: datetime) -> None:
     Note that the link is there again.
     """
     tx.execute(update(offline_times).where(offline_times.c.id == time.id).values(ended_at=now))
-
-
-def has_notifications(tx: Transaction, alert_id: int) -> bool:
-    """
-    Tell whether any channel was to hear of an alert.
-    """
-    query = select(notifications.c.id).where(notifications.c.alert_id == alert_id)
-    return tx.execute(query.limit(1)).first() is not None
 
 
 def _overtaken(now: datetime) -> Any:
@@ -171,9 +159,9 @@ def failed_hosts_if_all_fail(tx: Transaction, but: Sequence[int]) -> set[str] | 
     return set(tx.execute(select(host).where(others).distinct()).scalars())
 
 
-def ask_other_hosts(tx: Transaction, but: Collection[str], now: datetime) -> list[int]:
+def list_other_hosts(tx: Transaction, but: Collection[str], now: datetime) -> list[int]:
     """
-    Make one connection of each other host due at once.
+    Return one connection of each other host that was reached and is not due yet.
 
     Args:
         but: The hosts that are known not to be reached.
@@ -189,7 +177,4 @@ def ask_other_hosts(tx: Transaction, but: Collection[str], now: datetime) -> lis
         .group_by(connections.c.host)
         .limit(ASK_HOSTS_AT_MOST)
     )
-    chosen = list(tx.execute(query).scalars())
-    for number in chosen:
-        make_due(tx, number, now)
-    return chosen
+    return list(tx.execute(query).scalars())

@@ -6,40 +6,22 @@ When a host is out is decided in `monitor.judge.outage`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, delete, func, insert, select, update
 
+from monitor.judge.batch import Inquiry, Outage
 from monitor.judge.outage import Group
 from monitor.store.due import make_due
+from monitor.store.pieces import in_pieces
 from monitor.store.tables import connections, inquiries, outages
 from monitor.store.watched import is_watched
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from monitor.store.engine import Transaction
-
-ASK_AT_MOST = 5
-"""How many neighbours of a refused store are asked (the contract, section 3)."""
-
-INQUIRY_LASTS = timedelta(minutes=5)
-"""Whoever has not answered by then holds up no alert any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """
-    A host that is out.
-    """
-
-    id: int
-    host: str
-    started_at: datetime
-    is_told: bool
 
 
 def list_open(tx: Transaction) -> dict[str, Outage]:
@@ -190,13 +172,19 @@ def note_hosts(tx: Transaction, failed: Iterable[tuple[int, str | None, bool]]) 
         tx.execute(_NOTE, values)
 
 
-def ask_neighbours(tx: Transaction, host: str, but: Collection[int], now: datetime) -> list[int]:
-    """
-    Make others of *host* due at once, those first that were not asked for longest.
+# Asked for every batch: made once, it costs half.
+_INQUIRIES = select(
+    inquiries.c.connection_id, inquiries.c.host, inquiries.c.asked_at, is_watched()
+).join(connections)
 
-    Args:
-        but: Those whose answers are here already.
-    """
+
+def list_inquiries(tx: Transaction) -> list[Inquiry]:
+    """Return whose answers are waited for."""
+    return [Inquiry(*row) for row in tx.execute(_INQUIRIES)]
+
+
+def list_neighbours(tx: Transaction, host: str, limit: int) -> list[int]:
+    """Return others of *host* that may be checked, those first that were not for longest."""
     waiting = select(inquiries.c.connection_id)
     candidates = tx.execute(
         select(connections.c.id)
@@ -208,36 +196,23 @@ def ask_neighbours(tx: Transaction, host: str, but: Collection[int], now: dateti
             connections.c.id.not_in(waiting),
         )
         .order_by(connections.c.checked_at, connections.c.id)
-        .limit(ASK_AT_MOST + len(but))
-    ).scalars()
-    chosen = [number for number in candidates if number not in but][:ASK_AT_MOST]
-    for number in chosen:
-        make_due(tx, number, now)
-        tx.execute(insert(inquiries).values(connection_id=number, host=host, asked_at=now))
-    return chosen
-
-
-def note_answers(tx: Transaction, connection_ids: Collection[int]) -> None:
-    """
-    Note that these have answered, whatever they were asked about.
-    """
-    waiting = set(tx.execute(select(inquiries.c.connection_id)).scalars())
-    if answered := waiting.intersection(connection_ids):
-        tx.execute(delete(inquiries).where(inquiries.c.connection_id.in_(answered)))
-
-
-def is_asking(tx: Transaction, host: str, but: int, now: datetime) -> bool:
-    """
-    Tell whether neighbours of *but* at *host* have yet to answer.
-    """
-    query = (
-        select(inquiries.c.connection_id)
-        .join(connections)
-        .where(
-            is_watched(),
-            inquiries.c.host == host,
-            inquiries.c.connection_id != but,
-            inquiries.c.asked_at > now - INQUIRY_LASTS,
-        )
+        .limit(limit)
     )
-    return tx.execute(query.limit(1)).first() is not None
+    return list(candidates.scalars())
+
+
+def add_inquiries(tx: Transaction, asked: Sequence[Inquiry]) -> None:
+    """Wait for the answers of connections, and make them due at once."""
+    for one in asked:
+        make_due(tx, one.connection_id, one.asked_at)
+        tx.execute(
+            insert(inquiries).values(
+                connection_id=one.connection_id, host=one.host, asked_at=one.asked_at
+            )
+        )
+
+
+def end_inquiries(tx: Transaction, connection_ids: Collection[int]) -> None:
+    """Note that these have answered, whatever they were asked about."""
+    for piece in in_pieces(connection_ids):
+        tx.execute(delete(inquiries).where(inquiries.c.connection_id.in_(piece)))

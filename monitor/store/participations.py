@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert, select
 
 from monitor.store.pieces import IDS_PER_QUERY, in_pieces
-from monitor.store.records import ConnectionRecord, marketplace_values, read_marketplaces
+from monitor.store.records import marketplace_values, read_marketplaces
 from monitor.store.tables import authorizations, connections, participations
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from monitor.judge.connections import ConnectionRecord
     from monitor.judge.outcome import Marketplace
     from monitor.store.engine import Transaction
 

@@ -4,81 +4,22 @@ Turn rows into values and back.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from monitor.judge.clocks import AuthorizationClock
+from monitor.judge.connections import ConnectionRecord
 from monitor.judge.expiry import ClockSource
 from monitor.judge.outcome import Marketplace, QuotaReading, QuotaUnit, Reason, State
-from monitor.judge.outlook import Outlook
 from monitor.judge.quota import NOTHING_READ, Quota
 from monitor.judge.state import Standing
 from monitor.store.forecasts import read_outlook
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from sqlalchemy import Result, Row
 
 _EnumT = TypeVar("_EnumT", bound=StrEnum)
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionRecord:
-    """
-    One connection as the database knows it.
-
-    Args:
-        is_configured: The file has it; entries taken out are hidden.
-        is_enabled: The file does not switch it off.
-        is_paused: `pause` switched it off.
-        next_check_at: When it is due; None for never.
-        standing: What the checks said, under any pause.
-        account_key: What it shares with the connections of the same account.
-        clock: Its authorization; an empty one where nobody has dated it.
-        application: The OAuth client that it shares with others, by name.
-        token_host: Host and port that gives its access tokens.
-        failed_host: Host and port against which its latest check speaks.
-        marketplaces: What its account sells in; only where records are listed to be shown.
-        outlook: What is foreseen of the window of its quota that decides.
-        has_other_windows: Its quota has others, which are kept apart.
-    """
-
-    id: int
-    name: str
-    provider: str
-    host: str
-    is_configured: bool
-    is_enabled: bool
-    is_paused: bool
-    next_check_at: datetime | None
-    standing: Standing
-    account: str | None
-    quota: Quota
-    account_key: str | None
-    clock: AuthorizationClock = field(default_factory=AuthorizationClock)
-    application: str | None = None
-    token_host: str | None = None
-    failed_host: str | None = None
-    is_unexplained: bool = False
-    marketplaces: tuple[Marketplace, ...] | None = None
-    outlook: Outlook = field(default_factory=Outlook)
-    has_other_windows: bool = False
-
-    @property
-    def is_switched_off(self) -> bool:
-        """
-        Tell whether nothing is called or told.
-        """
-        return self.is_paused or not self.is_enabled
-
-    @property
-    def shown_state(self) -> State:
-        """
-        Return the state that people see.
-        """
-        return State.PAUSED if self.is_switched_off else self.standing.state
 
 
 def read_record(row: Row[Any]) -> ConnectionRecord:

@@ -56,11 +56,10 @@ class Reminder:
 _ADD = insert(reminders)
 
 
-def add(tx: Transaction, alert_id: int, due_at: datetime) -> None:
-    """
-    Remind people of an alert at *due_at*, if it is still true then.
-    """
-    tx.execute(_ADD, {"alert_id": alert_id, "due_at": due_at, "n_sent": 0})
+def add(tx: Transaction, due: Sequence[tuple[int, datetime]]) -> None:
+    """Remind people of alerts, each at an instant, if they are still true then."""
+    if due:
+        tx.execute(_ADD, [{"alert_id": number, "due_at": at, "n_sent": 0} for number, at in due])
 
 
 def is_any_due(tx: Transaction, now: datetime) -> bool:

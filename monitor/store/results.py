@@ -7,16 +7,19 @@ does everything about a batch in one.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, insert, select, update
 
+from monitor.judge.sharing import Member
 from monitor.store import windows
 from monitor.store.forecasts import OUTLOOK_COLUMNS
-from monitor.store.pieces import in_pieces
+from monitor.store.pieces import IDS_PER_QUERY, in_pieces
 from monitor.store.quota_tables import quota_forecasts
 from monitor.store.records import (
-    ConnectionRecord,
     quota_values,
     read_quota,
     read_records,
@@ -26,13 +29,17 @@ from monitor.store.tables import authorizations, checks, connections, quotas, tr
 from monitor.store.watched import is_watched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from monitor.judge.connections import ConnectionRecord
     from monitor.judge.outcome import Outcome
     from monitor.judge.quota import Quota
     from monitor.judge.state import Standing, Transition
     from monitor.store.engine import Transaction
+
+SEEN_AT_PRECISION = timedelta(hours=1)
+"""An unchanged quota is not written again for its date of reading alone."""
 
 CLOCK_COLUMNS = [
     # The quota's step has that name too.
@@ -64,26 +71,26 @@ def load_records(tx: Transaction, ids: Sequence[int]) -> dict[int, ConnectionRec
     return {record.id: record for record in windows.with_windows(tx, records)}
 
 
-def load_siblings(tx: Transaction, account_key: str, but: int) -> list[tuple[int, str, Quota]]:
-    """
-    Return id, name and quota of the other watched connections of one account.
-    """
-    rows = tx.execute(
-        select(connections.c.name, quotas)
-        .join(connections)
-        .where(
-            quotas.c.account_key == account_key,
-            quotas.c.connection_id != but,
-            is_watched(),
-        )
-        .order_by(quotas.c.connection_id)
-    )
-    found = [row._asdict() for row in rows]
-    others = windows.load(tx, [one["connection_id"] for one in found if one["has_others"]])
-    return [
-        (number := one["connection_id"], one["name"], read_quota(one, others.get(number, ())))
-        for one in found
-    ]
+_ACCOUNTS = (
+    select(connections.c.name, quotas)
+    .join(connections)
+    .where(quotas.c.account_key.in_(bindparam("keys", expanding=True)), is_watched())
+)
+
+
+def load_accounts(tx: Transaction, keys: Collection[str]) -> dict[str, dict[int, Member]]:
+    """Return the watched connections of accounts, by account and id."""
+    found: dict[str, dict[int, Member]] = {key: {} for key in keys}
+    listed = sorted(keys)
+    for start in range(0, len(listed), IDS_PER_QUERY):
+        piece = {"keys": listed[start : start + IDS_PER_QUERY]}
+        rows = [row._asdict() for row in tx.execute(_ACCOUNTS, piece)]
+        others = windows.load(tx, [one["connection_id"] for one in rows if one["has_others"]])
+        for one in rows:
+            number = one["connection_id"]
+            quota = read_quota(one, others.get(number, ()))
+            found[one["account_key"]][number] = Member(number, one["name"], quota)
+    return found
 
 
 def add_checks(tx: Transaction, rows: Iterable[tuple[int, datetime, Outcome]]) -> None:
@@ -191,17 +198,47 @@ def save_quotas(tx: Transaction, changed: Mapping[int, tuple[Quota, str | None]]
         tx.execute(_SAVE_QUOTA, values)
 
 
-def add_transition(tx: Transaction, connection_id: int, transition: Transition) -> None:
+def is_quota_news(before: Quota, after: Quota) -> bool:
+    """Tell whether a quota has changed enough to be written."""
+    if before is after:
+        return False
+    if before.seen_at is not None and after.seen_at is not None:
+        if after.seen_at - before.seen_at >= SEEN_AT_PRECISION:
+            return True
+        if _LASTING(before) == _LASTING(after):
+            return False
+        before = replace(before, seen_at=after.seen_at)
+    elif before == after:
+        return False
+    # Not all that is known is stored: only what is can be news.
+    return quota_values(before) != quota_values(after)
+
+
+_LASTING = attrgetter(
+    "shown",
+    "known",
+    "longest_reset_s",
+    "is_payment_required",
+    "told_step",
+    "told_limit",
+    "others",
+)
+
+
+def add_transitions(tx: Transaction, changes: Sequence[tuple[int, Transition]]) -> None:
     """
-    Append a change of state or reason to the history.
+    Append changes of state or reason to the history.
     """
-    tx.execute(
-        insert(transitions).values(
-            connection_id=connection_id,
-            at=transition.at,
-            from_state=transition.from_state.value,
-            to_state=transition.to_state.value,
-            reason=transition.reason.value,
-            detail=transition.detail,
-        )
-    )
+    values = [
+        {
+            "connection_id": connection_id,
+            "at": transition.at,
+            "from_state": transition.from_state.value,
+            "to_state": transition.to_state.value,
+            "reason": transition.reason.value,
+            "detail": transition.detail,
+        }
+        for connection_id, transition in changes
+    ]
+    if values:
+        tx.execute(insert(transitions), values)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from monitor.judge.connections import ConnectionRecord
     from monitor.store.engine import Transaction
-    from monitor.store.records import ConnectionRecord
 
 MUCH = 50
 """A change of more than one part in so many of the limit is written at once."""

@@ -27,9 +27,9 @@ from monitor.web.documented import NOT_MODIFIED, problems
 from monitor.web.parts import Here
 
 if TYPE_CHECKING:
+    from monitor.judge.connections import ConnectionRecord
     from monitor.report import Json
     from monitor.store.engine import Transaction
-    from monitor.store.records import ConnectionRecord
 
 router = APIRouter(prefix="/api/v1", tags=["reading"])
 

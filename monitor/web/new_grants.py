@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from monitor.config.amazon import AmazonConnection
     from monitor.config.application import Application
     from monitor.cycle import Settled
+    from monitor.judge.connections import ConnectionRecord
     from monitor.judge.outcome import Outcome
     from monitor.store.engine import Transaction
-    from monitor.store.records import ConnectionRecord
     from monitor.web.parts import Parts
 
 

@@ -24,10 +24,10 @@ from monitor.web.cursor import read_cursor, write_cursor
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from monitor.judge.connections import ConnectionRecord
     from monitor.plan import Plan
     from monitor.report import Json
     from monitor.store.engine import Transaction
-    from monitor.store.records import ConnectionRecord
 
 DAY = timedelta(days=1)
 EXPIRING_SOON = "expiring_soon"

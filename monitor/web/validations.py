@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from monitor.config.connection import Connection
     from monitor.cycle import Settled
     from monitor.engine.live import Live
+    from monitor.judge.connections import ConnectionRecord, Watched
     from monitor.judge.outcome import Outcome
-    from monitor.plan import Plan, Watched
+    from monitor.plan import Plan
     from monitor.store.engine import Transaction
-    from monitor.store.records import ConnectionRecord
     from monitor.store.worker import StoreWorker
     from monitor.validation import Step
 

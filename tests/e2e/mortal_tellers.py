@@ -40,8 +40,8 @@ from monitor.stored_outbox import StoredOutbox
 
 if TYPE_CHECKING:
     from monitor.config.model import Config
+    from monitor.judge.connections import ConnectionRecord
     from monitor.plan import Plan
-    from monitor.store.records import ConnectionRecord
 
 OWNER = "run"
 AT_A_TIME = 3

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from monitor import telling
 from monitor.cycle import Finished, settle
+from monitor.judge import dispatch
 from monitor.judge.alerts import AlertKind, Severity
 from monitor.judge.outcome import Outcome, Reason, State
 from monitor.judge.quota import Level
@@ -444,7 +444,7 @@ def test_a_failure_while_an_alert_is_born_leaves_no_state_without_it(story, monk
         def fail(*_: object) -> None:
             raise LookupError
 
-        patch.setattr(telling, "route", fail)
+        patch.setattr(dispatch, "route", fail)
         with pytest.raises(LookupError):
             story.settle(NOON + 30 * SECOND, one=REFUSED)
     assert story.record("one").standing.announced_state is None

@@ -189,7 +189,9 @@ def test_samples_and_forecasts_of_windows_are_kept_apart(story):
         samples = {
             name: forecasts.load_samples(tx, number, name) for name in ("requests", "tokens", "")
         }
-        outlooks = {name: forecasts.load_outlook(tx, number, name) for name in samples}
+        asked = [(number, name) for name in samples]
+        found = forecasts.load_outlooks(tx, asked)
+        outlooks = {name: found[number, name] for name in samples}
 
     assert samples["requests"]
     assert samples["tokens"]

@@ -91,7 +91,7 @@ def fail_once(story: Story, now: datetime, monkeypatch) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(alerts, "add_alert", die)
+        patch.setattr(alerts, "add_all", die)
         try:
             story.sweep(now)
         except KeyboardInterrupt:

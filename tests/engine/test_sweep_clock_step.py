@@ -282,7 +282,7 @@ async def test_what_was_born_on_a_clock_far_ahead_is_not_retried_until_then(benc
 async def test_no_reminder_waits_for_a_clock_that_was_set_back(bench):
     alert_id = bench.bear()
     with bench.story.database.write() as tx:
-        reminders.add(tx, alert_id, NOON + DAY)
+        reminders.add(tx, [(alert_id, NOON + DAY)])
     await bench.step(-100 * DAY)
     with bench.story.database.read() as tx:
         assert reminders.is_any_due(tx, bench.clock() + DAY)

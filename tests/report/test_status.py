@@ -13,6 +13,7 @@ import pytest
 
 from monitor import report, report_past
 from monitor.judge.clocks import AuthorizationClock, confirm
+from monitor.judge.connections import ConnectionRecord, Watched
 from monitor.judge.decide import judge
 from monitor.judge.expiry import start_of
 from monitor.judge.outcome import Outcome, QuotaReading, Reason, State
@@ -22,10 +23,8 @@ from monitor.judge.renewal import Declared, declare
 from monitor.judge.route import Subject
 from monitor.judge.rules import Rules
 from monitor.judge.state import Standing, Transition
-from monitor.plan import Watched
 from monitor.store.history import AlertRow, CheckRow, Delivery
 from monitor.store.outbox import NotificationState
-from monitor.store.records import ConnectionRecord
 
 NOW = datetime(2026, 11, 22, 4, 0, 0, 250_000, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

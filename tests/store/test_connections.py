@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.judge.connection import Entry
-    from monitor.store.records import ConnectionRecord
+    from monitor.judge.connections import ConnectionRecord
 
 LATER = NOON + HOUR
 

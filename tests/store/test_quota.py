@@ -64,8 +64,8 @@ def test_what_is_foreseen_is_read_back_as_it_was(story, outlook):
         tx.execute(update(quotas).where(quotas.c.connection_id == number).values(window=window))
         forecasts.save_outlooks(tx, [(number, replace(BARE, window=window))], [])
         forecasts.save_outlooks(tx, [], [(number, outlook)])
-        assert forecasts.load_outlook(tx, number, window) == outlook
-        assert forecasts.load_outlook(tx, number, "another") == Outlook("another")
+        found = forecasts.load_outlooks(tx, [(number, window), (number, "another")])
+        assert found == {(number, window): outlook, (number, "another"): Outlook("another")}
     assert story.record("one").outlook == outlook
     assert story.record("two").outlook == Outlook()
 

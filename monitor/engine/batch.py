@@ -1,0 +1,403 @@
+"""
+Read all that a batch of checks is judged by.
+
+Reads in two steps: what each check needs, and, once each is judged, what those have in common that
+have changed something. So a batch in which nothing is wrong asks for no more than its records.
+What has to be read is said by pure functions of `judge`; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from monitor.judge.alerts import AlertKind
+from monitor.judge.batch import Batch
+from monitor.judge.checks import Check
+from monitor.judge.connectivity import find_unreached, judge_link
+from monitor.judge.correlation import ASK_AT_MOST, find_lost_permissions
+from monitor.judge.flapping import WINDOW
+from monitor.judge.outage import failed_host
+from monitor.judge.outcome import State
+from monitor.judge.pairs import OPENED_BY
+from monitor.judge.sharing import (
+    account_key_of,
+    find_short,
+    find_unknown,
+    look_ahead,
+    take_samples,
+)
+from monitor.store import (
+    applications,
+    flappings,
+    forecasts,
+    offline,
+    outages,
+    results,
+    withdrawal,
+)
+from monitor.telling import load_context
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
+
+    from monitor.judge.application import ApplicationStanding
+    from monitor.judge.batch import Inquiry, Outage, Retractable
+    from monitor.judge.checks import Judged, JudgedCheck
+    from monitor.judge.connections import ConnectionRecord
+    from monitor.judge.connectivity import LinkVerdict
+    from monitor.judge.link import Uplink
+    from monitor.judge.outage import Group
+    from monitor.judge.outcome import Outcome
+    from monitor.judge.outlook import Outlook
+    from monitor.judge.sharing import Ahead, Member, WindowKey
+    from monitor.plan import Plan
+    from monitor.store.engine import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """
+    A check that came to its end.
+
+    Args:
+        scheduled_at: Its slot in the rhythm; None if it was asked for by hand.
+        at: When it ended.
+    """
+
+    connection_id: int
+    scheduled_at: datetime | None
+    at: datetime
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """
+    What the checks of a batch are judged by, each by itself.
+
+    Args:
+        outages: The hosts that are out.
+        inquiries: Whose answers are waited for.
+        link: What the batch says of our own link.
+        link_errors: The errors that a link which is gone explains.
+        link_outages: Likewise the outages: the alert of each, and its host.
+        to_check: Connections that must be checked to know whether the link is there.
+    """
+
+    checks: Sequence[Check]
+    outages: Mapping[str, Outage]
+    inquiries: Sequence[Inquiry]
+    applications: Mapping[str, ApplicationStanding]
+    link: LinkVerdict
+    link_errors: Sequence[Retractable] = ()
+    link_outages: Mapping[int, str] = field(default_factory=dict)
+    to_check: Sequence[int] = ()
+
+    @property
+    def withdrawn(self) -> set[int]:
+        """Return the connections whose error is taken back, since the link is to blame."""
+        return {one.connection_id for one in self.link_errors}
+
+
+def load_known(tx: Transaction, finished: Sequence[Finished], plan: Plan, uplink: Uplink) -> Known:
+    """Read what each of *finished* checks is judged by; those that nobody wants are left out."""
+    checks = _load_checks(tx, finished, plan)
+    time = offline.find_open(tx)
+    has_uplinks = bool(plan.uplink)
+    unreached = find_unreached(checks, time, uplink, has_uplinks=has_uplinks)
+    others = None
+    if unreached:
+        others = offline.failed_hosts_if_all_fail(tx, [one.record.id for one in unreached])
+    link = judge_link(checks, time, others, uplink, has_uplinks=has_uplinks)
+    names = {one.record.application for one in checks if one.record.application is not None}
+    known = applications.load(tx, names) if names else {}
+    errors: list[Retractable] = []
+    unsent: dict[int, str] = {}
+    if link.begun_at is not None:
+        listed = withdrawal.list_retractable(tx, None, link.begun_at)
+        errors = [one for one in listed if one.is_doubtful]
+        unsent = withdrawal.list_unsent_outages(tx, link.begun_at)
+    return Known(
+        checks,
+        outages.list_open(tx),
+        outages.list_inquiries(tx),
+        {name: one.standing for name, one in known.items()},
+        link,
+        errors,
+        unsent,
+        offline.list_other_hosts(tx, link.doubted, link.doubted_at) if link.doubted_at else (),
+    )
+
+
+def _load_checks(tx: Transaction, finished: Sequence[Finished], plan: Plan) -> list[Check]:
+    records = results.load_records(tx, [each.connection_id for each in finished])
+    watched = plan.watched_of([record.name for record in records.values()])
+    checks = []
+    for each in finished:
+        record = records.get(each.connection_id)
+        if record is None or record.name not in watched:
+            continue
+        check = Check(record, watched[record.name], each.scheduled_at, each.at, each.outcome)
+        if check.is_wanted:
+            checks.append(check)
+    return checks
+
+
+def load_batch(tx: Transaction, known: Known, judged: Judged, plan: Plan) -> Batch:
+    """Read what *judged* checks may have in common, and what announcing it depends on."""
+    eventful = [one for one in judged.checks if one.is_eventful]
+    hosts = _load_hosts(tx, known, judged, eventful)
+    quotas = _load_quotas(tx, judged)
+    stores = {name: applications.watched_of(tx, name) for name in _named(judged, eventful)}
+    changed = [one for one in eventful if one.verdict.transition is not None]
+    link = judged.link
+    is_any_due = (
+        eventful
+        or judged.turns
+        or hosts.failing
+        or hosts.members
+        or quotas.accounts
+        or quotas.is_any_short
+        or link.begun_at is not None
+        or link.ended is not None
+    )
+    context = None
+    if is_any_due:
+        watched = plan.watched_of(_names_of(judged, hosts, quotas, stores))
+        ends = _ends_of(judged, eventful, hosts, quotas, stores)
+        since = min(one.at for one in known.checks)
+        context = load_context(tx, plan, watched, ends, since)
+    return Batch(
+        judged,
+        known.outages,
+        known.inquiries,
+        known.link_errors,
+        known.link_outages,
+        groups=hosts.groups,
+        failing=hosts.failing,
+        errors=hosts.errors,
+        neighbours=hosts.neighbours,
+        members=hosts.members,
+        records=hosts.records,
+        stores=stores,
+        flapping=frozenset(flappings.list_flapping(tx)) if eventful or hosts.members else None,
+        changes=_load_changes(tx, changed) if changed else {},
+        accounts=quotas.accounts,
+        outlooks=quotas.outlooks,
+        aheads=quotas.aheads,
+        context=context,
+    )
+
+
+def _load_changes(tx: Transaction, changed: Sequence[JudgedCheck]) -> dict[int, list[datetime]]:
+    since = min(one.at for one in changed) - WINDOW
+    return flappings.list_changes(tx, {one.record.id for one in changed}, since)
+
+
+def _named(judged: Judged, eventful: Sequence[JudgedCheck]) -> set[str]:
+    """Return the applications whose connections may have to be named, or made due."""
+    names = {turn.name for turn in judged.turns}
+    for one in eventful:
+        name, reason = one.record.application, one.outcome.reason
+        if name is None or not reason.is_of_application or one.outcome.is_taken_over:
+            continue
+        if one.raises(AlertKind.ERROR):
+            if judged.applications[name].announced_reason is not reason:
+                names.add(name)
+    return names
+
+
+# --- hosts
+
+
+@dataclass(frozen=True, slots=True)
+class _Hosts:
+    """What is known of the hosts that a batch touches: see `Batch`."""
+
+    groups: Mapping[str, Group]
+    failing: Mapping[str, Mapping[int, str]]
+    errors: Mapping[str, Sequence[Retractable]]
+    neighbours: Mapping[str, Sequence[int]]
+    members: Mapping[str, Mapping[int, str]]
+    records: Mapping[int, ConnectionRecord]
+
+
+_NO_HOSTS = _Hosts({}, {}, {}, {}, {}, {})
+
+
+def _load_hosts(
+    tx: Transaction, known: Known, judged: Judged, eventful: Sequence[JudgedCheck]
+) -> _Hosts:
+    notes, is_online = judged.notes, judged.link.time is None
+    touched = [host for host in notes.touched if is_online or host in known.outages]
+    if not touched:
+        return _NO_HOSTS
+    groups = {host: outages.count_group(tx, host) for host in touched}
+    begun = [
+        host for host in touched if host not in known.outages and judged.is_out(host, groups[host])
+    ]
+    errors = {host: _list_errors(tx, judged, host) for host in begun}
+    back = [
+        host
+        for host in touched
+        if (host in known.outages or host in begun) and notes.count(groups[host], host).is_back
+    ]
+    members = {host: outages.members_of(tx, host) for host in back}
+    numbers = {number for each in members.values() for number in each}
+    announced = {host for host in begun if errors[host]}
+    announced |= _find_announced(known, begun, eventful)
+    n_batch = len(judged.checks)
+    lost = [host for host, _ in find_lost_permissions(judged.own, known.outages)]
+    return _Hosts(
+        groups,
+        {host: outages.failing_of(tx, host) for host in announced},
+        errors,
+        {
+            host: outages.list_neighbours(tx, host, n_batch + ASK_AT_MOST * lost.count(host))
+            for host in set(lost)
+        },
+        members,
+        results.load_records(tx, sorted(numbers)) if numbers else {},
+    )
+
+
+def _list_errors(tx: Transaction, judged: Judged, host: str) -> list[Retractable]:
+    now = judged.first.touched.get(host) or judged.notes.touched[host]
+    changed = judged.notes.changed.values()
+    return withdrawal.list_retractable(
+        tx, host, now, [one.connection_id for one in changed if one.after == host]
+    )
+
+
+def _find_announced(
+    known: Known, begun: Collection[str], eventful: Sequence[JudgedCheck]
+) -> set[str]:
+    """Return the hosts that are out and of which an error may make people hear."""
+    found = set()
+    for one in eventful:
+        if one.raises(AlertKind.ERROR):
+            host = failed_host(one.record.standing, one.outcome, one.record.host)
+            outage = known.outages.get(host or "")
+            if host is not None and (host in begun or (outage and not outage.is_told)):
+                found.add(host)
+    return found
+
+
+# --- quotas
+
+
+@dataclass(frozen=True, slots=True)
+class _Quotas:
+    """What is known of the quotas that a batch has read: see `Batch`."""
+
+    accounts: Mapping[str, Mapping[int, Member]]
+    outlooks: Mapping[WindowKey, Outlook]
+    aheads: Sequence[Ahead]
+    is_any_short: bool = False
+
+
+def _load_quotas(tx: Transaction, judged: Judged) -> _Quotas:
+    checks = judged.checks
+    unknown = find_unknown(checks)
+    outlooks = forecasts.load_outlooks(tx, unknown) if unknown else {}
+    aheads = take_samples(checks, outlooks)
+    looking = {one.key for one in aheads if one.is_looking}
+    if looking:
+        aheads = look_ahead(aheads, {key: forecasts.load_samples(tx, *key) for key in looking})
+    short = find_short(aheads)
+    keys = {key for one in checks if one.quota.alerts and (key := _key_of(one)) is not None}
+    keys |= {key for one in short if (key := _key_of(one.check)) is not None}
+    if not keys:
+        return _Quotas({}, outlooks, aheads, bool(short))
+    # What changes its account in this very batch may speak for both.
+    keys |= {key for one in checks if one.record.account_key in keys and (key := _key_of(one))}
+    accounts = results.load_accounts(tx, keys)
+    ids = _ids_by_account(accounts, checks)
+    asked = {(n, one.key[1]) for one in short for n in ids.get(_key_of(one.check) or "", ())}
+    if asked:
+        outlooks |= forecasts.load_outlooks(tx, asked)
+    return _Quotas(accounts, outlooks, aheads)
+
+
+def _key_of(one: JudgedCheck) -> str | None:
+    return account_key_of(one.record, one.outcome.account)
+
+
+def _ids_by_account(
+    accounts: Mapping[str, Mapping[int, Member]], checks: Sequence[JudgedCheck]
+) -> dict[str, set[int]]:
+    """Return the connections of each account, before the batch and after it."""
+    ids = {key: set(members) for key, members in accounts.items()}
+    for one in checks:
+        key = _key_of(one)
+        if key in ids:
+            ids[key].add(one.record.id)
+    return ids
+
+
+# --- what announcing depends on
+
+
+Ends = list[tuple[AlertKind, "Mapping[int, str]"]]
+
+
+def _names_of(
+    judged: Judged, hosts: _Hosts, quotas: _Quotas, stores: Mapping[str, Mapping[int, str]]
+) -> set[str]:
+    """Return the connections that alerts may be about."""
+    names = {one.record.name for one in judged.checks}
+    for named in (*hosts.failing.values(), *hosts.members.values(), *stores.values()):
+        names.update(named.values())
+    for members in quotas.accounts.values():
+        names.update(member.name for member in members.values())
+    return names
+
+
+def _ends_of(
+    judged: Judged,
+    eventful: Sequence[JudgedCheck],
+    hosts: _Hosts,
+    quotas: _Quotas,
+    stores: Mapping[str, Mapping[int, str]],
+) -> Ends:
+    """Return the ends that may be due: whether they are, depends on what was announced."""
+    ends = [*_ends_of_checks(eventful), *_ends_of_hosts(judged, hosts)]
+    if any(one.quota.alerts for one in eventful):
+        ends += _ends_of_accounts(judged, quotas)
+    ends += [
+        (AlertKind.RECOVERED, stores[turn.name])
+        for turn in judged.turns
+        if turn.is_over and turn.before.announced_reason is not None
+    ]
+    return ends
+
+
+def _ends_of_checks(eventful: Sequence[JudgedCheck]) -> Ends:
+    return [
+        (alert.kind, {one.record.id: one.record.name})
+        for one in eventful
+        for alert in (*one.clock_alerts, *one.verdict.alerts, *one.quota.alerts)
+        if alert.kind in OPENED_BY
+    ]
+
+
+def _ends_of_hosts(judged: Judged, hosts: _Hosts) -> Ends:
+    """Return the ends that may be due where hosts are back."""
+    ends: Ends = [(AlertKind.OUTAGE_OVER, members) for members in hosts.members.values()]
+    checked = {one.record.id for one in judged.checks}
+    for number, record in hosts.records.items():
+        if number in checked or record.standing.state is State.ACTIVE:
+            ends.append((AlertKind.RECOVERED, {number: record.name}))
+    return ends
+
+
+def _ends_of_accounts(judged: Judged, quotas: _Quotas) -> Ends:
+    """Return the ends that may be due of an account, by whichever connection."""
+    names = {one.record.id: one.record.name for one in judged.checks}
+    for members in quotas.accounts.values():
+        names |= {member.id: member.name for member in members.values()}
+    ids = _ids_by_account(quotas.accounts, judged.checks)
+    numbers = {number for each in ids.values() for number in each}
+    return [(AlertKind.QUOTA_RESTORED, {number: names[number]}) for number in numbers]

@@ -1,0 +1,106 @@
+"""
+Describe one connection: what is known of it between two checks, and how it is set up.
+
+The store returns a `ConnectionRecord`, the settings a `Watched`; the rules take both as values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from monitor.judge.clocks import AuthorizationClock
+from monitor.judge.outcome import State
+from monitor.judge.outlook import Outlook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from monitor.judge.outcome import Marketplace
+    from monitor.judge.quota import Quota
+    from monitor.judge.renewal import Declared
+    from monitor.judge.route import Subject
+    from monitor.judge.rules import Rules
+    from monitor.judge.state import Standing
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRecord:
+    """
+    One connection as the database knows it.
+
+    Args:
+        is_configured: The file has it; entries taken out are hidden.
+        is_enabled: The file does not switch it off.
+        is_paused: `pause` switched it off.
+        next_check_at: When it is due; None for never.
+        standing: What the checks said, under any pause.
+        account_key: What it shares with the connections of the same account.
+        clock: Its authorization; an empty one where nobody has dated it.
+        application: The OAuth client that it shares with others, by name.
+        token_host: Host and port that gives its access tokens.
+        failed_host: Host and port against which its latest check speaks.
+        marketplaces: What its account sells in; only where records are listed to be shown.
+        outlook: What is foreseen of the window of its quota that decides.
+        has_other_windows: Its quota has others, which are kept apart.
+    """
+
+    id: int
+    name: str
+    provider: str
+    host: str
+    is_configured: bool
+    is_enabled: bool
+    is_paused: bool
+    next_check_at: datetime | None
+    standing: Standing
+    account: str | None
+    quota: Quota
+    account_key: str | None
+    clock: AuthorizationClock = field(default_factory=AuthorizationClock)
+    application: str | None = None
+    token_host: str | None = None
+    failed_host: str | None = None
+    is_unexplained: bool = False
+    marketplaces: tuple[Marketplace, ...] | None = None
+    outlook: Outlook = field(default_factory=Outlook)
+    has_other_windows: bool = False
+
+    @property
+    def is_switched_off(self) -> bool:
+        """Tell whether it is neither checked nor announced."""
+        return self.is_paused or not self.is_enabled
+
+    @property
+    def shown_state(self) -> State:
+        """Return the state that people see."""
+        return State.PAUSED if self.is_switched_off else self.standing.state
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """
+    One connection as the rules see it.
+
+    Args:
+        renew_url: The page on which a person can renew its authorization.
+        application: The OAuth client that it shares with others.
+        secret: When that client's secret was made, as the file says.
+        provider: How it is checked; None where that does not matter.
+    """
+
+    subject: Subject
+    rules: Rules
+    renew_url: str | None = None
+    application: str | None = None
+    secret: Declared | None = None
+    provider: str | None = None
+
+
+class ConnectionSettings(Protocol):
+    """Where the settings of connections come from: a file in memory, or rows."""
+
+    def watched_of(self, names: Iterable[str]) -> Mapping[str, Watched]:
+        """Return the settings of those of *names* that are watched."""
+        ...
