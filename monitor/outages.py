@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.held_back import tell_held_back
-from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
+from monitor.judge.alerts import AlertDue, AlertKind
 from monitor.judge.correlation import describe_outage_over, find_certain
 from monitor.judge.outcome import Reason
 from monitor.store import flappings, outages, results
@@ -61,7 +61,7 @@ def tell_lost_permissions(tx: Transaction, outage: Outage, plan: Plan, now: date
             "n_connections": len(about),
             "permissions_changed": True,
         }
-        alert = AlertDue(AlertKind.ERROR, SEVERITY_OF[AlertKind.ERROR], facts)
+        alert = AlertDue.of(AlertKind.ERROR, **facts)
         tell(tx, alert, about, plan, now)
     told = {number for about in refused.values() for number in about}
     outages.announce_unexplained(tx, outage.host)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from monitor.judge.alerts import OPENED_BY
 from monitor.judge.dispatch import DUE_WHERE_RAISED, DispatchContext, Proposal, dispatch
-from monitor.judge.pairs import OPENED_BY
 from monitor.store import alerts, silences
 
 if TYPE_CHECKING:

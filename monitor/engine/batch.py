@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from monitor.judge.alerts import AlertKind
+from monitor.judge.alerts import OPENED_BY, AlertKind
 from monitor.judge.batch import Batch
 from monitor.judge.checks import Check
 from monitor.judge.connectivity import find_unreached, judge_link
@@ -19,7 +19,6 @@ from monitor.judge.correlation import ASK_AT_MOST, find_lost_permissions
 from monitor.judge.flapping import WINDOW
 from monitor.judge.outage import failed_host
 from monitor.judge.outcome import State
-from monitor.judge.pairs import OPENED_BY
 from monitor.judge.sharing import (
     account_key_of,
     find_short,

@@ -224,8 +224,6 @@ KINDS: Mapping[AlertKind, Kind] = {
 }
 """What is true of each kind. A new kind is a member above, and a row here."""
 
-SEVERITY_OF = {kind: row.severity for kind, row in KINDS.items()}
-
 ONLY_IF_NAMED = frozenset(kind for kind, row in KINDS.items() if row.is_only_if_named)
 """What a channel receives only if its `kinds` names it."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
+from monitor.judge.alerts import AlertDue, AlertKind
 from monitor.judge.link import FEWEST_HOSTS, UNREACHED, Uplink, has_answered, is_unanswered
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def describe_offline(verdict: LinkVerdict) -> AlertDue:
     facts: dict[str, str | int] = {"since": verdict.time.started_at.isoformat()}
     if verdict.n_hosts is not None:
         facts["n_hosts"] = verdict.n_hosts
-    return AlertDue(AlertKind.MONITOR_OFFLINE, SEVERITY_OF[AlertKind.MONITOR_OFFLINE], facts)
+    return AlertDue.of(AlertKind.MONITOR_OFFLINE, **facts)
 
 
 def describe_online(time: OfflineTime, now: datetime) -> AlertDue | None:
@@ -148,4 +148,4 @@ def describe_online(time: OfflineTime, now: datetime) -> AlertDue | None:
         return None
     since, until = time.started_at.isoformat(), now.isoformat()
     facts = {"since": since, "until": until, "n_missed": time.n_missed}
-    return AlertDue(AlertKind.MONITOR_ONLINE, SEVERITY_OF[AlertKind.MONITOR_ONLINE], facts)
+    return AlertDue.of(AlertKind.MONITOR_ONLINE, **facts)

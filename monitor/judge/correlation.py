@@ -15,7 +15,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from monitor.judge.alerts import SEVERITY_OF, AlertDue, AlertKind
+from monitor.judge.alerts import AlertDue, AlertKind
 from monitor.judge.application import ApplicationStanding
 from monitor.judge.batch import Effects, Inquiry, Outage
 from monitor.judge.checks import never_announced, unannounced
@@ -459,4 +459,4 @@ def forget_rejection(record: ConnectionRecord) -> ConnectionRecord:
 
 
 def _alert(kind: AlertKind, facts: dict[str, Any]) -> AlertDue:
-    return AlertDue(kind, SEVERITY_OF[kind], facts)
+    return AlertDue.of(kind, **facts)

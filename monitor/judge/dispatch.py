@@ -10,10 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from monitor.judge.alerts import AlertKind
+from monitor.judge.alerts import CLOSED_BY, OPENED_BY, AlertKind, is_reminded
 from monitor.judge.hold import find_hold
-from monitor.judge.pairs import CLOSED_BY, OPENED_BY
-from monitor.judge.reminder import is_reminded
 from monitor.judge.route import route
 
 if TYPE_CHECKING:

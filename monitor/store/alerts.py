@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, exists, func, insert, select
 
+from monitor.judge.alerts import CLOSED_BY, OPENED_BY
 from monitor.judge.dispatch import NewAlert, NewNotification
-from monitor.judge.pairs import CLOSED_BY, OPENED_BY
 from monitor.store import reminders
 from monitor.store.alert_tables import alert_connections, alerts, notifications
 from monitor.store.outbox import NotificationState
