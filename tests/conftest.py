@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    import trustme
+
+    from tests.builders import Story
+    from tests.sinks import WebHook
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts us in the background has it ignored, and what we start
     # would inherit that: Ctrl-C could not be tried.
@@ -98,3 +103,28 @@ def store(database: Database) -> Iterator[StoreWorker]:
 @pytest.fixture
 def database(open_database: Callable[[], Database]) -> Database:
     return open_database()
+
+
+@pytest.fixture
+def hook() -> Iterator[WebHook]:
+    """A web hook that takes everything, and keeps it."""
+    from tests.sinks import run_web_hook
+
+    with run_web_hook() as hook:
+        yield hook
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """A certification authority that nobody trusts unasked."""
+    import trustme
+
+    return trustme.CA()
+
+
+@pytest.fixture
+def story(database: Database) -> Story:
+    """Two connections, "one" and "two", first due at noon."""
+    from tests.builders import Story, entry, plan_of
+
+    return Story.begin(database, plan_of(entry("one"), entry("two")))

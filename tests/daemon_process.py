@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tests.command_line import clean_environment
 from tests.forking import Forked, Streams, run_command
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from signal import Signals
 
 PATIENCE_S = 20
@@ -139,13 +140,3 @@ def _start(command: list[str], folder: Path, env: dict[str, str], log: Path) -> 
             stdout=subprocess.DEVNULL,
             stderr=err,
         )
-
-
-def wait_until(is_true: Callable[[], bool]) -> None:
-    """
-    Return as soon as *is_true*, and fail if that takes too long.
-    """
-    deadline = time.monotonic() + PATIENCE_S
-    while not is_true():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)

@@ -1,5 +1,5 @@
 """
-Look at the files as a stranger gets them: what they name, what the lock covers.
+Look at the files as a stranger gets them: what they name, what the lock covers, where tests stand.
 """
 
 from __future__ import annotations
@@ -102,3 +102,54 @@ def requirements() -> list[Requirement]:
 @pytest.mark.parametrize("wanted", requirements(), ids=str)
 def test_the_lock_has_what_the_project_asks_for(wanted):
     assert read_lock()[canonicalize_name(wanted.name)] in wanted.specifier
+
+
+# Where tests stand
+
+MODULES = {
+    path.relative_to(ROOT).as_posix(): path
+    for path in (ROOT / "monitor").rglob("*.py")
+    if path.name != "__init__.py"
+}
+TESTED_IN: dict[str, list[str]] = tomllib.loads(
+    (ROOT / "tests" / "tested_in.toml").read_text(encoding="utf-8")
+)
+
+
+def subject_of(module: Path) -> Path:
+    """
+    Return where the tests of *module* stand, without the aspect and the ending.
+    """
+    name = "test_" + module.stem.strip("_")
+    return ROOT / "tests" / module.relative_to(ROOT / "monitor").with_name(name)
+
+
+def has_tests_of_its_name(module: Path) -> bool:
+    subject = subject_of(module)
+    return subject.with_suffix(".py").exists() or any(subject.parent.glob(f"{subject.name}_*.py"))
+
+
+def test_every_module_has_tests_of_its_name_or_is_listed_with_where_it_is_tested():
+    without = {name for name, module in MODULES.items() if not has_tests_of_its_name(module)}
+    assert without == TESTED_IN.keys()
+
+
+@pytest.mark.parametrize("module", TESTED_IN)
+def test_where_a_module_is_said_to_be_tested_there_are_tests(module):
+    assert TESTED_IN[module]
+    for path in TESTED_IN[module]:
+        assert "\ndef test_" in (ROOT / path).read_text("utf-8").replace("\nasync ", "\n"), path
+
+
+def test_the_tests_in_a_folder_of_a_package_have_their_subjects_there():
+    subjects = {subject_of(module) for module in MODULES.values()}
+    packages = {subject.parent for subject in subjects} - {ROOT / "tests"}
+    astray = [
+        path.relative_to(ROOT).as_posix()
+        for package in packages
+        for path in package.glob("test_*.py")
+        if not any(
+            f"{path.stem}_".startswith(f"{one.name}_") for one in subjects if one.parent == package
+        )
+    ]
+    assert astray == []

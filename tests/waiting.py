@@ -18,8 +18,12 @@ async def until(is_true: Callable[[], object], within_s: float = 10) -> None:
             await asyncio.sleep(0.005)
 
 
-def wait_until(is_true: Callable[[], object], within_s: float = 10) -> None:
+def wait_until(
+    is_true: Callable[[], object],
+    within_s: float = 30,
+    why: Callable[[], str] = lambda: "it did not happen in time",
+) -> None:
     deadline = time.monotonic() + within_s
     while not is_true():
-        assert time.monotonic() < deadline, "it did not happen in time"
+        assert time.monotonic() < deadline, why()
         time.sleep(0.01)

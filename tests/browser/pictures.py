@@ -28,16 +28,16 @@ from monitor.store.engine import Database
 from monitor.store.outbox import NotificationState
 from monitor.store.tables import check_days, check_hours
 from tests.browser.conftest import CHROMIUM, DESKTOP, PHONE, start_chromium
-from tests.browser.stage import run_daemon, set_stage
 from tests.builders import REVOKED, UNREACHED, Story
 from tests.sinks import run_web_hook
+from tests.stage import run_daemon, set_stage
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from playwright.sync_api import Browser, Page
 
-    from tests.browser.stage import Stage
+    from tests.stage import Stage
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 

@@ -14,14 +14,14 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.browser.conftest import DESKTOP, PHONE
-from tests.browser.stage import PASSWORD, run_daemon, set_stage
+from tests.stage import PASSWORD, run_daemon, set_stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, Page, Route
 
-    from tests.browser.stage import Stage
+    from tests.stage import Stage
 
 pytestmark = pytest.mark.slow
 

@@ -20,7 +20,6 @@ from monitor.store.alerts import add_alert
 from monitor.store.engine import Database
 from monitor.store.history import list_alerts
 from tests.command_line import connwatch
-from tests.sinks import run_web_hook
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -218,11 +217,10 @@ N_KINDS = len(AlertKind) - 2
 """Every kind but digest and resumed."""
 
 
-def test_samples_say_that_they_are_tests(tmp_path):
-    with run_web_hook() as hook:
-        write_config(tmp_path, ops=f'"{hook.url("/ops")}"', chat=f'"{hook.url("/chat")}"')
+def test_samples_say_that_they_are_tests(tmp_path, hook):
+    write_config(tmp_path, ops=f'"{hook.url("/ops")}"', chat=f'"{hook.url("/chat")}"')
 
-        ended = connwatch("alerts", "test", cwd=tmp_path)
+    ended = connwatch("alerts", "test", cwd=tmp_path)
 
     said = f"ops: {N_KINDS} messages sent\nchat: {N_KINDS} messages sent\n"
     assert (ended.code, ended.out, ended.err) == (0, said, "")
@@ -231,22 +229,20 @@ def test_samples_say_that_they_are_tests(tmp_path):
     assert all("Nothing has happened" in post["message"] for _, post in hook.posts)
 
 
-def test_one_channel_and_one_kind_can_be_tested_alone(tmp_path):
-    with run_web_hook() as hook:
-        write_config(tmp_path, ops=f'"{hook.url("/ops")}"', chat=f'"{hook.url("/chat")}"')
+def test_one_channel_and_one_kind_can_be_tested_alone(tmp_path, hook):
+    write_config(tmp_path, ops=f'"{hook.url("/ops")}"', chat=f'"{hook.url("/chat")}"')
 
-        ended = connwatch("alerts", "test", "chat", "--kind", "digest", cwd=tmp_path)
+    ended = connwatch("alerts", "test", "chat", "--kind", "digest", cwd=tmp_path)
 
     assert (ended.code, ended.out) == (0, "chat: 1 message sent\n")
     assert hook.paths() == ["/chat"]
     assert "all fine, 40 active" in hook.posts[0][1]["title"]
 
 
-def test_a_channel_is_tested_with_the_kinds_that_it_names(tmp_path):
-    with run_web_hook() as hook:
-        write_config(tmp_path, ops=f'"{hook.url("/ops")}"\nkinds = ["digest", "error"]')
+def test_a_channel_is_tested_with_the_kinds_that_it_names(tmp_path, hook):
+    write_config(tmp_path, ops=f'"{hook.url("/ops")}"\nkinds = ["digest", "error"]')
 
-        ended = connwatch("alerts", "test", cwd=tmp_path)
+    ended = connwatch("alerts", "test", cwd=tmp_path)
 
     assert ended.out == "ops: 2 messages sent\n"
     assert [post["title"] for _, post in hook.posts] == [
@@ -255,12 +251,11 @@ def test_a_channel_is_tested_with_the_kinds_that_it_names(tmp_path):
     ]
 
 
-def test_a_channel_that_has_a_template_is_tested_with_it(tmp_path):
+def test_a_channel_that_has_a_template_is_tested_with_it(tmp_path, hook):
     (tmp_path / "ops.j2").write_text("Subject: {{ kind }}!\n{{ connections|join }} {{ link }}")
-    with run_web_hook() as hook:
-        write_config(tmp_path, ops=f'"{hook.url("/ops")}"\ntemplate = "ops.j2"')
+    write_config(tmp_path, ops=f'"{hook.url("/ops")}"\ntemplate = "ops.j2"')
 
-        ended = connwatch("alerts", "test", "--kind", "error", cwd=tmp_path)
+    ended = connwatch("alerts", "test", "--kind", "error", cwd=tmp_path)
 
     assert (ended.code, ended.err) == (0, "")
     [(_, post)] = hook.posts
@@ -277,17 +272,16 @@ def test_an_unknown_kind_is_refused(tmp_path):
     assert 'no kind of alert is called "eror"; did you mean "error"?' in ended.err
 
 
-def test_a_channel_that_fails_does_not_keep_the_others_from_being_tested(tmp_path):
-    with run_web_hook() as hook:
-        hook.answers["/hunter2"] = 500
-        write_config(
-            tmp_path,
-            bad=f'"{hook.url("/hunter2")}"',
-            unset='{ env = "UNSET" }',
-            ops=f'"{hook.url("/ops")}"',
-        )
+def test_a_channel_that_fails_does_not_keep_the_others_from_being_tested(tmp_path, hook):
+    hook.answers["/hunter2"] = 500
+    write_config(
+        tmp_path,
+        bad=f'"{hook.url("/hunter2")}"',
+        unset='{ env = "UNSET" }',
+        ops=f'"{hook.url("/ops")}"',
+    )
 
-        ended = connwatch("alerts", "test", cwd=tmp_path)
+    ended = connwatch("alerts", "test", cwd=tmp_path)
 
     bad, unset, ops = ended.out.splitlines()
     assert ended.code == 3

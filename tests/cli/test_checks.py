@@ -12,39 +12,12 @@ import pytest
 
 from monitor.cli.asking import ask
 from monitor.config.load import load_config
-from tests.bench import NOWHERE, OK, REFUSED, Bench, connection, run_simulator
+from tests.bench import NOWHERE, OK, REFUSED, connection
 from tests.command_line import converse
 from tests.sinks import run_web_hook
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from monitor.simulator.server import Simulator
     from tests.command_line import Ended
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Simulator]:
-    with run_simulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def simulator(running):
-    running.faults.clear()
-    return running
-
-
-@pytest.fixture
-def bench(tmp_path):
-    return Bench(tmp_path)
-
-
-@pytest.fixture
-def live(simulator):
-    """The table of a connection that works."""
-    issued = simulator.create_token("acme", "production")
-    return connection("acme", simulator.soldscope_url, token=f'"{issued.value}"')
 
 
 def reported(ended: Ended) -> dict[str, Any]:
@@ -287,8 +260,7 @@ def test_no_more_checks_run_at_once_than_the_file_allows(bench, simulator):
 
 
 @pytest.mark.parametrize("options", [(), ("--no-store",)], ids=["stored", "not stored"])
-def test_a_first_check_without_an_answer_says_what_to_look_at(tmp_path, options):
-    bench = Bench(tmp_path)
+def test_a_first_check_without_an_answer_says_what_to_look_at(bench, options):
     bench.configure(connection("acme"))
     ended = bench.run("check", *options)
     assert ended.code == 3

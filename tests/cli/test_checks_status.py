@@ -15,17 +15,12 @@ import pytest
 from monitor.cli.wording import say_counts
 from monitor.clock import utc_now
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
-from tests.bench import OK, REFUSED, TIMEOUT, Bench, connection
+from tests.bench import OK, REFUSED, TIMEOUT, connection
 from tests.command_line import ROOT, clean_environment, converse
 
 RESETS_AT = datetime(2099, 12, 1, tzinfo=UTC)
 LOW = replace(OK, quota=QuotaReading(100, 15, RESETS_AT))
 EXHAUSTED = replace(OK, quota=QuotaReading(100, 0, RESETS_AT))
-
-
-@pytest.fixture
-def bench(tmp_path):
-    return Bench(tmp_path)
 
 
 def days_ago(days: int) -> str:

@@ -36,8 +36,7 @@ def propose(bench: Bench, line: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("line", "wanted"), PROPOSED.values(), ids=PROPOSED)
-def test_what_there_is_is_proposed(tmp_path, line, wanted):
-    bench = Bench(tmp_path)
+def test_what_there_is_is_proposed(bench, line, wanted):
     bench.configure(connection("acme"), connection("acorn"), connection("globex"), more=CHANNEL)
 
     proposed = propose(bench, line)
@@ -47,8 +46,7 @@ def test_what_there_is_is_proposed(tmp_path, line, wanted):
 
 
 @pytest.mark.parametrize("text", [None, "[checks]\nevery = 5\n"], ids=["no file", "a bad file"])
-def test_without_a_file_of_use_nothing_is_proposed_and_nothing_said(tmp_path, text):
-    bench = Bench(tmp_path)
+def test_without_a_file_of_use_nothing_is_proposed_and_nothing_said(bench, text):
     if text is not None:
         bench.config_path.write_text(text)
 

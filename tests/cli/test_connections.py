@@ -18,12 +18,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-@pytest.fixture
-def bench(tmp_path):
-    """An installation whose secret cannot be read: no command here needs it."""
-    bench = Bench(tmp_path)
+@pytest.fixture(autouse=True)
+def _configured(bench):
+    """The secret cannot be read: no command here needs it."""
     bench.configure(connection("acme", token='{ env = "NOT_SET" }'), connection("globex"))
-    return bench
 
 
 def due_at(bench: Bench, name: str) -> datetime | None:

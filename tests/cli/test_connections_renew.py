@@ -13,15 +13,11 @@ from typing import Any
 import pytest
 
 from monitor.clock import utc_now
-from tests.bench import OK, Bench, connection, run_simulator
-from tests.daemon_process import run_daemon, wait_until
+from tests.bench import OK, Bench, connection
+from tests.daemon_process import run_daemon
+from tests.waiting import wait_until
 
 CHANNEL = '[[channels]]\nname = "ops"\nurl = "json://127.0.0.1:9/"\n'
-
-
-@pytest.fixture
-def bench(tmp_path):
-    return Bench(tmp_path)
 
 
 def day(ago: int = 0) -> str:
@@ -167,27 +163,26 @@ def test_without_its_secret_a_renewal_is_recorded_and_left_to_the_daemon(bench):
     assert bench.shown()["acme"]["authorization"]["days_left"] == 364
 
 
-def test_a_connection_that_can_be_called_is_checked_and_then_told(bench):
-    with run_simulator() as simulator:
-        issued = simulator.create_token("acme", "production")
-        table = connection(
-            "acme", simulator.soldscope_url, token=f'"{issued.value}"', authorized_on=day(400)
-        )
-        bench.configure(table, more=CHANNEL)
-        assert bench.spawn("check").code == 1
-        each = bench.shown()["acme"]
-        assert (each["state"], each["renewal_unrecorded"]) == ("active", True)
-        assert (each["authorization"]["expires_at"], each["clocks"]) == (None, [])
-        assert kinds(bench) == ["renewal_unrecorded"]
-        command = "connwatch renew acme --on DATE"
-        assert command in " ".join(bench.run("status").out.split())
-        assert facts_of(bench, "renewal_unrecorded")["connection"] == "acme"
+def test_a_connection_that_can_be_called_is_checked_and_then_told(bench, simulator):
+    issued = simulator.create_token("acme", "production")
+    table = connection(
+        "acme", simulator.soldscope_url, token=f'"{issued.value}"', authorized_on=day(400)
+    )
+    bench.configure(table, more=CHANNEL)
+    assert bench.spawn("check").code == 1
+    each = bench.shown()["acme"]
+    assert (each["state"], each["renewal_unrecorded"]) == ("active", True)
+    assert (each["authorization"]["expires_at"], each["clocks"]) == (None, [])
+    assert kinds(bench) == ["renewal_unrecorded"]
+    command = "connwatch renew acme --on DATE"
+    assert command in " ".join(bench.run("status").out.split())
+    assert facts_of(bench, "renewal_unrecorded")["connection"] == "acme"
 
-        simulator.faults.switch_on("forbidden")
-        assert bench.spawn("renew", "acme", "--on", day(3)).code == 0
-        assert kinds(bench) == ["renewal_unrecorded"]
-        simulator.faults.clear()
-        bench.spawn("check")
+    simulator.faults.switch_on("forbidden")
+    assert bench.spawn("renew", "acme", "--on", day(3)).code == 0
+    assert kinds(bench) == ["renewal_unrecorded"]
+    simulator.faults.clear()
+    bench.spawn("check")
     assert kinds(bench) == ["renewal_unrecorded", "renewed"]
     assert bench.shown()["acme"]["renewal_unrecorded"] is False
 

@@ -8,41 +8,12 @@ import json
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.bench import Bench, connection, run_simulator
-from tests.daemon_process import run_daemon, wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from monitor.simulator.server import Simulator
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Simulator]:
-    with run_simulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def simulator(running):
-    running.faults.clear()
-    return running
-
-
-@pytest.fixture
-def bench(tmp_path):
-    return Bench(tmp_path)
-
-
-@pytest.fixture
-def live(simulator):
-    """The table of a connection that works."""
-    issued = simulator.create_token("acme", "production")
-    return connection("acme", simulator.soldscope_url, token=f'"{issued.value}"')
+from tests.bench import Bench, connection
+from tests.daemon_process import run_daemon
+from tests.waiting import wait_until
 
 
 @pytest.fixture

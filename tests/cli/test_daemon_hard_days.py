@@ -20,7 +20,8 @@ from urllib.request import urlopen
 import pytest
 
 from tests.bench import Bench, connection
-from tests.daemon_process import run_daemon, wait_until
+from tests.daemon_process import run_daemon
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,11 +32,9 @@ if TYPE_CHECKING:
 PAUSED = "UPDATE connections SET is_paused = 1 WHERE name = 'acme'"
 
 
-@pytest.fixture
-def bench(tmp_path):
-    bench = Bench(tmp_path)
+@pytest.fixture(autouse=True)
+def _configured(bench):
     bench.configure(connection("acme", every='"10s"'))
-    return bench
 
 
 def started(daemon: Daemon, times: int = 1) -> None:
@@ -191,7 +190,7 @@ def test_without_file_handles_checks_say_so_and_go_on_when_there_are_some(bench)
 
 
 @pytest.fixture
-def read_only_bench(tmp_path):
+def read_only_bench(bench, tmp_path):
     """
     An installation whose database stands on a disk that was mounted read-only.
     """
@@ -201,7 +200,6 @@ def read_only_bench(tmp_path):
     if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("a disk can only be mounted by root, and not in every container")
     try:
-        bench = Bench(tmp_path)
         where = f'[monitor]\ndatabase = "sqlite:///{disk}/connwatch.db"\n'
         bench.configure(connection("acme"), more=where)
         assert bench.run("db", "upgrade").code == 0

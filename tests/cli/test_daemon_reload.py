@@ -5,39 +5,18 @@ A reload: files change, a real daemon is signalled, and goes on with what they s
 from __future__ import annotations
 
 import signal
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.bench import NOWHERE, Bench, connection, run_simulator
-from tests.daemon_process import run_daemon, wait_until
+from tests.bench import NOWHERE, connection
+from tests.daemon_process import run_daemon
 from tests.notify_socket import listen
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from monitor.simulator.server import Simulator
     from tests.daemon_process import Daemon
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Simulator]:
-    with run_simulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def simulator(running):
-    running.faults.clear()
-    return running
-
-
-@pytest.fixture
-def bench(tmp_path):
-    return Bench(tmp_path)
 
 
 @pytest.fixture
@@ -232,34 +211,13 @@ def test_a_signal_during_the_start_reloads_after_it_and_one_during_the_stop_does
         assert daemon.end() == 0
 
 
-class _Taker(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None: ...
-
-
-@pytest.fixture
-def hook() -> Iterator[str]:
-    """
-    A web hook that takes everything.
-    """
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Taker) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"json://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
-
-
 def test_a_channel_that_is_added_is_told_by_the_settings_of_now(bench, make, hook):
     hasty = '[checks]\nrecheck_after = "1s"\n[alerts]\ngroup_wait = "1s"\n'
     wrong = '"ss_live_wrong"'
     bench.configure(make("one"))
     with run_daemon(bench.folder) as daemon:
         started(daemon)
-        channel = f'[[channels]]\nname = "ops"\nurl = "{hook}"\n'
+        channel = f'[[channels]]\nname = "ops"\nurl = "{hook.url()}"\n'
         bench.configure(make("one"), make("two", token=wrong), more=hasty + channel)
         assert hup(daemon)["tables"] == ["checks", "alerts", "channels"]
         daemon.wait_for("notification.sent")

@@ -8,16 +8,15 @@ import signal
 
 import pytest
 
-from tests.bench import NOWHERE, Bench, connection
-from tests.daemon_process import run_daemon, wait_until
+from tests.bench import NOWHERE, connection
+from tests.daemon_process import run_daemon
 from tests.notify_socket import abstract_name, listen
+from tests.waiting import wait_until
 
 
-@pytest.fixture
-def bench(tmp_path):
-    bench = Bench(tmp_path)
+@pytest.fixture(autouse=True)
+def _configured(bench):
     bench.configure(connection("acme", NOWHERE))
-    return bench
 
 
 def test_a_daemon_tells_that_it_is_ready_alive_and_about_to_end(bench, tmp_path):

@@ -25,7 +25,7 @@ from monitor.store.engine import Database
 from monitor.store.lock import hold_lock
 from monitor.store.tables import connections
 from monitor.validation import Mark
-from tests.bench import OK, Bench, connection, run_simulator
+from tests.bench import OK, Bench, connection
 from tests.command_line import connwatch
 from tests.stranger import as_stranger
 
@@ -36,11 +36,6 @@ if TYPE_CHECKING:
 
 CHANNEL = '[[channels]]\nname = "ops"\nurl = "json://127.0.0.1:9/hook"\n'
 """Nobody listens at the discard port."""
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
 
 
 @pytest.fixture
@@ -326,16 +321,15 @@ def test_the_kernel_can_be_asked():
     assert ask_kernel() in range(-1, 6)
 
 
-def test_hosts_are_reached_and_those_that_cannot_be_are_named(bench):
-    with run_simulator() as simulator:
-        bench.configure(
-            connection("reached", simulator.soldscope_url),
-            connection("again", simulator.soldscope_url),
-            connection("nobody-there"),
-            connection("no-such-name", "https://nowhere.invalid"),
-            connection("off", "https://off.invalid", enabled="false"),
-        )
-        told = ask(bench)
+def test_hosts_are_reached_and_those_that_cannot_be_are_named(bench, simulator):
+    bench.configure(
+        connection("reached", simulator.soldscope_url),
+        connection("again", simulator.soldscope_url),
+        connection("nobody-there"),
+        connection("no-such-name", "https://nowhere.invalid"),
+        connection("off", "https://off.invalid", enabled="false"),
+    )
+    told = ask(bench)
 
     assert sorted(told.states("network")) == ["failed", "failed", "ok"]
     assert "off.invalid" not in str(told.findings)

@@ -22,11 +22,9 @@ from tests.bench import OK, REFUSED, Bench, connection
 from tests.command_line import COMMAND, Ended, clean_environment
 
 
-@pytest.fixture
-def bench(tmp_path):
-    bench = Bench(tmp_path)
+@pytest.fixture(autouse=True)
+def _configured(bench):
     bench.configure(connection("acme"))
-    return bench
 
 
 USAGE = {

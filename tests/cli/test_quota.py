@@ -17,16 +17,11 @@ from monitor.judge.outcome import Outcome, Reason
 from monitor.plan import make_plan
 from monitor.store import connections, migrate
 from monitor.store.engine import Database
-from tests.bench import Bench, connection
+from tests.bench import connection
 from tests.builders import ok_with
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def bench(tmp_path):
-    return Bench(tmp_path)
 
 
 def use_up(bench, name, per_day, *, days=8, reset_in=None, **more) -> datetime:

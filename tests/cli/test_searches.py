@@ -11,27 +11,17 @@ import pytest
 
 from monitor.check.searches import SearchReader, SearchTrouble, TroubleKind
 from monitor.cli import following
-from tests.bench import NOWHERE, Bench, connection, run_simulator
+from tests.bench import NOWHERE, connection
 from tests.command_line import converse
-from tests.sinks import run_web_hook
 
 USUAL_PACE = (following.ASK_EVERY, following.ASK_AGAIN_AFTER)
 
 ACME = '[[channels]]\nname = "ops"\nurl = "{url}"\n'
 
 
-@pytest.fixture
-def simulator():
-    with run_simulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def bench(tmp_path, simulator):
-    bench = Bench(tmp_path)
-    token = simulator.create_token("acme", "production")
-    bench.configure(connection("acme", simulator.soldscope_url, token=f'"{token.value}"'))
-    return bench
+@pytest.fixture(autouse=True)
+def _configured(bench, live):
+    bench.configure(live)
 
 
 @pytest.fixture(autouse=True)
@@ -175,16 +165,14 @@ def test_what_cannot_be_done_is_said(bench, words, said):
     assert said in ended.err
 
 
-def test_only_soldscope_has_searches(tmp_path):
-    bench = Bench(tmp_path)
+def test_only_soldscope_has_searches(bench):
     bench.configure('name = "store"\nprovider = "countdown"\nauthorized_on = 2026-06-01\n')
     ended = bench.run("searches", "store")
     assert ended.code == 3
     assert '"store" is no connection to SoldScope' in ended.err
 
 
-def test_nothing_is_asked_without_a_token(tmp_path):
-    bench = Bench(tmp_path)
+def test_nothing_is_asked_without_a_token(bench):
     bench.configure(connection("acme", NOWHERE, token='{ env = "SOLDSCOPE_NOT_SET" }'))
     ended = bench.run("searches", "acme")
     assert ended.code == 3
@@ -199,27 +187,25 @@ def test_nothing_is_asked_without_a_token(tmp_path):
         ("lamps", True, (2, "🟠 acme: a search could not be followed", "was refused (401)")),
     ],
 )
-def test_a_channel_is_told_once_how_it_ended(bench, simulator, subject, is_revoked, expected):
+def test_a_channel_is_told_once_how_it_ended(bench, simulator, subject, is_revoked, expected, hook):
     code, title, said = expected
-    with run_web_hook() as hook:
-        channel = ACME.format(url=hook.url())
-        bench.config_path.write_text(channel + bench.config_path.read_text())
-        begin(simulator, subject)
-        if is_revoked:
-            simulator.soldscope.revoke_token("tok_1", simulator.clock.now())
-        ended = bench.run("searches", "wait", "acme", "1", "--notify", "ops")
+    channel = ACME.format(url=hook.url())
+    bench.config_path.write_text(channel + bench.config_path.read_text())
+    begin(simulator, subject)
+    if is_revoked:
+        simulator.soldscope.revoke_token("tok_1", simulator.clock.now())
+    ended = bench.run("searches", "wait", "acme", "1", "--notify", "ops")
     assert ended.code == code
     ((_, post),) = hook.posts
     assert post["title"] == title
     assert said in post["message"]
 
 
-def test_a_channel_that_does_not_take_it_is_not_done(bench, simulator):
-    with run_web_hook() as hook:
-        hook.answers["/hook"] = 500
-        bench.config_path.write_text(ACME.format(url=hook.url()) + bench.config_path.read_text())
-        begin(simulator)
-        ended = bench.run("searches", "wait", "acme", "1", "--notify", "ops")
+def test_a_channel_that_does_not_take_it_is_not_done(bench, simulator, hook):
+    hook.answers["/hook"] = 500
+    bench.config_path.write_text(ACME.format(url=hook.url()) + bench.config_path.read_text())
+    begin(simulator)
+    ended = bench.run("searches", "wait", "acme", "1", "--notify", "ops")
     assert ended.code == 3
     assert ended.out == "search 1 is completed: its results can be fetched\n"
     assert "ops was not told: " in ended.err

@@ -43,16 +43,14 @@ refresh_token = {{ env = "NOT_SET" }}
 """
 
 
-@pytest.fixture
-def bench(tmp_path):
-    """An installation whose secret cannot be read: no command here needs it."""
-    bench = Bench(tmp_path)
+@pytest.fixture(autouse=True)
+def _configured(bench):
+    """The secret cannot be read: no command here needs it."""
     bench.configure(
         connection("acme", token='{ env = "NOT_SET" }', tags='["eu"]'),
         connection("globex"),
         more=CHANNELS,
     )
-    return bench
 
 
 def listed(bench: Bench) -> list[dict[str, str]]:

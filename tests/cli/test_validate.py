@@ -15,14 +15,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import trustme
 
 from monitor.clock import utc_now
-from tests.bench import OK, Bench, connection, run_simulator
+from tests.bench import OK, Bench, connection
 from tests.command_line import converse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    import trustme
 
     from monitor.simulator.amazon_stores import SampleStores
     from monitor.simulator.server import Simulator
@@ -30,17 +31,6 @@ if TYPE_CHECKING:
 
 REDIRECT = "https://app.example/callback"
 STORE = "acme-north-america"
-
-
-@pytest.fixture
-def simulator() -> Iterator[Simulator]:
-    with run_simulator() as running:
-        yield running
-
-
-@pytest.fixture
-def bench(tmp_path):
-    return Bench(tmp_path)
 
 
 @pytest.fixture
@@ -425,11 +415,6 @@ def serving(context: ssl.SSLContext | None = None, **answer: Any) -> Iterator[in
         finally:
             server.shutdown()
             thread.join()
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
 
 
 def context_until(authority: trustme.CA, days: float | None = None) -> ssl.SSLContext:

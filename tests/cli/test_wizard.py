@@ -15,15 +15,12 @@ from monitor.cli.interview import CHANNEL_EXAMPLES
 from monitor.config.load import load_config
 from monitor.config.secret import Secret, SourceKind
 from monitor.config.starter import Kept
-from tests.bench import run_simulator
 from tests.command_line import connwatch, converse
-from tests.sinks import run_web_hook
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from monitor.simulator.server import Simulator
 
 URL = "https://api.example.com/v1"
 GIVEN = ("--base-url", URL, "--token-env", "TOKEN", "--channel-env", "CHANNEL")
@@ -32,12 +29,6 @@ NO_MORE = (r"(?s)Anything else\?.*Number \[6\]: ", "")
 NOBODY = (r"(?s)Who shall be told\?.*Number .*: ", "4")
 IN_ENV, IN_FILE, TYPED = "1", "2", "3"
 SOLDSCOPE, AMAZON, PRESET, HTTP, COUNTDOWN = "12345"
-
-
-@pytest.fixture
-def simulator() -> Iterator[Simulator]:
-    with run_simulator() as running:
-        yield running
 
 
 def interview(
@@ -198,24 +189,23 @@ def test_on_a_terminal_it_asks_and_says_what_is_left_to_do(tmp_path):
     assert seen.rstrip().endswith("Next: connwatch config check")
 
 
-def test_what_works_is_said_to_work_and_the_channel_gets_a_test(tmp_path, simulator):
+def test_what_works_is_said_to_work_and_the_channel_gets_a_test(tmp_path, simulator, hook):
     token = simulator.create_token("acme", "production").value
-    with run_web_hook() as hook:
-        data, seen = interview(
-            tmp_path,
-            (r"(?s)watched\?.*Number \[1\]: ", ""),
-            ("Base URL: ", simulator.soldscope_url),
-            ("Number .*: ", IN_ENV),
-            (r"Name of the variable .*: ", "TOKEN"),
-            (r"Name \[soldscope\]: ", ""),
-            NO_MORE,
-            ("Slack(?s:.*)Number .*: ", TYPED),
-            ("Apprise URL .*: ", hook.url()),
-            (r"Send a test message .*\[Y/n\]: ", ""),
-            options=(),
-            TOKEN=token,
-        )
-        assert len(hook.posts) == 1
+    data, seen = interview(
+        tmp_path,
+        (r"(?s)watched\?.*Number \[1\]: ", ""),
+        ("Base URL: ", simulator.soldscope_url),
+        ("Number .*: ", IN_ENV),
+        (r"Name of the variable .*: ", "TOKEN"),
+        (r"Name \[soldscope\]: ", ""),
+        NO_MORE,
+        ("Slack(?s:.*)Number .*: ", TYPED),
+        ("Apprise URL .*: ", hook.url()),
+        (r"Send a test message .*\[Y/n\]: ", ""),
+        options=(),
+        TOKEN=token,
+    )
+    assert len(hook.posts) == 1
 
     assert "✓ it works, for the account" in seen
     assert "10,000 requests left" in seen
@@ -268,19 +258,18 @@ def test_a_token_that_is_refused_can_be_kept(tmp_path, simulator):
     assert [one["name"] for one in data["connections"]] == ["acme"]
 
 
-def test_a_channel_that_does_not_take_the_test_can_be_named_again(tmp_path):
-    with run_web_hook() as hook:
-        data, _ = interview(
-            tmp_path,
-            ("Slack(?s:.*)Number .*: ", TYPED),
-            ("Apprise URL .*: ", "json://127.0.0.1:9/nobody-there"),
-            ("Send a test message .*: ", "y"),
-            (r"(?s)✗ not sent: .*What now\?.*Number \[1\]: ", "1"),
-            ("Slack(?s:.*)Number .*: ", TYPED),
-            ("Apprise URL .*: ", hook.url()),
-            ("Send a test message .*: ", "y"),
-            options=(*GIVEN[:4], "--name", "acme"),
-        )
+def test_a_channel_that_does_not_take_the_test_can_be_named_again(tmp_path, hook):
+    data, _ = interview(
+        tmp_path,
+        ("Slack(?s:.*)Number .*: ", TYPED),
+        ("Apprise URL .*: ", "json://127.0.0.1:9/nobody-there"),
+        ("Send a test message .*: ", "y"),
+        (r"(?s)✗ not sent: .*What now\?.*Number \[1\]: ", "1"),
+        ("Slack(?s:.*)Number .*: ", TYPED),
+        ("Apprise URL .*: ", hook.url()),
+        ("Send a test message .*: ", "y"),
+        options=(*GIVEN[:4], "--name", "acme"),
+    )
 
     assert [one["url"] for one in data["channels"]] == [hook.url()]
 

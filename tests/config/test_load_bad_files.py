@@ -8,11 +8,15 @@ import pytest
 from monitor.config.errors import ConfigError, Problem
 from monitor.config.load import load_config
 
-BAD = sorted(Path(__file__).with_name("bad").glob("*.toml"))
+BAD = sorted(Path(__file__).with_name("bad").rglob("*.toml"))
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
+def say(path: Path) -> str:
+    return f"{path.parent.name}: {path.stem.replace('_', ' ')}"
+
+
+@pytest.mark.parametrize("path", BAD, ids=say)
 def test_mistake_is_named_with_its_place(path):
     expected = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
     with pytest.raises(ConfigError) as caught:
@@ -20,7 +24,7 @@ def test_mistake_is_named_with_its_place(path):
     assert str(caught.value) == expected.replace("FILE", str(path))
 
 
-@pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", BAD, ids=say)
 def test_secret_in_a_wrong_place_is_not_repeated(path):
     with pytest.raises(ConfigError) as caught:
         load_config(path, NOON)

@@ -5,11 +5,11 @@ An installation of the unit on a machine, as docs/operations.md describes it.
 from __future__ import annotations
 
 import json
-import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.deploy.program import ROOT
+from tests.loopback import free_port
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -47,11 +47,6 @@ provider = "soldscope"
 base_url = "{base_url}"
 token = {{ credential = "secret_{secret}" }}
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @dataclass

@@ -16,8 +16,8 @@ import pytest
 from tests.deploy import debian
 from tests.deploy.cache import passing_folder
 from tests.deploy.image import IMAGE_TOOLS, Container, Image, build_image, run_container
-from tests.deploy.installation import free_port
 from tests.deploy.program import fetch_wheels
+from tests.loopback import free_port
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import signal
 import sys
-import time
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -190,16 +189,6 @@ class Commands:
             streams=Streams(str(out), str(err)),
         )
         return process, out, err
-
-
-def wait_until(is_true: Any, why: Any = lambda: "it did not happen in time") -> None:
-    """
-    Return as soon as *is_true*, and say *why* not if that takes too long.
-    """
-    deadline = time.monotonic() + PATIENCE_S
-    while not is_true():
-        assert time.monotonic() < deadline, why()
-        time.sleep(0.02)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from monitor.store.engine import Database
 from monitor.store.history import list_alerts
 from monitor.store.migrate import HEAD, current_revision
 from tests.bench import run_simulator
-from tests.e2e.aged_daemon import Commands, wait_until
+from tests.e2e.aged_daemon import Commands
 from tests.sinks import run_web_hook
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -170,7 +171,7 @@ class Stage:
             sent = all(one.state == "sent" for alert in alerts for one in alert.notifications)
             return sent and [alert.kind for alert in alerts] == [*kinds]
 
-        wait_until(is_told, lambda: f"told {self.kinds()} and not {kinds}: {self.log()}")
+        wait_until(is_told, why=lambda: f"told {self.kinds()} and not {kinds}: {self.log()}")
 
     def log(self) -> str:
         return "".join(path.read_text("utf-8") for path in self.commands.logs)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.e2e.aged_daemon import wait_until
 from tests.e2e.amazon_stage import run_amazon, set_stage
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +56,7 @@ def standings(stage: Stage) -> Counter[tuple[str, str]]:
 def wait_until_all(stage: Stage, n: int, state: str, reason: str) -> None:
     wait_until(
         lambda: standings(stage) == {(state, reason): n},
-        lambda: f"{standings(stage)}: {stage.log()}",
+        why=lambda: f"{standings(stage)}: {stage.log()}",
     )
 
 
@@ -69,7 +70,7 @@ def wait_until_checked(stage: Stage, n: int) -> None:
         checked = [each["checked_at"] or "" for each in stage.shown().values()]
         return len([at for at in checked if at >= began]) >= n
 
-    wait_until(is_checked, stage.log)
+    wait_until(is_checked, why=stage.log)
 
 
 def go_round(stage: Stage, amazon: SimulatedAmazon, n: int) -> int:
@@ -140,7 +141,7 @@ def test_a_storm_of_403_over_a_region_is_one_outage_and_then_over(stage, amazon)
         amazon.simulator.amazon_faults.switch_on("storm_403", where="na")
         jump(stage, amazon, ROUND)
         stage.wait_until_told("outage")
-        wait_until(lambda: standings(stage)["error", "permission_denied"] == 12, stage.log)
+        wait_until(lambda: standings(stage)["error", "permission_denied"] == 12, why=stage.log)
         go_round(stage, amazon, 13)
         assert stage.kinds() == ["outage"]
         [outage] = stage.alerts()
@@ -166,7 +167,7 @@ def test_a_storm_that_stays_was_a_lost_permission_and_one_error_an_application(s
         amazon.simulator.amazon_faults.switch_on("storm_403", where="na")
         jump(stage, amazon, ROUND)
         stage.wait_until_told("outage")
-        wait_until(lambda: standings(stage)["error", "permission_denied"] == 12, stage.log)
+        wait_until(lambda: standings(stage)["error", "permission_denied"] == 12, why=stage.log)
         jump(stage, amazon, timedelta(minutes=11))
         stage.wait_until_told("outage", "error", "error")
         go_round(stage, amazon, 13)
@@ -208,10 +209,10 @@ def test_a_clock_that_is_set_wrong_stops_no_check_and_repeats_no_step(stage, ama
         told: list[str] = []
         for hours in (-3, 6, -3, 3, -6, 6):
             told = ["expiring_soon"] if told or hours == 6 else []
-            n_asked = len(amazon.exchanges)
+            has_asked = partial(lambda n: len(amazon.exchanges) > n, len(amazon.exchanges))
             # The clock of the daemon's machine alone: Amazon's is right.
             stage.move_to(stage.ahead + timedelta(hours=hours))
-            wait_until(lambda n=n_asked: len(amazon.exchanges) > n, stage.log)
+            wait_until(has_asked, why=stage.log)
             stage.wait_until_told(*told)
             # What is under way when the clock is set counts as a check after it.
             wait_until(lambda: len(daemon.named("check.finished")) == len(amazon.exchanges))

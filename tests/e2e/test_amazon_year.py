@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from tests.e2e.aged_daemon import LAST_MOMENTS, wait_until
+from tests.e2e.aged_daemon import LAST_MOMENTS
 from tests.e2e.amazon_stage import run_amazon, set_stage
 from tests.e2e.own_amazon import CLIENT_ID, run_own_amazon
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from monitor.simulator.amazon_stores import Grant
@@ -140,7 +141,7 @@ class Walk:
             at = self.stage.shown().get("acme", {}).get("checked_at")
             return at is not None and datetime.fromisoformat(at) >= began
 
-        wait_until(is_checked, self.stage.log)
+        wait_until(is_checked, why=self.stage.log)
 
 
 def take_step(walk: Walk, step: Step) -> None:

@@ -9,8 +9,9 @@ import json
 import pytest
 
 from tests.bench import Bench, connection, run_simulator
-from tests.daemon_process import run_daemon, wait_until
+from tests.daemon_process import run_daemon
 from tests.sinks import run_web_hook
+from tests.waiting import wait_until
 
 SETTINGS = """
 [web]

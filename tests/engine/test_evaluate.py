@@ -38,11 +38,6 @@ from tests.fakes import NOON
 SECOND = timedelta(seconds=1)
 
 
-@pytest.fixture
-def story(database):
-    return Story.begin(database, plan_of(entry("one"), entry("two")))
-
-
 def refuse_twice(story: Story, name: str = "one", at: datetime = NOON) -> None:
     story.settle(at, **{name: REFUSED})
     story.settle(at + 30 * SECOND, **{name: REFUSED})

@@ -18,18 +18,12 @@ from monitor.alert.sender import AppriseSender, validate_url
 from monitor.alert.services import SERVICES
 from monitor.config.secret import Secret
 from monitor.judge.alerts import Severity
-from tests.sinks import run_mail_server, run_silent_server, run_web_hook
+from tests.sinks import run_mail_server, run_silent_server
 
 # Apprise asks for it while it imports, prepared to do without.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 MESSAGE = Message("🔴 soldscope-production: token rejected", "It is <refused> & *gone*.\n\nMore: x")
-
-
-@pytest.fixture
-def hook():
-    with run_web_hook() as hook:
-        yield hook
 
 
 def sender_to(*urls: str) -> AppriseSender:

@@ -10,9 +10,9 @@ import re
 import socket
 import ssl
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
-import trustme
 from structlog.testing import capture_logs
 
 from monitor.alert.errors import AlertError
@@ -21,7 +21,10 @@ from monitor.alert.samples import sample_message
 from monitor.alert.sender import AppriseSender
 from monitor.config.secret import Secret
 from monitor.judge.alerts import KINDS, AlertKind
-from tests.sinks import Stage, run_mail_server, run_stage, run_web_hook
+from tests.sinks import Stage, run_mail_server, run_stage
+
+if TYPE_CHECKING:
+    import trustme
 
 # Apprise asks for it while it imports, prepared to do without.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -36,11 +39,6 @@ DISCORD = "discord://417421629812345678/JHMHI8qBe7bk2ZwO5U711o3dV_js/"
 
 EVIL_NAME = "acme <!channel> @here *x* _y_ [bank](https://e.io)"
 EVIL_DETAIL = "</b><a href='https://e.io'>go</a> <!here> <@U123> <https://e.io|bank> `z` ~w~ &amp;"
-
-
-@pytest.fixture(scope="module")
-def authority():
-    return trustme.CA()
 
 
 @pytest.fixture
@@ -291,10 +289,9 @@ def test_a_template_with_lines_too_long_for_the_service_is_replaced(stage, tmp_p
     assert "Detail: 401 Unauthorized" in slack_text(stage)[1]
 
 
-def test_a_web_hook_gets_plain_text():
-    with run_web_hook() as hook:
-        message = error_of(EVIL_DETAIL, (EVIL_NAME,))
-        send(hook.url(), message)
+def test_a_web_hook_gets_plain_text(hook):
+    message = error_of(EVIL_DETAIL, (EVIL_NAME,))
+    send(hook.url(), message)
     [(_, post)] = hook.posts
     assert (post["title"], post["message"]) == (message.title, message.body)
 

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-import trustme
 
 from monitor.check.client import HttpClients
 from tests.providers.wire import Serve
@@ -17,6 +16,8 @@ from tests.providers.wire import Serve
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
+
+    import trustme
 
 
 @pytest.fixture
@@ -31,11 +32,6 @@ async def serve() -> AsyncIterator[Serve]:
 async def clients() -> AsyncIterator[HttpClients]:
     async with HttpClients(concurrency=200) as opened:
         yield opened
-
-
-@pytest.fixture(scope="session")
-def authority() -> trustme.CA:
-    return trustme.CA()
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from monitor.store.worker import StoreWorker
+
 
 @pytest.fixture
 def limit_file_size() -> Iterator[Callable[[int], None]]:
@@ -21,3 +23,9 @@ def limit_file_size() -> Iterator[Callable[[int], None]]:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
+def worker(store: StoreWorker) -> StoreWorker:
+    """What elsewhere is called the store, is here one part of it."""
+    return store

@@ -4,7 +4,6 @@ Pause, resume and delete: what the commands and the dashboard do to one connecti
 
 from __future__ import annotations
 
-import pytest
 from sqlalchemy import func, select
 
 from monitor.cycle import Finished, settle
@@ -27,11 +26,6 @@ from tests.builders import (
 from tests.fakes import NOON
 
 LATER = NOON + HOUR
-
-
-@pytest.fixture
-def story(database):
-    return Story.begin(database, plan_of(entry("one"), entry("two")))
 
 
 def pause(story: Story, name: str) -> None:

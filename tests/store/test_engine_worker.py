@@ -15,13 +15,6 @@ from tests.fakes import NOON
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def worker(database):
-    worker = StoreWorker(database)
-    yield worker
-    worker.close()
-
-
 def count(tx) -> int:
     counted: int = tx.execute(select(func.count()).select_from(deletions)).scalar_one()
     return counted

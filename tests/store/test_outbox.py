@@ -11,7 +11,6 @@ from monitor.judge.alerts import KINDS, AlertDue, AlertKind
 from monitor.judge.outbox import Parcel
 from monitor.store import alerts, claims, connections, engine, history, outbox, queue
 from monitor.store.outbox import NotificationState
-from monitor.store.worker import StoreWorker
 from monitor.stored_outbox import StoredOutbox
 from tests.builders import HOUR, MINUTE, Story, entry, plan_of
 from tests.fakes import NOON
@@ -385,13 +384,6 @@ def test_steps_for_what_is_gone_do_nothing(story):
 
 OPS_PLAN = plan_of()
 PARCEL = Parcel((1,), "ops", (), 0, 0, NOON)
-
-
-@pytest.fixture
-def worker(database):
-    worker = StoreWorker(database)
-    yield worker
-    worker.close()
 
 
 @pytest.mark.anyio

@@ -18,7 +18,7 @@ from monitor.judge.usage import Sample
 from monitor.store import connections, forecasts, retention
 from monitor.store.quota_tables import quota_forecasts, quota_samples
 from monitor.store.tables import quotas
-from tests.builders import DAY, HOUR, RESETS_AT, Story, entry, plan_of
+from tests.builders import DAY, HOUR, RESETS_AT
 from tests.fakes import NOON
 
 MINUTE = timedelta(minutes=1)
@@ -31,11 +31,6 @@ WHOLE = Outlook(
     told=NOON + 3 * DAY,
 )
 BARE = Outlook(sample=Sample(NOON, 0, 10, None))
-
-
-@pytest.fixture
-def story(database):
-    return Story.begin(database, plan_of(entry("one"), entry("two")))
 
 
 def keep(story, name, samples) -> None:

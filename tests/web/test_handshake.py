@@ -18,13 +18,13 @@ import httpx
 import pytest
 
 from monitor.clock import utc_now
-from tests.browser.stage import run_daemon, set_stage
+from tests.stage import run_daemon, set_stage
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.browser.stage import Stage
+    from tests.stage import Stage
 
 SINCE = f"authorized_on = {(datetime.now(UTC) - timedelta(days=345)).date()}"
 NAMES = (

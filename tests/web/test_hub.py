@@ -21,6 +21,7 @@ from monitor.web import events, hub, patience, serving
 from monitor.web.serving import WebServer
 from tests.builders import MINUTE, OK, OPS, REFUSED, Story, entry, plan_of
 from tests.fakes import NOON
+from tests.loopback import free_port
 from tests.web_client import open_web
 
 if TYPE_CHECKING:
@@ -45,11 +46,6 @@ def _quick(monkeypatch):
     monkeypatch.setattr(hub, "LOOK_EVERY_S", 0.02)
     monkeypatch.setattr(events, "HEARTBEAT_S", 0.05)
     monkeypatch.setattr(serving, "TRY_AGAIN_AFTER_S", 0.02)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 @asynccontextmanager

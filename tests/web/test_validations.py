@@ -15,12 +15,12 @@ import httpx
 import pytest
 
 from monitor.cli.validated import LOOKS
-from tests.browser.stage import run_daemon, set_stage
+from tests.stage import run_daemon, set_stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.browser.stage import Stage
+    from tests.stage import Stage
 
 NAMES = ("store", "revoked", "token", "counted", "any-api")
 MARKS = {mark for mark, _ in LOOKS.values()}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.browser.stage import run_daemon, set_stage
+from tests.stage import run_daemon, set_stage
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:

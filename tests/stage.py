@@ -5,7 +5,6 @@ A daemon with its dashboard, a simulated world to watch, and a browser's way in.
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from monitor.app import App
 from monitor.config.load import load_config
 from monitor.dashboard import Dashboard
 from tests.bench import run_simulator
+from tests.loopback import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,12 +72,6 @@ base_url = "{base_url}"
 token = "{token}"
 {more}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @dataclass
