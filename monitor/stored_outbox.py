@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime, timedelta
 
-    from monitor.judge.outbox import Parcel
+    from monitor.judge.outbox import NotificationGroup
     from monitor.plan import Plan
     from monitor.store.engine import Transaction
     from monitor.store.worker import StoreWorker
@@ -60,7 +60,7 @@ class StoredOutbox:
         skip: frozenset[int] = frozenset(),
         *,
         is_final: bool = False,
-    ) -> Parcel | None:
+    ) -> NotificationGroup | None:
         """
         Claim the oldest notification of *channel* whose time has come, and those of its kind.
         """
@@ -70,46 +70,46 @@ class StoredOutbox:
             )
         )
 
-    async def mark_sent(self, parcel: Parcel, now: datetime) -> None:
+    async def mark_sent(self, group: NotificationGroup, now: datetime) -> None:
         """
         Record that the channel took it.
         """
 
         def mark(tx: Transaction) -> None:
-            outbox.mark_sent(tx, parcel.ids, now)
-            note_success(tx, parcel.channel, self._plan(), now)
+            outbox.mark_sent(tx, group.ids, now)
+            note_success(tx, group.channel, self._plan(), now)
 
         await self._write(mark)
 
     async def mark_failed(
-        self, parcel: Parcel, error: str, next_attempt_at: datetime, now: datetime
+        self, group: NotificationGroup, error: str, next_attempt_at: datetime, now: datetime
     ) -> None:
         """
         Count one more attempt, give the claim back, and wait.
         """
 
         def mark(tx: Transaction) -> None:
-            outbox.mark_failed(tx, parcel.ids, error, next_attempt_at)
-            note_failure(tx, parcel.channel, now)
+            outbox.mark_failed(tx, group.ids, error, next_attempt_at)
+            note_failure(tx, group.channel, now)
 
         await self._write(mark)
 
-    async def mark_dead(self, parcel: Parcel, error: str, now: datetime) -> None:
+    async def mark_dead(self, group: NotificationGroup, error: str, now: datetime) -> None:
         """
         Count one more attempt and give up.
         """
 
         def mark(tx: Transaction) -> None:
-            if outbox.mark_dead(tx, parcel.ids, error):
-                note_death(tx, parcel.channel, error, self._plan(), now)
+            if outbox.mark_dead(tx, group.ids, error):
+                note_death(tx, group.channel, error, self._plan(), now)
 
         await self._write(mark)
 
-    async def release(self, parcel: Parcel) -> None:
+    async def release(self, group: NotificationGroup) -> None:
         """
         Give a claim back without having tried.
         """
-        await self._write(lambda tx: outbox.release(tx, parcel.ids))
+        await self._write(lambda tx: outbox.release(tx, group.ids))
 
     async def _write(self, work: Callable[[Transaction], ResultT]) -> ResultT:
         try:

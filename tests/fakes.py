@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from monitor.alert.errors import AlertError, OutboxUnavailable
 from monitor.clock import utc_now
 from monitor.judge.alerts import KINDS, AlertKind
-from monitor.judge.outbox import Notification, Parcel
+from monitor.judge.outbox import Notification, NotificationGroup
 from monitor.judge.outcome import Outcome, Reason
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class FakeOutbox:
         skip: frozenset[int] = frozenset(),
         *,
         is_final: bool = False,
-    ) -> Parcel | None:
+    ) -> NotificationGroup | None:
         self._fail_if_broken("claim_next")
         chosen: list[Row] = []
         held_up: set[str] = set()
@@ -129,43 +129,43 @@ class FakeOutbox:
                 held_up |= about
         for row in chosen:
             row.claimed_until, row.message_id = now + lease, chosen[0].notification.id
-        return _parcel(chosen) if chosen else None
+        return _group(chosen) if chosen else None
 
-    async def mark_sent(self, parcel: Parcel, now: datetime) -> None:
+    async def mark_sent(self, group: NotificationGroup, now: datetime) -> None:
         self._fail_if_broken("mark_sent")
-        for row in self._rows_of(parcel):
+        for row in self._rows_of(group):
             row.state, row.sent_at, row.claimed_until = "sent", now, None
 
     async def mark_failed(
         self,
-        parcel: Parcel,
+        group: NotificationGroup,
         error: str,
         next_attempt_at: datetime,
         now: datetime,  # noqa: ARG002 - since when a channel fails is kept by the real one
     ) -> None:
         self._fail_if_broken("mark_failed")
-        for row in self._rows_of(parcel):
+        for row in self._rows_of(group):
             _count(row, error)
             row.next_attempt_at = next_attempt_at
 
     async def mark_dead(
         self,
-        parcel: Parcel,
+        group: NotificationGroup,
         error: str,
         now: datetime,  # noqa: ARG002 - other channels are told by the real one
     ) -> None:
         self._fail_if_broken("mark_dead")
-        for row in self._rows_of(parcel):
+        for row in self._rows_of(group):
             _count(row, error)
             row.state = "dead"
 
-    async def release(self, parcel: Parcel) -> None:
+    async def release(self, group: NotificationGroup) -> None:
         self._fail_if_broken("release")
-        for row in self._rows_of(parcel):
+        for row in self._rows_of(group):
             row.claimed_until = row.message_id = None
 
-    def _rows_of(self, parcel: Parcel) -> list[Row]:
-        return [self.rows[number] for number in parcel.ids]
+    def _rows_of(self, group: NotificationGroup) -> list[Row]:
+        return [self.rows[number] for number in group.ids]
 
     def _fail_if_broken(self, method: str) -> None:
         if method in self.broken:
@@ -188,12 +188,12 @@ def _count(row: Row, error: str) -> None:
     row.error, row.claimed_until = error, None
 
 
-def _parcel(chosen: list[Row]) -> Parcel:
+def _group(chosen: list[Row]) -> NotificationGroup:
     told = tuple(row.notification for row in chosen)
     names = {name for one in told for name in one.connections}
     first = chosen[0]
     ids = tuple(one.id for one in told)
-    return Parcel(ids, first.channel, told, len(names), first.attempts, first.due_since)
+    return NotificationGroup(ids, first.channel, told, len(names), first.attempts, first.due_since)
 
 
 @dataclass

@@ -1,10 +1,10 @@
 """
-Take one parcel to its channel, and record what came of it.
+Take one group to its channel, and record what came of it.
 
 Decides what a failure means: another try, later, or the end. When a channel's
 turn comes is decided in `delivery`, how a message travels by the sender.
 
-A parcel is recorded as sent after the sender returned: a crash between may
+A group is recorded as sent after the sender returned: a crash between may
 send twice, never zero times.
 """
 
@@ -18,7 +18,7 @@ import structlog
 
 from monitor.alert.backoff import next_attempt
 from monitor.alert.errors import AlertError
-from monitor.alert.many import compose_parcel
+from monitor.alert.many import compose_group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from monitor.alert.outbox import Outbox
     from monitor.alert.post import Post, Sender
-    from monitor.judge.outbox import Parcel
+    from monitor.judge.outbox import NotificationGroup
 
 log = structlog.get_logger()
 
@@ -54,7 +54,7 @@ class DeliveryReport:
 @dataclass(frozen=True, slots=True)
 class Terms:
     """
-    The settings that a parcel is sent by.
+    The settings that a group is sent by.
 
     Args:
         retry_for: How long it is tried again.
@@ -68,10 +68,10 @@ class Terms:
 
 class Courier:
     """
-    Send parcels, one at a time on each channel.
+    Send groups, one at a time on each channel.
 
     Args:
-        terms: Returns the settings of now; they are taken once a parcel.
+        terms: Returns the settings of now; they are taken once a group.
         jitter: Chance, from 0 to below 1.
     """
 
@@ -109,9 +109,9 @@ class Courier:
             until = None
         return until is not None
 
-    async def take(self, parcel: Parcel) -> DeliveryReport:
+    async def take(self, group: NotificationGroup) -> DeliveryReport:
         """
-        Send *parcel* and record the end of it.
+        Send *group* and record the end of it.
 
         Raises:
             OutboxUnavailable: The end could not be recorded.
@@ -119,34 +119,34 @@ class Courier:
         loop = asyncio.get_running_loop()
         began = loop.time()
         terms = self._terms()
-        if not self.post.has_arrived(parcel.ids):
-            message = compose_parcel(parcel, terms.link, self._clock())
+        if not self.post.has_arrived(group.ids):
+            message = compose_group(group, terms.link, self._clock())
             try:
-                await self.post.send(terms.sender, parcel.channel, parcel.ids, message, parcel.key)
+                await self.post.send(terms.sender, group.channel, group.ids, message, group.key)
             except AlertError as error:
-                return await self._give_up_or_retry(parcel, terms.retry_for, error)
-        await self._record_sent(parcel, loop.time() - began)
-        return DeliveryReport(sent=len(parcel.ids))
+                return await self._give_up_or_retry(group, terms.retry_for, error)
+        await self._record_sent(group, loop.time() - began)
+        return DeliveryReport(sent=len(group.ids))
 
-    async def _record_sent(self, parcel: Parcel, took_s: float) -> None:
-        log.info("notification.sent", **_facts_of(parcel), took_ms=round(took_s * 1000, 1))
+    async def _record_sent(self, group: NotificationGroup, took_s: float) -> None:
+        log.info("notification.sent", **_facts_of(group), took_ms=round(took_s * 1000, 1))
         # Remembered until it is recorded: if that fails, the next claim of it
         # is recorded instead of sent again.
-        self.post.note_arrival(parcel.ids)
-        await self._outbox.mark_sent(parcel, self._clock())
-        self.post.forget(parcel.ids)
+        self.post.note_arrival(group.ids)
+        await self._outbox.mark_sent(group, self._clock())
+        self.post.forget(group.ids)
 
     async def _give_up_or_retry(
-        self, parcel: Parcel, retry_for: timedelta, error: AlertError
+        self, group: NotificationGroup, retry_for: timedelta, error: AlertError
     ) -> DeliveryReport:
         now = self._clock()
         # The time before this process began is not held against anybody:
         # there was nobody who could have tried.
-        first_at = max(parcel.due_since, self._started_at)
+        first_at = max(group.due_since, self._started_at)
         next_at = None
         if not error.permanent:
             next_at = next_attempt(
-                parcel.attempts + 1,
+                group.attempts + 1,
                 first_at,
                 retry_for,
                 error.retry_after,
@@ -154,27 +154,27 @@ class Courier:
                 now,
             )
         if next_at is None:
-            log.error("notification.dead", **_facts_of(parcel), error=str(error))
-            await self._outbox.mark_dead(parcel, str(error), now)
-            return DeliveryReport(dead=len(parcel.ids))
+            log.error("notification.dead", **_facts_of(group), error=str(error))
+            await self._outbox.mark_dead(group, str(error), now)
+            return DeliveryReport(dead=len(group.ids))
         if error.retry_after is not None:
             # Meant for whoever calls, not for the one message alone.
-            self._rest_until[parcel.channel] = next_at
+            self._rest_until[group.channel] = next_at
         log.warning(
             "notification.failed",
-            **_facts_of(parcel),
+            **_facts_of(group),
             error=str(error),
             next_attempt_at=next_at.isoformat(),
         )
-        await self._outbox.mark_failed(parcel, str(error), next_at, now)
-        return DeliveryReport(failed=len(parcel.ids))
+        await self._outbox.mark_failed(group, str(error), next_at, now)
+        return DeliveryReport(failed=len(group.ids))
 
 
-def _facts_of(parcel: Parcel) -> dict[str, str | int]:
+def _facts_of(group: NotificationGroup) -> dict[str, str | int]:
     return {
-        "channel": parcel.channel,
-        "kind": parcel.kind.value,
-        "alert": parcel.notifications[0].alert_id,
-        "alerts": len(parcel.ids),
-        "attempts": parcel.attempts + 1,
+        "channel": group.channel,
+        "kind": group.kind.value,
+        "alert": group.notifications[0].alert_id,
+        "alerts": len(group.ids),
+        "attempts": group.attempts + 1,
     }

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from monitor.alert.courier import Terms
     from monitor.alert.outbox import Outbox
-    from monitor.judge.outbox import Parcel
+    from monitor.judge.outbox import NotificationGroup
 
 log = structlog.get_logger()
 
@@ -180,11 +180,11 @@ class Delivery:
         report = DeliveryReport()
         try:
             while not self._courier.must_rest(channel):
-                parcel = await self._claim(channel)
+                group = await self._claim(channel)
                 self._note_move(channel)
-                if parcel is None:
+                if group is None:
                     break
-                result = await self._take_on(parcel)
+                result = await self._take_on(group)
                 self._note_move(channel)
                 report += result
                 if result.failed or result == DeliveryReport():
@@ -197,7 +197,7 @@ class Delivery:
     def _note_move(self, channel: str) -> None:
         self._moved_at[channel] = asyncio.get_running_loop().time()
 
-    async def _claim(self, channel: str) -> Parcel | None:
+    async def _claim(self, channel: str) -> NotificationGroup | None:
         return await self._outbox.claim_next(
             channel,
             self._clock(),
@@ -206,11 +206,11 @@ class Delivery:
             is_final=self._is_final,
         )
 
-    async def _take_on(self, parcel: Parcel) -> DeliveryReport:
+    async def _take_on(self, group: NotificationGroup) -> DeliveryReport:
         if self._is_closing:
-            await self._outbox.release(parcel)
+            await self._outbox.release(group)
             return DeliveryReport()
-        return await self._courier.take(parcel)
+        return await self._courier.take(group)
 
 
 def _result_of(task: asyncio.Task[DeliveryReport]) -> DeliveryReport:

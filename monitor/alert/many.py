@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from monitor.judge.outbox import Notification, Parcel
+    from monitor.judge.outbox import Notification, NotificationGroup
 
 MOST_NAMED = 3
 """How many connections of one alert its line names."""
@@ -59,8 +59,8 @@ class _Item:
     is_end: bool
 
 
-def compose_parcel(
-    parcel: Parcel, link: Callable[[Sequence[str]], str | None], now: datetime
+def compose_group(
+    group: NotificationGroup, link: Callable[[Sequence[str]], str | None], now: datetime
 ) -> Message:
     """
     Word what a channel is told at once.
@@ -68,12 +68,12 @@ def compose_parcel(
     Args:
         link: Returns the page to name in a message about these connections.
     """
-    if len(parcel.ids) > 1:
-        names = [name for one in parcel.notifications for name in one.connections]
+    if len(group.ids) > 1:
+        names = [name for one in group.notifications for name in one.connections]
         return compose_many(
-            parcel.notifications, len(parcel.ids), parcel.n_connections, link(names), now
+            group.notifications, len(group.ids), group.n_connections, link(names), now
         )
-    [one] = parcel.notifications
+    [one] = group.notifications
     return compose(
         one.kind,
         one.severity,

@@ -1,7 +1,7 @@
 """
 Say what the delivery of alerts needs from the store.
 
-Decides which steps a parcel can take: due, claimed, then sent, failed or dead.
+Decides which steps a group can take: due, claimed, then sent, failed or dead.
 Which notifications travel together, and how they are kept and claimed, is left
 to the store.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from monitor.judge.outbox import Parcel
+    from monitor.judge.outbox import NotificationGroup
 
 
 class Outbox(Protocol):
@@ -43,14 +43,14 @@ class Outbox(Protocol):
         skip: frozenset[int] = frozenset(),
         *,
         is_final: bool = False,
-    ) -> Parcel | None:
+    ) -> NotificationGroup | None:
         """
         Claim the oldest notification of *channel* whose time has come, and those of its kind.
 
         Claimed by a conditional update, so that nobody else gets them before
         the *lease* is over. Never one that has an earlier unsent one of another
-        parcel on the same channel about the same connection: per connection
-        the order is kept. A parcel that was claimed before stays as it was:
+        group on the same channel about the same connection: per connection
+        the order is kept. A group that was claimed before stays as it was:
         it may have arrived.
 
         Args:
@@ -59,21 +59,21 @@ class Outbox(Protocol):
         """
         ...
 
-    async def mark_sent(self, parcel: Parcel, now: datetime) -> None:
+    async def mark_sent(self, group: NotificationGroup, now: datetime) -> None:
         """
         Record that the channel took it.
         """
         ...
 
     async def mark_failed(
-        self, parcel: Parcel, error: str, next_attempt_at: datetime, now: datetime
+        self, group: NotificationGroup, error: str, next_attempt_at: datetime, now: datetime
     ) -> None:
         """
         Count one more attempt, give the claim back, and wait until *next_attempt_at*.
         """
         ...
 
-    async def mark_dead(self, parcel: Parcel, error: str, now: datetime) -> None:
+    async def mark_dead(self, group: NotificationGroup, error: str, now: datetime) -> None:
         """
         Count one more attempt and give up, until a person wants it sent again.
 
@@ -81,7 +81,7 @@ class Outbox(Protocol):
         """
         ...
 
-    async def release(self, parcel: Parcel) -> None:
+    async def release(self, group: NotificationGroup) -> None:
         """
         Give a claim back without having tried.
         """

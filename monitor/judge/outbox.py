@@ -44,7 +44,7 @@ class Notification:
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class NotificationGroup:
     """
     What a channel is told in one message: one alert, or several of one kind.
 

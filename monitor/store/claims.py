@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, or_, select, update
 
 from monitor.judge.alerts import AlertKind, Severity
-from monitor.judge.outbox import MOST_LISTED, Notification, Parcel
+from monitor.judge.outbox import MOST_LISTED, Notification, NotificationGroup
 from monitor.store.alert_tables import alert_connections, alerts, notifications
 from monitor.store.outbox import NotificationState, is_unclaimed
 from monitor.store.pieces import in_pieces
@@ -63,7 +63,7 @@ def claim_next(  # noqa: PLR0913 - who claims what, when, for how long, and what
     skip: Collection[int] = (),
     *,
     is_final: bool = False,
-) -> Parcel | None:
+) -> NotificationGroup | None:
     """
     Claim what goes out next on *channel* in one message: see `queue.choose`.
     """
@@ -80,10 +80,10 @@ def claim_next(  # noqa: PLR0913 - who claims what, when, for how long, and what
         values = {"claimed_by": owner, "claimed_until": now + lease, "message_id": chosen[0].id}
         claimed.update(tx.execute(claim.values(values).returning(notifications.c.id)).scalars())
     mine = [row for row in chosen if row.id in claimed]
-    return _read_parcel(tx, channel, mine) if mine else None
+    return _read_group(tx, channel, mine) if mine else None
 
 
-def _read_parcel(tx: Transaction, channel: str, chosen: Sequence[Any]) -> Parcel:
+def _read_group(tx: Transaction, channel: str, chosen: Sequence[Any]) -> NotificationGroup:
     """
     Return what a message about the *chosen* notifications needs.
     """
@@ -95,7 +95,7 @@ def _read_parcel(tx: Transaction, channel: str, chosen: Sequence[Any]) -> Parcel
         )
     }
     listed = tuple(_read_notification(tx, row, told[row.alert_id]) for row in worst)
-    return Parcel(
+    return NotificationGroup(
         tuple(row.id for row in chosen),
         channel,
         listed,

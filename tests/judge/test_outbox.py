@@ -5,13 +5,13 @@ What is on its way to a channel.
 from __future__ import annotations
 
 from monitor.judge.alerts import AlertKind, Severity
-from monitor.judge.outbox import Notification, Parcel
+from monitor.judge.outbox import Notification, NotificationGroup
 from tests.fakes import NOON
 
 
-def on_the_way(*ids: int) -> Parcel:
+def on_the_way(*ids: int) -> NotificationGroup:
     one = Notification(ids[0], 7, AlertKind.OUTAGE, Severity.CRITICAL, {}, ("acme",), 1, NOON)
-    return Parcel(ids, "ops", (one,), 1, 0, NOON)
+    return NotificationGroup(ids, "ops", (one,), 1, 0, NOON)
 
 
 def test_what_travels_together_is_of_one_kind():

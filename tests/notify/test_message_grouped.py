@@ -9,12 +9,12 @@ from datetime import timedelta
 import pytest
 
 from monitor.alert.formats import Form, write
-from monitor.alert.many import compose_many, compose_parcel
+from monitor.alert.many import compose_group, compose_many
 from monitor.alert.message import SHORT_LIMIT, TITLE_LIMIT
 from monitor.alert.samples import sample_facts
 from monitor.alert.texts.samples import SAMPLES
 from monitor.judge.alerts import KINDS, AlertKind, Severity
-from monitor.judge.outbox import Notification, Parcel
+from monitor.judge.outbox import Notification, NotificationGroup
 from tests.fakes import NOON
 
 LINK = "http://127.0.0.1:8080/"
@@ -200,13 +200,13 @@ def test_every_kind_can_be_told_together(kind, n_facts):
 
 def test_one_alert_alone_reads_as_ever():
     one = told(*(f"c{n}" for n in range(20)), n=100_000, reason="timeout")
-    parcel = Parcel((7,), "ops", (one,), 100_000, 0, NOON)
-    message = compose_parcel(parcel, lambda names: f"{LINK}{len(names)}", NOON)
+    group = NotificationGroup((7,), "ops", (one,), 100_000, 0, NOON)
+    message = compose_group(group, lambda names: f"{LINK}{len(names)}", NOON)
     assert message.title == "🔴 100,000 connections: no answer in time"
     assert f"and 99,980 more: {LINK}20" in message.body
 
 
-def test_the_page_of_a_parcel_is_that_of_all_its_names():
-    parcel = Parcel((7, 8), "ops", (refused("a"), refused("b")), 2, 0, NOON)
-    message = compose_parcel(parcel, lambda names: f"{LINK}{'+'.join(names)}", NOON)
+def test_the_page_of_a_group_is_that_of_all_its_names():
+    group = NotificationGroup((7, 8), "ops", (refused("a"), refused("b")), 2, 0, NOON)
+    message = compose_group(group, lambda names: f"{LINK}{'+'.join(names)}", NOON)
     assert message.body.endswith(f"More: {LINK}a+b")

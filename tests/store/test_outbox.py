@@ -8,7 +8,7 @@ import pytest
 
 from monitor.alert.errors import OutboxUnavailable
 from monitor.judge.alerts import KINDS, AlertDue, AlertKind
-from monitor.judge.outbox import Parcel
+from monitor.judge.outbox import NotificationGroup
 from monitor.store import alerts, claims, connections, engine, history, outbox, queue
 from monitor.store.outbox import NotificationState
 from monitor.stored_outbox import StoredOutbox
@@ -52,26 +52,26 @@ def claim(
     owner: str = "run",
     skip: frozenset[int] = frozenset(),
     is_final: bool = False,
-) -> Parcel | None:
+) -> NotificationGroup | None:
     with database.write() as tx:
         return claims.claim_next(tx, channel, at, LEASE, owner, skip, is_final=is_final)
 
 
 def claimed(
     database: Database, channel: str = "ops", *, at: datetime = NOON, owner: str = "run"
-) -> Parcel:
-    parcel = claim(database, channel, at=at, owner=owner)
-    assert parcel is not None
-    return parcel
+) -> NotificationGroup:
+    group = claim(database, channel, at=at, owner=owner)
+    assert group is not None
+    return group
 
 
-def alone(parcel: Parcel | None) -> Notification:
+def alone(group: NotificationGroup | None) -> Notification:
     """
-    The one alert of a parcel.
+    The one alert of a group.
     """
-    assert parcel is not None
-    [row] = parcel.notifications
-    assert parcel.ids == (row.id,)
+    assert group is not None
+    [row] = group.notifications
+    assert group.ids == (row.id,)
     return row
 
 
@@ -86,17 +86,17 @@ def due_channels(story: Story, at=NOON) -> list[str]:
 
 def test_a_claim_brings_all_that_a_message_needs(story):
     number = bear(story, "two", "one")
-    parcel = claimed(story.database)
-    row = alone(parcel)
-    assert (row.alert_id, parcel.channel, row.kind, row.severity) == (
+    group = claimed(story.database)
+    row = alone(group)
+    assert (row.alert_id, group.channel, row.kind, row.severity) == (
         number,
         "ops",
         "error",
         "critical",
     )
     assert row.connections == ("one", "two")
-    assert (row.n_connections, parcel.n_connections) == (2, 2)
-    assert (row.born_at, parcel.due_since, parcel.attempts) == (NOON, NOON, 0)
+    assert (row.n_connections, group.n_connections) == (2, 2)
+    assert (row.born_at, group.due_since, group.attempts) == (NOON, NOON, 0)
 
 
 def test_channels_with_something_due_are_named_once(story):
@@ -383,7 +383,7 @@ def test_steps_for_what_is_gone_do_nothing(story):
 
 
 OPS_PLAN = plan_of()
-PARCEL = Parcel((1,), "ops", (), 0, 0, NOON)
+GROUP = NotificationGroup((1,), "ops", (), 0, 0, NOON)
 
 
 @pytest.mark.anyio
@@ -414,14 +414,14 @@ async def test_the_port_says_when_the_database_is_locked(story, worker, open_dat
         assert await stored.due_channels(NOON) == []
         for step in (
             stored.claim_next("ops", NOON, LEASE),
-            stored.mark_sent(PARCEL, NOON),
-            stored.mark_failed(PARCEL, "no answer", NOON, NOON),
-            stored.mark_dead(PARCEL, "no answer", NOON),
-            stored.release(PARCEL),
+            stored.mark_sent(GROUP, NOON),
+            stored.mark_failed(GROUP, "no answer", NOON, NOON),
+            stored.mark_dead(GROUP, "no answer", NOON),
+            stored.release(GROUP),
         ):
             with pytest.raises(OutboxUnavailable, match="locked"):
                 await step
-    await stored.release(PARCEL)
+    await stored.release(GROUP)
 
 
 @pytest.mark.anyio

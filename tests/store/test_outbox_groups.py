@@ -19,7 +19,7 @@ from tests.builders import HOUR, MINUTE, Story, entry, plan_of
 from tests.fakes import NOON
 
 if TYPE_CHECKING:
-    from monitor.judge.outbox import Parcel
+    from monitor.judge.outbox import NotificationGroup
 
 SECOND = timedelta(seconds=1)
 WAIT = 10 * SECOND
@@ -53,13 +53,13 @@ class Box:
             number: int = tx.execute(query).one().id
             return number
 
-    def claim(self, at=NOON + WAIT, skip=(), *, is_final=False) -> Parcel | None:
+    def claim(self, at=NOON + WAIT, skip=(), *, is_final=False) -> NotificationGroup | None:
         with self.story.database.write() as tx:
             return claims.claim_next(tx, "ops", at, LEASE, "run", skip, is_final=is_final)
 
     def ids(self, at=NOON + WAIT, skip=(), *, is_final=False) -> tuple[int, ...]:
-        parcel = self.claim(at, skip, is_final=is_final)
-        return () if parcel is None else parcel.ids
+        group = self.claim(at, skip, is_final=is_final)
+        return () if group is None else group.ids
 
     def send(self, at=NOON + WAIT) -> tuple[int, ...]:
         ids = self.ids(at)
@@ -87,11 +87,11 @@ def test_alerts_of_one_kind_wait_for_each_other_and_go_together(box):
     second = box.bear("c1", at=NOON + 9 * SECOND)
     assert box.ids(NOON + WAIT - SECOND) == ()
     assert not box.is_due(NOON + WAIT - SECOND)
-    parcel = box.claim(NOON + WAIT)
-    assert parcel is not None
-    assert parcel.ids == (first, second)
-    assert [row.connections for row in parcel.notifications] == [("c0",), ("c1",)]
-    assert (parcel.n_connections, parcel.attempts, parcel.due_since) == (2, 0, NOON + 9 * SECOND)
+    group = box.claim(NOON + WAIT)
+    assert group is not None
+    assert group.ids == (first, second)
+    assert [row.connections for row in group.notifications] == [("c0",), ("c1",)]
+    assert (group.n_connections, group.attempts, group.due_since) == (2, 0, NOON + 9 * SECOND)
 
 
 def test_a_last_look_waits_for_nobody(box):
@@ -164,31 +164,31 @@ def test_new_trouble_does_not_wait_for_what_is_held_back(box):
 
 
 def test_a_group_that_failed_is_tried_again_as_it_was(box):
-    group = box.bear("c0"), box.bear("c1")
+    ids = box.bear("c0"), box.bear("c1")
     box.fail(box.ids(), NOON + MINUTE)
     later = box.bear("c2", at=NOON + 30 * SECOND)
-    parcel = box.claim(NOON + MINUTE)
-    assert parcel is not None
-    assert (parcel.ids, parcel.attempts) == (group, 1)
+    group = box.claim(NOON + MINUTE)
+    assert group is not None
+    assert (group.ids, group.attempts) == (ids, 1)
     assert box.ids(NOON + MINUTE) == (later,)
 
 
 def test_a_group_whose_sender_died_is_sent_again_as_it_was(box):
-    group = box.bear("c0"), box.bear("c1")
-    assert box.ids() == group
+    ids = box.bear("c0"), box.bear("c1")
+    assert box.ids() == ids
     box.bear("c2", at=NOON + WAIT)
     with box.story.database.write() as tx:
         outbox.release_claims_of(tx, "run")
-    assert box.ids(NOON + MINUTE) == group
+    assert box.ids(NOON + MINUTE) == ids
 
 
 def test_a_group_that_was_given_back_unsent_takes_others_along(box):
-    group = box.bear("c0"), box.bear("c1")
+    ids = box.bear("c0"), box.bear("c1")
     claimed = box.ids()
     with box.story.database.write() as tx:
         outbox.release(tx, claimed)
     later = box.bear("c2", at=NOON + WAIT)
-    assert box.ids(NOON + MINUTE) == (*group, later)
+    assert box.ids(NOON + MINUTE) == (*ids, later)
 
 
 def test_dead_ones_that_are_tried_again_travel_together(box):
@@ -212,27 +212,27 @@ def test_the_worst_are_named_first_and_no_more_than_a_text_lists(box, monkeypatc
     monkeypatch.setattr(claims, "MOST_LISTED", 2)
     ids = [box.bear(f"c{n}", severity=Severity.WARNING) for n in range(3)]
     worst = box.bear("c3", severity=Severity.CRITICAL)
-    parcel = box.claim()
-    assert parcel is not None
-    assert parcel.ids == (*ids, worst)
-    assert [row.id for row in parcel.notifications] == [worst, ids[0]]
-    assert parcel.n_connections == 4
+    group = box.claim()
+    assert group is not None
+    assert group.ids == (*ids, worst)
+    assert [row.id for row in group.notifications] == [worst, ids[0]]
+    assert group.n_connections == 4
 
 
 def test_of_an_alert_about_many_only_the_first_names_are_read(box):
     box.bear(*(f"c{n}" for n in range(12)), kind=AlertKind.OUTAGE)
-    parcel = box.claim()
-    assert parcel is not None
-    [row] = parcel.notifications
-    assert (len(row.connections), row.n_connections, parcel.n_connections) == (12, 12, 12)
+    group = box.claim()
+    assert group is not None
+    [row] = group.notifications
+    assert (len(row.connections), row.n_connections, group.n_connections) == (12, 12, 12)
 
 
 def test_a_connection_that_two_alerts_speak_of_counts_once(box):
     box.bear("c0", "c1", kind=Q)
     box.bear("c1", "c2", kind=Q)
-    parcel = box.claim()
-    assert parcel is not None
-    assert (len(parcel.ids), parcel.n_connections) == (2, 3)
+    group = box.claim()
+    assert group is not None
+    assert (len(group.ids), group.n_connections) == (2, 3)
 
 
 def fill(box: Box, n: int = 6) -> None:
