@@ -45,8 +45,7 @@ if TYPE_CHECKING:
     from monitor.judge.batch import Inquiry, Outage, Retractable
     from monitor.judge.checks import Judged, JudgedCheck
     from monitor.judge.connections import ConnectionRecord
-    from monitor.judge.connectivity import LinkVerdict
-    from monitor.judge.link import Uplink
+    from monitor.judge.link import LinkVerdict, Uplink
     from monitor.judge.outage import Group
     from monitor.judge.outcome import Outcome
     from monitor.judge.outlook import Outlook

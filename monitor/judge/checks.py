@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from monitor.judge.alerts import AlertDue, AlertKind
     from monitor.judge.clocks import AuthorizationClock
     from monitor.judge.connections import ConnectionRecord, Watched
-    from monitor.judge.connectivity import LinkVerdict
+    from monitor.judge.link import LinkVerdict
     from monitor.judge.outcome import Outcome
     from monitor.judge.quota import Quota
     from monitor.judge.quota_verdict import QuotaVerdict

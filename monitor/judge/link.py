@@ -6,7 +6,7 @@ Pure. Who asks the URLs of `checks.uplink`, and what is told, is left to others.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -64,3 +64,45 @@ def overlook(previous: Standing, outcome: Outcome, now: datetime) -> Verdict:
         previous, checked_at=now, latency_ms=outcome.latency_ms, last_reason=outcome.reason
     )
     return Verdict(seen)
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineTime:
+    """
+    A time without a link that lasts.
+
+    Args:
+        id: None before it is stored.
+        n_missed: Checks that failed in it and count for nothing.
+        is_announced: Some channel was to hear of it.
+    """
+
+    id: int | None
+    started_at: datetime
+    n_missed: int
+    alert_id: int | None
+    is_announced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LinkVerdict:
+    """
+    What a batch of checks says of our own link.
+
+    Args:
+        time: The time without a link that lasts after the batch.
+        begun_at: When it was noticed, if the batch has shown it.
+        n_hosts: How many hosts are not reached, where that was counted.
+        ended: The time without a link that the batch has ended, and when.
+        has_missed: Checks of the batch count for nothing.
+        doubted_at: Others must be checked to know more.
+        doubted: The hosts that need not be checked for that.
+    """
+
+    time: OfflineTime | None = None
+    begun_at: datetime | None = None
+    n_hosts: int | None = None
+    ended: tuple[OfflineTime, datetime] | None = None
+    has_missed: bool = False
+    doubted_at: datetime | None = None
+    doubted: frozenset[str] = frozenset()

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, delete, exists, func, insert, not_, or_, select, update
 
 from monitor.judge.alerts import AlertKind
-from monitor.judge.connectivity import OfflineTime
-from monitor.judge.link import UNREACHED
+from monitor.judge.link import UNREACHED, OfflineTime
 from monitor.store.alert_tables import alerts, notifications, offline_times
 from monitor.store.outbox import NotificationState, is_unclaimed
 from monitor.store.tables import applications, connections
