@@ -19,10 +19,12 @@ import shutil
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from threading import Event, Lock
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 from monitor import clock
 from monitor.alert.delivery import Delivery
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
     Step = Callable[["Stage"], Awaitable[None]]
 
 OWNER = "run"
+BUILT_ONCE = cache(typer.main.get_command)
 PATIENCE_S = 10
 """How long a test waits for a thread before it fails."""
 
@@ -155,6 +158,8 @@ class Stage:
         self.output = self.complaint = ""
         shutil.copy(migrated, folder / "connwatch.db")
         monkeypatch.setattr(clock, "datetime", SimpleNamespace(now=lambda _zone: self.now))
+        # Building the commands takes longer than running one of them.
+        monkeypatch.setattr(typer.main, "get_command", BUILT_ONCE)
 
     @property
     def config_path(self) -> Path:
