@@ -175,6 +175,7 @@ ROWS = [
     ),
     row(
         "rare: digest",
+        # `alerts.timezone` comes with section 12: until then it is UTC.
         "daily: at 09:00 UTC, where there are no quiet hours",
         (channel("news", digest="daily"), ONE),
         *(wait("1s"), wait_until(2026, 11, 23, 8, 59, 59), SEND, sent()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from monitor.judge.outcome import Outcome, Reason
+from tests.alerting.section_6 import severity
 from tests.alerting.section_6.scenes import (
     ENDS_TOMORROW,
     FAIL,
@@ -42,7 +43,19 @@ SERVICES = ("plain", "mail", "telegram", "slack", "discord")
 NASTY = Outcome(Reason.TOKEN_REJECTED, FROM_OUTSIDE, latency_ms=40.0)
 SUBJECT = "Subject: {{ kind }} of {{ connections | join(' ') }}\n"
 
+EVERY_KIND = [
+    row(
+        "worded: what is said",
+        f"of {each.case}: what to do, and where more is to be read",
+        each.tables,
+        *each.steps,
+        says("ops", "What to do: ", "More: https://watch.example.com/"),
+    )
+    for each in severity.ROWS
+]
+
 ROWS = [
+    *EVERY_KIND,
     row(
         "worded: what is said",
         "of a token that is rejected",
