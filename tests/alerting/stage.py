@@ -388,9 +388,9 @@ def wait(length: str) -> Step:
     return step
 
 
-def wait_until(*instant: int) -> Step:
+def wait_until(instant: str) -> Step:
     """Let time pass up to an instant in UTC, then run what the daemon runs every few seconds."""
-    at = datetime(*instant, tzinfo=UTC)  # type: ignore[arg-type, misc]
+    at = datetime.fromisoformat(instant).replace(tzinfo=UTC)
 
     async def step(stage: Stage) -> None:
         assert at > stage.now, "time does not run backwards"

@@ -178,25 +178,25 @@ ROWS = [
         # `alerts.timezone` comes with section 12: until then it is UTC.
         "daily: at 09:00 UTC, where there are no quiet hours",
         (channel("news", digest="daily"), ONE),
-        *(wait("1s"), wait_until(2026, 11, 23, 8, 59, 59), SEND, sent()),
+        *(wait("1s"), wait_until("2026-11-23 08:59:59"), SEND, sent()),
         *(SEND, sent("news: info digest"), wait("1h"), SEND, sent()),
-        *(wait_until(2026, 11, 24, 8, 59, 59), sent()),
+        *(wait_until("2026-11-24 08:59:59"), sent()),
         *(wait("1s"), SEND, sent("news: info digest")),
     ),
     row(
         "rare: digest",
         "weekly: on Mondays",
         (channel("news", digest="weekly"), ONE),
-        *(wait("1s"), wait_until(2026, 11, 23, 8, 59, 59), sent(), wait("1s"), SEND),
+        *(wait("1s"), wait_until("2026-11-23 08:59:59"), sent(), wait("1s"), SEND),
         sent("news: info digest"),
-        *(step for day in range(24, 30) for step in (wait_until(2026, 11, day, 9), SEND)),
-        *(sent(), wait_until(2026, 11, 30, 9), SEND, sent("news: info digest")),
+        *(step for day in range(24, 30) for step in (wait_until(f"2026-11-{day} 09:00"), SEND)),
+        *(sent(), wait_until("2026-11-30 09:00"), SEND, sent("news: info digest")),
     ),
     row(
         "rare: digest",
         "at 09:00 in the zone of the quiet hours of all",
         (IN_NEW_YORK, channel("news", digest="daily"), ONE),
-        *(wait("1s"), wait_until(2026, 11, 22, 13, 59, 59), SEND, sent(), SEND),
+        *(wait("1s"), wait_until("2026-11-22 13:59:59"), SEND, sent(), SEND),
         sent("news: info digest"),
     ),
     row(
@@ -213,7 +213,7 @@ ROWS = [
         ),
         *(
             wait("1s"),
-            wait_until(2026, 11, 22, 23, 59, 59),
+            wait_until("2026-11-22 23:59:59"),
             SEND,
             sent(),
             SEND,
@@ -224,6 +224,6 @@ ROWS = [
         "rare: digest",
         "on no other channel",
         (OPS, ONE),
-        *(wait("1s"), wait_until(2026, 11, 23, 9), SEND, wait_until(2026, 11, 30, 9), SEND),
+        *(wait("1s"), wait_until("2026-11-23 09:00"), SEND, wait_until("2026-11-30 09:00"), SEND),
     ),
 ]

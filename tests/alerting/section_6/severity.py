@@ -223,7 +223,7 @@ ROWS = [
         "severity: info",
         "digest",
         (channel("ops", digest="daily"), ONE),
-        *(wait("1s"), wait_until(2026, 11, 23, 9), SEND),
+        *(wait("1s"), wait_until("2026-11-23 09:00"), SEND),
         sent("ops: info digest"),
     ),
 ]
