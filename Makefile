@@ -59,7 +59,7 @@ docs: $(INSTALLED)  ## make a site of docs/ in dist/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --config-file .ci/mkdocs.yml
 
 reference: $(INSTALLED)  ## write docs/configuration.md anew from the settings
-	$(BIN)/python -m monitor.config.reference > docs/configuration.md
+	$(BIN)/python -m monitor.config.describe > docs/configuration.md
 
 screenshots: $(INSTALLED)  ## take the pictures of the README anew, with Chromium
 	$(BIN)/python -m tests.browser.pictures

@@ -19,7 +19,7 @@ looking through them again and again took an eighth of its time.
 """
 
 INTERRUPTED = 130
-"""As `monitor.cli.ending` has it, which may be what could not be imported."""
+"""As `monitor.cli.errors` has it, which may be what could not be imported."""
 
 
 def main() -> None:

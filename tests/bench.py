@@ -14,12 +14,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from monitor.cli import app
-from monitor.cli.ending import run_command
+from monitor.cli.errors import run_command
 from monitor.clock import utc_now
 from monitor.config.load import load_config
-from monitor.cycle import Finished, settle
+from monitor.config.plan import make_plan
+from monitor.engine.batch import FinishedCheck
+from monitor.engine.evaluate import evaluate
 from monitor.judge.outcome import Outcome, Reason
-from monitor.plan import make_plan
 from monitor.simulator.server import start_simulator
 from monitor.store import applications, connections, migrate
 from monitor.store.engine import Database
@@ -67,7 +68,7 @@ class Bench:
         self.config_path.touch(mode=0o600)
         self.config_path.write_text(more + tables, encoding="utf-8")
 
-    def settle(self, name: str, *outcomes: Outcome) -> None:
+    def evaluate(self, name: str, *outcomes: Outcome) -> None:
         """
         Store *outcomes* as the daemon would, a second apart, the last one now.
         """
@@ -82,7 +83,7 @@ class Bench:
             assert record is not None
             for ago, outcome in zip(range(len(outcomes) - 1, -1, -1), outcomes, strict=True):
                 at = now - timedelta(seconds=ago)
-                settle(tx, [Finished(record.id, None, at, outcome)], plan)
+                evaluate(tx, [FinishedCheck(record.id, None, at, outcome)], plan)
         database.close()
 
     def run(self, *arguments: str) -> Ended:

@@ -10,43 +10,40 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
-from monitor.alert.courier import Terms
-from monitor.alert.delivery import Delivery
-from monitor.alert.sender import AppriseSender
-from monitor.calls import Calls
-from monitor.check.client import HttpClients
-from monitor.check.grants import Grants
-from monitor.check.held import HeldTokens
+from monitor.alerting.outbox import StoredOutbox
 from monitor.config.model import Config
-from monitor.cycle import Finished, settle
+from monitor.config.plan import Plan
+from monitor.engine.batch import FinishedCheck
+from monitor.engine.checkers import CheckerSet
+from monitor.engine.connectivity import ConnectivityCheck
+from monitor.engine.evaluate import evaluate
 from monitor.engine.live import Snapshot
-from monitor.judge.application import SECRET_VALID_DAYS
-from monitor.judge.connection import Entry
-from monitor.judge.connections import Watched
-from monitor.judge.link import Uplink
-from monitor.judge.outcome import Outcome, QuotaReading, Reason
-from monitor.judge.renewal import Declared
-from monitor.judge.route import ChannelRoute, Subject
-from monitor.judge.rules import Rules
-from monitor.plan import Plan
+from monitor.engine.sweep import sweep
+from monitor.judge.applications import SECRET_VALID_DAYS
+from monitor.judge.authorizations import Declared
+from monitor.judge.connections import Entry, Watched
+from monitor.judge.incidents import Connectivity
+from monitor.judge.outcome import Outcome, QuotaReading, Reason, Rules
+from monitor.judge.routing import ChannelRoute, Subject
+from monitor.notify.apprise import AppriseSender
+from monitor.notify.delivery import Delivery, DeliveryTerms
+from monitor.providers.base import GrantLocks
+from monitor.providers.tokens import HandshakeTokens
+from monitor.providers.transport import HttpClients
 from monitor.store import applications, connections, history
-from monitor.store.alert_tables import notifications
 from monitor.store.outbox import NotificationState
-from monitor.stored_outbox import StoredOutbox
-from monitor.sweep import sweep
-from monitor.uplinks import Uplinks
+from monitor.store.schema import notifications
 from tests.fakes import NOON, FakeSender
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from monitor.check.base import Checker
-    from monitor.cycle import Settled
+    from monitor.engine.evaluate import Evaluated
+    from monitor.engine.sweep import Swept
     from monitor.judge.connections import ConnectionRecord
-    from monitor.store.engine import Database
+    from monitor.providers.base import Checker
+    from monitor.store.engine import Database, StoreWorker
     from monitor.store.history import AlertRow
-    from monitor.store.worker import StoreWorker
-    from monitor.sweep import Swept
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -154,7 +151,7 @@ def delivery_of(
     """
     The delivery of a daemon: without links, and without chance.
     """
-    terms = Terms(sender, retry_for, lambda _: None)
+    terms = DeliveryTerms(sender, retry_for, lambda _: None)
     outbox = StoredOutbox(store, owner, lambda: plan)
     return Delivery(outbox, lambda: terms, clock=clock, jitter=lambda: 0.0)
 
@@ -163,7 +160,7 @@ def snapshot_of(
     plan: Plan,
     checkers: Mapping[str, Checker] | None = None,
     config: Config | None = None,
-    uplinks: Uplinks | None = None,
+    connectivity: ConnectivityCheck | None = None,
 ) -> Snapshot:
     """
     What is in force where no real service is called.
@@ -172,15 +169,17 @@ def snapshot_of(
     def fingerprint(value: str) -> str:
         return value
 
-    calls = Calls(
+    calls = CheckerSet(
         {} if checkers is None else checkers,
         HttpClients(1),
-        Grants(),
-        HeldTokens(fingerprint),
+        GrantLocks(),
+        HandshakeTokens(fingerprint),
         fingerprint,
-        HeldTokens(fingerprint),
+        HandshakeTokens(fingerprint),
     )
-    return Snapshot(config or Config(), plan, calls, uplinks or Uplinks(None), AppriseSender({}))
+    return Snapshot(
+        config or Config(), plan, calls, connectivity or ConnectivityCheck(None), AppriseSender({})
+    )
 
 
 @dataclass
@@ -191,7 +190,7 @@ class Story:
 
     database: Database
     plan: Plan
-    uplink: Uplink = Uplink.UNKNOWN
+    uplink: Connectivity = Connectivity.UNKNOWN
     """What the URLs of `checks.uplink` say."""
 
     @classmethod
@@ -201,7 +200,7 @@ class Story:
             applications.sync(tx, plan.applications, at)
         return cls(database, plan)
 
-    def settle(self, at: datetime, **outcomes: Outcome) -> list[Settled]:
+    def evaluate(self, at: datetime, **outcomes: Outcome) -> list[Evaluated]:
         """
         Settle one batch: the outcome of each connection, by its name.
         """
@@ -210,8 +209,8 @@ class Story:
             for name, outcome in outcomes.items():
                 record = connections.find_record(tx, name)
                 assert record is not None
-                finished.append(Finished(record.id, record.next_check_at, at, outcome))
-            return settle(tx, finished, self.plan, self.uplink)
+                finished.append(FinishedCheck(record.id, record.next_check_at, at, outcome))
+            return evaluate(tx, finished, self.plan, self.uplink)
 
     def sweep(self, at: datetime) -> list[Swept]:
         """

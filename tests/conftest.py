@@ -12,9 +12,8 @@ import pytest
 import structlog
 from hypothesis import settings
 
-from monitor.store.engine import Database
+from monitor.store.engine import Database, StoreWorker
 from monitor.store.migrate import upgrade
-from monitor.store.worker import StoreWorker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

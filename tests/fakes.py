@@ -10,14 +10,14 @@ from datetime import UTC, datetime, timedelta
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
-from monitor.alert.errors import AlertError, OutboxUnavailable
 from monitor.clock import utc_now
 from monitor.judge.alerts import KINDS, AlertKind
 from monitor.judge.outbox import Notification, NotificationGroup
 from monitor.judge.outcome import Outcome, Reason
+from monitor.notify.outbox import AlertError, OutboxUnavailable
 
 if TYPE_CHECKING:
-    from monitor.alert.message import Message
+    from monitor.notify.message import Message
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from cryptography.fernet import Fernet
 
-from monitor.app import App
 from monitor.config.load import load_config
-from monitor.dashboard import Dashboard
+from monitor.engine.app import App
+from monitor.web.dashboard import WebDashboard
 from tests.bench import run_simulator
 from tests.loopback import free_port
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from monitor.config.amazon import AmazonConnection
-    from monitor.simulator.amazon_stores import Grant
+    from monitor.config.connections import AmazonConnection
+    from monitor.simulator.amazon import Grant
     from monitor.simulator.server import Simulator
 
 PASSWORD = "correct horse"
@@ -184,7 +184,7 @@ def run_daemon(stage: Stage, web: str = "", *, with_key: bool = True) -> Iterato
     Run the daemon in a thread, until the end of the block.
     """
     config = load_config(stage.configure(web, Fernet.generate_key() if with_key else None))
-    app = App(config, partial(Dashboard, consent_page=stage.consent_page))
+    app = App(config, partial(WebDashboard, consent_page=stage.consent_page))
     ready = threading.Event()
     faults: list[BaseException] = []
     ends: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import apscheduler.schedulers.base
 
 from monitor import clock
-from monitor.schedule import jobs
+from monitor.engine import scheduler
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -29,7 +29,7 @@ class SteppedClock:
         stepped = SimpleNamespace(now=self._now)
         monkeypatch.setattr(clock, "datetime", stepped)
         monkeypatch.setattr(apscheduler.schedulers.base, "datetime", stepped)
-        monkeypatch.setattr(jobs, "LOOK_FOR_STEPS_EVERY_S", 0.02)
+        monkeypatch.setattr(scheduler, "LOOK_FOR_STEPS_EVERY_S", 0.02)
 
     def step(self, by: timedelta) -> None:
         self._ahead += by

@@ -19,11 +19,11 @@ import typer
 import monitor
 from monitor.cli import app
 from monitor.clock import utc_now
-from monitor.config.base import Reading
+from monitor.config.describe import write_reference
 from monitor.config.load import build_config
 from monitor.config.model import Config
-from monitor.config.providers import PROVIDERS
-from monitor.config.reference import write_reference
+from monitor.config.registry import PROVIDERS
+from monitor.config.values import Reading
 from monitor.judge.alerts import AlertKind
 from monitor.judge.outcome import Reason
 
@@ -44,7 +44,7 @@ def test_every_path_that_contributors_are_sent_to_exists(path):
 
 
 def test_contributors_are_sent_somewhere():
-    assert "monitor/cycle.py" in PATHS
+    assert "monitor/engine/evaluate.py" in PATHS
 
 
 @pytest.mark.parametrize(

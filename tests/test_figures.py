@@ -64,8 +64,8 @@ def test_a_circle_of_packages_is_one_floor():
 def test_the_files_of_each_usual_change_are_counted():
     text = (
         "## Adding things\n\n**A provider** (a service):\n\n| file | what |\n|---|---|\n"
-        "| `monitor/config/` | its keys, like `monitor/config/soldscope.py` |\n"
-        "| `monitor/check/base.py`, `monitor/check/registry.py` | a line |\n"
+        "| `monitor/config/` | its keys, like `monitor/config/connections.py` |\n"
+        "| `monitor/providers/base.py`, `monitor/providers/registry.py` | a line |\n"
         "| `tests/` | cases |\n\n**A test:** none\n"
     )
     assert figures.count_files_to_touch(text) == {"A provider": 3}

@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from monitor import __main__ as entry
-from monitor.cli import ending
+from monitor.cli import errors
 from tests.bench import OK, Bench, connection
 from tests.command_line import ROOT, clean_environment, connwatch_from_cold
 
@@ -46,13 +46,13 @@ def run_script(script: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("name", ["typer", "monitor.cli", "monitor.cli.session"])
 def test_ctrl_c_while_it_starts_ends_it_as_it_would_a_command(name):
     done = run_script(INTERRUPTED_IMPORT.format(name=name, before=""))
-    assert (done.returncode, done.stdout) == (ending.INTERRUPTED, "")
+    assert (done.returncode, done.stdout) == (errors.INTERRUPTED, "")
     assert done.stderr == "connwatch: interrupted\n"
 
 
 def test_without_a_place_for_errors_ctrl_c_still_has_its_code():
     done = run_script(INTERRUPTED_IMPORT.format(name="typer", before="sys.stderr = None"))
-    assert (done.returncode, done.stdout, done.stderr) == (ending.INTERRUPTED, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (errors.INTERRUPTED, "", "")
 
 
 def test_a_fault_of_an_import_is_not_hidden():
@@ -109,7 +109,7 @@ def test_each_command_imports_what_it_needs_itself(tmp_path, command, code):
     """
     bench = Bench(tmp_path)
     bench.configure(connection("acme"))
-    bench.settle("acme", OK)
+    bench.evaluate("acme", OK)
     ended = connwatch_from_cold(*command.split(), cwd=bench.folder)
     assert (ended.code, "Traceback" in ended.err) == (code, False), ended.err
 

@@ -13,13 +13,13 @@ from prometheus_client import CollectorRegistry
 
 from monitor.config.model import Config
 from monitor.engine.live import Live
-from monitor.store.worker import StoreWorker
-from monitor.web.counters import Metrics
-from monitor.web.csrf import COOKIE, HEADER
+from monitor.store.engine import StoreWorker
+from monitor.web.app import build_app
 from monitor.web.hub import Hub
+from monitor.web.metrics import Metrics
 from monitor.web.overview import Overview
 from monitor.web.parts import Parts
-from monitor.web.server import build_app
+from monitor.web.sessions import CSRF_COOKIE, CSRF_HEADER
 from monitor.web.validations import Validations
 from tests.builders import plan_of, snapshot_of
 from tests.fakes import NOON
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from monitor.check.base import Checker
-    from monitor.cycle import Settled
-    from monitor.plan import Plan
+    from monitor.config.plan import Plan
+    from monitor.engine.evaluate import Evaluated
+    from monitor.providers.base import Checker
     from monitor.store.engine import Database
 
 HOST = "http://127.0.0.1:8080"
@@ -46,7 +46,7 @@ class Web:
     views: list[Parts]
     app: FastAPI
     client: httpx.AsyncClient
-    settled: list[Settled] = field(default_factory=list)
+    settled: list[Evaluated] = field(default_factory=list)
     wakes: list[None] = field(default_factory=list)
     now: list[Any] = field(default_factory=lambda: [NOON])
 
@@ -71,11 +71,11 @@ class Web:
         """
         Send a change as a page does: with the word that the cookie holds.
         """
-        if COOKIE not in self.client.cookies:
+        if CSRF_COOKIE not in self.client.cookies:
             await self.client.get("/login")
-        word = self.client.cookies[COOKIE]
+        word = self.client.cookies[CSRF_COOKIE]
         return await self.client.request(
-            method, path, headers={HEADER: word} | dict(headers or {}), **more
+            method, path, headers={CSRF_HEADER: word} | dict(headers or {}), **more
         )
 
     async def log_in(self, password: str) -> httpx.Response:
@@ -109,7 +109,7 @@ async def open_web(
     """
     plan, config = plan or plan_of(), config or Config()
     now: list[Any] = [NOON]
-    settled: list[Settled] = []
+    settled: list[Evaluated] = []
     wakes: list[None] = []
 
     def clock() -> Any:

@@ -13,26 +13,24 @@ import typer
 
 from monitor import __version__
 from monitor.cli import (
-    acks,
     alerts,
     checks,
     config,
+    connections,
     daemon,
     database,
     doctor,
-    explain,
-    manage,
-    past,
     quota,
-    renewal,
     searches,
     silences,
     simulator,
     validate,
     web,
 )
-from monitor.cli.ending import run_command
+from monitor.cli.errors import run_command
 from monitor.cli.session import Session
+
+__all__ = ["main"]
 
 app = typer.Typer(
     name="connwatch",
@@ -46,12 +44,12 @@ REGISTER = (
     checks.register,
     validate.register,
     quota.register,
-    past.register,
+    connections.register_history,
     searches.register,
-    manage.register,
-    renewal.register,
+    connections.register,
+    connections.register_renew,
     silences.register,
-    acks.register,
+    silences.register_ack,
     alerts.register,
     config.register,
     web.register,
@@ -61,7 +59,7 @@ REGISTER = (
 )
 for register in REGISTER:
     register(app)
-explain.register(alerts.commands)
+alerts.register_explain(alerts.commands)
 
 
 def _show_version(is_wanted: bool) -> None:

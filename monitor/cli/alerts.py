@@ -1,32 +1,44 @@
 """
 Offer the commands about alerts: list them, try dead ones again, test a channel.
 
-Who receives what is decided in `monitor.judge.route`; delivering is the
+Who receives what is decided in `monitor.judge.routing`; delivering is the
 daemon's work, apart from test messages.
+
+Say who would be told of something, when, and why or why not (`alerts explain`).
+
+The rules are those of `monitor.judge.routing` and `monitor.judge.suppression`; nothing
+is decided here and nothing is sent.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.completing import complete_channel, complete_kind
-from monitor.cli.ending import CommandError, complain
+from monitor.cli.completion import ConnectionName, complete_channel, complete_kind
+from monitor.cli.errors import CommandError, print_error
 from monitor.clock import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from monitor.alert.post import Post
-    from monitor.alert.sender import AppriseSender
-    from monitor.cli.output import Row
+    from monitor.cli.output import TableRow
     from monitor.cli.session import Session
     from monitor.config.model import Channel
-    from monitor.judge.alerts import AlertKind
-    from monitor.store.history import AlertRow, Delivery
+    from monitor.config.plan import Plan
+    from monitor.judge.alerts import AlertKind, Severity
+    from monitor.judge.routing import ChannelRoute, Routing
+    from monitor.judge.suppression import Silence, Suppression
+    from monitor.notify.apprise import AppriseSender
+    from monitor.notify.delivery import ThreadedSender
+    from monitor.report.status import Json
+    from monitor.store.history import AlertRow, NotificationRow
+    from monitor.store.suppression import Acknowledgement
+
 
 MOST_LISTED = 10_000
 MOST_NAMED = 3
@@ -60,7 +72,7 @@ def list_(
     List what people were told, are being told, or could not be told.
     """
     from monitor.cli.output import open_console, print_json, print_rows
-    from monitor.report_past import alert_json
+    from monitor.report.history import alert_json
 
     rows = _read(context.obj, limit + 1, only_dead=only_dead)
     if is_json:
@@ -71,38 +83,38 @@ def list_(
     else:
         typer.echo("no alert is dead" if only_dead else "no alert so far")
     if len(rows) > limit:
-        complain(f"there are older ones than these {limit}: see --limit")
+        print_error(f"there are older ones than these {limit}: see --limit")
 
 
-def _line(row: AlertRow) -> Row:
+def _line(row: AlertRow) -> TableRow:
     """
     Return the line of an alert, and one for each channel below it.
     """
     from rich.text import Text
 
-    from monitor.alert.words import say_number
-    from monitor.cli.output import Row, clean
+    from monitor.cli.output import TableRow, clean
+    from monitor.notify.words import format_number
     from monitor.store.outbox import NotificationState
 
     names = ", ".join(row.connections[:MOST_NAMED])
     if len(row.connections) > MOST_NAMED:
-        names += f" and {say_number(len(row.connections) - MOST_NAMED)} more"
+        names += f" and {format_number(len(row.connections) - MOST_NAMED)} more"
     remarks: list[Text | str] = []
     for each in row.notifications:
         text = f"{each.channel}: {each.state.value}"
         if each.sent_at is not None:
-            text += f" at {_say(each.sent_at)}"
+            text += f" at {_format_instant(each.sent_at)}"
         elif each.state is NotificationState.HELD:
-            text += _say_hold(each)
+            text += _format_suppression(each)
         elif each.attempts:
             text += f" after {each.attempts} attempt{'' if each.attempts == 1 else 's'}"
             text += f": {each.error}" if each.error else ""
         is_dead = each.state is NotificationState.DEAD
         remarks.append(Text(clean(text), "bold red" if is_dead else "dim"))
-    return Row(
+    return TableRow(
         (
             Text(f"{row.id}", "dim"),
-            _say(row.born_at),
+            _format_instant(row.born_at),
             Text(clean(row.kind), _STYLES.get(row.severity, "")),
             names,
         ),
@@ -110,12 +122,12 @@ def _line(row: AlertRow) -> Row:
     )
 
 
-def _say_hold(each: Delivery) -> str:
+def _format_suppression(each: NotificationRow) -> str:
     by = (each.held_by or "").replace("_", " ")
-    return f" by {by}" + (f" until {_say(each.held_until)}" if each.held_until else "")
+    return f" by {by}" + (f" until {_format_instant(each.held_until)}" if each.held_until else "")
 
 
-def _say(at: datetime) -> str:
+def _format_instant(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}"
 
 
@@ -136,14 +148,14 @@ def retry(context: typer.Context) -> None:
 
     What is old news goes away: the channel was told since how it went on.
     """
-    from monitor.holding import revive
+    from monitor.alerting.suppression import retry_dead
 
     session: Session = context.obj
     database = session.open_for_reading()
     n_due = n_old = 0
     if database is not None:
         with database.write() as tx:
-            n_due, n_old = revive(tx, session.plan, utc_now())
+            n_due, n_old = retry_dead(tx, session.plan, utc_now())
     if n_due:
         noun = "notification is" if n_due == 1 else "notifications are"
         typer.echo(f"{n_due:,} {noun} due again; the daemon, `connwatch run`, sends them")
@@ -192,7 +204,7 @@ def read_kind(word: str) -> AlertKind:
     Raises:
         CommandError: There is none.
     """
-    from monitor.config.wording import did_you_mean
+    from monitor.config.errors import did_you_mean
     from monitor.judge.alerts import AlertKind
 
     kinds = [kind.value for kind in AlertKind]
@@ -203,7 +215,7 @@ def read_kind(word: str) -> AlertKind:
 
 
 def _choose(channels: Sequence[Channel], name: str | None) -> Sequence[Channel]:
-    from monitor.config.wording import did_you_mean
+    from monitor.config.errors import did_you_mean
 
     if not channels:
         raise CommandError(
@@ -225,11 +237,11 @@ async def _send_to(channels: Sequence[Channel], kind: AlertKind | None) -> int:
     """
     import asyncio
 
-    from monitor.alert.post import Post
-    from monitor.alert.sender import AppriseSender
-    from monitor.alert.trial import kinds_of
+    from monitor.notify.apprise import AppriseSender
+    from monitor.notify.delivery import ThreadedSender
+    from monitor.notify.samples import kinds_of
 
-    post, sender = Post(SEND_TIMEOUT), AppriseSender.for_channels(channels)
+    post, sender = ThreadedSender(SEND_TIMEOUT), AppriseSender.for_channels(channels)
     kinds = [kinds_of(channel) if kind is None else [kind] for channel in channels]
     sends = [
         asyncio.create_task(_send_all(post, sender, channel.name, wanted))
@@ -239,24 +251,24 @@ async def _send_to(channels: Sequence[Channel], kind: AlertKind | None) -> int:
     for channel, wanted, send in zip(channels, kinds, sends, strict=True):
         n_sent, error = await send
         n_failed += error is not None
-        typer.echo(f"{channel.name}: {_say_sent(n_sent, len(wanted), error)}")
+        typer.echo(f"{channel.name}: {_report_sent(n_sent, len(wanted), error)}")
     return n_failed
 
 
-def _say_sent(n_sent: int, n_wanted: int, error: str | None) -> str:
+def _report_sent(n_sent: int, n_wanted: int, error: str | None) -> str:
     if error is None:
         return f"{n_sent} message{'' if n_sent == 1 else 's'} sent"
     return f"{n_sent} of {n_wanted} sent, then: {error}" if n_sent else f"not sent: {error}"
 
 
 async def _send_all(
-    post: Post, sender: AppriseSender, channel: str, kinds: Sequence[AlertKind]
+    post: ThreadedSender, sender: AppriseSender, channel: str, kinds: Sequence[AlertKind]
 ) -> tuple[int, str | None]:
     """
     Send samples up to the first failure; return how many went out, and why no more.
     """
-    from monitor.alert.errors import AlertError
-    from monitor.alert.samples import sample_message
+    from monitor.notify.outbox import AlertError
+    from monitor.notify.samples import sample_message
 
     n_sent = 0
     for kind in kinds:
@@ -267,3 +279,240 @@ async def _send_all(
             return n_sent, str(error)
         n_sent += 1
     return n_sent, None
+
+
+Kind = Annotated[
+    str,
+    typer.Argument(
+        metavar="KIND",
+        help="The kind of alert, such as error.",
+        autocompletion=complete_kind,
+    ),
+]
+
+
+def register_explain(app: typer.Typer) -> None:
+    """
+    Add `explain` to the commands about alerts.
+    """
+    app.command()(explain)
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """
+    What the database knows that bears on whether people are told.
+
+    Args:
+        has_opening: The trouble that a closing alert would end was told.
+        outage: The host that is out, whose outage speaks for it.
+        refused: Its application, where that is refused and speaks for it.
+        is_offline: This machine has no link.
+    """
+
+    is_paused: bool = False
+    is_flapping: bool = False
+    has_opening: bool = False
+    silences: tuple[Silence, ...] = ()
+    acknowledgement: Acknowledgement | None = None
+    outage: str | None = None
+    refused: str | None = None
+    is_offline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Explanation:
+    """
+    Whether one channel would be told of an alert of one severity.
+    """
+
+    channel: str
+    severity: Severity
+    routing: Routing
+    hold: Suppression | None
+
+
+def explain(
+    context: typer.Context,
+    name: ConnectionName,
+    kind: Kind,
+    is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """
+    Say who would be told of an alert now, when, and why or why not.
+    """
+    from monitor.cli.output import open_console, print_json, print_rows
+
+    session: Session = context.obj
+    session.require_known(name)
+    chosen, now = read_kind(kind), utc_now()
+    known = _look_up(session, name, chosen, now)
+    answers = [
+        answer
+        for channel in session.plan.channels
+        for answer in _explain_channel(channel, session.plan, name, chosen, known, now)
+    ]
+    if is_json:
+        print_json(_as_json(name, chosen, known, answers, session.plan, now))
+        return
+    if answers:
+        rows = [_row(answer, session.plan) for answer in answers]
+        print_rows(open_console(), rows, ("CHANNEL", "SEVERITY", "TOLD", "WHY, AND WHEN"))
+    else:
+        typer.echo("no channel is configured: nobody is told of anything")
+    for remark in _remarks(chosen, known):
+        typer.echo(remark)
+
+
+def _look_up(session: Session, name: str, kind: AlertKind, now: datetime) -> _Facts:
+    from monitor.judge.alerts import OPENED_BY
+    from monitor.store import alerts, applications, connections, incidents, suppression
+
+    entry = next(entry for entry in session.plan.entries if entry.name == name)
+    database = session.open_for_reading()
+    if database is None:
+        return _Facts(is_paused=not entry.is_enabled)
+    with database.read() as tx:
+        lasting = tuple(suppression.list_active_silences(tx, now))
+        if name in connections.list_deleted(tx):
+            raise session.deleted_name(name)
+        record = connections.find_record(tx, name)
+        if record is None:
+            return _Facts(is_paused=not entry.is_enabled, silences=lasting)
+        hosts, application = {record.host, record.token_host}, record.application
+        return _Facts(
+            record.is_paused or not entry.is_enabled,
+            record.id in incidents.list_flapping(tx),
+            kind in OPENED_BY and bool(alerts.list_opened(tx, [record.id], kind)),
+            lasting,
+            suppression.find_acknowledgement(tx, record.id, now),
+            next((host for host in incidents.list_open_outages(tx) if host in hosts), None),
+            application if application in applications.list_refusals(tx) else None,
+            incidents.find_offline_time(tx) is not None,
+        )
+
+
+def _explain_channel(
+    channel: ChannelRoute, plan: Plan, name: str, kind: AlertKind, known: _Facts, now: datetime
+) -> list[_Explanation]:
+    """
+    Return one answer, or one for each severity where that makes a difference.
+    """
+    from monitor.judge import routing as routing_rules
+    from monitor.judge.alerts import ABOUT_NO_CONNECTION, severities_of
+    from monitor.judge.suppression import find_suppression
+
+    subject = plan.watched[name].subject
+    subjects = [] if kind in ABOUT_NO_CONNECTION else [subject]
+    answers = [
+        _Explanation(
+            channel.name,
+            severity,
+            routing_rules.explain(kind, severity, subject, channel),
+            find_suppression(severity, subjects, channel.quiet_hours, known.silences, now),
+        )
+        for severity in severities_of(kind)
+    ]
+    first, *others = answers
+    is_same = all((each.routing, each.hold) == (first.routing, first.hold) for each in others)
+    return [first] if is_same else answers
+
+
+def _row(answer: _Explanation, plan: Plan) -> TableRow:
+    from rich.text import Text
+
+    from monitor.cli.output import TableRow
+    from monitor.config.values import format_duration
+
+    is_told = answer.routing.is_told
+    words = _REASONS[answer.routing.value]
+    if is_told and answer.hold is not None:
+        words += (
+            f"; {_SUPPRESSED[answer.hold.by.value]} until {answer.hold.until:%Y-%m-%d %H:%M} UTC"
+        )
+    elif is_told:
+        words += f"; within {format_duration(plan.group_wait)}, together with others of its kind"
+    told = Text("held", "yellow") if is_told and answer.hold else Text("yes", "green")
+    return TableRow(
+        (
+            answer.channel,
+            answer.severity.value,
+            told if is_told else Text("no", "bold red"),
+            words,
+        )
+    )
+
+
+_REASONS = {
+    "wanted": "wanted",
+    "wanted_as_end": "named in its kinds, as the end of a trouble below its min_severity",
+    "kind_not_named": "its kinds leave this one out",
+    "not_severe_enough": "below its min_severity",
+    "not_chosen_by_connection": "the connection names other channels",
+    "other_connections": "it is there for other connections",
+    "other_tags": "it is there for other tags",
+}
+
+_SUPPRESSED = {"silence": "silenced", "quiet_hours": "quiet hours"}
+
+
+def _remarks(kind: AlertKind, known: _Facts) -> list[str]:
+    """
+    Return what holds for every channel.
+    """
+    from monitor.judge.alerts import OPENED_BY, REMINDED_KINDS
+
+    said = []
+    if known.is_paused:
+        said.append("It is paused: nobody is told of it until it is resumed.")
+    if known.is_flapping and kind.value in {"error", "recovered"}:
+        said.append("It is flapping: its errors and recoveries are held until that is over.")
+    if known.outage is not None and kind.value in {"error", "recovered"}:
+        said.append(f"{known.outage} is out: one outage speaks for all until that is over.")
+    if known.refused is not None and kind.value in {"error", "recovered"}:
+        said.append(f"Application {known.refused} is refused: one error speaks for all its stores.")
+    if known.is_offline:
+        said.append("This machine has no link: what gets no answer counts for nothing meanwhile.")
+    if kind in OPENED_BY and not known.has_opening:
+        opened = " or ".join(each.value for each in OPENED_BY[kind])
+        said.append(f"The end of a trouble is told only after it: no {opened} was told so far.")
+    if known.acknowledgement is not None and kind in REMINDED_KINDS:
+        said.append("Somebody has taken it on: nobody is reminded of what was told so far.")
+    return said
+
+
+def _as_json(
+    name: str,
+    kind: AlertKind,
+    known: _Facts,
+    answers: list[_Explanation],
+    plan: Plan,
+    now: datetime,
+) -> Json:
+    from monitor.judge.alerts import OPENED_BY
+    from monitor.report.status import instant
+
+    return {
+        "connection": name,
+        "kind": kind.value,
+        "paused": known.is_paused,
+        "flapping": known.is_flapping,
+        "outage": known.outage,
+        "application_refused": known.refused,
+        "offline": known.is_offline,
+        "acknowledged": known.acknowledgement is not None,
+        "trouble_told": known.has_opening if kind in OPENED_BY else None,
+        "channels": [
+            {
+                "channel": each.channel,
+                "severity": each.severity.value,
+                "told": each.routing.is_told,
+                "why": each.routing.value,
+                "held_by": each.hold.by.value if each.hold and each.routing.is_told else None,
+                "at": instant(each.hold.until if each.hold else now + plan.group_wait)
+                if each.routing.is_told
+                else None,
+            }
+            for each in answers
+        ],
+    }

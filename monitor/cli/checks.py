@@ -2,7 +2,7 @@
 Tell how connections are: ask now (`check`), or say what is known (`status`).
 
 `check` judges and stores as the daemon does, through the same functions. What
-is shown comes from `monitor.report`, the exit codes as well.
+is shown comes from `monitor.report.status`, the exit codes as well.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.completing import complete_connection
-from monitor.cli.ending import CommandError
+from monitor.cli.completion import complete_connection
+from monitor.cli.errors import CommandError
 from monitor.clock import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
 
-    from monitor.cli.asking import Answers
+    from monitor.cli.runner import CheckResults
     from monitor.cli.session import Session
     from monitor.judge.connections import ConnectionRecord
-    from monitor.judge.link import Uplink
-    from monitor.report import Json
+    from monitor.judge.incidents import Connectivity
+    from monitor.report.status import Json
     from monitor.store.engine import Database
 
 
@@ -84,12 +84,12 @@ def check(
     session.require_usable(callable_names(session, chosen), with_channels=is_sending)
     configure_logging(is_verbose=session.is_verbose, is_quiet=True)
     if is_dry:
-        records, answers = _foresee(session, session.open_for_reading(), chosen)
+        records, answers = _preview(session, session.open_for_reading(), chosen)
     else:
-        records, answers = ask_and_store(session, session.open_for_writing(), chosen)
+        records, answers = check_and_store(session, session.open_for_writing(), chosen)
     code = _show(session, records, is_json=is_json, answers=answers)
     if is_sending:
-        from monitor.cli.asking import send_due
+        from monitor.cli.runner import send_due
 
         send_due(session)
     raise typer.Exit(code)
@@ -121,64 +121,63 @@ def read_records(
         return session.records(tx, names, utc_now())
 
 
-def _ask(
+def _check_dry(
     session: Session, database: Database | None, records: Sequence[ConnectionRecord]
-) -> Answers:
-    from monitor.cli.asking import ask, choose_askers
-    from monitor.cli.known import find_let_in
-    from monitor.cli.stored import find_held
+) -> CheckResults:
+    from monitor.cli.runner import check_now, choose_probes
+    from monitor.cli.session import find_authorized, find_stored_tokens
     from monitor.store import applications
 
     callable_records = [record for record in records if not record.is_switched_off]
     names = {record.name for record in callable_records}
     if database is None:
-        return ask(session.config, names, {}, None, {})
+        return check_now(session.config, names, {}, None, {})
     with database.read() as tx:
         refusals = applications.list_refusals(tx)
-    askers = choose_askers(callable_records, refusals)
-    held = find_held(session, database, names)
-    return ask(session.config, names, askers, held, find_let_in(database, names))
+    askers = choose_probes(callable_records, refusals)
+    held = find_stored_tokens(session, database, names)
+    return check_now(session.config, names, askers, held, find_authorized(database, names))
 
 
-def _foresee(
+def _preview(
     session: Session, database: Database | None, names: Collection[str]
-) -> tuple[list[ConnectionRecord], Answers]:
-    from monitor.cycle import foresee
+) -> tuple[list[ConnectionRecord], CheckResults]:
+    from monitor.engine.evaluate import preview
 
     records = read_records(session, database, names)
-    answers = _ask(session, database, records)
+    answers = _check_dry(session, database, records)
     foreseen = []
     for record in records:
         if record.name in answers:
             at, outcome = answers[record.name]
-            foreseen.append(foresee(record, outcome, session.plan.watched[record.name], at))
+            foreseen.append(preview(record, outcome, session.plan.watched[record.name], at))
         else:
             foreseen.append(record)
     return foreseen, answers
 
 
-def ask_and_store(
+def check_and_store(
     session: Session, database: Database, names: Collection[str]
-) -> tuple[list[ConnectionRecord], Answers]:
+) -> tuple[list[ConnectionRecord], CheckResults]:
     """
     Check those of *names* that are not paused; judge and store as the daemon does.
     """
     import asyncio
 
-    from monitor.cli.asking import find_uplink
+    from monitor.cli.runner import find_connectivity
 
     records = read_records(session, database, names)
-    answers = _ask(session, database, records)
-    uplink = asyncio.run(find_uplink(session.config, answers))
-    return store_answers(session, database, records, answers, uplink), answers
+    answers = _check_dry(session, database, records)
+    uplink = asyncio.run(find_connectivity(session.config, answers))
+    return store_results(session, database, records, answers, uplink), answers
 
 
-def store_answers(
+def store_results(
     session: Session,
     database: Database,
     records: Sequence[ConnectionRecord],
-    answers: Answers,
-    uplink: Uplink,
+    answers: CheckResults,
+    uplink: Connectivity,
 ) -> list[ConnectionRecord]:
     """
     Judge and store what connections just answered; return what is known after it.
@@ -186,23 +185,26 @@ def store_answers(
     Args:
         records: What was known before it.
     """
-    from monitor.cycle import Finished, settle
-    from monitor.sweep import sweep
+    from monitor.engine.batch import FinishedCheck
+    from monitor.engine.evaluate import evaluate
+    from monitor.engine.sweep import sweep
 
     names = {record.name for record in records}
     finished = [
-        Finished(record.id, None, *answers[record.name])
+        FinishedCheck(record.id, None, *answers[record.name])
         for record in records
         if record.name in answers
     ]
     with database.write() as tx:
         # Without a daemon nobody else would tell what time has changed.
         sweep(tx, session.plan, utc_now())
-        settle(tx, finished, session.plan, uplink)
+        evaluate(tx, finished, session.plan, uplink)
         return session.records(tx, names, utc_now())
 
 
-def print_checked(session: Session, records: Sequence[ConnectionRecord], answers: Answers) -> None:
+def print_checked(
+    session: Session, records: Sequence[ConnectionRecord], answers: CheckResults
+) -> None:
     """
     Print for people what a check has found.
     """
@@ -233,7 +235,7 @@ def _show(
     records: Sequence[ConnectionRecord],
     *,
     is_json: bool,
-    answers: Answers | None = None,
+    answers: CheckResults | None = None,
     sort: Sort = Sort.URGENCY,
 ) -> int:
     """
@@ -242,31 +244,31 @@ def _show(
     Args:
         answers: What they just answered; None if nobody was asked.
     """
-    from monitor import report
+    from monitor.report import status as status_report
 
     now = utc_now()
     soon_days = max(session.config.alerts.expiring_soon_days, default=0)
     objects = [
-        report.connection_json(record, session.plan.watched[record.name], now) for record in records
+        status_report.connection_json(record, session.plan.watched[record.name], now)
+        for record in records
     ]
     if sort is Sort.EXPIRY:
-        objects.sort(key=report.ending_first)
+        objects.sort(key=status_report.ending_first)
     if is_json:
         from monitor.cli.output import print_json
 
-        print_json(report.report_json(objects, now))
+        print_json(status_report.report_json(objects, now))
     else:
         _print_table(objects, now, answers, sort, soon_days)
-    return report.exit_code(objects, is_check=answers is not None, soon_days=soon_days)
+    return status_report.exit_code(objects, is_check=answers is not None, soon_days=soon_days)
 
 
 def _print_table(
-    objects: Sequence[Json], now: datetime, answers: Answers | None, sort: Sort, soon_days: int
+    objects: Sequence[Json], now: datetime, answers: CheckResults | None, sort: Sort, soon_days: int
 ) -> None:
-    from monitor.cli.output import open_console, print_rows
-    from monitor.cli.wording import HEADER, connection_row, say_counts
+    from monitor.cli.output import HEADER, connection_row, format_counts, open_console, print_rows
     from monitor.judge.outcome import State
-    from monitor.report import ending_secret, summary, urgency
+    from monitor.report.status import ending_secret, summary, urgency
 
     is_check = answers is not None
     said = {name: outcome.detail for name, (_, outcome) in (answers or {}).items()}
@@ -285,4 +287,4 @@ def _print_table(
         console.print()
         awake = (each for each in objects if each["state"] != State.PAUSED)
         secrets = (ending_secret(each, soon_days) for each in awake)
-        console.print(say_counts(summary(objects), len({end["of"] for end in secrets if end})))
+        console.print(format_counts(summary(objects), len({end["of"] for end in secrets if end})))

@@ -3,23 +3,65 @@ Offer the commands about the configuration file: make, check, show, describe it.
 
 What the file means is decided in `monitor.config`; the questions for a first
 file stand in `first_config`.
+
+Write a first configuration file, and say what comes next.
+
+Decides what must be known for that, and that nothing is ever overwritten. The
+questions stand in `interview`, the text of the file in `monitor.config.starter`.
+
+Make a service of systemd from a first configuration file.
+
+Decides where the unit, the file and the secrets go, and that nothing that
+stands there is touched. What the unit says is decided in `deploy/systemd/`.
 """
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.ending import CommandError
+from monitor.cli.errors import CommandError
+from monitor.cli.wizard import (
+    SOLDSCOPE_NAME,
+    ConfigDraft,
+    Prefilled,
+    at_home,
+    channel_table,
+    confirm,
+    print_text,
+    run_wizard,
+)
 from monitor.clock import utc_now
 from monitor.config.errors import ConfigError, Notice
+from monitor.config.load import find_config
+from monitor.config.secret import Secret, SecretUnavailable, SourceKind
+from monitor.config.starter import (
+    CHANNELS,
+    CONNECTIONS,
+    SecretPlace,
+    Table,
+    Value,
+    create_file,
+    starter_config,
+    write_new,
+)
+from monitor.resources import unit_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from monitor.cli.session import Session
+
 
 commands = typer.Typer(no_args_is_help=True)
 
@@ -66,8 +108,6 @@ def init(
 
     A file that exists is never touched.
     """
-    from monitor.cli.first_config import Given, write_first_config
-
     named = context.find_root().params.get("config_path")
     write_first_config(
         (output or Path(named or "config.toml")).absolute(),
@@ -80,9 +120,9 @@ def check(context: typer.Context) -> None:
     """
     Look for mistakes in the file and in all that it refers to; calls nothing.
     """
-    from monitor.config.load import check_secrets
-    from monitor.config.wording import say_count
-    from monitor.doctor.settings import list_problems, list_remarks
+    from monitor.config.errors import format_count
+    from monitor.config.remarks import check_secrets
+    from monitor.report.doctor import list_problems, list_remarks
 
     session: Session = context.obj
     config = session.config
@@ -95,8 +135,8 @@ def check(context: typer.Context) -> None:
     if problems:
         raise ConfigError(problems, session.path)
     typer.echo(
-        f"{_shown(session.path)}: {say_count(len(config.connections), 'connection')},"
-        f" {say_count(len(config.channels), 'channel')}, no problem found"
+        f"{_shown(session.path)}: {format_count(len(config.connections), 'connection')},"
+        f" {format_count(len(config.channels), 'channel')}, no problem found"
     )
 
 
@@ -104,7 +144,7 @@ def _deleted(session: Session) -> Iterable[Notice]:
     """
     Return the entries of the file that `delete` took out.
     """
-    from monitor.config.wording import as_argument
+    from monitor.config.errors import as_argument
     from monitor.store import connections
     from monitor.store.engine import StoreError
 
@@ -137,11 +177,11 @@ def show(
     """
     from rich.text import Text
 
-    from monitor.cli.output import Row, open_console, print_json, print_rows
-    from monitor.config.show import Origin, describe
+    from monitor.cli.output import TableRow, open_console, print_json, print_rows
+    from monitor.config.describe import Origin, list_settings
 
     session: Session = context.obj
-    settings = describe(session.config)
+    settings = list_settings(session.config)
     if is_json:
         print_json(
             {
@@ -153,7 +193,7 @@ def show(
         )
         return
     rows = [
-        Row(
+        TableRow(
             (
                 each.place,
                 each.value or '""',
@@ -171,7 +211,7 @@ def schema() -> None:
     Print the JSON Schema of the file, for editors.
     """
     from monitor.cli.output import print_json
-    from monitor.config.schema import json_schema
+    from monitor.config.describe import json_schema
 
     print_json(json_schema())
 
@@ -179,3 +219,332 @@ def schema() -> None:
 def _shown(path: Path) -> str:
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+if TYPE_CHECKING:
+    Run = Callable[[Sequence[str]], None]
+
+UNIT = "connwatch.service"
+CREDENTIAL = "secret_"
+"""What the unit puts before the name of each file in the folder of secrets."""
+
+_HIDDEN_FROM_UNITS = {"home", "root"}
+"""What stands below these folders (`ProtectHome`)."""
+
+_LARGEST_MODE = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """
+    Where a service belongs on a machine.
+    """
+
+    settings: Path = Path("/etc/connwatch")
+    units: Path = Path("/etc/systemd/system")
+    systemd: Path = Path("/run/systemd/system")
+
+    @property
+    def config(self) -> Path:
+        """
+        Return the configuration file.
+        """
+        return self.settings / "config.toml"
+
+    @property
+    def secrets(self) -> Path:
+        """
+        Return the folder of which the unit hands each file to the program.
+        """
+        return self.settings / "secrets"
+
+
+def find_obstacle(places: Places, program: Path | None) -> str | None:
+    """
+    Return why no service can be made here, or None.
+
+    Args:
+        program: Where `connwatch` is installed, as far as that is known.
+    """
+    taken = [path for path in (places.config, places.units / UNIT) if os.path.lexists(path)]
+    if not places.systemd.is_dir():
+        return "systemd does not run here"
+    if os.geteuid() != 0:
+        return "only root can do that: run `connwatch config init` as root"
+    if program is None or _HIDDEN_FROM_UNITS & set(program.resolve().parts[1:2]):
+        return "the program lies where a service cannot read it: install it into /opt/connwatch"
+    if taken:
+        return f"{taken[0]} exists already and is left as it is"
+    return None
+
+
+def find_program() -> Path | None:
+    """
+    Return the command that was called, as a service can call it.
+    """
+    beside = Path(sys.executable).with_name("connwatch")
+    found = str(beside) if beside.is_file() else shutil.which("connwatch")
+    return None if found is None else Path(found)
+
+
+def install_service(draft: ConfigDraft, places: Places, program: Path, run: Run) -> None:
+    """
+    Write the secrets, the file and the unit, and start the service.
+
+    Args:
+        run: Runs a command, and raises CommandError if that fails.
+
+    Raises:
+        CommandError: Something could not be written, or systemd refuses.
+    """
+    tables, secrets, missing = _hand_over(draft)
+    unit = re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={program}", unit_file())
+    files = [(places.secrets / name, f"{value}\n", 0o600) for name, value in secrets.items()]
+    files.append((places.config, starter_config(tables), _LARGEST_MODE))
+    files.append((places.units / UNIT, unit, _LARGEST_MODE))
+    try:
+        places.settings.mkdir(mode=0o755, parents=True, exist_ok=True)
+        places.secrets.mkdir(mode=0o700, exist_ok=True)
+        with ExitStack() as taken_back:
+            for path, text, mode in files:
+                create_file(path, text, mode)
+                taken_back.callback(path.unlink, missing_ok=True)
+            taken_back.pop_all()
+    except OSError as error:
+        raise CommandError(f"{error.filename} cannot be written: {error.strerror}") from error
+    run(["systemctl", "daemon-reload"])
+    for name in missing:
+        print_text(
+            f"Put the secret into {places.secrets / name}, which only root may read (chmod 600)"
+        )
+    if missing:
+        print_text("Then: systemctl enable --now connwatch")
+        return
+    run(["systemctl", "enable", "--now", UNIT])
+    print_text("It runs, and starts with this machine: systemctl status connwatch")
+
+
+def run_command(command: Sequence[str]) -> None:
+    """
+    Run *command*.
+
+    Raises:
+        CommandError: It failed; says what it said.
+    """
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - of ours
+    if ended.returncode:
+        said = ended.stderr.strip() or f"exit code {ended.returncode}"
+        raise CommandError(f"{' '.join(command)}: {said}")
+
+
+def _hand_over(draft: ConfigDraft) -> tuple[list[Table], dict[str, str], list[str]]:
+    """
+    Return the tables with systemd's credentials in place of all secrets.
+
+    Beside them, the secrets by the name of their file, and the files that are
+    missing because a secret cannot be read yet.
+    """
+    tables: list[Table] = []
+    secrets: dict[str, str] = {}
+    missing: list[str] = []
+    for table in draft.tables:
+        keys: dict[str, Value] = dict(table.keys)
+        for key, kept in table.keys.items():
+            if not isinstance(kept, SecretPlace):
+                continue
+            name = _name_apart(f"{table.keys['name']}-{key}", {*secrets, *missing})
+            keys[key] = SecretPlace(SourceKind.CREDENTIAL, f"{CREDENTIAL}{name}")
+            try:
+                secrets[name] = _reveal(kept, draft.path.parent)
+            except SecretUnavailable:
+                missing.append(name)
+        tables.append(replace(table, keys=keys))
+    return tables, secrets, missing
+
+
+def _name_apart(wanted: str, taken: Collection[str]) -> str:
+    """
+    Return a name like *wanted* for a file that is not *taken*, as systemd takes it for credentials.
+
+    It refuses the whole unit for a name with other letters than these, and
+    passes over files whose name begins with a dot.
+    """
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", wanted).lstrip(".-")
+    tries = (name, *(f"{name}-{number}" for number in range(2, len(taken) + 2)))
+    return next(each for each in tries if each not in taken)
+
+
+def _reveal(kept: SecretPlace, folder: Path) -> str:
+    if kept.kind is SourceKind.LITERAL:
+        return kept.value
+    return Secret({kept.kind.value: kept.value}, folder).reveal()
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """
+    What the options of the command say; None for what they do not.
+    """
+
+    base_url: str | None = None
+    token_env: str | None = None
+    token_file: str | None = None
+    channel_env: str | None = None
+    channel_file: str | None = None
+    no_channel: bool = False
+    name: str | None = None
+
+    @property
+    def token(self) -> SecretPlace | None:
+        """
+        Return where the token is kept.
+        """
+        return _secret_place(self.token_env, self.token_file)
+
+    @property
+    def channel(self) -> SecretPlace | None:
+        """
+        Return where the Apprise URL is kept.
+        """
+        return _secret_place(self.channel_env, self.channel_file)
+
+
+def _secret_place(variable: str | None, file: str | None) -> SecretPlace | None:
+    if variable is not None:
+        return SecretPlace(SourceKind.ENV, variable)
+    return None if file is None else SecretPlace(SourceKind.FILE, at_home(file))
+
+
+def write_first_config(path: Path, given: Given) -> None:
+    """
+    Write a file to *path* from what is *given* and what the person says.
+
+    Raises:
+        CommandError: Something stands there, or nobody can be asked.
+        ConfigError: What was given is of no use, or cannot be written.
+    """
+    _refuse_existing(path)
+    _refuse_contradictions(given)
+    draft = ConfigDraft(path)
+    known = Prefilled(given.base_url, given.token, given.name, given.channel, given.no_channel)
+    missing = _missing(given)
+    if not missing:
+        _fill(draft, known)
+    elif sys.stdin.isatty():
+        run_wizard(draft, known)
+    else:
+        raise CommandError(
+            "there is no terminal to ask on, so these options are needed as well: "
+            + "; ".join(missing)
+        )
+    problems = draft.problems()
+    if problems:
+        raise CommandError("; ".join(f"{place}: {why}" for place, why in problems.items()))
+    if missing and _is_service_wanted():
+        _make_service(draft)
+        return
+    write_new(path, starter_config(draft.tables))
+    _print_next_steps(draft)
+
+
+def _is_service_wanted() -> bool:
+    """
+    Ask whether it shall be a service of systemd, where that is possible.
+    """
+    if find_obstacle(Places(), find_program()) is not None:
+        return False
+    print_text("")
+    return confirm("Install it as a service of systemd now?")
+
+
+def _make_service(draft: ConfigDraft) -> None:
+    places, program = Places(), find_program()
+    assert program is not None
+    install_service(draft, places, program, run_command)
+    typer.echo(f"Written: {places.config}, {places.secrets}/*, {places.units / UNIT}")
+    typer.echo("\nNext: connwatch doctor")
+
+
+def _fill(draft: ConfigDraft, known: Prefilled) -> None:
+    """
+    Add to *draft* what is *known*, which is all that it needs.
+    """
+    assert known.base_url is not None
+    assert known.token is not None
+    name = SOLDSCOPE_NAME if known.name is None else known.name
+    keys: dict[str, Value] = {"name": name, "provider": "soldscope"}
+    keys |= {"base_url": known.base_url, "token": known.token}
+    draft.tables.append(Table(CONNECTIONS, keys))
+    if known.channel is not None:
+        draft.tables.append(channel_table(known.channel))
+
+
+def _refuse_existing(path: Path) -> None:
+    if os.path.lexists(path):
+        raise CommandError(
+            f"{path} exists already and is left as it is. Change it with an editor and look"
+            " whether it is right with `connwatch config check`; or write another file with"
+            " `connwatch config init --output FILE`"
+        )
+
+
+def _refuse_contradictions(given: Given) -> None:
+    for options in (
+        {"--token-env": given.token_env, "--token-file": given.token_file},
+        {
+            "--channel-env": given.channel_env,
+            "--channel-file": given.channel_file,
+            "--no-channel": given.no_channel or None,
+        },
+    ):
+        named = [option for option, value in options.items() if value is not None]
+        if len(named) > 1:
+            raise CommandError(f"only one of {' and '.join(named)} can be")
+
+
+def _missing(given: Given) -> list[str]:
+    """
+    Return the options that would say what is not given.
+    """
+    missing = []
+    if given.base_url is None:
+        missing.append("--base-url URL")
+    if given.token is None:
+        missing.append("--token-env NAME or --token-file FILE")
+    if given.channel is None and not given.no_channel:
+        missing.append("--channel-env NAME, --channel-file FILE or --no-channel")
+    return missing
+
+
+def _print_next_steps(draft: ConfigDraft) -> None:
+    typer.echo(f"Written: {draft.path}, readable by you alone.")
+    todo = [line for table in draft.tables for line in _to_provide(table, draft.path.parent)]
+    if todo:
+        typer.echo("\nBefore it can work:")
+    for line in todo:
+        typer.echo(f"  {line}")
+    typer.echo(f"\nNext: connwatch{_option_for(draft.path)} config check")
+
+
+def _to_provide(table: Table, folder: Path) -> Iterator[str]:
+    """
+    Yield what is left to do before the secrets of *table* can be read.
+    """
+    for key, value in table.keys.items():
+        what = "the Apprise URL" if table.section == CHANNELS else f"the {key.replace('_', ' ')}"
+        match value:
+            case SecretPlace(SourceKind.ENV, name) if name not in os.environ:
+                yield f"export {name}=...   # {what}"
+            case SecretPlace(SourceKind.FILE, name) if not os.path.exists(folder / name):  # noqa: PTH110 - Path.exists raises where it may not look
+                yield f"put {what} into {name}, which only you may read (chmod 600)"
+
+
+def _option_for(path: Path) -> str:
+    """
+    Return what makes a command find *path*; nothing where it looks there anyway.
+    """
+    try:
+        is_found = find_config(None) == path
+    except ConfigError:
+        is_found = False
+    return "" if is_found else f" --config {shlex.quote(str(path))}"

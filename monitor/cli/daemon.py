@@ -2,7 +2,7 @@
 Run the daemon in the foreground, until it is told to stop.
 
 Decides what must be right before it starts and what signals mean; everything
-else is `monitor.app`.
+else is `monitor.engine.app`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import typer  # noqa: TC002 - typer reads the annotations when it runs
 
-from monitor.cli.ending import DONE
+from monitor.cli.errors import DONE
 from monitor.config.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def run(context: typer.Context) -> None:
     """
     import asyncio
 
+    from monitor.engine.reload import log_notices
     from monitor.log import configure_logging
-    from monitor.reloading import tell_notices
 
     wanted = threading.Event()
     # From here on a reload that comes too early is a reload after the start.
@@ -59,8 +59,8 @@ def run(context: typer.Context) -> None:
     _raise_file_limit()
     _become_owner(session)
     configure_logging(is_verbose=session.is_verbose)
-    tell_notices(config)
-    _tell_bad_templates(config)
+    log_notices(config)
+    _report_bad_templates(config)
     leaving = threading.Timer(LINGER_S, os._exit, [DONE])
     leaving.daemon = True
     try:
@@ -100,8 +100,8 @@ def _become_owner(session: Session) -> None:
     """
     Become the owner of the database, if root started this; what only root may read is read before.
     """
-    from monitor.cli.owner import become_owner
-    from monitor.config.load import check_secrets
+    from monitor.cli.session import become_owner
+    from monitor.config.remarks import check_secrets
 
     if os.geteuid() == 0:
         check_secrets(session.config)
@@ -109,7 +109,7 @@ def _become_owner(session: Session) -> None:
 
 
 def _unusable_channels(config: Config) -> Iterator[Problem]:
-    from monitor.alert.sender import validate_url
+    from monitor.notify.apprise import validate_url
 
     for index, channel in enumerate(config.channels):
         why = validate_url(channel.url)
@@ -127,14 +127,14 @@ def _unusable_heartbeat(config: Config) -> Iterator[Problem]:
         yield Problem("heartbeat.url", str(error))
 
 
-def _tell_bad_templates(config: Config) -> None:
+def _report_bad_templates(config: Config) -> None:
     """
     Log the templates that will not do: alerts go out in the built-in words meanwhile.
     """
     import structlog
 
     from monitor.clock import utc_now
-    from monitor.doctor.settings import bad_templates
+    from monitor.report.doctor import bad_templates
 
     for problem in bad_templates(config, utc_now()):
         structlog.get_logger().warning(
@@ -154,10 +154,10 @@ async def _serve(session: Session, wanted: threading.Event, leaving: threading.T
 
     import structlog
 
-    from monitor.app import App
-    from monitor.dashboard import Dashboard
-    from monitor.keeping import DatabaseLost
-    from monitor.systemd import Systemd
+    from monitor.engine.app import App
+    from monitor.engine.integrity import DatabaseLost
+    from monitor.engine.supervisor import Systemd
+    from monitor.web.dashboard import WebDashboard
 
     stop, reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -170,7 +170,7 @@ async def _serve(session: Session, wanted: threading.Event, leaving: threading.T
     while not stop.is_set():
         try:
             systemd = Systemd.of(os.environ)
-            await App(session.config, Dashboard, systemd, load).run(stop, reload)
+            await App(session.config, WebDashboard, systemd, load).run(stop, reload)
         except DatabaseLost as lost:
             structlog.get_logger().warning("daemon.begins_anew", why=str(lost))
             reload.set()  # by now it may go by newer settings than those of its start
@@ -186,7 +186,7 @@ def _load_again(session: Session) -> Config:
         ConfigError: With all that is wrong, or missing around it.
     """
     from monitor.clock import utc_now
-    from monitor.doctor.settings import bad_templates
+    from monitor.report.doctor import bad_templates
 
     anew = session.anew()
     _require_startable(anew)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.ending import CommandError, complain
+from monitor.cli.errors import CommandError, print_error
 from monitor.clock import utc_now
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def current(context: typer.Context) -> None:
     try:
         migrate.require_head(database)
     except StoreError as error:
-        complain(str(error))  # it was asked for the schema only, and has it
+        print_error(str(error))  # it was asked for the schema only, and has it
 
 
 @commands.command()
@@ -75,14 +75,14 @@ def backup(
     """
     Write a consistent copy of the database, also while the daemon runs.
     """
-    from monitor.store import copies
+    from monitor.store import migrate
 
     session: Session = context.obj
     target = path.absolute()
     _require_database(session)
     # Before root becomes the owner of the database, who may not write there.
-    with copies.new_file(target) as file:
-        copies.fill(session.database, target, file)
+    with migrate.new_backup_file(target) as file:
+        migrate.fill_backup(session.database, target, file)
     typer.echo(f"{target}: a copy of {session.database.path}, readable by you alone")
 
 
@@ -96,7 +96,7 @@ def restore(
 
     The copy is looked through first. What it replaces is kept beside it.
     """
-    from monitor.store.restore import restore as put_back
+    from monitor.store.migrate import restore as put_back
 
     session: Session = context.obj
     session.config  # noqa: B018 - a mistake in the file is told before anything is opened

@@ -3,33 +3,495 @@ Tell the story of the demo: what breaks, who hears of it, how it is mended.
 
 Decides what happens and in which order. Each step waits until the daemon has
 delivered the alert that the step is about.
+
+Name whom the demo watches, and write the daemon's configuration for it.
+
+Decides the lines only. What they have left at the start is decided in
+`demo_stage`.
+
+Print what happens in the demo: lines of a story, and alerts as people get them.
+
+Frames and colours only on a terminal; plain lines otherwise.
+
+Set up what the demo shows: a simulator, a channel, a daemon, and a folder for them.
+
+Decides what those who are watched have left at the start; who they are stands in
+`demo_config`. What happens to them is decided in `demo`. The daemon is the real
+one, a process of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
 import shutil
+import signal
+import socket
 import sys
+import tempfile
+import textwrap
 import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from monitor.cli.demo_config import GLOBEX, INITECH, SELLER, STAGING, STORE
-from monitor.cli.demo_screen import Screen
-from monitor.cli.demo_stage import Stage, set_stage
-from monitor.cli.ending import CommandError
+from rich import box
+from rich.panel import Panel
+from rich.text import Text
+
+import monitor
+from monitor.cli.errors import CommandError, print_error
+from monitor.cli.output import open_console
+from monitor.config.starter import write_new
 from monitor.judge.alerts import AlertKind
+from monitor.judge.authorizations import DEFAULT_VALID_DAYS
 from monitor.judge.outcome import State
+from monitor.simulator.inbox import start_inbox
+from monitor.simulator.server import start_simulator
 from monitor.store import connections, migrate
 from monitor.store.engine import Database
 from monitor.store.history import list_alerts
 from monitor.store.outbox import NotificationState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from asyncio.subprocess import Process
+    from collections.abc import AsyncIterator, Callable, Mapping
 
+    from monitor.simulator.amazon import Grant
+    from monitor.simulator.inbox import Inbox, ReceivedMessage
+    from monitor.simulator.server import Simulator
+    from monitor.simulator.soldscope import SoldscopeToken
     from monitor.store.engine import Transaction
+
+
+PRODUCTION, STAGING = "acme-production", "acme-staging"
+GLOBEX, INITECH = "globex-production", "initech-production"
+
+STORE = "globex-store-europe"
+"""Its authorization is held elsewhere; only its days are counted."""
+
+STORE_AUTHORIZED_AGO = timedelta(days=DEFAULT_VALID_DAYS - 3)
+
+SELLER = "initech-store-america"
+"""A store on Amazon, whose authorization is tried out with every check."""
+
+APPLICATION = "our-app"
+
+ACCOUNTS = {PRODUCTION: "acme", STAGING: "acme", GLOBEX: "globex", INITECH: "initech"}
+
+
+def token_path(folder: Path, name: str) -> Path:
+    """
+    Return where the secret of a connection, or of the application, is kept.
+    """
+    return folder / f"{name}.token"
+
+
+def write_config(folder: Path, simulator: Simulator, inbox: Inbox, grant: Grant, port: int) -> None:
+    """
+    Write the configuration into *folder*.
+
+    Args:
+        port: Where the dashboard is served.
+    """
+    tables = [
+        _CONNECTION.format(
+            name=name,
+            base_url=simulator.soldscope_url,
+            token=token_path(folder, name).name,
+            tag=name.partition("-")[2],
+        )
+        for name in ACCOUNTS
+    ]
+    authorized_on = (simulator.clock.now() - STORE_AUTHORIZED_AGO).date()
+    store = _STORE.format(name=STORE, authorized_on=authorized_on.isoformat())
+    seller = _SELLER.format(
+        application=APPLICATION,
+        client_id=grant.application.client_id,
+        secret=token_path(folder, APPLICATION).name,
+        token_url=simulator.lwa_token_url,
+        name=SELLER,
+        endpoint=simulator.endpoint(grant.region),
+        token=token_path(folder, SELLER).name,
+        authorized_on=grant.consented_at.date().isoformat(),
+    )
+    text = _CONFIG.format(
+        port=port,
+        channel=inbox.url,
+        tokens=", ".join(f'"{name}"' for name in ACCOUNTS),
+        stores=f'"{STORE}", "{SELLER}"',
+        tables="\n".join([*tables, store, seller]),
+    )
+    write_new(folder / "config.toml", text)
+
+
+_CONFIG = """\
+# Made by `connwatch demo`, which removes it when it ends.
+
+[monitor]
+database = "sqlite:///connwatch.db"
+
+[checks]
+every = "10s"
+recheck_after = "1s"
+
+[alerts]
+group_wait = "1s"
+
+[web]
+listen = "127.0.0.1:{port}"
+
+# Two, for a channel that got six messages in five minutes is sent what follows in one piece.
+[[channels]]
+name = "tokens"
+url = "{channel}"
+connections = [{tokens}]
+
+[[channels]]
+name = "stores"
+url = "{channel}"
+connections = [{stores}]
+
+{tables}"""
+
+_CONNECTION = """\
+[[connections]]
+name = "{name}"
+provider = "soldscope"
+base_url = "{base_url}"
+token = {{ file = "{token}" }}
+tags = ["{tag}"]
+"""
+
+_STORE = """\
+[[connections]]
+name = "{name}"
+provider = "countdown"
+authorized_on = {authorized_on}
+renew_url = "https://sellercentral.amazon.co.uk/apps/manage"
+"""
+
+_SELLER = """\
+[[applications]]
+name = "{application}"
+client_id = "{client_id}"
+client_secret = {{ file = "{secret}" }}
+token_url = "{token_url}"
+
+[[connections]]
+name = "{name}"
+provider = "amazon"
+application = "{application}"
+region = "na"
+endpoint = "{endpoint}"
+marketplaces = ["US", "CA", "MX"]
+refresh_token = {{ file = "{token}" }}
+authorized_on = {authorized_on}
+"""
+
+
+WIDTH = 80
+INDENT = 8
+
+_COLOURS = {"failure": "red", "warning": "yellow", "info": "green"}
+
+
+class Screen:
+    """
+    The place where the story is told.
+    """
+
+    def __init__(self) -> None:
+        self._console = open_console()
+        self._began_at = time.monotonic()
+
+    def say(self, text: str, style: str = "") -> None:
+        """
+        Print a paragraph.
+        """
+        self._print(textwrap.fill(text, self._width), style)
+
+    def lines(self, text: str) -> None:
+        """
+        Print lines as they are.
+        """
+        self._print(text)
+
+    def step(self, text: str) -> None:
+        """
+        Print what happens now, with the seconds since the start.
+        """
+        seconds = f"{time.monotonic() - self._began_at:4.0f} s"
+        body = textwrap.fill(
+            text,
+            self._width,
+            initial_indent=" " * INDENT,
+            subsequent_indent=" " * INDENT,
+        )
+        self._console.print()
+        self._print(f"{seconds:{INDENT}}{body[INDENT:]}", "bold")
+
+    def command(self, *words: str) -> None:
+        """
+        Print the command whose output follows.
+        """
+        self._console.print()
+        self._print(f"$ {shlex.join(words)}", "cyan")
+
+    def alert(self, message: ReceivedMessage) -> None:
+        """
+        Print an alert.
+        """
+        self._console.print()
+        if not self._console.is_terminal:
+            self._print(f"ALERT   {message.title}")
+            self._print(textwrap.indent(message.body, "      | ", lambda _: True))
+            return
+        colour = _COLOURS.get(message.kind, "blue")
+        panel = Panel(
+            Text.assemble((message.title, "bold"), "\n\n", message.body),
+            title="what people are sent",
+            title_align="left",
+            border_style=colour,
+            box=box.ROUNDED,
+            width=self._width,
+            padding=(0, 1),
+        )
+        self._console.print(panel)
+
+    @property
+    def _width(self) -> int:
+        return min(self._console.width, WIDTH)
+
+    def _print(self, text: str, style: str = "") -> None:
+        self._console.print(Text(text, style), soft_wrap=True)
+
+
+SPENT = {"acme": 2_579, "globex": 77, "initech": 970}
+"""Of 10,000, of 100 and of 1,000: plenty is left, a bit more than 20 %, and 3 %."""
+
+SELLER_CONSENTED_AGO = timedelta(days=100)
+
+STOP_WITHIN_S = 12
+"""The daemon promises to stop within ten seconds."""
+
+LOG_LINES_SHOWN = 12
+
+# What would send the daemon's words or data elsewhere, or another's to it.
+_FOREIGN = ("CONNWATCH_", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY", "NOTIFY_", "WATCHDOG_")
+
+
+@dataclass(slots=True)
+class Stage:
+    """
+    Everything that takes part in the demo.
+
+    Args:
+        tokens: The token of each connection, as the simulator knows it.
+        grant: What the seller of the store on Amazon has authorized.
+        port: Where the daemon serves its dashboard.
+    """
+
+    folder: Path
+    simulator: Simulator
+    inbox: Inbox
+    tokens: dict[str, SoldscopeToken]
+    grant: Grant
+    port: int
+    daemon: Process
+
+    @property
+    def config_path(self) -> Path:
+        """
+        The daemon's configuration.
+        """
+        return self.folder / "config.toml"
+
+    @property
+    def database_url(self) -> str:
+        """
+        The daemon's database.
+        """
+        return f"sqlite:///{self.folder / 'connwatch.db'}"
+
+    def replace_token(self, connection: str) -> None:
+        """
+        Make a new token and put it where the configuration says, as a person would.
+        """
+        account = ACCOUNTS[connection]
+        issued = self.simulator.create_token(account, f"{connection} (new)")
+        self.tokens[connection] = issued.token
+        self._put(connection, issued.value)
+
+    def revoke_grant(self) -> None:
+        """
+        End the authorization of the store on Amazon, as its seller can at any moment.
+        """
+        self.simulator.amazon.revoke(self.grant.id, self.simulator.clock.now())
+
+    def renew_grant(self) -> None:
+        """
+        Let the seller authorize again, and put the new refresh token in the old one's place.
+        """
+        now = self.simulator.clock.now()
+        self._put(SELLER, self.simulator.amazon.reauthorize(self.grant.id, now).refresh_token)
+
+    def _put(self, connection: str, value: str) -> None:
+        fresh = self.folder / "fresh.token"
+        write_new(fresh, value)
+        fresh.replace(token_path(self.folder, connection))
+
+    def last_log_lines(self) -> str:
+        """
+        Return the end of the daemon's log.
+        """
+        text = (self.folder / "daemon.log").read_text("utf-8", errors="replace")
+        return "\n".join(text.splitlines()[-LOG_LINES_SHOWN:])
+
+    async def run(self, *words: str) -> None:
+        """
+        Run a command of connwatch, which prints.
+        """
+        command = connwatch_command("--config", str(self.config_path), *words)
+        sys.stdout.flush()
+        process = await asyncio.create_subprocess_exec(*command, env=_environment(os.environ))
+        await process.wait()
+
+
+@asynccontextmanager
+async def set_stage() -> AsyncIterator[Stage]:
+    """
+    Start everything; in the end stop it and remove the folder.
+
+    Raises:
+        CommandError: There is no place for the folder.
+    """
+    async with AsyncExitStack() as stack:
+        folder = _make_folder()
+        stack.callback(_remove, folder)
+        inbox = await start_inbox()
+        stack.push_async_callback(inbox.stop)
+        simulator = await start_simulator()
+        stack.push_async_callback(simulator.stop)
+        tokens = _open_accounts(simulator, folder)
+        grant = _open_store(simulator, folder)
+        port = _find_free_port()
+        write_config(folder, simulator, inbox, grant, port)
+        daemon = await _start_daemon(folder)
+        stack.push_async_callback(_end, daemon)
+        yield Stage(folder, simulator, inbox, tokens, grant, port, daemon)
+
+
+def _find_free_port() -> int:
+    # Whoever takes it in the meantime keeps the dashboard away, not the daemon.
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def connwatch_command(*arguments: str) -> list[str]:
+    """
+    Return a command line that runs this connwatch, whatever the folder holds.
+    """
+    return [sys.executable, "-P", "-m", "monitor", *arguments]
+
+
+def _make_folder() -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="connwatch-demo-"))
+    except OSError as error:
+        raise CommandError(
+            f"there is no place for the demo's data: {error.strerror}; make room, or name a"
+            " folder in $TMPDIR"
+        ) from error
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        print_error(f"cannot remove {folder}: {error.strerror}; please do it")
+
+
+def _open_accounts(simulator: Simulator, folder: Path) -> dict[str, SoldscopeToken]:
+    """
+    Give each account its tokens and its history of spending.
+    """
+    now = simulator.clock.now()
+    simulator.soldscope.add_account("initech", "Initech LLC", "it@initech.example", plan="starter")
+    for account in simulator.soldscope.accounts:
+        # No quota shall be refilled while someone is looking.
+        account.cycle_day = (now + timedelta(days=14)).day
+        simulator.soldscope.spend(account.id, SPENT[account.id], now)
+    tokens = {}
+    for connection, account_id in ACCOUNTS.items():
+        issued = simulator.create_token(account_id, connection)
+        write_new(token_path(folder, connection), issued.value)
+        tokens[connection] = issued.token
+    return tokens
+
+
+def _open_store(simulator: Simulator, folder: Path) -> Grant:
+    """
+    Register an application with Amazon, and have a seller authorize it.
+    """
+    amazon, since = simulator.amazon, simulator.clock.now() - SELLER_CONSENTED_AGO
+    registered = amazon.add_application(APPLICATION, since)
+    write_new(token_path(folder, APPLICATION), registered.client_secret)
+    authorized = amazon.add_grant(
+        registered.application.id, "na", "Initech Store", since, marketplaces=("US", "CA", "MX")
+    )
+    write_new(token_path(folder, SELLER), authorized.refresh_token)
+    return authorized.grant
+
+
+async def _start_daemon(folder: Path) -> Process:
+    command = connwatch_command("--config", str(folder / "config.toml"), "run")
+    log = os.open(folder / "daemon.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        # In a process group of its own, so that Ctrl-C reaches the demo alone,
+        # which then ends the daemon before what the daemon talks to.
+        return await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=_environment(os.environ),
+            process_group=0,
+        )
+    finally:
+        os.close(log)
+
+
+def _environment(present: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return an environment in which this connwatch is found and no other's settings are.
+    """
+    kept = {name: value for name, value in present.items() if not name.startswith(_FOREIGN)}
+    paths = [str(Path(monitor.__file__).resolve().parent.parent), kept.get("PYTHONPATH", "")]
+    no_proxy = ["127.0.0.1", kept.get("NO_PROXY") or kept.get("no_proxy", "")]
+    without_proxy = ",".join(filter(None, no_proxy))
+    return kept | {
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "NO_PROXY": without_proxy,
+        "no_proxy": without_proxy,
+    }
+
+
+async def _end(daemon: Process) -> None:
+    if daemon.returncode is not None:
+        return
+    daemon.send_signal(signal.SIGTERM)
+    try:
+        await asyncio.wait_for(daemon.wait(), STOP_WITHIN_S)
+    except TimeoutError:
+        print_error(f"the daemon did not stop within {STOP_WITHIN_S} s and is killed")
+        daemon.kill()
+        await daemon.wait()
+
 
 PATIENCE_S = 40
 """How long one step may take; usual are ten seconds."""
@@ -98,7 +560,7 @@ class _Story:
         try:
             await self._begin()
             await self._lose_a_token()
-            await self._mend_it_while_globex_spends()
+            await self._fix_it_while_globex_spends()
             await self._lose_a_store_while_initech_spends()
             await self._win_it_back_and_upgrade()
             await self._renew()
@@ -114,8 +576,8 @@ class _Story:
             " at once."
         )
         await self._until("every connection was checked", _is_all_active)
-        await self._until_told(AlertKind.QUOTA_LOW, INITECH)
-        await self._until_told(AlertKind.EXPIRING_SOON, STORE)
+        await self._until_notified(AlertKind.QUOTA_LOW, INITECH)
+        await self._until_notified(AlertKind.EXPIRING_SOON, STORE)
         await self._show_status()
 
     async def _lose_a_token(self) -> None:
@@ -126,18 +588,18 @@ class _Story:
         soldscope = self._stage.simulator.soldscope
         token = self._stage.tokens[STAGING]
         soldscope.revoke_token(token.id, self._stage.simulator.clock.now())
-        await self._until_told(AlertKind.ERROR, STAGING)
+        await self._until_notified(AlertKind.ERROR, STAGING)
         await self._show_status(STAGING)
 
-    async def _mend_it_while_globex_spends(self) -> None:
+    async def _fix_it_while_globex_spends(self) -> None:
         self._screen.step(
             "A new token is made and put into its file; connwatch reads it by itself. Meanwhile"
             " a job of Globex makes five calls more, and less than 20 % is left."
         )
         self._stage.replace_token(STAGING)
         self._spend("globex", 5)
-        await self._until_told(AlertKind.RECOVERED, STAGING)
-        await self._until_told(AlertKind.QUOTA_LOW, GLOBEX)
+        await self._until_notified(AlertKind.RECOVERED, STAGING)
+        await self._until_notified(AlertKind.QUOTA_LOW, GLOBEX)
 
     async def _lose_a_store_while_initech_spends(self) -> None:
         self._screen.step(
@@ -148,8 +610,8 @@ class _Story:
         self._spend("initech", 1_000)
         self._stage.revoke_grant()
         await self._run("check", SELLER)
-        await self._until_told(AlertKind.ERROR, SELLER)
-        await self._until_told(AlertKind.QUOTA_EXHAUSTED, INITECH)
+        await self._until_notified(AlertKind.ERROR, SELLER)
+        await self._until_notified(AlertKind.QUOTA_EXHAUSTED, INITECH)
 
     async def _win_it_back_and_upgrade(self) -> None:
         self._screen.step(
@@ -160,8 +622,8 @@ class _Story:
         self._stage.simulator.soldscope.upgrade("initech", "business")
         self._stage.renew_grant()
         await self._run("renew", SELLER)
-        await self._until_told(AlertKind.RECOVERED, SELLER)
-        await self._until_told(AlertKind.LIMIT_CHANGED, INITECH)
+        await self._until_notified(AlertKind.RECOVERED, SELLER)
+        await self._until_notified(AlertKind.LIMIT_CHANGED, INITECH)
 
     async def _renew(self) -> None:
         self._screen.step(
@@ -169,7 +631,7 @@ class _Story:
             " records that: another year begins."
         )
         await self._run("renew", STORE)
-        await self._until_told(AlertKind.RENEWED, STORE)
+        await self._until_notified(AlertKind.RENEWED, STORE)
 
     async def _show_status(self, *names: str) -> None:
         await self._run("status", *names)
@@ -182,7 +644,7 @@ class _Story:
         simulator = self._stage.simulator
         simulator.soldscope.spend(account, n, simulator.clock.now())
 
-    async def _until_told(self, kind: AlertKind, connection: str) -> None:
+    async def _until_notified(self, kind: AlertKind, connection: str) -> None:
         """
         Wait until the channel took an alert, and it was printed.
         """

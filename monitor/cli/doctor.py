@@ -1,7 +1,7 @@
 """
 Look over a running installation, and say what to mend (`doctor`).
 
-What is looked at is decided in `monitor.doctor`. The exit code is the worst of
+What is looked at is decided in `monitor.report.doctor`. The exit code is the worst of
 the findings, in the words of `status`.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from monitor.cli.session import Session
-    from monitor.doctor.finding import Finding
+    from monitor.report.doctor import Finding
 
 BROKEN = 2
 SOON = 1
@@ -45,7 +45,7 @@ def doctor(
     """
     from monitor.cli.output import print_json
     from monitor.log import configure_logging
-    from monitor.validation import Mark
+    from monitor.report.validation import Mark
 
     session: Session = context.obj
     configure_logging(is_verbose=session.is_verbose, is_quiet=True)
@@ -71,9 +71,9 @@ def _examine(session: Session, *, is_offline: bool) -> Iterator[Finding]:
     """
     import asyncio
 
-    from monitor.doctor import machine, settings, storage
-    from monitor.doctor.finding import Area, Finding
-    from monitor.validation import Mark
+    from monitor.report import doctor as doctor_report
+    from monitor.report.doctor import Area, Finding
+    from monitor.report.validation import Mark
 
     now = utc_now()
     try:
@@ -85,20 +85,20 @@ def _examine(session: Session, *, is_offline: bool) -> Iterator[Finding]:
             yield Finding(Area.SETTINGS, Mark.FAILED, str(problem))
         return
     path = config.monitor.database_path
-    yield from settings.examine_settings(config, path, now)
-    yield from settings.examine_secrets(config)
-    yield from storage.examine_disk(path)
-    yield from storage.examine_files(path)
+    yield from doctor_report.examine_settings(config, path, now)
+    yield from doctor_report.examine_secrets(config)
+    yield from doctor_report.examine_disk(path)
+    yield from doctor_report.examine_files(path)
     if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises where it may not look
-        yield from storage.examine_schema(session.database)
+        yield from doctor_report.examine_schema(session.database)
         yield from _examine_work(session)
-    yield from machine.examine_clock(machine.ask_kernel())
+    yield from doctor_report.examine_clock(doctor_report.read_kernel_clock())
     if not is_offline:
-        yield from asyncio.run(machine.examine_network(config, now))
+        yield from asyncio.run(doctor_report.examine_network(config, now))
 
 
 def _examine_work(session: Session) -> Iterable[Finding]:
-    from monitor.doctor.daemon import examine_channels, examine_daemon
+    from monitor.report.doctor import examine_channels, examine_daemon
     from monitor.store.engine import StoreError
 
     now = utc_now()
@@ -119,7 +119,7 @@ def _print_finding(finding: Finding, last: Finding | None) -> None:
     from rich.text import Text
 
     from monitor.cli.output import clean, open_console
-    from monitor.cli.validated import LOOKS, print_wrapped
+    from monitor.cli.validate import LOOKS, print_wrapped
 
     console = open_console()
     if last is None or last.area is not finding.area:
@@ -134,7 +134,7 @@ def _print_finding(finding: Finding, last: Finding | None) -> None:
 
 def _print_end(counts: dict[str, int]) -> None:
     from monitor.cli.output import open_console
-    from monitor.validation import Mark
+    from monitor.report.validation import Mark
 
     wrong, soon = counts[Mark.FAILED.value], counts[Mark.WARNING.value]
     troubles = f"{wrong:,} wrong, {soon:,} to be mended."

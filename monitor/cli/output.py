@@ -3,7 +3,12 @@ Print what commands have to say: JSON for programs, lines for people.
 
 Decides colours, widths and how texts from outside are made harmless. Lines are
 made for 80 columns and never cut a name. What stands in them is decided in
-`cli.wording`; what they are printed for, by the commands.
+`cli.output`; what they are printed for, by the commands.
+
+Say in a terminal's few words how connections stand and what happened to them.
+
+Takes the objects of `monitor.report.status`, so that people and programs are told the
+same. How rows become lines is left to `cli.output`.
 """
 
 from __future__ import annotations
@@ -12,13 +17,25 @@ import io
 import json
 import sys
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
 
+from monitor.judge.outcome import OutcomeClass, Reason, State
+from monitor.judge.quota import Level
+from monitor.notify.reasons import REASONS
+from monitor.notify.texts import RENEW_COMMAND
+from monitor.notify.words import format_instant, format_number, format_span, name_command
+from monitor.report.status import AUTHORIZATION, SOON_DAYS, end_of, ending_secret
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from monitor.report.status import Json
+
 
 GAP = "  "
 INDENT = "   "
@@ -29,7 +46,7 @@ USUAL_WIDTH = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """
     A line of a table, and what is remarked below it.
     """
@@ -65,7 +82,7 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
-def print_rows(console: Console, rows: Sequence[Row], header: Sequence[str] = ()) -> None:
+def print_rows(console: Console, rows: Sequence[TableRow], header: Sequence[str] = ()) -> None:
     """
     Print *rows* in columns as wide as they need, leaving out empty columns.
     """
@@ -108,3 +125,261 @@ def clean(text: str) -> str:
     Return *text* as one line that cannot move a terminal's cursor.
     """
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+HEADER = ("STATE", "CONNECTION", "DAYS LEFT", "QUOTA LEFT", "CHECKED")
+
+LOOKS = {
+    State.ACTIVE: ("🟢", "green"),
+    State.ERROR: ("🔴", "bold red"),
+    State.EXPIRED: ("🟡", "bold yellow"),
+    State.PENDING: ("⚪", ""),
+    State.PAUSED: ("⏸ ", "dim"),  # half as wide as the others
+}
+
+LEVEL_STYLES = {Level.LOW: "yellow", Level.EXHAUSTED: "bold red"}
+
+
+_JUST_NOW_S = 5
+
+
+def connection_row(
+    each: Json,
+    now: datetime,
+    *,
+    is_check: bool = False,
+    said: str = "",
+    soon_days: int = SOON_DAYS,
+) -> TableRow:
+    """
+    Return the line of one connection.
+
+    Args:
+        is_check: It was just asked: say how long that took, not when it was.
+        said: The detail of what was just answered, which its standing may not have.
+        soon_days: How near the end of a client secret must be to be named.
+    """
+    state = State(each["state"])
+    symbol, style = LOOKS[state]
+    checked_at = read_instant(each["checked_at"])
+    if is_check and state is not State.PAUSED:
+        checked = "" if each["latency_ms"] is None else f"in {each['latency_ms']:,.0f} ms"
+    else:
+        checked = "never" if checked_at is None else format_ago(checked_at, now)
+    return TableRow(
+        (
+            Text(f"{symbol} {state.value}", style),
+            Text(clean(each["name"]), "dim" if state is State.PAUSED else ""),
+            _days_left(each),
+            _quota(each),
+            checked,
+        ),
+        tuple(_remarks(each, now, clean(said), soon_days)),
+    )
+
+
+def _days_left(each: Json) -> Text | str:
+    end = end_of(each)
+    if end is None:
+        return ""
+    text = format_days_left(end["days_left"])
+    return Text(f"🟠 {text}", "yellow") if each["expiring_soon"] else text
+
+
+def _quota(each: Json) -> Text | str:
+    quota = each["quota"]
+    if quota is None:
+        return ""
+    remaining, limit = quota["remaining"], quota["limit"]
+    text = "?" if remaining is None else format_number(remaining)
+    if limit is not None:
+        text += f" of {format_number(limit)}"
+    return Text(text, LEVEL_STYLES.get(quota["level"], ""))
+
+
+def _remarks(each: Json, now: datetime, said: str, soon_days: int) -> Iterator[Text | str]:
+    state, reason = State(each["state"]), Reason(each["reason"])
+    name, detail = REASONS[reason].name, clean(each["detail"])
+    if state is State.PAUSED:
+        if reason not in {Reason.OK, Reason.NOT_CHECKED}:
+            yield f"before the pause: {name}"
+        return
+    if state in {State.ERROR, State.EXPIRED}:
+        span = format_span(now - (read_instant(each["since"]) or now))
+        yield f"{name} for {span}" + (f": {detail}" if detail else "")
+    yield from _last_check_remark(each, said)
+    if each["expiring_soon"]:
+        yield from _end_remark(each)
+    if each["renewal_unrecorded"]:
+        command = name_command(RENEW_COMMAND, each["name"])
+        yield f"works past its known end: {command} records the renewal"
+    yield from _secret_remark(each, soon_days)
+    yield from _marketplace_remark(each)
+    yield from _quota_remark(each, now)
+
+
+def _end_remark(each: Json) -> Iterator[str]:
+    end, authorization = end_of(each), each["authorization"]
+    if end is None:
+        return
+    if end["kind"] == AUTHORIZATION:
+        yield f"the authorization ends on {end['ends_at'][:10]}"
+        return
+    declared = authorization and authorization["expires_at"]
+    differs = declared and declared[:10] != end["ends_at"][:10]
+    but = f"; by the file it would be {declared[:10]}" if differs else ""
+    yield f"the token ends on {end['ends_at'][:10]}, its service says{but}"
+
+
+def _secret_remark(each: Json, soon_days: int) -> Iterator[str]:
+    end = ending_secret(each, soon_days)
+    if end is not None and each["reason"] != Reason.CLIENT_SECRET_EXPIRED:
+        verb = "ended" if end["days_left"] < 0 else "ends"
+        yield f"the client secret of {end['of']} {verb} on {end['ends_at'][:10]}"
+
+
+def _marketplace_remark(each: Json) -> Iterator[str]:
+    suspended = [one["country"] for one in each["marketplaces"] or () if one["suspended_listings"]]
+    if suspended:
+        yield (
+            f"listings are suspended in {', '.join(suspended)}: the seller finds out why in"
+            " Seller Central"
+        )
+
+
+def _last_check_remark(each: Json, said: str) -> Iterator[str]:
+    last = each["last_check"]
+    if last is None or last["conclusive"] or last["reason"] == each["reason"]:
+        return
+    reason = Reason(last["reason"])
+    if reason.outcome_class is OutcomeClass.THROTTLED:
+        yield "throttled: the service asks for fewer requests"
+    else:
+        times = f", {last['in_a_row']} times in a row" if last["in_a_row"] > 1 else ""
+        why = f": {said}" if said else ""
+        yield f"the last check had no usable answer: {REASONS[reason].name}{times}{why}"
+
+
+def _quota_remark(each: Json, now: datetime) -> Iterator[Text]:
+    quota = each["quota"]
+    if quota is None or quota["level"] not in LEVEL_STYLES:
+        return
+    word = "used up" if quota["level"] == Level.EXHAUSTED else "low"
+    resets_at = read_instant(quota["resets_at"])
+    until = ""
+    if resets_at is not None and resets_at > now:
+        until = f" until {format_instant(resets_at)} (in {format_span(resets_at - now)})"
+    yield Text(f"quota {word}{until}", LEVEL_STYLES[quota["level"]])
+
+
+def format_counts(summary: dict[str, int], n_secrets: int = 0) -> str:
+    """
+    Return how many connections are how, in one line.
+
+    Args:
+        n_secrets: How many client secrets end soon.
+    """
+    total = sum(summary[state.value] for state in State)
+    parts = [f"{count} {key.replace('_', ' ')}" for key, count in summary.items() if count]
+    if n_secrets:
+        parts.append(f"{n_secrets} client secret{'' if n_secrets == 1 else 's'} ending")
+    return f"{format_number(total)} connection{'' if total == 1 else 's'}: {', '.join(parts)}"
+
+
+def transition_rows(history: Json) -> list[TableRow]:
+    """
+    Return the lines of a connection's changes.
+    """
+    return [
+        TableRow(
+            (
+                _at(each["at"]),
+                f"{each['from']} → {each['to']}",
+                REASONS[Reason(each["reason"])].name,
+            ),
+            _said(each),
+        )
+        for each in history["transitions"]
+    ]
+
+
+def check_rows(history: Json) -> list[TableRow]:
+    """
+    Return the lines of a connection's checks.
+    """
+    return [
+        TableRow(
+            (
+                _at(each["at"]),
+                REASONS[Reason(each["reason"])].name,
+                "" if each["latency_ms"] is None else f"{each['latency_ms']:,.0f} ms",
+            ),
+            # What was said the check before as well is not worth repeating.
+            _said(each) if earlier is None or each["detail"] != earlier["detail"] else (),
+        )
+        for each, earlier in zip_longest(history["checks"], history["checks"][1:])
+    ]
+
+
+def alert_rows(history: Json) -> list[TableRow]:
+    """
+    Return the lines of the alerts about a connection.
+    """
+    return [
+        TableRow(
+            (_at(each["born_at"]), each["kind"], each["severity"]),
+            [_delivery(one) for one in each["notifications"]] or ["no channel wants to hear of it"],
+        )
+        for each in history["alerts"]
+    ]
+
+
+def _delivery(notification: Json) -> str:
+    text = f"{notification['channel']}: {notification['state']}"
+    sent_at = notification["sent_at"]
+    if sent_at is not None:
+        return f"{text} at {_at(sent_at)}"
+    attempts = notification["attempts"]
+    return f"{text} after {attempts} attempt{'' if attempts == 1 else 's'}" if attempts else text
+
+
+def _said(each: Json) -> tuple[str, ...]:
+    return (each["detail"],) if each["detail"] else ()
+
+
+def _at(instant: str) -> str:
+    return instant.replace("T", " ").removesuffix("Z")
+
+
+def read_instant(instant: str | None) -> datetime | None:
+    """
+    Return the instant that `monitor.report.status` wrote.
+    """
+    return None if instant is None else datetime.fromisoformat(instant)
+
+
+def format_days_left(days: int) -> str:
+    """
+    Return how long something still holds, never as "0 days".
+    """
+    if days < 0:
+        return "ended"
+    return {0: "today", 1: "tomorrow"}.get(days, f"{format_number(days)} days")
+
+
+def format_ago(at: datetime, now: datetime) -> str:
+    """
+    Return how long ago *at* was, in its largest unit.
+    """
+    age = now - at
+    for unit, word in (
+        (timedelta(days=1), "day"),
+        (timedelta(hours=1), "hour"),
+        (timedelta(minutes=1), "min"),
+    ):
+        count = age // unit
+        if count >= 1:
+            plural = "s" if count > 1 and word != "min" else ""
+            return f"{count} {word}{plural} ago"
+    seconds = age // timedelta(seconds=1)
+    return f"{seconds} s ago" if seconds >= _JUST_NOW_S else "just now"

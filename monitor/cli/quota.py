@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from monitor.cli.session import Session
-    from monitor.report import Json
+    from monitor.report.status import Json
 
 WIDEST_BAR = 60
 INDENT = "  "
@@ -43,7 +43,7 @@ def quota(context: typer.Context, names: Names = None, is_json: AsJson = False) 
     Nobody is asked: it shows what the checks have seen.
     """
     from monitor.cli.output import open_console, print_json
-    from monitor.quota_report import quotas_json
+    from monitor.report.status import quotas_json
 
     session: Session = context.obj
     chosen = {connection.name for connection in session.choose(names or [])}
@@ -86,16 +86,15 @@ def _draw(
 ) -> Iterator[Text]:
     from rich.text import Text
 
-    from monitor.cli.output import clean
-    from monitor.cli.wording import LEVEL_STYLES
+    from monitor.cli.output import LEVEL_STYLES, clean
 
     style = LEVEL_STYLES.get(window["level"], "")
     mark = " (decides)" if is_one_of_several and window["deciding"] else ""
     name = clean(window["window"]) + mark
-    texts = [Text(f"{name}: {_say_left(window)}" if name else _say_left(window), style)]
+    texts = [Text(f"{name}: {_format_left(window)}" if name else _format_left(window), style)]
     if window["limit"] and window["remaining"] is not None:
         texts.insert(0, _bar(window, console, style))
-    texts += map(Text, _say_future(window, now))
+    texts += map(Text, _format_forecast(window, now))
     for text in texts:
         for line in text.wrap(console, console.width - len(INDENT)):
             line.rstrip()
@@ -124,30 +123,30 @@ def _glyphs(console: Console) -> tuple[str, str, str]:
     return GLYPHS if console.encoding.startswith("utf") else PLAIN_GLYPHS
 
 
-def _say_left(window: Json) -> str:
-    from monitor.alert.words import say_number, say_unit
+def _format_left(window: Json) -> str:
+    from monitor.notify.words import format_number, format_unit
 
-    limit, remaining, unit = window["limit"], window["remaining"], say_unit(window["unit"])
+    limit, remaining, unit = window["limit"], window["remaining"], format_unit(window["unit"])
     if remaining is None:
         return f"how many {unit} are left is not known"
     if not limit:
-        return f"{say_number(remaining)} {unit} left"
+        return f"{format_number(remaining)} {unit} left"
     percent = 100 - -(-min(remaining, limit) * 100 // limit)
-    return f"{say_number(remaining)} of {say_number(limit)} {unit} left, {percent} % used"
+    return f"{format_number(remaining)} of {format_number(limit)} {unit} left, {percent} % used"
 
 
-def _say_future(window: Json, now: datetime) -> Iterator[str]:
+def _format_forecast(window: Json, now: datetime) -> Iterator[str]:
     """
     Say in words when it is reset, and whether it lasts until then.
     """
-    from monitor.alert.words import say_number, say_when
-    from monitor.cli.wording import read
+    from monitor.cli.output import read_instant
+    from monitor.notify.words import format_number, format_when
 
-    resets_at, forecast = read(window["resets_at"]), window["forecast"]
+    resets_at, forecast = read_instant(window["resets_at"]), window["forecast"]
     if resets_at is not None:
         verb = "is reset" if resets_at > now else "should have been reset"
-        yield f"{verb} on {say_date(resets_at)}, {say_when(resets_at, now)}"
-    exhausts_at = forecast and read(forecast["exhausts_at"])
+        yield f"{verb} on {format_date(resets_at)}, {format_when(resets_at, now)}"
+    exhausts_at = forecast and read_instant(forecast["exhausts_at"])
     if window["remaining"] == 0:
         yield "used up: nothing that costs is answered until the reset or an upgrade"
     elif not window["deciding"] or window["level"] is None:
@@ -155,43 +154,45 @@ def _say_future(window: Json, now: datetime) -> Iterator[str]:
     elif forecast is None:
         yield "too little has been seen yet to say whether it lasts"
     elif exhausts_at is not None and (resets_at is None or exhausts_at < resets_at):
-        yield _say_end(exhausts_at, resets_at)
-        if range_ := _say_range(read(forecast["earliest"]), read(forecast["latest"]), resets_at):
+        yield _format_end(exhausts_at, resets_at)
+        if range_ := _format_range(
+            read_instant(forecast["earliest"]), read_instant(forecast["latest"]), resets_at
+        ):
             yield range_
     else:
         left = forecast["left_at_reset"]
-        rest = "" if left is None else f": about {say_number(left)} will be left"
+        rest = "" if left is None else f": about {format_number(left)} will be left"
         yield f"lasts until the reset{rest}"
 
 
-def _say_end(exhausts_at: datetime, resets_at: datetime | None) -> str:
+def _format_end(exhausts_at: datetime, resets_at: datetime | None) -> str:
     if resets_at is None:
-        return f"runs out on {say_date(exhausts_at)}; when it is reset is not known"
+        return f"runs out on {format_date(exhausts_at)}; when it is reset is not known"
     return (
-        f"runs out on {say_date(exhausts_at)}, {_say_length(resets_at - exhausts_at)} before "
+        f"runs out on {format_date(exhausts_at)}, {_format_length(resets_at - exhausts_at)} before "
         "the reset"
     )
 
 
-def _say_range(
+def _format_range(
     earliest: datetime | None, latest: datetime | None, resets_at: datetime | None
 ) -> str:
     if earliest is None:
         return ""
     if latest is None or (resets_at is not None and latest >= resets_at):
-        return f"most likely not before {say_date(earliest)}, and it may just last"
-    if say_date(earliest) == say_date(latest):
+        return f"most likely not before {format_date(earliest)}, and it may just last"
+    if format_date(earliest) == format_date(latest):
         return ""
-    return f"most likely between {say_date(earliest)} and {say_date(latest)}"
+    return f"most likely between {format_date(earliest)} and {format_date(latest)}"
 
 
-def _say_length(length: timedelta) -> str:
-    from monitor.alert.words import say_span
+def _format_length(length: timedelta) -> str:
+    from monitor.notify.words import format_span
 
-    return f"{length.days} days" if length.days > 1 else say_span(length)
+    return f"{length.days} days" if length.days > 1 else format_span(length)
 
 
-def say_date(at: datetime) -> str:
+def format_date(at: datetime) -> str:
     """
     Return the day of *at* as people write it: Dec 12.
     """

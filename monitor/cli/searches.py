@@ -2,7 +2,7 @@
 List past searches of a SoldScope account, and wait for one to end (`searches`).
 
 Only what is free is asked: no command starts a search or spends quota. Asking
-is left to `cli.following`, which brings in the HTTP client.
+is left to `cli.search_runner`, which brings in the HTTP client.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import typer
 from typer.core import TyperGroup
 
 from monitor.cli.checks import AsJson  # noqa: TC001 - typer reads the annotations at run time
-from monitor.cli.ending import CommandError
+from monitor.cli.errors import CommandError
 
 if TYPE_CHECKING:
     from monitor.cli.session import Session
+    from monitor.config.connections import SoldscopeConnection
     from monitor.config.model import Channel
-    from monitor.config.soldscope import SoldscopeConnection
 
 Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="A SoldScope connection.")]
 
@@ -51,7 +51,7 @@ def list_(context: typer.Context, name: Name, is_json: AsJson = False) -> None:
     """
     List past searches, which costs nothing; `searches CONNECTION` does so too.
     """
-    from monitor.cli.following import list_searches
+    from monitor.cli.search_runner import list_searches
 
     session: Session = context.obj
     list_searches(session, _find(session, name), is_json=is_json)
@@ -73,19 +73,19 @@ def wait(
     Exit code: 0 it ended, with or without results; 2 the token was refused, 4
     the quota is used up, 3 not done.
     """
-    from monitor.cli.following import follow
+    from monitor.cli.search_runner import follow_search
 
     session: Session = context.obj
     connection = _find(session, name)
     channel = None if channel_name is None else _find_channel(session, channel_name)
-    raise typer.Exit(follow(session, connection, search_id, channel))
+    raise typer.Exit(follow_search(session, connection, search_id, channel))
 
 
 def _find(session: Session, name: str) -> SoldscopeConnection:
     """
     Return the connection called *name*, with a token that can be read.
     """
-    from monitor.config.soldscope import SoldscopeConnection
+    from monitor.config.connections import SoldscopeConnection
 
     session.require_known(name)
     connection = session.config.connection(name)
@@ -96,7 +96,7 @@ def _find(session: Session, name: str) -> SoldscopeConnection:
 
 
 def _find_channel(session: Session, name: str) -> Channel:
-    from monitor.config.wording import did_you_mean
+    from monitor.config.errors import did_you_mean
 
     channels = session.config.channels
     for channel in channels:

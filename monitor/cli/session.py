@@ -3,35 +3,118 @@ Open what a command needs: the configuration, its secrets and its database.
 
 Commands that only read never create, migrate or write anything, and see the
 connections as the file has them now, whatever the database has heard of it.
+
+See a connection as the file has it now, whatever the database has heard of that.
+
+Read the refresh tokens that the database keeps, for commands that ask services.
+
+Become the user who owns the database, where a command was started by root.
+
+What root creates beside the database, its log or its lock, would stop the daemon,
+which runs as another user. So root gives up all it may do but one thing, if
+that is needed: to pass through folders that are closed to the user, as
+systemd keeps the state of a `DynamicUser` in one.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
-from functools import cached_property
+import pwd
+import sys
+from dataclasses import replace
+from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from monitor.cli.ending import CommandError, complain
-from monitor.cli.known import as_configured, find_former, never_checked
+from monitor.cli.errors import CommandError, print_error
 from monitor.clock import utc_now
-from monitor.config.amazon import AmazonConnection
-from monitor.config.application import Application
+from monitor.config.connections import AmazonConnection, Application, Connection
+from monitor.config.describe import walk
 from monitor.config.errors import ConfigError, Problem
-from monitor.config.load import check_files, find_config, load_config
-from monitor.config.model import Channel, Connection
+from monitor.config.load import find_config, load_config
+from monitor.config.model import Channel
+from monitor.config.remarks import check_files
 from monitor.config.secret import Secret, SecretUnavailable
-from monitor.config.walk import walk
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
-    from pathlib import Path
 
+    from monitor.config.describe import Leaf
     from monitor.config.model import Config
-    from monitor.config.walk import Leaf
-    from monitor.judge.connections import ConnectionRecord
-    from monitor.plan import Plan
+    from monitor.config.plan import Plan
+    from monitor.judge.connections import ConnectionRecord, Entry
+    from monitor.providers.tokens import HandshakeTokens
     from monitor.store.engine import Database, Transaction
+
+
+def find_former(tx: Transaction, entry: Entry) -> ConnectionRecord | None:
+    """
+    Return the history that *entry* will continue: its own from before, or its former name's.
+    """
+    from monitor.store import connections
+
+    record = connections.find_record(tx, entry.name)
+    if record is None and entry.renamed_from is not None:
+        record = connections.find_record(tx, entry.renamed_from)
+    return record
+
+
+def as_configured(record: ConnectionRecord, entry: Entry, now: datetime) -> ConnectionRecord:
+    """
+    Return *record* with what the file says of it now.
+    """
+    from monitor.judge.authorizations import declare_date
+
+    return replace(
+        record,
+        name=entry.name,
+        provider=entry.provider,
+        host=entry.host,
+        is_configured=True,
+        is_enabled=entry.is_enabled,
+        clock=declare_date(record.clock, entry.declared, now),
+    )
+
+
+def never_checked(entry: Entry, now: datetime) -> ConnectionRecord:
+    """
+    Return the record of a connection that the database has not heard of.
+    """
+    from monitor.judge.authorizations import AuthorizationClock, declare_date
+    from monitor.judge.connections import ConnectionRecord
+    from monitor.judge.outcome import Standing
+    from monitor.judge.quota import Quota
+
+    return ConnectionRecord(
+        id=0,
+        name=entry.name,
+        provider=entry.provider,
+        host=entry.host,
+        is_configured=True,
+        is_enabled=entry.is_enabled,
+        is_paused=False,
+        next_check_at=None,
+        standing=Standing.unknown(now),
+        account=None,
+        quota=Quota(),
+        account_key=None,
+        clock=declare_date(AuthorizationClock(), entry.declared, now),
+    )
+
+
+def find_authorized(database: Database | None, names: Collection[str]) -> dict[str, str | None]:
+    """
+    Return which of *names* worked before, as far as that is known.
+    """
+    from monitor.store import checks
+
+    if database is None:
+        return {}
+    with database.read() as tx:
+        return checks.list_authorized(tx, names)
+
 
 _FEW = 500
 
@@ -81,7 +164,7 @@ class Session:
         """
         Return what the settings mean for judging and routing.
         """
-        from monitor.plan import make_plan
+        from monitor.config.plan import make_plan
 
         return make_plan(self.config)
 
@@ -93,7 +176,6 @@ class Session:
         Raises:
             CommandError: Root may not become that user.
         """
-        from monitor.cli.owner import become_owner
         from monitor.store.engine import Database
 
         become_owner(self.config.monitor.database_path)
@@ -128,16 +210,16 @@ class Session:
         Raises:
             StoreError: It cannot be written.
         """
-        from monitor.store import applications, connections, keys, migrate
+        from monitor.store import applications, connections, credentials, migrate
 
         migrate.upgrade_beside_daemon(self.database)
         now = utc_now()
         with self.database.write() as tx:
             ignored = connections.sync(tx, self.plan.entries, now)
             applications.sync(tx, self.plan.applications, now)
-            keys.find_or_make(tx, keys.FINGERPRINT)
+            credentials.find_or_make_key(tx, credentials.FINGERPRINT_KEY)
         for name in sorted(ignored - {about}):
-            self._tell_deleted(name)
+            self._report_deleted(name)
         return self.database
 
     def close(self) -> None:
@@ -170,7 +252,7 @@ class Session:
         Raises:
             CommandError: Says which, and the nearest known one.
         """
-        from monitor.config.wording import did_you_mean
+        from monitor.config.errors import did_you_mean
 
         for name in names:
             if self.config.connection(name) is None:
@@ -181,7 +263,7 @@ class Session:
         """
         Return the complaint about a connection that was deleted.
         """
-        from monitor.config.wording import as_argument
+        from monitor.config.errors import as_argument
 
         return CommandError(
             f'connection "{name}" was deleted and is ignored although the file has it; '
@@ -229,7 +311,7 @@ class Session:
         records = []
         for entry in entries:
             if entry.name in deleted:
-                self._tell_deleted(entry.name)
+                self._report_deleted(entry.name)
                 continue
             record = known.get(entry.name) or find_former(tx, entry)
             records.append(
@@ -275,10 +357,10 @@ class Session:
             or (with_channels and isinstance(leaf.table, Channel))
         ]
 
-    def _tell_deleted(self, name: str) -> None:
+    def _report_deleted(self, name: str) -> None:
         if name not in self._told_deleted:
             self._told_deleted.add(name)
-            complain(str(self.deleted_name(name)))
+            print_error(str(self.deleted_name(name)))
 
 
 def _unreadable_secrets(leaves: Sequence[Leaf]) -> Iterator[Problem]:
@@ -290,3 +372,126 @@ def _unreadable_secrets(leaves: Sequence[Leaf]) -> Iterator[Problem]:
                 leaf.value.reveal()
             except SecretUnavailable as error:
                 yield Problem(leaf.place, f'{error} (needed for "{leaf.table.name}")')
+
+
+def find_stored_tokens(
+    session: Session, database: Database | None, names: Collection[str]
+) -> HandshakeTokens | None:
+    """
+    Return the refresh tokens that handshakes brought *names*, if there is a key for that yet.
+
+    Raises:
+        CommandError: One is there and cannot be read: to ask with the file's
+            would only find out that it is an old one.
+    """
+    from monitor.engine.checkers import decrypt_tokens
+    from monitor.store import credentials
+
+    if database is None:
+        return None
+    with database.read() as tx:
+        key = credentials.find_key(tx, credentials.FINGERPRINT_KEY)
+        stored = credentials.list_refresh_tokens(tx)
+    if key is None:
+        return None
+    wanted = {name: token for name, token in stored.items() if name in names}
+    return decrypt_tokens(
+        session.config, wanted, partial(credentials.fingerprint, key), _refuse_unreadable
+    )
+
+
+def _refuse_unreadable(name: str, error: Exception) -> None:
+    raise CommandError(
+        f"{name} was renewed on the dashboard, and its token cannot be read from here: {error}"
+    )
+
+
+_KEEP_CAPABILITIES = 8  # PR_SET_KEEPCAPS
+_CAPABILITY_VERSION = 0x20080522  # _LINUX_CAPABILITY_VERSION_3
+_MAY_PASS = 1 << 2  # CAP_DAC_READ_SEARCH: read and pass through, never write
+_PRIVATE = 0o077
+
+
+class _Header(ctypes.Structure):
+    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
+
+
+class _Sets(ctypes.Structure):
+    _fields_ = (
+        ("effective", ctypes.c_uint32),
+        ("permitted", ctypes.c_uint32),
+        ("inheritable", ctypes.c_uint32),
+    )
+
+
+def become_owner(database: Path) -> None:
+    """
+    Become the owner of *database*, or of its folder while there is none; for good.
+
+    Does nothing unless this is root and the owner is another user.
+
+    Raises:
+        CommandError: This root may not become another user.
+    """
+    owner = _find_owner(database) if os.geteuid() == 0 else None
+    if owner is None:
+        return
+    uid, gid = owner
+    # The program is as necessary as the database: most of it is loaded when it is used.
+    needed = (database.parent, Path(__file__).parent, Path(os.__file__).parent, Path(sys.prefix))
+    try:
+        _leave_root(uid, gid)
+        _keep(0 if all(os.access(folder, os.X_OK) for folder in needed) else _MAY_PASS)
+    except OSError as error:
+        raise CommandError(
+            f"the database {database} belongs to user {_name_of(uid) or uid}, which this root may"
+            f" not become ({error.strerror}): run the command as that user"
+        ) from error
+
+
+def _find_owner(database: Path) -> tuple[int, int] | None:
+    for path in (database, database.parent):
+        try:
+            found = path.stat()
+        except OSError:
+            continue
+        return (found.st_uid, found.st_gid) if found.st_uid else None
+    return None
+
+
+def _leave_root(uid: int, gid: int) -> None:
+    os.umask(_PRIVATE)
+    name = _name_of(uid)
+    if name is None:
+        os.setgroups([])
+    else:
+        os.initgroups(name, gid)
+    os.setgid(gid)
+    if sys.platform == "linux":
+        _call("prctl", _KEEP_CAPABILITIES, 1, 0, 0, 0)
+    os.setuid(uid)
+
+
+def _name_of(uid: int) -> str | None:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return None  # a number made up by systemd, or of a container
+
+
+def _keep(capabilities: int) -> None:
+    """
+    Give up all capabilities that are left but these.
+    """
+    if sys.platform != "linux":
+        return
+    header = _Header(_CAPABILITY_VERSION, 0)
+    low, high = _Sets(capabilities, capabilities, 0), _Sets(0, 0, 0)
+    _call("capset", ctypes.byref(header), (_Sets * 2)(low, high))
+
+
+def _call(name: str, *arguments: object) -> None:
+    function = getattr(ctypes.CDLL(None, use_errno=True), name)
+    if function(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))

@@ -1,8 +1,12 @@
 """
 Keep people from being told of something for a while (`silence`).
 
-What a silence covers is decided in `monitor.judge.silence`; what happens to
-alerts meanwhile and afterwards, in `monitor.holding`. Works while a daemon runs.
+What a silence covers is decided in `monitor.judge.suppression`; what happens to
+alerts meanwhile and afterwards, in `monitor.alerting.suppression`. Works while a daemon runs.
+
+Take on a trouble, so that nobody is reminded of it (`ack`).
+
+What is told anew is another trouble, which nobody has taken on yet.
 """
 
 from __future__ import annotations
@@ -12,16 +16,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.completing import complete_connection
-from monitor.cli.ending import CommandError
+from monitor.cli.completion import (
+    ConnectionName,
+    complete_connection,
+)
+from monitor.cli.errors import CommandError
 from monitor.clock import utc_now
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
-    from monitor.cli.output import Row
+    from monitor.cli.output import TableRow
     from monitor.cli.session import Session
-    from monitor.judge.silence import Scope, Silence
+    from monitor.judge.suppression import Scope, Silence
+
 
 LIST = "list"
 END = "end"
@@ -92,8 +100,8 @@ def _choose(
     Raises:
         CommandError: Nothing or too much was named, or nobody knows it.
     """
-    from monitor.config.wording import did_you_mean
-    from monitor.judge.silence import Scope
+    from monitor.config.errors import did_you_mean
+    from monitor.judge.suppression import Scope
 
     if (name is not None) + (tag is not None) + is_all != 1:
         raise CommandError("say what is to be silent: the name of a connection, --tag TAG or --all")
@@ -109,7 +117,7 @@ def _choose(
 
 
 def _read_length(text: str | None) -> timedelta:
-    from monitor.config.duration import parse_duration
+    from monitor.config.values import parse_duration
 
     if text is None:
         raise CommandError("say for how long: --for 2h")
@@ -125,20 +133,20 @@ def _read_length(text: str | None) -> timedelta:
 def _begin(
     session: Session, scope: Scope, target: str | None, length: timedelta, reason: str
 ) -> None:
-    from monitor.alert.words import say_instant
-    from monitor.quieting import begin_silence, say_what
+    from monitor.alerting.suppression import begin_silence, describe_scope
+    from monitor.notify.words import format_instant
 
     with session.open_for_writing().write() as tx:
         begun = begin_silence(tx, session.plan, scope, target, length, reason, utc_now())
-    held = f"; {begun.n_held:,} unsent so far" if begun.n_held else ""
-    until = say_instant(begun.ends_at)
+    held = f"; {begun.n_suppressed:,} unsent so far" if begun.n_suppressed else ""
+    until = format_instant(begun.ends_at)
     typer.echo(
-        f"{say_what(scope, target)}: nothing is told until {until} (silence {begun.id}){held}"
+        f"{describe_scope(scope, target)}: nothing is told until {until} (silence {begun.id}){held}"
     )
 
 
 def _end(session: Session, number: str | None) -> None:
-    from monitor.quieting import end_silence
+    from monitor.alerting.suppression import end_silence
 
     if number is None or not NUMBER.fullmatch(number):
         raise CommandError("say which: connwatch silence end ID; connwatch silence list shows them")
@@ -155,14 +163,14 @@ def _end(session: Session, number: str | None) -> None:
 
 def _list(session: Session, *, is_json: bool) -> None:
     from monitor.cli.output import open_console, print_json, print_rows
-    from monitor.report_past import silence_json
-    from monitor.store import silences
+    from monitor.report.history import silence_json
+    from monitor.store import suppression
 
     database = session.open_for_reading()
     lasting: list[Silence] = []
     if database is not None:
         with database.read() as tx:
-            lasting = silences.list_lasting(tx, utc_now())
+            lasting = suppression.list_active_silences(tx, utc_now())
     if is_json:
         print_json({"silences": [silence_json(each) for each in lasting]})
     elif lasting:
@@ -172,9 +180,70 @@ def _list(session: Session, *, is_json: bool) -> None:
         typer.echo("nothing is silenced")
 
 
-def _row(each: Silence) -> Row:
-    from monitor.cli.output import Row
-    from monitor.quieting import say_what
+def _row(each: Silence) -> TableRow:
+    from monitor.alerting.suppression import describe_scope
+    from monitor.cli.output import TableRow
 
     until = f"{each.ends_at:%Y-%m-%d %H:%M:%S}"
-    return Row((f"{each.id}", say_what(each.scope, each.target), until, each.reason))
+    return TableRow((f"{each.id}", describe_scope(each.scope, each.target), until, each.reason))
+
+
+def register_ack(app: typer.Typer) -> None:
+    """
+    Add `ack` to *app*.
+    """
+    app.command()(ack)
+
+
+def ack(
+    context: typer.Context,
+    name: ConnectionName,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Remind again from then on, as 2026-01-15; UTC."),
+    ] = None,
+    note: Annotated[str, typer.Option(metavar="TEXT", help="What is being done about it.")] = "",
+) -> None:
+    """
+    Stop the reminders of a connection's present trouble: somebody takes care of it.
+    """
+    from monitor.alerting.suppression import acknowledge
+    from monitor.notify.words import format_day
+    from monitor.store import connections
+    from monitor.store.suppression import Acknowledgement
+
+    session: Session = context.obj
+    session.require_known(name)
+    end = None if until is None else _read_date(until)
+    with session.open_for_writing(about=name).write() as tx:
+        record = connections.find_record(tx, name)
+        if record is None:
+            raise session.deleted_name(name)
+        trouble = acknowledge(tx, record, session.plan, Acknowledgement(utc_now(), end, note))
+    if trouble is None:
+        raise CommandError(
+            f"{name} has no trouble that people are reminded of: there is nothing to take on"
+        )
+    when = "while this lasts" if end is None else f"before {format_day(end)}"
+    typer.echo(f"{name} ({trouble}): nobody is reminded {when}; a new trouble is told as ever")
+
+
+def _read_date(text: str) -> datetime:
+    """
+    Return the instant at which the day *text* begins in UTC.
+
+    Raises:
+        CommandError: It is no date, or not in the future.
+    """
+    from datetime import date
+
+    from monitor.config.errors import quoted
+    from monitor.judge.authorizations import start_of
+
+    try:
+        end = start_of(date.fromisoformat(text))
+    except ValueError:
+        raise CommandError(f"--until: a date such as 2026-01-15, got {quoted(text)}") from None
+    if end <= utc_now():
+        raise CommandError(f"--until: a day to come, got {text}")
+    return end

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.ending import CommandError, complain
+from monitor.cli.errors import CommandError, print_error
 
 if TYPE_CHECKING:
     import asyncio
@@ -102,7 +102,7 @@ async def _simulate(host: str, port: int) -> None:
             raise CommandError(_why_not_listening(host, port, error)) from error
         try:
             if not _is_loopback(host):
-                complain(f"whoever reaches {host} can control this simulator and use its tokens")
+                print_error(f"whoever reaches {host} can control this simulator and use its tokens")
             typer.echo(_introduce(simulator))
             await stop.wait()
         finally:
@@ -132,7 +132,7 @@ def _introduce(simulator: Simulator) -> str:
     """
     Make tokens and stores, and say how to use them: this is their only showing.
     """
-    from monitor.simulator.amazon_toml import write_toml
+    from monitor.simulator.state import write_toml
 
     account = simulator.soldscope.account(ACCOUNT)
     tokens = {name: simulator.create_token(ACCOUNT, name).value for name in TOKEN_NAMES}

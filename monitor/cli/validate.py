@@ -2,43 +2,51 @@
 Check one connection step by step, and say who can mend it where (`validate`).
 
 The check is the one of `check`: judged and stored as the daemon does. What the
-steps are is decided in `monitor.validating`, what to do in `monitor.advice`.
+steps are is decided in `monitor.report.validation`, what to do in `monitor.report.advice`.
+
+Show in a terminal the steps of a validation and what follows from them.
+
+Lines are made for 80 columns and wrap below their words. What stands in them is
+decided in `monitor.report.validation` and `monitor.report.advice`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import webbrowser
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
-from monitor.cli.checks import (
-    callable_names,
-    read_records,
-    store_answers,
-)
-from monitor.cli.completing import ConnectionName  # noqa: TC001 - typer reads the annotations
-from monitor.cli.ending import NOT_DONE, CommandError
-from monitor.cli.known import find_let_in
+from monitor.cli.checks import callable_names, read_records, store_results
+from monitor.cli.completion import ConnectionName  # noqa: TC001 - typer reads the annotations
+from monitor.cli.errors import NOT_DONE, CommandError, print_error
+from monitor.cli.output import clean, connection_row, open_console, print_rows
+from monitor.cli.session import find_authorized
 from monitor.clock import utc_now
+from monitor.config.connections import AmazonConnection
+from monitor.report.validation import Mark, StepName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from monitor.advice import Advice
-    from monitor.cli.asking import Answers
-    from monitor.cli.session import Session
-    from monitor.config.model import Connection
-    from monitor.judge.connections import ConnectionRecord
-    from monitor.judge.link import Uplink
-    from monitor.judge.state import Transition
-    from monitor.report import Json
-    from monitor.store.engine import Database
-    from monitor.ticket import Surroundings
-    from monitor.validation import Answered, Step
+    from rich.console import Console
 
-TOLD_CHANGES = 5
+    from monitor.cli.runner import CheckResults
+    from monitor.cli.session import Session
+    from monitor.config.connections import Connection
+    from monitor.judge.connections import ConnectionRecord
+    from monitor.judge.incidents import Connectivity
+    from monitor.judge.outcome import Transition
+    from monitor.report.advice import Advice, Surroundings
+    from monitor.report.status import Json
+    from monitor.report.validation import CheckedConnection, ValidationStep
+    from monitor.store.engine import Database
+
+
+LISTED_CHANGES = 5
 """How many changes of state a ticket names."""
 
 
@@ -64,11 +72,10 @@ def validate(
 
     Exit code: 2 broken, 3 unknown or not done, 1 soon a problem, 0 fine.
     """
-    from monitor.cli.validated import open_page, print_advice, print_heading, print_step
     from monitor.log import configure_logging
 
     session: Session = context.obj
-    visit = _open_visit(session, name)
+    visit = _open_validation(session, name)
     configure_logging(is_verbose=session.is_verbose, is_quiet=True)
     if is_report:
         steps = asyncio.run(_walk(visit, lambda _: None))
@@ -77,7 +84,7 @@ def validate(
         print_heading(visit.connection)
         last = ""
 
-        def tell(step: Step) -> None:
+        def tell(step: ValidationStep) -> None:
             nonlocal last
             print_step(step, last)
             last = step.target
@@ -90,7 +97,7 @@ def validate(
 
 
 @dataclass
-class _Visit:
+class _Validation:
     """
     One validation of one connection.
 
@@ -103,52 +110,54 @@ class _Visit:
     connection: Connection
     database: Database | None
     is_paused: bool
-    _asked: list[Answered] = field(default_factory=list)
+    _asked: list[CheckedConnection] = field(default_factory=list)
     _advice: list[Advice] | None = None
 
     @property
-    def answered(self) -> Answered:
+    def answered(self) -> CheckedConnection:
         return self._asked[-1]
 
-    async def ask(self) -> Answered:
+    async def ask(self) -> CheckedConnection:
         """
         Check once; store what came of it, or only judge it.
         """
-        from monitor.cli.asking import ask_all, find_uplink
-        from monitor.cli.stored import find_held
-        from monitor.validation import Answered
+        from monitor.cli.runner import check_each, find_connectivity
+        from monitor.cli.session import find_stored_tokens
+        from monitor.report.validation import CheckedConnection
 
         name = self.connection.name
         before = read_records(self.session, self.database, {name})
-        held = find_held(self.session, self.database, {name})
-        worked = find_let_in(self.database, {name})
-        answers = await ask_all(self.session.config, {name}, {}, held, worked, lambda: None)
-        uplink = await find_uplink(self.session.config, answers)
+        held = find_stored_tokens(self.session, self.database, {name})
+        worked = find_authorized(self.database, {name})
+        answers = await check_each(self.session.config, {name}, {}, held, worked, lambda: None)
+        uplink = await find_connectivity(self.session.config, answers)
         record = self._judge(before, answers, uplink)
         shown = replace(record, is_paused=False, is_enabled=True)
         days = self.session.config.alerts.expiring_soon_days
         outcome = answers[name][1]
-        answered = Answered(outcome, self._describe(shown), utc_now(), max(days, default=0))
+        answered = CheckedConnection(
+            outcome, self._describe(shown), utc_now(), max(days, default=0)
+        )
         self._asked.append(answered)
         return answered
 
     def _judge(
-        self, before: Sequence[ConnectionRecord], answers: Answers, uplink: Uplink
+        self, before: Sequence[ConnectionRecord], answers: CheckResults, uplink: Connectivity
     ) -> ConnectionRecord:
-        from monitor.cycle import foresee
+        from monitor.engine.evaluate import preview
 
         name = self.connection.name
         if not self.is_paused and self.database is not None:
-            before = store_answers(self.session, self.database, before, answers, uplink)
+            before = store_results(self.session, self.database, before, answers, uplink)
         if not before:
             raise CommandError(f'connection "{name}" was deleted meanwhile')
         if not self.is_paused:
             return before[0]
         at, outcome = answers[name]
-        return foresee(before[0], outcome, self.session.plan.watched[name], at)
+        return preview(before[0], outcome, self.session.plan.watched[name], at)
 
     def _describe(self, record: ConnectionRecord) -> Json:
-        from monitor.report import connection_json
+        from monitor.report.status import connection_json
 
         return connection_json(record, self.session.plan.watched[record.name], utc_now())
 
@@ -158,8 +167,8 @@ class _Visit:
         """
         import secrets
 
-        from monitor.advice import advise
-        from monitor.config.amazon import AmazonConnection
+        from monitor.config.connections import AmazonConnection
+        from monitor.report.advice import advise
 
         if self._advice is None:
             application = None
@@ -174,7 +183,7 @@ class _Visit:
         Return the contract's exit code; paused connections count for nothing.
         """
         from monitor.judge.outcome import State
-        from monitor.report import exit_code
+        from monitor.report.status import exit_code
 
         each = self.answered.each | ({"state": State.PAUSED.value} if self.is_paused else {})
         return exit_code([each], is_check=True, soon_days=self.answered.soon_days)
@@ -189,10 +198,10 @@ class _Visit:
             return ()
         with self.database.read() as tx:
             record = connections.find_record(tx, self.connection.name)
-            return () if record is None else history.list_transitions(tx, record.id, TOLD_CHANGES)
+            return () if record is None else history.list_transitions(tx, record.id, LISTED_CHANGES)
 
 
-def _open_visit(session: Session, name: str) -> _Visit:
+def _open_validation(session: Session, name: str) -> _Validation:
     """
     Read what the check needs before anything is asked.
     """
@@ -205,14 +214,14 @@ def _open_visit(session: Session, name: str) -> _Visit:
         raise typer.Exit(NOT_DONE)  # deleted, as was said
     session.require_usable({name}, with_channels=False)
     database = session.open_for_reading() if is_paused else session.open_for_writing(about=name)
-    return _Visit(session, connection, database, is_paused)
+    return _Validation(session, connection, database, is_paused)
 
 
-async def _walk(visit: _Visit, tell: Callable[[Step], None]) -> list[Step]:
+async def _walk(visit: _Validation, tell: Callable[[ValidationStep], None]) -> list[ValidationStep]:
     """
     Take every step, and tell of each at once.
     """
-    from monitor.validating import validate as take_steps
+    from monitor.report.validation import validate as take_steps
 
     steps = []
     async for step in take_steps(visit.connection, visit.session.config, visit.ask):
@@ -221,8 +230,8 @@ async def _walk(visit: _Visit, tell: Callable[[Step], None]) -> list[Step]:
     return steps
 
 
-def _print_ticket(visit: _Visit, steps: Sequence[Step]) -> None:
-    from monitor.ticket import write_ticket
+def _print_ticket(visit: _Validation, steps: Sequence[ValidationStep]) -> None:
+    from monitor.report.advice import write_ticket
 
     around = _look_around(visit.connection, is_paused=visit.is_paused)
     typer.echo(write_ticket(around, steps, visit.answered, visit.transitions()))
@@ -232,8 +241,8 @@ def _look_around(connection: Connection, *, is_paused: bool) -> Surroundings:
     import platform
 
     from monitor import __version__
-    from monitor.config.amazon import AmazonConnection
-    from monitor.ticket import Surroundings
+    from monitor.config.connections import AmazonConnection
+    from monitor.report.advice import Surroundings
 
     facts = {"connection": connection.name, "provider": connection.provider}
     if isinstance(connection, AmazonConnection):
@@ -245,3 +254,96 @@ def _look_around(connection: Connection, *, is_paused: bool) -> Surroundings:
         f" {platform.system()} {platform.release()}"
     )
     return Surroundings(software, facts)
+
+
+LOOKS = {
+    Mark.OK: ("✓", "green"),
+    Mark.WARNING: ("!", "bold yellow"),
+    Mark.FAILED: ("✗", "bold red"),
+    Mark.SKIPPED: ("–", "dim"),  # noqa: RUF001 - a dash is what is meant
+}
+
+NAME_WIDTH = max(map(len, StepName))
+MARGIN = 3
+"""Room for the mark: names and advice stand behind it."""
+
+
+def print_heading(connection: Connection) -> None:
+    """
+    Say what is validated.
+    """
+    line = Text(clean(connection.name), "bold")
+    line.append(f"  {connection.provider}", "not bold")
+    if isinstance(connection, AmazonConnection):
+        line.append(f", region {connection.region}", "not bold")
+        line.append(f", application {clean(connection.application)}", "not bold")
+    open_console().print(line, soft_wrap=True)
+
+
+def print_step(step: ValidationStep, last_target: str) -> None:
+    """
+    Print one step, below its target where that is another than the last one's.
+    """
+    console = open_console()
+    if step.target != last_target:
+        console.print()
+        console.print(clean(step.target), soft_wrap=True)
+    mark, style = LOOKS[step.state]
+    first = Text.assemble((f" {mark} ", style), f"{step.name:<{NAME_WIDTH}}  ")
+    words = Text(clean(step.words), "dim" if step.state is Mark.SKIPPED else "")
+    if step.took_ms is not None:
+        words.append(f"  {_format_ms(step.took_ms)}", "dim")
+    print_wrapped(console, first, words)
+
+
+def _format_ms(took_ms: float) -> str:
+    # No space that a line could be broken at.
+    return "<1\N{NO-BREAK SPACE}ms" if took_ms < 1 else f"{took_ms:,.0f}\N{NO-BREAK SPACE}ms"
+
+
+def print_wrapped(console: Console, first: Text, words: Text) -> None:
+    """
+    Print *words* behind *first*, every further line below their beginning.
+    """
+    margin = Text(" " * first.cell_len)
+    for line in words.wrap(console, max(console.width - first.cell_len, 1)):
+        line.rstrip()
+        console.print(first + line, soft_wrap=True)
+        first = margin
+
+
+def print_advice(answered: CheckedConnection, advice: Sequence[Advice], *, is_paused: bool) -> None:
+    """
+    Print the verdict, and what follows from it.
+    """
+    console = open_console()
+    console.print()
+    said = answered.outcome.detail
+    row = connection_row(answered.each, answered.now, is_check=True, said=said)
+    print_rows(console, [row])
+    margin = Text(" " * MARGIN)
+    for each in advice:
+        console.print()
+        print_wrapped(console, margin, Text(f"What to do: {each.remedy}"))
+        if each.page is not None:
+            print_wrapped(console, margin, Text(each.page.words + (":" if each.page.url else ".")))
+        if each.page is not None and each.page.url is not None:
+            # In one piece, so that it can be clicked and copied.
+            console.print(margin + Text(each.page.url), soft_wrap=True)
+    if is_paused:
+        console.print()
+        words = "It is paused: it was asked this once, nothing was stored, and it stays paused."
+        print_wrapped(console, margin, Text(words))
+
+
+def open_page(advice: Sequence[Advice]) -> None:
+    """
+    Open the first page that helps in a browser, or say on stderr why not.
+    """
+    urls = [each.page.url for each in advice if each.page is not None and each.page.url]
+    if not urls:
+        print_error("--open: there is no page on which anybody could mend this")
+    elif not urls[0].startswith(("https://", "http://")):
+        print_error("--open: only pages on the web are opened")
+    elif not webbrowser.open(urls[0]):
+        print_error(f"--open: no browser is to be found here; open {urls[0]} yourself")

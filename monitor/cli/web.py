@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.ending import CommandError, complain
+from monitor.cli.errors import CommandError, print_error
 from monitor.clock import utc_now
 
 if TYPE_CHECKING:
     from monitor.cli.session import Session
-    from monitor.report import Json
-    from monitor.store.web_access import ApiToken
+    from monitor.report.status import Json
+    from monitor.store.credentials import ApiToken
 
 SHORTEST = 8
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -42,14 +42,14 @@ def password() -> None:
     """
     Ask for a password and print its hash, for the file that web.password names.
     """
-    from monitor.web.passwords import hash_password
+    from monitor.web.sessions import hash_password
 
     given = _ask_for_password()
     if len(given) < SHORTEST:
         raise CommandError(f"at least {SHORTEST} characters: anybody who gets there may try")
     typer.echo(hash_password(given))
     if sys.stdout.isatty():
-        complain(
+        print_error(
             "put this line into a file that only connwatch can read, and name it in the"
             ' configuration: [web] password = { file = "web-password" }'
         )
@@ -73,19 +73,19 @@ def add(
     """
     Make a token and print it, the only time it can be seen.
     """
-    from monitor.store import web_access
+    from monitor.store import credentials
 
     if not _NAME.fullmatch(name):
         raise CommandError("a name has letters, digits, dots, dashes and underscores, at most 100")
     session: Session = context.obj
     with session.open_for_writing().write() as tx:
-        token = web_access.add_token(tx, name, utc_now(), is_read_only=is_read_only)
+        token = credentials.add_api_token(tx, name, utc_now(), is_read_only=is_read_only)
     if token is None:
         raise CommandError(
             f'there is a token called "{name}" already: connwatch web token revoke {name}'
         )
     typer.echo(token)
-    complain("keep it well: it is shown only now. Send it as: Authorization: Bearer TOKEN")
+    print_error("keep it well: it is shown only now. Send it as: Authorization: Bearer TOKEN")
 
 
 @tokens.command("list")
@@ -96,7 +96,7 @@ def list_(
     """
     List the tokens: their names and when they were last used, not themselves.
     """
-    from monitor.cli.output import Row, open_console, print_json, print_rows
+    from monitor.cli.output import TableRow, open_console, print_json, print_rows
 
     known = _read(context.obj)
     if is_json:
@@ -104,7 +104,7 @@ def list_(
     elif known:
         header = ("NAME", "MAY", "MADE, UTC", "LAST USED, UTC")
         rows = [
-            Row(
+            TableRow(
                 (
                     one.name,
                     "read" if one.is_read_only else "read and change",
@@ -120,17 +120,17 @@ def list_(
 
 
 def _read(session: Session) -> list[ApiToken]:
-    from monitor.store import web_access
+    from monitor.store import credentials
 
     database = session.open_for_reading()
     if database is None:
         return []
     with database.read() as tx:
-        return web_access.list_tokens(tx)
+        return credentials.list_api_tokens(tx)
 
 
 def _describe(token: ApiToken) -> Json:
-    from monitor.report import instant
+    from monitor.report.status import instant
 
     return {
         "name": token.name,
@@ -145,13 +145,13 @@ def revoke(context: typer.Context, name: Name) -> None:
     """
     Take a token away: whoever uses it is refused from now on.
     """
-    from monitor.config.wording import did_you_mean
-    from monitor.store import web_access
+    from monitor.config.errors import did_you_mean
+    from monitor.store import credentials
 
     session: Session = context.obj
     known = [one.name for one in _read(session)]
     if name not in known:
         raise CommandError(f'no token is called "{name}"{did_you_mean(name, known)}')
     with session.open_for_writing().write() as tx:
-        web_access.revoke_token(tx, name)
+        credentials.revoke_api_token(tx, name)
     typer.echo(f"{name} is revoked: it is refused from now on")

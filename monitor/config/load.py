@@ -2,6 +2,20 @@
 Find the configuration file, read it, and tell everything that is wrong at once.
 
 What a key means is declared in `model`; secrets are not read here.
+
+Turn pydantic's errors into places and sentences for the file's owner.
+
+The only module that knows pydantic's error codes.
+
+Find what is wrong between keys or entries that are each right by themselves.
+
+Works on the file's data before it becomes settings, so that these problems are
+told together with all others; what has the wrong type is passed over here and
+told by `translate`.
+
+Find marketplaces that no authorization of their connection can cover, or that stand there twice.
+
+Works on the file's data before it becomes settings, as `cross` does.
 """
 
 from __future__ import annotations
@@ -9,34 +23,373 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import ValidationError
 
 from monitor.clock import utc_now
-from monitor.config.base import Reading
-from monitor.config.cross import find_conflicts
-from monitor.config.errors import ConfigError, Notice, Problem
-from monitor.config.model import Config
-from monitor.config.notices import notices
-from monitor.config.providers import add_plugins
-from monitor.config.surroundings import SecretsChecked, check_files, check_secrets
-from monitor.config.translate import Located, translate
-from monitor.config.wording import place_of
+from monitor.config.connections import Connection
+from monitor.config.errors import (
+    ConfigError,
+    MisplacedError,
+    Problem,
+    did_you_mean,
+    got,
+    one_of,
+    place_of,
+    quoted,
+)
+from monitor.config.marketplaces import Region, by_country
+from monitor.config.model import CheckSettings, Config, is_reachable_from_outside
+from monitor.config.registry import PROVIDERS, add_plugins
+from monitor.config.values import Reading, Settings, format_duration, parse_duration
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from datetime import datetime, timedelta
 
-__all__ = [
-    "Notice",
-    "SecretsChecked",
-    "build_config",
-    "check_files",
-    "check_secrets",
-    "find_config",
-    "load_config",
-    "notices",
-]
+    from pydantic_core import ErrorDetails
+
+    from monitor.config.marketplaces import KnownMarketplace
+
+
+KeyPath = tuple[str | int, ...]
+Located = tuple[KeyPath, str]
+"""A message and the path, from the top of the file, that it is about."""
+
+UNEXPLAINED = "this value is not accepted here"
+"""Said where pydantic complains of something that has no sentence below; tests hunt for it."""
+
+_NO_PROVIDER = {"union_tag_invalid", "union_tag_not_found"}
+_EXPECTED = {
+    "bool_type": "true or false",
+    "dict_type": "a table",
+    "frozen_set_type": "a list in [ ]",
+    "int_type": "a whole number",
+    "model_attributes_type": "a table",
+    "model_type": "a table",
+    "string_type": "a text in quotes",
+    "tuple_type": "a list in [ ]",
+}
+
+
+def translate(error: ValidationError) -> Iterator[Located]:
+    """
+    Yield what *error* complains of, in our words.
+    """
+    for details in error.errors(include_url=False):
+        if details["type"] in _NO_PROVIDER:
+            yield from _explain_provider(details)
+        elif details["type"] == "too_short" and details["input"]:
+            # Pydantic counts what it accepted; the others have errors of their own.
+            continue
+        else:
+            path, provider = _drop_provider(details["loc"])
+            below, message = _explain(details, path, provider)
+            yield (*path, *below), message
+
+
+def _drop_provider(loc: KeyPath) -> tuple[KeyPath, str | None]:
+    """
+    Take the name of the chosen class out of a path; it is not in the file.
+    """
+    if loc[0] == "connections" and len(loc) > 2:  # noqa: PLR2004 - section, index, class
+        return loc[:2] + loc[3:], str(loc[2])
+    return loc, None
+
+
+def _explain(  # noqa: PLR0911 - a table of cases
+    details: ErrorDetails, path: KeyPath, provider: str | None
+) -> tuple[KeyPath, str]:
+    kind, value, context = details["type"], details["input"], details.get("ctx", {})
+    match kind:
+        case "value_error":
+            error = context["error"]
+            below = error.below if isinstance(error, MisplacedError) else ()
+            return below, str(error)
+        case "missing":
+            needed_by = f": a connection to {provider} needs it" if provider else ""
+            return (), f"required and missing{needed_by}"
+        case "extra_forbidden":
+            known = _keys_at(path[:-1], provider)
+            return (), f"unknown key{did_you_mean(str(path[-1]), known)}"
+        case "greater_than_equal":
+            return (), f"at least {context['ge']}, {_number(value)}"
+        case "less_than_equal":
+            return (), f"at most {context['le']}, {_number(value)}"
+        case "too_short":
+            return (), "an empty list: name at least one, or leave the key out for all"
+        case _:
+            return (), _explain_type(kind, value, path)
+
+
+def _explain_type(kind: str, value: Any, path: KeyPath) -> str:
+    expected = _EXPECTED.get(kind, UNEXPLAINED)
+    if len(path) == 1 and isinstance(value, dict):
+        expected = f"write [[{path[0]}]] with two brackets"
+    elif len(path) == 1 and isinstance(value, list):
+        expected = f"write [{path[0]}] with one bracket"
+    return f"{expected}, {got(value)}"
+
+
+def _number(value: Any) -> str:
+    return got(value).replace("the number ", "")
+
+
+def _explain_provider(details: ErrorDetails) -> Iterator[Located]:
+    """
+    Explain a connection that no class could be chosen for.
+
+    Pydantic has looked at nothing else in it, so its keys are looked at here.
+    """
+    path, entry = details["loc"], details["input"]
+    known = tuple(PROVIDERS)
+    provider = entry.get("provider") if isinstance(entry, dict) else None
+    if provider is None:
+        message = f"required and missing; known: {one_of(known)}"
+    elif isinstance(provider, str):
+        hint = did_you_mean(provider, known)
+        message = f"unknown provider {quoted(provider)}; known: {one_of(known)}{hint}"
+    else:
+        message = f"a text in quotes, {got(provider)}; known: {one_of(known)}"
+    yield (*path, "provider"), message
+    if provider is None:
+        keys = dict.fromkeys(key for model in PROVIDERS.values() for key in _keys_of(model))
+        for key in entry:
+            if key not in keys:
+                yield (*path, key), f"unknown key{did_you_mean(key, keys)}"
+
+
+def _keys_at(path: KeyPath, provider: str | None) -> tuple[str, ...]:
+    """
+    Return the keys that the table at *path* may have.
+    """
+    model: type[Settings] = Config
+    for step in path:
+        if isinstance(step, str):
+            field = next(
+                field for name, field in model.model_fields.items() if step in {name, field.alias}
+            )
+            model = _model_in(field.annotation) or model
+            if model is Connection and provider is not None:
+                model = PROVIDERS[provider]
+    return _keys_of(model)
+
+
+def _keys_of(model: type[Settings]) -> tuple[str, ...]:
+    return tuple(field.alias or name for name, field in model.model_fields.items())
+
+
+def _model_in(annotation: Any) -> type[Settings] | None:
+    """
+    Return the table inside an annotation such as `tuple[Channel, ...]`.
+    """
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return annotation
+    return next(
+        (model for inner in get_args(annotation) if (model := _model_in(inner)) is not None), None
+    )
+
+
+def find_wrong_marketplaces(stores: list[tuple[int, dict[str, Any]]]) -> Iterator[Located]:
+    """
+    Yield the contradictions between the marketplaces and the region of each of *stores*.
+    """
+    for index, entry in stores:
+        codes, region = entry.get("marketplaces"), entry.get("region")
+        seen: dict[str, tuple[int, str]] = {}
+        for position, code in enumerate(codes if isinstance(codes, list) else []):
+            known = by_country(code) if isinstance(code, str) else None
+            if known is None:
+                continue
+            path = ("connections", index, "marketplaces", position)
+            if known.id in seen:
+                yield path, _is_repeated(code, *seen[known.id])
+            elif isinstance(region, str) and region in set(Region) - {known.region}:
+                yield path, _is_elsewhere(known, region)
+            seen.setdefault(known.id, (position, code))
+
+
+def _is_repeated(code: str, position: int, first: str) -> str:
+    if first == code:
+        return f"{quoted(code)} already stands at marketplaces[{position}]"
+    return f"{quoted(code)} is the same as {quoted(first)} at marketplaces[{position}]: keep one"
+
+
+def _is_elsewhere(known: KnownMarketplace, region: str) -> str:
+    return (
+        f'{known.name} belongs to region "{known.region}", this connection to "{region}": one'
+        " authorization opens one region, so the other needs a connection of its own"
+    )
+
+
+_DEFAULTS = CheckSettings()
+_MOST_SUGGESTIONS = 20
+_LONGEST_SHOWN = 100
+
+
+def find_conflicts(data: Mapping[str, Any]) -> Iterator[Located]:
+    """
+    Yield all contradictions in *data*.
+    """
+    connections, channels = _entries(data, "connections"), _entries(data, "channels")
+    applications = _entries(data, "applications")
+    stores = [(index, entry) for index, entry in connections if entry.get("provider") == "amazon"]
+    yield from _find_repeated_names("connections", connections)
+    yield from _find_repeated_names("channels", channels)
+    yield from _find_repeated_names("applications", applications)
+    for references, target, entries in (
+        (_names_in_lists("connections", connections, "channels"), "channels", channels),
+        (_names_in_lists("channels", channels, "connections"), "connections", connections),
+        (_single_names("connections", stores, "application"), "applications", applications),
+    ):
+        yield from _find_unknown(references, target, _names_of(entries))
+    yield from _find_wrong_renames(connections)
+    yield from find_wrong_marketplaces(stores)
+    yield from _find_long_timeouts(_table(data, "checks"), connections)
+    yield from _find_open_dashboard(_table(data, "web"))
+
+
+def _table(data: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = data.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _entries(data: Mapping[str, Any], key: str) -> list[tuple[int, dict[str, Any]]]:
+    value = data.get(key)
+    entries = value if isinstance(value, list) else []
+    return [(index, entry) for index, entry in enumerate(entries) if isinstance(entry, dict)]
+
+
+def _names_of(entries: list[tuple[int, dict[str, Any]]]) -> dict[str, int]:
+    """
+    Return where each name stands first.
+    """
+    places: dict[str, int] = {}
+    for index, entry in entries:
+        name = entry.get("name")
+        if isinstance(name, str):
+            places.setdefault(name, index)
+    return places
+
+
+def _find_repeated_names(
+    section: str, entries: list[tuple[int, dict[str, Any]]]
+) -> Iterator[Located]:
+    places = _names_of(entries)
+    for index, entry in entries:
+        name = entry.get("name")
+        if isinstance(name, str) and places[name] != index:
+            first = f"{section}[{places[name]}]"
+            yield (
+                (section, index, "name"),
+                f"{quoted(name, _LONGEST_SHOWN)} is already the name of {first}",
+            )
+
+
+def _find_unknown(
+    references: Iterable[Located], target: str, known: Collection[str]
+) -> Iterator[Located]:
+    """
+    Yield those of *references*, each a place and a name, that no entry of *target* has.
+    """
+    # Looking for the nearest of thousands of names takes milliseconds each.
+    suggestions_left = _MOST_SUGGESTIONS
+    for path, name in references:
+        if name not in known:
+            hint = did_you_mean(name, known) if suggestions_left > 0 else ""
+            suggestions_left -= 1
+            yield (
+                path,
+                f"{quoted(name, _LONGEST_SHOWN)} is not the name of any of [[{target}]]{hint}",
+            )
+
+
+def _names_in_lists(
+    section: str, entries: list[tuple[int, dict[str, Any]]], key: str
+) -> Iterator[Located]:
+    for index, entry in entries:
+        names = entry.get(key)
+        for position, name in enumerate(names if isinstance(names, list) else []):
+            if isinstance(name, str):
+                yield (section, index, key, position), name
+
+
+def _single_names(
+    section: str, entries: list[tuple[int, dict[str, Any]]], key: str
+) -> Iterator[Located]:
+    for index, entry in entries:
+        name = entry.get(key)
+        if isinstance(name, str):
+            yield (section, index, key), name
+
+
+def _find_wrong_renames(connections: list[tuple[int, dict[str, Any]]]) -> Iterator[Located]:
+    names = _names_of(connections)
+    heirs: dict[str, int] = {}
+    for index, entry in connections:
+        old = entry.get("renamed_from")
+        if not isinstance(old, str):
+            continue
+        path = ("connections", index, "renamed_from")
+        if old == entry.get("name"):
+            yield path, "this is its name now: write the name it had before"
+        elif old in names:
+            place = f"connections[{names[old]}]"
+            yield path, f"{quoted(old, _LONGEST_SHOWN)} is still the name of {place}"
+        elif old in heirs:
+            place = f"connections[{heirs[old]}]"
+            yield path, f"{quoted(old, _LONGEST_SHOWN)} is already taken over by {place}"
+        else:
+            heirs[old] = index
+
+
+def _find_long_timeouts(
+    checks: dict[str, Any], connections: list[tuple[int, dict[str, Any]]]
+) -> Iterator[Located]:
+    common_every = _length(checks, "every", _DEFAULTS.every)
+    yield from _compare(("checks", "timeout"), _length(checks, "timeout", None), common_every)
+    for index, entry in connections:
+        provider = entry.get("provider")
+        model = PROVIDERS.get(provider) if isinstance(provider, str) else None
+        rhythm = (model.own_rhythm if model else None) or common_every
+        yield from _compare(
+            ("connections", index, "timeout"),
+            _length(entry, "timeout", None),
+            _length(entry, "every", rhythm),
+        )
+
+
+def _length(table: dict[str, Any], key: str, default: timedelta | None) -> timedelta | None:
+    """
+    Return a duration of *table*; None where it cannot be read.
+    """
+    if key not in table:
+        return default
+    try:
+        return parse_duration(table[key])
+    except ValueError:
+        return None
+
+
+def _compare(
+    path: tuple[str | int, ...], timeout: timedelta | None, every: timedelta | None
+) -> Iterator[Located]:
+    if timeout is not None and every is not None and timeout > every:
+        yield (
+            path,
+            f"at most `every` ({format_duration(every)}), got {format_duration(timeout)}",
+        )
+
+
+def _find_open_dashboard(web: dict[str, Any]) -> Iterator[Located]:
+    listen = web.get("listen")
+    if isinstance(listen, str) and "password" not in web and is_reachable_from_outside(listen):
+        yield (
+            ("web", "listen"),
+            f"{quoted(listen)} can be reached from other machines: set web.password as well",
+        )
+
 
 SYSTEM_WIDE = Path("/etc/connwatch/config.toml")
 

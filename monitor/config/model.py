@@ -3,52 +3,387 @@ Declare the whole file: frozen settings, every table a class.
 
 Rules that look at several entries at once are in `cross`; what the daemon does
 with a setting is decided where it is used.
+
+Declare the tables that stand once in the file.
+
+What the daemon does with each is decided where it is used.
+
+Declare a channel: who is told, and of what.
+
+Which channels receive an alert is decided in `monitor.judge.routing`.
+
+Read the hours during which people are not to be woken.
+
+Say where on the dashboard more is to be read.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+import os
+import re
+from datetime import time, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
+from urllib.parse import quote
+from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, PrivateAttr
-
-from monitor.config.amazon import AmazonConnection
-from monitor.config.application import Application
-from monitor.config.base import Reading, Settings
-from monitor.config.channel import Channel
-from monitor.config.connection import Connection
-from monitor.config.countdown import CountdownConnection
-from monitor.config.providers import PROVIDERS, AnyConnection
-from monitor.config.quiet_hours import QuietHours
-from monitor.config.settings import (
-    AlertSettings,
-    CheckSettings,
-    HeartbeatSettings,
-    MonitorSettings,
-    WebSettings,
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PrivateAttr,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
 )
-from monitor.config.soldscope import SoldscopeConnection
-from monitor.judge.digest import Digest
 
-__all__ = [
-    "PROVIDERS",
-    "AlertSettings",
-    "AmazonConnection",
-    "Application",
-    "Channel",
-    "CheckSettings",
-    "Config",
-    "Connection",
-    "CountdownConnection",
-    "Digest",
-    "HeartbeatSettings",
-    "MonitorSettings",
-    "QuietHours",
-    "SoldscopeConnection",
-    "WebSettings",
+from monitor.config.connections import (
+    Application,
+    Connection,
+)
+from monitor.config.errors import did_you_mean, got, quoted
+from monitor.config.registry import AnyConnection
+from monitor.config.secret import Secret
+from monitor.config.values import (
+    CalledUrl,
+    Count,
+    Duration,
+    FiveSecondsOrMore,
+    Name,
+    OneSecondOrMore,
+    PublicUrl,
+    Reading,
+    RelativePath,
+    Settings,
+    SomeNames,
+    TenSecondsOrMore,
+    choice_of,
+    is_host,
+    is_loopback,
+    reading_of,
+    refuse_uncallable,
+)
+from monitor.judge.alerts import AlertKind, Severity
+from monitor.judge.routing import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+_TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
+
+
+def _read_time(value: Any) -> time:
+    match = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if match is not None:
+        return time(int(match[1]), int(match[2]))
+    if isinstance(value, time):
+        raise ValueError(f'a time in quotes: write "{value:%H:%M}"')  # noqa: TRY004 - pydantic collects ValueErrors only
+    found = f"got {quoted(value)}" if isinstance(value, str) else got(value)
+    raise ValueError(f'a time of day such as "22:00", {found}')
+
+
+def _check_zone(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f'a time zone such as "Europe/Berlin", {got(value)}')  # noqa: TRY004 - pydantic collects ValueErrors only
+    try:
+        ZoneInfo(value)
+    # A key such as "Europe" is a folder, and one such as "../x" no key at all.
+    except (KeyError, ValueError, OSError):
+        hint = did_you_mean(value, sorted(available_timezones()))
+        hint = hint or '; write one such as "Europe/Berlin"'
+        raise ValueError(f"{quoted(value)} is no time zone{hint}") from None
+    return value
+
+
+TimeOfDay = Annotated[
+    time,
+    BeforeValidator(_read_time),
+    PlainSerializer(lambda moment: f"{moment:%H:%M}", return_type=str),
+    WithJsonSchema({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}),
 ]
+
+
+class QuietHours(Settings):
+    """
+    A span of each day; it goes over midnight where it ends before it starts.
+    """
+
+    zone: Annotated[
+        str, BeforeValidator(_check_zone), Field(description="The time zone of both times.")
+    ]
+    start: TimeOfDay = Field(alias="from", description="When quiet begins.")
+    end: TimeOfDay = Field(alias="to", description="When quiet ends.")
+
+    @model_validator(mode="after")
+    def _refuse_no_time(self) -> Self:
+        if self.start == self.end:
+            raise ValueError("it ends when it begins: write two different times")
+        return self
+
+
+# ruff: noqa: TC001 - pydantic reads the annotations when the program runs
+
+
+DATABASE_NAME = "connwatch.db"
+SYSTEM_FOLDER = Path("/etc/connwatch")
+SYSTEM_STATE = Path("/var/lib/connwatch")
+"""Where the unit in `deploy/systemd/` has its file, and systemd its state."""
+
+_SQLITE = "sqlite:///"
+_LISTEN = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]+)):(?P<port>[0-9]{1,5})")
+_LAST_PORT = 65_535
+
+
+class MonitorSettings(Settings):
+    """
+    Where the daemon keeps what it knows.
+    """
+
+    database: str = Field(
+        default="",
+        validate_default=True,
+        description=(
+            'A SQLite file, as "sqlite:///connwatch.db"; a relative path is taken from the folder'
+            " of this file. Default: $STATE_DIRECTORY/connwatch.db, else beside this file; for"
+            " /etc/connwatch/config.toml that of the systemd unit, in /var/lib/connwatch, if there"
+            " is one."
+        ),
+    )
+
+    @field_validator("database", mode="before")
+    @classmethod
+    def _locate(cls, value: Any, info: ValidationInfo) -> str:
+        reading = reading_of(info)
+        folder = reading.folder if reading else Path.cwd()
+        if value == "":
+            value = _SQLITE + str((_find_state(reading) if reading else folder) / DATABASE_NAME)
+        return _SQLITE + str(folder / _path_in(value))
+
+    @property
+    def database_path(self) -> Path:
+        """
+        Return the file that *database* names.
+        """
+        return Path(self.database.removeprefix(_SQLITE))
+
+
+def _find_state(reading: Reading) -> Path:
+    """
+    Return the folder for the database of a file that does not name one.
+    """
+    # systemd lists several folders with colons between them.
+    state = reading.environment.get("STATE_DIRECTORY", "").split(":")[0]
+    beside = reading.folder / (state or ".")
+    is_system_wide = not state and reading.folder == SYSTEM_FOLDER
+    # Commands beside the unit do not see its $STATE_DIRECTORY; nor, unless they
+    # are root's, into its folder: that it is there has to do.
+    if is_system_wide and not os.path.lexists(beside / DATABASE_NAME):
+        return SYSTEM_STATE if os.path.lexists(SYSTEM_STATE) else beside
+    return beside
+
+
+def _path_in(url: Any) -> str:
+    if not isinstance(url, str):
+        raise ValueError(f'a URL such as "sqlite:///connwatch.db", {got(url)}')  # noqa: TRY004 - pydantic collects ValueErrors only
+    path = url.removeprefix(_SQLITE)
+    if path == url:
+        raise ValueError('only SQLite so far: write "sqlite:///" and the path of a file')
+    if not path.strip("/") or path.endswith("/") or path == ":memory:":
+        raise ValueError('it must be a file that outlives the daemon: "sqlite:///connwatch.db"')
+    if not path.isprintable() or "?" in path or "%" in path:
+        raise ValueError("no options, and none of ? % or control characters in the path")
+    return path
+
+
+class CheckSettings(Settings):
+    """
+    How often and how patiently connections are checked.
+    """
+
+    every: TenSecondsOrMore = Field(
+        default=timedelta(minutes=5), description="How often a connection is checked."
+    )
+    timeout: OneSecondOrMore = Field(
+        default=timedelta(seconds=10),
+        description="How long one check may take as a whole; at most `every`.",
+    )
+    concurrency: Count = Field(default=200, description="How many checks run at the same time.")
+    recheck_after: OneSecondOrMore = Field(
+        default=timedelta(seconds=30),
+        description="How soon a refusal is checked again, until it is confirmed.",
+    )
+    alert_after_refusals: Count = Field(
+        default=2, description="How many refusals in a row are told to people."
+    )
+    error_after_failures: Count = Field(
+        default=3, description="How many checks without an answer in a row make an error."
+    )
+    outage_hold: OneSecondOrMore = Field(
+        default=timedelta(hours=1),
+        description="How long an outage made of refusals may last before it is told as errors.",
+    )
+    uplink: tuple[CalledUrl, ...] = Field(
+        default=(),
+        description='URLs that tell "they are down" from "we are"; any answer counts as up.',
+    )
+
+
+def _sort_steps(steps: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(set(steps), reverse=True))
+
+
+_DaySteps = Annotated[
+    tuple[Annotated[int, Field(strict=True, ge=1, le=3650)], ...], AfterValidator(_sort_steps)
+]
+_PercentSteps = Annotated[
+    tuple[Annotated[int, Field(strict=True, ge=1, le=100)], ...], AfterValidator(_sort_steps)
+]
+
+
+class AlertSettings(Settings):
+    """
+    When people are told, and how often.
+    """
+
+    expiring_soon_days: _DaySteps = Field(
+        default=(30, 14, 7, 3, 1),
+        description="Days before the end of an authorization at which to warn.",
+    )
+    quota_low_percent: _PercentSteps = Field(
+        default=(20, 10, 5), description="Percent of a quota that is left when people are warned."
+    )
+    quota_min_window: Duration = Field(
+        default=timedelta(hours=12),
+        description="Quotas that are refilled more often than this are shown, not warned about.",
+    )
+    remind_every: FiveSecondsOrMore = Field(
+        default=timedelta(hours=24),
+        description="How often people are reminded of what is critical and not acknowledged.",
+    )
+    group_wait: OneSecondOrMore = Field(
+        default=timedelta(seconds=10),
+        description="How long alerts of one kind are collected into one message.",
+    )
+    retry_for: FiveSecondsOrMore = Field(
+        default=timedelta(hours=24),
+        description="How long a notification that could not be delivered is tried again.",
+    )
+    quiet_hours: QuietHours | None = Field(
+        default=None, description="When only critical alerts are delivered."
+    )
+
+
+def _check_listen(value: Any) -> str:
+    if value == "":
+        return ""
+    match = _LISTEN.fullmatch(value) if isinstance(value, str) else None
+    if match is None or not is_host(match["v6"] or match["host"]):
+        found = f"got {quoted(value)}" if isinstance(value, str) else got(value)
+        raise ValueError(f'an address and a port such as "127.0.0.1:8080", or "" for none, {found}')
+    if int(match["port"]) > _LAST_PORT:
+        raise ValueError(f"ports end at {_LAST_PORT}, got {match['port']}")
+    return str(value)
+
+
+def is_reachable_from_outside(listen: str) -> bool:
+    """
+    Tell whether an address such as `0.0.0.0:8080` is one of more than this machine.
+    """
+    match = _LISTEN.fullmatch(listen)
+    return match is not None and not is_loopback(match["v6"] or match["host"])
+
+
+class WebSettings(Settings):
+    """
+    The dashboard and the HTTP interface.
+    """
+
+    listen: Annotated[str, BeforeValidator(_check_listen)] = Field(
+        default="127.0.0.1:8080",
+        description='Where to listen; "" switches it off; beyond this machine it needs `password`.',
+    )
+    public_url: PublicUrl = Field(
+        default="", description="The address for links in alerts; default: http://<listen>."
+    )
+    password: Secret | None = Field(
+        default=None, description="The password of the dashboard, plain or as an Argon2 hash."
+    )
+    key: Secret | None = Field(
+        default=None, description="The Fernet key that encrypts tokens obtained by handshake."
+    )
+
+
+def _require_callable(secret: Secret) -> Secret:
+    return secret.require(refuse_uncallable)
+
+
+class HeartbeatSettings(Settings):
+    """
+    The outside watcher that is told while all is well here.
+    """
+
+    url: Annotated[Secret, AfterValidator(_require_callable)] | None = Field(
+        default=None, description="Called while every due check ran; with /fail when one did not."
+    )
+    every: TenSecondsOrMore = Field(
+        default=timedelta(minutes=1), description="How often it is called."
+    )
+
+
+# ruff: noqa: TC001 - pydantic reads the annotations when the program runs
+
+
+_KINDS = tuple(kind.value for kind in AlertKind)
+
+
+def _check_kind(kind: str) -> str:
+    if kind not in _KINDS:
+        hint = did_you_mean(kind, _KINDS)
+        known = "" if hint else f"; known: {', '.join(_KINDS)}"
+        raise ValueError(f"unknown kind {quoted(kind)}{hint}{known}")
+    return kind
+
+
+Kind = Annotated[
+    str,
+    AfterValidator(_check_kind),
+    WithJsonSchema({"type": "string", "enum": list(_KINDS)}),
+]
+
+
+class Channel(Settings):
+    """
+    A place where alerts are delivered.
+    """
+
+    name: Name = Field(description="How the channel is called everywhere.")
+    url: Secret = Field(description="An Apprise URL: e-mail, Slack, Telegram, a webhook, …")
+    kinds: Annotated[frozenset[Kind], Field(min_length=1)] | None = Field(
+        default=None,
+        description="The kinds of alert it receives; default: all but digest, resumed.",
+    )
+    min_severity: Annotated[Severity, BeforeValidator(choice_of(Severity))] = Field(
+        default=Severity.INFO, description="The least severity it receives."
+    )
+    tags: SomeNames = Field(
+        default=(), description="Only connections with one of these tags; default: all."
+    )
+    connections: SomeNames = Field(
+        default=(), description="Only these connections, by name; default: all."
+    )
+    template: RelativePath | None = Field(
+        default=None, description="A Jinja2 file that words its messages; default: built in."
+    )
+    quiet_hours: QuietHours | None = Field(
+        default=None, description="When only critical alerts are delivered here."
+    )
+    digest: Annotated[Digest, BeforeValidator(choice_of(Digest))] | None = Field(
+        default=None, description="How often a summary is sent here; default: never."
+    )
 
 
 class Config(Settings):
@@ -125,3 +460,24 @@ class Config(Settings):
         Return how long a check may take at most; nothing where there is none.
         """
         return max(map(self.timeout_of, self.connections), default=timedelta())
+
+
+def dashboard_address(config: Config) -> str | None:
+    """
+    Return the address of the dashboard, without a slash at its end; None if it is off.
+    """
+    if not config.web.listen:
+        return None
+    return (config.web.public_url or f"http://{config.web.listen}").rstrip("/")
+
+
+def link_to(config: Config, connections: Sequence[str]) -> str | None:
+    """
+    Return the page about *connections*: its own for one, the list for several.
+    """
+    address = dashboard_address(config)
+    if address is None:
+        return None
+    if len(connections) == 1:
+        return f"{address}/connections/{quote(connections[0], safe='')}"
+    return f"{address}/"

@@ -14,7 +14,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from monitor.config.errors import ConfigError, Problem
-from monitor.config.presets import PRESETS
+from monitor.config.http import PRESETS
 from monitor.config.secret import SourceKind
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _DELETE = "\x7f"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class SecretPlace:
     """
     Where a secret is kept.
 
@@ -42,7 +42,7 @@ class Kept:
     value: str = field(repr=False)
 
 
-Value = str | Kept | date
+Value = str | SecretPlace | date
 """What a key of a new file can hold."""
 
 
@@ -137,9 +137,9 @@ def _refuse(path: Path, why: str) -> ConfigError:
 
 def _value(value: Value) -> str:
     match value:
-        case Kept(SourceKind.LITERAL, secret):
+        case SecretPlace(SourceKind.LITERAL, secret):
             return _text(secret)
-        case Kept(kind, name):
+        case SecretPlace(kind, name):
             return f"{{ {kind} = {_text(name)} }}"
         case date():
             return value.isoformat()

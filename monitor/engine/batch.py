@@ -11,51 +11,36 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from monitor.alerting.dispatch import load_context
 from monitor.judge.alerts import OPENED_BY, AlertKind
 from monitor.judge.batch import Batch
 from monitor.judge.checks import Check
 from monitor.judge.connectivity import find_unreached, judge_link
-from monitor.judge.correlation import ASK_AT_MOST, find_lost_permissions
-from monitor.judge.flapping import WINDOW
-from monitor.judge.outage import failed_host
+from monitor.judge.correlation import CHECK_AT_MOST, find_lost_permissions
+from monitor.judge.incidents import FLAPPING_WINDOW, failed_host
 from monitor.judge.outcome import State
-from monitor.judge.sharing import (
-    account_key_of,
-    find_short,
-    find_unknown,
-    look_ahead,
-    take_samples,
-)
-from monitor.store import (
-    applications,
-    flappings,
-    forecasts,
-    offline,
-    outages,
-    results,
-    withdrawal,
-)
-from monitor.telling import load_context
+from monitor.judge.sharing import account_key_of, find_short, find_unknown, look_ahead, take_samples
+from monitor.store import alerts, applications, incidents, quota
+from monitor.store import checks as stored_checks
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
-    from monitor.judge.application import ApplicationStanding
+    from monitor.config.plan import Plan
+    from monitor.judge.applications import ApplicationStanding
     from monitor.judge.batch import Inquiry, Outage, Retractable
     from monitor.judge.checks import Judged, JudgedCheck
     from monitor.judge.connections import ConnectionRecord
-    from monitor.judge.link import LinkVerdict, Uplink
-    from monitor.judge.outage import Group
+    from monitor.judge.forecast import Outlook
+    from monitor.judge.incidents import Connectivity, HostGroup, LinkVerdict
     from monitor.judge.outcome import Outcome
-    from monitor.judge.outlook import Outlook
     from monitor.judge.sharing import Ahead, Member, WindowKey
-    from monitor.plan import Plan
     from monitor.store.engine import Transaction
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class FinishedCheck:
     """
     A check that came to its end.
 
@@ -71,7 +56,7 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class LoadedBatch:
     """
     What the checks of a batch are judged by, each by itself.
 
@@ -99,38 +84,40 @@ class Known:
         return {one.connection_id for one in self.link_errors}
 
 
-def load_known(tx: Transaction, finished: Sequence[Finished], plan: Plan, uplink: Uplink) -> Known:
+def load_known(
+    tx: Transaction, finished: Sequence[FinishedCheck], plan: Plan, uplink: Connectivity
+) -> LoadedBatch:
     """Read what each of *finished* checks is judged by; those that nobody wants are left out."""
     checks = _load_checks(tx, finished, plan)
-    time = offline.find_open(tx)
+    time = incidents.find_offline_time(tx)
     has_uplinks = bool(plan.uplink)
     unreached = find_unreached(checks, time, uplink, has_uplinks=has_uplinks)
     others = None
     if unreached:
-        others = offline.failed_hosts_if_all_fail(tx, [one.record.id for one in unreached])
+        others = incidents.failed_hosts_if_all_fail(tx, [one.record.id for one in unreached])
     link = judge_link(checks, time, others, uplink, has_uplinks=has_uplinks)
     names = {one.record.application for one in checks if one.record.application is not None}
     known = applications.load(tx, names) if names else {}
     errors: list[Retractable] = []
     unsent: dict[int, str] = {}
     if link.begun_at is not None:
-        listed = withdrawal.list_retractable(tx, None, link.begun_at)
+        listed = alerts.list_retractable(tx, None, link.begun_at)
         errors = [one for one in listed if one.is_doubtful]
-        unsent = withdrawal.list_unsent_outages(tx, link.begun_at)
-    return Known(
+        unsent = alerts.list_unsent_outages(tx, link.begun_at)
+    return LoadedBatch(
         checks,
-        outages.list_open(tx),
-        outages.list_inquiries(tx),
+        incidents.list_open_outages(tx),
+        incidents.list_inquiries(tx),
         {name: one.standing for name, one in known.items()},
         link,
         errors,
         unsent,
-        offline.list_other_hosts(tx, link.doubted, link.doubted_at) if link.doubted_at else (),
+        incidents.list_other_hosts(tx, link.doubted, link.doubted_at) if link.doubted_at else (),
     )
 
 
-def _load_checks(tx: Transaction, finished: Sequence[Finished], plan: Plan) -> list[Check]:
-    records = results.load_records(tx, [each.connection_id for each in finished])
+def _load_checks(tx: Transaction, finished: Sequence[FinishedCheck], plan: Plan) -> list[Check]:
+    records = stored_checks.load_records(tx, [each.connection_id for each in finished])
     watched = plan.watched_of([record.name for record in records.values()])
     checks = []
     for each in finished:
@@ -143,7 +130,7 @@ def _load_checks(tx: Transaction, finished: Sequence[Finished], plan: Plan) -> l
     return checks
 
 
-def load_batch(tx: Transaction, known: Known, judged: Judged, plan: Plan) -> Batch:
+def load_batch(tx: Transaction, known: LoadedBatch, judged: Judged, plan: Plan) -> Batch:
     """Read what *judged* checks may have in common, and what announcing it depends on."""
     eventful = [one for one in judged.checks if one.is_eventful]
     hosts = _load_hosts(tx, known, judged, eventful)
@@ -180,7 +167,7 @@ def load_batch(tx: Transaction, known: Known, judged: Judged, plan: Plan) -> Bat
         members=hosts.members,
         records=hosts.records,
         stores=stores,
-        flapping=frozenset(flappings.list_flapping(tx)) if eventful or hosts.members else None,
+        flapping=frozenset(incidents.list_flapping(tx)) if eventful or hosts.members else None,
         changes=_load_changes(tx, changed) if changed else {},
         accounts=quotas.accounts,
         outlooks=quotas.outlooks,
@@ -190,8 +177,8 @@ def load_batch(tx: Transaction, known: Known, judged: Judged, plan: Plan) -> Bat
 
 
 def _load_changes(tx: Transaction, changed: Sequence[JudgedCheck]) -> dict[int, list[datetime]]:
-    since = min(one.at for one in changed) - WINDOW
-    return flappings.list_changes(tx, {one.record.id for one in changed}, since)
+    since = min(one.at for one in changed) - FLAPPING_WINDOW
+    return incidents.list_changes(tx, {one.record.id for one in changed}, since)
 
 
 def _named(judged: Judged, eventful: Sequence[JudgedCheck]) -> set[str]:
@@ -214,7 +201,7 @@ def _named(judged: Judged, eventful: Sequence[JudgedCheck]) -> set[str]:
 class _Hosts:
     """What is known of the hosts that a batch touches: see `Batch`."""
 
-    groups: Mapping[str, Group]
+    groups: Mapping[str, HostGroup]
     failing: Mapping[str, Mapping[int, str]]
     errors: Mapping[str, Sequence[Retractable]]
     neighbours: Mapping[str, Sequence[int]]
@@ -226,13 +213,13 @@ _NO_HOSTS = _Hosts({}, {}, {}, {}, {}, {})
 
 
 def _load_hosts(
-    tx: Transaction, known: Known, judged: Judged, eventful: Sequence[JudgedCheck]
+    tx: Transaction, known: LoadedBatch, judged: Judged, eventful: Sequence[JudgedCheck]
 ) -> _Hosts:
     notes, is_online = judged.notes, judged.link.time is None
     touched = [host for host in notes.touched if is_online or host in known.outages]
     if not touched:
         return _NO_HOSTS
-    groups = {host: outages.count_group(tx, host) for host in touched}
+    groups = {host: incidents.count_group(tx, host) for host in touched}
     begun = [
         host for host in touched if host not in known.outages and judged.is_out(host, groups[host])
     ]
@@ -242,7 +229,7 @@ def _load_hosts(
         for host in touched
         if (host in known.outages or host in begun) and notes.count(groups[host], host).is_back
     ]
-    members = {host: outages.members_of(tx, host) for host in back}
+    members = {host: incidents.members_of(tx, host) for host in back}
     numbers = {number for each in members.values() for number in each}
     announced = {host for host in begun if errors[host]}
     announced |= _find_announced(known, begun, eventful)
@@ -250,27 +237,27 @@ def _load_hosts(
     lost = [host for host, _ in find_lost_permissions(judged.own, known.outages)]
     return _Hosts(
         groups,
-        {host: outages.failing_of(tx, host) for host in announced},
+        {host: incidents.failing_of(tx, host) for host in announced},
         errors,
         {
-            host: outages.list_neighbours(tx, host, n_batch + ASK_AT_MOST * lost.count(host))
+            host: incidents.list_neighbours(tx, host, n_batch + CHECK_AT_MOST * lost.count(host))
             for host in set(lost)
         },
         members,
-        results.load_records(tx, sorted(numbers)) if numbers else {},
+        stored_checks.load_records(tx, sorted(numbers)) if numbers else {},
     )
 
 
 def _list_errors(tx: Transaction, judged: Judged, host: str) -> list[Retractable]:
     now = judged.first.touched.get(host) or judged.notes.touched[host]
     changed = judged.notes.changed.values()
-    return withdrawal.list_retractable(
+    return alerts.list_retractable(
         tx, host, now, [one.connection_id for one in changed if one.after == host]
     )
 
 
 def _find_announced(
-    known: Known, begun: Collection[str], eventful: Sequence[JudgedCheck]
+    known: LoadedBatch, begun: Collection[str], eventful: Sequence[JudgedCheck]
 ) -> set[str]:
     """Return the hosts that are out and of which an error may make people hear."""
     found = set()
@@ -299,11 +286,11 @@ class _Quotas:
 def _load_quotas(tx: Transaction, judged: Judged) -> _Quotas:
     checks = judged.checks
     unknown = find_unknown(checks)
-    outlooks = forecasts.load_outlooks(tx, unknown) if unknown else {}
+    outlooks = quota.load_outlooks(tx, unknown) if unknown else {}
     aheads = take_samples(checks, outlooks)
     looking = {one.key for one in aheads if one.is_looking}
     if looking:
-        aheads = look_ahead(aheads, {key: forecasts.load_samples(tx, *key) for key in looking})
+        aheads = look_ahead(aheads, {key: quota.load_samples(tx, *key) for key in looking})
     short = find_short(aheads)
     keys = {key for one in checks if one.quota.alerts and (key := _key_of(one)) is not None}
     keys |= {key for one in short if (key := _key_of(one.check)) is not None}
@@ -311,11 +298,11 @@ def _load_quotas(tx: Transaction, judged: Judged) -> _Quotas:
         return _Quotas({}, outlooks, aheads, bool(short))
     # What changes its account in this very batch may speak for both.
     keys |= {key for one in checks if one.record.account_key in keys and (key := _key_of(one))}
-    accounts = results.load_accounts(tx, keys)
+    accounts = stored_checks.load_accounts(tx, keys)
     ids = _ids_by_account(accounts, checks)
     asked = {(n, one.key[1]) for one in short for n in ids.get(_key_of(one.check) or "", ())}
     if asked:
-        outlooks |= forecasts.load_outlooks(tx, asked)
+        outlooks |= quota.load_outlooks(tx, asked)
     return _Quotas(accounts, outlooks, aheads)
 
 

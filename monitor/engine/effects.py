@@ -9,25 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.store import (
-    alerts,
-    applications,
-    authorizations,
-    flappings,
-    forecasts,
-    offline,
-    outages,
-    participations,
-    results,
-    windows,
-    withdrawal,
-)
-from monitor.store.due import make_all_due, make_due
+from monitor.store import alerts, applications, authorizations, incidents, quota
+from monitor.store import checks as stored_checks
+from monitor.store.schedule import make_all_due, make_due
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from monitor.engine.batch import Known
+    from monitor.engine.batch import LoadedBatch
     from monitor.judge.batch import Batch, Effects
     from monitor.judge.dispatch import NewAlert
     from monitor.judge.sharing import SharedQuotas
@@ -36,7 +25,7 @@ if TYPE_CHECKING:
 
 def save(
     tx: Transaction,
-    known: Known,
+    known: LoadedBatch,
     batch: Batch,
     effects: Effects,
     made: Sequence[NewAlert | None],
@@ -50,8 +39,8 @@ def save(
     _take_back(tx, batch, effects)
     _save_applications(tx, batch, effects)
     _save_hosts(tx, batch, effects)
-    flappings.go_on(tx, effects.going_on)
-    flappings.begin(tx, effects.flapping)
+    incidents.extend_flapping(tx, effects.going_on)
+    incidents.begin_flapping(tx, effects.flapping)
     ids = alerts.add_all(tx, made)
     _save_link(tx, known, batch, ids)
     _save_checks(tx, batch, effects)
@@ -59,17 +48,17 @@ def save(
     _end_outages(tx, known, effects)
     if effects.foreseen is not None:
         foreseen = effects.foreseen
-        forecasts.add_samples(tx, foreseen.samples)
+        quota.add_samples(tx, foreseen.samples)
         new = [(number, one) for (number, _), one in foreseen.new.items()]
         old = [(number, one) for (number, _), one in foreseen.known.items()]
-        forecasts.save_outlooks(tx, new, old)
+        quota.save_outlooks(tx, new, old)
 
 
 def _take_back(tx: Transaction, batch: Batch, effects: Effects) -> None:
     if effects.withdrawn:
-        withdrawal.take_back(tx, effects.withdrawn)
+        alerts.take_back(tx, effects.withdrawn)
     if batch.link_outages:
-        withdrawal.take_back_outages(tx, batch.link_outages)
+        alerts.withdraw_outages(tx, batch.link_outages)
 
 
 def _save_applications(tx: Transaction, batch: Batch, effects: Effects) -> None:
@@ -83,26 +72,28 @@ def _save_applications(tx: Transaction, batch: Batch, effects: Effects) -> None:
 
 def _save_hosts(tx: Transaction, batch: Batch, effects: Effects) -> None:
     notes = batch.judged.notes
-    outages.note_hosts(
+    incidents.note_hosts(
         tx, [(one.connection_id, one.after, one.is_unexplained) for one in notes.changed.values()]
     )
     waiting = {one.connection_id for one in batch.inquiries}
-    outages.end_inquiries(tx, waiting & notes.answered)
-    outages.add_inquiries(tx, effects.asked)
-    outages.end_inquiries(tx, {one.connection_id for one in effects.asked} & notes.answered)
+    incidents.end_inquiries(tx, waiting & notes.answered)
+    incidents.add_inquiries(tx, effects.asked)
+    incidents.end_inquiries(tx, {one.connection_id for one in effects.asked} & notes.answered)
 
 
-def _save_link(tx: Transaction, known: Known, batch: Batch, ids: Sequence[int | None]) -> None:
+def _save_link(
+    tx: Transaction, known: LoadedBatch, batch: Batch, ids: Sequence[int | None]
+) -> None:
     link = batch.judged.link
     if link.begun_at is not None:
         assert link.time is not None
-        offline.begin(tx, link.time.started_at, ids[0], link.time.n_missed)
+        incidents.begin_offline(tx, link.time.started_at, ids[0], link.time.n_missed)
     elif link.time is not None and link.has_missed:
-        offline.save_missed(tx, link.time)
+        incidents.save_missed_checks(tx, link.time)
     if link.ended is not None:
         time, now = link.ended
-        offline.end(tx, time, now)
-        offline.take_back_overtaken(tx, now)
+        incidents.end_offline(tx, time, now)
+        incidents.withdraw_overtaken(tx, now)
     if link.doubted_at is not None:
         for number in known.to_check:
             make_due(tx, number, link.doubted_at)
@@ -111,13 +102,13 @@ def _save_link(tx: Transaction, known: Known, batch: Batch, ids: Sequence[int | 
 def _save_checks(tx: Transaction, batch: Batch, effects: Effects) -> None:
     checks = batch.judged.checks
     changes = [(one.record.id, one.verdict.transition) for one in checks if one.verdict.transition]
-    results.add_transitions(tx, changes)
-    results.add_checks(tx, [(one.record.id, one.at, one.outcome) for one in checks])
+    stored_checks.add_transitions(tx, changes)
+    stored_checks.add_checks(tx, [(one.record.id, one.at, one.outcome) for one in checks])
     rows = []
     for one, verdict in zip(checks, effects.verdicts, strict=True):
         account = one.outcome.account or one.record.account
         rows.append((one.record.id, verdict.standing, one.next_check_at(verdict), account))
-    results.save_standings(tx, rows)
+    stored_checks.save_standings(tx, rows)
     clocks = {one.record.id: one for one in checks if one.is_clock_changed}
     authorizations.save(
         tx,
@@ -129,10 +120,10 @@ def _save_checks(tx: Transaction, batch: Batch, effects: Effects) -> None:
     sold_in = {
         one.record.id: one.outcome.marketplaces
         for one in checks
-        if one.outcome.marketplaces is not None and not one.is_overlooked
+        if one.outcome.marketplaces is not None and not one.is_disregarded
     }
     if sold_in:
-        participations.save_marketplaces(tx, sold_in)
+        stored_checks.save_marketplaces(tx, sold_in)
 
 
 def _save_quotas(tx: Transaction, batch: Batch, quotas: SharedQuotas) -> None:
@@ -142,20 +133,20 @@ def _save_quotas(tx: Transaction, batch: Batch, quotas: SharedQuotas) -> None:
         before = quotas.before[number]
         key = quotas.keys.get(number) or quotas.shared.get(number)
         is_moved = number in keys and key != keys[number]
-        if is_moved or number in quotas.shared or results.is_quota_news(before, after):
+        if is_moved or number in quotas.shared or stored_checks.is_quota_news(before, after):
             changed[number] = (after, key)
-        if windows.are_news(before.others, after.others):
+        if stored_checks.have_windows_changed(before.others, after.others):
             changed_windows[number] = after.others
-    results.save_quotas(tx, changed)
-    windows.save(tx, changed_windows)
+    stored_checks.save_quotas(tx, changed)
+    stored_checks.save_windows(tx, changed_windows)
 
 
-def _end_outages(tx: Transaction, known: Known, effects: Effects) -> None:
+def _end_outages(tx: Transaction, known: LoadedBatch, effects: Effects) -> None:
     here = dict(known.outages)
     for host, now in effects.begun.items():
-        here[host] = outages.begin(tx, host, now)
+        here[host] = incidents.begin_outage(tx, host, now)
     for host in effects.announced_outages:
-        outages.mark_told(tx, here[host])
+        incidents.mark_outage_announced(tx, here[host])
     for host, now in effects.ended.items():
-        outages.end(tx, here[host], now)
-    results.save_announced(tx, effects.announced)
+        incidents.end_outage(tx, here[host], now)
+    stored_checks.save_announced(tx, effects.announced)

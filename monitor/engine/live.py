@@ -1,10 +1,12 @@
 """
+Remember how reading the file went, for whoever asks how the daemon is.
+
 Hold the settings that the daemon works by, in one cell that a reload replaces.
 
 Whoever acts takes `live.now` once, at the start of a batch, a request or a
 message, and works by that to its end: nothing is ever done by settings that are
 half old and half new. What a reload must see to beside the cell is in
-`monitor.running`.
+`monitor.engine.parts`.
 """
 
 from __future__ import annotations
@@ -12,15 +14,64 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.alert.sender import AppriseSender
-from monitor.check.uplink import is_link_up
-from monitor.uplinks import Uplinks
+from monitor.config.errors import format_count
+from monitor.engine.connectivity import ConnectivityCheck
+from monitor.notify.apprise import AppriseSender
+from monitor.providers.probes import is_online
 
 if TYPE_CHECKING:
-    from monitor.calls import Calls
-    from monitor.check.client import HttpClients
+    from datetime import datetime
+
+    from monitor.config.errors import Problem
     from monitor.config.model import Config
-    from monitor.plan import Plan
+    from monitor.config.plan import Plan
+    from monitor.engine.checkers import CheckerSet
+    from monitor.providers.transport import HttpClients
+
+
+@dataclass(slots=True)
+class ReloadStatus:
+    """
+    The latest readings of the file.
+
+    Args:
+        read_at: When the settings in force were read.
+        failed_at: When it was read since then and could not be used.
+        problems: Why not.
+        need_restart: Settings that the file has changed and only a restart puts in force.
+    """
+
+    read_at: datetime | None = None
+    failed_at: datetime | None = None
+    problems: tuple[Problem, ...] = ()
+    need_restart: tuple[str, ...] = ()
+
+    def note_success(self, at: datetime, need_restart: tuple[str, ...] = ()) -> None:
+        """
+        Note that the file was read and put in force.
+        """
+        self.read_at, self.failed_at, self.problems = at, None, ()
+        self.need_restart = need_restart
+
+    def note_failure(self, at: datetime, problems: tuple[Problem, ...]) -> None:
+        """
+        Note that the file could not be used: what was read before stays in force.
+        """
+        self.failed_at, self.problems = at, problems
+
+    def describe(self) -> str:
+        """
+        Return in a few words what is not as the file says; empty if all is.
+        """
+        if self.failed_at is not None:
+            mistakes = format_count(len(self.problems), "mistake")
+            return (
+                f"the file was not reloaded at {self.failed_at:%H:%M:%S} UTC"
+                f" ({mistakes}), the former settings are in force"
+            )
+        if self.need_restart:
+            return f"restart to change {', '.join(self.need_restart)}"
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +87,13 @@ class Snapshot:
 
     config: Config
     plan: Plan
-    calls: Calls
-    uplinks: Uplinks
+    calls: CheckerSet
+    connectivity: ConnectivityCheck
     sender: AppriseSender
 
     @classmethod
     def of(
-        cls, config: Config, plan: Plan, calls: Calls, former: Snapshot | None = None
+        cls, config: Config, plan: Plan, calls: CheckerSet, former: Snapshot | None = None
     ) -> Snapshot:
         """
         Return what follows from *config*; it is not in force yet.
@@ -52,11 +103,11 @@ class Snapshot:
                 what it has learned.
         """
         if former is None:
-            uplinks = build_uplinks(plan, calls.clients)
+            uplinks = build_connectivity_check(plan, calls.clients)
             return cls(config, plan, calls, uplinks, AppriseSender.for_channels(config.channels))
         # Other pages have said nothing yet.
         is_same = plan.uplink == former.plan.uplink
-        uplinks = former.uplinks if is_same else build_uplinks(plan, calls.clients)
+        uplinks = former.connectivity if is_same else build_connectivity_check(plan, calls.clients)
         return cls(config, plan, calls, uplinks, former.sender.successor(config.channels))
 
 
@@ -77,7 +128,7 @@ class Live:
         return self.now.plan
 
 
-def build_uplinks(plan: Plan, clients: HttpClients) -> Uplinks:
+def build_connectivity_check(plan: Plan, clients: HttpClients) -> ConnectivityCheck:
     """Return whom to ask for our own link."""
     urls = plan.uplink
-    return Uplinks((lambda: is_link_up(clients.own(), urls)) if urls else None)
+    return ConnectivityCheck((lambda: is_online(clients.own(), urls)) if urls else None)

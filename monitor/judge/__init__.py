@@ -1,9 +1,34 @@
 """
-Decide what a check means: pure rules, no I/O.
+Decide what a check means and what is due: pure rules, no I/O.
 
-Nothing in here awaits, reads a clock, logs or knows of SQL. The caller hands
-in what was known, what was seen and the present instant, and gets back what
-is known now and what people should be told.
-
-Start with `decide.judge`.
+The caller hands in what was known, what was seen and the present instant, and gets back what is
+known now and what is due. Start with `verdict.judge`.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor import lazily
+
+if TYPE_CHECKING:
+    from monitor.judge.outcome import Outcome, Reason, State
+    from monitor.judge.verdict import Verdict, judge
+
+__all__ = [
+    "Outcome",
+    "Reason",
+    "State",
+    "Verdict",
+    "judge",
+]
+
+__getattr__ = lazily(
+    {
+        "Outcome": "monitor.judge.outcome",
+        "Reason": "monitor.judge.outcome",
+        "State": "monitor.judge.outcome",
+        "Verdict": "monitor.judge.verdict",
+        "judge": "monitor.judge.verdict",
+    }
+)

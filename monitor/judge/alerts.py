@@ -2,7 +2,7 @@
 Name the kinds of alert, and hold in one table what is true of each.
 
 Pure. Who receives an alert is decided in `route`, when one is due in the rules
-beside this file, how it reads in `monitor.alert.drafts`.
+beside this file, how it reads in `monitor.notify.drafts`.
 """
 
 # long because: the table of all kinds stands whole
@@ -227,7 +227,7 @@ KINDS: Mapping[AlertKind, Kind] = {
 ONLY_IF_NAMED = frozenset(kind for kind, row in KINDS.items() if row.is_only_if_named)
 """What a channel receives only if its `kinds` names it."""
 
-LASTING = frozenset(kind for kind, row in KINDS.items() if row.is_reminded)
+REMINDED_KINDS = frozenset(kind for kind, row in KINDS.items() if row.is_reminded)
 """The kinds that speak of a state, which may last; the others speak of an instant."""
 
 CLOCK_KINDS = frozenset(kind for kind, row in KINDS.items() if row.is_of_clock)
@@ -301,7 +301,7 @@ class AlertDue:
         kind: What happened.
         severity: How urgent it is.
         facts: What the text needs, as plain JSON values: see
-            `monitor.alert.drafts` for the names used by each kind.
+            `monitor.notify.drafts` for the names used by each kind.
     """
 
     kind: AlertKind
@@ -314,7 +314,7 @@ class AlertDue:
         return cls(kind, KINDS[kind].severity, facts)
 
 
-COUNT = "reminder"
+REMINDER_COUNT = "reminder"
 """The fact that makes an alert a reminder: how many came before it, and this one."""
 
 
@@ -323,7 +323,7 @@ def is_reminded(alert: AlertDue) -> bool:
     Tell whether people are reminded of *alert* while what it says lasts.
     """
     is_critical = alert.severity is Severity.CRITICAL
-    return is_critical and KINDS[alert.kind].is_reminded and COUNT not in alert.facts
+    return is_critical and KINDS[alert.kind].is_reminded and REMINDER_COUNT not in alert.facts
 
 
 Key = int | str

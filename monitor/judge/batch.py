@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.judge.alerts import AlertDue
-    from monitor.judge.application import ApplicationStanding
+    from monitor.judge.applications import ApplicationStanding
     from monitor.judge.checks import Judged
     from monitor.judge.connections import ConnectionRecord
-    from monitor.judge.decide import Verdict
     from monitor.judge.dispatch import DispatchContext, Joining
-    from monitor.judge.outage import Group
+    from monitor.judge.forecast import Outlook
+    from monitor.judge.incidents import HostGroup
     from monitor.judge.outcome import Reason
-    from monitor.judge.outlook import Outlook
-    from monitor.judge.sharing import Ahead, Foreseen, Member, WindowKey
+    from monitor.judge.sharing import Ahead, ForecastVerdict, Member, WindowKey
+    from monitor.judge.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Batch:
     inquiries: Sequence[Inquiry] = ()
     link_errors: Sequence[Retractable] = ()
     link_outages: Mapping[int, str] = field(default_factory=dict)
-    groups: Mapping[str, Group] = field(default_factory=dict)
+    groups: Mapping[str, HostGroup] = field(default_factory=dict)
     failing: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     errors: Mapping[str, Sequence[Retractable]] = field(default_factory=dict)
     neighbours: Mapping[str, Sequence[int]] = field(default_factory=dict)
@@ -149,7 +149,7 @@ class Effects:
     applications: dict[str, ApplicationStanding] = field(default_factory=dict)
     announced: list[ConnectionRecord] = field(default_factory=list)
     quotas: SharedQuotas = field(default_factory=SharedQuotas)
-    foreseen: Foreseen | None = None
+    foreseen: ForecastVerdict | None = None
 
     @property
     def withdrawn_alerts(self) -> set[int]:

@@ -12,28 +12,30 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from monitor.judge.application import ApplicationStanding, hear
-from monitor.judge.clocks import asked_at, confirm, count_down, name_old_token
-from monitor.judge.decide import Verdict, judge
-from monitor.judge.link import is_unanswered, overlook
-from monitor.judge.outage import Group, failed_host
+from monitor.judge.applications import ApplicationStanding, judge_application
+from monitor.judge.authorizations import (
+    confirm,
+    count_down,
+    name_old_token,
+    observe_token_end,
+    sent_at,
+)
+from monitor.judge.forecast import Outlook
+from monitor.judge.incidents import HostGroup, disregard, failed_host, is_unanswered
 from monitor.judge.outcome import Reason
-from monitor.judge.outlook import Outlook
-from monitor.judge.quota_verdict import judge_quota
-from monitor.judge.rhythm import next_check
-from monitor.judge.token_end import observe
+from monitor.judge.quota import judge_quota
+from monitor.judge.verdict import Verdict, judge, next_check
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from monitor.judge.alerts import AlertDue, AlertKind
-    from monitor.judge.clocks import AuthorizationClock
+    from monitor.judge.authorizations import AuthorizationClock
     from monitor.judge.connections import ConnectionRecord, Watched
-    from monitor.judge.link import LinkVerdict
+    from monitor.judge.incidents import LinkVerdict
     from monitor.judge.outcome import Outcome
-    from monitor.judge.quota import Quota
-    from monitor.judge.quota_verdict import QuotaVerdict
+    from monitor.judge.quota import Quota, QuotaVerdict
 
 
 OVERTAKEN_WITHIN = timedelta(hours=1)
@@ -93,7 +95,7 @@ class JudgedCheck:
     clock_alerts: tuple[AlertDue, ...]
     quota_before: Quota
     quota: QuotaVerdict
-    is_overlooked: bool = False
+    is_disregarded: bool = False
 
     @property
     def is_eventful(self) -> bool:
@@ -117,7 +119,7 @@ class JudgedCheck:
         at = next_check(verdict, slot, every, now)
         end = self.record.clock.known_end
         # An answer to a question from before the end says nothing about what comes after.
-        if end is None or verdict.not_before or end <= asked_at(self.outcome, now):
+        if end is None or verdict.not_before or end <= sent_at(self.outcome, now):
             return at
         return min(at, max(end, now))
 
@@ -137,7 +139,7 @@ def judge_check(check: Check, quota: Quota) -> JudgedCheck:
     record, watched, now = check.record, check.watched, check.at
     outcome = name_old_token(record.clock, count_down(record.clock, check.outcome, now))
     verdict = judge(record.standing, outcome, watched.rules, record.clock.known_end, now)
-    confirmed = confirm(observe(record.clock, outcome, now), outcome, now)
+    confirmed = confirm(observe_token_end(record.clock, outcome, now), outcome, now)
     return JudgedCheck(
         record,
         watched,
@@ -152,7 +154,7 @@ def judge_check(check: Check, quota: Quota) -> JudgedCheck:
     )
 
 
-def overlook_check(check: Check, quota: Quota) -> JudgedCheck:
+def disregard_check(check: Check, quota: Quota) -> JudgedCheck:
     """Return what is left of a check that failed for want of a link: it was made."""
     record, outcome, now = check.record, check.outcome, check.at
     return JudgedCheck(
@@ -161,16 +163,16 @@ def overlook_check(check: Check, quota: Quota) -> JudgedCheck:
         check.scheduled_at,
         now,
         outcome,
-        overlook(record.standing, outcome, now),
+        disregard(record.standing, outcome, now),
         record.clock,
         (),
         quota,
         judge_quota(quota, outcome, check.watched.rules, now),
-        is_overlooked=True,
+        is_disregarded=True,
     )
 
 
-def foresee_record(check: Check) -> ConnectionRecord:
+def preview_record(check: Check) -> ConnectionRecord:
     """Return what would be known after a check, if nothing were stored or announced."""
     record = check.record
     judged = judge_check(check, record.quota)
@@ -187,7 +189,7 @@ def foresee_record(check: Check) -> ConnectionRecord:
     )
 
 
-def unannounced(verdict: Verdict, record: ConnectionRecord) -> Verdict:
+def as_unannounced(verdict: Verdict, record: ConnectionRecord) -> Verdict:
     """Return *verdict* as one that was not announced."""
     standing = replace(
         verdict.standing,
@@ -197,7 +199,7 @@ def unannounced(verdict: Verdict, record: ConnectionRecord) -> Verdict:
     return replace(verdict, standing=standing)
 
 
-def never_announced(verdict: Verdict) -> Verdict:
+def as_never_announced(verdict: Verdict) -> Verdict:
     """Return *verdict* as one on a problem of which the news was taken back."""
     standing = replace(verdict.standing, announced_state=None, announced_reason=None)
     return replace(verdict, standing=standing)
@@ -228,11 +230,11 @@ class HostNotes:
     touched: Mapping[str, datetime]
     answered: frozenset[int]
 
-    def count(self, group: Group, host: str) -> Group:
+    def count(self, group: HostGroup, host: str) -> HostGroup:
         """Return *group* of *host* as the batch leaves it."""
         n_gone = sum(one.before == host for one in self.changed.values())
         n_new = sum(one.after == host for one in self.changed.values())
-        return Group(group.total, group.failing - n_gone + n_new)
+        return HostGroup(group.total, group.failing - n_gone + n_new)
 
     def with_changes(self, failing: Mapping[int, str], host: str) -> dict[int, str]:
         """Return the names of those that fail at *host* as the batch leaves them."""
@@ -304,14 +306,14 @@ class Judged:
     first: HostNotes
     notes: HostNotes
 
-    def is_out(self, host: str, group: Group) -> bool:
+    def is_out(self, host: str, group: HostGroup) -> bool:
         """Tell whether *group* of *host* was out by what some or all of the checks say of it."""
         return self.first.count(group, host).is_out or self.notes.count(group, host).is_out
 
     @property
     def own(self) -> Sequence[JudgedCheck]:
         """Return the checks that count, without those that only take over a verdict."""
-        return [one for one in self.checks[: self.n_own] if not one.is_overlooked]
+        return [one for one in self.checks[: self.n_own] if not one.is_disregarded]
 
 
 def judge_checks(
@@ -330,8 +332,8 @@ def judge_checks(
     chain = _Chain(link.time is not None, withdrawn, checks)
     judged = [chain.judge(check) for check in checks if not check.outcome.is_taken_over]
     n_own = len(judged)
-    counted = [one for one in judged if not one.is_overlooked]
-    standings, turns = hear_applications(counted, applications)
+    counted = [one for one in judged if not one.is_disregarded]
+    standings, turns = judge_applications(counted, applications)
     first = note_hosts(counted)
     taken_over = [
         chain.judge(check)
@@ -369,9 +371,9 @@ class _Chain:
             check = replace(check, record=record)
         quota = check.record.quota if latest is None else latest.quota.quota
         if self._is_offline and is_unanswered(check.outcome):
-            judged = overlook_check(check, quota)
+            judged = disregard_check(check, quota)
             if number in self._withdrawn:
-                judged = replace(judged, verdict=never_announced(judged.verdict))
+                judged = replace(judged, verdict=as_never_announced(judged.verdict))
         else:
             judged = judge_check(check, quota)
         if number in self._repeated:
@@ -379,7 +381,7 @@ class _Chain:
         return judged
 
 
-def hear_applications(
+def judge_applications(
     judged: Iterable[JudgedCheck], standings: Mapping[str, ApplicationStanding]
 ) -> tuple[dict[str, ApplicationStanding], list[ApplicationTurn]]:
     """Return how applications stand after *judged* checks, and what that changes."""
@@ -389,7 +391,7 @@ def hear_applications(
         if name is None:
             continue
         before = after[name]
-        heard = hear(before, one.record.id, one.outcome, one.at)
+        heard = judge_application(before, one.record.id, one.outcome, one.at)
         after[name] = heard.standing
         if heard.standing != before and (heard.is_begun or heard.is_over):
             every = one.watched.rules.every

@@ -1,4 +1,6 @@
 """
+Describe a connection of the configuration file, as far as keeping it is concerned.
+
 Describe one connection: what is known of it between two checks, and how it is set up.
 
 The store returns a `ConnectionRecord`, the settings a `Watched`; the rules take both as values.
@@ -9,20 +11,42 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from monitor.judge.clocks import AuthorizationClock
+from monitor.judge.authorizations import AuthorizationClock, Declared
+from monitor.judge.forecast import Outlook
 from monitor.judge.outcome import State
-from monitor.judge.outlook import Outlook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
-    from monitor.judge.outcome import Marketplace
+    from monitor.judge.outcome import Marketplace, Rules, Standing
     from monitor.judge.quota import Quota
-    from monitor.judge.renewal import Declared
-    from monitor.judge.route import Subject
-    from monitor.judge.rules import Rules
-    from monitor.judge.state import Standing
+    from monitor.judge.routing import Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    A connection of the configuration file, as the store needs it.
+
+    Args:
+        host: Host and port that checks go to; empty where nothing is called.
+        renamed_from: The name whose history it carries on.
+        steps: Days before the end of the authorization that are told.
+        application: The OAuth client that it shares with others.
+        token_host: Host and port that gives its access tokens.
+    """
+
+    name: str
+    provider: str
+    host: str
+    every: timedelta
+    is_enabled: bool = True
+    renamed_from: str | None = None
+    declared: Declared = field(default_factory=Declared)
+    steps: tuple[int, ...] = ()
+    application: str | None = None
+    token_host: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

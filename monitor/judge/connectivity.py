@@ -11,12 +11,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitor.judge.alerts import AlertDue, AlertKind
-from monitor.judge.link import (
+from monitor.judge.incidents import (
     FEWEST_HOSTS,
     UNREACHED,
+    Connectivity,
     LinkVerdict,
     OfflineTime,
-    Uplink,
     has_answered,
     is_unanswered,
 )
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 
 def find_unreached(
-    checks: Sequence[Check], time: OfflineTime | None, uplink: Uplink, *, has_uplinks: bool
+    checks: Sequence[Check], time: OfflineTime | None, uplink: Connectivity, *, has_uplinks: bool
 ) -> list[Check]:
     """Return the checks that put our own link in doubt, so that others must be looked at."""
-    if time is not None or uplink is Uplink.DOWN or has_uplinks:
+    if time is not None or uplink is Connectivity.DOWN or has_uplinks:
         return []
     unreached = [check for check in checks if check.outcome.reason in UNREACHED]
     if not unreached or any(has_answered(check.outcome) for check in checks):
@@ -44,7 +44,7 @@ def judge_link(
     checks: Sequence[Check],
     time: OfflineTime | None,
     others: Collection[str] | None,
-    uplink: Uplink,
+    uplink: Connectivity,
     *,
     has_uplinks: bool,
 ) -> LinkVerdict:
@@ -60,7 +60,7 @@ def judge_link(
     unanswered = [check for check in checks if is_unanswered(check.outcome)]
     if time is not None:
         verdict = _look_for_end(checks, time, uplink)
-    elif unanswered and uplink is Uplink.DOWN:
+    elif unanswered and uplink is Connectivity.DOWN:
         is_any = any(has_answered(check.outcome) for check in checks)
         verdict = LinkVerdict() if is_any else _begin_offline(unanswered, unanswered)
     else:
@@ -91,10 +91,10 @@ def _begin_offline(
     return LinkVerdict(time, max(check.at for check in noticed), n_hosts)
 
 
-def _look_for_end(checks: Sequence[Check], time: OfflineTime, uplink: Uplink) -> LinkVerdict:
+def _look_for_end(checks: Sequence[Check], time: OfflineTime, uplink: Connectivity) -> LinkVerdict:
     # An answer that was on its way when the link went says nothing.
     answered = [one.at for one in checks if has_answered(one.outcome) and one.at > time.started_at]
-    if uplink is Uplink.UP:
+    if uplink is Connectivity.UP:
         answered += [one.at for one in checks]
     return LinkVerdict(ended=(time, max(answered))) if answered else LinkVerdict(time)
 

@@ -16,16 +16,15 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from monitor.judge.alerts import AlertDue, AlertKind
-from monitor.judge.application import ApplicationStanding
+from monitor.judge.applications import ApplicationStanding
 from monitor.judge.batch import Effects, Inquiry, Outage
-from monitor.judge.checks import never_announced, unannounced
+from monitor.judge.checks import as_never_announced, as_unannounced
 from monitor.judge.connectivity import describe_offline, describe_online
-from monitor.judge.decide import owed_alert
 from monitor.judge.dispatch import Proposal
-from monitor.judge.flapping import CHANGES, WINDOW
-from monitor.judge.outage import Group, failed_host
+from monitor.judge.incidents import FLAPPING_CHANGES, FLAPPING_WINDOW, HostGroup, failed_host
 from monitor.judge.outcome import Reason, State
-from monitor.judge.sharing import foresee_quotas, share_quotas
+from monitor.judge.sharing import forecast_quotas, share_quotas
+from monitor.judge.verdict import missing_alert
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -34,9 +33,9 @@ if TYPE_CHECKING:
     from monitor.judge.batch import Batch, Retractable
     from monitor.judge.checks import JudgedCheck
     from monitor.judge.connections import ConnectionRecord, Watched
-    from monitor.judge.decide import Verdict
+    from monitor.judge.verdict import Verdict
 
-ASK_AT_MOST = 5
+CHECK_AT_MOST = 5
 """How many neighbours of a rejected store are checked at once (the contract, section 3)."""
 
 INQUIRY_LASTS = timedelta(minutes=5)
@@ -60,7 +59,7 @@ class _Scene:
     def is_out(self, host: str | None) -> bool:
         return host in self.open
 
-    def group(self, host: str) -> Group:
+    def group(self, host: str) -> HostGroup:
         return self.notes.count(self.batch.groups[host], host)
 
     def is_flapping(self, number: int) -> bool:
@@ -92,7 +91,7 @@ def correlate(batch: Batch) -> Effects:
         effects.verdicts.append(_weigh_check(scene, place, one))
     _close_outages(scene)
     if batch.aheads:
-        effects.foreseen = foresee_quotas(
+        effects.foreseen = forecast_quotas(
             batch.aheads, effects.quotas, batch.accounts, batch.outlooks
         )
         effects.proposals += effects.foreseen.proposals
@@ -143,7 +142,7 @@ def _note_outages(scene: _Scene) -> None:
             if host not in scene.open and scene.group(host).is_out:
                 _begin_outage(scene, host, now)
     if scene.notes is scene.judged.first:
-        _ask_neighbours(scene)
+        _check_neighbours(scene)
 
 
 def _begin_outage(scene: _Scene, host: str, now: datetime) -> None:
@@ -196,14 +195,14 @@ def find_lost_permissions(
     return found
 
 
-def _ask_neighbours(scene: _Scene) -> None:
+def _check_neighbours(scene: _Scene) -> None:
     """Check others of a region before anybody hears that a store lost its permissions."""
     answered = scene.notes.answered
     scene.inquiries = [one for one in scene.inquiries if one.connection_id not in answered]
     waiting = {one.connection_id for one in scene.inquiries}
     for host, now in find_lost_permissions(scene.judged.own, scene.open):
         free = (n for n in scene.batch.neighbours[host] if n not in answered | waiting)
-        asked = [Inquiry(number, host, now) for number in islice(free, ASK_AT_MOST)]
+        asked = [Inquiry(number, host, now) for number in islice(free, CHECK_AT_MOST)]
         waiting |= {one.connection_id for one in asked}
         scene.inquiries += asked
         scene.effects.asked += asked
@@ -225,7 +224,7 @@ def _note_flapping(scene: _Scene) -> None:
     }
     if not changed:
         return
-    after = max(one.at for one in changed.values()) - WINDOW
+    after = max(one.at for one in changed.values()) - FLAPPING_WINDOW
     fresh = _instants_of(scene.judged.own)
     for number, one in sorted(changed.items()):
         if scene.is_flapping(number):
@@ -233,9 +232,9 @@ def _note_flapping(scene: _Scene) -> None:
             continue
         instants = [*scene.batch.changes.get(number, ()), *fresh[number]]
         n = sum(at > after for at in instants)
-        if n >= CHANGES:
+        if n >= FLAPPING_CHANGES:
             scene.effects.flapping[number] = one.at
-            facts = {"n": n, "window": round(WINDOW.total_seconds())}
+            facts = {"n": n, "window": round(FLAPPING_WINDOW.total_seconds())}
             about = {number: one.record.name}
             scene.effects.propose(_alert(AlertKind.FLAPPING, facts), about, one.at)
     assert scene.flapping is not None
@@ -258,7 +257,7 @@ def _weigh_check(scene: _Scene, place: int, one: JudgedCheck) -> Verdict:
         if is_own:
             proposals.append(Proposal(alert, {record.id: record.name}, one.at, place))
     proposals += scene.effects.quotas.proposals.get(place, ())
-    return never_announced(verdict) if record.id in scene.taken_back else verdict
+    return as_never_announced(verdict) if record.id in scene.taken_back else verdict
 
 
 def _weigh(
@@ -284,7 +283,7 @@ def _weigh(
         _announce_outage(scene, host, alert.facts["reason"], one.at)
     elif not scene.is_flapping(record.id):
         return _wait_for_neighbours(scene, host, one, verdict)
-    return unannounced(verdict, record), False
+    return as_unannounced(verdict, record), False
 
 
 def _may_recover(scene: _Scene, record: ConnectionRecord) -> bool:
@@ -326,7 +325,7 @@ def _wait_for_neighbours(
         return verdict, True
     rules = one.watched.rules
     wait = min(rules.every, rules.recheck_after)
-    return replace(unannounced(verdict, one.record), recheck_after=wait), False
+    return replace(as_unannounced(verdict, one.record), recheck_after=wait), False
 
 
 # --- what was held back
@@ -358,14 +357,14 @@ def release(
         if standing.state is State.ACTIVE:
             released.proposals.append(Proposal(_alert(AlertKind.RECOVERED, {}), about, now))
             continue
-        owed = owed_alert(standing, settings.rules, record.clock.known_end, now)
+        owed = missing_alert(standing, settings.rules, record.clock.known_end, now)
         if owed is not None and not standing.reason.is_of_application:
             released.proposals.append(Proposal(owed, about, now))
-            released.announced.append(announce(record))
+            released.announced.append(as_announced(record))
     return released
 
 
-def announce(record: ConnectionRecord) -> ConnectionRecord:
+def as_announced(record: ConnectionRecord) -> ConnectionRecord:
     """Return *record* as one whose state was announced."""
     standing = record.standing
     announced = replace(standing, announced_state=standing.state, announced_reason=standing.reason)

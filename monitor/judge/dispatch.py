@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from monitor.judge.alerts import CLOSED_BY, OPENED_BY, AlertKind, is_reminded
-from monitor.judge.hold import find_hold
-from monitor.judge.route import route
+from monitor.judge.routing import route
+from monitor.judge.suppression import find_suppression
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
     from monitor.judge.alerts import AlertDue
     from monitor.judge.connections import Watched
-    from monitor.judge.hold import Hold
-    from monitor.judge.route import ChannelRoute, Subject
-    from monitor.judge.silence import Silence
+    from monitor.judge.routing import ChannelRoute, Subject
+    from monitor.judge.suppression import Silence, Suppression
 
 WITH_RENEW_URL = {AlertKind.EXPIRED, AlertKind.EXPIRING_SOON}
 """The alerts whose next step is taken on the page that the file names."""
@@ -77,7 +76,7 @@ class NewNotification:
     channel: str
     due_since: datetime
     send_at: datetime
-    hold: Hold | None = None
+    hold: Suppression | None = None
 
 
 @dataclass(slots=True)
@@ -238,7 +237,7 @@ def _notifications(
             channel.name,
             now,
             send_at,
-            find_hold(alert.severity, subjects, channel.quiet_hours, context.silences, now),
+            find_suppression(alert.severity, subjects, channel.quiet_hours, context.silences, now),
         )
         for channel in context.channels
         if channel.name in names
@@ -261,6 +260,8 @@ def _join(new: NewAlert, joining: Joining, context: DispatchContext) -> None:
     for place, one in enumerate(new.notifications):
         if one.hold is None:
             continue
-        hold = find_hold(new.alert.severity, subjects, quiet[one.channel], context.silences, now)
+        hold = find_suppression(
+            new.alert.severity, subjects, quiet[one.channel], context.silences, now
+        )
         released = NewNotification(one.channel, now, now)
         new.notifications[place] = released if hold is None else replace(one, hold=hold)

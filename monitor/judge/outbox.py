@@ -27,7 +27,7 @@ class Notification:
     One alert on its way to a channel.
 
     Args:
-        facts: What the text is made of: see `monitor.alert.drafts`.
+        facts: What the text is made of: see `monitor.notify.drafts`.
         connections: The names of the connections it speaks of, worst first;
             not all of them where there are many.
         n_connections: How many it speaks of.

@@ -3,11 +3,19 @@ Name what a check can see and what it means.
 
 Decides which reasons exist and to which class each belongs. How a provider
 arrives at a reason is left to `monitor.check`.
+
+Describe what is known of one connection between two checks.
+
+`Standing` is a value: `decide.judge` takes one and returns the next; only the
+store keeps them.
+
+Hold the settings that the rules of judgement depend on.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING
 
@@ -222,3 +230,96 @@ class Outcome:
     windows: tuple[QuotaReading, ...] = ()
     token_ends_at: datetime | None = None
     is_token_end_unclear: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """
+    State, reason and rows of one connection.
+
+    Args:
+        state: Never `paused`: pausing lies over the state and does not replace it.
+        since: When *state* began. A change of reason alone does not move it.
+        last_reason: How the latest check ended, whatever the state made of it.
+        successes: Successes in a row.
+        refusals: Refusals in a row with one and the same reason.
+        refusals_of_any_reason: Refusals since the last success, or since one
+            reason was confirmed.
+        failures: Inconclusive outcomes in a row, throttling aside.
+        announced_state: The state that people were last told of, while it lasts.
+        announced_reason: Its reason.
+    """
+
+    state: State
+    reason: Reason
+    detail: str
+    since: datetime
+    checked_at: datetime | None = None
+    latency_ms: float | None = None
+    last_reason: Reason | None = None
+    successes: int = 0
+    refusals: int = 0
+    refusals_of_any_reason: int = 0
+    failures: int = 0
+    announced_state: State | None = None
+    announced_reason: Reason | None = None
+
+    @classmethod
+    def unknown(cls, now: datetime) -> Standing:
+        """
+        Return the standing of a connection that was never checked.
+        """
+        return cls(State.PENDING, Reason.NOT_CHECKED, "", now)
+
+    @property
+    def in_a_row(self) -> int:
+        """
+        Return the length of the row that the latest check belongs to.
+
+        Throttled checks belong to no row: 0.
+        """
+        if self.last_reason is None:
+            return 0
+        return {
+            OutcomeClass.SUCCESS: self.successes,
+            OutcomeClass.REFUSAL: self.refusals,
+            OutcomeClass.INCONCLUSIVE: self.failures,
+            OutcomeClass.THROTTLED: 0,
+        }[self.last_reason.outcome_class]
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """
+    A change of state or reason.
+    """
+
+    at: datetime
+    from_state: State
+    to_state: State
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """
+    The settings of `[checks]` and `[alerts]` that change a verdict.
+
+    Args:
+        every: The connection's regular rhythm.
+        recheck_after: How soon an unconfirmed refusal is checked again.
+        alert_after_refusals: Refusals in a row that make an alert due.
+        error_after_failures: Inconclusive outcomes in a row that make an error.
+        quota_low_percent: Steps, in percent of the limit, at which to warn.
+        quota_min_window: Quotas with shorter periods are shown and decide nothing.
+        expiring_soon_days: Days before an authorization's end at which to warn.
+    """
+
+    every: timedelta = timedelta(minutes=5)
+    recheck_after: timedelta = timedelta(seconds=30)
+    alert_after_refusals: int = 2
+    error_after_failures: int = 3
+    quota_low_percent: tuple[int, ...] = (20, 10, 5)
+    quota_min_window: timedelta = timedelta(hours=12)
+    expiring_soon_days: tuple[int, ...] = (30, 14, 7, 3, 1)

@@ -11,12 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from monitor.judge.account import is_forecast_told, settle_shared
 from monitor.judge.dispatch import Joining, Proposal
-from monitor.judge.forecast import forecast
-from monitor.judge.outlook import judge_forecast, note_sample, should_look_ahead, take_sample
-from monitor.judge.quota import window_facts
-from monitor.judge.quota_verdict import judge_quota
+from monitor.judge.forecast import (
+    forecast,
+    is_forecast_announced,
+    judge_forecast,
+    note_sample,
+    resolve_shared,
+    should_look_ahead,
+    take_sample,
+)
+from monitor.judge.quota import judge_quota, window_facts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,10 +29,8 @@ if TYPE_CHECKING:
     from monitor.judge.alerts import AlertDue
     from monitor.judge.checks import JudgedCheck
     from monitor.judge.connections import ConnectionRecord
-    from monitor.judge.forecast import Forecast
-    from monitor.judge.outlook import Outlook
+    from monitor.judge.forecast import Forecast, Outlook, QuotaSample
     from monitor.judge.quota import Quota
-    from monitor.judge.usage import Sample
 
 WindowKey = tuple[int, str]
 """A connection's id, and the name of one window of its quota."""
@@ -119,13 +122,13 @@ def share_quotas(
             verdict = judge_quota(before, one.outcome, one.watched.rules, one.at)
         shared.note(one, verdict.quota)
         for alert in verdict.alerts:
-            _bear_shared(shared, place, one, alert, before, accounts)
+            _assign_shared(shared, place, one, alert, before, accounts)
         # The quota as this check has left it: an alert it shares changes others only.
         shared.shown.append(verdict.quota)
     return shared
 
 
-def _bear_shared(
+def _assign_shared(
     shared: SharedQuotas,
     place: int,
     one: JudgedCheck,
@@ -136,7 +139,7 @@ def _bear_shared(
     """Propose a quota alert for all connections of the account, unless one of them has."""
     record, key = one.record, shared.keys[one.record.id]
     siblings = [] if key is None else shared.members_of(accounts[key], key, record.id)
-    agreed = settle_shared(
+    agreed = resolve_shared(
         alert,
         before,
         shared.latest[record.id],
@@ -173,7 +176,7 @@ class Ahead:
     place: int
     check: JudgedCheck
     previous: Outlook
-    sample: Sample
+    sample: QuotaSample
     is_looking: bool
     forecast: Forecast | None = None
 
@@ -219,7 +222,7 @@ def take_samples(
 
 
 def look_ahead(
-    aheads: Sequence[Ahead], samples: Mapping[WindowKey, Sequence[Sample]]
+    aheads: Sequence[Ahead], samples: Mapping[WindowKey, Sequence[QuotaSample]]
 ) -> list[Ahead]:
     """
     Return *aheads* with what is foreseen.
@@ -248,7 +251,7 @@ def _judge_ahead(one: Ahead, previous: Outlook) -> tuple[Outlook, AlertDue | Non
 
 
 @dataclass(slots=True)
-class Foreseen:
+class ForecastVerdict:
     """
     What is foreseen of quotas after a batch.
 
@@ -258,7 +261,7 @@ class Foreseen:
     """
 
     proposals: list[Proposal] = field(default_factory=list)
-    samples: list[tuple[int, str, Sample]] = field(default_factory=list)
+    samples: list[tuple[int, str, QuotaSample]] = field(default_factory=list)
     new: dict[WindowKey, Outlook] = field(default_factory=dict)
     known: dict[WindowKey, Outlook] = field(default_factory=dict)
 
@@ -271,12 +274,12 @@ class Foreseen:
         (self.new if is_new or key in self.new else self.known)[key] = outlook
 
 
-def foresee_quotas(
+def forecast_quotas(
     aheads: Sequence[Ahead],
     shared: SharedQuotas,
     accounts: Mapping[str, Mapping[int, Member]],
     outlooks: Mapping[WindowKey, Outlook],
-) -> Foreseen:
+) -> ForecastVerdict:
     """
     Note what was left, and propose what is foreseen of it, once an account.
 
@@ -284,7 +287,7 @@ def foresee_quotas(
         accounts: The connections of those accounts of which something may be due.
         outlooks: What is foreseen of their windows.
     """
-    foreseen = Foreseen()
+    foreseen = ForecastVerdict()
     for one in aheads:
         previous = foreseen.find(one.key) or one.previous
         outlook, alert = _judge_ahead(one, previous)
@@ -310,7 +313,7 @@ def _find_peers(
 
 
 def _propose_forecast(
-    foreseen: Foreseen,
+    foreseen: ForecastVerdict,
     one: Ahead,
     alert: AlertDue,
     outlook: Outlook,
@@ -320,7 +323,7 @@ def _propose_forecast(
     """Propose a forecast for all connections of the account, unless one of them announced it."""
     keys = [(peer.id, outlook.window) for peer in peers]
     known_of = [foreseen.find(key) or outlooks[key] for key in keys]
-    if is_forecast_told(outlook, [known.told for known in known_of], one.check.at):
+    if is_forecast_announced(outlook, [known.told for known in known_of], one.check.at):
         return
     for key, known in zip(keys, known_of, strict=True):
         if known.sample is not None:

@@ -27,3 +27,24 @@ Start with `server.start_simulator`. From the inside out:
 
 Nothing in here imports the rest of connwatch, apart from `monitor.clock`.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor import lazily
+
+if TYPE_CHECKING:
+    from monitor.simulator.server import Simulator, start_simulator
+
+__all__ = [
+    "Simulator",
+    "start_simulator",
+]
+
+__getattr__ = lazily(
+    {
+        "Simulator": "monitor.simulator.server",
+        "start_simulator": "monitor.simulator.server",
+    }
+)

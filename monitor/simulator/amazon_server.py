@@ -4,42 +4,169 @@ Serve LWA and the regional hosts over HTTP.
 Decides the order in which a request meets faults and the service. The answers
 come from `amazon_lwa`, `amazon_sp` and `amazon_misbehave`; starting and
 stopping is left to `server` and `amazon_hosts`.
+
+Give Amazon's four hosts ports of their own: LWA and one a region.
+
+Decides which ports are open, so that one host can be down while the others
+work. What they answer comes from `amazon_server`, the same as below the
+simulator's own root.
+
+Give Amazon's faults their looks.
+
+Decides what a fault answers in another answer's place, and what it does to the
+connection. Faults that only change an answer are heeded where it is made.
 """
 
 from __future__ import annotations
 
+import json
 import uuid
+from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from monitor.simulator.amazon_faults import AmazonFault, Wording
-from monitor.simulator.amazon_lwa import answer_token_request, read_token_request
-from monitor.simulator.amazon_misbehave import (
-    LWA_LEADING,
-    ON_THE_WIRE,
-    SP_LEADING,
-    faulty_answer,
-    reshape,
+from monitor.simulator.amazon import AmazonRegion
+from monitor.simulator.amazon_api import (
+    PARTICIPATIONS_PATH,
+    REFUSED,
+    ROTATION_PATH,
+    TOKEN_HEADER,
+    SpCall,
+    SpError,
+    answer_participations,
+    answer_rotation,
+    answer_token_request,
+    denied,
+    not_routed,
+    read_token_request,
+    refusal,
+    sp_error,
+    throttled,
+    unauthorized_client,
 )
-from monitor.simulator.amazon_rotation import ROTATION_PATH, answer_rotation
-from monitor.simulator.amazon_sellers import PARTICIPATIONS_PATH, answer_participations
-from monitor.simulator.amazon_sp import TOKEN_HEADER, SpCall, SpError, not_routed
-from monitor.simulator.faults import Fault
+from monitor.simulator.base import (
+    MAX_BODY,
+    SimulatedAnswer,
+    SimulatorError,
+    UnknownNameError,
+    serve,
+)
+from monitor.simulator.faults import AmazonFault, Fault, Wording
 from monitor.simulator.misbehave import break_connection, delay
 from monitor.simulator.world import TOKEN_PATH
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Mapping
+    import ssl
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from monitor.simulator.amazon import Amazon
-    from monitor.simulator.amazon_marketplaces import Region
-    from monitor.simulator.answer import Answer
-    from monitor.simulator.fault_values import Value
+    from monitor.simulator.faults import Value
     from monitor.simulator.world import World
+
+
+ERROR_PAGE = (
+    b"<!doctype html><html><head><title>Service unavailable</title></head>"
+    b"<body><h1>Service unavailable</h1><p>Please try again later.</p></body></html>"
+)
+
+ON_THE_WIRE: Mapping[AmazonFault, Fault] = {
+    AmazonFault.LWA_HANG: Fault.HANG,
+    AmazonFault.LWA_RESET: Fault.RESET,
+    AmazonFault.SP_HANG: Fault.HANG,
+    AmazonFault.SP_RESET: Fault.RESET,
+}
+"""What some faults do to a connection, in the words of `misbehave`."""
+
+
+def _page(value: Value) -> SimulatedAnswer:
+    return SimulatedAnswer(int(float(value or 0)), ERROR_PAGE, "text/html; charset=utf-8")
+
+
+_LWA_ANSWERS: Mapping[AmazonFault, Callable[[Value], SimulatedAnswer]] = {
+    AmazonFault.LWA_500: lambda _: refusal(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "server_error", "Internal Server Error"
+    ),
+    AmazonFault.LWA_503: lambda _: refusal(
+        HTTPStatus.SERVICE_UNAVAILABLE, "temporarily_unavailable", "Service Unavailable"
+    ),
+    AmazonFault.LWA_HTML: _page,
+    AmazonFault.LWA_EMPTY: lambda _: SimulatedAnswer(HTTPStatus.OK, b""),
+    # Nobody has documented what being throttled looks like here.
+    AmazonFault.LWA_THROTTLE: lambda _: refusal(
+        HTTPStatus.TOO_MANY_REQUESTS, "temporarily_unavailable", "Rate exceeded"
+    ),
+    AmazonFault.LWA_ACCESS_DENIED: lambda _: refusal(
+        HTTPStatus.FORBIDDEN, "access_denied", "Access denied"
+    ),
+    AmazonFault.LWA_UNAUTHORIZED_CLIENT: lambda _: unauthorized_client(),
+}
+
+_SP_ANSWERS: Mapping[AmazonFault, Callable[[Value], SimulatedAnswer]] = {
+    AmazonFault.SP_500: lambda _: sp_error(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "InternalFailure",
+        "We encountered an internal error. Please try again.",
+        "",
+    ),
+    AmazonFault.SP_503: lambda _: sp_error(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "ServiceUnavailable",
+        "Service is temporarily unavailable. Please try again.",
+        "",
+    ),
+    AmazonFault.SP_HTML: _page,
+    AmazonFault.SP_EMPTY: lambda value: SimulatedAnswer(int(float(value or 0)), b""),
+    AmazonFault.SP_THROTTLE: lambda _: throttled(),
+    AmazonFault.SP_401: lambda _: replace(denied(REFUSED), status=401, headers={}),
+    AmazonFault.SP_404: lambda _: sp_error(
+        HTTPStatus.NOT_FOUND, "NotFound", "Resource not found.", ""
+    ),
+    AmazonFault.STORM_403: lambda _: denied(""),
+    AmazonFault.TOKEN_REFUSED: lambda _: denied(REFUSED),
+}
+
+
+LWA_LEADING = (AmazonFault.LWA_HANG, AmazonFault.LWA_RESET, *_LWA_ANSWERS)
+SP_LEADING = (AmazonFault.SP_HANG, AmazonFault.SP_RESET, *_SP_ANSWERS)
+"""The faults that take an answer's place, the first one that is on before the others."""
+
+
+def faulty_answer(fault: AmazonFault, value: Value) -> SimulatedAnswer:
+    """
+    Return the answer that *fault* gives.
+    """
+    return (_LWA_ANSWERS if fault in _LWA_ANSWERS else _SP_ANSWERS)[fault](value)
+
+
+def reshape(answer: SimulatedAnswer, faults: Mapping[AmazonFault, Value]) -> SimulatedAnswer:
+    """
+    Return the answer as the faults about its form leave it.
+    """
+    spoils = {AmazonFault.SHUFFLED_KEYS, AmazonFault.MISSING_DETAILS} & faults.keys()
+    if not spoils or answer.content_type != "application/json" or not answer.body:
+        return answer
+    body = json.loads(answer.body)
+    if AmazonFault.MISSING_DETAILS in faults:
+        for error in body.get("errors", ()):
+            if error.get("details") == "":
+                del error["details"]
+    if AmazonFault.SHUFFLED_KEYS in faults:
+        body = _turn_round(body)
+    return replace(answer, body=json.dumps(body).encode())
+
+
+def _turn_round(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _turn_round(value[name]) for name in reversed(value)}
+    if isinstance(value, list):
+        return [_turn_round(item) for item in value]
+    return value
+
 
 _OPERATIONS = {
     ("GET", PARTICIPATIONS_PATH): answer_participations,
@@ -59,7 +186,7 @@ def add_lwa(app: web.Application, prefix: str, world: World, stopping: asyncio.E
 
 
 def add_region(
-    app: web.Application, prefix: str, region: Region, world: World, stopping: asyncio.Event
+    app: web.Application, prefix: str, region: AmazonRegion, world: World, stopping: asyncio.Event
 ) -> None:
     """
     Serve a region's host below *prefix*; it answers every path.
@@ -91,7 +218,7 @@ async def _handle_lwa(
 
 
 async def _handle_region(
-    world: World, region: Region, stopping: asyncio.Event, request: web.Request
+    world: World, region: AmazonRegion, stopping: asyncio.Event, request: web.Request
 ) -> web.StreamResponse:
     """
     Answer one call; its access token tells which store's faults hold.
@@ -113,7 +240,7 @@ async def _handle_region(
 
 def _answer_call(
     amazon: Amazon, call: SpCall, faults: Mapping[AmazonFault, Value], now: datetime
-) -> Answer:
+) -> SimulatedAnswer:
     operation = _OPERATIONS.get((call.method, call.path))
     if operation is None:
         return not_routed()
@@ -141,9 +268,92 @@ async def _wait(
         await delay({Fault.SLOW: faults[slow]}, stopping)
 
 
-def _respond(answer: Answer, faults: Mapping[AmazonFault, Value]) -> web.Response:
+def _respond(answer: SimulatedAnswer, faults: Mapping[AmazonFault, Value]) -> web.Response:
     answer = reshape(answer, faults)
     headers = {**answer.headers, "x-amzn-RequestId": str(uuid.uuid4())}
     if answer.status != HTTPStatus.NO_CONTENT:
         headers["Content-Type"] = answer.content_type
     return web.Response(status=answer.status, body=answer.body, headers=headers)
+
+
+LWA = "lwa"
+HOSTS = (LWA, *AmazonRegion)
+
+
+class AmazonHosts:
+    """
+    The ports of Amazon's hosts; none is open at first.
+
+    Args:
+        address: The address of this machine to listen on.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        stopping: asyncio.Event,
+        address: str,
+        ssl_context: ssl.SSLContext | None,
+    ) -> None:
+        self._world = world
+        self._stopping = stopping
+        self._address = address
+        self._ssl_context = ssl_context
+        self._runners: dict[str, web.AppRunner] = {}
+
+    async def start(self) -> None:
+        """
+        Open all ports that are not open.
+        """
+        for name in HOSTS:
+            await self.start_host(name)
+
+    async def start_host(self, name: str) -> None:
+        """
+        Open a host's port; the second time it gets the port it had.
+        """
+        if _known(name) in self._runners:
+            return
+        url = self._world.amazon_hosts.get(name)
+        port = 0 if url is None else urlsplit(url).port or 0
+        runner, root = await serve(self._build(name), self._address, port, self._ssl_context)
+        self._runners[name] = runner
+        self._world.amazon_hosts[name] = root
+
+    async def stop_host(self, name: str) -> None:
+        """
+        Close a host's port, so that connecting to it fails.
+        """
+        runner = self._runners.pop(_known(name), None)
+        if runner is not None:
+            await runner.cleanup()
+
+    async def stop(self) -> None:
+        """
+        Close all ports.
+        """
+        for name in HOSTS:
+            await self.stop_host(name)
+
+    def url(self, name: str) -> str:
+        """
+        Return a host's root, such as `http://127.0.0.1:8091`.
+        """
+        try:
+            return self._world.amazon_hosts[_known(name)]
+        except KeyError:
+            raise SimulatorError("Amazon's hosts have no ports of their own yet") from None
+
+    def _build(self, name: str) -> web.Application:
+        app = web.Application(client_max_size=MAX_BODY)
+        if name == LWA:
+            add_lwa(app, "", self._world, self._stopping)
+        else:
+            add_region(app, "", AmazonRegion(name), self._world, self._stopping)
+        return app
+
+
+def _known(name: str) -> str:
+    if name not in HOSTS:
+        raise UnknownNameError.among("host", name, HOSTS)
+    return name

@@ -3,19 +3,258 @@ Name what can go wrong with SoldScope.
 
 Decides which faults exist and which value each takes. A fault is on for all
 requests or for one token's. How they look on the wire is left to `misbehave`.
+
+Name what can go wrong with Amazon.
+
+Decides which faults exist and which value each takes. A fault is on everywhere,
+in one region (`na`) or for one store (`store_1`). How it looks is left to
+`amazon_misbehave`.
+
+Remember which faults are switched on, and where.
+
+Decides how a fault is named, switched, looked up and described, for any service.
+Which faults a service has is said in `faults` and `amazon_faults`.
+
+Read the values that faults take.
+
+Decides what is accepted, from JSON and from a form, and how the hint reads.
+Which fault takes what is said in `faults`.
 """
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from monitor.simulator.fault_values import ChoiceValue, NumberValue, UrlValue
+from monitor.simulator.base import SimulatorError, UnknownNameError, is_web_address
 from monitor.simulator.soldscope_api import ResetForm
-from monitor.simulator.switches import FaultKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+Value = float | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoValue:
+    """
+    The fault is on or off.
+    """
+
+    default: Value = None
+    hint: str = ""
+
+    def parse(self, _: object) -> Value:
+        """
+        Refuse any value.
+        """
+        raise SimulatorError("value: this fault takes none")
+
+
+@dataclass(frozen=True, slots=True)
+class NumberValue:
+    """
+    The fault takes a number between two bounds.
+    """
+
+    default: float
+    least: float
+    most: float
+    unit: str
+
+    @property
+    def hint(self) -> str:
+        """
+        What people are told about the value.
+        """
+        return f"{self.unit}, {self.least:g} to {self.most:g}, default {self.default:g}"
+
+    def parse(self, raw: object) -> Value:
+        """
+        Read the number, which a form sends as text.
+        """
+        try:
+            number = float(raw) if isinstance(raw, int | float | str) else math.nan
+        except (ValueError, OverflowError):
+            number = math.nan
+        # Written this way round, the comparison refuses NaN as well.
+        if isinstance(raw, bool) or not self.least <= number <= self.most:
+            raise SimulatorError(f"value: {self.hint}")
+        return number
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceValue:
+    """
+    The fault takes one of several words.
+    """
+
+    default: Value
+    choices: tuple[str, ...]
+
+    @property
+    def hint(self) -> str:
+        """
+        What people are told about the value.
+        """
+        return f"one of {', '.join(self.choices)}, default {self.default}"
+
+    def parse(self, raw: object) -> Value:
+        """
+        Accept one of the words; a number stands for its digits.
+        """
+        word = str(raw)
+        if isinstance(raw, bool) or word not in self.choices:
+            raise SimulatorError(f"value: {self.hint}")
+        return word
+
+
+@dataclass(frozen=True, slots=True)
+class UrlValue:
+    """
+    The fault takes an address.
+    """
+
+    default: Value
+
+    @property
+    def hint(self) -> str:
+        """
+        What people are told about the value.
+        """
+        return f"an http or https address, default {self.default}"
+
+    def parse(self, raw: object) -> Value:
+        """
+        Accept an address that can stand in a header.
+        """
+        if not isinstance(raw, str) or not is_web_address(raw):
+            raise SimulatorError(f"value: {self.hint}")
+        return raw
+
+
+F = TypeVar("F", bound=StrEnum)
+
+_NOTHING = NoValue()
+
+
+@dataclass(frozen=True, slots=True)
+class FaultKind:
+    """
+    What a fault does, in one line, and what value it takes.
+    """
+
+    description: str
+    takes: NoValue | NumberValue | ChoiceValue | UrlValue = _NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Switched(Generic[F]):
+    """A fault that is on, in one place or (None) everywhere."""
+
+    fault: F
+    where: str | None
+    value: Value
+
+
+class Switches(Generic[F]):
+    """
+    The faults of one service that are on.
+
+    Args:
+        kinds: All faults there are, in the order in which they are listed.
+        place: What the controls call the place where a fault is on.
+    """
+
+    def __init__(self, kinds: Mapping[F, FaultKind], place: str) -> None:
+        self.place = place
+        self._kinds = kinds
+        self._values: dict[str | None, dict[F, Value]] = {}
+
+    def switch_on(
+        self, name: str, *, where: str | None = None, value: object = None
+    ) -> Switched[F]:
+        """
+        Switch a fault on, in one place or (None) everywhere.
+
+        Switched on again, it takes the new value. No value means the default.
+        """
+        fault = self._known(name)
+        takes = self._kinds[fault].takes
+        accepted = takes.default if value is None else takes.parse(value)
+        self._values.setdefault(where, {})[fault] = accepted
+        return Switched(fault, where, accepted)
+
+    def switch_off(self, name: str, *, where: str | None = None) -> int:
+        """
+        Switch a fault off, in one place or (None) wherever it is on.
+
+        Returns how many entries that ended; one that is off already is no error.
+        """
+        fault = self._known(name)
+        places = list(self._values) if where is None else [where]
+        ended = [one for one in places if fault in self._values.get(one, {})]
+        for one in ended:
+            del self._values[one][fault]
+            if not self._values[one]:
+                del self._values[one]
+        return len(ended)
+
+    def clear(self) -> None:
+        """Switch everything off."""
+        self._values.clear()
+
+    def active(self) -> list[Switched[F]]:
+        """Return all that is on, in the order of the kinds."""
+        return [
+            Switched(fault, where, values[fault])
+            for fault in self._kinds
+            for where, values in self._values.items()
+            if fault in values
+        ]
+
+    def of(self, *places: str | None) -> Mapping[F, Value]:
+        """
+        Return what holds in *places*; the value of a later one wins.
+
+        What is on everywhere holds too. None stands for a place that is unknown.
+        """
+        if not self._values:
+            return {}
+        found = dict(self._values.get(None, {}))
+        for place in places:
+            if place is not None:
+                found |= self._values.get(place, {})
+        return found
+
+    def describe(self) -> dict[str, list[dict[str, Any]]]:
+        """Return, in plain values, what is on and all that can be switched on."""
+        known = [
+            {
+                "name": fault.value,
+                "description": kind.description,
+                "value": kind.takes.hint or None,
+            }
+            for fault, kind in self._kinds.items()
+        ]
+        return {"active": [self.describe_one(one) for one in self.active()], "known": known}
+
+    def describe_one(self, switched: Switched[F]) -> dict[str, Any]:
+        """Return, in plain values, a fault that is on."""
+        return {
+            "name": switched.fault.value,
+            self.place: switched.where,
+            "value": switched.value,
+        }
+
+    def _known(self, name: str) -> F:
+        for fault in self._kinds:
+            if fault.value == name:
+                return fault
+        raise UnknownNameError.among("fault", name, self._kinds)
 
 
 class Fault(StrEnum):
@@ -97,4 +336,115 @@ FAULT_KINDS: Mapping[Fault, FaultKind] = {
         "writes the reset header in another form", ChoiceValue("rfc3339", tuple(ResetForm))
     ),
     Fault.CLOSE_EACH: FaultKind("closes the connection after each answer"),
+}
+
+
+class AmazonFault(StrEnum):
+    """
+    Everything that can be switched on.
+
+    Those of one service that take an answer's place come first, and the first of
+    them wins; the others only change an answer and can be combined.
+    """
+
+    LWA_HANG = "lwa_hang"
+    LWA_RESET = "lwa_reset"
+    LWA_500 = "lwa_500"
+    LWA_503 = "lwa_503"
+    LWA_HTML = "lwa_html"
+    LWA_EMPTY = "lwa_empty"
+    LWA_THROTTLE = "lwa_throttle"
+    LWA_ACCESS_DENIED = "lwa_access_denied"
+    LWA_UNAUTHORIZED_CLIENT = "lwa_unauthorized_client"
+
+    LWA_SLOW = "lwa_slow"
+    LWA_WORDING = "lwa_wording"
+
+    SP_HANG = "sp_hang"
+    SP_RESET = "sp_reset"
+    SP_500 = "sp_500"
+    SP_503 = "sp_503"
+    SP_HTML = "sp_html"
+    SP_EMPTY = "sp_empty"
+    SP_THROTTLE = "sp_throttle"
+    SP_401 = "sp_401"
+    SP_404 = "sp_404"
+    STORM_403 = "storm_403"
+    TOKEN_REFUSED = "token_refused"  # noqa: S105 - the name of a fault
+
+    SP_SLOW = "sp_slow"
+    EARLY_TOKEN_DEATH = "early_token_death"  # noqa: S105 - likewise
+    ACCOUNT_DEACTIVATED = "account_deactivated"
+    EMPTY_PAYLOAD = "empty_payload"
+    EXTRA_MARKETPLACES = "extra_marketplaces"
+    MISSING_STORE_NAME = "missing_store_name"
+    MISSING_RATE_HEADER = "missing_rate_header"
+    MISSING_DETAILS = "missing_details"
+    SHUFFLED_KEYS = "shuffled_keys"
+
+    CONSENT_ERROR = "consent_error"
+
+
+class Wording(StrEnum):
+    """
+    The texts in which LWA was seen to refuse a refresh token.
+    """
+
+    USUAL = "usual"
+    OLD = "old"
+    VARIANT = "variant"
+
+
+_HTML_STATUS = NumberValue(503.0, 200, 599, "status")
+_LATE = NumberValue(5.0, 0.001, 3600, "seconds")
+
+AMAZON_FAULT_KINDS: Mapping[AmazonFault, FaultKind] = {
+    AmazonFault.LWA_HANG: FaultKind("LWA takes the request and never answers"),
+    AmazonFault.LWA_RESET: FaultKind("LWA resets the connection (RST)"),
+    AmazonFault.LWA_500: FaultKind("LWA answers 500 server_error"),
+    AmazonFault.LWA_503: FaultKind("LWA answers 503 temporarily_unavailable"),
+    AmazonFault.LWA_HTML: FaultKind("LWA answers with a page in HTML", _HTML_STATUS),
+    AmazonFault.LWA_EMPTY: FaultKind("LWA answers 200 with an empty body"),
+    AmazonFault.LWA_THROTTLE: FaultKind("LWA answers 429"),
+    AmazonFault.LWA_ACCESS_DENIED: FaultKind("LWA answers 403 access_denied"),
+    AmazonFault.LWA_UNAUTHORIZED_CLIENT: FaultKind(
+        "LWA answers 400 unauthorized_client, though id and secret are right"
+    ),
+    AmazonFault.LWA_SLOW: FaultKind("LWA answers properly, but late", _LATE),
+    AmazonFault.LWA_WORDING: FaultKind(
+        "LWA refuses a refresh token in other words", ChoiceValue("old", tuple(Wording))
+    ),
+    AmazonFault.SP_HANG: FaultKind("the regional host takes the request and never answers"),
+    AmazonFault.SP_RESET: FaultKind("the regional host resets the connection (RST)"),
+    AmazonFault.SP_500: FaultKind("the regional host answers 500 InternalFailure"),
+    AmazonFault.SP_503: FaultKind("the regional host answers 503 ServiceUnavailable"),
+    AmazonFault.SP_HTML: FaultKind("the regional host answers with a page in HTML", _HTML_STATUS),
+    AmazonFault.SP_EMPTY: FaultKind(
+        "the regional host answers with an empty body", NumberValue(200.0, 200, 599, "status")
+    ),
+    AmazonFault.SP_THROTTLE: FaultKind("the regional host answers 429 QuotaExceeded"),
+    AmazonFault.SP_401: FaultKind("the regional host answers 401, which its model does not know"),
+    AmazonFault.SP_404: FaultKind("the regional host answers 404 NotFound"),
+    AmazonFault.STORM_403: FaultKind("the regional host answers 403 without details to all"),
+    AmazonFault.TOKEN_REFUSED: FaultKind(
+        "every access token, fresh ones too, is “revoked, malformed or invalid”"
+    ),
+    AmazonFault.SP_SLOW: FaultKind("the regional host answers properly, but late", _LATE),
+    AmazonFault.EARLY_TOKEN_DEATH: FaultKind(
+        "access tokens expire before their hour is over", NumberValue(60.0, 0, 3600, "seconds")
+    ),
+    AmazonFault.ACCOUNT_DEACTIVATED: FaultKind("403 without details for a good token"),
+    AmazonFault.EMPTY_PAYLOAD: FaultKind("200 with an empty list of marketplaces"),
+    AmazonFault.EXTRA_MARKETPLACES: FaultKind("200 with marketplaces that are not Amazon's own"),
+    AmazonFault.MISSING_STORE_NAME: FaultKind("200 without any storeName, as years ago"),
+    AmazonFault.MISSING_RATE_HEADER: FaultKind("leaves x-amzn-RateLimit-Limit out"),
+    AmazonFault.MISSING_DETAILS: FaultKind("leaves `details` out where it would be empty"),
+    AmazonFault.SHUFFLED_KEYS: FaultKind("turns the order of the keys in every body round"),
+    AmazonFault.CONSENT_ERROR: FaultKind(
+        "the consent page shows an error",
+        ChoiceValue(
+            "SPDC8143",
+            ("SPDC8143", "CONSENT_LIMIT_REACHED", "MD1000", "MD5101", "MD5110", "MD9100"),
+        ),
+    ),
 }

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from monitor.simulator.serving import MAX_BODY, serve
+from monitor.simulator.base import MAX_BODY, serve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,23 +17,23 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from monitor.simulator.answer import Answer, json_answer
+from monitor.simulator.base import SimulatedAnswer, json_answer
 from monitor.simulator.faults import Fault
 from monitor.simulator.soldscope_api import (
     LIMIT_HEADER,
     REMAINING_HEADER,
     RESET_HEADER,
     ResetForm,
+    error_answer,
     quota_headers,
 )
-from monitor.simulator.soldscope_research import error_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from monitor.simulator.fault_values import Value
-    from monitor.simulator.soldscope import Quota
+    from monitor.simulator.faults import Value
+    from monitor.simulator.soldscope import AccountQuota
 
 KIBIBYTE, MEBIBYTE = 2**10, 2**20
 CHUNK = 64 * KIBIBYTE
@@ -53,26 +53,26 @@ LOGIN_PAGE = (
 ON_THE_WIRE = frozenset({Fault.HANG, Fault.RESET, Fault.CLOSE_EARLY, Fault.TRICKLE, Fault.OVERSIZE})
 
 
-def _retry_later(status: HTTPStatus, error: str, value: Value) -> Answer:
+def _retry_later(status: HTTPStatus, error: str, value: Value) -> SimulatedAnswer:
     headers = {"Retry-After": f"{float(value or 0):.0f}"}
     return error_answer(status, error, "Try again later.", headers)
 
 
-def _redirect(value: Value) -> Answer:
+def _redirect(value: Value) -> SimulatedAnswer:
     headers = {"Location": str(value)}
-    return Answer(HTTPStatus.FOUND, b"", "text/plain", headers, is_of_account=False)
+    return SimulatedAnswer(HTTPStatus.FOUND, b"", "text/plain", headers, is_of_account=False)
 
 
-def _markup_error(value: Value) -> Answer:
+def _markup_error(value: Value) -> SimulatedAnswer:
     status = HTTPStatus(int(value or 0))
     body = json.dumps({"error": MARKUP, "message": MARKUP}).encode()
     if status is HTTPStatus.UNAUTHORIZED:
         headers = {"WWW-Authenticate": "Bearer"}
-        return Answer(status, body, headers=headers, is_of_account=False)
-    return Answer(status, body)
+        return SimulatedAnswer(status, body, headers=headers, is_of_account=False)
+    return SimulatedAnswer(status, body)
 
 
-_ANSWERS: Mapping[Fault, Callable[[Value], Answer]] = {
+_ANSWERS: Mapping[Fault, Callable[[Value], SimulatedAnswer]] = {
     Fault.SERVER_ERROR: lambda value: error_answer(
         int(value or 0), "server_error", "Something broke on our side."
     ),
@@ -92,11 +92,11 @@ _ANSWERS: Mapping[Fault, Callable[[Value], Answer]] = {
         HTTPStatus.NOT_FOUND, "not_found", "There is no such endpoint."
     ),
     Fault.REDIRECT: _redirect,
-    Fault.HTML: lambda _: Answer(
+    Fault.HTML: lambda _: SimulatedAnswer(
         HTTPStatus.OK, LOGIN_PAGE, "text/html; charset=utf-8", is_of_account=False
     ),
-    Fault.NOT_JSON: lambda _: Answer(HTTPStatus.OK, b'{"id": "acme", "name": "Ac'),
-    Fault.EMPTY: lambda _: Answer(HTTPStatus.OK, b""),
+    Fault.NOT_JSON: lambda _: SimulatedAnswer(HTTPStatus.OK, b'{"id": "acme", "name": "Ac'),
+    Fault.EMPTY: lambda _: SimulatedAnswer(HTTPStatus.OK, b""),
     Fault.MARKUP_ERROR: _markup_error,
     Fault.MARKUP_ACCOUNT: lambda _: json_answer(
         HTTPStatus.OK, {"id": "acme", "name": MARKUP, "email": MARKUP, "plan": MARKUP}
@@ -120,7 +120,7 @@ def leading_fault(faults: Mapping[Fault, Value]) -> Fault | None:
     return next((f for f in Fault if f in faults and (f in _ANSWERS or f in ON_THE_WIRE)), None)
 
 
-def faulty_answer(fault: Fault, value: Value) -> Answer:
+def faulty_answer(fault: Fault, value: Value) -> SimulatedAnswer:
     """
     Return the answer that *fault* gives.
     """
@@ -128,7 +128,7 @@ def faulty_answer(fault: Fault, value: Value) -> Answer:
 
 
 def faulty_quota_headers(
-    quota: Quota, faults: Mapping[Fault, Value], now: datetime
+    quota: AccountQuota, faults: Mapping[Fault, Value], now: datetime
 ) -> dict[str, str]:
     """
     Return the quota headers as the faults leave them.

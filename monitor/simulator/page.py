@@ -34,7 +34,7 @@ SHOWN_SEARCHES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class ControlNotice:
     """
     One sentence about what was just done.
 
@@ -98,7 +98,7 @@ def answer_page(
 
 
 def answer_control_page(
-    state: Mapping[str, Any], notice: Notice | None, status: int = HTTPStatus.OK
+    state: Mapping[str, Any], notice: ControlNotice | None, status: int = HTTPStatus.OK
 ) -> web.Response:
     """Return the page with the controls for *state*, which `describe_world` made."""
     amazon, offset = state["amazon"], state["clock_offset_s"]

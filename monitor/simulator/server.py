@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from monitor.simulator.amazon_consent_page import add_consent_pages
-from monitor.simulator.amazon_hosts import LWA, AmazonHosts
-from monitor.simulator.amazon_marketplaces import Region, find_region
-from monitor.simulator.amazon_server import add_lwa, add_region
+from monitor.simulator.amazon import AmazonRegion, find_region
+from monitor.simulator.amazon_consent import add_consent_pages
+from monitor.simulator.amazon_server import LWA, AmazonHosts, add_lwa, add_region
+from monitor.simulator.base import MAX_BODY, serve
 from monitor.simulator.control import add_control_routes
 from monitor.simulator.faults import Fault
 from monitor.simulator.misbehave import (
@@ -27,7 +27,6 @@ from monitor.simulator.misbehave import (
     faulty_quota_headers,
     leading_fault,
 )
-from monitor.simulator.serving import MAX_BODY, serve
 from monitor.simulator.soldscope_api import UNAUTHORIZED, Request, answer_request, bearer_value
 from monitor.simulator.world import AMAZON_PATH, API_PATH, CONTROL_PATH, TOKEN_PATH, World
 
@@ -35,9 +34,9 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
 
-    from monitor.simulator.answer import Answer
-    from monitor.simulator.fault_values import Value
-    from monitor.simulator.soldscope import IssuedToken, Token
+    from monitor.simulator.base import SimulatedAnswer
+    from monitor.simulator.faults import Value
+    from monitor.simulator.soldscope import IssuedToken, SoldscopeToken
 
 
 class Simulator:
@@ -80,7 +79,7 @@ class Simulator:
     @property
     def region_urls(self) -> dict[str, str]:
         """The regions' roots on ports of their own."""
-        return {region.value: self._hosts.url(region) for region in Region}
+        return {region.value: self._hosts.url(region) for region in AmazonRegion}
 
     @property
     def lwa_url(self) -> str:
@@ -137,7 +136,7 @@ def _build_app(world: World, stopping: asyncio.Event) -> web.Application:
     app.router.add_route("*", API_PATH + "/{path:.*}", handle)
     app.router.add_get("/", to_control)
     add_lwa(app, AMAZON_PATH, world, stopping)
-    for region in Region:
+    for region in AmazonRegion:
         add_region(app, f"{AMAZON_PATH}/{region}", region, world, stopping)
     add_consent_pages(app, world)
     add_control_routes(app, world)
@@ -174,7 +173,10 @@ async def _handle_api(
 
 
 def _respond(
-    world: World, answer: Answer, token: Token | None, faults: Mapping[Fault, Value]
+    world: World,
+    answer: SimulatedAnswer,
+    token: SoldscopeToken | None,
+    faults: Mapping[Fault, Value],
 ) -> web.Response:
     headers = {"Content-Type": answer.content_type, **answer.headers}
     if token is not None and answer.is_of_account:

@@ -2,22 +2,124 @@
 Describe a world in plain values, for the control API and its page.
 
 Decides what is told. Token values are not: nobody has them.
+
+Describe Amazon's part of a world in plain values, for the control API and its page.
+
+Decides what is told. Tokens and secrets are not: nobody has them. New client
+secrets in the queue are, since bringing them is what the queue is for.
+
+Write what a configuration needs to watch simulated stores.
+
+Decides the lines only; they are shown once, with the secrets in them. Nobody
+reads them back.
 """
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from monitor.simulator.amazon_state import describe_amazon
-from monitor.simulator.answer import write_instant
+from monitor.simulator.amazon import MARKETPLACES, AmazonRegion
+from monitor.simulator.base import write_instant
 from monitor.simulator.soldscope import PLANS
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from monitor.simulator.soldscope import Token
-    from monitor.simulator.soldscope_account import Account
+    from monitor.simulator.amazon import (
+        Amazon,
+        AmazonApplication,
+        ClientSecret,
+        Grant,
+        IssuedGrant,
+        SampleStores,
+    )
+    from monitor.simulator.soldscope import Account, SoldscopeToken
     from monitor.simulator.world import World
+
+
+def describe_amazon(world: World, now: datetime) -> dict[str, Any]:
+    """
+    Return Amazon's whole state.
+    """
+    amazon = world.amazon
+    return {
+        "token_url": world.lwa_token_url,
+        "endpoints": {region.value: world.endpoint(region) for region in AmazonRegion},
+        "consent_urls": {region.value: world.consent_url(region) for region in AmazonRegion},
+        "hosts": dict(world.amazon_hosts),
+        "policy": asdict(amazon.policy),
+        "applications": [describe_application(one, now) for one in amazon.applications],
+        "stores": [describe_grant(amazon, grant, now) for grant in amazon.grants],
+        "queue": list(amazon.queue),
+        "faults": world.amazon_faults.describe(),
+    }
+
+
+def describe_application(application: AmazonApplication, now: datetime) -> dict[str, Any]:
+    """
+    Return an application with its secrets.
+    """
+    return {
+        "id": application.id,
+        "name": application.name,
+        "client_id": application.client_id,
+        "application_id": application.application_id,
+        "redirect_uris": list(application.redirect_uris),
+        "roles": sorted(application.roles),
+        "is_draft": application.is_draft,
+        "is_enrolled": application.is_enrolled,
+        "is_enabled": application.is_enabled,
+        "secrets": [_describe_secret(secret, now) for secret in application.secrets],
+    }
+
+
+def _describe_secret(secret: ClientSecret, now: datetime) -> dict[str, Any]:
+    if secret.is_dead(now):
+        state = "dead"
+    elif secret.is_expired(now):
+        state = "expired"
+    else:
+        state = "live" if secret.dies_at is None else "retiring"
+    return {
+        "last_four": secret.last_four,
+        "state": state,
+        "issued_at": write_instant(secret.issued_at),
+        "expires_at": write_instant(secret.expires_at),
+        "days_left": (secret.expires_at - now).days,
+        "dies_at": None if secret.dies_at is None else write_instant(secret.dies_at),
+    }
+
+
+def describe_grant(amazon: Amazon, grant: Grant, now: datetime) -> dict[str, Any]:
+    """
+    Return a store; days left are rounded down and negative once they are over.
+    """
+    return {
+        "id": grant.id,
+        "application": grant.application.id,
+        "name": grant.store_name,
+        "seller_id": grant.seller_id,
+        "region": grant.region.value,
+        "state": amazon.state_of(grant, now).value,
+        "is_private": grant.is_private,
+        "is_vendor": grant.is_vendor,
+        "authorized_at": write_instant(grant.consented_at),
+        "expires_at": None if grant.ends_at is None else write_instant(grant.ends_at),
+        "days_left": None if grant.ends_at is None else (grant.ends_at - now).days,
+        "roles": sorted(grant.roles),
+        "marketplaces": [
+            {
+                "country": country,
+                "id": MARKETPLACES[country].id,
+                "participating": own.is_participating,
+                "suspended_listings": own.has_suspended_listings,
+            }
+            for country, own in grant.participations.items()
+        ],
+        "calls_left": amazon.probes(grant, now).left(now),
+    }
 
 
 def describe_world(world: World) -> dict[str, Any]:
@@ -63,7 +165,7 @@ def describe_account(world: World, account: Account, now: datetime) -> dict[str,
     }
 
 
-def describe_token(token: Token) -> dict[str, Any]:
+def describe_token(token: SoldscopeToken) -> dict[str, Any]:
     """
     Return what the token list shows.
     """
@@ -74,3 +176,47 @@ def describe_token(token: Token) -> dict[str, Any]:
         "last_four": token.last_four,
         "state": "live" if token.is_live else "revoked",
     }
+
+
+def write_toml(world: World, samples: SampleStores) -> str:
+    """
+    Return the application and its stores as tables of TOML.
+    """
+    application = samples.issued.application
+    name = _slug(application.name)
+    lines = [
+        "[[applications]]",
+        f'name = "{name}"',
+        f'client_id = "{application.client_id}"',
+        f'client_secret = "{samples.issued.client_secret}"',
+        f"client_secret_created_on = {application.secret.issued_at:%Y-%m-%d}",
+        f'application_id = "{application.application_id}"',
+        f'token_url = "{world.lwa_token_url}"',
+    ]
+    if application.redirect_uris:
+        # JSON's quoting is TOML's too, for what stands in an address.
+        lines.append(f"redirect_url = {json.dumps(application.redirect_uris[0])}")
+    for store in samples.stores:
+        lines += ["", *_connection(world, name, store)]
+    return "\n".join(lines)
+
+
+def _connection(world: World, application: str, issued: IssuedGrant) -> list[str]:
+    grant = issued.grant
+    countries = ", ".join(f'"{country}"' for country in grant.participations)
+    lines = [
+        "[[connections]]",
+        f'name = "{_slug(grant.store_name)}"',
+        'provider = "amazon"',
+        f'application = "{application}"',
+        f'region = "{grant.region}"',
+        f'endpoint = "{world.endpoint(grant.region)}"',
+        f"marketplaces = [{countries}]",
+        f'refresh_token = "{issued.refresh_token}"',
+        f"authorized_on = {grant.consented_at:%Y-%m-%d}",
+    ]
+    return [*lines, "valid_days = 0"] if grant.is_private else lines
+
+
+def _slug(name: str) -> str:
+    return name.lower().replace(" ", "-")

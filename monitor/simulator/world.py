@@ -10,16 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from monitor.simulator.amazon import Amazon
-from monitor.simulator.amazon_faults import AMAZON_FAULT_KINDS
-from monitor.simulator.clock import MovableClock
-from monitor.simulator.faults import FAULT_KINDS
+from monitor.simulator.base import MovableClock
+from monitor.simulator.faults import AMAZON_FAULT_KINDS, FAULT_KINDS, Switches
 from monitor.simulator.soldscope import SoldScope
-from monitor.simulator.switches import Switches
 
 if TYPE_CHECKING:
-    from monitor.simulator.amazon_faults import AmazonFault
-    from monitor.simulator.amazon_marketplaces import Region
-    from monitor.simulator.faults import Fault
+    from monitor.simulator.amazon import AmazonRegion
+    from monitor.simulator.faults import AmazonFault, Fault
     from monitor.simulator.soldscope import IssuedToken
 
 API_PATH = "/api/v1"
@@ -76,13 +73,13 @@ class World:
         """
         return f"{self.base_url}{AMAZON_PATH}{TOKEN_PATH}"
 
-    def endpoint(self, region: Region) -> str:
+    def endpoint(self, region: AmazonRegion) -> str:
         """
         Return the root of a region's Selling Partner API.
         """
         return f"{self.base_url}{AMAZON_PATH}/{region}"
 
-    def consent_url(self, region: Region) -> str:
+    def consent_url(self, region: AmazonRegion) -> str:
         """
         Return the page on which sellers of a region authorize an application.
         """

@@ -1,7 +1,7 @@
 """
 Keep applications: the clocks of their secrets, and what is known against them.
 
-What an answer means for an application is decided in `monitor.judge.application`.
+What an answer means for an application is decided in `monitor.judge.applications`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, insert, select, update
 
-from monitor.judge.application import ApplicationStanding, Refusal
-from monitor.judge.clocks import AuthorizationClock, next_step_at
+from monitor.judge.applications import ApplicationStanding, Refusal
+from monitor.judge.authorizations import AuthorizationClock, declare_date, next_step_at
 from monitor.judge.outcome import Reason
-from monitor.judge.renewal import declare
-from monitor.store.tables import applications, connections
-from monitor.store.watched import is_watched
+from monitor.store.schema import applications, connections, is_watched
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
-    from monitor.judge.renewal import Declared
+    from monitor.judge.authorizations import Declared
     from monitor.store.engine import Transaction
 
 
@@ -66,7 +64,7 @@ def sync(
     known = {row.name: _read(row) for row in tx.execute(_RECORDS)}
     for name, (said, steps) in declared.items():
         before = known.get(name)
-        secret = declare(before.secret if before else AuthorizationClock(), said, now)
+        secret = declare_date(before.secret if before else AuthorizationClock(), said, now)
         values = _secret_values(secret, steps) | {"is_configured": True}
         if before is None:
             tx.execute(insert(applications).values(name=name, **values))

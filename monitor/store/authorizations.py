@@ -1,7 +1,7 @@
 """
 Keep the clocks of authorizations, and find those that time has changed.
 
-What a date or an instant means is decided in `monitor.judge.clocks`.
+What a date or an instant means is decided in `monitor.judge.authorizations`.
 """
 
 from __future__ import annotations
@@ -10,21 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, insert, or_, select, update
 
-from monitor.judge.clocks import FLAG_STATES, next_step_at
-from monitor.judge.renewal import declare
-from monitor.store.due import make_due
-from monitor.store.pieces import in_pieces
+from monitor.judge.authorizations import FLAG_STATES, declare_date, next_step_at
+from monitor.store.checks import CLOCK_COLUMNS
 from monitor.store.records import clock_values, read_clock
-from monitor.store.results import CLOCK_COLUMNS
-from monitor.store.tables import authorizations, connections
-from monitor.store.watched import is_watched
+from monitor.store.schedule import make_due
+from monitor.store.schema import authorizations, connections, in_pieces, is_watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from monitor.judge.clocks import AuthorizationClock
-    from monitor.judge.renewal import Declared
+    from monitor.judge.authorizations import AuthorizationClock, Declared
     from monitor.store.engine import Transaction
 
 SWEEP_AT_MOST = 1000
@@ -53,7 +49,7 @@ def declare_all(
             continue
         fields = row._asdict()
         before = read_clock(fields)
-        clock = declare(before, said, now)
+        clock = declare_date(before, said, now)
         # The steps may have been configured anew.
         if clock != before or next_step_at(clock, steps) != fields["next_step_at"]:
             changed.append((fields["id"], clock, steps))

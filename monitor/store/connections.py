@@ -8,23 +8,29 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, false, insert, select, update
 
-from monitor.judge.rhythm import spread
-from monitor.judge.state import Standing
-from monitor.store import authorizations, silences
-from monitor.store.alert_tables import alert_connections, alerts, notifications
-from monitor.store.participations import with_marketplaces
+from monitor.judge.outcome import Standing
+from monitor.judge.verdict import spread
+from monitor.store import authorizations, suppression
+from monitor.store.checks import RECORDS, with_marketplaces, with_windows
 from monitor.store.records import read_record, read_records, standing_values
-from monitor.store.results import RECORDS
-from monitor.store.slots import is_too_far
-from monitor.store.tables import check_days, check_hours, checks, connections, deletions, quotas
-from monitor.store.windows import with_windows
+from monitor.store.schedule import is_too_far
+from monitor.store.schema import (
+    alert_connections,
+    alerts,
+    check_days,
+    check_hours,
+    checks,
+    connections,
+    deletions,
+    notifications,
+    quotas,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
-    from monitor.judge.connection import Entry
-    from monitor.judge.connections import ConnectionRecord
+    from monitor.judge.connections import ConnectionRecord, Entry
     from monitor.store.engine import Transaction
 
 
@@ -94,7 +100,7 @@ def sync(
                 changed.append(values | {"of_id": record.id})
     if changed:
         tx.execute(_ADOPT, changed)
-    silences.follow_names(tx, renamed)
+    suppression.rename_targets(tx, renamed)
     _insert(tx, new)
     _hide(tx, (record for record in known.values() if record.id not in adopted))
     authorizations.declare_all(

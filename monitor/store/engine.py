@@ -4,27 +4,85 @@ Open the database: the only module that knows that it is SQLite.
 Sets write-ahead logging, foreign keys and the busy timeout, and gives out
 read and write transactions. A write transaction takes the write lock when it
 begins: it waits there, if it must, and can never fail half-way for the lock.
+
+Run the daemon's database work in a thread of its own.
+
+One thread, one piece of work at a time: the event loop never waits for a disk
+or a lock, and the daemon is its own only writer.
+
+Say what to do when the database cannot be used, by the words of SQLite.
+
+Keep a second daemon from the same database.
 """
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import os
 import sqlite3
 import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from time import sleep
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from monitor.store.remedies import READ_ONLY_DISK, find_remedy, is_disk_read_only
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+
+REMEDIES = {
+    "locked": "another program holds it: try again, or find that program",
+    "not a database": "set monitor.database to another file, or put back a copy of it",
+    "malformed": "it is damaged: put back a copy of it",
+    "disk I/O error": "is the disk full or failing?",
+    "full": "the disk is full: make room, and it goes on by itself",
+    "readonly": "run as the user who owns the file, or let this user write to it and its folder",
+    "unable to open": "run as the user who owns the file, or let this user into its folder",
+    "no such table": "a part of it is missing: put back a copy of it",
+    "already exists": "it belongs to another program: set monitor.database to another file",
+}
+
+READ_ONLY_DISK = (
+    "its disk is mounted read-only, as the kernel does with one that fails: look into the kernel's"
+    " log, and mount it for writing again"
+)
+
+
+def find_remedy(said: str, folder: Path, list_backups: Callable[[], Sequence[Path]]) -> str:
+    """
+    Return what to do about what SQLite *said*; empty if nothing is known.
+
+    Args:
+        folder: Where the database stands.
+        list_copies: Returns the copies beside it, the newest first.
+    """
+    if is_disk_read_only(folder):
+        return READ_ONLY_DISK
+    remedy = next((remedy for words, remedy in REMEDIES.items() if words in said), "")
+    if "a copy of it" not in remedy:
+        return remedy
+    newest = next(iter(list_backups()), None)
+    there = f", say {newest}" if newest else " that `connwatch db backup` made"
+    return f"{remedy}{there}: stop the daemon, then `connwatch db restore COPY`"
+
+
+def is_disk_read_only(folder: Path) -> bool:
+    """
+    Tell whether nothing can be written on the disk of *folder*.
+    """
+    try:
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+
 
 Transaction = Connection
 """What the store's functions work in: a connection of the word's other meaning."""
@@ -214,10 +272,10 @@ class Database:
             raise kind(f"database {self.path}: {said}{remedy}") from error
 
     def _remedy(self, said: str) -> str:
-        found = find_remedy(said, self.path.parent, self.list_copies)
+        found = find_remedy(said, self.path.parent, self.list_backups)
         return f"; {found}" if found else ""
 
-    def list_copies(self) -> list[Path]:
+    def list_backups(self) -> list[Path]:
         """
         Return the copies of the database that were made beside it, the newest first.
         """
@@ -269,3 +327,117 @@ def _make_engine(url: str) -> Engine:
         transaction.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
 
     return engine
+
+
+ResultT = TypeVar("ResultT")
+
+
+class StoreWorker:
+    """
+    A thread that owns the daemon's use of *database*.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self.written_at: float | None = None
+        """When the database last accepted a write, by the monotonic clock."""
+        self.damage: StoreDamaged | None = None
+        """What was found when the database turned out to be damaged."""
+
+    async def read(self, work: Callable[[Transaction], ResultT]) -> ResultT:
+        """
+        Run *work* on a consistent view of the database.
+
+        Raises:
+            StoreError: The database cannot be read.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, work)
+
+    async def write(self, work: Callable[[Transaction], ResultT]) -> ResultT:
+        """
+        Run *work* in one write transaction.
+
+        Raises:
+            StoreError: The database cannot be written; nothing of *work* was kept.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._write, work)
+
+    def close(self) -> None:
+        """
+        End the thread after its present work.
+        """
+        self._thread.shutdown(wait=True)
+
+    def _read(self, work: Callable[[Transaction], ResultT]) -> ResultT:
+        with self._noting_damage(), self._database.read() as tx:
+            return work(tx)
+
+    def _write(self, work: Callable[[Transaction], ResultT]) -> ResultT:
+        with self._noting_damage(), self._database.write() as tx:
+            result = work(tx)
+        self.written_at = time.monotonic()
+        return result
+
+    @contextmanager
+    def _noting_damage(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreDamaged as error:
+            self.damage = error
+            raise
+
+
+def is_locked(database: Database) -> bool:
+    """
+    Tell whether a daemon holds the database; leaves no trace.
+
+    Raises:
+        StoreError: This user may not look.
+    """
+    try:
+        descriptor = os.open(_lock_file(database), os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StoreError(f"cannot open {_lock_file(database)}: {error.strerror}") from error
+    with os.fdopen(descriptor) as file:
+        try:
+            # Shared, so that two who only look do not take each other for a daemon.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _lock_file(database: Database) -> Path:
+    return database.path.with_name(f"{database.path.name}.lock")
+
+
+@contextmanager
+def hold_lock(database: Database) -> Iterator[None]:
+    """
+    Hold the database as the only daemon.
+
+    The kernel lets the lock go with the process, however it ends.
+
+    Raises:
+        StoreError: Another daemon holds it, or its folder cannot be written to.
+    """
+    path = _lock_file(database)
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        raise StoreError(
+            f"cannot open {path}: {error.strerror}; let this user write in that folder, or set "
+            "monitor.database"
+        ) from error
+    with os.fdopen(descriptor) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StoreError(
+                f"the database {database.path} is in use by another `connwatch run`: stop that "
+                "one first, or set monitor.database to another file"
+            ) from error
+        yield

@@ -1,23 +1,37 @@
 """
 Read what happened: transitions, checks, alerts and their deliveries.
+
+Read what charts of one connection are drawn from.
+
+Find what happened since somebody last looked: alerts born, notifications sent.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import exists, func, or_, select
 
-from monitor.judge.outcome import Reason, State
-from monitor.judge.state import Transition
-from monitor.store.alert_tables import alert_connections, alerts, notifications
+from monitor.judge.outcome import Reason, State, Transition
 from monitor.store.outbox import NotificationState
-from monitor.store.tables import checks, connections, transitions
+from monitor.store.schema import (
+    alert_connections,
+    alerts,
+    check_days,
+    check_hours,
+    checks,
+    connections,
+    notifications,
+    transitions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+
+    from sqlalchemy import Table
 
     from monitor.store.engine import Transaction
 
@@ -35,7 +49,7 @@ class CheckRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class NotificationRow:
     """
     How far an alert came on one channel.
     """
@@ -62,7 +76,7 @@ class AlertRow:
     facts: dict[str, Any]
     born_at: datetime
     connections: tuple[str, ...]
-    notifications: tuple[Delivery, ...]
+    notifications: tuple[NotificationRow, ...]
 
 
 def list_transitions(tx: Transaction, connection_id: int, limit: int) -> list[Transition]:
@@ -165,16 +179,16 @@ def _names(tx: Transaction, alert_ids: Sequence[int]) -> dict[int, list[str]]:
     return names
 
 
-def _deliveries(tx: Transaction, alert_ids: Sequence[int]) -> dict[int, list[Delivery]]:
+def _deliveries(tx: Transaction, alert_ids: Sequence[int]) -> dict[int, list[NotificationRow]]:
     rows = tx.execute(
         select(notifications)
         .where(notifications.c.alert_id.in_(alert_ids))
         .order_by(notifications.c.id)
     )
-    deliveries: dict[int, list[Delivery]] = {}
+    deliveries: dict[int, list[NotificationRow]] = {}
     for row in rows:
         deliveries.setdefault(row.alert_id, []).append(
-            Delivery(
+            NotificationRow(
                 row.channel,
                 NotificationState(row.state),
                 row.attempts,
@@ -186,3 +200,178 @@ def _deliveries(tx: Transaction, alert_ids: Sequence[int]) -> dict[int, list[Del
             )
         )
     return deliveries
+
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class SumRow:
+    """
+    The checks of an hour or a day.
+
+    Args:
+        mean_ms: None where no answer was measured.
+    """
+
+    starts_at: datetime
+    length: timedelta
+    mean_ms: float | None
+    n_failed: int
+
+
+def list_sums(
+    tx: Transaction, connection_id: int, since: datetime, hourly_since: datetime
+) -> list[SumRow]:
+    """
+    Return whole days, and hours from the beginning of the day of *hourly_since*; the oldest first.
+
+    Every hour of a connection lies in another place of the file: ninety days of
+    them would be two thousand places to read.
+    """
+    seam = hourly_since.replace(hour=0, minute=0, second=0, microsecond=0)
+    days = _list_sums_of(tx, check_days, DAY, connection_id, since, seam)
+    hours = _list_sums_of(tx, check_hours, HOUR, connection_id, seam)
+    return days + hours
+
+
+def _list_sums_of(
+    tx: Transaction,
+    table: Table,
+    length: timedelta,
+    connection_id: int,
+    since: datetime,
+    until: datetime | None = None,
+) -> list[SumRow]:
+    query = select(table).where(table.c.connection_id == connection_id, table.c.starts_at >= since)
+    if until is not None:
+        query = query.where(table.c.starts_at < until)
+    return [
+        SumRow(
+            row.starts_at,
+            length,
+            row.latency_us_sum / row.n_latency / 1000 if row.n_latency else None,
+            row.n_refusal + row.n_inconclusive,
+        )
+        for row in tx.execute(query.order_by(table.c.starts_at))
+    ]
+
+
+def list_states(tx: Transaction, connection_id: int, since: datetime) -> list[Transition]:
+    """
+    Return the changes of state after *since*, and the last one before it; the oldest first.
+    """
+    of_connection = select(transitions).where(transitions.c.connection_id == connection_id)
+    before = tx.execute(
+        of_connection.where(transitions.c.at < since).order_by(transitions.c.id.desc()).limit(1)
+    ).all()
+    after = tx.execute(
+        of_connection.where(transitions.c.at >= since).order_by(transitions.c.id)
+    ).all()
+    return [
+        Transition(
+            row.at, State(row.from_state), State(row.to_state), Reason(row.reason), row.detail
+        )
+        for row in (*before, *after)
+    ]
+
+
+MOST_EVENTS = 500
+"""Of each kind at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """
+    Up to where everything is known.
+
+    Args:
+        sent_at: The latest delivery on each channel that had any.
+    """
+
+    alert_id: int
+    sent_at: dict[str, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEvent:
+    """
+    An alert that became due.
+    """
+
+    id: int
+    kind: str
+    severity: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentEvent:
+    """
+    A notification that a channel took.
+    """
+
+    alert_id: int
+    channel: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RecentEvents:
+    """
+    What happened, and up to where it is known now.
+    """
+
+    alerts: list[AlertEvent]
+    sent: list[SentEvent]
+    horizon: Horizon
+
+
+def find_horizon(tx: Transaction, channels: Sequence[str]) -> Horizon:
+    """
+    Return how far everything has come by now.
+    """
+    last_id: int = tx.execute(select(func.coalesce(func.max(alerts.c.id), 0))).scalar_one()
+    sent_at = {}
+    for channel in channels:
+        latest = select(func.max(notifications.c.sent_at)).where(notifications.c.channel == channel)
+        at = tx.execute(latest).scalar_one()
+        if at is not None:
+            sent_at[channel] = at
+    return Horizon(last_id, sent_at)
+
+
+def events_since(tx: Transaction, horizon: Horizon, channels: Sequence[str]) -> RecentEvents:
+    """
+    Return what happened after *horizon*, the oldest first.
+    """
+    rows = tx.execute(
+        select(alerts.c.id, alerts.c.kind, alerts.c.severity)
+        .where(alerts.c.id > horizon.alert_id)
+        .order_by(alerts.c.id)
+        .limit(MOST_EVENTS)
+    )
+    born = [AlertEvent(*row) for row in rows]
+    sent: list[SentEvent] = []
+    for channel in channels:
+        sent += _sent_since(tx, channel, horizon.sent_at.get(channel))
+    latest = horizon.sent_at | {one.channel: one.at for one in sent}
+    return RecentEvents(born, sent, Horizon(born[-1].id if born else horizon.alert_id, latest))
+
+
+def _sent_since(tx: Transaction, channel: str, after: datetime | None) -> list[SentEvent]:
+    query = select(notifications.c.alert_id, notifications.c.channel, notifications.c.sent_at)
+    query = query.where(notifications.c.channel == channel, notifications.c.sent_at.is_not(None))
+    if after is not None:
+        query = query.where(notifications.c.sent_at > after)
+    rows = tx.execute(query.order_by(notifications.c.sent_at).limit(MOST_EVENTS))
+    return [SentEvent(*row) for row in rows]
+
+
+def count_dead(tx: Transaction) -> int:
+    """
+    Return how many notifications were given up.
+    """
+    dead = select(func.count()).where(notifications.c.state == NotificationState.DEAD)
+    count: int = tx.execute(dead).scalar_one()
+    return count

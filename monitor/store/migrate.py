@@ -3,23 +3,152 @@ Bring a database to the present schema.
 
 Alembic is imported only when there is something to migrate: commands that read
 compare one word, `HEAD`, and stay quick.
+
+Copy the database while it is in use, and keep few of the copies made by ourselves.
+
+Putting a copy back is left to `restore`.
+
+Put a copy of the database back in its place.
+
+Decides which copy is fit to stand there, and keeps what stood there before. Making
+copies is left to `copies`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import shutil
+import sqlite3
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, BinaryIO
 
 from sqlalchemy import inspect, text
 
 from monitor.resources import migrations_path
-from monitor.store.copies import copy_before
-from monitor.store.engine import Database, StoreError
-from monitor.store.lock import is_held
+from monitor.store.engine import (
+    BEFORE,
+    BUSY_TIMEOUT_S,
+    Database,
+    StoreDamaged,
+    StoreError,
+    hold_lock,
+    is_locked,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from monitor.store.engine import Transaction
+
+
+KEPT_BACKUPS = 2
+"""How many copies from before migrations stay: a release is rarely taken back by two."""
+
+
+def backup(database: Database, path: Path) -> None:
+    """
+    Write a consistent copy of the database to *path*, also while it is in use.
+
+    Raises:
+        StoreError: *path* exists, or cannot be written.
+    """
+    with new_backup_file(path) as file:
+        fill_backup(database, path, file)
+
+
+@contextmanager
+def new_backup_file(path: Path) -> Iterator[BinaryIO]:
+    """
+    Create *path* for its owner alone; take it away again if it cannot be filled.
+
+    Raises:
+        StoreError: It exists, or cannot be created.
+    """
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError as error:
+        raise StoreError(f"{path} exists: name a new file for the backup") from error
+    except OSError as error:
+        raise StoreError(f"cannot write the backup {path}: {error.strerror}") from error
+    with os.fdopen(descriptor, "wb") as file:
+        try:
+            yield file
+        except BaseException:
+            # Half a copy would be taken for a whole one, and stand in the way of the next.
+            file.truncate(0)
+            if os.access(path.parent, os.W_OK):  # else root made it, and is another user by now
+                path.unlink(missing_ok=True)
+            raise
+
+
+def fill_backup(database: Database, path: Path, file: BinaryIO) -> None:
+    """
+    Copy the database into *file*, which stands at *path* and is new.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    try:
+        if os.fstat(file.fileno()).st_uid == os.geteuid():
+            _copy(database, path)
+        else:
+            _copy_through(database, file)
+        file.flush()
+        os.fsync(file.fileno())
+    except (sqlite3.Error, StoreError) as error:
+        raise StoreError(f"cannot write the backup {path}: {error}") from error
+    except OSError as error:
+        raise StoreError(f"cannot write the backup {path}: {error.strerror}") from error
+
+
+def backup_before(database: Database, schema: str) -> Path:
+    """
+    Copy the database beside itself, for the time before it has *schema*; return where.
+
+    The copy has its name only when it is whole. Older ones go.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    copy = _backup_path(database, f"{BEFORE}{schema}")
+    part = _backup_path(database, ".part")
+    part.unlink(missing_ok=True)
+    backup(database, part)
+    part.rename(copy)
+    # By name, not by age: to a clock that was set back, this one may be the oldest.
+    others = [old for old in database.list_backups() if old != copy]
+    for old in others[KEPT_BACKUPS - 1 :]:
+        old.unlink(missing_ok=True)
+    return copy
+
+
+def _backup_path(database: Database, suffix: str) -> Path:
+    return database.path.with_name(database.path.name + suffix)
+
+
+def _copy_through(database: Database, file: BinaryIO) -> None:
+    """
+    Copy into a file that only who opened it may write: SQLite would open it by its name.
+    """
+    part = _backup_path(database, f".part-{os.getpid()}")
+    try:
+        backup(database, part)
+        with part.open("rb") as whole:
+            shutil.copyfileobj(whole, file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _copy(database: Database, path: Path) -> None:
+    with database.read() as tx:
+        source = tx.connection.driver_connection
+        if not isinstance(source, sqlite3.Connection):
+            raise StoreError("only an SQLite database can be copied; use the server's own tools")
+        with closing(sqlite3.connect(path)) as target:
+            source.backup(target)
+
 
 HEAD = "0001"
 """The newest revision in `migrations/`; a test compares them."""
@@ -103,7 +232,7 @@ def upgrade(database: Database) -> tuple[str | None, Path | None]:
             _run_migrations(tx)
         return None, None
     require_known(database, revision)
-    copy = copy_before(database, HEAD)
+    copy = backup_before(database, HEAD)
     with database.watch_commits() as has_commits:
         try:
             with database.write() as tx:
@@ -127,7 +256,7 @@ def upgrade_beside_daemon(database: Database) -> tuple[str | None, Path | None]:
         StoreError: Such a daemon runs; else as `upgrade`.
     """
     revision = current_revision(database)
-    if revision is not None and _is_older(revision) and is_held(database):
+    if revision is not None and _is_older(revision) and is_locked(database):
         raise StoreError(
             f"the database {database.path} has schema {revision}, this program needs {HEAD}, and"
             " a daemon of the release before works on it: restart the daemon, which migrates it"
@@ -207,3 +336,140 @@ def _run_migrations(tx: Transaction) -> None:
     config.set_main_option("script_location", str(migrations_path()))
     config.attributes["connection"] = tx
     command.upgrade(config, "head")
+
+
+_MAGIC = b"SQLite format 3\0"
+
+
+def restore(database: Database, source: Path, file: BinaryIO, now: datetime) -> Path | None:
+    """
+    Let the copy in *file* take the place of the database; return where that is kept now.
+
+    The copy is looked through first. There is a database under the name at any
+    instant, the old one or the new one.
+
+    Args:
+        source: The name of *file*, for people.
+
+    Raises:
+        StoreError: A daemon runs, or the copy is not fit; nothing has changed.
+    """
+    _require_copy(database, source, file)
+    with hold_lock(database):
+        new = database.path.with_name(f"{database.path.name}.restoring")
+        try:
+            _take_over(file, new)
+            _require_fit(new, source)
+            kept = _set_aside(database, now)
+            new.replace(database.path)
+        except OSError as error:
+            raise StoreError(f"cannot restore {database.path}: {error.strerror}") from error
+        finally:
+            _remove(new)
+        _keep_names(database.path.parent)
+        return kept
+
+
+def _require_copy(database: Database, source: Path, file: BinaryIO) -> None:
+    """
+    Refuse what cannot be a copy, before anything is written.
+    """
+    if database.path.exists() and os.path.samestat(os.fstat(file.fileno()), database.path.stat()):
+        raise StoreError(f"{source} is the database itself: name a copy of it")
+    log = source.with_name(f"{source.name}-wal")
+    # The owner of the database may not look into the folder that root reads the copy from.
+    if os.path.isfile(log) and log.stat().st_size:  # noqa: PTH113 - Path.is_file raises there
+        raise StoreError(
+            f"{source} is in use, or was copied while it was: a part of it is in {log}. Make the"
+            " copy with `connwatch db backup`, which leaves one file"
+        )
+    if file.read(len(_MAGIC)) != _MAGIC:
+        raise StoreError(f"{source} is no database: name a file that `connwatch db backup` made")
+    file.seek(0)
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _take_over(file: BinaryIO, new: Path) -> None:
+    _remove(new)  # what a killed restore left: SQLite would take its log for this one's
+    with os.fdopen(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as target:
+        shutil.copyfileobj(file, target)
+        target.flush()
+        os.fsync(target.fileno())
+
+
+def _require_fit(new: Path, source: Path) -> None:
+    copy = Database(f"sqlite:///{new}")
+    try:
+        faults = copy.list_faults()
+        revision = None if faults else current_revision(copy)
+        if revision is not None:
+            require_known(copy, revision)
+    except StoreDamaged as error:
+        raise StoreError(f"{source} is damaged: name another copy") from error
+    except StoreError as error:
+        raise StoreError(str(error).replace(str(new), str(source))) from error
+    finally:
+        copy.close()
+    if faults:
+        raise StoreError(f"{source} is damaged ({faults[0]}): name another copy")
+    if revision is None:
+        raise StoreError(f"{source} holds no tables of connwatch: name another file")
+
+
+def _set_aside(database: Database, now: datetime) -> Path | None:
+    """
+    Give the present database a second name, and let nothing of its log meet the new one.
+    """
+    database.close()
+    if not database.exists():
+        return None
+    kept = database.path.with_name(f"{database.path.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
+    log = database.path.with_name(f"{database.path.name}-wal")
+    kept_log = kept.with_name(f"{kept.name}-wal")
+    if log.exists():
+        os.link(log, kept_log)
+    try:
+        is_folded = _has_folded_log(database.path)
+    except StoreError:
+        kept_log.unlink(missing_ok=True)
+        raise
+    if is_folded:
+        kept_log.unlink(missing_ok=True)
+    os.link(database.path, kept)
+    for suffix in ("-wal", "-shm"):
+        database.path.with_name(database.path.name + suffix).unlink(missing_ok=True)
+    return kept
+
+
+def _has_folded_log(path: Path) -> bool:
+    """
+    Bring what is in the log into the file, and the log away; not so if the file is damaged.
+
+    Raises:
+        StoreError: Somebody has it open, who would take the new one's log away in the end.
+    """
+    try:
+        with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)) as old:
+            old.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise StoreError(
+                f"the database {path} is in use by another command of connwatch, or by another"
+                " program: end that one first"
+            ) from error
+        return False
+    except sqlite3.DatabaseError:
+        return False
+    return True
+
+
+def _keep_names(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -2,21 +2,56 @@
 Keep the notifications that are due, and what became of them.
 
 Which of them go out next, and who is sending them, is decided in `claims`.
+
+Claim the notifications of a message for one sender.
+
+They are claimed by a conditional update and a lease: two processes never send
+one at the same time, and one that died gives them back. Which of them travel
+together is decided in `queue`.
+
+Choose which notifications of a channel go out next, in one message.
+
+Decides the order, the company and the pace: nobody hears of a recovery before
+the error; alerts of one kind travel together; a channel that had many messages
+lately gets one a kind. Claiming them is left to `claims`.
+
+Count how notifications fare, channel by channel.
+
+Keep which channels fail, since when, and whether the others were told.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, case, or_, select, update
+from sqlalchemy import and_, bindparam, case, exists, func, insert, not_, or_, select, update
 
-from monitor.store.alert_tables import notifications
-from monitor.store.pieces import in_pieces
+from monitor.judge.alerts import (
+    ABOUT_NO_CONNECTION,
+    OPENING_OR_CLOSING,
+    AlertKind,
+    Key,
+    Severity,
+    keys_of,
+)
+from monitor.judge.outbox import MOST_LISTED, Notification, NotificationGroup
+from monitor.store.schema import (
+    Instant,
+    alert_connections,
+    alerts,
+    channel_states,
+    connections,
+    in_pieces,
+    is_watched,
+    notifications,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from monitor.store.engine import Transaction
@@ -103,7 +138,7 @@ def release_claims_of(tx: Transaction, owner: str) -> None:
     tx.execute(update(notifications).where(notifications.c.claimed_by == owner).values(_UNCLAIMED))
 
 
-def follow_step(
+def shift_notifications(
     tx: Transaction, by: timedelta, now: datetime, lease: timedelta, longest_delay: timedelta
 ) -> None:
     """
@@ -179,3 +214,448 @@ def _finish(tx: Transaction, ids: Sequence[int], **values: Any) -> bool:
         )
         n_ended += ended.rowcount
     return n_ended > 0
+
+
+_WIDE = OPENING_OR_CLOSING & ABOUT_NO_CONNECTION
+"""The troubles, and their ends, that are about something else than connections."""
+
+LOOK_AHEAD = 20_000
+"""How many waiting notifications of a channel are looked through for those that may go."""
+
+MOST_TOGETHER = 10_000
+"""How many notifications one message stands for at most."""
+
+CROWD = 6
+CROWDED_WITHIN = timedelta(minutes=5)
+"""After so many messages within that time, what follows is collected: one a kind in that time."""
+
+COLLECTED_FOR = timedelta(minutes=15)
+"""So long after the crowd. Ending it at once would let the next six through one by one."""
+
+
+def may_be_sent() -> Any:
+    """
+    Select what is about nobody, or about a connection that is watched.
+
+    What is about paused connections, or about such as were taken out of the
+    file, waits for them to come back.
+    """
+    about = exists().where(alert_connections.c.alert_id == notifications.c.alert_id)
+    watched = about.where(connections.c.id == alert_connections.c.connection_id, is_watched())
+    return or_(watched, not_(about))
+
+
+def is_untried() -> Any:
+    """
+    Select what was never claimed: until its time comes it only waits for others of its kind.
+    """
+    return and_(notifications.c.attempts == 0, notifications.c.message_id.is_(None))
+
+
+def choose_next(
+    tx: Transaction,
+    channel: str,
+    now: datetime,
+    skip: Collection[int] = (),
+    *,
+    is_final: bool = False,
+) -> list[Any]:
+    """
+    Return the waiting notifications of *channel* that go out now in one message.
+
+    One that an earlier, unsent one about the same is waiting before
+    may not go, unless they go together. Nor may one whose connections are all
+    paused: it waits for them to be resumed.
+    """
+    queue = _Queue(tx, channel, now, frozenset(skip), is_final=is_final)
+    for row in _waiting(tx, channel):
+        queue.consider(row)
+        if len(queue.chosen) == MOST_TOGETHER:
+            break
+    return queue.chosen
+
+
+def _waiting(tx: Transaction, channel: str) -> Sequence[Any]:
+    return tx.execute(
+        select(
+            notifications.c.id,
+            notifications.c.alert_id,
+            notifications.c.message_id,
+            notifications.c.attempts,
+            notifications.c.due_since,
+            notifications.c.next_attempt_at,
+            notifications.c.claimed_until,
+            alerts.c.kind,
+            alerts.c.severity,
+        )
+        .join(alerts)
+        .where(
+            notifications.c.state == NotificationState.DUE,
+            notifications.c.channel == channel,
+            may_be_sent(),
+        )
+        .order_by(notifications.c.id)
+        .limit(LOOK_AHEAD)
+    ).all()
+
+
+class _Queue:
+    """
+    The waiting notifications of a channel, considered from the oldest on.
+    """
+
+    def __init__(
+        self, tx: Transaction, channel: str, now: datetime, skip: frozenset[int], *, is_final: bool
+    ) -> None:
+        self.chosen: list[Any] = []
+        self._tx = tx
+        self._channel = channel
+        self._now = now
+        self._skip = skip
+        self._is_final = is_final
+        self._is_crowded, self._told_kinds = _look_back(tx, channel, now)
+        self._left_behind: list[int] = []
+        self._held_up: set[Key] = set()
+
+    def consider(self, row: Any) -> None:
+        """
+        Choose *row*, or leave it behind.
+        """
+        may_go = self._may_join(row) if self.chosen else self._may_lead(row)
+        if may_go and not self._is_blocked(row):
+            self.chosen.append(row)
+        else:
+            self._left_behind.append(row.alert_id)
+
+    def _is_free(self, row: Any) -> bool:
+        is_claimed = row.claimed_until is not None and row.claimed_until > self._now
+        return not is_claimed and row.id not in self._skip
+
+    def _may_lead(self, row: Any) -> bool:
+        is_time = row.next_attempt_at <= self._now or (self._is_final and _was_untried(row))
+        is_too_soon = self._is_crowded and row.kind in self._told_kinds
+        return is_time and not is_too_soon and self._is_free(row)
+
+    def _may_join(self, row: Any) -> bool:
+        first = self.chosen[0]
+        if row.kind != first.kind or not self._is_free(row):
+            return False
+        if self._is_crowded:
+            return _was_untried(row) or row.next_attempt_at <= self._now
+        if _was_untried(first):
+            return _was_untried(row)
+        # What was perhaps delivered is sent again as it was.
+        return first.message_id is not None and row.message_id == first.message_id
+
+    def _is_blocked(self, row: Any) -> bool:
+        """
+        Tell whether an earlier notification about the same stays behind.
+        """
+        is_end = AlertKind(row.kind).is_closing
+        if is_end and self._first_blocked:
+            # The trouble that it ends is held back here: it waits for that.
+            about = self._about.get(row.alert_id, ())
+            if any(self._first_blocked.get(each, row.id) < row.id for each in about):
+                return True
+        if self._left_behind:
+            for alert_id in self._left_behind:
+                self._held_up.update(self._about.get(alert_id, ()))
+            self._left_behind.clear()
+        return bool(self._held_up) and not self._held_up.isdisjoint(
+            self._about.get(row.alert_id, ())
+        )
+
+    @cached_property
+    def _about(self) -> dict[int, list[Key]]:
+        """
+        What the waiting alerts are about: much, and asked for only if need be.
+        """
+        is_waiting = and_(
+            notifications.c.state == NotificationState.DUE,
+            notifications.c.channel == self._channel,
+        )
+        rows = self._tx.execute(
+            select(alert_connections)
+            .join(notifications, notifications.c.alert_id == alert_connections.c.alert_id)
+            .where(is_waiting)
+        )
+        about: dict[int, list[Key]] = {}
+        for alert_id, connection_id in rows:
+            about.setdefault(alert_id, []).append(connection_id)
+        wide = select(alerts.c.id, alerts.c.kind, alerts.c.facts).join(notifications)
+        for row in self._tx.execute(wide.where(is_waiting, alerts.c.kind.in_(_WIDE))):
+            about[row.id] = list(keys_of(AlertKind(row.kind), row.facts, ()))
+        return about
+
+    @cached_property
+    def _first_blocked(self) -> dict[Key, int]:
+        """
+        The first notification of each connection that is held back on this channel.
+        """
+        rows = self._tx.execute(
+            select(alert_connections.c.connection_id, func.min(notifications.c.id).label("first"))
+            .join(notifications, notifications.c.alert_id == alert_connections.c.alert_id)
+            .where(
+                notifications.c.state == NotificationState.HELD,
+                notifications.c.channel == self._channel,
+            )
+            .group_by(alert_connections.c.connection_id)
+        )
+        return {row.connection_id: row.first for row in rows}
+
+
+def _was_untried(row: Any) -> bool:
+    return row.attempts == 0 and row.message_id is None
+
+
+def _look_back(tx: Transaction, channel: str, now: datetime) -> tuple[bool, frozenset[str]]:
+    """
+    Tell whether *channel* had many messages lately, and of which kinds the last ones were.
+    """
+    message = func.coalesce(notifications.c.message_id, notifications.c.id)
+    rows = tx.execute(
+        select(notifications.c.sent_at, alerts.c.kind)
+        .join(alerts)
+        .where(
+            notifications.c.channel == channel,
+            notifications.c.sent_at > now - COLLECTED_FOR - CROWDED_WITHIN,
+            notifications.c.sent_at <= now,
+        )
+        .group_by(message, notifications.c.sent_at, alerts.c.kind)
+    ).all()
+    at = sorted(row.sent_at for row in rows)
+    is_crowded = any(
+        last > now - COLLECTED_FOR and last - first < CROWDED_WITHIN
+        for first, last in zip(at, at[CROWD - 1 :], strict=False)
+    )
+    return is_crowded, frozenset(row.kind for row in rows if row.sent_at > now - CROWDED_WITHIN)
+
+
+def due_channels(tx: Transaction, now: datetime, *, is_final: bool = False) -> list[str]:
+    """
+    Return the channels that have something to send now.
+
+    Args:
+        is_final: What only waits for others of its kind counts as well.
+    """
+    is_due = notifications.c.state == NotificationState.DUE
+    is_time = notifications.c.next_attempt_at <= now
+    if is_final:
+        is_time = or_(is_time, is_untried())
+    found, channel = (
+        [],
+        tx.execute(select(func.min(notifications.c.channel)).where(is_due)).scalar(),
+    )
+    while channel is not None:
+        # From one channel to the next in the index, however many wait on each.
+        ready = select(notifications.c.id).where(
+            is_due, notifications.c.channel == channel, is_time, is_unclaimed(now), may_be_sent()
+        )
+        if tx.execute(ready.limit(1)).first() is not None:
+            found.append(channel)
+        following = select(func.min(notifications.c.channel))
+        channel = tx.execute(following.where(is_due, notifications.c.channel > channel)).scalar()
+    return found
+
+
+def claim_next(  # noqa: PLR0913 - who claims what, when, for how long, and what not
+    tx: Transaction,
+    channel: str,
+    now: datetime,
+    lease: timedelta,
+    owner: str,
+    skip: Collection[int] = (),
+    *,
+    is_final: bool = False,
+) -> NotificationGroup | None:
+    """
+    Claim what goes out next on *channel* in one message: see `queue.choose`.
+    """
+    chosen = choose_next(tx, channel, now, skip, is_final=is_final)
+    if not chosen:
+        return None
+    claimed: set[int] = set()
+    for piece in in_pieces([row.id for row in chosen]):
+        claim = update(notifications).where(
+            notifications.c.id.in_(piece),
+            notifications.c.state == NotificationState.DUE,
+            is_unclaimed(now),
+        )
+        values = {"claimed_by": owner, "claimed_until": now + lease, "message_id": chosen[0].id}
+        claimed.update(tx.execute(claim.values(values).returning(notifications.c.id)).scalars())
+    mine = [row for row in chosen if row.id in claimed]
+    return _read_group(tx, channel, mine) if mine else None
+
+
+def _read_group(tx: Transaction, channel: str, chosen: Sequence[Any]) -> NotificationGroup:
+    """
+    Return what a message about the *chosen* notifications needs.
+    """
+    worst = sorted(chosen, key=lambda row: (-Severity(row.severity).rank, row.id))[:MOST_LISTED]
+    told = {
+        row.id: row
+        for row in tx.execute(
+            select(alerts).where(alerts.c.id.in_([row.alert_id for row in worst]))
+        )
+    }
+    listed = tuple(_read_notification(tx, row, told[row.alert_id]) for row in worst)
+    return NotificationGroup(
+        tuple(row.id for row in chosen),
+        channel,
+        listed,
+        listed[0].n_connections if len(chosen) == 1 else _count(tx, chosen),
+        max(row.attempts for row in chosen),
+        max(row.due_since for row in chosen),
+    )
+
+
+def _read_notification(tx: Transaction, row: Any, alert: Any) -> Notification:
+    about = alert_connections.c.alert_id == row.alert_id
+    names = tx.execute(
+        select(connections.c.name)
+        .join(alert_connections, connections.c.id == alert_connections.c.connection_id)
+        .where(about)
+        .order_by(alert_connections.c.connection_id)
+        .limit(MOST_LISTED)
+    ).scalars()
+    n = tx.execute(select(func.count()).select_from(alert_connections).where(about)).scalar_one()
+    return Notification(
+        row.id,
+        row.alert_id,
+        AlertKind(alert.kind),
+        Severity(alert.severity),
+        alert.facts,
+        tuple(names),
+        n,
+        alert.born_at,
+    )
+
+
+def _count(tx: Transaction, chosen: Sequence[Any]) -> int:
+    """
+    Return how many connections the alerts of *chosen* speak of.
+    """
+    found: set[int] = set()
+    for piece in in_pieces([row.alert_id for row in chosen]):
+        query = select(alert_connections.c.connection_id)
+        found.update(tx.execute(query.where(alert_connections.c.alert_id.in_(piece))).scalars())
+    return len(found)
+
+
+@dataclass(slots=True)
+class ChannelCounts:
+    """
+    What waits on a channel, what it took and what it did not.
+    """
+
+    n_due: int = 0
+    n_sent: int = 0
+    n_dead: int = 0
+    last_sent_at: datetime | None = None
+
+
+def count_by_channel(tx: Transaction) -> dict[str, ChannelCounts]:
+    """
+    Return the counts of each channel that was ever told anything.
+    """
+    rows = tx.execute(
+        select(
+            notifications.c.channel,
+            notifications.c.state,
+            func.count(),
+            func.max(notifications.c.sent_at),
+        ).group_by(notifications.c.channel, notifications.c.state)
+    )
+    found: dict[str, ChannelCounts] = {}
+    for channel, state, count, last_sent_at in rows:
+        counts = found.setdefault(channel, ChannelCounts())
+        match NotificationState(state):
+            case NotificationState.SENT:
+                counts.n_sent, counts.last_sent_at = count, last_sent_at
+            case NotificationState.DEAD:
+                counts.n_dead = count
+            case _:
+                counts.n_due += count
+    return found
+
+
+def oldest_wait(tx: Transaction, now: datetime) -> timedelta:
+    """
+    Return how long the oldest notification has waited for its channel.
+
+    One that was never tried counts from when it may go: not while it only waits
+    for others of its kind. One that failed counts from when it first was due.
+    What is held, or about connections that are paused or gone, waits for people.
+    """
+    waits_since = case(
+        (notifications.c.attempts == 0, notifications.c.next_attempt_at),
+        else_=notifications.c.due_since,
+    )
+    since: datetime | None = tx.execute(
+        select(func.min(waits_since, type_=Instant)).where(
+            notifications.c.state == NotificationState.DUE, may_be_sent()
+        )
+    ).scalar_one()
+    return timedelta() if since is None else max(now - since, timedelta())
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelFailure:
+    """
+    A channel that takes no messages.
+
+    Args:
+        since: Its first failure since the last message that it took.
+        is_told: Other channels heard of it.
+    """
+
+    since: datetime
+    is_told: bool
+
+
+def find_channel_failure(tx: Transaction, channel: str) -> ChannelFailure | None:
+    """
+    Return how *channel* fails, or None if its last message arrived.
+    """
+    row = tx.execute(
+        select(channel_states.c.failed_since, channel_states.c.is_failure_told).where(
+            channel_states.c.name == channel
+        )
+    ).first()
+    if row is None or row.failed_since is None:
+        return None
+    return ChannelFailure(row.failed_since, row.is_failure_told)
+
+
+def list_announced_failures(tx: Transaction) -> set[str]:
+    """
+    Return the channels of which others heard that they fail.
+    """
+    query = select(channel_states.c.name).where(channel_states.c.is_failure_told)
+    return set(tx.execute(query).scalars())
+
+
+def begin_channel_failure(tx: Transaction, channel: str, now: datetime) -> None:
+    """
+    Note that *channel* fails since *now*.
+    """
+    known = channel_states.c.name == channel
+    noted = tx.execute(update(channel_states).where(known).values(failed_since=now))
+    if noted.rowcount == 0:
+        tx.execute(insert(channel_states).values(name=channel, failed_since=now))
+
+
+def mark_failure_announced(tx: Transaction, channel: str) -> None:
+    """
+    Note that others heard of it.
+    """
+    known = channel_states.c.name == channel
+    tx.execute(update(channel_states).where(known).values(is_failure_told=True))
+
+
+def end_channel_failure(tx: Transaction, channel: str) -> None:
+    """
+    Note that *channel* took a message.
+    """
+    known = channel_states.c.name == channel
+    tx.execute(update(channel_states).where(known).values(failed_since=None, is_failure_told=False))

@@ -8,13 +8,11 @@ from dataclasses import asdict
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from monitor.judge.clocks import AuthorizationClock
+from monitor.judge.authorizations import AuthorizationClock, ClockSource
 from monitor.judge.connections import ConnectionRecord
-from monitor.judge.expiry import ClockSource
-from monitor.judge.outcome import Marketplace, QuotaReading, QuotaUnit, Reason, State
+from monitor.judge.outcome import Marketplace, QuotaReading, QuotaUnit, Reason, Standing, State
 from monitor.judge.quota import NOTHING_READ, Quota
-from monitor.judge.state import Standing
-from monitor.store.forecasts import read_outlook
+from monitor.store.quota import read_outlook
 
 if TYPE_CHECKING:
     from sqlalchemy import Result, Row

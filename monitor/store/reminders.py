@@ -2,7 +2,11 @@
 Keep of which alerts people are reminded, and when next.
 
 Which they are is decided in `monitor.judge.alerts`, whether what they say is
-still true in `monitor.reminding`.
+still true in `monitor.alerting.reminders`.
+
+Keep when channels were sent their summaries, and count what those say.
+
+When one is due is decided in `monitor.judge.routing`.
 """
 
 from __future__ import annotations
@@ -12,23 +16,32 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, exists, insert, select, update
 
-from monitor.judge.alerts import COUNT, AlertKind, Severity
-from monitor.store.alert_tables import (
+from monitor.judge.alerts import REMINDER_COUNT, AlertKind, Severity
+from monitor.judge.outcome import State
+from monitor.store.checks import CLOCK_COLUMNS
+from monitor.store.outbox import NotificationState
+from monitor.store.records import read_clock, read_quota
+from monitor.store.schema import (
     alert_connections,
     alerts,
+    authorizations,
     channel_states,
+    connections,
+    in_pieces,
     notifications,
     offline_times,
+    quotas,
     reminders,
 )
-from monitor.store.outbox import NotificationState
-from monitor.store.pieces import in_pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime, timedelta
 
+    from monitor.judge.authorizations import AuthorizationClock
+    from monitor.judge.quota import Quota
     from monitor.store.engine import Transaction
+
 
 REMIND_AT_MOST = 1000
 """How many alerts one sweep looks at; the next one takes the rest."""
@@ -56,13 +69,13 @@ class Reminder:
 _ADD = insert(reminders)
 
 
-def add(tx: Transaction, due: Sequence[tuple[int, datetime]]) -> None:
+def add_reminder(tx: Transaction, due: Sequence[tuple[int, datetime]]) -> None:
     """Remind people of alerts, each at an instant, if they are still true then."""
     if due:
         tx.execute(_ADD, [{"alert_id": number, "due_at": at, "n_sent": 0} for number, at in due])
 
 
-def is_any_due(tx: Transaction, now: datetime) -> bool:
+def is_any_reminder_due(tx: Transaction, now: datetime) -> bool:
     """
     Tell whether there is anything to look at.
     """
@@ -70,7 +83,7 @@ def is_any_due(tx: Transaction, now: datetime) -> bool:
     return tx.execute(query).first() is not None
 
 
-def list_due(tx: Transaction, now: datetime) -> list[Reminder]:
+def list_due_reminders(tx: Transaction, now: datetime) -> list[Reminder]:
     """
     Return what people may have to be reminded of now, the oldest first.
     """
@@ -100,7 +113,7 @@ def list_due(tx: Transaction, now: datetime) -> list[Reminder]:
     ]
 
 
-def was_told(tx: Transaction, one: Reminder) -> bool:
+def was_notified(tx: Transaction, one: Reminder) -> bool:
     """
     Tell whether an alert reached a channel, or was given up on by one.
     """
@@ -122,14 +135,14 @@ def postpone(tx: Transaction, one: Reminder, due_at: datetime, *, is_sent: bool)
     )
 
 
-def drop(tx: Transaction, one: Reminder) -> None:
+def drop_reminder(tx: Transaction, one: Reminder) -> None:
     """
     Remind nobody of an alert any more.
     """
     tx.execute(delete(reminders).where(reminders.c.alert_id == one.alert_id))
 
 
-def follow_step(tx: Transaction, now: datetime, longest: timedelta) -> None:
+def shift_reminders(tx: Transaction, now: datetime, longest: timedelta) -> None:
     """
     Let no reminder wait for a clock that was set back to come so far again.
     """
@@ -137,7 +150,7 @@ def follow_step(tx: Transaction, now: datetime, longest: timedelta) -> None:
     tx.execute(update(reminders).where(reminders.c.due_at > latest).values(due_at=latest))
 
 
-def told_anew(
+def find_notified_again(
     tx: Transaction, alert_id: int, kinds: Collection[AlertKind], about: Sequence[int]
 ) -> set[int]:
     """
@@ -152,7 +165,7 @@ def told_anew(
                 alert_connections.c.connection_id.in_(piece),
                 alerts.c.id > alert_id,
                 alerts.c.kind.in_(kind.value for kind in kinds),
-                alerts.c.facts[COUNT].as_string().is_(None),
+                alerts.c.facts[REMINDER_COUNT].as_string().is_(None),
             )
         )
         found.update(tx.execute(later).scalars())
@@ -177,3 +190,76 @@ def is_failing(tx: Transaction, channel: str) -> bool:
         channel_states.c.name == channel, channel_states.c.failed_since.is_not(None)
     )
     return bool(tx.execute(select(failing)).scalar_one())
+
+
+@dataclass(frozen=True, slots=True)
+class DigestRow:
+    """
+    As much of a connection as a summary needs.
+
+    Args:
+        quota: None where there is some left, or nothing is known.
+    """
+
+    name: str
+    state: State
+    clock: AuthorizationClock
+    quota: Quota | None
+
+
+def list_digest_times(tx: Transaction) -> dict[str, datetime]:
+    """
+    Return when each channel's last summary was made, or the channel was first seen.
+    """
+    rows = tx.execute(
+        select(channel_states.c.name, channel_states.c.digest_at).where(
+            channel_states.c.digest_at.is_not(None)
+        )
+    )
+    return {row.name: row.digest_at for row in rows}
+
+
+def note_digest(tx: Transaction, channel: str, now: datetime) -> None:
+    """
+    Keep that a channel's summary was made, or that its rhythm begins.
+    """
+    noted = tx.execute(
+        update(channel_states).where(channel_states.c.name == channel).values(digest_at=now)
+    )
+    if not noted.rowcount:
+        tx.execute(insert(channel_states).values(name=channel, digest_at=now))
+
+
+def shift_digests(tx: Transaction, now: datetime) -> None:
+    """
+    Let no summary count as made on a day that a clock that was set back has yet to reach.
+    """
+    tx.execute(update(channel_states).where(channel_states.c.digest_at > now).values(digest_at=now))
+
+
+def list_digest_rows(tx: Transaction) -> Iterator[DigestRow]:
+    """
+    Yield the connections that the file has.
+    """
+    rows = tx.execute(
+        select(
+            connections.c.name,
+            connections.c.state,
+            connections.c.is_enabled,
+            connections.c.is_paused,
+            quotas,
+            *CLOCK_COLUMNS,
+        )
+        .select_from(connections)
+        .outerjoin(authorizations)
+        .outerjoin(quotas)
+        .where(connections.c.is_configured)
+        .order_by(connections.c.id)
+    )
+    for row in rows:
+        fields = row._asdict()
+        is_off = row.is_paused or not row.is_enabled
+        state = State.PAUSED if is_off else State(row.state)
+        is_empty = row.is_payment_required or row.shown_remaining == 0
+        quota = read_quota(fields) if is_empty else None
+        yield DigestRow(row.name, state, read_clock(fields), quota)

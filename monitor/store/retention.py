@@ -14,11 +14,16 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, case, cast, delete, func, insert, literal, select
 
 from monitor.judge.outcome import OutcomeClass, Reason
-from monitor.store import watermarks
-from monitor.store.alert_tables import offline_times
-from monitor.store.columns import MICROSECOND
-from monitor.store.forecasts import prune_samples
-from monitor.store.tables import check_days, check_hours, checks, outages
+from monitor.store import schema
+from monitor.store.quota import prune_samples
+from monitor.store.schema import (
+    MICROSECOND,
+    check_days,
+    check_hours,
+    checks,
+    offline_times,
+    outages,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
@@ -139,11 +144,11 @@ def _store_sums(tx: Transaction, table: Table, sums: Any, name: str, until: date
     if _watermark(tx, name) >= until:
         return
     tx.execute(insert(table).from_select(columns, sums))
-    watermarks.keep(tx, name, until)
+    schema.save_watermark(tx, name, until)
 
 
 def _watermark(tx: Transaction, name: str) -> datetime:
-    return watermarks.find(tx, name) or datetime(1970, 1, 1, tzinfo=UTC)
+    return schema.find_watermark(tx, name) or datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _start_of(column: Any, length: timedelta) -> Any:

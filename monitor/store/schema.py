@@ -1,18 +1,610 @@
 """
-Hold all tables at once, for migrations and for whoever makes a database.
+Declare the tables of connections, and of what checks said; alerts are in `alert_tables`.
+
+Declare the tables of alerts, and of their way to the channels.
+
+Declare the tables of handshakes: those under way, and the tokens that came of others.
+
+Declare the tables of what quotas were and will be.
+
+Declare the tables of the web: who may enter.
+
+Of what lets somebody in, only hashes are kept.
+
+Say how values are stored: instants, ids, and the names of constraints.
+
+Instants are stored as whole microseconds since 1970 UTC: they sort, they take
+eight bytes, and every database agrees on them.
+
+Describe every table of the database.
+
+Tables stand by subject: connections and their checks, alerts, quotas, handshakes, the web.
+
+Cut long lists of ids into pieces: databases limit the parameters of a statement.
+
+Say which connections are watched: the file has them, and nobody switched them off.
+
+Keep instants by name: how far something has come, or when it was last seen.
+
+Keep when the daemon was last seen to write.
+
+One row, written again and again: whether a database accepts writes is known
+only by writing.
 """
 
 from __future__ import annotations
 
-from monitor.store import (
-    alert_tables,
-    columns,
-    handshake_tables,
-    quota_tables,
-    tables,
-    web_tables,
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    and_,
+    delete,
+    false,
+    insert,
+    not_,
+    select,
+    text,
+    update,
 )
 
-metadata = columns.metadata
-TABLES = (alert_tables, handshake_tables, quota_tables, tables, web_tables)
-"""The modules that have filled `metadata`."""
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from sqlalchemy import Dialect
+
+    from monitor.store.engine import Transaction
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Instant(TypeDecorator[datetime]):
+    """
+    An aware UTC datetime, stored as microseconds since 1970.
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """
+        Return what is stored for *value*.
+        """
+        return None if value is None else (value - EPOCH) // MICROSECOND
+
+    def result_processor(
+        self,
+        dialect: Dialect,  # noqa: ARG002 - SQLAlchemy's signature
+        coltype: object,  # noqa: ARG002 - SQLAlchemy's signature
+    ) -> Callable[[int | None], datetime | None]:
+        """
+        Return the function that reads what was stored.
+
+        There are twenty instants in a row: they are read without a detour.
+        """
+        return _read_instant
+
+
+def _read_instant(value: int | None) -> datetime | None:
+    return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+# SQLite counts ids of BigInteger columns only when they are plain INTEGER.
+Id = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def of_connection() -> Column[int]:
+    """
+    Return the key of a table that has a row for a connection, or some, and loses them with it.
+    """
+    return Column(
+        "connection_id",
+        Id,
+        ForeignKey("connections.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    )
+
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("provider", String(50), nullable=False),
+    Column("host", String(300), nullable=False),
+    # From the file: an entry taken out is hidden and keeps its history.
+    Column("is_configured", Boolean, nullable=False),
+    Column("is_enabled", Boolean, nullable=False),
+    # From `pause`; the state below it is kept for `resume`.
+    Column("is_paused", Boolean, nullable=False),
+    Column("next_check_at", Instant, index=True),  # NULL: never
+    Column("state", String(10), nullable=False),
+    Column("reason", String(30), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("checked_at", Instant),
+    Column("latency_ms", Float),
+    Column("last_reason", String(30)),
+    Column("successes", Integer, nullable=False),
+    Column("refusals", Integer, nullable=False),
+    Column("refusals_of_any_reason", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("announced_state", String(10)),
+    Column("announced_reason", String(30)),
+    Column("account", Text),
+    # An OAuth client shared with others, and the host that gives it tokens.
+    Column("application", String(100), index=True),
+    Column("token_host", String(300)),
+    # The host against which the latest check speaks; NULL in good times.
+    Column("failed_host", String(300), index=True),
+    Column("is_unexplained", Boolean, nullable=False, server_default=false()),
+    Index("ix_connections_host", "host", "is_configured", "is_enabled", "is_paused"),
+    Index(
+        "ix_connections_token_host",
+        "token_host",
+        "host",
+        "is_configured",
+        "is_enabled",
+        "is_paused",
+    ),
+    sqlite_autoincrement=True,  # an id is never given twice: late results find nobody
+)
+
+quotas = Table(
+    "quotas",
+    metadata,
+    of_connection(),
+    Column("account_key", Text, index=True),
+    Column("shown_limit", BigInteger),
+    Column("shown_remaining", BigInteger),
+    Column("shown_resets_at", Instant),
+    Column("known_limit", BigInteger),
+    Column("known_remaining", BigInteger),
+    Column("known_resets_at", Instant),
+    Column("window_s", BigInteger),
+    Column("seen_at", Instant),
+    Column("longest_reset_s", BigInteger),
+    Column("is_payment_required", Boolean, nullable=False),
+    Column("told_step", Integer),
+    Column("told_limit", BigInteger),
+    Column("window", String(60), nullable=False, server_default=text("''")),  # "" if only one
+    Column("unit", String(20), nullable=False, server_default="requests"),
+    Column("has_others", Boolean, nullable=False, server_default=false()),  # in quota_windows
+)
+
+# Of the connections whose authorization somebody has dated.
+authorizations = Table(
+    "authorizations",
+    metadata,
+    of_connection(),
+    Column("authorized_at", Instant),
+    Column("ends_at", Instant),
+    Column("source", String(10), nullable=False),
+    Column("file_authorized_at", Instant),  # the date last seen in the file
+    Column("told_step", Integer),
+    Column("is_renewal_pending", Boolean, nullable=False),
+    Column("is_renewal_unrecorded", Boolean, nullable=False),
+    Column("next_step_at", Instant, index=True),  # NULL: time alone changes nothing more
+    # Which refresh token was used last, and which when a renewal was recorded.
+    Column("fingerprint", String(64)),
+    Column("renewal_fingerprint", String(64)),
+    Column("token_ends_at", Instant),  # observed
+)
+
+# OAuth clients of the file, and what is wrong with them.
+applications = Table(
+    "applications",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("is_configured", Boolean, nullable=False),
+    Column("secret_created_at", Instant),
+    Column("secret_ends_at", Instant),
+    Column("told_step", Integer),
+    Column("next_step_at", Instant, index=True),
+    Column("refused_reason", String(30)),  # NULL: nothing is known against it
+    Column("refused_detail", Text),
+    Column("refused_at", Instant),
+    Column("asker_id", Id),  # the one connection that is asked until it is accepted again
+    Column("announced_reason", String(30)),
+)
+
+# The last three months' hosts that were out; one without an end is out now.
+outages = Table(
+    "outages",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("host", String(300), nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant, index=True),
+    Column("is_told", Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# Neighbours of a connection that was refused unexplained, asked and yet to answer.
+inquiries = Table(
+    "inquiries",
+    metadata,
+    of_connection(),
+    Column("host", String(300), nullable=False),
+    Column("asked_at", Instant, nullable=False),
+)
+
+# What Amazon accounts sell in, as they were last seen.
+participations = Table(
+    "participations",
+    metadata,
+    of_connection(),
+    Column("marketplaces", JSON, nullable=False),
+)
+
+# Random keys of this installation, made when first needed.
+keys = Table(
+    "keys",
+    metadata,
+    Column("name", String(30), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
+# Only ever appended to, and pruned from its front. Without an index or a key on
+# the connection a row costs about 60 bytes of writing instead of several
+# kilobytes; the latest rows of one connection are found by walking back from
+# the end.
+checks = Table(
+    "checks",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("connection_id", Id, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("reason", String(30), nullable=False),
+    Column("latency_us", Integer),
+    Column("detail", Text),
+)
+
+
+def _rollup(name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("starts_at", Instant, primary_key=True),
+        Column("connection_id", Id, primary_key=True, autoincrement=False),
+        Column("n_success", Integer, nullable=False),
+        Column("n_refusal", Integer, nullable=False),
+        Column("n_inconclusive", Integer, nullable=False),
+        Column("latency_us_sum", BigInteger, nullable=False),
+        Column("latency_us_max", BigInteger, nullable=False),
+        Column("n_latency", Integer, nullable=False),
+        Index(f"ix_{name}_connection_id", "connection_id", "starts_at"),
+    )
+
+
+check_hours = _rollup("check_hours")
+check_days = _rollup("check_days")
+
+transitions = Table(
+    "transitions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column(
+        "connection_id",
+        Id,
+        ForeignKey("connections.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("at", Instant, nullable=False),
+    Column("from_state", String(10), nullable=False),
+    Column("to_state", String(10), nullable=False),
+    Column("reason", String(30), nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
+# Names that `delete` took out although the file still has them.
+deletions = Table(
+    "deletions",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("at", Instant, nullable=False),
+)
+
+# Instants by name: how far the roll-ups have come, and suchlike.
+watermarks = Table(
+    "watermarks",
+    metadata,
+    Column("name", String(30), primary_key=True),
+    Column("at", Instant, nullable=False),
+)
+
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", String(30), nullable=False),
+    Column("severity", String(10), nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("born_at", Instant, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+alert_connections = Table(
+    "alert_connections",
+    metadata,
+    Column("alert_id", Id, ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True),
+    Column(
+        "connection_id",
+        Id,
+        ForeignKey("connections.id", ondelete="CASCADE"),
+        primary_key=True,
+        index=True,
+    ),
+)
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("alert_id", Id, ForeignKey("alerts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("channel", String(100), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_since", Instant, nullable=False),  # `retry_for` counts from here
+    Column("next_attempt_at", Instant, nullable=False),
+    Column("claimed_by", String(50)),
+    Column("claimed_until", Instant),
+    Column("sent_at", Instant),
+    Column("error", Text),
+    # Why and until when it is held back; NULL where it is not.
+    Column("held_by", String(20)),
+    Column("held_until", Instant, index=True),
+    # Those that went out in one message bear the id of the first of them.
+    Column("message_id", Id),
+    Index("ix_notifications_state", "state", "channel"),
+    Index("ix_notifications_sent_at", "channel", "sent_at"),
+    sqlite_autoincrement=True,
+)
+
+# What nobody is told for a while: of one connection, of a tag, or of all.
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("scope", String(10), nullable=False),
+    Column("target", String(100)),  # the name or tag; NULL for all
+    Column("reason", Text, nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False, index=True),
+    sqlite_autoincrement=True,
+)
+
+# Trouble that somebody has taken on: nobody is reminded of it.
+acknowledgements = Table(
+    "acknowledgements",
+    metadata,
+    of_connection(),
+    Column("at", Instant, nullable=False),
+    Column("until", Instant),  # NULL: for as long as the trouble lasts
+    Column("note", Text, nullable=False),
+)
+
+# Critical alerts that are told again while what they say lasts.
+reminders = Table(
+    "reminders",
+    metadata,
+    Column(
+        "alert_id",
+        Id,
+        ForeignKey("alerts.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("due_at", Instant, nullable=False, index=True),
+    Column("n_sent", Integer, nullable=False),
+)
+
+# Connections whose state changes too often to be told each time.
+flappings = Table(
+    "flappings",
+    metadata,
+    of_connection(),
+    Column("since", Instant, nullable=False),
+    Column("last_change_at", Instant, nullable=False, index=True),
+)
+
+# How channels are: since when one fails, and when its last digest went out.
+channel_states = Table(
+    "channel_states",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("failed_since", Instant),
+    Column("is_failure_told", Boolean, nullable=False, server_default=false()),
+    Column("digest_at", Instant),
+)
+
+# The times when this machine had no link; one without an end lasts.
+offline_times = Table(
+    "offline_times",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant, index=True),
+    Column("n_missed", Integer, nullable=False),
+    Column("alert_id", Id),
+    sqlite_autoincrement=True,
+)
+
+
+# Sellers who were sent to a consent page and are not back yet.
+handshakes = Table(
+    "handshakes",
+    metadata,
+    Column("nonce_hash", String(64), primary_key=True),
+    Column(
+        "connection_id",
+        Id,
+        ForeignKey("connections.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("session_hash", String(64), nullable=False),
+    Column("started_at", Instant, nullable=False),
+)
+
+# Refresh tokens that a handshake brought, encrypted.
+stored_tokens = Table(
+    "stored_tokens",
+    metadata,
+    of_connection(),
+    Column("token", LargeBinary, nullable=False),
+    # Which token the file had then: another one there is newer than this.
+    Column("file_fingerprint", String(64)),
+    Column("seller_id", String(100)),
+    Column("obtained_at", Instant, nullable=False),
+)
+
+
+# Kept in the order of its key, without a second copy of it: about 35 bytes a row.
+quota_samples = Table(
+    "quota_samples",
+    metadata,
+    of_connection(),
+    Column("window", String(60), primary_key=True),  # empty where a service has only one
+    Column("at", Instant, primary_key=True),
+    Column("remaining", BigInteger, nullable=False),
+    Column("limit", BigInteger, nullable=False),
+    Column("resets_at", Instant),
+    sqlite_with_rowid=False,
+)
+
+# The windows that do not decide, of services that have several.
+quota_windows = Table(
+    "quota_windows",
+    metadata,
+    of_connection(),
+    Column("windows", JSON, nullable=False),
+    Column("seen_at", Instant),
+)
+
+# Of windows that decide: the last sample, what is foreseen, what was told of it.
+quota_forecasts = Table(
+    "quota_forecasts",
+    metadata,
+    of_connection(),
+    Column("window", String(60), primary_key=True),
+    Column("sampled_at", Instant, nullable=False),
+    Column("sampled_remaining", BigInteger, nullable=False),
+    Column("sampled_limit", BigInteger, nullable=False),
+    Column("sampled_resets_at", Instant),
+    Column("foreseen_at", Instant),
+    Column("foreseen_remaining", BigInteger),
+    Column("is_foreseen", Boolean, nullable=False),
+    Column("exhausts_at", Instant),
+    Column("earliest_at", Instant),
+    Column("latest_at", Instant),
+    Column("told_exhausts_at", Instant),
+)
+
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("is_read_only", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("last_used_at", Instant),
+)
+
+web_sessions = Table(
+    "web_sessions",
+    metadata,
+    Column("session_hash", String(64), primary_key=True),
+    Column("password_mark", String(64), nullable=False),  # another password ends it
+    Column("created_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False, index=True),
+)
+
+
+IDS_PER_QUERY = 500
+
+
+def in_pieces(ids: Collection[int]) -> Iterator[list[int]]:
+    """
+    Yield *ids*, in ascending order, in pieces that fit into one statement.
+    """
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), IDS_PER_QUERY):
+        yield ordered[start : start + IDS_PER_QUERY]
+
+
+def is_watched(table: Any = connections) -> Any:
+    """
+    Select watched connections.
+
+    Args:
+        table: `connections`, or an alias of it.
+    """
+    return and_(table.c.is_configured, table.c.is_enabled, not_(table.c.is_paused))
+
+
+def find_watermark(tx: Transaction, name: str) -> datetime | None:
+    """
+    Return the instant that is kept as *name*; None if none is.
+    """
+    at: datetime | None = tx.execute(
+        select(watermarks.c.at).where(watermarks.c.name == name)
+    ).scalar_one_or_none()
+    return at
+
+
+def save_watermark(tx: Transaction, name: str, at: datetime) -> None:
+    """
+    Keep *at* as *name*, instead of any before it.
+    """
+    moved = tx.execute(update(watermarks).where(watermarks.c.name == name).values(at=at))
+    if moved.rowcount == 0:
+        tx.execute(insert(watermarks).values(name=name, at=at))
+
+
+def drop_watermark(tx: Transaction, name: str) -> None:
+    """
+    Keep nothing as *name* any more.
+    """
+    tx.execute(delete(watermarks).where(watermarks.c.name == name))
+
+
+ALIVE = "alive"
+
+
+def note_alive(tx: Transaction, now: datetime) -> None:
+    """
+    Keep that the daemon runs and writes *now*.
+    """
+    save_watermark(tx, ALIVE, now)

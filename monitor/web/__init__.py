@@ -1,7 +1,25 @@
 """
-Show what the daemon knows where people would rather look, and to programs.
+Show what the daemon knows to people and programs: pages, API, metrics, feeds.
 
-`server` builds the application out of `parts`; `guard` lets nobody in who may
-not enter, before any route is asked. Nothing in here judges, checks or sends:
-routes read with `parts.reader`, and change with `parts.store`.
+`app` builds the application out of `parts`; `security` lets nobody in who may not enter, before any
+route is called. Nothing in here judges, checks or sends.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor import lazily
+
+if TYPE_CHECKING:
+    from monitor.web.dashboard import WebDashboard
+
+__all__ = [
+    "WebDashboard",
+]
+
+__getattr__ = lazily(
+    {
+        "WebDashboard": "monitor.web.dashboard",
+    }
+)

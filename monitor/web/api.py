@@ -1,13 +1,24 @@
-# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
 """
 Answer programs: connections, their history, alerts.
 
-What is said of a connection is decided in `monitor.report`, which commands use
+What is said of a connection is decided in `monitor.report.status`, which commands use
 as well.
+
+Give JSON a fingerprint, and spare those who have it already the body.
+
+Say how reading the configuration file went, to programs.
+
+Tell browsers and programs what happens, as it happens (server-sent events).
+
+Who listens is looked at again and again: a stream outlives neither the login nor
+the token that opened it.
 """
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import json
 from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
@@ -16,20 +27,57 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
-from monitor.report_past import alert_json, history_json
+from monitor.report.history import alert_json, history_json
+from monitor.report.status import instant
 from monitor.store import connections, history
-from monitor.web import models, overview
-from monitor.web.answers import answer
-from monitor.web.cursor import read_cursor, write_cursor
-from monitor.web.documented import NOT_MODIFIED, problems
+from monitor.store.engine import StoreError
+from monitor.web import overview, schemas
+from monitor.web.overview import read_cursor, write_cursor
 from monitor.web.parts import Here
+from monitor.web.problems import NOT_MODIFIED, problems
+from monitor.web.schemas import Model
+from monitor.web.sessions import Authenticator, Who
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
     from monitor.judge.connections import ConnectionRecord
-    from monitor.report import Json
+    from monitor.report.status import Json
     from monitor.store.engine import Transaction
+    from monitor.web.hub import Hub
+
+
+REVALIDATE = "private, no-cache"
+
+
+def answer(request: Request, body: Json) -> Response:
+    """
+    Return *body*, or 304 if the client has the same already.
+    """
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return tagged(request, text.encode(), "application/json")
+
+
+def tagged(request: Request, body: bytes, media_type: str, caching: str = REVALIDATE) -> Response:
+    """
+    Return *body* with an entity tag; 304 if the client names that tag.
+    """
+    tag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
+    headers = {"ETag": tag, "Cache-Control": caching}
+    if _names(request.headers.get("if-none-match", ""), tag):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(body, media_type=media_type, headers=headers)
+
+
+def _names(sent: str, tag: str) -> bool:
+    tags = [one.strip().removeprefix("W/") for one in sent.split(",")]
+    return tag in tags or tags == ["*"]
+
+
+# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
+
 
 router = APIRouter(prefix="/api/v1", tags=["reading"])
 
@@ -41,7 +89,7 @@ Limit = Annotated[int, Query(ge=1, le=MOST_LISTED, description="How many at most
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.")]
 
 
-class State(StrEnum):
+class StateSchema(StrEnum):
     """
     What one can filter by.
     """
@@ -70,7 +118,7 @@ class Wanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    state: list[State] = Field(default=[], max_length=10)
+    state: list[StateSchema] = Field(default=[], max_length=10)
     tag: list[Annotated[str, Field(max_length=100)]] = Field(default=[], max_length=20)
     provider: list[Annotated[str, Field(max_length=100)]] = Field(default=[], max_length=20)
     q: str = Field(default="", max_length=200, description="Words in name, account or tags.")
@@ -99,7 +147,7 @@ class Wanted(BaseModel):
 
 @router.get(
     "/connections",
-    responses={200: {"model": models.ConnectionList}, **NOT_MODIFIED, **problems()},
+    responses={200: {"model": schemas.ConnectionListSchema}, **NOT_MODIFIED, **problems()},
 )
 async def list_connections(
     request: Request, here: Here, wanted: Annotated[Wanted, Query()]
@@ -145,7 +193,7 @@ def read_connection(tx: Transaction, here: Here, name: str) -> Json:
 @router.get(
     "/connections/{name}",
     responses={
-        200: {"model": models.Connection},
+        200: {"model": schemas.ConnectionSchema},
         **NOT_MODIFIED,
         **problems(HTTPStatus.NOT_FOUND),
     },
@@ -159,7 +207,11 @@ async def get_connection(request: Request, here: Here, name: str) -> Response:
 
 @router.get(
     "/connections/{name}/history",
-    responses={200: {"model": models.History}, **NOT_MODIFIED, **problems(HTTPStatus.NOT_FOUND)},
+    responses={
+        200: {"model": schemas.HistorySchema},
+        **NOT_MODIFIED,
+        **problems(HTTPStatus.NOT_FOUND),
+    },
 )
 async def get_history(
     request: Request, here: Here, name: str, limit: Limit = USUALLY_LISTED
@@ -180,7 +232,9 @@ async def get_history(
     return answer(request, await here.reader.read(read))
 
 
-@router.get("/alerts", responses={200: {"model": models.AlertList}, **NOT_MODIFIED, **problems()})
+@router.get(
+    "/alerts", responses={200: {"model": schemas.AlertListSchema}, **NOT_MODIFIED, **problems()}
+)
 async def list_alerts(
     request: Request,
     here: Here,
@@ -202,3 +256,123 @@ async def list_alerts(
     shown = rows[:limit]
     following = write_cursor((shown[-1].id,)) if len(rows) > limit else None
     return answer(request, {"alerts": [alert_json(row) for row in shown], "next": following})
+
+
+# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
+
+
+class MistakeSchema(Model):
+    """
+    What keeps the file from being used.
+    """
+
+    place: str = Field(description="Where, such as connections[2].every, counted from 0.")
+    message: str
+
+
+class ConfigurationSchema(Model):
+    """
+    How reading the configuration file went.
+    """
+
+    path: str
+    read_at: str | None = Field(description="When the settings in force were read.")
+    failed_at: str | None = Field(
+        description="When a reload found that the file cannot be used; null if the latest did well."
+    )
+    mistakes: list[MistakeSchema]
+    needs_restart: list[str] = Field(
+        description="Settings that the file has changed and only a restart puts in force."
+    )
+
+
+@router.get(
+    "/configuration",
+    responses={200: {"model": ConfigurationSchema}, **NOT_MODIFIED, **problems()},
+)
+async def show_configuration(request: Request, here: Here) -> Response:
+    """
+    Say which settings are in force, and what is wrong with the file.
+    """
+    reloads = here.reloads
+    return answer(
+        request,
+        {
+            "path": str(here.config.path),
+            "read_at": instant(reloads.read_at),
+            "failed_at": instant(reloads.failed_at),
+            "mistakes": [{"place": one.place, "message": one.message} for one in reloads.problems],
+            "needs_restart": list(reloads.need_restart),
+        },
+    )
+
+
+# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
+
+
+HEARTBEAT_S = 15.0
+"""Proxies close what is silent for a minute. As often is looked at who listens."""
+
+LONGEST_S = 3600.0
+"""Browsers come back by themselves."""
+
+RETRY_MS = 3000
+
+
+@router.get(
+    "/events",
+    responses={
+        200: {
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "description": "`state`, `alert` and `sent` events, or `reload` where there were"
+            " too many to tell.",
+        },
+        **problems(),
+    },
+)
+async def events(request: Request, here: Here, who: Who) -> Response:
+    """
+    Stream what happens from now on.
+    """
+    if here.hub.is_full:
+        raise HTTPException(
+            HTTPStatus.SERVICE_UNAVAILABLE, "Too many listen already.", {"Retry-After": "30"}
+        )
+    doorkeeper = Authenticator()
+
+    async def is_welcome() -> bool:
+        try:
+            return (await doorkeeper.recognise(request)).by is who.by
+        except StoreError:
+            return True  # nothing is known against them, and there is nothing to tell
+
+    return StreamingResponse(stream(here.hub, is_welcome), media_type="text/event-stream")
+
+
+async def stream(
+    hub: Hub, is_welcome: Callable[[], Awaitable[bool]]
+) -> AsyncGenerator[bytes, None]:
+    """
+    Yield events, and a comment where there are none for a while.
+
+    Args:
+        is_welcome: Tells whether whoever listens may still do so.
+    """
+    loop = asyncio.get_running_loop()
+    ends_at = loop.time() + LONGEST_S
+    ask_at = loop.time() + HEARTBEAT_S
+    with hub.listen() as queue:
+        yield f"retry: {RETRY_MS}\n: connwatch\n\n".encode()
+        while loop.time() < ends_at:
+            if loop.time() >= ask_at:
+                if not await is_welcome():
+                    return
+                ask_at = loop.time() + HEARTBEAT_S
+            try:
+                event = await asyncio.wait_for(queue.get(), HEARTBEAT_S)
+            except TimeoutError:
+                yield b": still here\n\n"
+                continue
+            if event is None:
+                return
+            yield event.encode()

@@ -4,6 +4,14 @@ Have a seller authorize an application again, and take what comes of it into use
 Decides which answers of a consent page count: begun here, by the same browser,
 not long ago, and not answered before. What is made of their code is decided in
 `new_grants`; pages are left to `pages.handshakes`.
+
+Exchange the code of a consent page, and take what it brings into use.
+
+Decides whose authorization is taken: that of the account from before, in the
+region of the connection. One transaction keeps the token, starts the year anew
+and stores the first check with it.
+
+Say why a connection cannot be renewed by a handshake from here, and what would change that.
 """
 
 from __future__ import annotations
@@ -11,25 +19,253 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import structlog
 
-from monitor.config.amazon import AmazonConnection
-from monitor.store import connections, keys, stored_tokens
-from monitor.web.new_grants import HandshakeRefused, Seller, application_of, keep, try_code
-from monitor.web.obstacles import find_obstacle
+from monitor.config.connections import AmazonConnection
+from monitor.engine.batch import FinishedCheck
+from monitor.engine.checkers import MAKE_KEY, Cipher, KeyUnusable
+from monitor.engine.evaluate import evaluate
+from monitor.judge.authorizations import set_date
+from monitor.judge.outcome import Reason
+from monitor.providers.amazon import CodeRefused, redeem_code
+from monitor.providers.registry import build_checker, read_oauth_client
+from monitor.providers.tokens import HandshakeTokens
+from monitor.store import authorizations, connections, credentials
+from monitor.store.schedule import make_due
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from monitor.config.connections import Application, Connection
+    from monitor.config.model import Config
+    from monitor.engine.evaluate import Evaluated
+    from monitor.judge.connections import ConnectionRecord
+    from monitor.judge.outcome import Outcome
+    from monitor.store.credentials import Handshake
     from monitor.store.engine import Transaction
-    from monitor.store.stored_tokens import Handshake
-    from monitor.web.obstacles import Obstacle
     from monitor.web.parts import Parts
+
+
+class HandshakeRefused(Exception):  # noqa: N818 - likewise
+    """
+    Raised where an answer of a consent page changes nothing; says why, for people.
+
+    Args:
+        title: What happened, in a few words.
+        name: The connection it was for, where that is certain.
+        is_by_name: Only the store's name speaks against it, and stores are renamed.
+    """
+
+    def __init__(
+        self, title: str, why: str, name: str | None = None, *, is_by_name: bool = False
+    ) -> None:
+        super().__init__(why)
+        self.title = title
+        self.why = why
+        self.name = name
+        self.is_by_name = is_by_name
+
+
+@dataclass(frozen=True, slots=True)
+class Seller:
+    """
+    Who confirmed.
+
+    Args:
+        id: As Amazon names the account; None where it did not say.
+        is_renamed: Somebody has said that the store goes by another name now.
+    """
+
+    id: str | None
+    is_renamed: bool = False
+
+
+def application_of(parts: Parts, connection: AmazonConnection) -> Application:
+    """
+    Return the application that *connection* was granted to.
+    """
+    application = parts.config.application(connection.application)
+    assert application is not None, "the configuration was checked for that"
+    return application
+
+
+async def redeem_grant(
+    parts: Parts, connection: AmazonConnection, code: str
+) -> tuple[str, Outcome]:
+    """
+    Return the new refresh token, and what a check with it says.
+    """
+    name = connection.name
+    application = application_of(parts, connection)
+    try:
+        token = await redeem_code(
+            parts.clients.get(connection.ca_file),
+            read_oauth_client(connection, parts.config),
+            code,
+            application.redirect_url,
+            parts.config.timeout_of(connection),
+        )
+    except CodeRefused as error:
+        raise HandshakeRefused("Amazon gave no new token", f"{error} Begin again.", name) from None
+    trial = HandshakeTokens(parts.fingerprint)
+    trial.hold(name, token, connection.refresh_token)
+    # This token is new: what worked before was another one.
+    checker = build_checker(connection, parts.config, parts.clients, parts.grants, trial)
+    outcome = await checker.check()
+    if outcome.reason is Reason.REGION_MISMATCH:
+        raise HandshakeRefused(
+            "An account of another region",
+            f"The account that confirmed is not in the region {connection.region.upper()}. The"
+            " authorization from before stays in use. Begin again, signed in as the seller of"
+            f" {name}.",
+            name,
+        )
+    return token, outcome
+
+
+async def save_grant(
+    parts: Parts,
+    connection: AmazonConnection,
+    token: str,
+    seller: Seller,
+    outcome: Outcome,
+) -> list[Evaluated]:
+    """
+    Keep the token and all that follows, unless it is another account's.
+    """
+    name = connection.name
+    entry = next(entry for entry in parts.plan.entries if entry.name == name)
+    held = HandshakeTokens(parts.fingerprint).hold(name, token, connection.refresh_token)
+    encrypted = Cipher(parts.config.web.key).encrypt(token)
+
+    def store(tx: Transaction) -> list[Evaluated]:
+        now = parts.clock()
+        record = connections.find_record(tx, name)
+        if record is None:
+            raise HandshakeRefused("Deleted meanwhile", f"{name} was deleted meanwhile.")
+        before = credentials.find_refresh_token(tx, record.id)
+        known_id = None if before is None else before.seller_id
+        _refuse_other_account(record, known_id, seller, outcome)
+        kept = credentials.StoredToken(encrypted, held.file_fingerprint, seller.id, now)
+        credentials.save_refresh_token(tx, record.id, kept)
+        clock, _ = set_date(record.clock, now, entry.declared, now)
+        clock = replace(
+            clock,
+            told_step=None,
+            is_renewal_pending=True,
+            is_renewal_unrecorded=False,
+            renewal_fingerprint=record.clock.fingerprint,
+        )
+        authorizations.save(tx, [(record.id, clock, entry.steps)])
+        if not outcome.reason.is_conclusive:
+            make_due(tx, record.id, now)
+        return evaluate(tx, [FinishedCheck(record.id, None, now, outcome)], parts.plan)
+
+    return await parts.store.write(store)
+
+
+def _refuse_other_account(
+    record: ConnectionRecord, known_id: str | None, seller: Seller, outcome: Outcome
+) -> None:
+    """
+    Raise unless the account that confirmed is the one from before, as far as both are known.
+
+    Amazon's own name for an account is sure. Before the first handshake only that
+    of the store is known, which its seller can change.
+    """
+    is_by_name = known_id is None or seller.id is None
+    if is_by_name:
+        known, said = record.account, outcome.account
+        is_other = known is not None and said is not None and not _is_same_name(known, said)
+        is_other = is_other and not seller.is_renamed
+    else:
+        is_other = known_id != seller.id
+    if not is_other:
+        return
+    who = outcome.account or seller.id or "another account"
+    before = f" ({record.account})" if record.account else ""
+    raise HandshakeRefused(
+        "Another account",
+        f"{who} confirmed, and {record.name} belongs to another account{before}. Nothing was"
+        " changed. Sign in at Amazon as that account's seller and begin again. If the connection"
+        " is to change hands, give it a new name in the file instead.",
+        record.name,
+        is_by_name=is_by_name,
+    )
+
+
+def _is_same_name(known: str, said: str) -> bool:
+    return known.casefold().split() == said.casefold().split()
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """
+    What stands in the way of a handshake.
+
+    Args:
+        why: A sentence.
+        remedy: What to do about it.
+        lines: What to type or to write into the file for that.
+    """
+
+    why: str
+    remedy: str
+    lines: tuple[str, ...] = ()
+
+
+def find_obstacle(config: Config, connection: Connection) -> Obstacle | None:
+    """
+    Return what keeps *connection* from a handshake; None if nothing does.
+    """
+    if not isinstance(connection, AmazonConnection):
+        return Obstacle(
+            f"{connection.name} is no Amazon store: only those are authorized on Amazon's pages.",
+            "Renew it at its service, then record that on its page, under “Renewed elsewhere”.",
+        )
+    application = config.application(connection.application)
+    assert application is not None, "the configuration was checked for that"
+    if not connection.valid_days:
+        return Obstacle(
+            "Its application is self-authorized (valid_days = 0): Amazon has no consent page for"
+            " those.",
+            "Authorize it in Seller Central under Develop Apps, then put the new refresh token"
+            " where refresh_token points.",
+        )
+    return _find_setting(application, connection.region) or _find_key(config)
+
+
+def _find_setting(application: Application, region: str) -> Obstacle | None:
+    for key, value, example in (
+        ("application_id", application.application_id, "amzn1.sp.solution.…"),
+        ("redirect_url", application.redirect_url, "https://…/oauth/amazon/callback"),
+    ):
+        if value is None:
+            return Obstacle(
+                f"Application {application.name} has no {key}, so that nobody can be sent to the"
+                f" consent page of the region {region.upper()}.",
+                "Put it under its [[applications]], as the developer console shows it:",
+                (f'{key} = "{example}"',),
+            )
+    return None
+
+
+def _find_key(config: Config) -> Obstacle | None:
+    try:
+        Cipher(config.web.key)
+    except KeyUnusable as error:
+        return Obstacle(
+            f"The new refresh token could not be kept safely: {error}.",
+            "Make a key beside the configuration file, name it there, and reload connwatch:",
+            (MAKE_KEY, "[web]", 'key = { file = "fernet-key" }'),
+        )
+    return None
+
 
 log = structlog.get_logger()
 
@@ -65,7 +301,9 @@ class _Back:
     error: str
 
 
-async def begin(parts: Parts, name: str, session: str, *, is_renamed: bool = False) -> str:
+async def begin_handshake(
+    parts: Parts, name: str, session: str, *, is_renamed: bool = False
+) -> str:
     """
     Return the address of the consent page on which *name* is authorized again.
 
@@ -92,9 +330,9 @@ async def begin(parts: Parts, name: str, session: str, *, is_renamed: bool = Fal
         record = connections.find_record(tx, name)
         if record is None:
             raise LookupError(name)
-        stored_tokens.forget_handshakes(tx, now - STATE_LIFE)
-        stored_tokens.begin_handshake(tx, _hash(nonce), record.id, _hash(session), now)
-        return keys.find_or_make(tx, keys.HANDSHAKE)
+        credentials.forget_handshakes(tx, now - STATE_LIFE)
+        credentials.begin_handshake(tx, _hash(nonce), record.id, _hash(session), now)
+        return credentials.find_or_make_key(tx, credentials.HANDSHAKE_KEY)
 
     key = await parts.store.write(remember)
     log.info("handshake.begun", connection=name, is_renamed=is_renamed)
@@ -106,7 +344,7 @@ async def begin(parts: Parts, name: str, session: str, *, is_renamed: bool = Fal
     return f"{parts.consent_page(connection)}?{urlencode(fields)}"
 
 
-async def finish(parts: Parts, query: Mapping[str, str], session: str) -> str:
+async def finish_handshake(parts: Parts, query: Mapping[str, str], session: str) -> str:
     """
     Take an answer of the consent page into use; return the connection's name.
 
@@ -134,9 +372,9 @@ async def finish(parts: Parts, query: Mapping[str, str], session: str) -> str:
             f"{name} can no longer be authorized from here; its page says why.",
             name,
         )
-    token, outcome = await try_code(parts, connection, back.code)
+    token, outcome = await redeem_grant(parts, connection, back.code)
     seller = Seller(back.seller_id, back.state.startswith(RENAMED))
-    settled = await keep(parts, connection, token, seller, outcome)
+    settled = await save_grant(parts, connection, token, seller, outcome)
     parts.held.hold(name, token, connection.refresh_token)
     log.info("handshake.finished", connection=name, reason=outcome.reason.value)
     parts.announce(settled)
@@ -151,7 +389,7 @@ async def _take(parts: Parts, state: str, session: str) -> Handshake:
     now = parts.clock()
 
     def take(tx: Transaction) -> Handshake | None:
-        key = keys.find(tx, keys.HANDSHAKE)
+        key = credentials.find_key(tx, credentials.HANDSHAKE_KEY)
         if key is None or not hmac.compare_digest(
             _sign(key, nonce).encode(), signature.encode("utf-8", "replace")
         ):
@@ -160,7 +398,7 @@ async def _take(parts: Parts, state: str, session: str) -> Handshake:
                 "This answer does not belong to any authorization that was begun here. If you"
                 " came from Amazon, begin again with the button on the connection's page.",
             )
-        return stored_tokens.take_handshake(tx, _hash(nonce))
+        return credentials.take_handshake(tx, _hash(nonce))
 
     begun = await parts.store.write(take)
     if begun is None:

@@ -1,8 +1,9 @@
-# ruff: noqa: TC001 - FastAPI reads the annotations when the program runs
 """
 Say to supervisors how the process is: alive (`/healthz`), and at work (`/readyz`).
 
 Both are open to all, and name no connection.
+
+Hand out the metrics.
 """
 
 from __future__ import annotations
@@ -11,22 +12,28 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, Response
 
-from monitor.judge.wellbeing import is_late
-from monitor.store.due import lateness
+from monitor.judge.health import is_late
 from monitor.store.engine import StoreError
 from monitor.store.migrate import HEAD, revision_in
-from monitor.web.models import Alive, Ready
+from monitor.store.schedule import lateness
 from monitor.web.parts import Here, Parts
+from monitor.web.problems import problems
+from monitor.web.schemas import AliveSchema, ReadySchema
 
 if TYPE_CHECKING:
     from monitor.store.engine import Transaction
 
+
+# ruff: noqa: TC001 - FastAPI reads the annotations when the program runs
+
+
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", responses={200: {"model": Alive}})
+@router.get("/healthz", responses={200: {"model": AliveSchema}})
 async def healthz() -> Response:
     """
     Say that the process lives.
@@ -34,13 +41,13 @@ async def healthz() -> Response:
     return JSONResponse({"status": "alive"})
 
 
-@router.get("/readyz", responses={200: {"model": Ready}, 503: {"model": Ready}})
+@router.get("/readyz", responses={200: {"model": ReadySchema}, 503: {"model": ReadySchema}})
 async def readyz(here: Here) -> Response:
     """
     Say whether the database is migrated and no check is overdue.
     """
     try:
-        troubles = await here.reader.read(lambda tx: list_troubles(tx, here))
+        troubles = await here.reader.read(lambda tx: list_readiness_problems(tx, here))
     except StoreError:
         troubles = ["database"]
     status = HTTPStatus.SERVICE_UNAVAILABLE if troubles else HTTPStatus.OK
@@ -48,7 +55,7 @@ async def readyz(here: Here) -> Response:
     return JSONResponse(body, status)
 
 
-def list_troubles(tx: Transaction, here: Parts) -> list[str]:
+def list_readiness_problems(tx: Transaction, here: Parts) -> list[str]:
     """
     Return what keeps the daemon from its work, in one word each.
     """
@@ -59,3 +66,27 @@ def list_troubles(tx: Transaction, here: Parts) -> list[str]:
     if is_late(late, here.config.longest_timeout):
         troubles.append("checks")
     return troubles
+
+
+# ruff: noqa: TC001 - FastAPI reads the annotations when the program runs
+
+
+metrics_router = APIRouter(tags=["elsewhere"])
+
+
+@metrics_router.get(
+    "/metrics",
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        **problems(),
+    },
+    response_class=Response,
+)
+async def metrics(here: Here) -> Response:
+    """
+    Return the metrics.
+    """
+    text = await here.reader.read(
+        lambda tx: here.metrics.write(tx, here.plan.watched.keys(), here.clock())
+    )
+    return Response(text, media_type=CONTENT_TYPE_LATEST)

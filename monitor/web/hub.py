@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from monitor.report import instant
+from monitor.report.status import instant
 from monitor.store.engine import StoreError
-from monitor.store.happenings import Horizon, find_horizon, news_since
+from monitor.store.history import Horizon, events_since, find_horizon
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from monitor.store.engine import Transaction
-    from monitor.store.worker import StoreWorker
+    from monitor.store.engine import StoreWorker, Transaction
     from monitor.web.overview import Overview
 
 log = structlog.get_logger()
@@ -76,7 +75,7 @@ class Hub:
         self._reader = reader
         self._overview = overview
         self._listeners: set[Queue] = set()
-        self._is_heard = asyncio.Event()
+        self._has_listener = asyncio.Event()
         self._horizon: Horizon | None = None
         self._is_closed = False
 
@@ -104,7 +103,7 @@ class Hub:
         """
         queue: Queue = asyncio.Queue()
         self._listeners.add(queue)
-        self._is_heard.set()
+        self._has_listener.set()
         try:
             yield queue
         finally:
@@ -128,9 +127,9 @@ class Hub:
         await self._warm_up()
         while True:
             if not self._listeners:
-                self._is_heard.clear()
+                self._has_listener.clear()
                 self._horizon = None
-            await self._is_heard.wait()
+            await self._has_listener.wait()
             overview = self._overview()
             look = partial(_look, overview, self._horizon)
             try:
@@ -189,7 +188,7 @@ def _look(
         else Event("state", {"name": name, "state": None, "reason": None})
         for name, one in changed.items()
     ]
-    news = news_since(tx, horizon, channels)
+    news = events_since(tx, horizon, channels)
     events += [
         Event("alert", {"id": one.id, "kind": one.kind, "severity": one.severity})
         for one in news.alerts

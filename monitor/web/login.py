@@ -15,15 +15,21 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from monitor.store import web_access
-from monitor.web import csrf
-from monitor.web.body import parse_fields
-from monitor.web.headers import is_secure
+from monitor.store import credentials
+from monitor.web import sessions
 from monitor.web.parts import Here, Parts
-from monitor.web.passwords import Attempts
-from monitor.web.sessions import COOKIE, LASTS, password_mark
+from monitor.web.problems import is_secure
+from monitor.web.security import parse_fields
+from monitor.web.sessions import (
+    SESSION_COOKIE,
+    SESSION_LASTS,
+    Attempts,
+    Pass,
+    Who,
+    needs_login,
+    password_mark,
+)
 from monitor.web.templating import base_of, render
-from monitor.web.visitors import Pass, Who, needs_login
 
 log = structlog.get_logger()
 
@@ -104,19 +110,21 @@ def _attempts(request: Request) -> Attempts:
 async def _begin(request: Request, here: Parts, target: str) -> Response:
     now = here.clock()
     mark = password_mark(here)
-    secret = await here.store.write(lambda tx: web_access.open_session(tx, mark, now, now + LASTS))
+    secret = await here.store.write(
+        lambda tx: credentials.open_session(tx, mark, now, now + SESSION_LASTS)
+    )
     response = _go_to(request, target)
     response.set_cookie(
-        COOKIE,
+        SESSION_COOKIE,
         secret,
-        max_age=int(LASTS.total_seconds()),
+        max_age=int(SESSION_LASTS.total_seconds()),
         httponly=True,
         samesite="lax",
         secure=is_secure(here),
     )
     # The word of the time before the login is no longer good.
-    word = csrf.make(here.csrf_key, web_access.hash_secret(secret))
-    response.set_cookie(csrf.COOKIE, word, samesite="lax", secure=is_secure(here))
+    word = sessions.make_csrf_token(here.csrf_key, credentials.hash_secret(secret))
+    response.set_cookie(sessions.CSRF_COOKIE, word, samesite="lax", secure=is_secure(here))
     return response
 
 
@@ -125,10 +133,10 @@ async def log_out(request: Request, here: Here) -> Response:
     """
     End the session.
     """
-    secret = request.cookies.get(COOKIE, "")
-    await here.store.write(lambda tx: web_access.close_session(tx, secret))
+    secret = request.cookies.get(SESSION_COOKIE, "")
+    await here.store.write(lambda tx: credentials.close_session(tx, secret))
     response = RedirectResponse(f"{base_of(request)}/login", HTTPStatus.SEE_OTHER)
-    response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=is_secure(here))
+    response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax", secure=is_secure(here))
     return response
 
 

@@ -3,31 +3,68 @@ Know all connections at a glance: sorted, counted, searched, a page at a time.
 
 A hundred thousand are too many to describe for every page: of each, only what
 sorts and finds it is kept, and renewed when it changes. What is shown is read
-anew, and described by `monitor.report`.
+anew, and described by `monitor.report.status`.
 
 Everything in here runs in the reader's thread, one call at a time.
+
+Write down where a page of a list ended, and read it again.
+
+A cursor is the sort key of the last entry: entries that come and go meanwhile
+neither repeat nor hide others.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from monitor.report import SOON_DAYS, Trouble, connection_json, trouble_of, urgency
-from monitor.store.columns import MICROSECOND
-from monitor.store.glances import list_marks
-from monitor.store.participations import with_marketplaces
-from monitor.store.results import load_records
-from monitor.web.cursor import read_cursor, write_cursor
+from monitor.report.status import SOON_DAYS, Health, connection_json, health_of, urgency
+from monitor.store.checks import load_records, with_marketplaces
+from monitor.store.overview import list_marks
+from monitor.store.schema import MICROSECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from monitor.config.plan import Plan
     from monitor.judge.connections import ConnectionRecord
-    from monitor.plan import Plan
-    from monitor.report import Json
+    from monitor.report.status import Json
     from monitor.store.engine import Transaction
+
+
+_NUMBERS = re.compile(rb"[0-9]{1,20}(?:\.[0-9]{1,20})*")
+
+
+def write_cursor(key: tuple[int, ...]) -> str:
+    """
+    Return *key* as one opaque word.
+    """
+    text = ".".join(str(number) for number in key)
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str | None, length: int) -> tuple[int, ...] | None:
+    """
+    Return the key in *cursor*, or None for the beginning.
+
+    Raises:
+        ValueError: It was not made here, or for another list.
+    """
+    if cursor is None:
+        return None
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        text = b""
+    key = tuple(int(part) for part in text.split(b".")) if _NUMBERS.fullmatch(text) else ()
+    if len(key) != length or max(key) >= 2**63:
+        raise ValueError("not a cursor of this list: use `next` of the page before, as it stands")
+    return key
+
 
 DAY = timedelta(days=1)
 EXPIRING_SOON = "expiring_soon"
@@ -38,7 +75,7 @@ _NEVER = 2**62
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class OverviewEntry:
     """
     One connection, as short as sorting and searching allow.
 
@@ -82,7 +119,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class OverviewPage:
     """
     A piece of the list.
 
@@ -108,7 +145,7 @@ class Among:
         n_needing: How many of all somebody should look at.
     """
 
-    found: Page
+    found: OverviewPage
     counts: dict[str, int]
     n_needing: int
     tags: list[str]
@@ -123,11 +160,11 @@ class Overview:
 
     plan: Plan
     clock: Callable[[], datetime]
-    _glances: dict[int, Glance] = field(default_factory=dict)
-    _changed: dict[str, Glance | None] = field(default_factory=dict)
+    _entries: dict[int, OverviewEntry] = field(default_factory=dict)
+    _changed: dict[str, OverviewEntry | None] = field(default_factory=dict)
     _seen: Transaction | None = None
 
-    def find(self, tx: Transaction, query: Query) -> Page:
+    def find(self, tx: Transaction, query: Query) -> OverviewPage:
         """
         Return the page that *query* asks for.
 
@@ -136,15 +173,15 @@ class Overview:
         """
         after = read_cursor(query.cursor, 4 if query.is_worst_first else 1)
         self.refresh(tx)
-        wanted = [one for one in self._glances.values() if _is_wanted(one, query)]
+        wanted = [one for one in self._entries.values() if _is_wanted(one, query)]
 
-        def key(one: Glance) -> tuple[int, ...]:
+        def key(one: OverviewEntry) -> tuple[int, ...]:
             return one.worst_first if query.is_worst_first else (one.id,)
 
         rest = sorted((one for one in wanted if after is None or key(one) > after), key=key)
         shown = rest[: query.limit]
         has_more = len(rest) > len(shown)
-        return Page(
+        return OverviewPage(
             self.describe(tx, [one.id for one in shown]),
             _count(wanted),
             len(wanted),
@@ -156,7 +193,7 @@ class Overview:
         Return how many connections are in which state.
         """
         self.refresh(tx)
-        return _count(self._glances.values())
+        return _count(self._entries.values())
 
     def find_among(self, tx: Transaction, query: Query) -> Among:
         """
@@ -166,7 +203,7 @@ class Overview:
             ValueError: Its cursor was not made here.
         """
         found = self.find(tx, query)
-        known = self._glances.values()
+        known = self._entries.values()
         tags = {tag for one in known for tag in one.tags}
         providers = {one.provider for one in known}
         n_needing = sum(one.is_needing for one in known)
@@ -185,7 +222,7 @@ class Overview:
             if one.name in self.plan.watched
         ]
 
-    def take_changes(self, tx: Transaction) -> dict[str, Glance | None]:
+    def take_changes(self, tx: Transaction) -> dict[str, OverviewEntry | None]:
         """
         Return what has changed since the last call, by name; None for what is gone.
         """
@@ -202,7 +239,7 @@ class Overview:
         self._seen = tx
         now = self.clock()
         marks = list_marks(tx)
-        before = self._glances
+        before = self._entries
         stale = [number for number, mark in marks.items() if _is_stale(before, number, mark, now)]
         for number in before.keys() - marks.keys():
             self._changed[before[number].name] = None
@@ -215,17 +252,17 @@ class Overview:
         # What has a name that is not in the plan belongs to settings about to come in force.
         foreign = set(stale) - renewed.keys()
         merged = before | renewed
-        self._glances = {
+        self._entries = {
             number: merged[number] for number in marks if number in merged and number not in foreign
         }
 
-    def _look_at(self, record: ConnectionRecord, mark: int, now: datetime) -> Glance:
+    def _look_at(self, record: ConnectionRecord, mark: int, now: datetime) -> OverviewEntry:
         each = connection_json(record, self.plan.watched[record.name], now)
         ends = [_parse(clock["ends_at"]) for clock in each["clocks"]]
         first = min((int(end.timestamp()) for end in ends), default=_NEVER)
         days = self.plan.watched[record.name].rules.expiring_soon_days
         text = [record.name, record.provider, each["account"] or "", *each["tags"]]
-        return Glance(
+        return OverviewEntry(
             record.id,
             record.name,
             record.provider,
@@ -233,7 +270,7 @@ class Overview:
             each["reason"],
             each["expiring_soon"],
             # A client secret is its application's, and told of there.
-            trouble_of(each | {"clocks": []}) in {Trouble.BROKEN, Trouble.SOON},
+            health_of(each | {"clocks": []}) in {Health.BROKEN, Health.SOON},
             tuple(each["tags"]),
             "\n".join(text).casefold(),
             (*urgency(each, soon_days=max(days, default=SOON_DAYS)), first, record.id),
@@ -247,7 +284,7 @@ def _parse(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-def _is_stale(known: dict[int, Glance], number: int, mark: int, now: datetime) -> bool:
+def _is_stale(known: dict[int, OverviewEntry], number: int, mark: int, now: datetime) -> bool:
     one = known.get(number)
     if one is None or one.mark != mark:
         return True
@@ -255,7 +292,7 @@ def _is_stale(known: dict[int, Glance], number: int, mark: int, now: datetime) -
     return one.valid_until is not None and one.valid_until <= now
 
 
-def _is_wanted(one: Glance, query: Query) -> bool:
+def _is_wanted(one: OverviewEntry, query: Query) -> bool:
     states = query.states
     is_of_state = one.state in states or (EXPIRING_SOON in states and one.is_expiring_soon)
     return (
@@ -266,7 +303,7 @@ def _is_wanted(one: Glance, query: Query) -> bool:
     )
 
 
-def _count(glances: Iterable[Glance]) -> dict[str, int]:
+def _count(glances: Iterable[OverviewEntry]) -> dict[str, int]:
     counts = dict.fromkeys(_STATES, 0)
     for one in glances:
         counts[one.state] += 1

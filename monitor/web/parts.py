@@ -1,7 +1,7 @@
 """
 Name what the web needs of the daemon.
 
-`monitor.dashboard` fills it in; tests do with parts of their own.
+`monitor.web.dashboard` fills it in; tests do with parts of their own.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
 
-from monitor.consent import consent_page_of
-from monitor.reloads import Reloads
+from monitor.engine.live import ReloadStatus
+from monitor.report.advice import consent_page_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from monitor.check.client import HttpClients
-    from monitor.check.grants import Grants
-    from monitor.check.held import HeldTokens
-    from monitor.config.amazon import AmazonConnection
+    from monitor.config.connections import AmazonConnection
     from monitor.config.model import Config
-    from monitor.cycle import Settled
-    from monitor.plan import Plan
-    from monitor.store.worker import StoreWorker
-    from monitor.web.counters import Metrics
+    from monitor.config.plan import Plan
+    from monitor.engine.evaluate import Evaluated
+    from monitor.providers.base import GrantLocks
+    from monitor.providers.tokens import HandshakeTokens
+    from monitor.providers.transport import HttpClients
+    from monitor.store.engine import StoreWorker
     from monitor.web.hub import Hub
+    from monitor.web.metrics import Metrics
     from monitor.web.overview import Overview
     from monitor.web.validations import Validations
 
@@ -71,12 +71,12 @@ class Parts:
     csrf_key: bytes
     calendar_key: bytes
     clients: HttpClients
-    grants: Grants
-    held: HeldTokens
+    grants: GrantLocks
+    held: HandshakeTokens
     fingerprint: Callable[[str], str]
-    announce: Callable[[list[Settled]], None]
+    announce: Callable[[list[Evaluated]], None]
     consent_page: Callable[[AmazonConnection], str] = consent_page_of
-    reloads: Reloads = field(default_factory=Reloads)
+    reloads: ReloadStatus = field(default_factory=ReloadStatus)
 
 
 def parts_of(request: Request) -> Parts:

@@ -23,7 +23,7 @@ WITHIN_S = 5
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - it is asked, not listened at
 
 
-def ask(listen: str) -> str | None:
+def probe_daemon(listen: str) -> str | None:
     """
     Return what keeps the daemon at the address *listen* from its work; None if nothing does.
     """
@@ -61,7 +61,7 @@ def main() -> int:
         # The process is there, or nobody would ask in here: no more is known.
         sys.stdout.write("web.listen is switched off, so there is nothing to ask\n")
         return 0
-    trouble = ask(listen)
+    trouble = probe_daemon(listen)
     sys.stdout.write(f"{trouble or 'ready'}\n")
     return 1 if trouble else 0
 

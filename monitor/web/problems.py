@@ -1,5 +1,9 @@
 """
 Say what went wrong: to programs as `application/problem+json`, to people as a page.
+
+Name the answers that routes have in common, for the description of the API.
+
+Put on every answer what keeps browsers from mischief.
 """
 
 from __future__ import annotations
@@ -9,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from monitor.store.engine import StoreError
-from monitor.web.headers import HEADERS
+from monitor.web import sessions
+from monitor.web.schemas import ProblemSchema
+from monitor.web.sessions import Pass
 from monitor.web.templating import render
 
 if TYPE_CHECKING:
@@ -21,6 +28,93 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
     from starlette.requests import Request
+    from starlette.types import Message, Send
+
+    from monitor.web.parts import Parts
+    from monitor.web.sessions import Visitor
+
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none';"
+    " frame-ancestors 'none'"
+)
+
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Not stricter: a browser that hides where a form was sent from sends no origin either.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+A_YEAR_S = 31_536_000
+
+
+def is_secure(parts: Parts) -> bool:
+    """
+    Tell whether people reach us by https only.
+    """
+    return parts.config.web.public_url.startswith("https://")
+
+
+def add_headers(send: Send, request: Request, parts: Parts, visitor: Visitor | None) -> Send:
+    """
+    Return a *send* that puts them on, and hands out the word that changes must carry.
+    """
+
+    async def send_with(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+            # Style and scripts are no secret: browsers keep them, and ask whether they still hold.
+            is_fixed = request.url.path.startswith("/static/")
+            headers.setdefault("Cache-Control", "no-cache" if is_fixed else "no-store")
+            if is_secure(parts):
+                headers.setdefault("Strict-Transport-Security", f"max-age={A_YEAR_S}")
+            if visitor is not None and visitor.by is not Pass.TOKEN:
+                _hand_out_token(headers, request, parts, visitor)
+        await send(message)
+
+    return send_with
+
+
+def only_head(send: Send) -> Send:
+    """
+    Return a *send* that ends an answer where its body would begin.
+    """
+    is_over = False
+
+    async def send_head(message: Message) -> None:
+        nonlocal is_over
+        if message["type"] == "http.response.start":
+            await send(message)
+        elif not is_over:
+            is_over = True
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return send_head
+
+
+def _hand_out_token(
+    headers: MutableHeaders, request: Request, parts: Parts, visitor: Visitor
+) -> None:
+    has_one = request.cookies.get(sessions.CSRF_COOKIE) == visitor.csrf_token
+    is_replaced = any(
+        value.startswith(f"{sessions.CSRF_COOKIE}=") for value in headers.getlist("set-cookie")
+    )
+    if not visitor.csrf_token or has_one or is_replaced:
+        return
+    secure = "; Secure" if is_secure(parts) else ""
+    # Scripts of our own pages read it, so it is not HttpOnly.
+    headers.append(
+        "set-cookie", f"{sessions.CSRF_COOKIE}={visitor.csrf_token}; Path=/; SameSite=Lax{secure}"
+    )
+
 
 log = structlog.get_logger()
 
@@ -129,3 +223,80 @@ async def _on_fault(request: Request, error: Exception) -> Response:
     detail = "This is a fault of connwatch; the daemon's log has the details to report."
     # This answer does not pass `guard`, which puts them on all others.
     return refuse(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail, HEADERS)
+
+
+_SCHEMA = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+SUFFIX = "Schema"
+"""Of the classes in `schemas`; the description calls them without it."""
+
+_WHY = {
+    HTTPStatus.BAD_REQUEST: "What was sent cannot be read.",
+    HTTPStatus.UNAUTHORIZED: "Nobody logged in, and no valid API token was sent.",
+    HTTPStatus.FORBIDDEN: "The API token may only read, or the CSRF token is missing.",
+    HTTPStatus.NOT_FOUND: "There is no such thing.",
+    HTTPStatus.CONFLICT: "Not possible as things stand.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Too much was sent.",
+    HTTPStatus.MISDIRECTED_REQUEST: "The dashboard does not answer to this name.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "A parameter is wrong.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The database cannot be used, or too many listen.",
+}
+
+_ALWAYS = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.MISDIRECTED_REQUEST,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+_CHANGES = (HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "Nothing changed since the answer named in If-None-Match."}
+}
+
+
+def problems(*also: HTTPStatus, is_change: bool = False) -> dict[int | str, dict[str, Any]]:
+    """
+    Return the errors that a route can answer with.
+    """
+    statuses = {*_ALWAYS, *also, *(_CHANGES if is_change else ())}
+    return {
+        int(status): {
+            "description": _WHY[status],
+            "content": _SCHEMA,
+        }
+        for status in sorted(statuses)
+    }
+
+
+def describe(schema: dict[str, Any]) -> dict[str, Any]:
+    """
+    Add to the description of the API what no route can say.
+    """
+    components = schema.setdefault("components", {})
+    named = _without_suffix(components.get("schemas", {}))
+    problem = ProblemSchema.model_json_schema(ref_template="#/components/schemas/{model}")
+    nested = problem.pop("$defs", {})
+    components["schemas"] = dict(sorted(named.items())) | _without_suffix(
+        {"Problem": problem, **nested}
+    )
+    schema["paths"] = _without_suffix(schema["paths"])
+    components["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer", "description": "connwatch web token add NAME"}
+    }
+    schema["security"] = [{"token": []}, {}]
+    return schema
+
+
+def _without_suffix(node: Any) -> Any:
+    """Return *node* with all schemas under the names that readers of the description see."""
+    if isinstance(node, list):
+        return [_without_suffix(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key.removesuffix(SUFFIX): value.removesuffix(SUFFIX)
+        if key in {"$ref", "title"} and isinstance(value, str)
+        else _without_suffix(value)
+        for key, value in node.items()
+    }

@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse
 from monitor import __version__
 from monitor.web.charts import short_number
 from monitor.web.parts import parts_of
-from monitor.web.visitors import STRANGER
+from monitor.web.sessions import STRANGER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,29 +15,28 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from monitor.advice import advise
-from monitor.config.amazon import AmazonConnection
-from monitor.cycle import Finished, foresee, settle
-from monitor.report import connection_json
+from monitor.config.connections import AmazonConnection
+from monitor.engine.batch import FinishedCheck
+from monitor.engine.evaluate import evaluate, preview
+from monitor.report.advice import advise
+from monitor.report.status import connection_json
+from monitor.report.validation import CheckedConnection, validate
 from monitor.store import connections
 from monitor.store.engine import StoreError
-from monitor.validating import validate
-from monitor.validation import Answered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from monitor.advice import Advice
-    from monitor.config.connection import Connection
-    from monitor.cycle import Settled
+    from monitor.config.connections import Connection
+    from monitor.config.plan import Plan
+    from monitor.engine.evaluate import Evaluated
     from monitor.engine.live import Live
     from monitor.judge.connections import ConnectionRecord, Watched
     from monitor.judge.outcome import Outcome
-    from monitor.plan import Plan
-    from monitor.store.engine import Transaction
-    from monitor.store.worker import StoreWorker
-    from monitor.validation import Step
+    from monitor.report.advice import Advice
+    from monitor.report.validation import ValidationStep
+    from monitor.store.engine import StoreWorker, Transaction
 
 log = structlog.get_logger()
 
@@ -52,7 +51,7 @@ class NotPossible(Exception):  # noqa: N818 - it says what is so
 
 
 @dataclass(slots=True)
-class Run:
+class ValidationRun:
     """
     One validation, as far as it has come.
 
@@ -62,8 +61,8 @@ class Run:
 
     name: str
     started_at: datetime
-    steps: list[Step] = field(default_factory=list)
-    answered: Answered | None = None
+    steps: list[ValidationStep] = field(default_factory=list)
+    answered: CheckedConnection | None = None
     advice: list[Advice] = field(default_factory=list)
     failure: str | None = None
     _task: asyncio.Task[None] | None = None
@@ -94,7 +93,7 @@ class Run:
             await asyncio.wait({moved, self._task}, return_when=asyncio.FIRST_COMPLETED)
             moved.cancel()
 
-    def add(self, step: Step) -> None:
+    def add(self, step: ValidationStep) -> None:
         """
         Note a step that was taken.
         """
@@ -139,21 +138,21 @@ class Validations:
         live: Live,
         store: StoreWorker,
         clock: Callable[[], datetime],
-        on_settled: Callable[[list[Settled]], None],
+        on_evaluated: Callable[[list[Evaluated]], None],
     ) -> None:
         self._live = live
         self._store = store
         self._clock = clock
-        self._on_settled = on_settled
-        self._runs: dict[str, Run] = {}
+        self._on_evaluated = on_evaluated
+        self._runs: dict[str, ValidationRun] = {}
 
-    def find(self, name: str) -> Run | None:
+    def find(self, name: str) -> ValidationRun | None:
         """
         Return the run under way, or the latest one.
         """
         return self._runs.get(name)
 
-    async def start(self, name: str) -> Run:
+    async def start(self, name: str) -> ValidationRun:
         """
         Begin a run, or return the one under way.
 
@@ -170,7 +169,7 @@ class Validations:
         under_way = self._runs.get(name)
         if under_way is not None and not under_way.is_done:
             return under_way
-        run = Run(name, self._clock())
+        run = ValidationRun(name, self._clock())
         self._runs.pop(name, None)
         self._runs[name] = run
         while len(self._runs) > KEPT:
@@ -186,8 +185,8 @@ class Validations:
             run.end()
         await asyncio.gather(*(run.wait() for run in self._runs.values()))
 
-    async def _take_steps(self, run: Run, connection: Connection) -> None:
-        async def ask() -> Answered:
+    async def _take_steps(self, run: ValidationRun, connection: Connection) -> None:
+        async def ask() -> CheckedConnection:
             checker = self._live.now.calls.checkers.get(connection.name)
             if checker is None:
                 raise NotPossible(f'"{connection.name}" was taken out of the file meanwhile')
@@ -197,7 +196,7 @@ class Validations:
             shown = replace(record, is_paused=False, is_enabled=True)
             each = connection_json(shown, _watched(settings.plan, connection.name), now)
             days = settings.config.alerts.expiring_soon_days
-            run.answered = Answered(outcome, each, now, max(days, default=0))
+            run.answered = CheckedConnection(outcome, each, now, max(days, default=0))
             return run.answered
 
         config = self._live.config
@@ -222,7 +221,7 @@ class Validations:
         """
         Store what the check came to; return what is known after it.
         """
-        settled: list[Settled] = []
+        settled: list[Evaluated] = []
 
         def keep(tx: Transaction) -> ConnectionRecord | None:
             record = connections.find_record(tx, name)
@@ -230,14 +229,14 @@ class Validations:
                 return None
             plan, now = self._live.plan, self._clock()
             if record.is_switched_off:
-                return foresee(record, outcome, _watched(plan, name), now)
-            settled.extend(settle(tx, [Finished(record.id, None, now, outcome)], plan))
+                return preview(record, outcome, _watched(plan, name), now)
+            settled.extend(evaluate(tx, [FinishedCheck(record.id, None, now, outcome)], plan))
             return next(iter(connections.list_records(tx, [name])), None)
 
         record = await self._store.write(keep)
         if record is None:
             raise NotPossible(f'connection "{name}" was deleted meanwhile')
-        self._on_settled(settled)
+        self._on_evaluated(settled)
         return record
 
 

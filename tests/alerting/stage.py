@@ -27,27 +27,25 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from monitor import clock
-from monitor.alert.delivery import Delivery
-from monitor.alert.errors import AlertError
-from monitor.alert.fitting import fit
-from monitor.alert.targets import open_urls
+from monitor.alerting.digests import Resumption, note_absence
+from monitor.alerting.outbox import StoredOutbox
+from monitor.alerting.suppression import review_suppressed, suppress_unsent
 from monitor.cli import app
-from monitor.cli.ending import run_command
-from monitor.config.duration import parse_duration
+from monitor.cli.errors import run_command
 from monitor.config.load import load_config
-from monitor.cycle import Finished, settle
-from monitor.holding import hold_unsent, review_held
-from monitor.judge.link import Uplink
-from monitor.links import link_to
-from monitor.news import sweep_and_announce
-from monitor.plan import make_plan
-from monitor.resuming import Resumption, note_absence
+from monitor.config.model import link_to
+from monitor.config.plan import make_plan
+from monitor.config.values import parse_duration
+from monitor.engine.batch import FinishedCheck
+from monitor.engine.evaluate import evaluate
+from monitor.engine.sweep import sweep, sweep_and_wake
+from monitor.judge.incidents import Connectivity
+from monitor.notify.apprise import fit, open_urls
+from monitor.notify.delivery import Delivery, DeliveryTerms
+from monitor.notify.outbox import AlertError
 from monitor.store import applications, connections, outbox
-from monitor.store.engine import Database
+from monitor.store.engine import Database, StoreWorker
 from monitor.store.migrate import upgrade
-from monitor.store.worker import StoreWorker
-from monitor.stored_outbox import StoredOutbox
-from monitor.sweep import sweep
 from tests.fakes import NOON
 from tests.web_client import open_web
 
@@ -57,8 +55,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from monitor.alert.message import Message
     from monitor.judge.outcome import Outcome
+    from monitor.notify.message import Message
     from monitor.store.engine import Transaction
 
     Step = Callable[["Stage"], Awaitable[None]]
@@ -152,7 +150,7 @@ class Stage:
         self.folder = folder
         self.now = NOON
         self.receivers = Receivers(lambda: self.now)
-        self.uplink = Uplink.UNKNOWN
+        self.uplink = Connectivity.UNKNOWN
         self.chance = 0.0
         self.n_compared = 0
         self.output = self.complaint = ""
@@ -186,22 +184,23 @@ class Stage:
         self.store = StoreWorker(self.database)
         absence = await self.store.write(lambda tx: note_absence(tx, self.plan, self.now))
         await self.store.write(self._sync)
+        terms = DeliveryTerms(
+            self.receivers, self.config.alerts.retry_for, partial(link_to, self.config)
+        )
         self.delivery = Delivery(
-            StoredOutbox(self.store, OWNER, self.plan),
-            self.receivers,
-            retry_for=self.config.alerts.retry_for,
+            StoredOutbox(self.store, OWNER, lambda: self.plan),
+            lambda: terms,
             clock=lambda: self.now,
-            link=partial(link_to, self.config),
             jitter=lambda: self.chance,
         )
-        self.resumption = Resumption(self.store, self.plan, self.delivery, absence)
+        self.resumption = Resumption(self.store, self.delivery, absence)
 
     def _sync(self, tx: Transaction) -> None:
         applications.sync(tx, self.plan.applications, self.now)
         outbox.release_claims_of(tx, OWNER)
         connections.sync(tx, self.plan.entries, self.now)
-        review_held(tx, self.plan, self.now, all_of_it=True)
-        hold_unsent(tx, self.plan, self.now)
+        review_suppressed(tx, self.plan, self.now, all_of_it=True)
+        suppress_unsent(tx, self.plan, self.now)
 
     async def kill(self) -> None:
         """End the daemon without a word: what it was doing is lost, the database stays."""
@@ -219,8 +218,8 @@ class Stage:
         for name, outcome in outcomes.items():
             record = connections.find_record(tx, name)
             assert record is not None, name
-            finished.append(Finished(record.id, record.next_check_at, self.now, outcome))
-        settle(tx, finished, self.plan, self.uplink)
+            finished.append(FinishedCheck(record.id, record.next_check_at, self.now, outcome))
+        evaluate(tx, finished, self.plan, self.uplink)
 
     def sweep(self, tx: Transaction) -> None:
         """Look at what time alone has changed."""
@@ -244,8 +243,8 @@ class Stage:
 
     async def run_jobs(self) -> None:
         """Run once what the daemon does every few seconds."""
-        await sweep_and_announce(self.store, self.plan, self.delivery)
-        await self.resumption.look()
+        await sweep_and_wake(self.store, self.plan, self.delivery)
+        await self.resumption.look(self.plan)
         await self.delivery.deliver_due()
 
     async def run_command(self, *words: str) -> int:
@@ -493,7 +492,7 @@ def chance(value: float) -> Step:
     return step
 
 
-def link(said: Uplink) -> Step:
+def link(said: Connectivity) -> Step:
     """Say what the URLs of `checks.uplink` answer from now on."""
 
     async def step(stage: Stage) -> None:

@@ -8,12 +8,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
+from monitor.engine.sweep import is_anything_passed
 from monitor.judge.alerts import AlertKind, Severity
-from monitor.judge.digest import Digest, DigestTime
-from monitor.judge.quiet_hours import QuietHours
-from monitor.judge.route import ChannelRoute, Subject
-from monitor.store import connections, digests
-from monitor.sweep import is_anything_passed
+from monitor.judge.routing import ChannelRoute, Digest, DigestTime, QuietInterval, Subject
+from monitor.store import connections, reminders
 from tests.builders import DAY, HOUR, MINUTE, OK, OPS, REFUSED, Story, entry, ok_with, plan_of
 from tests.fakes import NOON
 
@@ -92,7 +90,7 @@ def test_a_summary_needs_no_kind_and_no_severity(database):
 
 
 def test_a_summary_waits_for_the_end_of_quiet_hours(database):
-    late = replace(NEWS, quiet_hours=QuietHours(UTC, time(22), time(10)))
+    late = replace(NEWS, quiet_hours=QuietInterval(UTC, time(22), time(10)))
     story = begin(database, late)
     story.sweep(MORNING)
     [alert] = story.alerts()
@@ -114,7 +112,7 @@ def test_a_summary_counts_what_the_channel_is_there_for(database):
     story = Story.begin(database, plan)
     story.sweep(NOON)
     for n in range(2):
-        story.settle(NOON + n * MINUTE, **{"eu-1": OK, "eu-2": REFUSED, "na-1": OK})
+        story.evaluate(NOON + n * MINUTE, **{"eu-1": OK, "eu-2": REFUSED, "na-1": OK})
     with database.write() as tx:
         connections.pause(tx, story.record("eu-3").id)
     story.sweep(MORNING)
@@ -141,7 +139,7 @@ def test_channels_that_are_due_together_have_each_its_own_summary(database):
     plan = plan_of(*map(entry, names), channels=channels, subjects=subjects)
     story = Story.begin(database, plan)
     story.sweep(NOON)
-    story.settle(NOON, **dict.fromkeys(names, OK))
+    story.evaluate(NOON, **dict.fromkeys(names, OK))
     story.sweep(MORNING)
     counted = {alert.notifications[0].channel: alert.facts["n_active"] for alert in story.alerts()}
     assert counted == {"eu": 2, "na": 1, "none": 0}
@@ -150,7 +148,7 @@ def test_channels_that_are_due_together_have_each_its_own_summary(database):
 def test_what_is_out_of_quota_is_not_called_fine(database):
     story = Story.begin(database, plan_of(*map(entry, ("one", "two", "off")), channels=(NEWS,)))
     story.sweep(NOON)
-    story.settle(NOON, one=ok_with(0), two=ok_with(1), off=ok_with(0, account="Other"))
+    story.evaluate(NOON, one=ok_with(0), two=ok_with(1), off=ok_with(0, account="Other"))
     with database.write() as tx:
         connections.pause(tx, story.record("off").id)
     story.sweep(MORNING)
@@ -161,8 +159,8 @@ def test_what_is_out_of_quota_is_not_called_fine(database):
 def test_a_clock_that_was_set_back_costs_no_summary(database):
     story = begin(database)
     with database.write() as tx:
-        digests.note_made(tx, "news", NOON + 100 * DAY)
-        digests.follow_step(tx, NOON)
+        reminders.note_digest(tx, "news", NOON + 100 * DAY)
+        reminders.shift_digests(tx, NOON)
     story.sweep(MORNING)
     assert story.kinds() == [("digest", ())]
 

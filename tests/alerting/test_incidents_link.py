@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select, update
 
-from monitor.judge.link import Uplink
+from monitor.judge.incidents import Connectivity
 from monitor.judge.outcome import Outcome, Reason, State
-from monitor.judge.route import ChannelRoute
-from monitor.store import connections, history, tables
-from monitor.store.alert_tables import notifications, offline_times
-from monitor.store.due import claim_due
+from monitor.judge.routing import ChannelRoute
+from monitor.store import connections, history, schema
+from monitor.store.schedule import claim_due
+from monitor.store.schema import notifications, offline_times
 from tests.builders import (
     CLIENT_REJECTED,
     DAY,
@@ -46,7 +46,7 @@ BAD_TLS = Outcome(Reason.TLS, "The certificate is not trusted.")
 BROKEN = Outcome(Reason.SERVER_ERROR, "The service failed (503).", http_status=503)
 
 
-def with_uplink(story: Story, said: Uplink = Uplink.DOWN) -> Story:
+def with_uplink(story: Story, said: Connectivity = Connectivity.DOWN) -> Story:
     story.plan = replace(story.plan, uplink=("https://up.example.com",))
     story.uplink = said
     return story
@@ -59,7 +59,7 @@ def apart(database) -> Story:
     """
     hosts = dict(zip(THREE, HOSTS, strict=True))
     story = Story.begin(database, plan_of(*(entry(name, host=hosts[name]) for name in THREE)))
-    story.settle(NOON, **dict.fromkeys(THREE, OK))
+    story.evaluate(NOON, **dict.fromkeys(THREE, OK))
     return story
 
 
@@ -101,8 +101,8 @@ def send(story: Story, *channels: str) -> None:
 
 
 def test_a_link_that_is_gone_is_one_alert_about_nobody(linked):
-    linked.settle(NOON + MINUTE, one=UNREACHED)
-    linked.settle(NOON + 2 * MINUTE, two=UNREACHED, three=NO_NAME)
+    linked.evaluate(NOON + MINUTE, one=UNREACHED)
+    linked.evaluate(NOON + 2 * MINUTE, two=UNREACHED, three=NO_NAME)
     [alert] = linked.alerts()
     assert (alert.kind, alert.severity, alert.connections) == ("monitor_offline", "critical", ())
     assert linked.channels() == ["ops"]
@@ -112,7 +112,7 @@ def test_a_link_that_is_gone_is_one_alert_about_nobody(linked):
 def test_nothing_is_counted_without_a_link(linked):
     before = linked.record("one").standing
     for number in range(1, 6):
-        linked.settle(NOON + number * MINUTE, one=UNREACHED, two=BAD_TLS, three=NO_NAME)
+        linked.evaluate(NOON + number * MINUTE, one=UNREACHED, two=BAD_TLS, three=NO_NAME)
     after = linked.record("one").standing
     assert (after.state, after.failures, after.successes) == (State.ACTIVE, 0, before.successes)
     assert (after.checked_at, after.last_reason) == (NOON + 5 * MINUTE, Reason.TIMEOUT)
@@ -122,7 +122,7 @@ def test_nothing_is_counted_without_a_link(linked):
 
 
 def test_checks_without_a_link_are_in_the_history(linked):
-    linked.settle(NOON + MINUTE, one=UNREACHED)
+    linked.evaluate(NOON + MINUTE, one=UNREACHED)
     with linked.database.read() as tx:
         checks = history.list_checks(tx, linked.record("one").id, 10)
     assert [check.reason for check in checks] == [Reason.TIMEOUT, Reason.OK]
@@ -131,37 +131,37 @@ def test_checks_without_a_link_are_in_the_history(linked):
 def test_without_a_link_no_outage_begins(database):
     story = with_uplink(Story.begin(database, plan_of(*map(entry, THREE))))
     for number in range(4):
-        story.settle(NOON + number * MINUTE, **dict.fromkeys(THREE, UNREACHED))
-    story.uplink = Uplink.UP
-    story.settle(NOON + 5 * MINUTE, **dict.fromkeys(THREE, OK))
+        story.evaluate(NOON + number * MINUTE, **dict.fromkeys(THREE, UNREACHED))
+    story.uplink = Connectivity.UP
+    story.evaluate(NOON + 5 * MINUTE, **dict.fromkeys(THREE, OK))
     assert kinds(story) == ["monitor_offline", "monitor_online"]
 
 
 def test_failures_count_while_an_uplink_answers(linked):
-    linked.uplink = Uplink.UP
+    linked.uplink = Connectivity.UP
     for number in range(3):
-        linked.settle(NOON + number * MINUTE, one=UNREACHED, two=UNREACHED, three=UNREACHED)
+        linked.evaluate(NOON + number * MINUTE, one=UNREACHED, two=UNREACHED, three=UNREACHED)
     assert kinds(linked) == ["error"] * 3
     assert times(linked) == []
 
 
 def test_with_uplink_nobody_guesses(linked):
-    linked.uplink = Uplink.UNKNOWN
-    linked.settle(NOON + MINUTE, **dict.fromkeys(THREE, UNREACHED))
+    linked.uplink = Connectivity.UNKNOWN
+    linked.evaluate(NOON + MINUTE, **dict.fromkeys(THREE, UNREACHED))
     assert times(linked) == []
 
 
 def test_an_answer_in_the_same_batch_outweighs_the_uplink(linked):
-    linked.settle(NOON + MINUTE, one=UNREACHED, two=REFUSED)
+    linked.evaluate(NOON + MINUTE, one=UNREACHED, two=REFUSED)
     assert times(linked) == []
     assert linked.record("one").standing.failures == 1
 
 
 def test_the_link_is_back_when_an_uplink_answers(linked):
-    linked.settle(NOON + MINUTE, one=UNREACHED)
+    linked.evaluate(NOON + MINUTE, one=UNREACHED)
     send(linked, "ops")
-    linked.uplink = Uplink.UP
-    linked.settle(NOON + 9 * MINUTE, one=UNREACHED)
+    linked.uplink = Connectivity.UP
+    linked.evaluate(NOON + 9 * MINUTE, one=UNREACHED)
     assert kinds(linked) == ["monitor_offline", "monitor_online"]
     facts = linked.alerts()[-1].facts
     assert (facts["since"], facts["until"], facts["n_missed"]) == (
@@ -175,8 +175,8 @@ def test_the_link_is_back_when_an_uplink_answers(linked):
 
 @pytest.mark.parametrize("answer", [OK, REFUSED, BROKEN], ids=lambda one: one.reason.value)
 def test_the_link_is_back_when_any_service_answers(linked, answer):
-    linked.settle(NOON + MINUTE, one=UNREACHED)
-    linked.settle(NOON + 2 * MINUTE, two=answer)
+    linked.evaluate(NOON + MINUTE, one=UNREACHED)
+    linked.evaluate(NOON + 2 * MINUTE, two=answer)
     assert times(linked) == [(NOON + MINUTE, NOON + 2 * MINUTE, 1)]
 
 
@@ -191,22 +191,22 @@ def test_the_link_is_back_when_any_service_answers(linked, answer):
     ids=["countdown", "taken over", "own fault", "tls"],
 )
 def test_what_is_no_answer_does_not_end_it(linked, outcome):
-    linked.settle(NOON + MINUTE, one=UNREACHED)
-    linked.settle(NOON + 2 * MINUTE, two=outcome)
+    linked.evaluate(NOON + MINUTE, one=UNREACHED)
+    linked.evaluate(NOON + 2 * MINUTE, two=outcome)
     [(_, ended_at, _)] = times(linked)
     assert ended_at is None
 
 
 def test_an_answer_from_before_does_not_end_it(linked):
-    linked.settle(NOON + MINUTE, one=UNREACHED)
-    linked.settle(NOON + MINUTE - SECOND, two=OK)
+    linked.evaluate(NOON + MINUTE, one=UNREACHED)
+    linked.evaluate(NOON + MINUTE - SECOND, two=OK)
     [(_, ended_at, _)] = times(linked)
     assert ended_at is None
 
 
 def test_news_that_could_not_be_sent_is_taken_back(linked):
-    linked.settle(NOON + MINUTE, one=UNREACHED)
-    linked.settle(NOON + 2 * MINUTE, two=OK)
+    linked.evaluate(NOON + MINUTE, one=UNREACHED)
+    linked.evaluate(NOON + 2 * MINUTE, two=OK)
     assert kinds(linked) == ["monitor_offline", "monitor_online"]
     assert [len(alert.notifications) for alert in linked.alerts()] == [0, 1]
 
@@ -218,18 +218,18 @@ def test_news_is_taken_back_only_where_it_was_not_sent(database):
         channels=(ChannelRoute("local"), ChannelRoute("remote")),
     )
     story = with_uplink(Story.begin(database, plan))
-    story.settle(NOON + MINUTE, one=UNREACHED)
+    story.evaluate(NOON + MINUTE, one=UNREACHED)
     send(story, "local")
-    story.settle(NOON + 2 * MINUTE, two=OK)
+    story.evaluate(NOON + 2 * MINUTE, two=OK)
     assert story.channels() == ["local", "local", "remote"]
 
 
 def test_news_on_its_way_when_the_link_returns_is_taken_back_if_it_does_not_arrive(linked):
-    linked.settle(NOON + MINUTE, one=UNREACHED)
+    linked.evaluate(NOON + MINUTE, one=UNREACHED)
     in_flight = NOON + 3 * MINUTE
     with linked.database.write() as tx:
         tx.execute(update(notifications).values(claimed_by="run", claimed_until=in_flight))
-    linked.settle(NOON + 2 * MINUTE, two=OK)
+    linked.evaluate(NOON + 2 * MINUTE, two=OK)
     assert linked.channels() == ["ops", "ops"], "it may arrive"
     linked.sweep(in_flight - SECOND)
     assert linked.channels() == ["ops", "ops"]
@@ -240,14 +240,14 @@ def test_news_on_its_way_when_the_link_returns_is_taken_back_if_it_does_not_arri
 def test_a_reminder_that_could_not_be_sent_is_taken_back_as_well(database):
     channels = [ChannelRoute("ops"), ChannelRoute("mail")]
     story = with_uplink(Story.begin(database, plan_of(entry("one"), channels=channels)))
-    story.settle(NOON, one=UNREACHED)
+    story.evaluate(NOON, one=UNREACHED)
     send(story, "mail")
     story.sweep(NOON + DAY)
     assert kinds(story) == ["monitor_offline", "monitor_offline"]
-    story.uplink = Uplink.UP
-    story.settle(NOON + DAY + MINUTE, one=OK)
-    story.uplink = Uplink.DOWN
-    story.settle(NOON + DAY + 2 * MINUTE, one=UNREACHED)
+    story.uplink = Connectivity.UP
+    story.evaluate(NOON + DAY + MINUTE, one=OK)
+    story.uplink = Connectivity.DOWN
+    story.evaluate(NOON + DAY + 2 * MINUTE, one=UNREACHED)
     waiting = [
         (alert.kind, alert.born_at, each.channel)
         for alert in story.alerts()
@@ -267,15 +267,15 @@ def test_nobody_hears_of_an_end_whose_begin_concerned_nobody(database):
     deaf = ChannelRoute("deaf", kinds=frozenset())
     plan = plan_of(entry("one"), channels=(deaf,))
     story = with_uplink(Story.begin(database, plan))
-    story.settle(NOON, one=UNREACHED)
-    story.settle(NOON + MINUTE, one=OK)
+    story.evaluate(NOON, one=UNREACHED)
+    story.evaluate(NOON + MINUTE, one=OK)
     assert kinds(story) == ["monitor_offline"]
 
 
 def test_it_lasts_over_a_restart(linked):
-    linked.settle(NOON + MINUTE, one=UNREACHED)
+    linked.evaluate(NOON + MINUTE, one=UNREACHED)
     again = Story.begin(linked.database, linked.plan, NOON + 2 * MINUTE)
-    again.settle(NOON + 2 * MINUTE, one=UNREACHED)
+    again.evaluate(NOON + 2 * MINUTE, one=UNREACHED)
     assert kinds(again) == ["monitor_offline"]
     assert again.record("one").standing.failures == 0
 
@@ -284,24 +284,24 @@ def test_it_lasts_over_a_restart(linked):
 
 
 def test_connections_to_two_hosts_that_all_fail_are_our_own_fault(apart):
-    apart.settle(NOON + MINUTE, one=UNREACHED, two=NO_NAME)
+    apart.evaluate(NOON + MINUTE, one=UNREACHED, two=NO_NAME)
     assert times(apart) == [], "the third was reached"
-    apart.settle(NOON + 2 * MINUTE, three=UNREACHED)
+    apart.evaluate(NOON + 2 * MINUTE, three=UNREACHED)
     [alert] = apart.alerts()
     assert alert.kind == "monitor_offline"
     assert alert.facts["n_hosts"] == 3
     for number in range(3, 9):
-        apart.settle(NOON + number * MINUTE, **dict.fromkeys(THREE, UNREACHED))
+        apart.evaluate(NOON + number * MINUTE, **dict.fromkeys(THREE, UNREACHED))
     assert kinds(apart) == ["monitor_offline"]
     assert apart.record("three").standing.failures == 0
-    apart.settle(NOON + 10 * MINUTE, two=OK)
+    apart.evaluate(NOON + 10 * MINUTE, two=OK)
     assert kinds(apart) == ["monitor_offline", "monitor_online"]
 
 
 def test_one_host_alone_may_be_down_itself(database):
     story = Story.begin(database, plan_of(entry("one"), entry("two")))
     for number in range(3):
-        story.settle(NOON + number * MINUTE, one=UNREACHED, two=UNREACHED)
+        story.evaluate(NOON + number * MINUTE, one=UNREACHED, two=UNREACHED)
     assert kinds(story) == ["error", "error"]
 
 
@@ -309,13 +309,13 @@ def test_stores_that_get_no_token_all_fail_at_one_host(database):
     stores = (amazon_store("na", host=NA_HOST), amazon_store("eu", host=EU_HOST))
     story = Story.begin(database, plan_of(*stores))
     no_token = replace(UNREACHED, failed_host=LWA_HOST)
-    story.settle(NOON, na=no_token, eu=no_token)
+    story.evaluate(NOON, na=no_token, eu=no_token)
     assert times(story) == []
 
 
 @pytest.mark.parametrize("outcome", [BAD_TLS, BROKEN, REFUSED], ids=lambda one: one.reason.value)
 def test_whoever_is_reached_shows_that_there_is_a_link(apart, outcome):
-    apart.settle(NOON + MINUTE, one=UNREACHED, two=UNREACHED, three=outcome)
+    apart.evaluate(NOON + MINUTE, one=UNREACHED, two=UNREACHED, three=outcome)
     assert times(apart) == []
 
 
@@ -327,10 +327,10 @@ def test_what_is_never_called_says_nothing_of_the_link(database):
         entry("paused", host=HOSTS[2]),
     )
     story = Story.begin(database, plan)
-    story.settle(NOON, counted=Outcome(Reason.OK, is_countdown=True), paused=OK)
+    story.evaluate(NOON, counted=Outcome(Reason.OK, is_countdown=True), paused=OK)
     with story.database.write() as tx:
         connections.pause(tx, story.record("paused").id)
-    story.settle(NOON + MINUTE, one=UNREACHED, two=UNREACHED)
+    story.evaluate(NOON + MINUTE, one=UNREACHED, two=UNREACHED)
     assert len(times(story)) == 1
 
 
@@ -338,8 +338,8 @@ def test_a_store_that_takes_over_a_verdict_says_nothing_of_the_link(database):
     plan = plan_of(amazon_store("a"), amazon_store("b"), entry("other"))
     story = Story.begin(database, plan)
     taken_over = replace(CLIENT_REJECTED, is_taken_over=True)
-    story.settle(NOON, a=CLIENT_REJECTED, b=taken_over, other=OK)
-    story.settle(NOON + MINUTE, a=replace(UNREACHED, failed_host=LWA_HOST), other=UNREACHED)
+    story.evaluate(NOON, a=CLIENT_REJECTED, b=taken_over, other=OK)
+    story.evaluate(NOON + MINUTE, a=replace(UNREACHED, failed_host=LWA_HOST), other=UNREACHED)
     assert len(times(story)) == 1
 
 
@@ -348,7 +348,7 @@ def put_off(story: Story) -> None:
     Have nothing due for an hour.
     """
     with story.database.write() as tx:
-        tx.execute(update(tables.connections).values(next_check_at=NOON + HOUR))
+        tx.execute(update(schema.connections).values(next_check_at=NOON + HOUR))
 
 
 def due_at(story: Story, at) -> set[str]:
@@ -358,24 +358,24 @@ def due_at(story: Story, at) -> set[str]:
 
 def test_other_hosts_are_asked_when_one_is_not_reached(apart):
     put_off(apart)
-    apart.settle(NOON + MINUTE, one=UNREACHED)
+    apart.evaluate(NOON + MINUTE, one=UNREACHED)
     assert due_at(apart, NOON + MINUTE) == {"two", "three"}
 
 
 def test_other_hosts_are_asked_once(apart):
-    apart.settle(NOON + MINUTE, one=UNREACHED)
-    apart.settle(NOON + MINUTE + SECOND, two=OK, three=OK)
+    apart.evaluate(NOON + MINUTE, one=UNREACHED)
+    apart.evaluate(NOON + MINUTE + SECOND, two=OK, three=OK)
     put_off(apart)
-    apart.settle(NOON + 2 * MINUTE, one=UNREACHED)
+    apart.evaluate(NOON + 2 * MINUTE, one=UNREACHED)
     assert due_at(apart, NOON + 2 * MINUTE) == set()
 
 
 def test_one_connection_of_five_other_hosts_is_asked(database):
     names = {f"c{number}": f"h{number // 2}.example.com" for number in range(18)}
     story = Story.begin(database, plan_of(*(entry(n, host=h) for n, h in names.items())))
-    story.settle(NOON, **dict.fromkeys(names, OK))
+    story.evaluate(NOON, **dict.fromkeys(names, OK))
     put_off(story)
-    story.settle(NOON + MINUTE, c0=UNREACHED)
+    story.evaluate(NOON + MINUTE, c0=UNREACHED)
     asked = due_at(story, NOON + MINUTE)
     assert len(asked) == len({names[name] for name in asked}) == 5
     assert "c1" not in asked
@@ -395,21 +395,21 @@ def impatient(story: Story) -> None:
 
 def test_errors_that_nobody_has_heard_of_are_taken_back(apart):
     impatient(apart)
-    apart.settle(NOON + MINUTE, one=UNREACHED, two=UNREACHED)
+    apart.evaluate(NOON + MINUTE, one=UNREACHED, two=UNREACHED)
     assert kinds(apart) == ["error", "error"]
-    apart.settle(NOON + 2 * MINUTE, one=UNREACHED, three=UNREACHED)
+    apart.evaluate(NOON + 2 * MINUTE, one=UNREACHED, three=UNREACHED)
     assert kinds(apart) == ["monitor_offline"]
     assert apart.record("one").standing.announced_state is None
-    apart.settle(NOON + 3 * MINUTE, one=OK, three=OK, two=UNREACHED)
+    apart.evaluate(NOON + 3 * MINUTE, one=OK, three=OK, two=UNREACHED)
     assert kinds(apart)[1:] == ["monitor_online", "error"], "what lasts is told after all"
     assert apart.alerts()[-1].connections == ("two",)
 
 
 def test_errors_that_somebody_has_heard_of_stay(apart):
     impatient(apart)
-    apart.settle(NOON + MINUTE, one=UNREACHED)
+    apart.evaluate(NOON + MINUTE, one=UNREACHED)
     send(apart, "ops")
-    apart.settle(NOON + 2 * MINUTE, one=UNREACHED, two=UNREACHED, three=UNREACHED)
+    apart.evaluate(NOON + 2 * MINUTE, one=UNREACHED, two=UNREACHED, three=UNREACHED)
     assert kinds(apart) == ["error", "monitor_offline"]
-    apart.settle(NOON + 3 * MINUTE, one=OK)
+    apart.evaluate(NOON + 3 * MINUTE, one=OK)
     assert kinds(apart)[2:] == ["monitor_online", "recovered"]

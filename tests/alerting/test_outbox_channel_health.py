@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.alert.courier import DeliveryReport
-from monitor.alert.errors import AlertError
 from monitor.judge.alerts import AlertDue, AlertKind, Severity
-from monitor.judge.route import ChannelRoute
+from monitor.judge.routing import ChannelRoute
+from monitor.notify.delivery import DeliveryReport
+from monitor.notify.outbox import AlertError
 from monitor.store import alerts, outbox
 from tests.builders import HOUR, MINUTE, OPS, Story, delivery_of, entry, plan_of
 from tests.fakes import NOON, FakeSender, FixedClock
@@ -19,7 +19,7 @@ from tests.fakes import NOON, FakeSender, FixedClock
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from monitor.store.worker import StoreWorker
+    from monitor.store.engine import StoreWorker
 
 pytestmark = pytest.mark.anyio
 

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import insert, select
 
-from monitor.holding import hold_unsent
+from monitor.alerting.dispatch import dispatch_alert
+from monitor.alerting.suppression import suppress_unsent
+from monitor.engine.sweep import is_anything_passed
 from monitor.judge.alerts import AlertDue, AlertKind
-from monitor.judge.route import ChannelRoute
-from monitor.judge.silence import Scope
-from monitor.store import acknowledgements, connections, offline, reminders, silences
-from monitor.store.acknowledgements import Acknowledgement
-from monitor.store.alert_tables import channel_states
-from monitor.store.alert_tables import reminders as table
+from monitor.judge.routing import ChannelRoute
+from monitor.judge.suppression import Scope
+from monitor.store import connections, incidents, reminders, suppression
 from monitor.store.outbox import NotificationState
-from monitor.sweep import is_anything_passed
-from monitor.telling import tell
+from monitor.store.schema import channel_states
+from monitor.store.schema import reminders as table
+from monitor.store.suppression import Acknowledgement
 from tests.builders import (
     CLIENT_REJECTED,
     DAY,
@@ -56,7 +56,7 @@ def told(database: Database, *names: str, outcome: Outcome = REFUSED) -> Story:
     """
     story = Story.begin(database, plan_of(*map(entry, names or ("one",))))
     for at in (NOON, TOLD_AT):
-        story.settle(at, **dict.fromkeys(names or ("one",), outcome))
+        story.evaluate(at, **dict.fromkeys(names or ("one",), outcome))
     story.send_all()
     return story
 
@@ -79,7 +79,7 @@ def acknowledge(story: Story, name: str, at: datetime, until: datetime | None = 
     with story.database.write() as tx:
         record = connections.find_record(tx, name)
         assert record is not None
-        acknowledgements.save(tx, record.id, Acknowledgement(at, until, ""))
+        suppression.save_acknowledgement(tx, record.id, Acknowledgement(at, until, ""))
 
 
 def test_people_are_reminded_each_day_while_it_lasts(database):
@@ -88,7 +88,7 @@ def test_people_are_reminded_each_day_while_it_lasts(database):
     assert remind(story, TOLD_AT + DAY) == [("error", ("one",), 1)]
     assert remind(story, TOLD_AT + DAY + HOUR) == []
     assert remind(story, TOLD_AT + 2 * DAY) == [("error", ("one",), 2)]
-    story.settle(TOLD_AT + 2 * DAY + HOUR, one=OK)
+    story.evaluate(TOLD_AT + 2 * DAY + HOUR, one=OK)
     assert remind(story, TOLD_AT + 3 * DAY) == []
 
 
@@ -110,8 +110,8 @@ def test_a_reminder_says_what_the_alert_said(database):
 def test_a_recovery_is_told_once_however_often_people_were_reminded(database):
     story = told(database)
     remind(story, TOLD_AT + DAY)
-    story.settle(TOLD_AT + DAY + HOUR, one=OK)
-    story.settle(TOLD_AT + DAY + 2 * HOUR, one=OK)
+    story.evaluate(TOLD_AT + DAY + HOUR, one=OK)
+    story.evaluate(TOLD_AT + DAY + 2 * HOUR, one=OK)
     assert [kind for kind, _ in story.kinds()] == ["error", "error", "recovered"]
 
 
@@ -119,8 +119,8 @@ def test_nobody_is_reminded_of_what_is_over_although_its_end_is_held(database):
     names = ("one", "two", "three")
     story = told(database, *names)
     for n in (1, 2, 3):
-        story.settle(TOLD_AT + n * HOUR, **dict.fromkeys(names, UNREACHED))
-    story.settle(TOLD_AT + 4 * HOUR, one=OK)
+        story.evaluate(TOLD_AT + n * HOUR, **dict.fromkeys(names, UNREACHED))
+    story.evaluate(TOLD_AT + 4 * HOUR, one=OK)
     assert "recovered" not in [kind for kind, _ in story.kinds()]
     reminded = remind(story, TOLD_AT + DAY)
     assert [about for kind, about, _ in reminded if kind == "error"] == [("two",), ("three",)]
@@ -129,7 +129,7 @@ def test_nobody_is_reminded_of_what_is_over_although_its_end_is_held(database):
 def test_nobody_is_reminded_of_what_is_no_more_than_a_warning(database):
     story = Story.begin(database, plan_of(entry("one")))
     for n in range(3):
-        story.settle(NOON + n * MINUTE, one=UNREACHED)
+        story.evaluate(NOON + n * MINUTE, one=UNREACHED)
     story.send_all()
     assert remind(story, NOON + 2 * DAY) == []
 
@@ -138,14 +138,14 @@ def test_what_nobody_receives_needs_no_reminder(database):
     deaf = ChannelRoute("ops", kinds=frozenset({AlertKind.EXPIRED}))
     story = Story.begin(database, plan_of(entry("one"), channels=(deaf,)))
     for at in (NOON, TOLD_AT):
-        story.settle(at, one=REFUSED)
+        story.evaluate(at, one=REFUSED)
     assert remind(story, TOLD_AT + DAY) == []
 
 
 def test_what_is_still_on_its_way_needs_no_reminder(database):
     story = Story.begin(database, plan_of(entry("one")))
     for at in (NOON, TOLD_AT):
-        story.settle(at, one=REFUSED)
+        story.evaluate(at, one=REFUSED)
     story.sweep(TOLD_AT + DAY)
     assert [kind for kind, _ in story.kinds()] == ["error"]
     story.send_all()
@@ -155,7 +155,7 @@ def test_what_is_still_on_its_way_needs_no_reminder(database):
 def test_what_a_channel_gave_up_on_is_told_again_as_a_reminder(database):
     story = Story.begin(database, plan_of(entry("one")))
     for at in (NOON, TOLD_AT):
-        story.settle(at, one=REFUSED)
+        story.evaluate(at, one=REFUSED)
     story.send_all(state=NotificationState.DEAD)
     assert remind(story, TOLD_AT + DAY) == [("error", ("one",), 1)]
 
@@ -178,7 +178,7 @@ def test_another_reason_is_told_and_reminded_of_as_ever(database):
     story = told(database)
     acknowledge(story, "one", TOLD_AT + HOUR)
     for n in (2, 3):
-        story.settle(TOLD_AT + n * HOUR, one=DENIED)
+        story.evaluate(TOLD_AT + n * HOUR, one=DENIED)
     story.send_all()
     assert remind(story, TOLD_AT + DAY) == []
     assert remind(story, TOLD_AT + DAY + 3 * HOUR) == [("error", ("one",), 1)]
@@ -188,7 +188,7 @@ def test_another_reason_is_told_and_reminded_of_as_ever(database):
 def test_only_the_latest_of_alerts_that_say_the_same_is_told_again(database):
     story = told(database)
     for n, outcome in enumerate((DENIED, DENIED, REFUSED, REFUSED), 2):
-        story.settle(TOLD_AT + n * HOUR, one=outcome)
+        story.evaluate(TOLD_AT + n * HOUR, one=outcome)
     story.send_all()
     assert [kind for kind, _ in story.kinds()] == ["error"] * 3
     assert remind(story, TOLD_AT + DAY) == []
@@ -198,9 +198,9 @@ def test_only_the_latest_of_alerts_that_say_the_same_is_told_again(database):
 def test_a_trouble_that_comes_back_the_same_is_a_new_one(database):
     story = told(database)
     acknowledge(story, "one", TOLD_AT + HOUR)
-    story.settle(TOLD_AT + 2 * HOUR, one=OK)
+    story.evaluate(TOLD_AT + 2 * HOUR, one=OK)
     for n in (3, 4):
-        story.settle(TOLD_AT + n * HOUR, one=REFUSED)
+        story.evaluate(TOLD_AT + n * HOUR, one=REFUSED)
     story.send_all()
     assert remind(story, TOLD_AT + DAY) == []
     assert remind(story, TOLD_AT + DAY + 4 * HOUR) == [("error", ("one",), 1)]
@@ -219,8 +219,8 @@ def test_a_paused_connection_is_not_told_again_before_it_is_resumed(database):
 def test_a_silenced_connection_is_not_told_again_before_the_end_of_that(database):
     story = told(database)
     with database.write() as tx:
-        silences.add(tx, Scope.CONNECTION, "one", "", NOON, TOLD_AT + DAY + HOUR)
-        hold_unsent(tx, story.plan, NOON)
+        suppression.add_silence(tx, Scope.CONNECTION, "one", "", NOON, TOLD_AT + DAY + HOUR)
+        suppress_unsent(tx, story.plan, NOON)
     assert remind(story, TOLD_AT + DAY) == []
     assert remind(story, TOLD_AT + 2 * DAY) == [("error", ("one",), 1)]
 
@@ -229,9 +229,9 @@ def test_a_fault_of_an_application_is_told_again_of_its_stores(database):
     plan = plan_of(amazon_store("a"), amazon_store("b"), secret_created_at=NOON - DAY)
     story = Story.begin(database, plan)
     for n in range(2):
-        story.settle(NOON + n * MINUTE, a=CLIENT_REJECTED)
+        story.evaluate(NOON + n * MINUTE, a=CLIENT_REJECTED)
         taken = replace(CLIENT_REJECTED, is_taken_over=True)
-        story.settle(NOON + n * MINUTE + SECOND, b=taken)
+        story.evaluate(NOON + n * MINUTE + SECOND, b=taken)
     story.send_all()
     acknowledge(story, "a", NOON + HOUR)
     assert remind(story, NOON + 2 * DAY) == [("error", ("b",), 1)]
@@ -239,10 +239,10 @@ def test_a_fault_of_an_application_is_told_again_of_its_stores(database):
 
 def test_an_exhausted_quota_is_told_again_until_there_is_some(database):
     story = Story.begin(database, plan_of(entry("one")))
-    story.settle(NOON, one=ok_with(0))
+    story.evaluate(NOON, one=ok_with(0))
     story.send_all()
     assert remind(story, NOON + DAY) == [("quota_exhausted", ("one",), 1)]
-    story.settle(NOON + DAY + HOUR, one=ok_with(5_000))
+    story.evaluate(NOON + DAY + HOUR, one=ok_with(5_000))
     assert remind(story, NOON + 3 * DAY) == []
 
 
@@ -250,17 +250,17 @@ def test_an_outage_is_told_again_as_one(database):
     names = ("a", "b", "c")
     story = Story.begin(database, plan_of(*map(entry, names)))
     for n in range(4):
-        story.settle(NOON + n * MINUTE, **dict.fromkeys(names, UNREACHED))
+        story.evaluate(NOON + n * MINUTE, **dict.fromkeys(names, UNREACHED))
     story.send_all()
     [(kind, _, number)] = remind(story, NOON + 2 * DAY)
     assert (kind, number) == ("outage", 1)
-    story.settle(NOON + 2 * DAY + HOUR, **dict.fromkeys(names, OK))
+    story.evaluate(NOON + 2 * DAY + HOUR, **dict.fromkeys(names, OK))
     assert remind(story, NOON + 4 * DAY) == []
 
 
 def raise_wide(story: Story, kind: AlertKind, facts: dict[str, str]) -> int:
     with story.database.write() as tx:
-        number = tell(tx, AlertDue.of(kind, **facts), {}, story.plan, NOON)
+        number = dispatch_alert(tx, AlertDue.of(kind, **facts), {}, story.plan, NOON)
     assert number is not None
     story.send_all()
     return number
@@ -270,10 +270,10 @@ def test_a_lost_link_is_told_again_while_it_is_lost(database):
     story = Story.begin(database, plan_of(entry("one")))
     number = raise_wide(story, AlertKind.MONITOR_OFFLINE, {})
     with database.write() as tx:
-        time = offline.begin(tx, NOON, number)
+        time = incidents.begin_offline(tx, NOON, number)
     assert remind(story, NOON + DAY) == [("monitor_offline", (), 1)]
     with database.write() as tx:
-        offline.end(tx, time, NOON + DAY + HOUR)
+        incidents.end_offline(tx, time, NOON + DAY + HOUR)
     assert remind(story, NOON + 2 * DAY) == []
 
 
@@ -292,7 +292,7 @@ def test_a_silence_of_all_lets_no_reminders_pile_up(database):
     raise_wide(story, AlertKind.CHANNEL_FAILED, {"channel": "mail"})
     with database.write() as tx:
         tx.execute(insert(channel_states).values(name="mail", failed_since=NOON))
-        silences.add(tx, Scope.ALL, None, "", NOON, NOON + 3 * DAY + HOUR)
+        suppression.add_silence(tx, Scope.ALL, None, "", NOON, NOON + 3 * DAY + HOUR)
     for days in (1, 2, 3):
         assert remind(story, NOON + days * DAY) == []
     assert remind(story, NOON + 4 * DAY) == [("channel_failed", (), 1)]
@@ -319,7 +319,7 @@ def test_reminders_of_a_whole_night_are_born_together(database):
     names = [f"c{number}" for number in range(30)]
     story = Story.begin(database, plan_of(*(entry(one, host=f"{one}.org") for one in names)))
     for at in (NOON, TOLD_AT):
-        story.settle(at, **dict.fromkeys(names, REFUSED))
+        story.evaluate(at, **dict.fromkeys(names, REFUSED))
     story.send_all()
     assert len(remind(story, TOLD_AT + DAY)) == 30
     assert {alert.born_at for alert in story.alerts()[30:]} == {TOLD_AT + DAY}
@@ -329,9 +329,9 @@ def test_a_clock_that_was_set_back_puts_no_reminder_off_for_long(database):
     told(database)
     now = NOON - 100 * DAY
     with database.write() as tx:
-        reminders.follow_step(tx, now, DAY)
-        assert not reminders.is_any_due(tx, now + DAY - SECOND)
-        assert reminders.is_any_due(tx, now + DAY)
+        reminders.shift_reminders(tx, now, DAY)
+        assert not reminders.is_any_reminder_due(tx, now + DAY - SECOND)
+        assert reminders.is_any_reminder_due(tx, now + DAY)
 
 
 def test_a_reminder_is_not_reminded_of(database):

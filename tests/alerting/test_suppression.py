@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
-from monitor.holding import hold_unsent, review_held, revive
-from monitor.judge.quiet_hours import QuietHours
-from monitor.judge.route import ChannelRoute, Subject
-from monitor.judge.silence import Scope
-from monitor.store import claims, connections, held, outbox, silences
-from monitor.store.alert_tables import alerts, notifications
+from monitor.alerting.suppression import retry_dead, review_suppressed, suppress_unsent
+from monitor.engine.sweep import is_anything_passed
+from monitor.judge.routing import ChannelRoute, QuietInterval, Subject
+from monitor.judge.suppression import Scope
+from monitor.store import connections, outbox, suppression
 from monitor.store.outbox import NotificationState
-from monitor.sweep import is_anything_passed
+from monitor.store.schema import alerts, notifications
 from tests.builders import (
     HOUR,
     MINUTE,
@@ -36,11 +35,11 @@ from tests.fakes import NOON
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from monitor.plan import Plan
+    from monitor.config.plan import Plan
     from monitor.store.engine import Database
 
 SECOND = timedelta(seconds=1)
-QUIET = QuietHours(UTC, time(11), time(14))
+QUIET = QuietInterval(UTC, time(11), time(14))
 MAIL = ChannelRoute("mail")
 
 
@@ -55,8 +54,8 @@ def silence(
     Begin a silence, as the command does.
     """
     with story.database.write() as tx:
-        number = silences.add(tx, scope, target, "", at, at + length)
-        hold_unsent(tx, story.plan, at)
+        number = suppression.add_silence(tx, scope, target, "", at, at + length)
+        suppress_unsent(tx, story.plan, at)
     return number
 
 
@@ -65,7 +64,7 @@ def refuse(story: Story, at: datetime, *names: str) -> None:
     Have connections refused twice, the second time at *at*: that is told.
     """
     for when in (at - MINUTE, at):
-        story.settle(when, **dict.fromkeys(names or ("one",), REFUSED))
+        story.evaluate(when, **dict.fromkeys(names or ("one",), REFUSED))
 
 
 def states(story: Story) -> list[tuple[str, str, str]]:
@@ -95,10 +94,10 @@ def test_the_end_of_a_silence_reads_no_alerts_of_others(database):
     story = begin(database, "one", "two")
     silence(story, Scope.CONNECTION, "one", NOON)
     refuse(story, NOON + 10 * MINUTE, "one", "two")
-    story.settle(NOON + 11 * MINUTE, two=OK)
+    story.evaluate(NOON + 11 * MINUTE, two=OK)
     first = story.alerts()[0]
     with database.read() as tx:
-        read = held.list_since(tx, first.id, {story.record("one").id}, with_larger=True)
+        read = suppression.list_since(tx, first.id, {story.record("one").id}, with_larger=True)
     assert [each.id for each in read] == [first.id]
 
 
@@ -142,7 +141,7 @@ def test_a_trouble_that_came_and_went_in_a_silence_is_never_told(database):
     story = begin(database)
     silence(story, Scope.CONNECTION, "one", NOON)
     refuse(story, NOON + 10 * MINUTE)
-    story.settle(NOON + 20 * MINUTE, one=OK)
+    story.evaluate(NOON + 20 * MINUTE, one=OK)
     assert states(story) == [("error", "ops", "held"), ("recovered", "ops", "held")]
     story.sweep(NOON + HOUR)
     assert states(story) == []
@@ -153,7 +152,7 @@ def test_the_end_of_what_was_told_before_the_silence_is_told_after_it(database):
     refuse(story, NOON)
     story.send_all(NOON)
     silence(story, Scope.CONNECTION, "one", NOON + SECOND)
-    story.settle(NOON + 20 * MINUTE, one=OK)
+    story.evaluate(NOON + 20 * MINUTE, one=OK)
     story.sweep(NOON + 2 * HOUR)
     assert states(story) == [("error", "ops", "sent"), ("recovered", "ops", "due")]
 
@@ -165,7 +164,7 @@ def test_what_a_channel_gave_up_on_counts_as_told(database):
     with database.write() as tx:
         tx.execute(notifications.update().values(state=NotificationState.DEAD))
     silence(story, Scope.CONNECTION, "one", NOON + SECOND)
-    story.settle(NOON + 20 * MINUTE, one=OK)
+    story.evaluate(NOON + 20 * MINUTE, one=OK)
     story.sweep(NOON + 2 * HOUR)
     assert states(story)[1] == ("recovered", "ops", "due")
 
@@ -175,10 +174,10 @@ def test_each_channel_is_judged_by_what_it_was_told(database):
     sleeping = replace(MAIL, quiet_hours=QUIET)
     story = begin(database, plan=plan_of(entry("one"), channels=(OPS, sleeping)))
     for n in range(3):
-        story.settle(NOON + n * MINUTE, one=UNREACHED)
+        story.evaluate(NOON + n * MINUTE, one=UNREACHED)
     assert states(story) == [("error", "ops", "due"), ("error", "mail", "held")]
     story.send_all(NOON + 2 * MINUTE)
-    story.settle(NOON + HOUR, one=OK)
+    story.evaluate(NOON + HOUR, one=OK)
     story.sweep(NOON + 2 * HOUR)
     assert states(story) == [("error", "ops", "sent"), ("recovered", "ops", "due")]
 
@@ -188,18 +187,18 @@ def test_critical_passes_quiet_hours_and_its_end_waits_for_the_morning(database)
     refuse(story, NOON)
     assert states(story) == [("error", "ops", "due")]
     story.send_all(NOON)
-    story.settle(NOON + 10 * MINUTE, one=OK)
+    story.evaluate(NOON + 10 * MINUTE, one=OK)
     assert states(story)[1] == ("recovered", "ops", "held")
     story.sweep(NOON + 2 * HOUR)
     assert states(story)[1] == ("recovered", "ops", "due")
 
 
 def test_what_is_due_when_quiet_hours_begin_waits_too(database):
-    evening = QuietHours(UTC, time(12, 30), time(14))
+    evening = QuietInterval(UTC, time(12, 30), time(14))
     story = begin(
         database, plan=plan_of(entry("one"), channels=(replace(OPS, quiet_hours=evening),))
     )
-    story.settle(NOON, one=ok_with(1_500))
+    story.evaluate(NOON, one=ok_with(1_500))
     assert states(story) == [("quota_low", "ops", "due")]
     story.sweep(NOON + 30 * MINUTE - SECOND)
     assert states(story) == [("quota_low", "ops", "due")]
@@ -212,7 +211,7 @@ def test_what_is_due_when_quiet_hours_begin_waits_too(database):
 def test_quiet_hours_take_over_what_a_silence_lets_go(database):
     story = begin(database, plan=plan_of(entry("one"), channels=(replace(OPS, quiet_hours=QUIET),)))
     silence(story, Scope.ALL, None, NOON)
-    story.settle(NOON + MINUTE, one=ok_with(1_500))
+    story.evaluate(NOON + MINUTE, one=ok_with(1_500))
     story.sweep(NOON + HOUR)
     [alert] = story.alerts()
     assert [(each.held_by, each.held_until) for each in alert.notifications] == [
@@ -224,17 +223,17 @@ def test_an_alert_about_several_is_held_only_if_all_are_silenced(database):
     story = begin(database, "one", "two")
     silence(story, Scope.CONNECTION, "one", NOON)
     # Both belong to one account, whose quota is told once.
-    story.settle(NOON + MINUTE, one=ok_with(1_500))
+    story.evaluate(NOON + MINUTE, one=ok_with(1_500))
     assert states(story) == [("quota_low", "ops", "held")]
     story.sweep(NOON + HOUR)
-    story.settle(NOON + HOUR + MINUTE, one=ok_with(0), two=ok_with(0))
+    story.evaluate(NOON + HOUR + MINUTE, one=ok_with(0), two=ok_with(0))
     assert states(story)[-1] == ("quota_exhausted", "ops", "due")
 
 
 def test_a_connection_that_joins_an_alert_and_is_not_silenced_sets_it_free(database):
     story = begin(database, "one", "two")
     silence(story, Scope.CONNECTION, "one", NOON)
-    story.settle(NOON + MINUTE, one=ok_with(1_500), two=ok_with(1_500))
+    story.evaluate(NOON + MINUTE, one=ok_with(1_500), two=ok_with(1_500))
     assert story.kinds() == [("quota_low", ("one", "two"))]
     assert states(story) == [("quota_low", "ops", "due")]
 
@@ -258,9 +257,9 @@ def test_a_silence_that_is_ended_early_lets_go_at_once(database):
     number = silence(story, Scope.ALL, None, NOON)
     refuse(story, NOON + 10 * MINUTE)
     with database.write() as tx:
-        assert silences.end(tx, number, NOON + 20 * MINUTE)
-        assert not silences.end(tx, number, NOON + 20 * MINUTE)
-        assert review_held(tx, story.plan, NOON + 20 * MINUTE, all_of_it=True) == 1
+        assert suppression.end_silence(tx, number, NOON + 20 * MINUTE)
+        assert not suppression.end_silence(tx, number, NOON + 20 * MINUTE)
+        assert review_suppressed(tx, story.plan, NOON + 20 * MINUTE, all_of_it=True) == 1
     assert states(story) == [("error", "ops", "due")]
 
 
@@ -292,7 +291,7 @@ def test_nothing_held_is_claimed(database):
     silence(story, Scope.ALL, None, NOON)
     refuse(story, NOON + 10 * MINUTE)
     with database.read() as tx:
-        assert claims.due_channels(tx, NOON + 30 * MINUTE) == []
+        assert outbox.due_channels(tx, NOON + 30 * MINUTE) == []
 
 
 def test_a_night_of_two_thousand_troubles_is_sorted_out_quickly(database):
@@ -302,7 +301,7 @@ def test_a_night_of_two_thousand_troubles_is_sorted_out_quickly(database):
     story = begin(database, plan=plan_of(*entries))
     silence(story, Scope.ALL, None, NOON)
     refuse(story, NOON + 10 * MINUTE, *names)
-    story.settle(NOON + 20 * MINUTE, **dict.fromkeys(names[:1_000], OK))
+    story.evaluate(NOON + 20 * MINUTE, **dict.fromkeys(names[:1_000], OK))
     story.sweep(NOON + HOUR)
     assert states(story) == []
     with database.read() as tx:
@@ -332,12 +331,12 @@ def test_nobody_is_told_of_a_trouble_after_its_end_when_it_is_tried_again(databa
     refuse(story, NOON)
     give_up(story, "error", "ops")
     give_up(story, "error", "mail")
-    story.settle(NOON + HOUR, one=OK)
+    story.evaluate(NOON + HOUR, one=OK)
     give_up(story, "recovered", "mail")
     story.send_all(NOON + HOUR)
     with database.write() as tx:
-        assert revive(tx, story.plan, NOON + 2 * HOUR) == (2, 1)
-        assert revive(tx, story.plan, NOON + 2 * HOUR) == (0, 0)
+        assert retry_dead(tx, story.plan, NOON + 2 * HOUR) == (2, 1)
+        assert retry_dead(tx, story.plan, NOON + 2 * HOUR) == (0, 0)
     assert states(story) == [
         ("error", "mail", "due"),
         ("recovered", "ops", "sent"),
@@ -351,5 +350,5 @@ def test_what_is_silenced_stays_so_when_it_is_tried_again(database):
     give_up(story, "error", "ops")
     silence(story, Scope.ALL, None, NOON + MINUTE)
     with database.write() as tx:
-        assert revive(tx, story.plan, NOON + 2 * MINUTE) == (1, 0)
+        assert retry_dead(tx, story.plan, NOON + 2 * MINUTE) == (1, 0)
     assert states(story) == [("error", "ops", "held")]

@@ -17,7 +17,8 @@ from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from monitor.cycle import Finished, settle
+from monitor.engine.batch import FinishedCheck
+from monitor.engine.evaluate import evaluate
 from monitor.judge.outcome import Marketplace, Outcome, Reason
 from monitor.store import connections, migrate
 from monitor.store.engine import Database
@@ -175,7 +176,7 @@ def make_trip() -> Trip:
         migrate.upgrade(database)
         story = Story.begin(database, PLAN, NOON)
         for number, outcomes in enumerate(BEFORE):
-            story.settle(NOON + number * EVERY, **outcomes)
+            story.evaluate(NOON + number * EVERY, **outcomes)
             story.send_all(NOON + number * EVERY)
         n_before = len(story.kinds())
         trip = _follow_batch(story)
@@ -189,13 +190,13 @@ def _follow_batch(story: Story) -> Trip:
     with story.database.write() as tx:
         known = {record.name: record for record in connections.list_records(tx)}
         finished = [
-            Finished(known[name].id, known[name].next_check_at, at, outcome)
+            FinishedCheck(known[name].id, known[name].next_check_at, at, outcome)
             for name, outcome in BATCH.items()
         ]
         before = sys.getprofile()
         sys.setprofile(trip.note)
         try:
-            settle(tx, finished, PLAN)
+            evaluate(tx, finished, PLAN)
         finally:
             sys.setprofile(before)
     return trip

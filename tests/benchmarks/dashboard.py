@@ -22,7 +22,7 @@ from time import perf_counter, process_time
 from typing import TYPE_CHECKING
 
 from monitor.config.load import load_config
-from monitor.plan import make_plan
+from monitor.config.plan import make_plan
 from monitor.store import migrate
 from monitor.store.engine import Database
 from tests.builders import OK, REFUSED, Story, ok_with
@@ -97,7 +97,7 @@ def check(story: Story, numbers: Sequence[int], minute: int) -> None:
     at = NOON - timedelta(hours=1) + timedelta(minutes=minute)
     for start in range(0, len(numbers), BATCH):
         piece = numbers[start : start + BATCH]
-        story.settle(at, **{f"token-{number:05}": answer_of(number) for number in piece})
+        story.evaluate(at, **{f"token-{number:05}": answer_of(number) for number in piece})
 
 
 def answer_of(number: int) -> Outcome:

@@ -11,9 +11,8 @@ shown, and are asked every twelve hours.
 - missed: in how many of those periods none was sent a day before or sooner
 - wolf: in how many of the periods in which it did not run out an alert was sent
 
-All three are told by the same `judge.outlook`; those that know no range are taken at their word.
-The constants of `judge.forecast` and `judge.outlook` were chosen looking at seeds below 5000: judge
-them by others.
+All three are told by the same `judge.forecast`; those that know no range are taken at their word.
+The constants of `judge.forecast` were chosen looking at seeds below 5000: judge them by others.
 """
 
 from __future__ import annotations
@@ -24,18 +23,17 @@ from datetime import timedelta
 from statistics import mean
 from typing import TYPE_CHECKING
 
-from monitor.judge.forecast import Forecast, forecast
-from monitor.judge.outlook import Outlook, judge_forecast, note_sample
+from monitor.judge.forecast import Forecast, Outlook, forecast, judge_forecast, note_sample
 from tests.benchmarks.usage import DAY, make_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from monitor.judge.usage import Sample
+    from monitor.judge.forecast import QuotaSample
     from tests.benchmarks.usage import Account, Period
 
-    Rule = Callable[[Sequence[Sample], Period, datetime], Forecast | None]
+    Rule = Callable[[Sequence[QuotaSample], Period, datetime], Forecast | None]
 
 SHAPES = ("steady", "weekday", "bursty", "month-end", "upgraded")
 ASKED_EVERY = timedelta(hours=12)
@@ -57,18 +55,18 @@ class Score:
         return _mean([each < 1 for each in self.told])
 
 
-def foresee(samples: Sequence[Sample], _period: Period, now: datetime) -> Forecast | None:
+def foresee(samples: Sequence[QuotaSample], _period: Period, now: datetime) -> Forecast | None:
     return forecast(samples, now)
 
 
-def straight_line(samples: Sequence[Sample], period: Period, now: datetime) -> Forecast | None:
+def straight_line(samples: Sequence[QuotaSample], period: Period, now: datetime) -> Forecast | None:
     """
     As much a day as since the period began.
     """
     return _go_on(samples[-1], samples[-1].used / ((now - period.starts_at) / DAY), now)
 
 
-def last_day(samples: Sequence[Sample], period: Period, now: datetime) -> Forecast | None:
+def last_day(samples: Sequence[QuotaSample], period: Period, now: datetime) -> Forecast | None:
     """
     As much a day as in the last 24 hours.
     """
@@ -79,7 +77,7 @@ def last_day(samples: Sequence[Sample], period: Period, now: datetime) -> Foreca
     return _go_on(last, used / ((now - since) / DAY), now)
 
 
-def _go_on(last: Sample, per_day: float, now: datetime) -> Forecast:
+def _go_on(last: QuotaSample, per_day: float, now: datetime) -> Forecast:
     if per_day <= 0:
         return Forecast(None, None, None)
     at = now + min(last.remaining / per_day, 1000) * DAY
@@ -95,7 +93,7 @@ RULES: dict[str, Rule] = {
 
 def judge(account: Account, rule: Rule, score: Score) -> None:
     outlook = Outlook()
-    seen: list[Sample] = []
+    seen: list[QuotaSample] = []
     coming = iter(account.samples)
     following = next(coming, None)
     for period in account.periods:

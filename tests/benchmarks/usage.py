@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from monitor.judge.usage import Sample
+from monitor.judge.forecast import QuotaSample
 
 if TYPE_CHECKING:
     from random import Random
@@ -65,7 +65,7 @@ class Account:
     periods: list[Period]
     upgrade_at: datetime | None = None
     limit: int = LIMIT
-    samples: list[Sample] = field(default_factory=list)
+    samples: list[QuotaSample] = field(default_factory=list)
 
     def live(self, period: Period) -> None:
         usual = _usual(self.shape, period)
@@ -82,7 +82,7 @@ class Account:
             used = min(used + amount, self.limit)
             if number % HOURS_PER_SAMPLE == 0 and at + HOUR < period.ends_at:
                 left = self.limit - round(used)
-                self.samples.append(Sample(at + HOUR, left, self.limit, period.ends_at))
+                self.samples.append(QuotaSample(at + HOUR, left, self.limit, period.ends_at))
 
 
 def make_up(shape: str, seed: int) -> Account:

@@ -26,20 +26,20 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from monitor.cli.past import KEPT
-from monitor.report import connection_json
+from monitor.cli.connections import KEPT_CHECKS
+from monitor.report.status import connection_json
 from monitor.store import connections, history, migrate, retention
-from monitor.store.columns import EPOCH, MICROSECOND
 from monitor.store.engine import Database
-from monitor.store.forecasts import KEEP_ALL_FOR, KEEP_SAMPLES, THINNED_TO
+from monitor.store.quota import KEEP_ALL_FOR, KEEP_SAMPLES, THINNED_TO
+from monitor.store.schema import EPOCH, MICROSECOND
 from monitor.web.pages.connection import load_past
 from tests.builders import DAY, EVERY, HOUR, REFUSED, Story, entry, ok_with, plan_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from monitor.config.plan import Plan
     from monitor.judge.outcome import Outcome
-    from monitor.plan import Plan
     from monitor.store.engine import Transaction
 
 BEGIN = datetime(2025, 11, 22, tzinfo=UTC)
@@ -95,7 +95,7 @@ class Year:
         while (at := at + settled_every) <= begun + length:
             odds = MONTH // settled_every
             names = self._story.plan.watched
-            self._story.settle(at, **{name: self._outcome(name, at, odds) for name in names})
+            self._story.evaluate(at, **{name: self._outcome(name, at, odds) for name in names})
         with self._database.write() as tx:
             tx.execute(ALL_IS_SENT)
             retention.roll_up(tx, begun + length)
@@ -146,9 +146,9 @@ def questions(plan: Plan, now: datetime) -> dict[str, Callable[[Transaction, int
 
     def ask_history(tx: Transaction, number: int) -> object:
         return (
-            history.list_transitions(tx, number, KEPT),
-            history.list_checks(tx, number, KEPT),
-            history.list_alerts(tx, KEPT, connection_id=number),
+            history.list_transitions(tx, number, KEPT_CHECKS),
+            history.list_checks(tx, number, KEPT_CHECKS),
+            history.list_alerts(tx, KEPT_CHECKS, connection_id=number),
         )
 
     def ask_page(tx: Transaction, number: int) -> object:
@@ -164,7 +164,7 @@ def questions(plan: Plan, now: datetime) -> dict[str, Callable[[Transaction, int
         return [connection_json(one, plan.watched[one.name], now) for one in records]
 
     def ask_alerts(tx: Transaction, _: int) -> object:
-        return history.list_alerts(tx, KEPT)
+        return history.list_alerts(tx, KEPT_CHECKS)
 
     return {
         "history NAME": ask_history,

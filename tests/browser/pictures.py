@@ -20,13 +20,12 @@ from sqlalchemy import insert, update
 
 from monitor.clock import utc_now
 from monitor.config.load import load_config
+from monitor.config.plan import make_plan
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
-from monitor.plan import make_plan
 from monitor.store import migrate
-from monitor.store.alert_tables import notifications
 from monitor.store.engine import Database
 from monitor.store.outbox import NotificationState
-from monitor.store.tables import check_days, check_hours
+from monitor.store.schema import check_days, check_hours, notifications
 from tests.browser.conftest import CHROMIUM, DESKTOP, PHONE, start_chromium
 from tests.builders import REVOKED, UNREACHED, Story
 from tests.sinks import run_web_hook
@@ -126,11 +125,11 @@ def remember(stage: Stage, now: datetime) -> None:
         works[name] = replace(works[name], account=account)
     for name in STORES:
         works[name] = replace(works[name], account=name.replace("-", " ").title())
-    story.settle(now - PAST, **works)
+    story.evaluate(now - PAST, **works)
     _break_down(story, now, works)
     _use_quota(story, now, works[TOKEN])
     for hours in (4.0, 3.9):
-        story.settle(now - hours * HOUR, **{REVOKED_STORE: REVOKED})
+        story.evaluate(now - hours * HOUR, **{REVOKED_STORE: REVOKED})
     with database.write() as tx:
         tx.execute(
             update(notifications).values(
@@ -149,8 +148,8 @@ def _break_down(story: Story, now: datetime, works: dict[str, Outcome]) -> None:
     """
     for name, days, hours in ((TOKEN, 41, 9), ("acme-america", 22, 26), ("acme-outlet", 60, 30)):
         for minutes in (0, 5, 10):
-            story.settle(now - days * DAY + timedelta(minutes=minutes), **{name: UNREACHED})
-        story.settle(now - days * DAY + hours * HOUR, **{name: works[name]})
+            story.evaluate(now - days * DAY + timedelta(minutes=minutes), **{name: UNREACHED})
+        story.evaluate(now - days * DAY + hours * HOUR, **{name: works[name]})
 
 
 def _use_quota(story: Story, now: datetime, works: Outcome) -> None:
@@ -158,7 +157,7 @@ def _use_quota(story: Story, now: datetime, works: Outcome) -> None:
     while at < now:
         resets_at = reset_after(now) if at >= cycle_start(now) else cycle_start(now)
         reading = QuotaReading(LIMIT, LIMIT - spent_by(at, now), resets_at)
-        story.settle(at, **{TOKEN: replace(works, quota=reading)})
+        story.evaluate(at, **{TOKEN: replace(works, quota=reading)})
         at += 6 * HOUR
 
 

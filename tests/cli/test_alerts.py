@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.config.load import load_config
+from monitor.config.plan import make_plan
 from monitor.judge.alerts import AlertDue, AlertKind
-from monitor.plan import make_plan
-from monitor.store import claims, connections, migrate, outbox
+from monitor.store import connections, migrate, outbox
 from monitor.store.alerts import add_alert
 from monitor.store.engine import Database
 from monitor.store.history import list_alerts
@@ -71,7 +71,7 @@ class Told:
             ids = [record.id for record in connections.list_records(tx, names)]
             alert = AlertDue.of(kind)
             alert_id = add_alert(tx, alert, ids, channels, born_at)
-            rows = [claims.claim_next(tx, name, born_at, timedelta(0), "t") for name in channels]
+            rows = [outbox.claim_next(tx, name, born_at, timedelta(0), "t") for name in channels]
         assert alert_id
         return [number for row in rows if row is not None for number in row.ids]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from monitor.cli.asking import ask
+from monitor.cli.runner import check_now
 from monitor.config.load import load_config
 from tests.bench import NOWHERE, OK, REFUSED, connection
 from tests.command_line import converse
@@ -53,7 +53,7 @@ INCONCLUSIVE = {"throttled": "throttle", "server_error": "server_error"}
 @pytest.mark.parametrize(("reason", "fault"), INCONCLUSIVE.items(), ids=INCONCLUSIVE)
 def test_no_answer_is_3_although_the_state_stands(bench, live, simulator, reason, fault):
     bench.configure(live)
-    bench.settle("acme", OK)
+    bench.evaluate("acme", OK)
     simulator.faults.switch_on(fault)
     ended = bench.spawn("check", "--json")
     each = reported(ended)["acme"]
@@ -157,7 +157,7 @@ def test_no_store_without_a_database_makes_none(bench, live):
 
 def test_no_store_judges_by_what_is_known_and_leaves_it(bench, live, simulator):
     bench.configure(live)
-    bench.settle("acme", OK, OK)
+    bench.evaluate("acme", OK, OK)
     before = bench.database.read_bytes(), bench.shown()
     ended = bench.spawn("check", "--no-store", "--json")
     assert reported(ended)["acme"]["last_check"]["in_a_row"] == 3
@@ -180,9 +180,9 @@ def test_no_store_does_not_call_what_is_paused(bench, live):
 def test_send_delivers_before_it_exits(bench, live, simulator):
     with run_web_hook() as hook:
         bench.configure(live, more=f'[[channels]]\nname = "ops"\nurl = "{hook.url()}"\n')
-        bench.settle("acme", OK, REFUSED)
+        bench.evaluate("acme", OK, REFUSED)
         simulator.faults.switch_on("forbidden")
-        bench.settle("acme", REFUSED)
+        bench.evaluate("acme", REFUSED)
         ended = bench.spawn("check", "--send")
     assert (ended.code, ended.err) == (2, "connwatch: notifications: 1 sent\n")
     assert len(hook.posts) == 1
@@ -194,7 +194,7 @@ def test_send_delivers_before_it_exits(bench, live, simulator):
 def test_without_send_nothing_is_sent(bench, live):
     with run_web_hook() as hook:
         bench.configure(live, more=f'[[channels]]\nname = "ops"\nurl = "{hook.url()}"\n')
-        bench.settle("acme", OK, REFUSED, REFUSED)
+        bench.evaluate("acme", OK, REFUSED, REFUSED)
         assert bench.spawn("check").code == 0
     assert hook.posts == []
 
@@ -203,7 +203,7 @@ def test_send_says_what_failed_and_keeps_the_exit_code(bench, live):
     with run_web_hook() as hook:
         hook.answers["/hook"] = 500
         bench.configure(live, more=f'[[channels]]\nname = "ops"\nurl = "{hook.url()}"\n')
-        bench.settle("acme", OK, REFUSED, REFUSED)
+        bench.evaluate("acme", OK, REFUSED, REFUSED)
         ended = bench.spawn("check", "--send")
     assert ended.code == 0
     assert "connwatch: notifications: 1 failed, to be tried again\n" in ended.err
@@ -251,7 +251,7 @@ def test_no_more_checks_run_at_once_than_the_file_allows(bench, simulator):
     tables = [connection(name, simulator.soldscope_url) for name in names]
     bench.configure(*tables, more="[checks]\nconcurrency = 1\n")
     began = time.monotonic()
-    answers = ask(load_config(bench.config_path), names, {}, None, {})
+    answers = check_now(load_config(bench.config_path), names, {}, None, {})
     assert time.monotonic() - began >= 5 * 0.2
     # Waiting for one's turn is not the service's latency.
     latencies = [outcome.latency_ms for _, outcome in answers.values()]

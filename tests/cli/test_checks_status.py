@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.cli.wording import say_counts
+from monitor.cli.output import format_counts
 from monitor.clock import utc_now
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
 from tests.bench import OK, REFUSED, TIMEOUT, connection
@@ -44,7 +44,7 @@ CODES: dict[str, tuple[list[Outcome], dict[str, str], int]] = {
 @pytest.mark.parametrize(("outcomes", "more", "expected"), CODES.values(), ids=CODES)
 def test_the_exit_code_says_how_it_is(bench, outcomes, more, expected):
     bench.configure(connection("acme", **more | {"enabled": "true"}))
-    bench.settle("acme", *outcomes)
+    bench.evaluate("acme", *outcomes)
     bench.configure(connection("acme", **more))
     assert bench.run("status").code == expected
     assert bench.run("status", "--json", "acme").code == expected
@@ -52,7 +52,7 @@ def test_the_exit_code_says_how_it_is(bench, outcomes, more, expected):
 
 def test_json_is_one_object_with_a_summary(bench):
     bench.configure(connection("acme", tags='["eu"]'), connection("globex"))
-    bench.settle("acme", OK)
+    bench.evaluate("acme", OK)
     ended = bench.run("status", "--json")
     answer = json.loads(ended.out)
     assert list(answer) == ["checked_at", "summary", "connections"]
@@ -80,8 +80,8 @@ def test_no_secret_is_needed(bench):
 
 def test_only_the_named_ones_are_shown_and_count(bench):
     bench.configure(connection("acme"), connection("globex"))
-    bench.settle("acme", OK)
-    bench.settle("globex", REFUSED)
+    bench.evaluate("acme", OK)
+    bench.evaluate("globex", REFUSED)
     assert list(bench.shown("acme", "acme")) == ["acme"]
     assert bench.run("status", "acme").code == 0
     assert bench.run("status").code == 2
@@ -89,7 +89,7 @@ def test_only_the_named_ones_are_shown_and_count(bench):
 
 def test_an_entry_that_the_database_has_not_heard_of_is_pending(bench):
     bench.configure(connection("acme"))
-    bench.settle("acme", OK)
+    bench.evaluate("acme", OK)
     bench.configure(connection("acme"), connection("new"))
     assert (bench.shown()["new"]["state"], bench.shown()["new"]["reason"]) == (
         "pending",
@@ -99,7 +99,7 @@ def test_an_entry_that_the_database_has_not_heard_of_is_pending(bench):
 
 def test_what_the_file_says_now_wins_over_what_the_daemon_last_read(bench):
     bench.configure(connection("acme"), connection("gone"))
-    bench.settle("acme", OK)
+    bench.evaluate("acme", OK)
     bench.configure(connection("acme", enabled="false"))
     assert {name: each["state"] for name, each in bench.shown().items()} == {"acme": "paused"}
     assert bench.run("status", "gone").code == 3
@@ -107,7 +107,7 @@ def test_what_the_file_says_now_wins_over_what_the_daemon_last_read(bench):
 
 def test_a_renamed_connection_keeps_what_is_known_of_it(bench):
     bench.configure(connection("acme"))
-    bench.settle("acme", OK)
+    bench.evaluate("acme", OK)
     bench.configure(connection("acme-eu", renamed_from='"acme"'))
     assert bench.shown()["acme-eu"]["state"] == "active"
     history = json.loads(bench.run("history", "acme-eu", "--json").out)
@@ -116,16 +116,16 @@ def test_a_renamed_connection_keeps_what_is_known_of_it(bench):
 
 def test_an_entry_that_was_taken_out_and_put_in_again_continues(bench):
     bench.configure(connection("acme"), connection("globex"))
-    bench.settle("acme", OK)
+    bench.evaluate("acme", OK)
     bench.configure(connection("globex"))
-    bench.settle("globex", OK)
+    bench.evaluate("globex", OK)
     bench.configure(connection("acme"), connection("globex"))
     assert bench.shown()["acme"]["state"] == "active"
 
 
 def test_a_deleted_one_is_left_out_with_a_word_on_stderr(bench):
     bench.configure(connection("acme"), connection("globex"))
-    bench.settle("globex", OK)
+    bench.evaluate("globex", OK)
     bench.run("delete", "acme")
     ended = bench.run("status")
     assert ended.code == 0
@@ -136,8 +136,8 @@ def test_a_deleted_one_is_left_out_with_a_word_on_stderr(bench):
 
 def test_the_worst_stands_first_and_says_why(bench):
     bench.configure(connection("fine"), connection("broken"), connection("new"))
-    bench.settle("fine", OK)
-    bench.settle("broken", REFUSED)
+    bench.evaluate("fine", OK)
+    bench.evaluate("broken", REFUSED)
     lines = bench.run("status").out.splitlines()
     rows = [line.split() for line in lines if line.startswith(("🔴", "⚪", "🟢"))]
     assert [row[2] for row in rows] == ["broken", "new", "fine"]
@@ -149,9 +149,9 @@ def test_the_worst_stands_first_and_says_why(bench):
 def test_lines_fit_80_columns_and_names_are_never_cut(bench):
     name = "a-name-that-is-" + "very-" * 14 + "long"
     bench.configure(connection(name), connection("soldscope-production", authorized_on=days_ago(9)))
-    bench.settle("soldscope-production", replace(REFUSED, detail="word " * 60))
-    bench.settle("soldscope-production", EXHAUSTED)
-    bench.settle("soldscope-production", replace(REFUSED, detail="word " * 60))
+    bench.evaluate("soldscope-production", replace(REFUSED, detail="word " * 60))
+    bench.evaluate("soldscope-production", EXHAUSTED)
+    bench.evaluate("soldscope-production", replace(REFUSED, detail="word " * 60))
     assert name in bench.run("status").out
     lines = bench.run("status", "soldscope-production").out.splitlines()
     assert max(map(len, lines)) <= 80
@@ -163,7 +163,7 @@ EVIL = "[bold]x[/bold] \x1b[31mred\x1b[0m\r\n\x9b2J :smile: \u202eabc <b>"
 
 def test_text_from_outside_can_neither_move_the_cursor_nor_use_markup(bench):
     bench.configure(connection("acme"))
-    bench.settle("acme", replace(OK, account=EVIL), replace(REFUSED, detail=EVIL))
+    bench.evaluate("acme", replace(OK, account=EVIL), replace(REFUSED, detail=EVIL))
     for command in ("status", "history"):
         out = bench.run(command, "acme").out
         assert "[bold]x[/bold] [31mred [0m 2J :smile: abc <b>" in " ".join(out.split())
@@ -173,7 +173,7 @@ def test_text_from_outside_can_neither_move_the_cursor_nor_use_markup(bench):
 
 def test_colours_are_for_terminals_that_want_them(bench):
     bench.configure(connection("acme"))
-    bench.settle("acme", REFUSED)
+    bench.evaluate("acme", REFUSED)
     assert "\x1b[" not in bench.spawn("status").out
     assert "\x1b[" not in bench.spawn("status", FORCE_COLOR="1").out
     terminal = {"TERM": "xterm-256color"}
@@ -207,12 +207,20 @@ def test_the_reader_may_go_away(bench):
     assert (done.returncode, done.stderr) == (3, "")
 
 
-HEAVY = ("aiohttp", "alembic", "apprise", "apscheduler", "httpx", "monitor.app", "sqlalchemy.orm")
+HEAVY = (
+    "aiohttp",
+    "alembic",
+    "apprise",
+    "apscheduler",
+    "httpx",
+    "monitor.engine.app",
+    "sqlalchemy.orm",
+)
 
 
 def test_status_loads_nothing_that_it_has_no_use_for(bench):
     bench.configure(connection("acme"))
-    bench.settle("acme", OK)
+    bench.evaluate("acme", OK)
     script = (
         "import sys\nfrom monitor.cli import main\n"
         "sys.argv[1:] = ['status']\n"
@@ -234,7 +242,7 @@ def test_status_loads_nothing_that_it_has_no_use_for(bench):
 def test_history_tells_changes_checks_and_alerts(bench):
     channel = '[[channels]]\nname = "ops"\nurl = "json://127.0.0.1:9/"\n'
     bench.configure(connection("acme"), more=channel)
-    bench.settle("acme", OK, REFUSED, REFUSED)
+    bench.evaluate("acme", OK, REFUSED, REFUSED)
     past = json.loads(bench.run("history", "acme", "--json").out)
     assert [(each["from"], each["to"]) for each in past["transitions"]] == [
         ("active", "error"),
@@ -266,14 +274,14 @@ def test_history_of_what_was_never_checked_is_empty(bench):
 
 def test_history_shows_people_the_latest_and_programs_more(bench):
     bench.configure(connection("acme"))
-    bench.settle("acme", *[OK] * 120)
+    bench.evaluate("acme", *[OK] * 120)
     assert "Checks, the latest 15" in bench.run("history", "acme").out
     assert len(json.loads(bench.run("history", "acme", "--json").out)["checks"]) == 100
 
 
 def test_history_of_a_name_that_is_not_in_the_file_any_more_is_hidden(bench):
     bench.configure(connection("acme"), connection("globex"))
-    bench.settle("acme", OK)
+    bench.evaluate("acme", OK)
     bench.configure(connection("globex"))
     ended = bench.run("history", "acme")
     assert (ended.code, ended.out) == (3, "")
@@ -283,12 +291,12 @@ def test_history_of_a_name_that_is_not_in_the_file_any_more_is_hidden(bench):
 def test_a_reason_of_every_kind_has_words(bench):
     outcomes = [Outcome(reason) for reason in Reason if reason is not Reason.NOT_CHECKED]
     bench.configure(connection("acme"))
-    bench.settle("acme", *outcomes)
+    bench.evaluate("acme", *outcomes)
     assert bench.run("history", "acme").code == 0
 
 
 def test_client_secrets_that_end_soon_are_counted_behind_the_states():
     counts = {"active": 2, "error": 0, "expired": 0, "pending": 0, "paused": 0, "expiring_soon": 0}
-    assert say_counts(counts) == "2 connections: 2 active"
-    assert say_counts(counts, 1) == "2 connections: 2 active, 1 client secret ending"
-    assert say_counts(counts, 2) == "2 connections: 2 active, 2 client secrets ending"
+    assert format_counts(counts) == "2 connections: 2 active"
+    assert format_counts(counts, 1) == "2 connections: 2 active, 1 client secret ending"
+    assert format_counts(counts, 2) == "2 connections: 2 active, 2 client secrets ending"

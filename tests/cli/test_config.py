@@ -13,8 +13,9 @@ import httpx
 import pytest
 
 from monitor.clock import utc_now
-from monitor.config.load import load_config, notices
-from monitor.plan import make_plan
+from monitor.config.load import load_config
+from monitor.config.plan import make_plan
+from monitor.config.remarks import notices
 from monitor.simulator.server import start_simulator
 from monitor.store import connections, migrate
 from monitor.store.engine import Database

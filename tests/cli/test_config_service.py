@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.cli.ending import CommandError
-from monitor.cli.questions import Draft
-from monitor.cli.service import (
+from monitor.cli.config import (
     UNIT,
     Places,
     find_obstacle,
@@ -22,10 +20,12 @@ from monitor.cli.service import (
     install_service,
     run_command,
 )
+from monitor.cli.errors import CommandError
+from monitor.cli.wizard import ConfigDraft
+from monitor.config.connections import SoldscopeConnection
 from monitor.config.load import load_config
 from monitor.config.secret import SourceKind
-from monitor.config.soldscope import SoldscopeConnection
-from monitor.config.starter import CHANNELS, CONNECTIONS, Kept, Table
+from monitor.config.starter import CHANNELS, CONNECTIONS, SecretPlace, Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,15 +48,15 @@ def program(tmp_path: Path) -> Path:
     return tmp_path / "opt" / "connwatch"
 
 
-def draft(folder: Path, token: Kept) -> Draft:
-    url = Kept(SourceKind.FILE, "url")
+def draft(folder: Path, token: SecretPlace) -> ConfigDraft:
+    url = SecretPlace(SourceKind.FILE, "url")
     (folder / "url").write_text("json://127.0.0.1:9/hook\n")
     soldscope: dict[str, Value] = {
         "provider": "soldscope",
         "base_url": "https://api.example.com",
         "token": token,
     }
-    return Draft(
+    return ConfigDraft(
         folder / "config.toml",
         [
             Table(CONNECTIONS, {**soldscope, "name": "acme EU"}),
@@ -81,7 +81,7 @@ def test_the_secrets_become_credentials_that_only_root_reads(
     tmp_path, places, program, monkeypatch
 ):
     systemctl = Systemctl()
-    token = Kept(SourceKind.LITERAL, "ss_live_hunter2")
+    token = SecretPlace(SourceKind.LITERAL, "ss_live_hunter2")
 
     install_service(draft(tmp_path, token), places, program, systemctl)
 
@@ -120,9 +120,9 @@ def test_the_secrets_become_credentials_that_only_root_reads(
 def test_each_secret_has_a_file_of_its_own_that_systemd_takes(
     tmp_path, places, program, names, files
 ):
-    shop = draft(tmp_path, Kept(SourceKind.LITERAL, "t"))
+    shop = draft(tmp_path, SecretPlace(SourceKind.LITERAL, "t"))
     [first, channel] = shop.tables
-    tokens = [Kept(SourceKind.LITERAL, f"ss_live_{name!a}") for name in names]
+    tokens = [SecretPlace(SourceKind.LITERAL, f"ss_live_{name!a}") for name in names]
     shop.tables[:] = [
         *(
             Table(CONNECTIONS, {**first.keys, "name": name, "token": token})
@@ -146,7 +146,7 @@ def test_what_cannot_be_written_whole_leaves_nothing(tmp_path, places, program):
 
     with pytest.raises(CommandError, match=r"connwatch\.service cannot be written: File exists"):
         install_service(
-            draft(tmp_path, Kept(SourceKind.LITERAL, "t")), places, program, Systemctl()
+            draft(tmp_path, SecretPlace(SourceKind.LITERAL, "t")), places, program, Systemctl()
         )
 
     assert (places.units / UNIT).read_text() == "mine"
@@ -155,7 +155,9 @@ def test_what_cannot_be_written_whole_leaves_nothing(tmp_path, places, program):
 
 
 def test_the_unit_starts_this_program_and_says_all_else_as_it_is_shipped(tmp_path, places, program):
-    install_service(draft(tmp_path, Kept(SourceKind.LITERAL, "t")), places, program, Systemctl())
+    install_service(
+        draft(tmp_path, SecretPlace(SourceKind.LITERAL, "t")), places, program, Systemctl()
+    )
 
     unit = (places.units / UNIT).read_text()
     assert f"\nExecStart={program} --config /etc/connwatch/config.toml run\n" in unit
@@ -167,7 +169,9 @@ def test_a_secret_that_is_not_there_yet_is_asked_for_before_the_start(
 ):
     systemctl = Systemctl()
 
-    install_service(draft(tmp_path, Kept(SourceKind.ENV, "NOWHERE")), places, program, systemctl)
+    install_service(
+        draft(tmp_path, SecretPlace(SourceKind.ENV, "NOWHERE")), places, program, systemctl
+    )
 
     said = capsys.readouterr().err
     assert systemctl.asked == ["systemctl daemon-reload"]
@@ -181,7 +185,7 @@ def test_nothing_that_stands_there_is_touched(tmp_path, places, program):
 
     with pytest.raises(CommandError, match=r"config\.toml cannot be written: File exists"):
         install_service(
-            draft(tmp_path, Kept(SourceKind.LITERAL, "t")), places, program, Systemctl()
+            draft(tmp_path, SecretPlace(SourceKind.LITERAL, "t")), places, program, Systemctl()
         )
 
     assert places.config.read_text() == "mine"

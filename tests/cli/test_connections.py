@@ -34,7 +34,7 @@ def due_at(bench: Bench, name: str) -> datetime | None:
 
 
 def test_pause_stops_the_calls_and_keeps_what_is_known(bench):
-    bench.settle("acme", OK, REFUSED)
+    bench.evaluate("acme", OK, REFUSED)
     ended = bench.run("pause", "acme")
     assert (ended.code, ended.err) == (0, "")
     assert "acme is paused" in ended.out
@@ -50,7 +50,7 @@ def test_pausing_twice_is_fine_and_says_so(bench):
 
 
 def test_resume_gives_back_the_state_and_makes_it_due(bench):
-    bench.settle("acme", OK, REFUSED, REFUSED)
+    bench.evaluate("acme", OK, REFUSED, REFUSED)
     bench.run("pause", "acme")
     ended = bench.run("resume", "acme")
     assert (ended.code, ended.out) == (0, "acme is resumed: it is due now\n")
@@ -88,7 +88,7 @@ def test_a_pause_lasts_when_the_file_switches_it_on_again(bench):
 
 
 def test_delete_takes_the_history_and_has_the_entry_ignored(bench):
-    bench.settle("acme", OK, REFUSED)
+    bench.evaluate("acme", OK, REFUSED)
     ended = bench.run("delete", "acme")
     assert (ended.code, ended.err) == (0, "")
     assert "acme is deleted: its checks stop" in ended.out
@@ -105,7 +105,7 @@ def test_deleting_twice_is_fine_and_says_so(bench):
 
 
 def test_resume_lifts_a_deletion_and_starts_anew(bench):
-    bench.settle("acme", OK)
+    bench.evaluate("acme", OK)
     bench.run("delete", "acme")
     ended = bench.run("resume", "acme")
     assert (ended.code, ended.err) == (0, "")

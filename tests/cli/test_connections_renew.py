@@ -191,7 +191,7 @@ def test_status_sorts_by_what_ends_first(bench):
     bench.configure(
         countdown("late", 10), connection("endless"), countdown("soon", 350), countdown("next", 300)
     )
-    bench.settle("endless", OK)
+    bench.evaluate("endless", OK)
     names = [
         each["name"]
         for each in json.loads(bench.run("status", "--json", "--sort", "expiry").out)["connections"]

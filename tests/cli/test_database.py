@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.store.engine import Database
-from monitor.store.lock import hold_lock
+from monitor.store.engine import Database, hold_lock
 from monitor.store.migrate import HEAD
 from tests.command_line import connwatch
 from tests.daemon_process import run_daemon

@@ -16,15 +16,19 @@ import pytest
 from sqlalchemy import insert, update
 
 from monitor.clock import utc_now
-from monitor.config.load import check_secrets, load_config
-from monitor.doctor.machine import ask_kernel, examine_clock
-from monitor.doctor.settings import examine_secrets, list_problems
-from monitor.doctor.storage import examine_disk, examine_files
-from monitor.store.alert_tables import alerts, channel_states, notifications
-from monitor.store.engine import Database
-from monitor.store.lock import hold_lock
-from monitor.store.tables import connections
-from monitor.validation import Mark
+from monitor.config.load import load_config
+from monitor.config.remarks import check_secrets
+from monitor.report.doctor import (
+    examine_clock,
+    examine_disk,
+    examine_files,
+    examine_secrets,
+    list_problems,
+    read_kernel_clock,
+)
+from monitor.report.validation import Mark
+from monitor.store.engine import Database, hold_lock
+from monitor.store.schema import alerts, channel_states, connections, notifications
 from tests.bench import OK, Bench, connection
 from tests.command_line import connwatch
 from tests.stranger import as_stranger
@@ -44,7 +48,7 @@ def daemon(bench: Bench) -> Iterator[None]:
     What commands see of a running daemon: its lock.
     """
     bench.configure(connection("acme"), more=CHANNEL)
-    bench.settle("acme", OK)
+    bench.evaluate("acme", OK)
     with hold_lock(database_of(bench)):
         yield
 
@@ -100,7 +104,7 @@ def test_a_daemon_at_work_is_found(bench, daemon):
 
 def test_nothing_runs_is_the_worst_news(bench):
     bench.configure(connection("acme"), more=CHANNEL)
-    bench.settle("acme", OK)
+    bench.evaluate("acme", OK)
 
     told = ask(bench, "--offline")
 
@@ -110,7 +114,7 @@ def test_nothing_runs_is_the_worst_news(bench):
 
 def test_looking_leaves_nothing_that_stops_a_daemon(bench):
     bench.configure(connection("acme"))
-    bench.settle("acme", OK)
+    bench.evaluate("acme", OK)
     before = sorted(path.name for path in bench.folder.iterdir())
 
     ask(bench, "--offline")
@@ -271,7 +275,7 @@ def test_a_file_that_others_may_change_is_wrong(bench):
 
 def test_a_damaged_database_is_wrong_and_the_rest_is_still_looked_at(bench):
     bench.configure(connection("acme"))
-    bench.settle("acme", OK)
+    bench.evaluate("acme", OK)
     with bench.database.open("r+b") as file:
         file.seek(2048)
         file.write(os.urandom(bench.database.stat().st_size - 4096))
@@ -318,7 +322,7 @@ def test_what_the_kernel_says_of_the_clock_is_told(verdict, state):
 
 
 def test_the_kernel_can_be_asked():
-    assert ask_kernel() in range(-1, 6)
+    assert read_kernel_clock() in range(-1, 6)
 
 
 def test_hosts_are_reached_and_those_that_cannot_be_are_named(bench, simulator):

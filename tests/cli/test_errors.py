@@ -15,7 +15,7 @@ from contextlib import closing
 import pytest
 import typer
 
-from monitor.cli.ending import CommandError, run_command
+from monitor.cli.errors import CommandError, run_command
 from monitor.config.errors import ConfigError, Problem
 from monitor.store.engine import StoreError
 from tests.bench import OK, REFUSED, Bench, connection
@@ -119,7 +119,7 @@ def test_a_folder_for_a_database_is_not_taken_for_one_without_checks(bench, comm
 
 
 def test_a_database_of_a_newer_program_is_told(bench):
-    bench.settle("acme", OK)
+    bench.evaluate("acme", OK)
     with closing(sqlite3.connect(bench.database)) as raw, raw:
         raw.execute("UPDATE alembic_version SET version_num = '9999'")
     for command in ("status", "pause acme", "run"):
@@ -131,7 +131,7 @@ def test_a_database_of_a_newer_program_is_told(bench):
 
 @pytest.mark.slow
 def test_a_database_that_stays_locked_is_told(bench):
-    bench.settle("acme", OK)
+    bench.evaluate("acme", OK)
     with closing(sqlite3.connect(bench.database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         ended = bench.spawn("pause", "acme")
@@ -194,13 +194,13 @@ def spawn_in_shell(bench: Bench, script: str, **env: str) -> Ended:
 
 @pytest.mark.parametrize("options", ["", "--json"])
 def test_whoever_closes_stdout_still_gets_the_exit_code(bench, options):
-    bench.settle("acme", REFUSED)
+    bench.evaluate("acme", REFUSED)
     ended = spawn_in_shell(bench, f"$CW status {options} >&-")
     assert (ended.code, ended.err) == (2, "")
 
 
 def test_with_all_streams_closed_a_command_is_done_all_the_same(bench):
-    bench.settle("acme", OK)
+    bench.evaluate("acme", OK)
     assert spawn_in_shell(bench, "$CW pause acme <&- >&- 2>&-").code == 0
     assert bench.shown()["acme"]["state"] == "paused"
     assert spawn_in_shell(bench, "$CW check --json <&- 2>&-").code == 0
@@ -208,7 +208,7 @@ def test_with_all_streams_closed_a_command_is_done_all_the_same(bench):
 
 @pytest.mark.parametrize("command", ["status", "status --json", "db current", "--help"])
 def test_output_on_a_full_disk_is_told_in_one_sentence(bench, command):
-    bench.settle("acme", OK)
+    bench.evaluate("acme", OK)
     ended = spawn_in_shell(bench, f"$CW {command} >/dev/full")
     assert (ended.code, len(ended.err.splitlines())) == (3, 1), ended.err
     assert ended.err.startswith("connwatch: cannot write to stdout: No space left on device")
@@ -216,14 +216,14 @@ def test_output_on_a_full_disk_is_told_in_one_sentence(bench, command):
 
 @pytest.mark.parametrize("command", ["--help", "status", "resume acme"])
 def test_a_terminal_without_unicode_is_no_fault(bench, command):
-    bench.settle("acme", OK)
+    bench.evaluate("acme", OK)
     ended = bench.spawn(*command.split(), PYTHONIOENCODING="ascii")
     assert (ended.code, ended.err) == (0, "")
 
 
 @pytest.mark.parametrize("columns", ["0", "1"])
 def test_a_width_that_cannot_be_meant_hides_nothing(bench, columns):
-    bench.settle("acme", REFUSED)
+    bench.evaluate("acme", REFUSED)
     assert bench.spawn("status", COLUMNS=columns).out == bench.spawn("status", COLUMNS="80").out
 
 

@@ -12,9 +12,10 @@ import pytest
 from monitor.cli import quota as command
 from monitor.clock import utc_now
 from monitor.config.load import load_config
-from monitor.cycle import Finished, settle
+from monitor.config.plan import make_plan
+from monitor.engine.batch import FinishedCheck
+from monitor.engine.evaluate import evaluate
 from monitor.judge.outcome import Outcome, Reason
-from monitor.plan import make_plan
 from monitor.store import connections, migrate
 from monitor.store.engine import Database
 from tests.bench import connection
@@ -40,7 +41,7 @@ def use_up(bench, name, per_day, *, days=8, reset_in=None, **more) -> datetime:
             assert record is not None
             answer = ok_with(10_000 - per_day * hour // 24, resets_at=resets_at, **more)
             at = now - days * DAY + hour * HOUR
-            settle(tx, [Finished(record.id, None, at, answer)], plan)
+            evaluate(tx, [FinishedCheck(record.id, None, at, answer)], plan)
     database.close()
     return resets_at
 
@@ -60,8 +61,8 @@ def test_a_quota_that_will_not_last_says_when_and_how_long_before_the_reset(benc
     assert bar.count("█") / (len(bar) - 2) == pytest.approx(0.48, abs=0.02)
     assert "·" not in bar
     assert left == "5,200 of 10,000 requests left, 48 % used"
-    assert reset == f"is reset on {command.say_date(resets_at)}, in 17 days"
-    near = {command.say_date(exhausts_at + shift) for shift in (-HOUR * 12, 0 * HOUR, HOUR * 12)}
+    assert reset == f"is reset on {command.format_date(resets_at)}, in 17 days"
+    near = {command.format_date(exhausts_at + shift) for shift in (-HOUR * 12, 0 * HOUR, HOUR * 12)}
     assert any(end.startswith(f"runs out on {day}, ") for day in near), end
     assert end.endswith("days before the reset")
 
@@ -120,7 +121,7 @@ def test_it_can_be_read_without_unicode(bench):
 )
 def test_what_cannot_be_foreseen_is_said(bench, outcome, expected):
     bench.configure(connection("acme"))
-    bench.settle("acme", outcome)
+    bench.evaluate("acme", outcome)
     assert any(expected in line for line in lines(bench.run("quota")))
 
 

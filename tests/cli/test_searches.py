@@ -9,12 +9,12 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.check.searches import SearchReader, SearchTrouble, TroubleKind
-from monitor.cli import following
+from monitor.cli import search_runner
+from monitor.providers.soldscope import SearchFailure, SearchFailureKind, SearchReader
 from tests.bench import NOWHERE, connection
 from tests.command_line import converse
 
-USUAL_PACE = (following.ASK_EVERY, following.ASK_AGAIN_AFTER)
+USUAL_PACE = (search_runner.POLL_EVERY, search_runner.RETRY_AFTER)
 
 ACME = '[[channels]]\nname = "ops"\nurl = "{url}"\n'
 
@@ -26,9 +26,9 @@ def _configured(bench, live):
 
 @pytest.fixture(autouse=True)
 def _in_haste(monkeypatch):
-    monkeypatch.setattr(following, "ASK_EVERY", timedelta(milliseconds=20))
-    monkeypatch.setattr(following, "ASK_AGAIN_AFTER", timedelta(milliseconds=20))
-    monkeypatch.setattr(following, "GIVE_UP_AFTER", 4)
+    monkeypatch.setattr(search_runner, "POLL_EVERY", timedelta(milliseconds=20))
+    monkeypatch.setattr(search_runner, "RETRY_AFTER", timedelta(milliseconds=20))
+    monkeypatch.setattr(search_runner, "GIVE_UP_AFTER", 4)
 
 
 def begin(simulator, *subject, takes_s=0.3) -> int:
@@ -90,7 +90,7 @@ def test_a_search_is_followed_to_its_end(bench, simulator, subject, said):
 
 @pytest.mark.parametrize("fault", ["server_error", "unavailable", "reset", "html", "throttle"])
 def test_a_hiccup_of_the_provider_is_survived(bench, simulator, fault, monkeypatch):
-    monkeypatch.setattr(following, "LONGEST_PAUSE", timedelta(milliseconds=20))
+    monkeypatch.setattr(search_runner, "LONGEST_PAUSE", timedelta(milliseconds=20))
     begin(simulator)
     simulator.faults.switch_on(fault)
     n_asked = 0
@@ -134,7 +134,7 @@ def test_a_used_up_quota_has_its_own_words_and_exit(bench, monkeypatch):
     async def refuse(reader, search_id):
         nonlocal n_asked
         n_asked += 1
-        return SearchTrouble(TroubleKind.USED_UP, "The quota is used up (402).")
+        return SearchFailure(SearchFailureKind.USED_UP, "The quota is used up (402).")
 
     monkeypatch.setattr(SearchReader, "read_progress", refuse)
     ended = bench.run("searches", "wait", "acme", "1")

@@ -87,7 +87,7 @@ def test_a_silence_is_listed_with_its_end_and_reason(bench, arguments, scope, ta
 
 
 def test_what_was_not_sent_yet_is_held_and_shown_so(bench):
-    bench.settle("acme", REFUSED, REFUSED)
+    bench.evaluate("acme", REFUSED, REFUSED)
     ended = bench.run("silence", "acme", "--for", "2h")
     assert "1 unsent so far" in ended.out
     assert "ops: held by silence until" in bench.run("alerts", "list").out
@@ -97,7 +97,7 @@ def test_what_was_not_sent_yet_is_held_and_shown_so(bench):
 
 def test_ending_a_silence_tells_what_is_still_true(bench):
     bench.run("silence", "acme", "--for", "2h")
-    bench.settle("acme", REFUSED, REFUSED)
+    bench.evaluate("acme", REFUSED, REFUSED)
     ended = bench.run("silence", "end", "1")
     assert (ended.code, ended.out) == (
         0,
@@ -139,7 +139,7 @@ def test_a_connection_called_list_can_be_silenced(bench):
 
 
 def test_an_acknowledged_trouble_is_shown_in_its_history(bench):
-    bench.settle("acme", REFUSED, REFUSED)
+    bench.evaluate("acme", REFUSED, REFUSED)
     day = utc_now() + timedelta(days=20)
     note = "renewal booked"
     ended = bench.run("ack", "acme", "--until", f"{day:%Y-%m-%d}", "--note", note)
@@ -151,14 +151,14 @@ def test_an_acknowledged_trouble_is_shown_in_its_history(bench):
 
 
 def test_an_acknowledgement_is_shown_only_while_its_trouble_lasts(bench):
-    bench.settle("acme", REFUSED, REFUSED)
+    bench.evaluate("acme", REFUSED, REFUSED)
     bench.run("ack", "acme")
-    bench.settle("acme", OK)
+    bench.evaluate("acme", OK)
     assert "Taken on" not in bench.run("history", "acme").out
 
 
 def test_there_is_nothing_to_acknowledge_where_nothing_is_wrong(bench):
-    bench.settle("acme", OK)
+    bench.evaluate("acme", OK)
     ended = bench.run("ack", "acme")
     assert (ended.code, ended.out) == (3, "")
     assert "there is nothing to take on" in ended.err
@@ -168,7 +168,7 @@ def test_there_is_nothing_to_acknowledge_where_nothing_is_wrong(bench):
     ("until", "said"), [("tomorrow", "a date such as"), ("2026-01-15", "a day to come")]
 )
 def test_an_acknowledgement_ends_on_a_day_to_come(bench, until, said):
-    bench.settle("acme", REFUSED, REFUSED)
+    bench.evaluate("acme", REFUSED, REFUSED)
     ended = bench.run("ack", "acme", "--until", until)
     assert (ended.code, ended.out) == (3, "")
     assert said in ended.err
@@ -210,13 +210,13 @@ def test_explain_knows_the_end_of_a_trouble(bench):
     assert said["trouble_told"] is False
     assert said["channels"][1]["why"] == "wanted_as_end"
     assert "no error or expired was told" in bench.run("alerts", "explain", "acme", "recovered").out
-    bench.settle("acme", REFUSED, REFUSED)
+    bench.evaluate("acme", REFUSED, REFUSED)
     assert explained(bench, "acme", "recovered")["trouble_told"] is True
 
 
 def test_explain_knows_what_holds_an_alert_back(bench):
     bench.run("silence", "acme", "--for", "2h")
-    bench.settle("acme", TIMEOUT)
+    bench.evaluate("acme", TIMEOUT)
     first = explained(bench, "acme", "error")["channels"][0]
     assert (first["told"], first["held_by"], first["at"]) == (
         True,
@@ -227,7 +227,7 @@ def test_explain_knows_what_holds_an_alert_back(bench):
 
 
 def test_explain_knows_who_is_paused_and_what_is_taken_on(bench):
-    bench.settle("acme", REFUSED, REFUSED)
+    bench.evaluate("acme", REFUSED, REFUSED)
     bench.run("ack", "acme")
     bench.run("pause", "acme")
     said = explained(bench, "acme", "error")
@@ -238,11 +238,11 @@ def test_explain_knows_who_is_paused_and_what_is_taken_on(bench):
 
 
 def test_explain_knows_that_a_host_is_out(bench):
-    bench.settle("acme", TIMEOUT)
+    bench.evaluate("acme", TIMEOUT)
     assert explained(bench, "acme", "error")["outage"] is None
     bench.configure(*map(connection, ("acme", "globex", "initech")), more=CHANNELS)
     for name in ("acme", "globex"):
-        bench.settle(name, TIMEOUT)
+        bench.evaluate(name, TIMEOUT)
     assert explained(bench, "initech", "error")["outage"] == "127.0.0.1:9"
     assert "127.0.0.1:9 is out" in bench.run("alerts", "explain", "initech", "recovered").out
     assert "is out" not in bench.run("alerts", "explain", "initech", "expired").out
@@ -250,9 +250,9 @@ def test_explain_knows_that_a_host_is_out(bench):
 
 def test_explain_knows_that_this_machine_has_no_link(bench):
     bench.configure(connection("acme"), connection("globex", "http://127.0.0.2:9"), more=CHANNELS)
-    bench.settle("globex", TIMEOUT)
+    bench.evaluate("globex", TIMEOUT)
     assert explained(bench, "acme", "error")["offline"] is False
-    bench.settle("acme", TIMEOUT)
+    bench.evaluate("acme", TIMEOUT)
     assert explained(bench, "acme", "error")["offline"] is True
     assert "has no link" in bench.run("alerts", "explain", "acme", "error").out
 
@@ -260,7 +260,7 @@ def test_explain_knows_that_this_machine_has_no_link(bench):
 def test_explain_knows_that_an_application_is_refused(bench):
     bench.configure(*map(STORE.format, ("a", "b")), more=CHANNELS + APPLICATION)
     assert explained(bench, "b", "error")["application_refused"] is None
-    bench.settle("a", CLIENT_REJECTED)
+    bench.evaluate("a", CLIENT_REJECTED)
     assert explained(bench, "b", "error")["application_refused"] == "our-app"
     assert "one error speaks" in bench.run("alerts", "explain", "b", "error").out
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import trustme
 
-    from monitor.simulator.amazon_stores import SampleStores
+    from monitor.simulator.amazon import SampleStores
     from monitor.simulator.server import Simulator
     from tests.command_line import Ended
 
@@ -208,7 +208,7 @@ NO_ANSWERS = {
 @pytest.mark.parametrize(("fault", "step", "mark"), NO_ANSWERS.values(), ids=NO_ANSWERS)
 def test_no_answer_is_3_and_names_no_page(store, fault, step, mark):
     store.configure()
-    store.bench.settle(STORE, OK)
+    store.bench.evaluate(STORE, OK)
     store.fault(fault)
     ended = store.validate()
     assert (ended.code, marks(ended)[step]) == (3, mark)
@@ -299,7 +299,7 @@ def test_a_token_service_that_cannot_be_reached_was_sent_no_token(store):
 
 def test_a_paused_store_is_asked_once_and_nothing_of_that_is_stored(store):
     store.configure()
-    store.bench.settle(STORE, OK)
+    store.bench.evaluate(STORE, OK)
     store.bench.run("pause", STORE)
     before = store.bench.shown()[STORE]
     store.simulator.amazon.revoke(store.grant.id, utc_now())
@@ -328,7 +328,7 @@ def test_an_unknown_name_is_3_and_names_the_nearest(store):
 
 def test_a_deleted_one_is_not_asked(store):
     store.configure()
-    store.bench.settle(STORE, OK)
+    store.bench.evaluate(STORE, OK)
     store.bench.run("delete", STORE)
     ended = store.bench.run("validate", STORE)
     assert (ended.code, ended.out) == (3, "")
@@ -339,7 +339,7 @@ def test_a_deleted_one_is_not_asked(store):
 def test_without_its_secret_nothing_is_asked(store, is_paused):
     store.configure()
     if is_paused:
-        store.bench.settle(STORE, OK)
+        store.bench.evaluate(STORE, OK)
         store.bench.run("pause", STORE)
     text = store.bench.config_path.read_text()
     written = json.dumps(store.table["refresh_token"])

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.store import web_access
+from monitor.store import credentials
 from monitor.store.engine import Database
-from monitor.web.passwords import matches
+from monitor.web.sessions import matches
 from tests.command_line import COMMAND, clean_environment
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def test_a_token_is_made_listed_and_revoked(folder):
     assert (made.returncode, made.stdout.startswith("cw_")) == (0, True)
     database = Database(f"sqlite:///{folder}/connwatch.db")
     with database.read() as tx:
-        known = web_access.find_token(tx, made.stdout.strip())
+        known = credentials.find_api_token(tx, made.stdout.strip())
     database.close()
     assert known is not None
     assert (known.name, known.is_read_only) == ("ci", True)
@@ -94,9 +94,9 @@ def test_a_name_that_no_token_can_have_is_refused(folder, name):
 
 def test_nothing_of_the_web_is_loaded_where_it_is_switched_off():
     script = (
-        "import sys, monitor.app, monitor.dashboard\n"
+        "import sys, monitor.engine.app, monitor.web.dashboard\n"
         "print(*[m for m in ('fastapi', 'uvicorn', 'prometheus_client', 'argon2',"
-        " 'monitor.web.server') if m in sys.modules])"
+        " 'monitor.web.app') if m in sys.modules])"
     )
     result = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from monitor.alert.sender import validate_url
-from monitor.cli.interview import CHANNEL_EXAMPLES
+from monitor.cli.wizard import CHANNEL_EXAMPLES
 from monitor.config.load import load_config
 from monitor.config.secret import Secret, SourceKind
-from monitor.config.starter import Kept
+from monitor.config.starter import SecretPlace
+from monitor.notify.apprise import validate_url
 from tests.command_line import connwatch, converse
 
 if TYPE_CHECKING:
@@ -415,7 +415,7 @@ def test_leaving_in_the_middle_writes_nothing(tmp_path, answers):
 
 
 def test_a_secret_on_its_way_into_the_file_does_not_print():
-    assert "hunter2" not in repr(Kept(SourceKind.LITERAL, "ss_live_hunter2"))
+    assert "hunter2" not in repr(SecretPlace(SourceKind.LITERAL, "ss_live_hunter2"))
 
 
 @pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")

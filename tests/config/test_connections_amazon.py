@@ -5,11 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from monitor.config.amazon import AmazonConnection, Probe
-from monitor.config.application import Application
+from monitor.config.connections import AmazonConnection, Application, Probe
 from monitor.config.errors import ConfigError
-from monitor.config.load import check_secrets
 from monitor.config.marketplaces import Region
+from monitor.config.remarks import check_secrets
 
 
 def only_store(config) -> AmazonConnection:

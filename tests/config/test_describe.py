@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from monitor.config.show import Origin, describe
+from monitor.config.describe import Origin, list_settings
 
 
 def shown(config) -> dict[str, tuple[str, Origin]]:
-    return {setting.place: (setting.value, setting.origin) for setting in describe(config)}
+    return {setting.place: (setting.value, setting.origin) for setting in list_settings(config)}
 
 
 def test_each_setting_says_where_it_comes_from(load):

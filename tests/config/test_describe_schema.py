@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from monitor.config.duration import parse_duration
-from monitor.config.model import PROVIDERS, Application, Channel, Config
-from monitor.config.schema import json_schema
+from monitor.config.connections import Application
+from monitor.config.describe import json_schema
+from monitor.config.model import Channel, Config
+from monitor.config.registry import PROVIDERS
+from monitor.config.values import parse_duration
 from monitor.judge.alerts import AlertKind
 
 if TYPE_CHECKING:

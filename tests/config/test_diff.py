@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from monitor.config.base import Reading
-from monitor.config.changes import Changes, compare, keep_until_restart
+from monitor.config.diff import Changes, compare, defer_until_restart
 from monitor.config.load import build_config
+from monitor.config.values import Reading
 from tests.fakes import NOON
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def test_the_same_file_says_nothing_new(read):
 def test_what_was_put_in_and_taken_out_is_named(read):
     changes = compare(read(one(), one("old")), read(one(), one("new")))
     assert (changes.added, changes.removed, changes.n_kept) == (("new",), ("old",), 1)
-    assert (changes.asked_anew, changes.void) == (("new",), frozenset({"old"}))
+    assert (changes.checked_anew, changes.void) == (("new",), frozenset({"old"}))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_what_was_put_in_and_taken_out_is_named(read):
 def test_a_setting_that_asks_nothing_else_lets_checks_under_way_count(read, more):
     changes = compare(read(one()), read(one(**more)))
     assert (changes.changed, changes.n_kept) == (("one",), 0)
-    assert (changes.asked_anew, changes.void) == ((), frozenset())
+    assert (changes.checked_anew, changes.void) == ((), frozenset())
 
 
 @pytest.mark.parametrize(
@@ -83,27 +83,27 @@ def test_a_setting_that_asks_nothing_else_lets_checks_under_way_count(read, more
 def test_what_asks_otherwise_is_asked_anew(read, more):
     changes = compare(read(one()), read(one(**more)))
     assert changes.changed == ("one",)
-    assert (changes.asked_anew, changes.void) == (("one",), frozenset({"one"}))
+    assert (changes.checked_anew, changes.void) == (("one",), frozenset({"one"}))
 
 
 def test_another_provider_under_the_same_name_is_asked_anew(read):
     countdown = {"name": "one", "provider": "countdown", "authorized_on": NOON.date()}
     changes = compare(read(one()), read(countdown))
-    assert (changes.changed, changes.asked_anew) == (("one",), ("one",))
+    assert (changes.changed, changes.checked_anew) == (("one",), ("one",))
 
 
 def test_switching_off_ends_what_is_under_way_and_switching_on_asks(read):
     off = compare(read(one()), read(one(enabled=False)))
-    assert (off.asked_anew, off.void) == ((), frozenset({"one"}))
+    assert (off.checked_anew, off.void) == ((), frozenset({"one"}))
     on = compare(read(one(enabled=False)), read(one()))
-    assert (on.asked_anew, on.void) == (("one",), frozenset())
+    assert (on.checked_anew, on.void) == (("one",), frozenset())
 
 
 def test_a_new_name_carries_on(read):
     before, after = read(one("old")), read(one("new", renamed_from="old"))
     changes = compare(before, after)
     assert (changes.renamed, changes.added, changes.removed) == (("new",), (), ())
-    assert (changes.asked_anew, changes.void) == ((), frozenset())
+    assert (changes.checked_anew, changes.void) == ((), frozenset())
     assert compare(after, after) == Changes(n_kept=1)
 
 
@@ -114,14 +114,14 @@ def test_another_client_secret_asks_all_its_stores_anew(read):
         read(*stores, applications=[APPLICATION]), read(*stores, applications=[other])
     )
     assert (changes.changed, changes.tables) == ((), ("applications",))
-    assert (changes.asked_anew, changes.void) == (("a", "b"), frozenset({"a", "b"}))
+    assert (changes.checked_anew, changes.void) == (("a", "b"), frozenset({"a", "b"}))
 
 
 def test_the_date_of_a_client_secret_asks_nobody(read):
     store = {"name": "a", **AMAZON}
     dated = APPLICATION | {"client_secret_created_on": NOON.date()}
     changes = compare(read(store, applications=[APPLICATION]), read(store, applications=[dated]))
-    assert (changes.tables, changes.asked_anew) == (("applications",), ())
+    assert (changes.tables, changes.checked_anew) == (("applications",), ())
 
 
 @pytest.mark.parametrize("is_read", [True, False], ids=["read", "not read yet"])
@@ -134,7 +134,7 @@ def test_a_secret_file_with_other_content_is_another_token(read, tmp_path, is_re
         if is_read:
             config.connections[0].token.reveal()
         configs.append(config)
-    assert compare(*configs).asked_anew == (("one",) if is_read else ())
+    assert compare(*configs).checked_anew == (("one",) if is_read else ())
 
 
 def test_a_secret_among_headers_counts(read):
@@ -147,7 +147,7 @@ def test_a_secret_among_headers_counts(read):
         }
 
     assert compare(read(named("a")), read(named("a"))) == Changes(n_kept=1)
-    assert compare(read(named("a")), read(named("b"))).asked_anew == ("one",)
+    assert compare(read(named("a")), read(named("b"))).checked_anew == ("one",)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_what_needs_a_restart_is_named_and_stays(read, tables, expected):
     before, after = read(one()), read(one(tags=["new"]), **tables)
     changes = compare(before, after)
     assert (changes.need_restart, changes.tables) == (expected, ())
-    kept = keep_until_restart(before, after)
+    kept = defer_until_restart(before, after)
     assert kept.monitor.database == before.monitor.database
     assert kept.web.listen == before.web.listen
     assert kept.connections[0].tags == ("new",)
@@ -191,7 +191,7 @@ def test_the_password_stays_while_the_socket_is_open_to_others(read, listen):
     """Its removal is meant for the address that is not listened at before a restart."""
     before = read(web={"listen": "0.0.0.0:8080", "password": "correct horse"})
     after = read(web={"listen": listen})
-    assert keep_until_restart(before, after).web == before.web
+    assert defer_until_restart(before, after).web == before.web
     assert compare(before, after).need_restart == ("web.listen", "web.password")
     assert compare(before, after).tables == ()
 
@@ -199,13 +199,13 @@ def test_the_password_stays_while_the_socket_is_open_to_others(read, listen):
 def test_another_password_is_put_in_force(read):
     before = read(web={"listen": "0.0.0.0:8080", "password": "correct horse"})
     after = read(web={"listen": "127.0.0.1:8080", "password": "battery staple"})
-    kept = keep_until_restart(before, after)
+    kept = defer_until_restart(before, after)
     assert (kept.web.listen, kept.web.password) == (before.web.listen, after.web.password)
 
 
 def test_a_password_may_go_where_only_this_machine_reaches_us(read):
     before, after = read(web={"password": "correct horse"}), read(web={})
-    assert keep_until_restart(before, after).web.password is None
+    assert defer_until_restart(before, after).web.password is None
 
 
 def test_no_secret_is_shown(read):

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config.base import Reading
-from monitor.config.connection import Connection
+from monitor.config.connections import Connection
+from monitor.config.describe import Origin, list_settings, walk
 from monitor.config.errors import ConfigError
-from monitor.config.http import HttpConnection, Method
-from monitor.config.load import build_config, check_secrets
-from monitor.config.presets import PRESETS, load_preset
+from monitor.config.http import PRESETS, HttpConnection, Method, load_preset
+from monitor.config.load import build_config
+from monitor.config.remarks import check_secrets
 from monitor.config.secret import Secret
-from monitor.config.show import Origin, describe
-from monitor.config.walk import walk
+from monitor.config.values import Reading
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "providers" / "http.md").read_text(encoding="utf-8")
@@ -115,7 +114,7 @@ def test_headers_are_added_to_those_of_a_preset(read):
 
 def test_what_a_preset_fills_in_is_not_shown_as_if_it_stood_in_the_file(load):
     config = load(f'[[connections]]\nname = "a"\nprovider = "http"\npreset = "github"\n{TOKEN}\n')
-    shown = {setting.place: setting for setting in describe(config)}
+    shown = {setting.place: setting for setting in list_settings(config)}
     assert shown["connections[0].preset"].origin is Origin.FILE
     url = shown["connections[0].url"]
     assert (url.value, url.origin) == ("https://api.github.com/rate_limit", Origin.DEFAULT)
@@ -128,7 +127,7 @@ def test_secrets_in_headers_are_masked_and_read_like_all_others(load, monkeypatc
         f'[[connections]]\nname = "a"\nprovider = "http"\n{URL}\n'
         'headers = { X-Odd = { env = "NO_SUCH" }, Authorization = "Bearer hunter2", A = "b" }\n'
     )
-    shown = {setting.place: setting.value for setting in describe(config)}
+    shown = {setting.place: setting.value for setting in list_settings(config)}
     assert shown["connections[0].headers.X-Odd"] == "•••• (env NO_SUCH)"
     assert shown["connections[0].headers.Authorization"] == "•••• (literal)"
     assert shown["connections[0].headers.A"] == "b"
@@ -183,9 +182,9 @@ def test_a_preset_has_what_people_need(name):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_names_its_sources_and_why_it_is_free(name):
-    from monitor.config import presets
+    from monitor.config import http
 
-    folder = presets._FOLDER
+    folder = http._FOLDER
     comments = [
         line for line in (folder / f"{name}.toml").read_text().splitlines() if line.startswith("#")
     ]
@@ -194,9 +193,9 @@ def test_a_preset_names_its_sources_and_why_it_is_free(name):
 
 
 def test_every_preset_file_is_known():
-    from monitor.config import presets
+    from monitor.config import http
 
-    assert sorted(path.stem for path in presets._FOLDER.glob("*.toml")) == sorted(PRESETS)
+    assert sorted(path.stem for path in http._FOLDER.glob("*.toml")) == sorted(PRESETS)
 
 
 def test_an_unknown_preset_is_refused():

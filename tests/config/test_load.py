@@ -9,21 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.config import settings as file_settings
-from monitor.config.base import Reading
+from monitor.config import model as file_settings
+from monitor.config.connections import AmazonConnection, Application, SoldscopeConnection
 from monitor.config.errors import ConfigError, Problem
-from monitor.config.load import SYSTEM_WIDE, build_config, find_config, load_config
-from monitor.config.model import (
-    AlertSettings,
-    AmazonConnection,
-    Application,
-    Channel,
-    CheckSettings,
-    Config,
-    SoldscopeConnection,
-    WebSettings,
-)
-from monitor.config.translate import UNEXPLAINED
+from monitor.config.load import SYSTEM_WIDE, UNEXPLAINED, build_config, find_config, load_config
+from monitor.config.model import AlertSettings, Channel, CheckSettings, Config, WebSettings
+from monitor.config.values import Reading
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BAIT = "hunter2"

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config.base import Reading, Settings
-from monitor.config.load import build_config, check_secrets, load_config, notices
+from monitor.config.connections import Application
+from monitor.config.load import build_config, load_config
 from monitor.config.model import (
-    PROVIDERS,
     AlertSettings,
-    Application,
     Channel,
     CheckSettings,
     Config,
@@ -20,6 +18,9 @@ from monitor.config.model import (
     MonitorSettings,
     WebSettings,
 )
+from monitor.config.registry import PROVIDERS
+from monitor.config.remarks import check_secrets, notices
+from monitor.config.values import Reading, Settings
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 TEXT = EXAMPLE.read_text(encoding="utf-8")

@@ -18,8 +18,8 @@ from monitor.config.marketplaces import (
     endpoint_of,
     seller_central_of,
 )
-from monitor.config.urls import is_host
-from monitor.simulator.amazon_marketplaces import MARKETPLACES, NON_AMAZON
+from monitor.config.values import is_host
+from monitor.simulator.amazon import MARKETPLACES, NON_AMAZON
 
 ALL = all_marketplaces()
 DATA = files("monitor.config").joinpath("marketplaces.toml").read_text(encoding="utf-8")

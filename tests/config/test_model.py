@@ -7,13 +7,13 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 import pytest
 from pydantic import ValidationError
 
-from monitor.config.channel import Channel
-from monitor.config.model import Config, SoldscopeConnection
+from monitor.config.connections import SoldscopeConnection
+from monitor.config.model import Channel, Config
 from monitor.config.secret import Secret
-from monitor.config.urls import is_host, is_loopback
+from monitor.config.values import is_host, is_loopback
 from monitor.judge.alerts import AlertKind, Severity
-from monitor.judge.digest import Digest
-from monitor.judge.rules import Rules
+from monitor.judge.outcome import Rules
+from monitor.judge.routing import Digest
 
 
 @pytest.mark.parametrize("kind", AlertKind)

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.config.model import Config
-from monitor.links import link_to
+from monitor.config.model import Config, link_to
 
 BEHIND_A_PROXY = {"listen": "127.0.0.1:8080", "public_url": "https://watch.example.com/team/"}
 

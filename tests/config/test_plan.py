@@ -6,9 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from monitor.config.load import load_config
-from monitor.judge.digest import Digest, DigestTime
-from monitor.judge.quiet_hours import QuietHours
-from monitor.plan import Plan, make_plan
+from monitor.config.plan import Plan, make_plan
+from monitor.judge.routing import Digest, DigestTime, QuietInterval
 
 BERLIN, TOKYO = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Tokyo")
 COMMON = 'quiet_hours = { zone = "Europe/Berlin", from = "22:00", to = "07:00" }'
@@ -31,9 +30,9 @@ def plan(tmp_path):
     ("alerts", "channel", "quiet", "digest"),
     [
         pytest.param("", "", None, None, id="neither"),
-        pytest.param(COMMON, "", QuietHours(BERLIN, time(22), time(7)), None, id="for all"),
+        pytest.param(COMMON, "", QuietInterval(BERLIN, time(22), time(7)), None, id="for all"),
         pytest.param(
-            COMMON, OWN, QuietHours(TOKYO, time(18), time(8, 30)), None, id="its own instead"
+            COMMON, OWN, QuietInterval(TOKYO, time(18), time(8, 30)), None, id="its own instead"
         ),
         pytest.param(
             "", 'digest = "daily"', None, DigestTime(Digest.DAILY, UTC), id="a digest in UTC"
@@ -41,7 +40,7 @@ def plan(tmp_path):
         pytest.param(
             COMMON,
             f'{OWN}\ndigest = "weekly"',
-            QuietHours(TOKYO, time(18), time(8, 30)),
+            QuietInterval(TOKYO, time(18), time(8, 30)),
             DigestTime(Digest.WEEKLY, TOKYO),
             id="a digest in the zone of the quiet hours",
         ),

@@ -4,7 +4,7 @@ import pytest
 import trustme
 
 from monitor.config.errors import Notice, Problem
-from monitor.config.load import check_files, check_secrets, notices
+from monitor.config.remarks import check_files, check_secrets, notices
 
 
 def test_all_secrets_that_cannot_be_read_are_told(load, connection, monkeypatch):

@@ -11,29 +11,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.config.base import Reading
 from monitor.config.errors import ConfigError
-from monitor.config.load import build_config, load_config, notices
+from monitor.config.load import build_config, load_config
+from monitor.config.remarks import notices
 from monitor.config.secret import SourceKind
 from monitor.config.starter import (
     CHANNELS,
     CONNECTIONS,
-    Kept,
+    SecretPlace,
     Table,
     starter_config,
     write_new,
 )
+from monitor.config.values import Reading
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BASE_URL = "https://api.example.com"
 
 
-TOKEN = Kept(SourceKind.ENV, "SOLDSCOPE_TOKEN")
+TOKEN = SecretPlace(SourceKind.ENV, "SOLDSCOPE_TOKEN")
 SOLDSCOPE = Table(
     CONNECTIONS,
     {"name": "soldscope", "provider": "soldscope", "base_url": BASE_URL, "token": TOKEN},
 )
-CHANNEL = Table(CHANNELS, {"name": "ops", "url": Kept(SourceKind.ENV, "CONNWATCH_CHANNEL_URL")})
+CHANNEL = Table(
+    CHANNELS, {"name": "ops", "url": SecretPlace(SourceKind.ENV, "CONNWATCH_CHANNEL_URL")}
+)
 
 
 def test_starter_file_can_be_used_as_it_is(tmp_path):
@@ -69,7 +72,9 @@ def test_what_is_there_is_not_shown_again_as_a_comment():
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 VALUES = st.one_of(
-    TEXT, st.dates(), st.builds(Kept, st.sampled_from([SourceKind.ENV, SourceKind.FILE]), TEXT)
+    TEXT,
+    st.dates(),
+    st.builds(SecretPlace, st.sampled_from([SourceKind.ENV, SourceKind.FILE]), TEXT),
 )
 
 
@@ -78,13 +83,15 @@ def test_answers_arrive_unchanged_whatever_they_are(keys):
     text = starter_config([Table(CONNECTIONS, keys)])
     (read,) = tomllib.loads(text)["connections"]
     assert read == {
-        key: {value.kind.value: value.value} if isinstance(value, Kept) else value
+        key: {value.kind.value: value.value} if isinstance(value, SecretPlace) else value
         for key, value in keys.items()
     }
 
 
 def test_a_secret_that_is_typed_in_is_written_as_it_is():
-    text = starter_config([Table(CONNECTIONS, {"token": Kept(SourceKind.LITERAL, 'a"b\x7f')})])
+    text = starter_config(
+        [Table(CONNECTIONS, {"token": SecretPlace(SourceKind.LITERAL, 'a"b\x7f')})]
+    )
     assert tomllib.loads(text)["connections"] == [{"token": 'a"b\x7f'}]
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.config.duration import LONGEST, format_duration, parse_duration
+from monitor.config.values import LONGEST, format_duration, parse_duration
 
 
 @pytest.mark.parametrize(

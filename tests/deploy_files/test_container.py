@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 import yaml
 
+from monitor.config.describe import walk
 from monitor.config.load import load_config
-from monitor.config.settings import is_reachable_from_outside
-from monitor.config.walk import walk
+from monitor.config.model import is_reachable_from_outside
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKER = ROOT / "deploy/docker"

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 import apscheduler.schedulers.base
 
-from monitor import clock, news, running, watch
-from monitor.check import registry
-from monitor.config import amazon
-from monitor.schedule import jobs
+from monitor import clock
+from monitor.config import connections
+from monitor.engine import parts, runner, scheduler, sweep
+from monitor.providers import registry
 from tests.command_line import Ended, clean_environment
 from tests.e2e.dying_daemon import STEPS, When, die_at
 from tests.forking import Forked, Streams, run_command
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 PATIENCE_S = 30
 
 LAST_MOMENTS: dict[str, tuple[Any, str, When]] = {
-    "steps passed, not committed": (news, "sweep", When.AFTER),
+    "steps passed, not committed": (sweep, "sweep", When.AFTER),
     **STEPS,
 }
 """Where a daemon may be killed."""
@@ -54,17 +54,17 @@ def move_clock(world: Path) -> None:
     for module in (clock, apscheduler.schedulers.base):
         vars(module)["datetime"] = moved
     # The figures of the product, shorter: a year must go by in seconds.
-    jobs.LOOK_FOR_STEPS_EVERY_S = 0.02
-    watch.COLLECT_FOR_S = 0.05
-    running.DELIVER_EVERY = timedelta(seconds=0.2)
-    running.SWEEP_EVERY = timedelta(seconds=0.2)
+    scheduler.LOOK_FOR_STEPS_EVERY_S = 0.02
+    runner.COLLECT_FOR_S = 0.05
+    parts.DELIVER_EVERY = timedelta(seconds=0.2)
+    parts.SWEEP_EVERY = timedelta(seconds=0.2)
 
 
 def move_regions(addresses: Mapping[str, str]) -> None:
     """
     Put other hosts in the place of Amazon's own, which only Amazon can serve.
     """
-    for module in (registry, amazon):
+    for module in (registry, connections):
         vars(module)["endpoint_of"] = addresses.__getitem__
 
 

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from monitor.simulator.amazon_applications import Application
-    from monitor.simulator.amazon_stores import Grant
+    from monitor.simulator.amazon import AmazonApplication, Grant
     from monitor.simulator.server import Simulator
     from monitor.store.history import AlertRow
     from tests.command_line import Ended
@@ -243,7 +242,7 @@ class SimulatedAmazon:
     def move_to(self, ahead: timedelta) -> None:
         self.simulator.clock.offset = ahead
 
-    def open_application(self, stage: Stage, name: str) -> Application:
+    def open_application(self, stage: Stage, name: str) -> AmazonApplication:
         """
         Register an application, and have the stage know it.
         """
@@ -256,7 +255,7 @@ class SimulatedAmazon:
         self,
         stage: Stage,
         name: str,
-        application: Application,
+        application: AmazonApplication,
         since: datetime | None = None,
         region: str = "na",
         **more: str,

@@ -16,14 +16,14 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from monitor import app, running, watch
-from monitor.alert.delivery import Delivery
-from monitor.alert.sender import AppriseSender
+from monitor.alerting.outbox import StoredOutbox
 from monitor.config.load import load_config
-from monitor.dashboard import Dashboard
+from monitor.engine import app, parts, runner
 from monitor.log import configure_logging
-from monitor.store import claims, outbox
-from monitor.stored_outbox import StoredOutbox
+from monitor.notify.apprise import AppriseSender
+from monitor.notify.delivery import Delivery
+from monitor.store import outbox
+from monitor.web.dashboard import WebDashboard
 
 
 class When(Enum):
@@ -33,11 +33,11 @@ class When(Enum):
 
 # From the end of a check to the record that people were told: what is called, in order.
 STEPS: dict[str, tuple[Any, str, When]] = {
-    "batch not judged yet": (watch, "settle", When.BEFORE),
-    "batch judged, not committed": (watch, "settle", When.AFTER),
+    "batch not judged yet": (runner, "settle", When.BEFORE),
+    "batch judged, not committed": (runner, "settle", When.AFTER),
     "batch committed": (Delivery, "wake", When.BEFORE),
-    "group chosen, not claimed": (claims, "choose", When.AFTER),
-    "claimed, not committed": (claims, "claim_next", When.AFTER),
+    "group chosen, not claimed": (outbox, "choose", When.AFTER),
+    "claimed, not committed": (outbox, "claim_next", When.AFTER),
     "claim committed": (StoredOutbox, "claim_next", When.AFTER),
     "not sent yet": (AppriseSender, "send", When.BEFORE),
     "sent": (AppriseSender, "send", When.AFTER),
@@ -79,13 +79,13 @@ def die_at(owner: Any, name: str, when: When, nth: int) -> None:
 async def run(config: Path) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    await app.App(load_config(config), Dashboard).run(stop)
+    await app.App(load_config(config), WebDashboard).run(stop)
 
 
 def main(config: str, step: str = "", nth: str = "1") -> None:
     configure_logging()
-    watch.COLLECT_FOR_S = 0.05
-    running.DELIVER_EVERY = timedelta(seconds=0.2)
+    runner.COLLECT_FOR_S = 0.05
+    parts.DELIVER_EVERY = timedelta(seconds=0.2)
     if step:
         die_at(*STEPS[step], nth=int(nth))
     asyncio.run(run(Path(config)))

@@ -22,26 +22,25 @@ from typing import TYPE_CHECKING
 
 from apprise import NotifyBase
 
-from monitor.alert.courier import Terms
-from monitor.alert.delivery import Delivery
-from monitor.alert.sender import AppriseSender
-from monitor.check.client import HttpClients
-from monitor.check.grants import Grants
-from monitor.check.registry import build_checker
+from monitor.alerting.outbox import StoredOutbox
 from monitor.clock import utc_now
 from monitor.config.load import load_config
-from monitor.cycle import Finished, settle
+from monitor.config.plan import make_plan
+from monitor.engine.batch import FinishedCheck
+from monitor.engine.evaluate import evaluate
 from monitor.log import configure_logging
-from monitor.plan import make_plan
-from monitor.store import connections, outbox, queue
-from monitor.store.engine import Database
-from monitor.store.worker import StoreWorker
-from monitor.stored_outbox import StoredOutbox
+from monitor.notify.apprise import AppriseSender
+from monitor.notify.delivery import Delivery, DeliveryTerms
+from monitor.providers.base import GrantLocks
+from monitor.providers.registry import build_checker
+from monitor.providers.transport import HttpClients
+from monitor.store import connections, outbox
+from monitor.store.engine import Database, StoreWorker
 
 if TYPE_CHECKING:
     from monitor.config.model import Config
+    from monitor.config.plan import Plan
     from monitor.judge.connections import ConnectionRecord
-    from monitor.plan import Plan
 
 OWNER = "run"
 AT_A_TIME = 3
@@ -59,7 +58,7 @@ class Teller:
         self._plan = plan
         self._store = store
         sender = AppriseSender.for_channels(config.channels)
-        terms = Terms(sender, timedelta(hours=1), lambda _: None)
+        terms = DeliveryTerms(sender, timedelta(hours=1), lambda _: None)
         self.delivery = Delivery(
             StoredOutbox(store, OWNER, lambda: plan),
             lambda: terms,
@@ -75,14 +74,14 @@ class Teller:
         chosen = fresh[:AT_A_TIME]
         known = {connection.name: connection for connection in self._config.connections}
         checkers = [
-            build_checker(known[each.name], self._config, clients, Grants()) for each in chosen
+            build_checker(known[each.name], self._config, clients, GrantLocks()) for each in chosen
         ]
         outcomes = await asyncio.gather(*(checker.check() for checker in checkers))
         finished = [
-            Finished(each.id, each.next_check_at, utc_now(), outcome)
+            FinishedCheck(each.id, each.next_check_at, utc_now(), outcome)
             for each, outcome in zip(chosen, outcomes, strict=True)
         ]
-        await self._store.write(lambda tx: settle(tx, finished, self._plan))
+        await self._store.write(lambda tx: evaluate(tx, finished, self._plan))
         return bool(chosen)
 
     async def _records(self) -> list[ConnectionRecord]:
@@ -128,8 +127,8 @@ def main(path: str) -> None:
     # Apprise leaves 5.5 seconds between two mails.
     NotifyBase.request_rate_per_sec = 0
     # So that every message names all whom it is about, and none waits for minutes.
-    queue.MOST_TOGETHER = 20
-    queue.CROWD = sys.maxsize
+    outbox.MOST_TOGETHER = 20
+    outbox.CROWD = sys.maxsize
     for line in sys.stdin:
         print(run_round(config, plan, line.strip()), flush=True)
 

@@ -18,8 +18,7 @@ from tests.e2e.amazon_stage import run_amazon, set_stage
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from monitor.simulator.amazon_applications import Application
-    from monitor.simulator.amazon_stores import Grant
+    from monitor.simulator.amazon import AmazonApplication, Grant
     from tests.e2e.amazon_stage import SimulatedAmazon, Stage
 
 NOWHERE = "http://127.0.0.1:9"
@@ -36,7 +35,7 @@ class Shop:
 
     stage: Stage
     amazon: SimulatedAmazon
-    application: Application
+    application: AmazonApplication
     grant: Grant
 
     def fail(self, *names: str, value: object = None) -> None:

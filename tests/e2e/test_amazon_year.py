@@ -20,7 +20,7 @@ from tests.e2e.own_amazon import CLIENT_ID, run_own_amazon
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from monitor.simulator.amazon_stores import Grant
+    from monitor.simulator.amazon import Grant
     from tests.e2e.amazon_stage import SimulatedAmazon, Stage
 
 DAY = timedelta(days=1)

@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import select, update
 
 from monitor.clock import utc_now
-from monitor.store import alert_tables, columns, connections, history, tables
+from monitor.store import connections, history, schema
 from monitor.store.engine import Database
 from tests.command_line import clean_environment
 from tests.e2e import dying_daemon
@@ -145,9 +145,7 @@ def expect_everyone_told(daemon: Daemon, outside: Outside, n_twice: int) -> None
     with daemon.database.read() as tx:
         alerts = history.list_alerts(tx, 100)
         claims = tx.execute(
-            select(alert_tables.notifications.c.id).where(
-                alert_tables.notifications.c.claimed_by.is_not(None)
-            )
+            select(schema.notifications.c.id).where(schema.notifications.c.claimed_by.is_not(None))
         ).all()
         checked = [record.standing.checked_at for record in connections.list_records(tx)]
     assert sorted((alert.kind, alert.connections) for alert in alerts) == [
@@ -205,7 +203,7 @@ def test_a_daemon_that_lives_tells_everyone_once(daemon, outside):
     expect_everyone_told(daemon, outside, n_twice=0)
     # Nothing is told again by the next run, although it is refused again.
     with daemon.database.write() as tx:
-        tx.execute(update(tables.connections).values(next_check_at=columns.EPOCH))
+        tx.execute(update(schema.connections).values(next_check_at=schema.EPOCH))
     outside.asked.clear()
     with daemon.run() as process:
         wait_until(lambda: len(outside.asked) == len(REFUSED), within_s=30)

@@ -24,11 +24,11 @@ from sqlalchemy import select
 
 from monitor.clock import utc_now
 from monitor.config.load import load_config
-from monitor.plan import make_plan
+from monitor.config.plan import make_plan
 from monitor.store import connections, migrate
-from monitor.store.alert_tables import alert_connections, notifications
 from monitor.store.engine import Database
-from monitor.store.tables import connections as connection_table
+from monitor.store.schema import alert_connections, notifications
+from monitor.store.schema import connections as connection_table
 from tests.e2e.outside import run_outside
 from tests.sinks import MailBox, run_mail_server
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from monitor.config.presets import PRESETS
+from monitor.config.http import PRESETS
 from monitor.store import history
 from monitor.store.engine import Database
 from tests.bench import Bench

@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
-from monitor import app
 from monitor.clock import utc_now
 from monitor.config.load import load_config
-from monitor.dashboard import Dashboard
+from monitor.config.plan import make_plan
+from monitor.engine import app
 from monitor.judge.alerts import AlertDue, AlertKind, Severity
-from monitor.judge.hold import HeldBy, Hold
-from monitor.judge.silence import Scope
-from monitor.plan import make_plan
+from monitor.judge.suppression import Scope, SuppressedBy, Suppression
 from monitor.simulator.server import start_simulator
-from monitor.store import alerts, silences
-from monitor.store.alert_tables import offline_times
-from monitor.store.alerts import Birth
+from monitor.store import alerts, suppression
+from monitor.store.alerts import NotificationStart
 from monitor.store.engine import Database, StoreError
 from monitor.store.migrate import upgrade
+from monitor.store.schema import offline_times
+from monitor.web.dashboard import WebDashboard
 from tests.builders import HOUR, Story
 from tests.waiting import until
 
@@ -57,7 +56,7 @@ async def test_a_daemon_that_can_store_nothing_any_more_ends_with_the_fault(
 
         with pytest.raises(RuntimeError, match="nobody expected this"):
             async with asyncio.timeout(20):
-                await app.App(load_config(config), Dashboard).run(asyncio.Event())
+                await app.App(load_config(config), WebDashboard).run(asyncio.Event())
     finally:
         await simulator.stop()
 
@@ -70,7 +69,7 @@ async def test_the_daemon_notices_that_its_link_is_gone_and_back_between_checks(
         text = CONFIG.format(url=f"http://127.0.0.1:{port}")
         config.write_text(f'[checks]\nuplink = ["http://127.0.0.1:{port}/"]\n{text}')
         config.chmod(0o600)
-        daemon, stop = app.App(load_config(config), Dashboard), asyncio.Event()
+        daemon, stop = app.App(load_config(config), WebDashboard), asyncio.Event()
         running = asyncio.create_task(daemon.run(stop))
         await until(lambda: ended_at(tmp_path) == [None], within_s=20)
     page = await asyncio.start_server(answer_anything, "127.0.0.1", port)
@@ -109,17 +108,17 @@ async def test_a_start_holds_and_lets_go_by_the_tags_that_the_file_has_now(tmp_p
     upgrade(database)
     story = Story.begin(database, make_plan(config), now)
     alert = AlertDue(AlertKind.EXPIRED, Severity.CRITICAL, {})
-    silenced = Birth(now, Hold(HeldBy.SILENCE, now + HOUR))
+    silenced = NotificationStart(now, Suppression(SuppressedBy.SILENCE, now + HOUR))
     with database.write() as tx:
         for name, births in (("one", {"ops": silenced}), ("two", {})):
             alerts.add_alert(tx, alert, [story.record(name).id], ["ops"], now, births)
-        silences.add(tx, Scope.TAG, "quiet", "", now, now + HOUR)
+        suppression.add_silence(tx, Scope.TAG, "quiet", "", now, now + HOUR)
 
     def states() -> dict[str, str]:
         return {one.connections[0]: one.notifications[0].state.value for one in story.alerts()}
 
     assert states() == {"one": "held", "two": "due"}
-    daemon, stop = app.App(config, Dashboard), asyncio.Event()
+    daemon, stop = app.App(config, WebDashboard), asyncio.Event()
     running = asyncio.create_task(daemon.run(stop))
     try:
         await until(lambda: states() == {"one": "due", "two": "held"}, within_s=20)

@@ -27,7 +27,7 @@ def days_pass(story, n_days, *names, since=0.0, per_day=PER_DAY, every=6, **more
     """
     for hour in range(int(since * 24), int((since + n_days) * 24) + 1, every):
         answer = ok_with(round(10_000 - per_day * hour / 24), resets_at=RESET, **more)
-        story.settle(NOON + hour * HOUR, **dict.fromkeys(names, answer))
+        story.evaluate(NOON + hour * HOUR, **dict.fromkeys(names, answer))
 
 
 def forecasts_told(story) -> list[tuple[str, ...]]:
@@ -50,7 +50,7 @@ def test_an_alert_born_here_is_announced_with_the_check_that_made_it_due(story):
     born = []
     for hour in range(0, 8 * 24, 6):
         answer = ok_with(10_000 - PER_DAY * hour // 24, resets_at=RESET)
-        (settled,) = story.settle(NOON + hour * HOUR, one=answer)
+        (settled,) = story.evaluate(NOON + hour * HOUR, one=answer)
         born += [alert.kind.value for alert in settled.alerts]
     assert born == ["quota_forecast"]
 
@@ -69,7 +69,7 @@ def test_connections_of_one_account_tell_once_naming_all(story):
 def test_another_account_is_told_of_apart(story):
     for hour in range(0, 8 * 24, 6):
         left = 10_000 - PER_DAY * hour // 24
-        story.settle(
+        story.evaluate(
             NOON + hour * HOUR,
             one=ok_with(left, resets_at=RESET),
             other=ok_with(left, resets_at=RESET, account="Globex GmbH"),
@@ -87,14 +87,14 @@ def test_what_gets_clearly_worse_is_told_again(story):
     days_pass(story, 8, "one")
     for hour in (6, 12, 18, 24):
         left = 1_700 - PER_DAY * hour // 24
-        story.settle(NOON + 8 * DAY + hour * HOUR, one=ok_with(left, resets_at=RESET))
+        story.evaluate(NOON + 8 * DAY + hour * HOUR, one=ok_with(left, resets_at=RESET))
     assert len(forecasts_told(story)) == 2
 
 
 def test_an_upgrade_begins_untold(story):
     days_pass(story, 8, "one")
     at = NOON + 8 * DAY + HOUR
-    story.settle(at, one=ok_with(45_200, limit=50_000, resets_at=RESET))
+    story.evaluate(at, one=ok_with(45_200, limit=50_000, resets_at=RESET))
     outlook = story.record("one").outlook
     assert outlook.told is None
     assert outlook.forecast.exhausts_at > RESET
@@ -106,7 +106,7 @@ def test_the_next_period_may_be_told_again(story):
     following = RESET + 30 * DAY
     for hour in range(6, 8 * 24, 6):
         answer = ok_with(10_000 - PER_DAY * hour // 24, resets_at=following)
-        story.settle(RESET + hour * HOUR, one=answer)
+        story.evaluate(RESET + hour * HOUR, one=answer)
     assert len(forecasts_told(story)) == 2
 
 
@@ -121,18 +121,18 @@ def test_the_next_period_may_be_told_again(story):
     ids=["no headers", "no answer", "refused", "402"],
 )
 def test_answers_without_a_quota_note_nothing(story, answer):
-    story.settle(NOON, one=ok_with(9_000, resets_at=RESET))
+    story.evaluate(NOON, one=ok_with(9_000, resets_at=RESET))
     before = story.record("one").outlook
-    story.settle(NOON + DAY, one=answer)
+    story.evaluate(NOON + DAY, one=answer)
     assert story.record("one").outlook == before
 
 
 def test_a_check_a_minute_notes_a_few_samples_a_day(story):
     for minute in range(0, 24 * 60, 5):
         answer = ok_with(10_000 - minute // 10, resets_at=RESET)
-        story.settle(NOON + timedelta(minutes=minute), one=answer)
+        story.evaluate(NOON + timedelta(minutes=minute), one=answer)
     with story.database.read() as tx:
-        from monitor.store.forecasts import load_samples
+        from monitor.store.quota import load_samples
 
         samples = load_samples(tx, story.record("one").id, "")
     assert len(samples) == 24

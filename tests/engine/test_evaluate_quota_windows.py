@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import event, func, select
 
 from monitor.judge.outcome import Outcome, QuotaReading, QuotaUnit, Reason
-from monitor.quota_report import quotas_json
-from monitor.store import forecasts
-from monitor.store.quota_tables import quota_windows
+from monitor.report.status import quotas_json
+from monitor.store import quota
+from monitor.store.schema import quota_windows
 from tests.builders import DAY, HOUR, MINUTE, Story, entry, plan_of
 from tests.fakes import NOON
 
@@ -60,7 +60,7 @@ def written(story):
 
 
 def test_all_windows_are_kept_with_their_units_and_one_decides(story):
-    story.settle(NOON, one=answer())
+    story.evaluate(NOON, one=answer())
 
     windows = shown(story)
     assert {name: (each["unit"], each["deciding"]) for name, each in windows.items()} == {
@@ -73,19 +73,19 @@ def test_all_windows_are_kept_with_their_units_and_one_decides(story):
 
 
 def test_what_is_kept_is_what_was_judged(story):
-    (settled,) = story.settle(NOON, one=answer(1_900, 1_500))
+    (settled,) = story.evaluate(NOON, one=answer(1_900, 1_500))
     assert story.record("one").quota == settled.quota
 
-    (settled,) = story.settle(NOON + HOUR, one=answer(400, 1_500))
+    (settled,) = story.evaluate(NOON + HOUR, one=answer(400, 1_500))
     assert story.record("one").quota == settled.quota
     assert [alert.facts["window"] for alert in story.alerts()] == ["tokens", "requests"]
 
 
 def test_parts_that_an_answer_leaves_out_stay_unknown(story):
     partial = QuotaReading(None, 9_000, None, 86400, "requests")
-    story.settle(NOON, one=answer())
+    story.evaluate(NOON, one=answer())
     outcome = answer()
-    (settled,) = story.settle(
+    (settled,) = story.evaluate(
         NOON + HOUR, one=replace(outcome, windows=(partial, *outcome.windows[1:]))
     )
 
@@ -118,16 +118,16 @@ def test_parts_that_an_answer_leaves_out_stay_unknown(story):
 def test_other_windows_are_written_only_when_it_is_worth_it(
     story, written, later, after, is_written
 ):
-    story.settle(NOON, one=answer())
+    story.evaluate(NOON, one=answer())
     written.clear()
-    story.settle(NOON + after, one=later)
+    story.evaluate(NOON + after, one=later)
     assert ("quota_windows" in written) == is_written
 
 
 def test_an_unchanged_quota_with_several_windows_is_not_written(story, written):
-    story.settle(NOON, one=answer())
+    story.evaluate(NOON, one=answer())
     written.clear()
-    story.settle(NOON + 5 * MINUTE, one=answer())
+    story.evaluate(NOON + 5 * MINUTE, one=answer())
     assert "quotas" not in written
 
 
@@ -138,23 +138,23 @@ def test_an_unchanged_quota_with_several_windows_is_not_written(story, written):
 )
 def test_nor_is_one_that_says_less_than_was_known(story, written, outcome):
     first = Outcome(Reason.OK, quota=QuotaReading(5, 4, RESET, 86400))
-    story.settle(NOON, one=first)
-    story.settle(NOON + MINUTE, one=outcome)
+    story.evaluate(NOON, one=first)
+    story.evaluate(NOON + MINUTE, one=outcome)
     written.clear()
-    story.settle(NOON + 2 * MINUTE, one=outcome)
+    story.evaluate(NOON + 2 * MINUTE, one=outcome)
     assert "quotas" not in written
 
 
 def test_slow_decline_is_written_in_the_end(story):
     for number in range(11):
-        story.settle(NOON + number * MINUTE, one=answer(requests=9_000 - 25 * number))
+        story.evaluate(NOON + number * MINUTE, one=answer(requests=9_000 - 25 * number))
     assert shown(story)["requests"]["remaining"] in range(8_750, 8_800)
 
 
 def test_windows_that_are_not_told_of_any_more_leave_no_row(story):
-    story.settle(NOON, one=answer(resets_at=NOON + HOUR))
+    story.evaluate(NOON, one=answer(resets_at=NOON + HOUR))
     only = replace(answer(), windows=(QuotaReading(LIMIT, 7_000, RESET, 86400, "tokens"),))
-    story.settle(NOON + 2 * DAY, one=only)
+    story.evaluate(NOON + 2 * DAY, one=only)
 
     assert list(shown(story)) == ["tokens"]
     with story.database.read() as tx:
@@ -164,14 +164,14 @@ def test_windows_that_are_not_told_of_any_more_leave_no_row(story):
 def test_windows_that_alternate_are_told_once_through_restarts(story):
     for number in range(20):
         noise = 30 if number % 2 else -30
-        story.settle(NOON + number * HOUR, one=answer(1_900 + noise, 1_900 - noise))
+        story.evaluate(NOON + number * HOUR, one=answer(1_900 + noise, 1_900 - noise))
     assert story.kinds() == [("quota_low", ("one",))]
 
 
 def test_connections_of_an_account_are_named_window_by_window(story):
-    story.settle(NOON, one=answer(5_000, 6_000), two=answer(5_000, 4_900))
-    story.settle(NOON + MINUTE, one=answer(1_900, 4_900))
-    story.settle(NOON + 2 * MINUTE, two=answer(1_900, 4_900))
+    story.evaluate(NOON, one=answer(5_000, 6_000), two=answer(5_000, 4_900))
+    story.evaluate(NOON + MINUTE, one=answer(1_900, 4_900))
+    story.evaluate(NOON + 2 * MINUTE, two=answer(1_900, 4_900))
 
     assert story.kinds() == [("quota_low", ("one", "two"))]
     two = story.record("two").quota.of_window("requests")
@@ -183,14 +183,14 @@ def test_samples_and_forecasts_of_windows_are_kept_apart(story):
         used = 600 * hour // 24
         tokens = 9_900 if hour % 12 else 100
         requests = LIMIT - used
-        story.settle(NOON + hour * HOUR, one=answer(requests, max(tokens, requests - 50)))
+        story.evaluate(NOON + hour * HOUR, one=answer(requests, max(tokens, requests - 50)))
     with story.database.read() as tx:
         number = story.record("one").id
         samples = {
-            name: forecasts.load_samples(tx, number, name) for name in ("requests", "tokens", "")
+            name: quota.load_samples(tx, number, name) for name in ("requests", "tokens", "")
         }
         asked = [(number, name) for name in samples]
-        found = forecasts.load_outlooks(tx, asked)
+        found = quota.load_outlooks(tx, asked)
         outlooks = {name: found[number, name] for name in samples}
 
     assert samples["requests"]
@@ -203,6 +203,6 @@ def test_samples_and_forecasts_of_windows_are_kept_apart(story):
 
 
 def test_services_with_one_window_have_no_row_of_others(story):
-    story.settle(NOON, plain=Outcome(Reason.OK, quota=QuotaReading(LIMIT, 5, RESET)))
+    story.evaluate(NOON, plain=Outcome(Reason.OK, quota=QuotaReading(LIMIT, 5, RESET)))
     assert list(shown(story, "plain")) == [""]
     assert not story.record("plain").has_other_windows

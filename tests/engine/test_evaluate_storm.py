@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.cycle import Finished, settle
-from monitor.judge.link import Uplink
-from monitor.judge.outcome import State
-from monitor.judge.route import ChannelRoute
-from monitor.judge.rules import Rules
+from monitor.engine.batch import FinishedCheck
+from monitor.engine.evaluate import evaluate
+from monitor.judge.incidents import Connectivity
+from monitor.judge.outcome import Rules, State
+from monitor.judge.routing import ChannelRoute
 from monitor.store import connections
-from monitor.store.worker import StoreWorker
+from monitor.store.engine import StoreWorker
 from tests.builders import EVERY, MINUTE, OK, UNREACHED, Story, delivery_of, entry, plan_of
 from tests.fakes import NOON, FakeSender, FixedClock
 
@@ -60,9 +60,11 @@ class Storm:
         for start in range(0, len(self.ids), AT_A_TIME):
             self.clock.advance(SECOND)
             at = self.clock.now
-            batch = [Finished(number, at, at, outcome) for number in self.ids[start:][:AT_A_TIME]]
+            batch = [
+                FinishedCheck(number, at, at, outcome) for number in self.ids[start:][:AT_A_TIME]
+            ]
             with self.story.database.write() as tx:
-                settle(tx, batch, self.story.plan, self.story.uplink)
+                evaluate(tx, batch, self.story.plan, self.story.uplink)
             await self.pass_time(SECOND, step=SECOND)
 
     async def pass_time(self, length: timedelta, step: timedelta = 5 * SECOND) -> None:
@@ -116,10 +118,10 @@ async def test_a_link_that_goes_is_two_messages_a_channel(database):
     storm.story.plan = replace(storm.story.plan, uplink=("https://up.example.com",))
     try:
         await storm.bring(OK)
-        storm.story.uplink = Uplink.DOWN
+        storm.story.uplink = Connectivity.DOWN
         await storm.bring(UNREACHED)
         await storm.pass_time(MINUTE)
-        storm.story.uplink = Uplink.UP
+        storm.story.uplink = Connectivity.UP
         await storm.bring(OK)
         await storm.pass_time(10 * MINUTE, step=MINUTE)
     finally:
@@ -149,9 +151,9 @@ async def test_a_link_that_goes_without_uplink_is_two_messages_a_channel(databas
 
 def test_errors_that_nobody_has_heard_of_are_taken_back_when_an_outage_begins(database):
     story = _patient(database)
-    story.settle(NOON, c0=UNREACHED, c1=UNREACHED)
+    story.evaluate(NOON, c0=UNREACHED, c1=UNREACHED)
     assert [kind for kind, _ in story.kinds()] == ["error", "error"]
-    story.settle(NOON + SECOND, c0=UNREACHED, c2=UNREACHED)
+    story.evaluate(NOON + SECOND, c0=UNREACHED, c2=UNREACHED)
     [alert] = story.alerts()
     assert (alert.kind, alert.connections) == ("outage", ("c0", "c1", "c2"))
     assert story.record("c0").standing.announced_state is None
@@ -160,22 +162,22 @@ def test_errors_that_nobody_has_heard_of_are_taken_back_when_an_outage_begins(da
 def test_an_outage_is_told_although_its_members_were_told_before_it(database):
     story = _patient(database)
     for name in ("c0", "c1"):
-        story.settle(NOON, **{name: UNREACHED})
+        story.evaluate(NOON, **{name: UNREACHED})
     story.plan = replace(story.plan, watched=_rules(story, 3))
-    story.settle(NOON + SECOND, c2=UNREACHED)
+    story.evaluate(NOON + SECOND, c2=UNREACHED)
     assert [kind for kind, _ in story.kinds()] == ["outage"]
 
 
 def test_an_error_that_somebody_has_heard_of_stays(database):
     story = _patient(database)
-    story.settle(NOON, c0=UNREACHED, c1=UNREACHED)
+    story.evaluate(NOON, c0=UNREACHED, c1=UNREACHED)
     with database.write() as tx:
         [first] = [one for one in story.alerts() if one.connections == ("c0",)]
         tx.exec_driver_sql(f"UPDATE notifications SET state = 'sent' WHERE alert_id = {first.id}")
-    story.settle(NOON + SECOND, c2=UNREACHED)
+    story.evaluate(NOON + SECOND, c2=UNREACHED)
     assert [kind for kind, _ in story.kinds()] == ["error", "outage"]
     assert story.record("c0").standing.announced_state is State.ERROR
-    story.settle(NOON + MINUTE, c0=OK, c1=OK, c2=OK, c3=OK)
+    story.evaluate(NOON + MINUTE, c0=OK, c1=OK, c2=OK, c3=OK)
     assert story.kinds()[2:] == [
         ("outage_over", ("c0", "c1", "c2", "c3")),
         ("recovered", ("c0",)),

@@ -17,23 +17,23 @@ from aiohttp import web
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
-from monitor import heartbeat
-from monitor.check.client import HttpClients
-from monitor.check.heartbeat import Signal, address_of
-from monitor.check.http import fetch
-from monitor.config.base import Reading
 from monitor.config.errors import ConfigError
 from monitor.config.load import build_config
-from monitor.engine.live import Live, build_uplinks
-from monitor.heartbeat import Heartbeat
-from monitor.judge.link import Uplink
+from monitor.config.values import Reading
+from monitor.engine import heartbeat
+from monitor.engine.heartbeat import Heartbeat
+from monitor.engine.live import Live, build_connectivity_check
+from monitor.judge.health import Liveness
+from monitor.judge.incidents import Connectivity
 from monitor.judge.outcome import State
-from monitor.judge.vitals import Signs
+from monitor.providers.fetch import fetch
+from monitor.providers.probes import Signal, address_of
+from monitor.providers.transport import HttpClients
 from monitor.store import connections, outbox
-from monitor.store.deliveries import oldest_wait
-from monitor.store.due import lateness
-from monitor.store.tables import connections as rows
-from monitor.store.worker import StoreWorker
+from monitor.store.engine import StoreWorker
+from monitor.store.outbox import oldest_wait
+from monitor.store.schedule import lateness
+from monitor.store.schema import connections as rows
 from tests.builders import OK, REFUSED, Story, entry, plan_of, snapshot_of
 from tests.fakes import NOON
 
@@ -47,8 +47,8 @@ pytestmark = pytest.mark.anyio
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
-WELL = Signs(SECOND, SECOND, SECOND)
-STALLED = Signs(timedelta(hours=1), SECOND, SECOND)
+WELL = Liveness(SECOND, SECOND, SECOND)
+STALLED = Liveness(timedelta(hours=1), SECOND, SECOND)
 
 
 @dataclass
@@ -236,7 +236,7 @@ async def test_checks_that_hang_hold_up_neither_the_signal_nor_the_look_at_our_l
 
         async with asyncio.timeout(3):
             await bench.heartbeat.beat()
-            assert await build_uplinks(plan, clients).ask() is Uplink.UP
+            assert await build_connectivity_check(plan, clients).ask() is Connectivity.UP
 
         may_end.set()
         await check
@@ -335,8 +335,8 @@ def refused_story(database: Database) -> Story:
     One connection whose confirmed refusal is told to one channel.
     """
     story = Story.begin(database, plan_of(entry("one")), NOON)
-    story.settle(NOON, one=REFUSED)
-    story.settle(NOON + MINUTE, one=REFUSED)
+    story.evaluate(NOON, one=REFUSED)
+    story.evaluate(NOON + MINUTE, one=REFUSED)
     assert story.record("one").standing.state is State.ERROR
     return story
 
@@ -367,7 +367,7 @@ def test_what_is_given_up_or_waits_for_a_paused_connection_does_not_age(database
 
 def test_lateness_is_that_of_the_most_overdue_of_ours(database: Database):
     story = Story.begin(database, plan_of(entry("one"), entry("two")), NOON)
-    story.settle(NOON, one=OK)
+    story.evaluate(NOON, one=OK)
     with database.read() as tx:
         at = story.record("two").next_check_at
         assert at is not None

@@ -10,15 +10,13 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.alert.courier import Terms
-from monitor.alert.delivery import Delivery
-from monitor.alert.errors import AlertError
-from monitor.alert.message import Message
-from monitor.config.channel import Channel
-from monitor.config.model import Config
+from monitor.config.model import Channel, Config
 from monitor.config.secret import Secret
 from monitor.engine.live import Live, Snapshot
 from monitor.judge.alerts import AlertKind
+from monitor.notify.delivery import Delivery, DeliveryTerms
+from monitor.notify.message import Message
+from monitor.notify.outbox import AlertError
 from tests.builders import entry, plan_of, snapshot_of
 from tests.fakes import NOON, FakeOutbox, FakeSender, FixedClock
 from tests.sinks import run_web_hook
@@ -34,9 +32,9 @@ def test_our_own_link_is_asked_for_anew_only_where_its_pages_are_others():
     same = Snapshot.of(Config(), replace(plan, group_wait=HOUR), former.calls, former)
     other = Snapshot.of(Config(), replace(plan, uplink=PAGES[:1]), former.calls, former)
     none = Snapshot.of(Config(), replace(plan, uplink=()), former.calls, former)
-    assert same.uplinks is former.uplinks
-    assert other.uplinks is not former.uplinks
-    assert (other.uplinks.has_any, none.uplinks.has_any) == (True, False)
+    assert same.connectivity is former.connectivity
+    assert other.connectivity is not former.connectivity
+    assert (other.connectivity.has_any, none.connectivity.has_any) == (True, False)
 
 
 @pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -71,11 +69,11 @@ async def test_a_message_under_way_ends_by_the_settings_that_it_began_with():
     outbox, former, newer = FakeOutbox(), FakeSender(hanging={"ops"}), FakeSender()
     outbox.add("ops", ("one",), born_at=NOON)
     outbox.add("ops", ("two",), born_at=NOON, kind=AlertKind.RECOVERED)
-    terms = [Terms(former, HOUR, lambda names: f"https://former.example/{names[0]}")]
+    terms = [DeliveryTerms(former, HOUR, lambda names: f"https://former.example/{names[0]}")]
     delivery = Delivery(outbox, lambda: terms[-1], clock=FixedClock())
     delivering = asyncio.create_task(delivery.deliver_due())
     await until(lambda: former.keys_begun)
-    terms.append(Terms(newer, HOUR, lambda names: f"https://newer.example/{names[0]}"))
+    terms.append(DeliveryTerms(newer, HOUR, lambda names: f"https://newer.example/{names[0]}"))
     former.let_go.set()
     assert (await delivering).sent == 2
     assert ["former.example" in message.body for _, message in former.sent] == [True]

@@ -13,12 +13,12 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from monitor import reloading
-from monitor.app import App
 from monitor.config.load import load_config
-from monitor.dashboard import Dashboard
+from monitor.engine import reload as reload_engine
+from monitor.engine.app import App
+from monitor.engine.supervisor import Systemd
 from monitor.store.engine import StoreError
-from monitor.systemd import Systemd
+from monitor.web.dashboard import WebDashboard
 from tests.notify_socket import abstract_name, listen
 from tests.waiting import until
 
@@ -76,7 +76,7 @@ class Bench:
 async def running(bench: Bench) -> AsyncIterator[None]:
     stop = asyncio.Event()
     with capture_logs() as bench.logs:
-        daemon = App(load_config(bench.path), Dashboard, load=bench.load)
+        daemon = App(load_config(bench.path), WebDashboard, load=bench.load)
         task = asyncio.create_task(daemon.run(stop, bench.reload))
         try:
             await until(lambda: bench.n_logged("web.started") or task.done(), within_s=20)
@@ -124,10 +124,10 @@ async def test_faults_that_nobody_foresaw_keep_the_former_settings_and_can_be_tr
     bench.read = fail
     await bench.hup("job.failed")
     said = (await bench.get("/api/v1/configuration")).json()
-    assert [each["message"] for each in said["mistakes"]] == [reloading.FAULT]
+    assert [each["message"] for each in said["mistakes"]] == [reload_engine.FAULT]
     bench.read = usual
     with monkeypatch.context() as patched:
-        patched.setattr(reloading, "prepare_calls", refuse)
+        patched.setattr(reload_engine, "prepare_calls", refuse)
         await bench.hup("config.not_reloaded")
     # Its transaction was taken back: nothing of the newer file is there.
     assert await bench.names() == ["one"]
@@ -148,7 +148,7 @@ async def test_a_stop_during_a_reload_is_no_fault_and_has_the_last_word(tmp_path
     stop, reload = asyncio.Event(), asyncio.Event()
     with capture_logs() as logs, listen(abstract_name()) as systemd:
         daemon = App(
-            load_config(path), Dashboard, systemd=Systemd(systemd.address), load=read_slowly
+            load_config(path), WebDashboard, systemd=Systemd(systemd.address), load=read_slowly
         )
         task = asyncio.create_task(daemon.run(stop, reload))
         reload.set()

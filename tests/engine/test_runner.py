@@ -11,18 +11,17 @@ import pytest
 from sqlalchemy import func, insert, select, update
 from structlog.testing import capture_logs
 
-from monitor import watch as watching
 from monitor.clock import utc_now
-from monitor.config.model import Config
-from monitor.config.settings import CheckSettings
-from monitor.cycle import settle
+from monitor.config.model import CheckSettings, Config
+from monitor.engine import runner as watching
+from monitor.engine.connectivity import ConnectivityCheck
+from monitor.engine.evaluate import evaluate
 from monitor.engine.live import Live
+from monitor.engine.runner import CheckRunner
 from monitor.judge.outcome import Outcome, Reason, State
-from monitor.store import connections, engine, tables
-from monitor.store.due import claim_due
-from monitor.store.worker import StoreWorker
-from monitor.uplinks import Uplinks
-from monitor.watch import Watch
+from monitor.store import connections, engine, schema
+from monitor.store.engine import StoreWorker
+from monitor.store.schedule import claim_due
 from tests.builders import EVERY, OK, REFUSED, UNREACHED, Story, entry, plan_of, snapshot_of
 from tests.fakes import FakeChecker
 from tests.waiting import until
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from datetime import datetime
 
-    from monitor.cycle import Settled
+    from monitor.engine.evaluate import Evaluated
     from monitor.engine.live import Snapshot
     from monitor.store.engine import Database
 
@@ -61,33 +60,35 @@ class Bench:
         self.put_off(self.begun_at, *names)
         self.checkers = {name: FakeChecker() for name in names}
         self.store = StoreWorker(database)
-        self.settled: list[Settled] = []
+        self.settled: list[Evaluated] = []
         self.live = Live(self.snapshot(concurrency))
-        self.watch = Watch(self.store, self.live, utc_now, self.settled.extend)
+        self.runner = CheckRunner(self.store, self.live, utc_now, self.settled.extend)
 
-    def snapshot(self, concurrency: int = 200, uplinks: Uplinks | None = None) -> Snapshot:
+    def snapshot(
+        self, concurrency: int = 200, connectivity: ConnectivityCheck | None = None
+    ) -> Snapshot:
         """
         What `checkers` and the plan are by now.
         """
         config = Config(checks=CheckSettings(concurrency=concurrency))
-        return snapshot_of(self.story.plan, self.checkers, config, uplinks)
+        return snapshot_of(self.story.plan, self.checkers, config, connectivity)
 
     def put_off(self, until_instant: datetime, *names: str) -> None:
-        table = tables.connections
+        table = schema.connections
         with self.story.database.write() as tx:
             tx.execute(
                 update(table).where(table.c.name.in_(names)).values(next_check_at=until_instant)
             )
 
     async def start_due(self) -> None:
-        await self.watch.start_due(AHEAD)
+        await self.runner.start_due(AHEAD)
 
     def reload(self, *void: str, concurrency: int = 200) -> None:
         """
         Go on with what `checkers` and the plan are by now.
         """
         former, self.live.now = self.live.now, self.snapshot(concurrency)
-        self.watch.follow_reload(former, void)
+        self.runner.follow_reload(former, void)
 
     async def tick(self) -> None:
         while True:
@@ -101,7 +102,7 @@ class Bench:
         """
         tasks = [
             asyncio.create_task(self.tick()),
-            asyncio.create_task(self.watch.write_results()),
+            asyncio.create_task(self.runner.write_results()),
         ]
         try:
             yield
@@ -117,7 +118,7 @@ class Bench:
         How many checks are in the database.
         """
         with self.story.database.read() as tx:
-            count: int = tx.execute(select(func.count()).select_from(tables.checks)).scalar_one()
+            count: int = tx.execute(select(func.count()).select_from(schema.checks)).scalar_one()
             return count
 
     def state_of(self, name: str) -> State:
@@ -139,7 +140,7 @@ async def make_bench(open_database, monkeypatch):
 
     yield make
     for bench in benches:
-        await bench.watch.stop(timedelta())
+        await bench.runner.stop(timedelta())
         bench.store.close()
 
 
@@ -171,8 +172,8 @@ async def test_a_result_is_stored_and_told(make_bench):
     bench = make_bench("a", "b")
     bench.checkers["b"].results = [REFUSED]
     await bench.start_due()
-    await until(lambda: len(bench.watch._unwritten) == 2)
-    assert await bench.watch.write_batch()
+    await until(lambda: len(bench.runner._unwritten) == 2)
+    assert await bench.runner.write_batch()
     assert (bench.state_of("a"), bench.state_of("b")) == (State.ACTIVE, State.ERROR)
     assert sorted(one.record.name for one in bench.settled) == ["a", "b"]
     assert bench.n_checks() == 2
@@ -180,14 +181,14 @@ async def test_a_result_is_stored_and_told(make_bench):
 
 async def test_writing_nothing_is_fine(make_bench):
     bench = make_bench("a")
-    assert await bench.watch.write_batch()
+    assert await bench.runner.write_batch()
     assert bench.settled == []
 
 
 async def test_no_tick_waits_for_a_check(make_bench):
     bench = make_bench("stuck")
     bench.checkers["stuck"] = FakeChecker(is_hanging=True)
-    bench.watch._checkers = bench.checkers
+    bench.runner._checkers = bench.checkers
     async with asyncio.timeout(5):
         await bench.start_due()
         await until(lambda: bench.n_started("stuck"))
@@ -210,10 +211,10 @@ async def test_a_check_that_hangs_costs_nobody_else_a_turn(make_bench):
 async def test_a_check_is_not_claimed_again_before_its_result_is_written(make_bench):
     bench = make_bench("a")
     await bench.start_due()
-    await until(lambda: bench.watch._unwritten)
+    await until(lambda: bench.runner._unwritten)
     await bench.start_due()
     assert bench.n_started("a") == 1
-    await bench.watch.write_batch()
+    await bench.runner.write_batch()
     bench.put_off(utc_now(), "a")
     await bench.start_due()
     await until(lambda: bench.n_started("a") == 2)
@@ -250,7 +251,7 @@ async def test_only_so_many_talk_at_the_same_time(make_bench):
     await until(lambda: len(shared.started_at) == 2)
     await bench.start_due()
     shared.let_go.set()
-    await until(lambda: len(bench.watch._unwritten) == 6)
+    await until(lambda: len(bench.runner._unwritten) == 6)
     assert shared.most_running == 2
 
 
@@ -261,7 +262,7 @@ async def test_a_tick_starts_only_so_many_and_the_next_goes_on(make_bench, monke
     n_started = []
     for _ in range(3):
         await bench.start_due()
-        await until(lambda: sum(map(bench.n_started, names)) == len(bench.watch._under_way))
+        await until(lambda: sum(map(bench.n_started, names)) == len(bench.runner._under_way))
         n_started.append(sum(map(bench.n_started, names)))
     assert n_started == [2, 4, 5]
 
@@ -297,7 +298,7 @@ async def test_a_checker_that_raises_is_an_inconclusive_result(make_bench):
     assert (fault["event"], fault["connection"]) == ("check.fault", "broken")
     assert isinstance(fault["exc_info"], ZeroDivisionError)
     with bench.story.database.read() as tx:
-        details = list(tx.execute(select(tables.checks.c.detail)).scalars())
+        details = list(tx.execute(select(schema.checks.c.detail)).scalars())
     assert any(detail and "ZeroDivisionError" in detail for detail in details)
     assert "hunter2" not in str(details)
 
@@ -341,13 +342,13 @@ async def test_a_result_that_breaks_a_rule_of_the_tables_is_not_tried_for_ever(
     bench = make_bench("a", "b")
 
     def settle_breaking_a_rule(tx, batch, plan, uplink):
-        settled = settle(tx, batch, plan, uplink)
+        settled = evaluate(tx, batch, plan, uplink)
         for one in settled:
             if one.record.name == "b" and one.finished.outcome.reason is Reason.OK:
-                tx.execute(insert(tables.quotas).values(connection_id=one.record.id))
+                tx.execute(insert(schema.quotas).values(connection_id=one.record.id))
         return settled
 
-    monkeypatch.setattr(watching, "settle", settle_breaking_a_rule)
+    monkeypatch.setattr(watching, "evaluate", settle_breaking_a_rule)
     with capture_logs() as logs:
         async with bench.running():
             await until(lambda: bench.n_checks() == 2, within_s=3)
@@ -400,12 +401,12 @@ async def test_results_that_come_while_others_wait_are_written_with_them(
     bench = make_bench("early", "late")
     bench.checkers["late"].let_go.clear()
     await bench.start_due()
-    await until(lambda: bench.watch._unwritten)
+    await until(lambda: bench.runner._unwritten)
     with open_database().write():
-        assert not await bench.watch.write_batch()
+        assert not await bench.runner.write_batch()
         bench.checkers["late"].let_go.set()
-        await until(lambda: len(bench.watch._unwritten) == 2)
-    assert await bench.watch.write_batch()
+        await until(lambda: len(bench.runner._unwritten) == 2)
+    assert await bench.runner.write_batch()
     assert [one.record.name for one in bench.settled] == ["early", "late"]
 
 
@@ -418,7 +419,7 @@ async def test_a_connection_paused_meanwhile_is_checked_again_after_resuming(mak
         with bench.story.database.write() as tx:
             connections.pause(tx, record.id)
         bench.checkers["a"].let_go.set()
-        await until(lambda: not bench.watch._under_way)
+        await until(lambda: not bench.runner._under_way)
         assert bench.n_checks() == 0
         with bench.story.database.write() as tx:
             connections.resume(tx, record, utc_now())
@@ -438,8 +439,8 @@ async def test_a_check_under_way_counts_after_a_reload(make_bench):
     bench.checkers = {"a": FakeChecker()}
     bench.reload()
     former.let_go.set()
-    await until(lambda: bench.watch._unwritten)
-    await bench.watch.write_batch()
+    await until(lambda: bench.runner._unwritten)
+    await bench.runner.write_batch()
     assert bench.state_of("a") is State.ACTIVE
     assert bench.n_started("a") == 0
 
@@ -453,11 +454,11 @@ async def test_a_check_that_asked_by_settings_of_the_past_is_made_anew(make_benc
     bench.checkers = {"a": FakeChecker()}
     bench.reload("a")
     former.let_go.set()
-    await until(lambda: not bench.watch._under_way)
-    assert bench.watch._unwritten == []
+    await until(lambda: not bench.runner._under_way)
+    assert bench.runner._unwritten == []
     await bench.start_due()
-    await until(lambda: bench.watch._unwritten)
-    await bench.watch.write_batch()
+    await until(lambda: bench.runner._unwritten)
+    await bench.runner.write_batch()
     assert (bench.n_started("a"), bench.state_of("a")) == (1, State.ACTIVE)
     assert bench.n_checks() == 1
 
@@ -465,10 +466,10 @@ async def test_a_check_that_asked_by_settings_of_the_past_is_made_anew(make_benc
 async def test_a_result_that_was_there_before_the_reload_is_kept(make_bench):
     bench = make_bench("a")
     await bench.start_due()
-    await until(lambda: bench.watch._unwritten)
+    await until(lambda: bench.runner._unwritten)
     bench.checkers = {"a": FakeChecker(REFUSED)}
     bench.reload("a")
-    await bench.watch.write_batch()
+    await bench.runner.write_batch()
     assert (bench.n_checks(), bench.state_of("a")) == (1, State.ACTIVE)
 
 
@@ -487,7 +488,7 @@ async def test_what_waits_for_its_turn_is_made_by_the_new_settings(make_bench):
     await until(lambda: bench.n_started(waiting) == 1)
     for checker in former.values():
         checker.let_go.set()
-    await until(lambda: len(bench.watch._unwritten) == 2)
+    await until(lambda: len(bench.runner._unwritten) == 2)
     assert former[waiting].started_at == []
 
 
@@ -502,9 +503,9 @@ async def test_a_check_of_what_is_gone_ends_without_a_word(make_bench):
     bench.reload("gone")
     checkers["gone"].let_go.set()
     await until(lambda: bench.n_started("here"))
-    await bench.watch.write_batch()
+    await bench.runner.write_batch()
     with capture_logs() as logs:
-        await until(lambda: set(bench.watch._under_way) <= {bench.story.record("here").id})
+        await until(lambda: set(bench.runner._under_way) <= {bench.story.record("here").id})
     assert logs == []
     assert bench.state_of("gone") is State.PENDING
 
@@ -532,7 +533,7 @@ async def test_stopping_waits_for_running_checks_and_writes_them(make_bench):
         checker.let_go.clear()
     await bench.start_due()
     await until(lambda: all(map(bench.n_started, "ab")))
-    stopping = asyncio.create_task(bench.watch.stop(10 * SECOND))
+    stopping = asyncio.create_task(bench.runner.stop(10 * SECOND))
     await asyncio.sleep(0)
     assert not stopping.done()
     for checker in bench.checkers.values():
@@ -545,9 +546,9 @@ async def test_stopping_lets_go_of_what_takes_too_long(make_bench):
     bench = make_bench("stuck", "fine")
     bench.checkers["stuck"].let_go.clear()
     await bench.start_due()
-    await until(lambda: bench.watch._unwritten)
+    await until(lambda: bench.runner._unwritten)
     async with asyncio.timeout(5):
-        assert await bench.watch.stop(SECOND / 10) == (0, 1)
+        assert await bench.runner.stop(SECOND / 10) == (0, 1)
     assert bench.checkers["stuck"].n_running == 0
     assert (bench.state_of("stuck"), bench.state_of("fine")) == (State.PENDING, State.ACTIVE)
     # It is due again at the next start.
@@ -557,9 +558,9 @@ async def test_stopping_lets_go_of_what_takes_too_long(make_bench):
 async def test_stopping_twice_is_fine(make_bench):
     bench = make_bench("a")
     await bench.start_due()
-    await until(lambda: bench.watch._unwritten)
+    await until(lambda: bench.runner._unwritten)
     for _ in range(2):
-        assert await bench.watch.stop(SECOND) == (0, 0)
+        assert await bench.runner.stop(SECOND) == (0, 0)
         assert bench.n_checks() == 1
 
 
@@ -569,18 +570,18 @@ async def test_a_stop_keeps_to_its_time_while_the_database_is_locked(
     monkeypatch.setattr(engine, "BUSY_TIMEOUT_S", 0)
     bench = make_bench("a")
     await bench.start_due()
-    await until(lambda: bench.watch._unwritten)
+    await until(lambda: bench.runner._unwritten)
     with open_database().write():
         async with asyncio.timeout(5):
-            assert await bench.watch.stop(SECOND) == (0, 0)
+            assert await bench.runner.stop(SECOND) == (0, 0)
     assert bench.story.record("a").next_check_at == bench.begun_at
 
 
 async def test_nothing_starts_after_the_stop(make_bench):
     bench = make_bench("a")
-    await bench.watch.stop(timedelta())
+    await bench.runner.stop(timedelta())
     await bench.start_due()
-    assert bench.watch._under_way == {}
+    assert bench.runner._under_way == {}
 
 
 async def test_a_tick_that_was_reading_when_it_stopped_starts_nothing(make_bench):
@@ -590,10 +591,10 @@ async def test_a_tick_that_was_reading_when_it_stopped_starts_nothing(make_bench
     await asyncio.sleep(0)
     tick = asyncio.create_task(bench.start_due())
     await asyncio.sleep(0)
-    await bench.watch.stop(timedelta())
+    await bench.runner.stop(timedelta())
     may_go_on.set()
     await asyncio.gather(blocking, tick)
-    assert bench.watch._under_way == {}
+    assert bench.runner._under_way == {}
     assert bench.n_started("a") == 0
 
 
@@ -603,7 +604,7 @@ async def test_what_waits_for_its_instant_is_not_begun_after_the_stop(make_bench
     bench.put_off(utc_now() + SECOND / 2, "waiting")
     await bench.start_due()
     await until(lambda: bench.n_started("running"))
-    stopping = asyncio.create_task(bench.watch.stop(10 * SECOND))
+    stopping = asyncio.create_task(bench.runner.stop(10 * SECOND))
     await asyncio.sleep(0)
     bench.checkers["running"].let_go.set()
     assert await stopping == (1, 0)
@@ -634,7 +635,7 @@ def doubting(bench: Bench, pages: Pages) -> None:
     Let the bench's watch ask *pages* when a check is not answered.
     """
     plan = replace(bench.story.plan, uplink=("https://up.example.com",))
-    bench.live.now = replace(bench.snapshot(uplinks=Uplinks(pages)), plan=plan)
+    bench.live.now = replace(bench.snapshot(connectivity=ConnectivityCheck(pages)), plan=plan)
 
 
 async def test_an_unanswered_check_waits_for_the_uplink_and_delays_no_other(make_bench):
@@ -689,7 +690,7 @@ async def test_results_in_doubt_are_let_go_at_a_stop_and_due_at_the_next_start(m
     await bench.start_due()
     await until(lambda: pages.n_asked == 1)
     async with asyncio.timeout(5):
-        await bench.watch.stop(SECOND)
+        await bench.runner.stop(SECOND)
     assert bench.n_checks() == 0
     with bench.story.database.read() as tx:
         assert [one.name for one in claim_due(tx, utc_now(), 10)] == ["a"]
@@ -702,7 +703,7 @@ async def test_an_uplink_question_that_fails_loses_no_result(make_bench):
     bench = make_bench("a")
     bench.checkers["a"] = FakeChecker(UNREACHED)
     plan = replace(bench.story.plan, uplink=("https://up.example.com",))
-    bench.live.now = replace(bench.snapshot(uplinks=Uplinks(fail)), plan=plan)
+    bench.live.now = replace(bench.snapshot(connectivity=ConnectivityCheck(fail)), plan=plan)
     with capture_logs() as logs:
         async with bench.running():
             await until(lambda: bench.n_checks() == 1)

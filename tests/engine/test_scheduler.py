@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from monitor import clock
-from monitor.schedule.jobs import Job, JobRunner
+from monitor.engine.scheduler import Job, Scheduler
 from tests.stepped_clock import SteppedClock
 from tests.waiting import until
 
@@ -77,7 +77,7 @@ def follower():
 
 @pytest.fixture
 async def runner(follower):
-    runner = JobRunner(follower)
+    runner = Scheduler(follower)
     yield runner
     runner.stop()
     await asyncio.sleep(0)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.schedule.steps import SMALLEST_STEP, StepDetector
+from monitor.engine.scheduler import SMALLEST_STEP, StepDetector
 from tests.fakes import NOON, FixedClock
 
 SECOND = timedelta(seconds=1)

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from monitor import guarding
-from monitor.alert.courier import Terms
-from monitor.alert.delivery import Delivery
-from monitor.alert.errors import AlertError
-from monitor.guarding import CHECK_DUE, DELIVER, Guard, describe
+from monitor.engine import supervisor
+from monitor.engine.scheduler import Job, Scheduler
+from monitor.engine.supervisor import CHECK_DUE, DELIVER, Supervisor, Systemd, describe_counts
+from monitor.judge.health import LONGEST_STANDSTILL, LONGEST_WITHOUT_WRITE
 from monitor.judge.outcome import State
-from monitor.judge.vitals import LONGEST_STANDSTILL, LONGEST_WITHOUT_WRITE
-from monitor.schedule.jobs import Job, JobRunner
-from monitor.store import watermarks
-from monitor.store.lifesigns import ALIVE
-from monitor.store.worker import StoreWorker
-from monitor.systemd import Systemd
+from monitor.notify.delivery import Delivery, DeliveryTerms
+from monitor.notify.outbox import AlertError
+from monitor.store import schema
+from monitor.store.engine import StoreWorker
+from monitor.store.schema import ALIVE
 from tests.builders import OK, REFUSED, Story, entry, plan_of
 from tests.fakes import NOON, FakeOutbox, FakeSender, FixedClock
 from tests.notify_socket import NotifySocket, listen
@@ -47,10 +45,10 @@ class Bench:
         self.systemd = systemd
         self.store = StoreWorker(database)
         self.outbox, self.sender = FakeOutbox(), FakeSender()
-        self.runner = JobRunner(self._ignore_step)
-        self.terms = Terms(self.sender, 60 * SECOND, lambda _: None)
+        self.runner = Scheduler(self._ignore_step)
+        self.terms = DeliveryTerms(self.sender, 60 * SECOND, lambda _: None)
         self.delivery = Delivery(self.outbox, lambda: self.terms, clock=FixedClock())
-        self.guard = Guard(
+        self.supervisor = Supervisor(
             Systemd(systemd.address, 3 * SECOND), self.store, self.runner, self.delivery
         )
         self.set_back({CHECK_DUE: 0.0, DELIVER: 0.0}, written=0.0)
@@ -67,7 +65,7 @@ class Bench:
             self.store.written_at = now - written
 
     async def job(self, name: str) -> None:
-        [work] = [job.work for job in self.guard.jobs() if job.name == name]
+        [work] = [job.work for job in self.supervisor.jobs() if job.name == name]
         await work()
 
     def is_fed(self) -> bool:
@@ -88,7 +86,7 @@ NO_WRITE = LONGEST_WITHOUT_WRITE.total_seconds() + 1
 
 
 async def test_the_watchdog_is_fed_while_all_goes_on(bench: Bench):
-    await bench.guard.feed()
+    await bench.supervisor.feed()
     assert bench.is_fed()
 
 
@@ -106,8 +104,8 @@ async def test_the_watchdog_is_not_fed_when_something_stands_still(
 ):
     bench.set_back(jobs, written=written)
     with capture_logs() as logs:
-        await bench.guard.feed()
-        await bench.guard.feed()
+        await bench.supervisor.feed()
+        await bench.supervisor.feed()
     assert not bench.is_fed()
     [told] = bench.systemd.said("STATUS")
     assert told.startswith(f"stuck: {why}")
@@ -116,10 +114,10 @@ async def test_the_watchdog_is_not_fed_when_something_stands_still(
 
 async def test_the_watchdog_is_fed_again_when_it_goes_on(bench: Bench):
     bench.set_back({CHECK_DUE: STANDSTILL})
-    await bench.guard.feed()
+    await bench.supervisor.feed()
     bench.set_back({CHECK_DUE: 0.0})
-    await bench.guard.feed()
-    await bench.guard.tell_status()
+    await bench.supervisor.feed()
+    await bench.supervisor.notify_status()
     assert bench.is_fed()
     assert bench.systemd.said("STATUS")[-1] == "watching 0 connections"
 
@@ -127,9 +125,9 @@ async def test_the_watchdog_is_fed_again_when_it_goes_on(bench: Bench):
 async def test_a_write_is_a_sign_of_life(bench: Bench):
     bench.set_back({}, written=NO_WRITE)
     await bench.job("note_alive")
-    await bench.guard.feed()
+    await bench.supervisor.feed()
     assert bench.is_fed()
-    assert await bench.store.read(lambda tx: watermarks.find(tx, ALIVE)) is not None
+    assert await bench.store.read(lambda tx: schema.find_watermark(tx, ALIVE)) is not None
 
 
 async def test_a_job_that_fails_has_moved_all_the_same(bench: Bench):
@@ -143,14 +141,14 @@ async def test_a_job_that_fails_has_moved_all_the_same(bench: Bench):
     finally:
         bench.runner.stop()
     # That is for people to mend, who hear of it by the heartbeat.
-    assert list(bench.guard.failing_for()) == [CHECK_DUE]
+    assert list(bench.supervisor.failing_for()) == [CHECK_DUE]
 
 
 async def test_a_channel_that_hangs_is_no_stuck_outbox(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(guarding, "LONGEST_STANDSTILL", 0.05 * SECOND)
-    bench.delivery = bench.guard._delivery = Delivery(
+    monkeypatch.setattr(supervisor, "LONGEST_STANDSTILL", 0.05 * SECOND)
+    bench.delivery = bench.supervisor._delivery = Delivery(
         bench.outbox,
         lambda: bench.terms,
         clock=FixedClock(),
@@ -162,7 +160,7 @@ async def test_a_channel_that_hangs_is_no_stuck_outbox(
         await bench.delivery.run_once()
         await until(lambda: [one for one in logs if one["event"] == "notification.failed"])
         await until(lambda: not bench.delivery.find_stuck(timedelta()))
-    await bench.guard.feed()
+    await bench.supervisor.feed()
     assert bench.is_fed()
 
 
@@ -170,14 +168,14 @@ async def test_a_dead_channel_is_no_stuck_outbox(bench: Bench):
     bench.sender.failures["ops"] = AlertError("gone for good", permanent=True)
     row = bench.outbox.add("ops", born_at=NOON)
     await bench.delivery.deliver_due()
-    await bench.guard.feed()
+    await bench.supervisor.feed()
     assert (row.state, bench.is_fed()) == ("dead", True)
 
 
 async def test_a_round_that_stands_still_is_a_stuck_outbox(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(guarding, "LONGEST_STANDSTILL", 0.05 * SECOND)
+    monkeypatch.setattr(supervisor, "LONGEST_STANDSTILL", 0.05 * SECOND)
     never = asyncio.Event()
 
     async def hang(*_: object, **__: object) -> None:
@@ -186,8 +184,8 @@ async def test_a_round_that_stands_still_is_a_stuck_outbox(
     monkeypatch.setattr(bench.outbox, "claim_next", hang)
     bench.outbox.add("ops", born_at=NOON)
     await bench.delivery.run_once()
-    await until(lambda: bench.guard.signs().stuck == ("ops",))
-    await bench.guard.feed()
+    await until(lambda: bench.supervisor.signs().stuck == ("ops",))
+    await bench.supervisor.feed()
     assert not bench.is_fed()
     assert bench.systemd.said("STATUS") == ["stuck: the delivery stands still on ops"]
     never.set()
@@ -195,8 +193,8 @@ async def test_a_round_that_stands_still_is_a_stuck_outbox(
 
 async def test_the_status_counts_what_is_watched(bench: Bench):
     story = Story.begin(bench.database, plan_of(entry("one"), entry("two")))
-    story.settle(NOON, one=OK, two=REFUSED)
-    await bench.guard.tell_status()
+    story.evaluate(NOON, one=OK, two=REFUSED)
+    await bench.supervisor.notify_status()
     assert bench.systemd.said("STATUS") == ["watching 2 connections; 1 in error"]
 
 
@@ -215,7 +213,7 @@ async def test_the_status_counts_what_is_watched(bench: Bench):
     ids=["none", "one", "some in error", "all kinds", "all paused"],
 )
 def test_the_status_is_one_line(counts: dict[State, int], expected: str):
-    assert describe(counts) == expected
+    assert describe_counts(counts) == expected
 
 
 @pytest.mark.parametrize(
@@ -230,16 +228,16 @@ def test_the_status_is_one_line(counts: dict[State, int], expected: str):
 async def test_systemd_is_told_only_what_it_wants_to_hear(
     bench: Bench, systemd: Systemd, names: list[str]
 ):
-    guard = Guard(systemd, bench.store, bench.runner, bench.delivery)
+    guard = Supervisor(systemd, bench.store, bench.runner, bench.delivery)
     assert [job.name for job in guard.jobs()] == names
 
 
 async def test_the_watchdog_is_fed_three_times_in_the_silence_allowed(bench: Bench):
-    assert bench.guard.jobs()[-1].every == SECOND
+    assert bench.supervisor.jobs()[-1].every == SECOND
 
 
 async def test_a_watchdog_without_any_patience_is_fed_in_a_rhythm_all_the_same(bench):
     hasty = Systemd("@nobody", timedelta(microseconds=1))
-    guard = Guard(hasty, bench.store, bench.runner, bench.delivery)
+    guard = Supervisor(hasty, bench.store, bench.runner, bench.delivery)
     every = {job.name: job.every for job in guard.jobs()}["feed_watchdog"]
     assert every > timedelta()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from monitor.systemd import LONGEST_STATUS, Systemd
+from monitor.engine.supervisor import LONGEST_STATUS, Systemd
 from tests.notify_socket import abstract_name, listen
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ MINUTE = timedelta(minutes=1)
 def test_a_message_arrives(tmp_path: Path, is_abstract: bool):
     with listen(abstract_name() if is_abstract else tmp_path / "notify") as listener:
         systemd = Systemd.of({"NOTIFY_SOCKET": listener.address})
-        systemd.tell_ready()
+        systemd.notify_ready()
         systemd.feed_watchdog()
-        systemd.tell_stopping()
+        systemd.notify_stopping()
         assert listener.look() == [
             {"READY": "1"},
             {"WATCHDOG": "1"},
@@ -35,7 +35,7 @@ def test_a_message_arrives(tmp_path: Path, is_abstract: bool):
 def test_a_reload_says_when_it_began(tmp_path: Path):
     with listen(tmp_path / "notify") as listener:
         before = time.monotonic_ns() // 1000
-        Systemd(listener.address).tell_reloading()
+        Systemd(listener.address).notify_reloading()
         [message] = listener.look()
     assert message["RELOADING"] == "1"
     assert before <= int(message["MONOTONIC_USEC"]) <= time.monotonic_ns() // 1000
@@ -44,8 +44,8 @@ def test_a_reload_says_when_it_began(tmp_path: Path):
 def test_a_status_is_one_line_of_bounded_length(tmp_path: Path):
     with listen(tmp_path / "notify") as listener:
         systemd = Systemd(listener.address)
-        systemd.tell_status("two\nlines\nREADY=1")
-        systemd.tell_status("ä" * 1000)
+        systemd.notify_status("two\nlines\nREADY=1")
+        systemd.notify_status("ä" * 1000)
         first, second = listener.look()
     assert first == {"STATUS": "two lines READY=1"}
     assert second == {"STATUS": "ä" * (LONGEST_STATUS - 1) + "…"}
@@ -55,7 +55,7 @@ def test_the_same_status_is_told_once(tmp_path: Path):
     with listen(tmp_path / "notify") as listener:
         systemd = Systemd(listener.address)
         for text in ("one", "one", "two", "one"):
-            systemd.tell_status(text)
+            systemd.notify_status(text)
         assert listener.said("STATUS") == ["one", "two", "one"]
 
 
@@ -67,8 +67,8 @@ def test_the_same_status_is_told_once(tmp_path: Path):
 def test_without_a_socket_nobody_is_told(environment: dict[str, str]):
     with capture_logs() as logs:
         systemd = Systemd.of(environment)
-        systemd.tell_ready()
-        systemd.tell_status("fine")
+        systemd.notify_ready()
+        systemd.notify_status("fine")
         systemd.feed_watchdog()
     assert (systemd.is_listening, systemd.watchdog, logs) == (False, None, [])
 
@@ -85,11 +85,11 @@ def test_a_socket_that_vanished_is_said_once_and_tried_again(tmp_path: Path):
     path = tmp_path / "notify"
     systemd = Systemd(str(path))
     with capture_logs() as logs:
-        systemd.tell_ready()
+        systemd.notify_ready()
         systemd.feed_watchdog()
-        systemd.tell_status("fine")
+        systemd.notify_status("fine")
         with listen(path) as listener:
-            systemd.tell_status("fine")
+            systemd.notify_status("fine")
             systemd.feed_watchdog()
             assert listener.look() == [{"STATUS": "fine"}, {"WATCHDOG": "1"}]
         systemd.feed_watchdog()

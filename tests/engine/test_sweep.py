@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from monitor.judge.authorizations import DateChange, Declared, set_date
 from monitor.judge.outcome import Outcome, Reason, State
-from monitor.judge.renewal import Change, Declared, set_date
 from monitor.store import alerts, authorizations, connections
-from monitor.store.due import make_due
-from monitor.store.tables import authorizations as table
+from monitor.store.schedule import make_due
+from monitor.store.schema import authorizations as table
 from tests.builders import DAY, EVERY, HOUR, OK, REFUSED, UNREACHED, Story, entry, plan_of
 
 BEGAN_AT = datetime(2025, 12, 3, tzinfo=UTC)
@@ -29,7 +29,7 @@ def begin(database, *entries, at=BEGAN_AT, **more) -> Story:
     return Story.begin(database, plan_of(*entries, authorized_at=BEGAN_AT, **more), at)
 
 
-def renew(story: Story, on: datetime, now: datetime, name: str = "one") -> Change:
+def renew(story: Story, on: datetime, now: datetime, name: str = "one") -> DateChange:
     [said] = [each for each in story.plan.entries if each.name == name]
     with story.database.write() as tx:
         record = connections.find_record(tx, name)
@@ -70,11 +70,11 @@ def test_a_year_sends_exactly_its_alerts(open_database, is_countdown, is_restart
         story.sweep(now)
         story.sweep(now)
         if now == END + 2 * DAY:
-            assert renew(story, now, now) is Change.RENEWAL
+            assert renew(story, now, now) is DateChange.RENEWAL
         is_refused = END <= now < END + 2 * DAY and not is_countdown
         asked = COUNTED if is_countdown else REFUSED if is_refused else OK
         for at in (now, now + 30 * SECOND) if END <= now < END + 2 * DAY else (now,):
-            story.settle(at, one=asked)
+            story.evaluate(at, one=asked)
         now += 12 * HOUR
     assert [(alert.kind, alert.born_at) for alert in story.alerts()] == YEAR
     severities = [alert.severity for alert in story.alerts()]
@@ -100,7 +100,7 @@ def fail_once(story: Story, now: datetime, monkeypatch) -> None:
 
 def test_after_an_absence_only_the_most_urgent_step_is_told(database):
     story = begin(database)
-    story.settle(BEGAN_AT, one=OK)
+    story.evaluate(BEGAN_AT, one=OK)
     story.sweep(END - 2 * DAY)
     [alert] = story.alerts()
     assert (alert.kind, alert.facts["step"]) == ("expiring_soon", 3)
@@ -108,7 +108,7 @@ def test_after_an_absence_only_the_most_urgent_step_is_told(database):
 
 def test_at_the_end_the_connection_is_due_at_once(database):
     story = begin(database, entry("one", every=7 * DAY))
-    story.settle(END - HOUR, one=OK)
+    story.evaluate(END - HOUR, one=OK)
     assert story.record("one").next_check_at == END
     begin(database, entry("one", every=7 * DAY), at=END)
     [swept] = [one for one in story.sweep(END + SECOND) if one.passed.is_check_due]
@@ -121,7 +121,7 @@ def test_at_the_end_the_connection_is_due_at_once(database):
 
 def test_a_check_that_was_under_way_at_the_end_does_not_hide_it(database):
     story = begin(database, entry("one", every=DAY))
-    story.settle(END + SECOND, one=replace(OK, latency_ms=3000.0))
+    story.evaluate(END + SECOND, one=replace(OK, latency_ms=3000.0))
     assert story.record("one").next_check_at == END + SECOND
     assert told(story) == []
 
@@ -129,36 +129,36 @@ def test_a_check_that_was_under_way_at_the_end_does_not_hide_it(database):
 def test_a_success_past_the_end_asks_once_for_the_date(database):
     story = begin(database)
     for number in range(3):
-        story.settle(END + number * EVERY, one=OK)
+        story.evaluate(END + number * EVERY, one=OK)
     assert told(story) == ["renewal_unrecorded"]
     one = story.record("one")
     assert (one.standing.state, one.clock.known_end) == (State.ACTIVE, None)
     assert story.sweep(END + DAY) == []
-    assert renew(story, END - DAY, END + DAY) is Change.RENEWAL
-    story.settle(END + DAY, one=OK)
+    assert renew(story, END - DAY, END + DAY) is DateChange.RENEWAL
+    story.evaluate(END + DAY, one=OK)
     assert told(story) == ["renewal_unrecorded", "renewed"]
 
 
 def test_a_refusal_after_an_unrecorded_renewal_is_no_expiry(database):
     story = begin(database)
-    story.settle(END + SECOND, one=OK)
-    story.settle(END + HOUR, one=REFUSED)
+    story.evaluate(END + SECOND, one=OK)
+    story.evaluate(END + HOUR, one=REFUSED)
     assert story.record("one").standing.reason is Reason.TOKEN_REJECTED
 
 
 def test_a_service_that_cannot_be_reached_at_the_end_decides_nothing(database):
     story = begin(database)
-    story.settle(END - DAY, one=OK)
-    story.settle(END, one=UNREACHED)
+    story.evaluate(END - DAY, one=OK)
+    story.evaluate(END, one=UNREACHED)
     assert story.record("one").standing.state is State.ACTIVE
     assert "renewal_unrecorded" not in told(story)
 
 
 def test_a_renewal_of_what_was_never_told_is_silent(database):
     story = begin(database)
-    story.settle(BEGAN_AT, one=OK)
+    story.evaluate(BEGAN_AT, one=OK)
     renew(story, BEGAN_AT + 100 * DAY, BEGAN_AT + 100 * DAY)
-    story.settle(BEGAN_AT + 100 * DAY, one=OK)
+    story.evaluate(BEGAN_AT + 100 * DAY, one=OK)
     assert told(story) == []
     assert not story.record("one").clock.is_renewal_pending
 
@@ -167,26 +167,26 @@ def test_a_renewal_is_told_after_a_success_and_not_before(database):
     story = begin(database)
     story.sweep(END - DAY)
     renew(story, END - DAY, END - DAY)
-    story.settle(END - DAY, one=REFUSED)
+    story.evaluate(END - DAY, one=REFUSED)
     assert told(story) == ["expiring_soon"]
-    story.settle(END - DAY + HOUR, one=OK)
+    story.evaluate(END - DAY + HOUR, one=OK)
     assert told(story) == ["expiring_soon", "renewed"]
 
 
 def test_an_announced_error_that_a_renewal_ends_is_told_as_recovered(database):
     story = begin(database)
     for number in range(2):
-        story.settle(BEGAN_AT + number * EVERY, one=REFUSED)
+        story.evaluate(BEGAN_AT + number * EVERY, one=REFUSED)
     renew(story, BEGAN_AT + DAY, BEGAN_AT + DAY)
-    story.settle(BEGAN_AT + DAY, one=OK)
+    story.evaluate(BEGAN_AT + DAY, one=OK)
     assert told(story) == ["error", "recovered"]
 
 
 def test_a_correction_is_silent_and_starts_no_renewal(database):
     story = begin(database)
     story.sweep(END - 30 * DAY)
-    assert renew(story, BEGAN_AT - DAY, END - 30 * DAY) is Change.CORRECTION
-    story.settle(END - 30 * DAY, one=OK)
+    assert renew(story, BEGAN_AT - DAY, END - 30 * DAY) is DateChange.CORRECTION
+    story.evaluate(END - 30 * DAY, one=OK)
     assert told(story) == ["expiring_soon"]
 
 
@@ -239,13 +239,13 @@ def test_a_renamed_connection_keeps_its_clock(database):
 
 def test_a_later_date_in_the_file_is_a_renewal_that_is_checked_soon(database):
     story = begin(database, entry("one", every=DAY))
-    story.settle(END - HOUR, one=OK)
+    story.evaluate(END - HOUR, one=OK)
     story.sweep(END - HOUR)
     later = replace(story.plan.entries[0], declared=Declared(END - 2 * HOUR))
     with database.write() as tx:
         connections.sync(tx, [later], END - HOUR)
     assert story.record("one").next_check_at == END - HOUR
-    story.settle(END - HOUR, one=OK)
+    story.evaluate(END - HOUR, one=OK)
     assert told(story) == ["expiring_soon", "renewed"]
 
 

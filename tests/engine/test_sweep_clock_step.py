@@ -14,24 +14,23 @@ import pytest
 from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
-from monitor import stepping, watch
-from monitor.alert.backoff import LONGEST_DELAY
-from monitor.alert.delivery import LEASE, Delivery
-from monitor.alert.errors import AlertError
-from monitor.app import App
+from monitor.alerting.suppression import suppress_unsent
 from monitor.config.load import load_config
-from monitor.dashboard import Dashboard
+from monitor.engine import runner as runner_engine
+from monitor.engine import sweep
+from monitor.engine.app import App
 from monitor.engine.live import Live
-from monitor.holding import hold_unsent
+from monitor.engine.runner import CheckRunner
+from monitor.engine.scheduler import Job, Scheduler
 from monitor.judge.alerts import AlertDue, AlertKind
-from monitor.judge.silence import Scope
-from monitor.schedule.jobs import Job, JobRunner
+from monitor.judge.suppression import Scope
+from monitor.notify.delivery import LEASE, LONGEST_DELAY, Delivery
+from monitor.notify.outbox import AlertError
 from monitor.simulator.server import start_simulator
-from monitor.store import alerts, claims, digests, reminders, silences, tables
-from monitor.store.alert_tables import notifications
-from monitor.store.engine import Database, StoreError
-from monitor.store.worker import StoreWorker
-from monitor.watch import Watch
+from monitor.store import alerts, outbox, reminders, schema, suppression
+from monitor.store.engine import Database, StoreError, StoreWorker
+from monitor.store.schema import notifications
+from monitor.web.dashboard import WebDashboard
 from tests.builders import (
     DAY,
     EVERY,
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from monitor.config.model import Config
-    from monitor.cycle import Settled
+    from monitor.engine.evaluate import Evaluated
 
 pytestmark = pytest.mark.anyio
 
@@ -70,13 +69,13 @@ class Bench:
     store: StoreWorker
     clock: FixedClock
     sender: FakeSender = field(default_factory=FakeSender)
-    settled: list[Settled] = field(default_factory=list)
+    settled: list[Evaluated] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         names = [each.name for each in self.story.plan.entries]
         self.checkers = {name: FakeChecker() for name in names}
         live = Live(snapshot_of(self.story.plan, self.checkers))
-        self.watch = Watch(self.store, live, self.clock, self.settled.extend)
+        self.runner = CheckRunner(self.store, live, self.clock, self.settled.extend)
         self.delivery = self.make_delivery("run")
 
     def make_delivery(self, owner: str, retry_for: timedelta = DAY) -> Delivery:
@@ -94,7 +93,7 @@ class Bench:
         Step the clock, and do what the daemon does then.
         """
         self.clock.advance(by)
-        await stepping.follow_step(self.store, self.story.plan, self.delivery, by)
+        await sweep.follow_step(self.store, self.story.plan, self.delivery, by)
 
     def bear(self, name: str = "one") -> int:
         alert = AlertDue.of(AlertKind.ERROR, reason="timeout")
@@ -117,12 +116,12 @@ class Bench:
 @pytest.fixture
 async def bench(database, monkeypatch):
     clock = FixedClock(NOON)
-    monkeypatch.setattr(stepping, "utc_now", clock)
+    monkeypatch.setattr(sweep, "utc_now", clock)
     store = StoreWorker(database)
     bench = Bench(Story.begin(database, plan_of(entry("one"), entry("two"))), store, clock)
     yield bench
     bench.sender.let_go.set()
-    await bench.watch.stop(timedelta())
+    await bench.runner.stop(timedelta())
     await bench.delivery.drain(SECOND)
     store.close()
 
@@ -132,15 +131,15 @@ async def bench(database, monkeypatch):
 
 @BOTH_WAYS
 async def test_checks_go_on_after_a_step(bench, by):
-    await bench.watch.start_due(2 * SECOND)
-    await until(lambda: len(bench.watch._unwritten) == 2)
-    await bench.watch.write_batch()
+    await bench.runner.start_due(2 * SECOND)
+    await until(lambda: len(bench.runner._unwritten) == 2)
+    await bench.runner.write_batch()
     assert bench.next_check_at() == NOON + EVERY
     await bench.step(by)
     assert NOON + by <= bench.next_check_at() <= NOON + by + SECOND
-    await bench.watch.start_due(2 * SECOND)
-    await until(lambda: len(bench.watch._unwritten) == 2)
-    await bench.watch.write_batch()
+    await bench.runner.start_due(2 * SECOND)
+    await until(lambda: len(bench.runner._unwritten) == 2)
+    await bench.runner.write_batch()
     assert bench.next_check_at() > bench.clock()
     assert bench.next_check_at() <= bench.clock() + EVERY
     assert [len(checker.started_at) for checker in bench.checkers.values()] == [2, 2]
@@ -148,22 +147,22 @@ async def test_checks_go_on_after_a_step(bench, by):
 
 async def test_a_check_that_was_under_way_takes_its_rhythm_from_the_new_time(bench):
     bench.checkers["one"].let_go.clear()
-    await bench.watch.start_due(2 * SECOND)
+    await bench.runner.start_due(2 * SECOND)
     await until(lambda: bench.checkers["one"].n_running)
     await bench.step(BACK)
     bench.checkers["one"].let_go.set()
-    await until(lambda: len(bench.watch._unwritten) == 2)
-    await bench.watch.write_batch()
+    await until(lambda: len(bench.runner._unwritten) == 2)
+    await bench.runner.write_batch()
     one = bench.story.record("one")
     assert one.standing.checked_at == bench.clock()
     assert bench.clock() < one.next_check_at <= bench.clock() + EVERY
 
 
 async def test_a_result_not_yet_written_is_not_kept_as_of_the_future(bench):
-    await bench.watch.start_due(2 * SECOND)
-    await until(lambda: len(bench.watch._unwritten) == 2)
+    await bench.runner.start_due(2 * SECOND)
+    await until(lambda: len(bench.runner._unwritten) == 2)
     await bench.step(BACK)
-    await bench.watch.write_batch()
+    await bench.runner.write_batch()
     one = bench.story.record("one")
     assert one.standing.checked_at == bench.clock()
     assert bench.clock() < one.next_check_at <= bench.clock() + EVERY
@@ -181,7 +180,7 @@ async def test_a_check_about_to_start_is_not_put_off_by_the_length_of_the_step(b
         return found
 
     bench.store.read = read_and_step
-    await bench.watch.start_due(SECOND / 10)
+    await bench.runner.start_due(SECOND / 10)
     await until(lambda: bench.checkers["one"].started_at, within_s=2)
 
 
@@ -213,7 +212,7 @@ async def test_what_is_being_sent_is_not_sent_again(bench, by, owner):
 async def test_what_a_dead_process_had_claimed_is_free_when_its_lease_is_over(bench, by):
     bench.bear()
     with bench.story.database.write() as tx:
-        claims.claim_next(tx, "ops", bench.clock(), LEASE, "dead")
+        outbox.claim_next(tx, "ops", bench.clock(), LEASE, "dead")
     await bench.step(by)
     assert (await bench.delivery.deliver_due()).sent == 0
     bench.clock.advance(LEASE)
@@ -223,7 +222,7 @@ async def test_what_a_dead_process_had_claimed_is_free_when_its_lease_is_over(be
 async def test_a_claim_that_was_over_before_the_step_stays_so(bench):
     bench.bear()
     with bench.story.database.write() as tx:
-        claims.claim_next(tx, "ops", bench.clock(), LEASE, "dead")
+        outbox.claim_next(tx, "ops", bench.clock(), LEASE, "dead")
     bench.clock.advance(DAY)
     await bench.step(FORWARD)
     assert (await bench.delivery.deliver_due()).sent == 1
@@ -282,25 +281,25 @@ async def test_what_was_born_on_a_clock_far_ahead_is_not_retried_until_then(benc
 async def test_no_reminder_waits_for_a_clock_that_was_set_back(bench):
     alert_id = bench.bear()
     with bench.story.database.write() as tx:
-        reminders.add(tx, [(alert_id, NOON + DAY)])
+        reminders.add_reminder(tx, [(alert_id, NOON + DAY)])
     await bench.step(-100 * DAY)
     with bench.story.database.read() as tx:
-        assert reminders.is_any_due(tx, bench.clock() + DAY)
+        assert reminders.is_any_reminder_due(tx, bench.clock() + DAY)
 
 
 async def test_no_summary_counts_as_made_on_a_day_that_is_yet_to_come(bench):
     with bench.story.database.write() as tx:
-        digests.note_made(tx, "news", NOON)
+        reminders.note_digest(tx, "news", NOON)
     await bench.step(BACK)
     with bench.story.database.read() as tx:
-        assert digests.list_made(tx) == {"news": bench.clock()}
+        assert reminders.list_digest_times(tx) == {"news": bench.clock()}
 
 
 async def test_what_a_silence_held_goes_when_the_clock_is_set_back_before_it(bench):
     bench.bear()
     with bench.story.database.write() as tx:
-        silences.add(tx, Scope.ALL, None, "", NOON, NOON + HOUR)
-        hold_unsent(tx, bench.story.plan, NOON)
+        suppression.add_silence(tx, Scope.ALL, None, "", NOON, NOON + HOUR)
+        suppress_unsent(tx, bench.story.plan, NOON)
     assert bench.notification().state == "held"
     await bench.step(BACK)
     assert bench.notification().state == "due"
@@ -354,20 +353,20 @@ def test_each_step_is_told_once_whichever_way_the_clock_jumps(database, by, befo
 
 @BOTH_WAYS
 async def test_a_running_watch_goes_on_at_once(bench, monkeypatch, by):
-    monkeypatch.setattr(watch, "COLLECT_FOR_S", 0.02)
+    monkeypatch.setattr(runner_engine, "COLLECT_FOR_S", 0.02)
     stepped = SteppedClock(monkeypatch)
-    monkeypatch.setattr(stepping, "utc_now", stepped.utc_now)
-    bench.watch._clock = stepped.utc_now
+    monkeypatch.setattr(sweep, "utc_now", stepped.utc_now)
+    bench.runner._clock = stepped.utc_now
     started = bench.checkers["one"].started_at
     with bench.story.database.write() as tx:
-        tx.execute(update(tables.connections).values(next_check_at=stepped.utc_now()))
+        tx.execute(update(schema.connections).values(next_check_at=stepped.utc_now()))
 
     async def follow(step: timedelta) -> None:
-        await stepping.follow_step(bench.store, bench.story.plan, bench.delivery, step)
+        await sweep.follow_step(bench.store, bench.story.plan, bench.delivery, step)
 
-    runner = JobRunner(follow)
-    writer = asyncio.create_task(bench.watch.write_results())
-    runner.start([Job("check_due", SECOND / 10, lambda: bench.watch.start_due(SECOND / 5))])
+    runner = Scheduler(follow)
+    writer = asyncio.create_task(bench.runner.write_results())
+    runner.start([Job("check_due", SECOND / 10, lambda: bench.runner.start_due(SECOND / 5))])
     await until(lambda: len(bench.settled) == 2)
     stepped.step(by)
     await until(lambda: len(bench.settled) == 4, within_s=5)
@@ -412,7 +411,7 @@ async def config(tmp_path):
 @asynccontextmanager
 async def running(config: Config) -> AsyncIterator[Database]:
     stop = asyncio.Event()
-    daemon = asyncio.create_task(App(config, Dashboard).run(stop))
+    daemon = asyncio.create_task(App(config, WebDashboard).run(stop))
     database = Database(config.monitor.database)
     try:
         yield database
@@ -440,4 +439,4 @@ async def test_the_daemon_checks_on_whichever_way_the_clock_jumps(config, monkey
 
 def count_checks(database: Database) -> int:
     with database.read() as tx:
-        return len(tx.execute(select(tables.checks.c.connection_id)).all())
+        return len(tx.execute(select(schema.checks.c.connection_id)).all())

@@ -11,11 +11,11 @@ from monitor.judge.alerts import (
     CLOCK_KINDS,
     CLOSED_BY,
     KINDS,
-    LASTING,
     ONLY_IF_NAMED,
     OPENED_BY,
     OPENING_OR_CLOSING,
     RELATED,
+    REMINDED_KINDS,
     AlertDue,
     AlertKind,
     Fact,
@@ -110,10 +110,10 @@ def test_only_what_is_paired_can_make_others_old_news():
 
 
 def test_of_these_people_are_reminded():
-    assert {E, X, NONE_LEFT, OUT, OFF, DEAF} == LASTING
+    assert {E, X, NONE_LEFT, OUT, OFF, DEAF} == REMINDED_KINDS
 
 
-@pytest.mark.parametrize("kind", sorted(LASTING))
+@pytest.mark.parametrize("kind", sorted(REMINDED_KINDS))
 def test_what_lasts_is_critical_and_has_an_end(kind):
     assert KINDS[kind].severity is Severity.CRITICAL
     assert KINDS[kind].closed_by
@@ -127,7 +127,7 @@ def test_only_what_people_are_reminded_of_announces_a_state(kind):
 
 @pytest.mark.parametrize("kind", AlertKind)
 def test_only_of_what_lasts_and_is_no_reminder_people_are_reminded(kind):
-    assert is_reminded(AlertDue(kind, Severity.CRITICAL)) is (kind in LASTING)
+    assert is_reminded(AlertDue(kind, Severity.CRITICAL)) is (kind in REMINDED_KINDS)
     assert not is_reminded(AlertDue(kind, Severity.WARNING))
     assert not is_reminded(AlertDue(kind, Severity.CRITICAL, {"reminder": 1}))
 

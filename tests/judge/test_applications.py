@@ -5,7 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.judge.application import ApplicationStanding, Heard, Refusal, hear
+from monitor.judge.applications import (
+    ApplicationStanding,
+    ApplicationVerdict,
+    Refusal,
+    judge_application,
+)
 from monitor.judge.outcome import Marketplace, Outcome, Reason
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -28,13 +33,13 @@ def refused(reason: Reason, asker_id: int | None = ASKER) -> ApplicationStanding
 
 
 def test_the_first_that_is_refused_becomes_the_asker():
-    heard = hear(WELL, OTHER, REJECTED, NOW)
+    heard = judge_application(WELL, OTHER, REJECTED, NOW)
     refusal = Refusal(Reason.CLIENT_REJECTED, REJECTED.detail, NOW, OTHER)
-    assert heard == Heard(ApplicationStanding(refusal), is_begun=True)
+    assert heard == ApplicationVerdict(ApplicationStanding(refusal), is_begun=True)
 
 
 def test_the_asker_keeps_the_beginning_and_what_was_told():
-    heard = hear(refused(Reason.CLIENT_SECRET_EXPIRED), ASKER, REJECTED, NOW)
+    heard = judge_application(refused(Reason.CLIENT_SECRET_EXPIRED), ASKER, REJECTED, NOW)
     assert heard.standing.refusal == Refusal(
         Reason.CLIENT_REJECTED, REJECTED.detail, EARLIER, ASKER
     )
@@ -44,11 +49,11 @@ def test_the_asker_keeps_the_beginning_and_what_was_told():
 
 def test_an_answer_under_way_when_the_refusal_came_changes_nothing():
     standing = refused(Reason.CLIENT_REJECTED)
-    assert hear(standing, OTHER, REJECTED, NOW) == Heard(standing)
+    assert judge_application(standing, OTHER, REJECTED, NOW) == ApplicationVerdict(standing)
 
 
 def test_another_asks_when_the_asker_is_gone():
-    heard = hear(refused(Reason.CLIENT_REJECTED, asker_id=None), OTHER, REJECTED, NOW)
+    heard = judge_application(refused(Reason.CLIENT_REJECTED, asker_id=None), OTHER, REJECTED, NOW)
     assert heard.standing.refusal is not None
     assert heard.standing.refusal.asker_id == OTHER
     assert not heard.is_begun
@@ -56,7 +61,7 @@ def test_another_asks_when_the_asker_is_gone():
 
 def test_a_verdict_taken_over_says_nothing_new():
     outcome = Outcome(Reason.CLIENT_REJECTED, is_taken_over=True)
-    assert hear(WELL, OTHER, outcome, NOW) == Heard(WELL)
+    assert judge_application(WELL, OTHER, outcome, NOW) == ApplicationVerdict(WELL)
 
 
 @pytest.mark.parametrize(
@@ -77,14 +82,14 @@ def test_a_verdict_taken_over_says_nothing_new():
     ids=str,
 )
 def test_what_shows_that_an_application_is_accepted_again(against, outcome, is_over):
-    heard = hear(refused(against), OTHER, outcome, NOW)
+    heard = judge_application(refused(against), OTHER, outcome, NOW)
     assert heard.is_over is is_over
     assert (heard.standing == WELL) is is_over
 
 
 def test_a_request_from_before_the_refusal_shows_nothing():
     slow = Outcome(Reason.OK, latency_ms=400_000, marketplaces=(US,))
-    assert not hear(refused(Reason.CLIENT_REJECTED), OTHER, slow, NOW).is_over
+    assert not judge_application(refused(Reason.CLIENT_REJECTED), OTHER, slow, NOW).is_over
 
 
 @pytest.mark.parametrize(
@@ -98,22 +103,24 @@ def test_a_request_from_before_the_refusal_shows_nothing():
 def test_an_asker_that_cannot_tell_hands_over(outcome):
     standing = refused(Reason.CLIENT_SECRET_EXPIRED)
     assert standing.refusal is not None
-    heard = hear(standing, ASKER, outcome, NOW)
+    heard = judge_application(standing, ASKER, outcome, NOW)
     assert heard.standing.refusal == replace(standing.refusal, asker_id=None)
     assert not heard.is_over
-    assert hear(standing, OTHER, outcome, NOW) == Heard(standing)
+    assert judge_application(standing, OTHER, outcome, NOW) == ApplicationVerdict(standing)
 
 
 def test_a_throttled_asker_goes_on_asking():
     standing = refused(Reason.CLIENT_REJECTED)
-    assert hear(standing, ASKER, Outcome(Reason.THROTTLED), NOW) == Heard(standing)
+    assert judge_application(standing, ASKER, Outcome(Reason.THROTTLED), NOW) == ApplicationVerdict(
+        standing
+    )
 
 
 def test_a_token_that_was_issued_shows_that_the_client_is_accepted():
     outcome = Outcome(Reason.SERVER_ERROR, is_token_issued=True)
-    assert hear(refused(Reason.CLIENT_REJECTED), ASKER, outcome, NOW).is_over
-    assert not hear(refused(Reason.CLIENT_SECRET_EXPIRED), ASKER, outcome, NOW).is_over
+    assert judge_application(refused(Reason.CLIENT_REJECTED), ASKER, outcome, NOW).is_over
+    assert not judge_application(refused(Reason.CLIENT_SECRET_EXPIRED), ASKER, outcome, NOW).is_over
 
 
 def test_an_application_that_is_well_stays_well():
-    assert hear(WELL, OTHER, LISTED, NOW) == Heard(WELL)
+    assert judge_application(WELL, OTHER, LISTED, NOW) == ApplicationVerdict(WELL)

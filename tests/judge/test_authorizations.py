@@ -12,18 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.judge.alerts import AlertKind, Severity
-from monitor.judge.clocks import (
+from monitor.judge.authorizations import (
     THE_END,
     AuthorizationClock,
-    Passed,
+    Declared,
+    PassedSteps,
     confirm,
     count_down,
+    declare_date,
     name_old_token,
     next_step_at,
     pass_steps,
+    set_date,
 )
 from monitor.judge.outcome import Outcome, Reason, State
-from monitor.judge.renewal import Declared, declare, set_date
 
 BEGAN_AT = datetime(2026, 1, 15, tzinfo=UTC)
 END = datetime(2027, 1, 15, tzinfo=UTC)
@@ -39,10 +41,10 @@ TIMEOUT = Outcome(Reason.TIMEOUT, "late")
 
 
 def clock(at: datetime = BEGAN_AT, valid_days: int = 365, **more) -> AuthorizationClock:
-    return replace(declare(AuthorizationClock(), Declared(at, valid_days), BEGAN_AT), **more)
+    return replace(declare_date(AuthorizationClock(), Declared(at, valid_days), BEGAN_AT), **more)
 
 
-def steps_of(passed: Passed) -> list[int]:
+def steps_of(passed: PassedSteps) -> list[int]:
     return [alert.facts["step"] for alert in passed.alerts]
 
 

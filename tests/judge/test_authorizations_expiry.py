@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.judge.expiry import days_left, is_expiring_soon, start_of
+from monitor.judge.authorizations import days_left, is_expiring_soon, start_of
 
 ENDS_AT = datetime(2027, 1, 15, tzinfo=UTC)
 STEPS = (30, 14, 7, 3, 1)

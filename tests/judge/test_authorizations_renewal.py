@@ -8,9 +8,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.judge.clocks import THE_END, AuthorizationClock, name_old_token, next_step_at
+from monitor.judge.authorizations import (
+    THE_END,
+    AuthorizationClock,
+    DateChange,
+    Declared,
+    declare_date,
+    name_old_token,
+    next_step_at,
+    set_date,
+)
 from monitor.judge.outcome import Outcome, Reason
-from monitor.judge.renewal import Change, Declared, declare, set_date
 
 FIRST = datetime(2026, 1, 15, tzinfo=UTC)
 LATER = datetime(2027, 1, 10, tzinfo=UTC)
@@ -22,7 +30,7 @@ YEAR = Declared()
 
 
 def in_file(authorized_at: datetime | None, clock: AuthorizationClock | None = None, **more):
-    return declare(clock or AuthorizationClock(), Declared(authorized_at, **more), NOW)
+    return declare_date(clock or AuthorizationClock(), Declared(authorized_at, **more), NOW)
 
 
 def known(**more) -> AuthorizationClock:
@@ -30,11 +38,11 @@ def known(**more) -> AuthorizationClock:
 
 
 CHANGES = {
-    "later": (LATER, Change.RENEWAL),
-    "a second later": (FIRST + timedelta(seconds=1), Change.RENEWAL),
-    "earlier": (EARLIER, Change.CORRECTION),
-    "the same": (FIRST, Change.NONE),
-    "gone": (None, Change.WITHDRAWAL),
+    "later": (LATER, DateChange.RENEWAL),
+    "a second later": (FIRST + timedelta(seconds=1), DateChange.RENEWAL),
+    "earlier": (EARLIER, DateChange.CORRECTION),
+    "the same": (FIRST, DateChange.NONE),
+    "gone": (None, DateChange.WITHDRAWAL),
 }
 
 
@@ -43,12 +51,12 @@ def test_a_date_is_compared_to_the_one_that_is_known(date, expected):
     clock, change = set_date(known(), date, YEAR, NOW)
     assert change is expected
     assert clock.authorized_at == date
-    assert clock.is_renewal_pending is (expected is Change.RENEWAL)
+    assert clock.is_renewal_pending is (expected is DateChange.RENEWAL)
 
 
 def test_a_first_date_in_the_file_is_neither_a_renewal_nor_a_correction():
     clock, change = set_date(AuthorizationClock(), FIRST, YEAR, NOW, is_from_file=True)
-    assert (change, clock.is_renewal_pending) == (Change.FIRST, False)
+    assert (change, clock.is_renewal_pending) == (DateChange.FIRST, False)
     assert clock.ends_at == datetime(2027, 1, 15, tzinfo=UTC)
     assert not in_file(FIRST).is_renewal_pending
 
@@ -56,7 +64,7 @@ def test_a_first_date_in_the_file_is_neither_a_renewal_nor_a_correction():
 def test_a_first_date_that_a_person_gives_is_a_renewal():
     undated = AuthorizationClock(fingerprint="abc")
     clock, change = set_date(undated, FIRST, YEAR, NOW)
-    assert change is Change.RENEWAL
+    assert change is DateChange.RENEWAL
     assert (clock.is_renewal_pending, clock.renewal_fingerprint) == (True, "abc")
     refused = Outcome(Reason.AUTHORIZATION_REVOKED, "Refused.", fingerprint="abc")
     assert "still the one from before" in name_old_token(clock, refused).detail

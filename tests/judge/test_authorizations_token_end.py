@@ -10,9 +10,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.judge.alerts import AlertKind
-from monitor.judge.clocks import AuthorizationClock, confirm, next_step_at, pass_steps
+from monitor.judge.authorizations import (
+    AuthorizationClock,
+    confirm,
+    next_step_at,
+    observe_token_end,
+    pass_steps,
+)
 from monitor.judge.outcome import Outcome, Reason, State
-from monitor.judge.token_end import observe
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -40,12 +45,12 @@ def says(end: datetime | None, reason: Reason = Reason.OK) -> Outcome:
     ],
 )
 def test_what_an_answer_says_of_the_end(before, outcome, end):
-    assert observe(before, outcome, NOW).token_ends_at == end
+    assert observe_token_end(before, outcome, NOW).token_ends_at == end
 
 
 def test_the_service_is_believed_rather_than_the_file():
     declared = AuthorizationClock(authorized_at=NOW - DAY, ends_at=NOW + 364 * DAY)
-    seen = observe(declared, says(END), NOW)
+    seen = observe_token_end(declared, says(END), NOW)
     assert seen.known_end == END
     assert seen.ends_at == NOW + 364 * DAY
     # A token of three weeks begins with a warning of two.
@@ -53,7 +58,7 @@ def test_the_service_is_believed_rather_than_the_file():
 
 
 def test_each_step_is_told_once_and_a_new_token_ends_it():
-    seen = observe(UNKNOWN, says(END), NOW)
+    seen = observe_token_end(UNKNOWN, says(END), NOW)
     passed = pass_steps(seen, State.ACTIVE, STEPS, NOW)
     [alert] = passed.alerts
     assert (alert.kind, alert.facts["step"], alert.facts["is_of_token"]) == (
@@ -61,9 +66,9 @@ def test_each_step_is_told_once_and_a_new_token_ends_it():
         30,
         True,
     )
-    again = observe(passed.clock, says(END), NOW + DAY)
+    again = observe_token_end(passed.clock, says(END), NOW + DAY)
     assert pass_steps(again, State.ACTIVE, STEPS, NOW + DAY).alerts == ()
-    new = observe(again, says(NOW + 90 * DAY), NOW + DAY)
+    new = observe_token_end(again, says(NOW + 90 * DAY), NOW + DAY)
     confirmed = confirm(new, says(NOW + 90 * DAY), NOW + DAY)
     assert [one.kind for one in confirmed.alerts] == [AlertKind.RENEWED]
     assert pass_steps(confirmed.clock, State.ACTIVE, STEPS, NOW + DAY).alerts == ()
@@ -82,7 +87,7 @@ SECOND = timedelta(seconds=1)
 def test_a_token_let_in_right_at_its_end_is_not_taken_for_a_new_one(said, since):
     at = END + since
     ending = replace(SEEN, told_step=1 if at < END else 0)
-    seen = observe(ending, says(said), at)
+    seen = observe_token_end(ending, says(said), at)
     confirmed = confirm(seen, says(said), at)
     assert confirmed.alerts == ()
     assert confirmed.clock == ending
@@ -90,7 +95,7 @@ def test_a_token_let_in_right_at_its_end_is_not_taken_for_a_new_one(said, since)
 
 def test_a_token_that_works_long_past_the_end_it_tells_has_no_known_end_and_is_no_news():
     at = END + DAY
-    confirmed = confirm(observe(SEEN, says(END), at), says(END), at)
+    confirmed = confirm(observe_token_end(SEEN, says(END), at), says(END), at)
     assert (confirmed.clock.token_ends_at, confirmed.alerts) == (None, ())
 
 
@@ -106,7 +111,7 @@ def test_a_token_that_works_long_past_the_end_it_tells_has_no_known_end_and_is_n
 def test_an_end_that_cannot_be_understood_is_no_new_token(at, end, told):
     unclear = replace(says(None), is_token_end_unclear=True)
     before = replace(SEEN, told_step=30)
-    confirmed = confirm(observe(before, unclear, at), unclear, at)
+    confirmed = confirm(observe_token_end(before, unclear, at), unclear, at)
     assert confirmed.clock.token_ends_at == end
     assert [one.kind for one in confirmed.alerts] == told
 
@@ -114,12 +119,12 @@ def test_an_end_that_cannot_be_understood_is_no_new_token(at, end, told):
 def test_a_success_that_speaks_of_no_end_any_more_is_a_new_token():
     at = END + DAY
     for before in (SEEN, replace(SEEN, told_step=0)):
-        confirmed = confirm(observe(before, says(None), at), says(None), at)
+        confirmed = confirm(observe_token_end(before, says(None), at), says(None), at)
         assert [one.kind for one in confirmed.alerts] == [AlertKind.RENEWED]
 
 
 def test_an_end_that_came_only_by_a_wrong_clock_comes_again():
     passed = pass_steps(SEEN, State.ACTIVE, STEPS, END).clock
-    kept = confirm(observe(passed, says(END), NOW), says(END), NOW).clock
+    kept = confirm(observe_token_end(passed, says(END), NOW), says(END), NOW).clock
     [alert] = pass_steps(kept, State.ACTIVE, STEPS, END - DAY).alerts
     assert alert.facts["step"] == 1

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.judge.forecast import forecast
-from monitor.judge.usage import Sample
+from monitor.judge.forecast import QuotaSample, forecast
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -22,7 +21,7 @@ PERIOD = 30 * DAY
 
 def live(
     days, per_hour, *, limit=10_000, every=3, since=START, period=PERIOD, is_capped=True
-) -> list[Sample]:
+) -> list[QuotaSample]:
     """
     The samples of an account that uses *per_hour(at)*, and starts anew with each period.
     """
@@ -35,7 +34,7 @@ def live(
         if hour % every == every - 1 and (at - since) % period:
             resets_at = since + ((at - since) // period + 1) * period
             left = max(limit - round(used), 0) if is_capped else limit - round(used)
-            samples.append(Sample(at, left, limit, resets_at))
+            samples.append(QuotaSample(at, left, limit, resets_at))
     return samples
 
 
@@ -48,7 +47,7 @@ def office(per_day: float) -> Any:
     return lambda at: per_day / 8 if at.weekday() < 5 and 9 <= at.hour < 17 else 0
 
 
-def foresee(samples: list[Sample]) -> Any:
+def foresee(samples: list[QuotaSample]) -> Any:
     found = forecast(samples, samples[-1].at)
     assert found is not None
     return found
@@ -87,7 +86,7 @@ def test_weekends_are_counted_on():
         samples.pop()
     last = samples[-1]
     shifted = [
-        Sample(each.at, each.remaining - last.remaining + 2_000, each.limit, each.resets_at)
+        QuotaSample(each.at, each.remaining - last.remaining + 2_000, each.limit, each.resets_at)
         for each in samples
     ]
     found = foresee(shifted)
@@ -97,7 +96,7 @@ def test_weekends_are_counted_on():
 def test_a_burst_is_not_taken_for_a_habit():
     calm = live(12, steady(300))
     burst = [
-        Sample(each.at, each.remaining - 1_500, each.limit, each.resets_at)
+        QuotaSample(each.at, each.remaining - 1_500, each.limit, each.resets_at)
         if each.at > START + 11.5 * DAY
         else each
         for each in calm
@@ -109,7 +108,7 @@ def test_a_burst_is_not_taken_for_a_habit():
 
 def test_an_upgrade_in_mid_period_takes_nothing_from_what_is_known():
     samples = [
-        Sample(each.at, each.remaining + 10_000, 20_000, each.resets_at)
+        QuotaSample(each.at, each.remaining + 10_000, 20_000, each.resets_at)
         if each.at > START + 8 * DAY
         else each
         for each in live(10, steady(500))
@@ -157,7 +156,7 @@ def test_sparse_samples_are_enough():
 def test_a_wrong_reading_moves_nothing():
     samples = live(10, steady(500))
     odd = samples[40]
-    samples[40] = Sample(odd.at, 10_000, odd.limit, odd.resets_at)
+    samples[40] = QuotaSample(odd.at, 10_000, odd.limit, odd.resets_at)
     found = foresee(samples)
     assert abs(found.exhausts_at - (START + 20 * DAY)) < DAY
 
@@ -170,7 +169,9 @@ def test_a_daily_quota_is_foreseen_by_the_hour():
 
 
 def test_without_a_known_reset_it_is_foreseen_all_the_same():
-    samples = [Sample(each.at, each.remaining, each.limit, None) for each in live(10, steady(500))]
+    samples = [
+        QuotaSample(each.at, each.remaining, each.limit, None) for each in live(10, steady(500))
+    ]
     assert abs(foresee(samples).exhausts_at - (START + 20 * DAY)) < 6 * HOUR
 
 
@@ -186,7 +187,7 @@ def test_without_a_known_reset_it_is_foreseen_all_the_same():
 )
 def test_no_samples_break_it(rows):
     samples = [
-        Sample(START + hour * HOUR, min(left, limit), limit, START + PERIOD if has else None)
+        QuotaSample(START + hour * HOUR, min(left, limit), limit, START + PERIOD if has else None)
         for hour, left, limit, has in sorted(rows)
     ]
     now = samples[-1].at

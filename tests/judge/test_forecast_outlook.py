@@ -9,20 +9,19 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.judge.account import is_forecast_told
 from monitor.judge.alerts import AlertKind, Severity
-from monitor.judge.forecast import Forecast
-from monitor.judge.outcome import QuotaReading
-from monitor.judge.outlook import (
+from monitor.judge.forecast import (
+    Forecast,
     Outlook,
+    QuotaSample,
+    is_forecast_announced,
     judge_forecast,
     note_sample,
     should_look_ahead,
     take_sample,
 )
+from monitor.judge.outcome import QuotaReading, Rules
 from monitor.judge.quota import Quota
-from monitor.judge.rules import Rules
-from monitor.judge.usage import Sample
 from tests.fakes import NOON
 
 MINUTE = timedelta(minutes=1)
@@ -37,8 +36,8 @@ def quota(remaining, seen_at=NOON, limit=10_000, resets_at=RESET, **more) -> Quo
     return Quota(shown=reading, known=reading, seen_at=seen_at, **more)
 
 
-def sample(remaining, at=NOON, limit=10_000, resets_at=RESET) -> Sample:
-    return Sample(at, remaining, limit, resets_at)
+def sample(remaining, at=NOON, limit=10_000, resets_at=RESET) -> QuotaSample:
+    return QuotaSample(at, remaining, limit, resets_at)
 
 
 KNOWN = Outlook(sample=sample(8_000))
@@ -195,7 +194,7 @@ def test_the_last_hours_are_not_clearly_worse_again_and_again():
 )
 def test_one_of_an_account_tells(told_of_peers, expected):
     outlook = replace(KNOWN, told=NOON + 5 * DAY)
-    assert is_forecast_told(outlook, told_of_peers, NOON) is expected
+    assert is_forecast_announced(outlook, told_of_peers, NOON) is expected
 
 
 def test_a_forecast_is_shown_until_its_period_ends():

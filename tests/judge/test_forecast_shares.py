@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from monitor.judge.shares import learn_shares
+from monitor.judge.forecast import learn_shares
 
 
 def test_a_clear_difference_is_learned():

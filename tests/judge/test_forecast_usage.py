@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.judge.usage import (
+from monitor.judge.forecast import (
     USUAL_PERIOD,
-    Sample,
+    QuotaSample,
     bins_of,
     period_length,
     read_usage,
@@ -32,11 +32,11 @@ RESET = NOON + 9 * DAY
 
 def at(
     hours: float, remaining: int, limit: int = 1_000, resets_at: datetime | None = RESET
-) -> Sample:
-    return Sample(NOON + hours * HOUR, remaining, limit, resets_at)
+) -> QuotaSample:
+    return QuotaSample(NOON + hours * HOUR, remaining, limit, resets_at)
 
 
-def amounts(*samples: Sample) -> list[Any]:
+def amounts(*samples: QuotaSample) -> list[Any]:
     return [(use.starts_at, use.ends_at, use.amount) for use in read_usage(samples)]
 
 

@@ -6,15 +6,10 @@ from typing import Any
 
 import pytest
 
-from monitor.judge.vitals import (
-    LONGEST_STANDSTILL,
-    LONGEST_WITHOUT_WRITE,
-    Signs,
-    find_stalls,
-)
+from monitor.judge.health import LONGEST_STANDSTILL, LONGEST_WITHOUT_WRITE, Liveness, find_stalls
 
 SECOND = timedelta(seconds=1)
-FINE = Signs(ticked=SECOND, delivered=SECOND, written=SECOND)
+FINE = Liveness(ticked=SECOND, delivered=SECOND, written=SECOND)
 
 
 @pytest.mark.parametrize(
@@ -55,4 +50,4 @@ def test_what_has_come_to_a_halt_is_named(change: dict[str, Any], expected: list
 
 def test_all_that_has_come_to_a_halt_is_named():
     day = timedelta(days=1)
-    assert len(find_stalls(Signs(day, day, day, ("ops",)))) == 4
+    assert len(find_stalls(Liveness(day, day, day, ("ops",)))) == 4

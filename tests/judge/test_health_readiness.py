@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.judge.wellbeing import (
+from monitor.judge.health import (
     FAILING_AFTER,
     LATE_AFTER,
     OUTBOX_LATE_AFTER,
-    Arrears,
-    find_troubles,
+    Readiness,
+    find_problems,
 )
 
 SECOND = timedelta(seconds=1)
@@ -19,18 +19,18 @@ NONE = timedelta()
 @pytest.mark.parametrize(
     ("arrears", "expected"),
     [
-        (Arrears(NONE, NONE, NONE), []),
-        (Arrears(LATE_AFTER, NONE, NONE), []),
-        (Arrears(LATE_AFTER + SECOND, NONE, NONE), ["a check has been due for 1 min"]),
-        (Arrears(LATE_AFTER + SECOND, 10 * SECOND, NONE), []),
-        (Arrears(NONE, NONE, OUTBOX_LATE_AFTER), []),
+        (Readiness(NONE, NONE, NONE), []),
+        (Readiness(LATE_AFTER, NONE, NONE), []),
+        (Readiness(LATE_AFTER + SECOND, NONE, NONE), ["a check has been due for 1 min"]),
+        (Readiness(LATE_AFTER + SECOND, 10 * SECOND, NONE), []),
+        (Readiness(NONE, NONE, OUTBOX_LATE_AFTER), []),
         (
-            Arrears(NONE, NONE, OUTBOX_LATE_AFTER + SECOND),
+            Readiness(NONE, NONE, OUTBOX_LATE_AFTER + SECOND),
             ["an alert has waited for its channel for 15 min"],
         ),
-        (Arrears(NONE, NONE, NONE, {"sweep_clocks": FAILING_AFTER}), []),
+        (Readiness(NONE, NONE, NONE, {"sweep_clocks": FAILING_AFTER}), []),
         (
-            Arrears(NONE, NONE, NONE, {"prune": NONE, "sweep_clocks": FAILING_AFTER + SECOND}),
+            Readiness(NONE, NONE, NONE, {"prune": NONE, "sweep_clocks": FAILING_AFTER + SECOND}),
             ["the job sweep_clocks has failed for 5 min"],
         ),
     ],
@@ -45,10 +45,10 @@ NONE = timedelta()
         "a job that goes on failing",
     ],
 )
-def test_what_is_not_well_is_named(arrears: Arrears, expected: list[str]):
-    assert find_troubles(arrears) == expected
+def test_what_is_not_well_is_named(arrears: Readiness, expected: list[str]):
+    assert find_problems(arrears) == expected
 
 
 def test_all_that_is_not_well_is_named():
     day = timedelta(days=1)
-    assert len(find_troubles(Arrears(day, NONE, day))) == 2
+    assert len(find_problems(Readiness(day, NONE, day))) == 2

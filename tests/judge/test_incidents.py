@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.judge.outage import Group, failed_host
-from monitor.judge.outcome import Outcome, Reason, State
-from monitor.judge.state import Standing
+from monitor.judge.incidents import HostGroup, failed_host
+from monitor.judge.outcome import Outcome, Reason, Standing, State
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOST, LWA = "sellingpartnerapi-na.amazon.com", "api.amazon.com"
@@ -28,7 +27,7 @@ STANDING = Standing.unknown(NOW)
     ],
 )
 def test_an_outage_begins_when_more_than_half_of_three_or_more_fail(total, failing, is_out):
-    assert Group(total, failing).is_out is is_out
+    assert HostGroup(total, failing).is_out is is_out
 
 
 @pytest.mark.parametrize(
@@ -41,12 +40,12 @@ def test_an_outage_begins_when_more_than_half_of_three_or_more_fail(total, faili
     ],
 )
 def test_an_outage_is_over_when_fewer_than_a_quarter_fail(total, failing, is_back):
-    assert Group(total, failing).is_back is is_back
+    assert HostGroup(total, failing).is_back is is_back
 
 
 @given(st.integers(0, 10_000), st.integers(0, 10_000))
 def test_no_group_is_out_and_back_at_once(total, failing):
-    group = Group(total, min(failing, total))
+    group = HostGroup(total, min(failing, total))
     assert not (group.is_out and group.is_back)
 
 

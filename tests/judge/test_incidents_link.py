@@ -5,9 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.judge.link import NETWORK, has_answered, is_unanswered, overlook
-from monitor.judge.outcome import Outcome, OutcomeClass, Reason, State
-from monitor.judge.state import Standing
+from monitor.judge.incidents import NETWORK, disregard, has_answered, is_unanswered
+from monitor.judge.outcome import Outcome, OutcomeClass, Reason, Standing, State
 from tests.fakes import NOON
 
 ASKED = [reason for reason in Reason if reason is not Reason.NOT_CHECKED]
@@ -42,7 +41,7 @@ def test_what_is_overlooked_changes_no_state_and_no_row(reason):
         Standing.unknown(NOON), state=State.ERROR, reason=Reason.TOKEN_REJECTED, refusals=1
     )
     later = NOON + timedelta(minutes=1)
-    verdict = overlook(previous, Outcome(reason, "Nobody there.", latency_ms=1.5), later)
+    verdict = disregard(previous, Outcome(reason, "Nobody there.", latency_ms=1.5), later)
     assert verdict.standing == replace(
         previous, checked_at=later, latency_ms=1.5, last_reason=reason
     )

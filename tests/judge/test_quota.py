@@ -16,10 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.judge.alerts import AlertKind, Severity
-from monitor.judge.outcome import Outcome, QuotaReading, Reason
-from monitor.judge.quota import Level, Quota
-from monitor.judge.quota_verdict import QuotaVerdict, judge_quota
-from monitor.judge.rules import Rules
+from monitor.judge.outcome import Outcome, QuotaReading, Reason, Rules
+from monitor.judge.quota import Level, Quota, QuotaVerdict, judge_quota
 
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

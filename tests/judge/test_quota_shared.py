@@ -16,12 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.judge.account import settle_shared
 from monitor.judge.alerts import AlertDue, AlertKind
-from monitor.judge.outcome import Outcome, QuotaReading, Reason
-from monitor.judge.quota import Quota
-from monitor.judge.quota_verdict import judge_quota
-from monitor.judge.rules import Rules
+from monitor.judge.forecast import resolve_shared
+from monitor.judge.outcome import Outcome, QuotaReading, Reason, Rules
+from monitor.judge.quota import Quota, judge_quota
 
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 RESET = NOW + timedelta(days=8)
@@ -55,7 +53,7 @@ class Account:
         born = []
         for alert in verdict.alerts:
             siblings = [(other, quota) for other, quota in self.quotas.items() if other != number]
-            shared = settle_shared(alert, before, verdict.quota, siblings)
+            shared = resolve_shared(alert, before, verdict.quota, siblings)
             assert number not in shared.changed
             assert set(shared.changed) == set(shared.named)
             self.quotas |= shared.changed
@@ -332,7 +330,7 @@ def test_without_anybody_to_share_with_an_alert_stays_as_it_is(siblings):
     quota = replace(known(LIMIT, RESET), told_step=20)
     for kind in (AlertKind.QUOTA_LOW, AlertKind.QUOTA_RESTORED, AlertKind.LIMIT_CHANGED):
         alert = judge_alert(kind)
-        shared = settle_shared(alert, quota, quota, siblings)
+        shared = resolve_shared(alert, quota, quota, siblings)
         assert (shared.alert, shared.named, dict(shared.changed)) == (alert, (), {})
 
 

@@ -16,11 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.judge.account import settle_shared
-from monitor.judge.outcome import Outcome, QuotaReading, QuotaUnit, Reason
-from monitor.judge.quota import MOST_OTHERS, Level, Quota
-from monitor.judge.quota_verdict import QuotaVerdict, judge_quota
-from monitor.judge.rules import Rules
+from monitor.judge.forecast import resolve_shared
+from monitor.judge.outcome import Outcome, QuotaReading, QuotaUnit, Reason, Rules
+from monitor.judge.quota import MOST_OTHERS, Level, Quota, QuotaVerdict, judge_quota
 
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -267,7 +265,7 @@ def settle(of: str, *texts: str) -> list[tuple[str, tuple[int, ...]]]:
         verdict = judge_quota(before, answer(windows), RULES, NOW)
         quotas[mine] = verdict.quota
         for alert in verdict.alerts:
-            shared = settle_shared(alert, before, verdict.quota, [(other, quotas[other])])
+            shared = resolve_shared(alert, before, verdict.quota, [(other, quotas[other])])
             quotas |= shared.changed
             if shared.alert is not None:
                 told.append((f"{alert.kind.value} {alert.facts['window']}", shared.named))

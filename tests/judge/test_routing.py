@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.judge.alerts import ABOUT_NO_CONNECTION, KINDS, AlertDue, AlertKind, Severity
-from monitor.judge.digest import Digest, DigestTime
-from monitor.judge.route import ChannelRoute, Routing, Subject, explain, route
+from monitor.judge.routing import ChannelRoute, Digest, DigestTime, Routing, Subject, explain, route
 
 ERROR = AlertDue(AlertKind.ERROR, Severity.CRITICAL)
 MILD_ERROR = AlertDue(AlertKind.ERROR, Severity.WARNING)

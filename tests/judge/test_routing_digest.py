@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from monitor.judge.digest import Digest, DigestTime
+from monitor.judge.routing import Digest, DigestTime
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DAILY = DigestTime(Digest.DAILY, BERLIN)

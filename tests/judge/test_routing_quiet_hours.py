@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.judge.quiet_hours import QuietHours, instant_of
+from monitor.judge.routing import QuietInterval, instant_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
-NIGHT = QuietHours(BERLIN, time(22), time(7))
-LUNCH = QuietHours(UTC, time(12), time(13, 30))
+NIGHT = QuietInterval(BERLIN, time(22), time(7))
+LUNCH = QuietInterval(UTC, time(12), time(13, 30))
 
 
 def utc(text: str) -> datetime:
@@ -42,37 +42,37 @@ def test_quiet_lasts_from_one_time_on_the_wall_to_the_other(hours, now, until):
     ("hours", "now", "until"),
     [
         pytest.param(
-            QuietHours(BERLIN, time(22), time(2, 30)),
+            QuietInterval(BERLIN, time(22), time(2, 30)),
             "2026-03-29T00:59",
             "2026-03-29T01:00",
             id="an end that is skipped comes when the clocks are set forward",
         ),
         pytest.param(
-            QuietHours(BERLIN, time(22), time(2, 30)),
+            QuietInterval(BERLIN, time(22), time(2, 30)),
             "2026-03-29T01:00",
             None,
             id="and is past then",
         ),
         pytest.param(
-            QuietHours(BERLIN, time(2, 30), time(7)),
+            QuietInterval(BERLIN, time(2, 30), time(7)),
             "2026-03-29T01:00",
             "2026-03-29T05:00",
             id="a beginning that is skipped comes then too",
         ),
         pytest.param(
-            QuietHours(BERLIN, time(22), time(2, 30)),
+            QuietInterval(BERLIN, time(22), time(2, 30)),
             "2026-10-25T00:45",
             "2026-10-25T01:30",
             id="an end that comes twice counts the second time",
         ),
         pytest.param(
-            QuietHours(BERLIN, time(2, 30), time(7)),
+            QuietInterval(BERLIN, time(2, 30), time(7)),
             "2026-10-25T00:30",
             "2026-10-25T06:00",
             id="a beginning that comes twice counts the first time",
         ),
         pytest.param(
-            QuietHours(BERLIN, time(2, 30), time(7)),
+            QuietInterval(BERLIN, time(2, 30), time(7)),
             "2026-10-25T01:15",
             "2026-10-25T06:00",
             id="and is not undone when the clocks are set back",
@@ -95,7 +95,7 @@ ZONES = st.sampled_from(
     st.integers(0, 10 * 366 * 86_400).map(lambda s: utc("2020-01-01") + timedelta(seconds=s)),
 )
 def test_quiet_always_ends_within_two_days_and_is_over_then(zone, start, end, now):
-    hours = QuietHours(ZoneInfo(zone), start.replace(microsecond=0), end.replace(microsecond=0))
+    hours = QuietInterval(ZoneInfo(zone), start.replace(microsecond=0), end.replace(microsecond=0))
     if hours.start == hours.end:
         return
     until = hours.until(now)

@@ -5,16 +5,21 @@ from datetime import UTC, time, timedelta
 import pytest
 
 from monitor.judge.alerts import Severity
-from monitor.judge.hold import HeldBy, Hold, find_hold
-from monitor.judge.quiet_hours import QuietHours
-from monitor.judge.route import Subject
-from monitor.judge.silence import Scope, Silence, silenced_until
+from monitor.judge.routing import QuietInterval, Subject
+from monitor.judge.suppression import (
+    Scope,
+    Silence,
+    SuppressedBy,
+    Suppression,
+    find_suppression,
+    silenced_until,
+)
 from tests.fakes import NOON
 
 HOUR = timedelta(hours=1)
 SHOP = Subject("shop", frozenset({"eu"}))
 OTHER = Subject("other")
-QUIET = QuietHours(UTC, time(11), time(14))
+QUIET = QuietInterval(UTC, time(11), time(14))
 
 
 def silence(scope: Scope, target: str | None = None, hours: int = 2) -> Silence:
@@ -61,7 +66,7 @@ def test_a_silence_holds_nothing_outside_its_time(at):
             Severity.WARNING,
             QUIET,
             [],
-            Hold(HeldBy.QUIET_HOURS, NOON + 2 * HOUR),
+            Suppression(SuppressedBy.QUIET_HOURS, NOON + 2 * HOUR),
             id="quiet hours",
         ),
         pytest.param(Severity.CRITICAL, QUIET, [], None, id="critical passes quiet hours"),
@@ -69,7 +74,7 @@ def test_a_silence_holds_nothing_outside_its_time(at):
             Severity.CRITICAL,
             QUIET,
             [OF_EU],
-            Hold(HeldBy.SILENCE, NOON + 3 * HOUR),
+            Suppression(SuppressedBy.SILENCE, NOON + 3 * HOUR),
             id="and no silence",
         ),
     ],
@@ -77,4 +82,4 @@ def test_a_silence_holds_nothing_outside_its_time(at):
 def test_a_silence_holds_everything_and_quiet_hours_what_is_not_critical(
     severity, quiet, silences, hold
 ):
-    assert find_hold(severity, [SHOP], quiet, silences, NOON) == hold
+    assert find_suppression(severity, [SHOP], quiet, silences, NOON) == hold

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.judge.alerts import AlertKind, Key, keys_of
-from monitor.judge.held import Told, find_old_news, find_stale
+from monitor.judge.suppression import NotifiedAlert, find_stale, find_superseded
 
 E, X, R, N = AlertKind.ERROR, AlertKind.EXPIRED, AlertKind.RECOVERED, AlertKind.RENEWED
 OUT, OVER = AlertKind.OUTAGE, AlertKind.OUTAGE_OVER
@@ -17,16 +17,16 @@ LOW, NONE_LEFT, RAISED = AlertKind.QUOTA_LOW, AlertKind.QUOTA_EXHAUSTED, AlertKi
 SOON = AlertKind.EXPIRING_SOON
 
 
-def held(number: int, kind: AlertKind, *keys: Key) -> Told:
-    return Told(number, kind, frozenset(keys or (7,)), is_released=True)
+def held(number: int, kind: AlertKind, *keys: Key) -> NotifiedAlert:
+    return NotifiedAlert(number, kind, frozenset(keys or (7,)), is_released=True)
 
 
-def told(number: int, kind: AlertKind, *keys: Key) -> Told:
-    return Told(number, kind, frozenset(keys or (7,)))
+def told(number: int, kind: AlertKind, *keys: Key) -> NotifiedAlert:
+    return NotifiedAlert(number, kind, frozenset(keys or (7,)))
 
 
-def elsewhere(number: int, kind: AlertKind, *keys: Key) -> Told:
-    return Told(number, kind, frozenset(keys or (7,)), is_here=False)
+def elsewhere(number: int, kind: AlertKind, *keys: Key) -> NotifiedAlert:
+    return NotifiedAlert(number, kind, frozenset(keys or (7,)), is_here=False)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ STORIES = st.lists(
 @given(STORIES)
 def test_the_end_of_an_announced_trouble_is_never_dropped(steps):
     story = [
-        Told(number, kind, frozenset({key}), is_released=is_held)
+        NotifiedAlert(number, kind, frozenset({key}), is_released=is_held)
         for number, (kind, key, is_held) in enumerate(steps, 1)
     ]
     stale = find_stale(story)
@@ -113,7 +113,7 @@ def test_the_end_of_an_announced_trouble_is_never_dropped(steps):
     ],
 )
 def test_what_was_given_up_is_old_once_the_channel_heard_how_it_went_on(story, old):
-    assert find_old_news(story) == old
+    assert find_superseded(story) == old
 
 
 def test_larger_things_than_connections_are_known_by_their_name():

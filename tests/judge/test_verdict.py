@@ -13,10 +13,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.judge.alerts import AlertKind, Severity
-from monitor.judge.decide import Verdict, judge, owed_alert
-from monitor.judge.outcome import Outcome, QuotaReading, Reason, State
-from monitor.judge.rules import Rules
-from monitor.judge.state import Standing
+from monitor.judge.outcome import Outcome, QuotaReading, Reason, Rules, Standing, State
+from monitor.judge.verdict import Verdict, judge, missing_alert
 
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -591,7 +589,7 @@ def test_an_alert_of_trouble_says_why_and_since_when():
 def test_what_has_expired_says_when_that_was(answers, ends_at, said):
     (alert,) = play(answers, ends_at=ends_at)[1].alerts
     held_back = replace(last(answers, ends_at=ends_at), announced_state=None)
-    owed = owed_alert(held_back, RULES, ends_at, NOW + MINUTE)
+    owed = missing_alert(held_back, RULES, ends_at, NOW + MINUTE)
     for each in (alert, owed):
         assert each is not None
         assert each.kind is AlertKind.EXPIRED

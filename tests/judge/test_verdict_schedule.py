@@ -6,10 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.judge.decide import LONGEST_WAIT, Verdict
-from monitor.judge.outcome import Reason, State
-from monitor.judge.rhythm import STARTS_PER_SECOND, next_check, next_slot, spread
-from monitor.judge.state import Standing
+from monitor.judge.outcome import Reason, Standing, State
+from monitor.judge.verdict import (
+    LONGEST_WAIT,
+    STARTS_PER_SECOND,
+    Verdict,
+    next_check,
+    next_slot,
+    spread,
+)
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 EVERY = timedelta(minutes=5)

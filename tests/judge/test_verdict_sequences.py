@@ -10,11 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.judge.alerts import AlertKind
-from monitor.judge.decide import LONGEST_WAIT, Verdict, judge
-from monitor.judge.outcome import Outcome, OutcomeClass, Reason, State
-from monitor.judge.rhythm import next_check
-from monitor.judge.rules import Rules
-from monitor.judge.state import Standing
+from monitor.judge.outcome import Outcome, OutcomeClass, Reason, Rules, Standing, State
+from monitor.judge.verdict import LONGEST_WAIT, Verdict, judge, next_check
 
 START = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 LOUD = {AlertKind.ERROR, AlertKind.EXPIRED}

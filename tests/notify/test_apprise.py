@@ -12,12 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alert.errors import AlertError
-from monitor.alert.message import Message
-from monitor.alert.sender import AppriseSender, validate_url
-from monitor.alert.services import SERVICES
 from monitor.config.secret import Secret
 from monitor.judge.alerts import Severity
+from monitor.notify.apprise import SERVICES, AppriseSender, validate_url
+from monitor.notify.message import Message
+from monitor.notify.outbox import AlertError
 from tests.sinks import run_mail_server, run_silent_server
 
 # Apprise asks for it while it imports, prepared to do without.
@@ -217,8 +216,8 @@ def test_the_usual_services_are_where_apprise_keeps_them():
 def test_only_the_services_in_use_are_loaded(hook):
     script = (
         "import sys\n"
-        "from monitor.alert.message import Message\n"
-        "from monitor.alert.sender import AppriseSender\n"
+        "from monitor.notify.message import Message\n"
+        "from monitor.notify.apprise import AppriseSender\n"
         "from monitor.config.secret import Secret\n"
         "assert 'apprise' not in sys.modules\n"
         f"AppriseSender({{'ops': Secret({hook.url()!r})}}).send('ops', Message('t', 'b'))\n"

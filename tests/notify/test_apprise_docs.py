@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 import trustme
 
-from monitor.alert.formats import Form
-from monitor.alert.samples import sample_message
-from monitor.alert.template import render
 from monitor.clock import utc_now
 from monitor.judge.alerts import AlertKind
+from monitor.notify.formats import Form
+from monitor.notify.samples import sample_message
+from monitor.notify.template import render
 from tests.command_line import connwatch
 from tests.sinks import run_mail_server
 
@@ -84,8 +84,7 @@ def test_the_example_of_a_template_words_every_kind(kind, tmp_path):
 
 
 def test_the_page_about_templates_names_all_that_they_can_use():
-    from monitor.alert.sandbox import make_environment
-    from monitor.alert.template import _context
+    from monitor.notify.template import _context, make_environment
 
     text = (DOCS / "templates.md").read_text(encoding="utf-8")
     filters = {name for name in make_environment(Form.PLAIN).filters if not name.startswith("_")}

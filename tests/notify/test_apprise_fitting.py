@@ -5,11 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from monitor.alert.fitting import choose_form, fit, form_of_template
-from monitor.alert.formats import Form
-from monitor.alert.samples import sample_message
-from monitor.alert.services import SERVICES
 from monitor.judge.alerts import AlertKind
+from monitor.notify.apprise import SERVICES, choose_form, fit, form_of_template
+from monitor.notify.formats import Form
+from monitor.notify.samples import sample_message
 
 # Apprise asks for it while it imports, prepared to do without.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")

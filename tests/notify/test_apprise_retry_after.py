@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alert.patience import LONGEST, read_retry_after, read_wish_in_body
+from monitor.notify.apprise import LONGEST, read_retry_after, read_retry_in_body
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -48,4 +48,4 @@ BODIES = {
 
 @pytest.mark.parametrize(("body", "expected"), BODIES.values(), ids=BODIES)
 def test_the_fields_of_telegram_and_discord_are_read(body, expected):
-    assert read_wish_in_body(body) == expected
+    assert read_retry_in_body(body) == expected

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from monitor.alert.errors import AlertError
-from monitor.alert.message import Message, compose
-from monitor.alert.samples import sample_message
-from monitor.alert.sender import AppriseSender
 from monitor.config.secret import Secret
 from monitor.judge.alerts import KINDS, AlertKind
+from monitor.notify.apprise import AppriseSender
+from monitor.notify.message import Message, compose
+from monitor.notify.outbox import AlertError
+from monitor.notify.samples import sample_message
 from tests.sinks import Stage, run_mail_server, run_stage
 
 if TYPE_CHECKING:

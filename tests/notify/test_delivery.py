@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from monitor.alert.courier import DeliveryReport, Terms
-from monitor.alert.delivery import Delivery
-from monitor.alert.errors import AlertError, OutboxUnavailable
 from monitor.judge.alerts import AlertKind
+from monitor.notify.delivery import Delivery, DeliveryReport, DeliveryTerms
+from monitor.notify.outbox import AlertError, OutboxUnavailable
 from tests.fakes import NOON, FakeOutbox, FakeSender, FixedClock
 
 if TYPE_CHECKING:
@@ -38,7 +37,9 @@ class Bench:
     def make_delivery(
         self, *, retry_for: timedelta = RETRY_FOR, send_timeout: timedelta = 20 * SECOND
     ) -> Delivery:
-        self.terms = Terms(self.sender, retry_for, lambda names: f"http://127.0.0.1/{names[0]}")
+        self.terms = DeliveryTerms(
+            self.sender, retry_for, lambda names: f"http://127.0.0.1/{names[0]}"
+        )
         self.delivery = Delivery(
             self.outbox,
             lambda: self.terms,
@@ -306,7 +307,7 @@ async def test_a_send_that_hangs_for_too_long_is_not_waited_for_any_more(bench):
     bench.outbox.add("slow")
     bench.sender.hanging.add("slow")
     await bench.delivery.deliver_due()
-    await until(lambda: not bench.delivery._courier.post.under_way("slow"))
+    await until(lambda: not bench.delivery._worker.post.under_way("slow"))
     bench.clock.advance(5 * SECOND)
     assert await bench.delivery.deliver_due() == DeliveryReport(failed=1)
     assert bench.sender.keys_begun == ["1", "1"]
@@ -365,7 +366,7 @@ async def test_what_waits_behind_sends_that_hang_for_ever_is_given_up_in_time(be
     bench.sender.hanging.add("slow")
     for _ in rows:
         await bench.delivery.deliver_due()
-    await until(lambda: not bench.delivery._courier.post.under_way("slow"))
+    await until(lambda: not bench.delivery._worker.post.under_way("slow"))
     assert bench.outbox.states() == ["due"] * 4
     assert "3 earlier sends hang" in (rows[3].error or "")
 

@@ -8,12 +8,11 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from monitor.alert.courier import DeliveryReport, Terms
-from monitor.alert.delivery import Delivery
-from monitor.alert.sender import AppriseSender
 from monitor.clock import utc_now
 from monitor.config.secret import Secret
 from monitor.judge.alerts import AlertKind
+from monitor.notify.apprise import AppriseSender
+from monitor.notify.delivery import Delivery, DeliveryReport, DeliveryTerms
 from tests.fakes import FakeOutbox
 from tests.sinks import run_silent_server, run_web_hook
 
@@ -28,7 +27,7 @@ def servers():
 
 def make_delivery(outbox: FakeOutbox, **urls: str) -> Delivery:
     sender = AppriseSender({name: Secret(url) for name, url in urls.items()})
-    terms = Terms(sender, timedelta(hours=24), lambda _: None)
+    terms = DeliveryTerms(sender, timedelta(hours=24), lambda _: None)
     return Delivery(
         outbox,
         lambda: terms,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alert.backoff import LONGEST_DELAY, next_attempt
+from monitor.notify.delivery import LONGEST_DELAY, next_attempt
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

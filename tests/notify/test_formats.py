@@ -11,10 +11,10 @@ from apprise.conversion import convert_between
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alert.formats import Form, cut, escape, escape_url, mark_up, size_of, write
-from monitor.alert.message import Message, Part, compose
-from monitor.alert.samples import sample_message
 from monitor.judge.alerts import KINDS, AlertKind
+from monitor.notify.formats import Form, cut, escape, escape_url, mark_up, size_of, write
+from monitor.notify.message import Message, Paragraph, compose
+from monitor.notify.samples import sample_message
 
 # Apprise asks for it while it imports, prepared to do without.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -182,7 +182,9 @@ def test_a_finished_text_is_cut_at_a_line_or_not_at_all():
 
 
 def test_a_list_item_has_its_bullet_and_the_rest_has_none():
-    message = Message("t", "b", parts=(Part(("a", "b"), "Concerned", is_list=True, more="and 2"),))
+    message = Message(
+        "t", "b", parts=(Paragraph(("a", "b"), "Concerned", is_list=True, more="and 2"),)
+    )
     assert write(message, Form.MRKDWN, 99) == "*Concerned:*\n• a\n• b\nand 2"
 
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alert.message import SHORT_LIMIT, TITLE_LIMIT, Message, compose, write_plain
-from monitor.alert.texts import of_one, reasons
 from monitor.judge.alerts import KINDS, AlertKind, Severity
 from monitor.judge.outcome import OutcomeClass, Reason
+from monitor.notify import reasons, texts
+from monitor.notify.message import SHORT_LIMIT, TITLE_LIMIT, Message, compose, write_plain
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 NAME = "soldscope-production"
@@ -457,8 +457,8 @@ def test_an_application_whose_permissions_changed_is_told_what_to_compare():
     message = word(AlertKind.ERROR, facts)
     assert "This concerns every store of application our-app." in message.body
     assert "its permissions at Amazon were probably changed" in message.body
-    assert f"What to do: {of_one.PERMISSIONS_STEP}" in message.body
-    assert of_one.PERMISSIONS_SHORT in message.short
+    assert f"What to do: {texts.PERMISSIONS_STEP}" in message.body
+    assert texts.PERMISSIONS_SHORT in message.short
 
 
 def test_trouble_in_a_digest_is_not_called_fine():

@@ -8,13 +8,12 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.alert.formats import Form, write
-from monitor.alert.many import compose_group, compose_many
-from monitor.alert.message import SHORT_LIMIT, TITLE_LIMIT
-from monitor.alert.samples import sample_facts
-from monitor.alert.texts.samples import SAMPLES
 from monitor.judge.alerts import KINDS, AlertKind, Severity
 from monitor.judge.outbox import Notification, NotificationGroup
+from monitor.notify.formats import Form, write
+from monitor.notify.message import SHORT_LIMIT, TITLE_LIMIT, compose_group, compose_many
+from monitor.notify.samples import sample_facts
+from monitor.notify.texts import SAMPLES
 from tests.fakes import NOON
 
 LINK = "http://127.0.0.1:8080/"

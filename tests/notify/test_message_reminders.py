@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from monitor.alert.message import compose
-from monitor.judge.alerts import KINDS, LASTING, AlertKind
+from monitor.judge.alerts import KINDS, REMINDED_KINDS, AlertKind
+from monitor.notify.message import compose
 from tests.fakes import NOON
 
 
@@ -14,7 +14,7 @@ def body_of(kind: AlertKind, **facts: Any) -> tuple[str, str]:
     return message.title, message.body
 
 
-@pytest.mark.parametrize("kind", sorted(LASTING))
+@pytest.mark.parametrize("kind", sorted(REMINDED_KINDS))
 def test_a_reminder_says_so_in_title_and_text(kind):
     title, body = body_of(kind, reminder=1)
     assert "Reminder: " in title

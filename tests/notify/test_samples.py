@@ -5,12 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from monitor.alert.drafts import WRITERS
-from monitor.alert.samples import sample_facts, sample_message
-from monitor.alert.texts.samples import SAMPLES
-from monitor.alert.trial import kinds_of, try_template
-from monitor.config.channel import Channel
+from monitor.config.model import Channel
 from monitor.judge.alerts import KINDS, ONLY_IF_NAMED, AlertKind, SubjectKind
+from monitor.notify.drafts import WRITERS
+from monitor.notify.samples import kinds_of, sample_facts, sample_message, try_template
+from monitor.notify.texts import SAMPLES
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alert.formats import Form
-from monitor.alert.message import Message, compose
-from monitor.alert.samples import sample_message
-from monitor.alert.template import LONGEST_TEMPLATE, TemplateError, render
 from monitor.judge.alerts import KINDS, AlertKind
+from monitor.notify.formats import Form
+from monitor.notify.message import Message, compose
+from monitor.notify.samples import sample_message
+from monitor.notify.template import LONGEST_TEMPLATE, TemplateError, render
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 LINK = "https://watch.example.com/c/acme_(eu)"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alert.words import read_instant, say_instant, say_span
+from monitor.notify.words import format_instant, format_span, read_instant
 
 SPANS = [
     (timedelta(seconds=-5), "less than a minute"),
@@ -26,17 +26,17 @@ SPANS = [
 
 @pytest.mark.parametrize(("span", "expected"), SPANS, ids=[text for _, text in SPANS])
 def test_a_span_is_said_in_its_two_largest_units(span, expected):
-    assert say_span(span) == expected
+    assert format_span(span) == expected
 
 
 @given(st.timedeltas())
 def test_no_span_has_a_zero_in_it(span):
-    assert "0" not in say_span(span).split()
+    assert "0" not in format_span(span).split()
 
 
 def test_an_instant_is_said_in_utc():
     berlin = timezone(timedelta(hours=1))
-    assert say_instant(datetime(2026, 11, 22, 5, 0, tzinfo=berlin)) == "2026-11-22 04:00 UTC"
+    assert format_instant(datetime(2026, 11, 22, 5, 0, tzinfo=berlin)) == "2026-11-22 04:00 UTC"
 
 
 INSTANTS = {

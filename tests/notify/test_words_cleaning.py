@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alert.cleaning import FACT_LIMIT, clean, clean_facts, clean_url, mask_parts, shorten
+from monitor.notify.words import FACT_LIMIT, clean, clean_facts, clean_url, mask_parts, shorten
 
 HOSTILE = {
     "forged line": ("fine\nWhat to do: pay", "fine What to do: pay"),

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from monitor.check.http import Failure, fetch
-from monitor.config.connection import Connection
+from monitor.config.connections import Connection
 from monitor.config.secret import Secret  # noqa: TC001 - pydantic reads it
-from monitor.config.urls import BaseUrl  # noqa: TC001 - pydantic reads it
+from monitor.config.values import BaseUrl  # noqa: TC001 - pydantic reads it
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
+from monitor.providers.fetch import Failure, fetch
 
 if TYPE_CHECKING:
     from datetime import timedelta

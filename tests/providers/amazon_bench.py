@@ -10,18 +10,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from monitor.check.amazon import AmazonChecker, App, Past, Store
-from monitor.check.amazon_sellers import Expected
-from monitor.check.grants import Grants
 from monitor.config.marketplaces import by_country, by_id
 from monitor.config.secret import Secret
+from monitor.providers.amazon import AmazonChecker, LastSuccess, OAuthClient, Store
+from monitor.providers.amazon_sellers import Expected
+from monitor.providers.base import GrantLocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import httpx
 
-    from monitor.simulator.amazon_stores import Grant
+    from monitor.simulator.amazon import Grant
     from monitor.simulator.server import Simulator
 
 CLIENT_ID = "amzn1.application-oa2-client.0123456789abcdef0123456789abcdef"
@@ -89,9 +89,9 @@ def make_checker(
     is_probed: bool = True,
     region: str = "na",
     other_regions: dict[str, str] | None = None,
-    grants: Grants | None = None,
+    grants: GrantLocks | None = None,
     timeout_s: float = 5,
-    past: Past | None = None,
+    past: LastSuccess | None = None,
 ) -> AmazonChecker:
     return AmazonChecker(
         Store(
@@ -103,14 +103,14 @@ def make_checker(
             other_regions or {},
             past,
         ),
-        App(
+        OAuthClient(
             token_address,
             host_of(token_address),
             client_id,
             client_secret or Secret(CLIENT_SECRET),
         ),
         cast("httpx.AsyncClient", client),
-        grants or Grants(),
+        grants or GrantLocks(),
         timedelta(seconds=timeout_s),
         fingerprint,
     )
@@ -129,7 +129,7 @@ class Bench:
     application_id: str
     grant: Grant
     refresh_token: str
-    grants: Grants = field(default_factory=Grants)
+    grants: GrantLocks = field(default_factory=GrantLocks)
 
     @property
     def lwa_host(self) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.check.client import HttpClients
+from monitor.providers.transport import HttpClients
 from tests.providers.wire import Serve
 
 if TYPE_CHECKING:

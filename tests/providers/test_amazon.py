@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.check.amazon import Past
 from monitor.clock import utc_now
 from monitor.config.secret import Secret
 from monitor.judge.outcome import Marketplace, Reason
-from monitor.simulator.amazon_faults import AmazonFault
+from monitor.providers.amazon import LastSuccess
+from monitor.simulator.faults import AmazonFault
 from monitor.simulator.server import start_simulator
 from tests.providers.amazon_bench import PROBE, TOKEN, Bench, Recorder, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from monitor.check.client import HttpClients
     from monitor.judge.outcome import Outcome
+    from monitor.providers.transport import HttpClients
 
 pytestmark = pytest.mark.anyio
 
@@ -413,8 +413,8 @@ async def test_after_a_success_the_other_regions_are_asked_again_and_history_cou
     ("past", "has_worked"),
     [
         (None, False),
-        (Past(), True),
-        (Past(fingerprint("Atzr|another")), False),
+        (LastSuccess(), True),
+        (LastSuccess(fingerprint("Atzr|another")), False),
     ],
     ids=["nothing known", "let in", "let in with another token"],
 )
@@ -430,7 +430,7 @@ async def test_what_is_remembered_from_before_a_start_counts_as_history(bench, p
 async def test_a_token_that_was_let_in_before_a_start_is_told_from_a_newer_one(bench):
     bench.switch_on("account_deactivated")
 
-    outcome = await bench.checker(past=Past(fingerprint(bench.refresh_token))).check()
+    outcome = await bench.checker(past=LastSuccess(fingerprint(bench.refresh_token))).check()
 
     assert "It worked before" in outcome.detail
 

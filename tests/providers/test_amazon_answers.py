@@ -14,25 +14,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.check.amazon_answer import Heard, is_sendable
-from monitor.check.amazon_lwa import read_exchange
-from monitor.check.amazon_refusals import Doubt
-from monitor.check.amazon_sellers import Expected, lists_marketplaces, read_sellers
-from monitor.check.body import clean
-from monitor.check.deadline import Deadline
-from monitor.check.grants import Grants
-from monitor.check.http import Answer
 from monitor.clock import utc_now
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason
+from monitor.providers.amazon_lwa import AmazonAnswer, is_sendable, read_exchange
+from monitor.providers.amazon_sellers import Doubt, Expected, lists_marketplaces, read_sellers
+from monitor.providers.answers import clean
+from monitor.providers.base import GrantLocks
+from monitor.providers.fetch import Answer, Deadline
 
 HOST = "api.example.com"
 SECRETS = ("amzn1.oa2-cs.v1.5d41402a", "Atzr|IwEBIA/first+token==")
 WANTED = Expected({"ATVPDKIKX0DER": "US"}, {"ATVPDKIKX0DER": "US"}.get)
 
 
-def heard(status: int, body: bytes, headers: dict[str, str] | None = None) -> Heard:
+def heard(status: int, body: bytes, headers: dict[str, str] | None = None) -> AmazonAnswer:
     kinds = {"content-type": "application/json", **(headers or {})}
-    return Heard(Answer(status, httpx.Headers(kinds), body, 1.0, utc_now()), HOST, SECRETS)
+    return AmazonAnswer(Answer(status, httpx.Headers(kinds), body, 1.0, utc_now()), HOST, SECRETS)
 
 
 STATUSES = st.sampled_from([200, 201, 204, 301, 400, 401, 403, 404, 429, 500, 503, 599, 999])
@@ -159,7 +156,7 @@ def test_several_secrets_are_cleaned_away_in_every_form(secrets):
 
 @pytest.mark.anyio
 async def test_a_turn_keeps_the_same_grant_waiting_and_no_other():
-    grants = Grants()
+    grants = GrantLocks()
     order = []
 
     async def use(name: str, *parts: str) -> None:
@@ -176,7 +173,7 @@ async def test_a_turn_keeps_the_same_grant_waiting_and_no_other():
 
 @pytest.mark.anyio
 async def test_a_turn_that_is_given_up_leaves_nothing_behind():
-    grants = Grants()
+    grants = GrantLocks()
 
     async with grants.turn("x"):
         with pytest.raises(TimeoutError):
@@ -190,7 +187,7 @@ async def test_a_turn_that_is_given_up_leaves_nothing_behind():
 
 @pytest.mark.anyio
 async def test_nothing_of_a_grant_is_kept():
-    grants = Grants()
+    grants = GrantLocks()
 
     async with grants.turn("address", SECRETS[1]):
         assert SECRETS[1] not in repr(grants._turns)

@@ -12,10 +12,10 @@ from urllib.parse import parse_qs, quote
 
 import pytest
 
-from monitor.check.amazon_lwa import Credentials
 from monitor.clock import utc_now
 from monitor.config.secret import Secret
 from monitor.judge.outcome import Reason
+from monitor.providers.amazon_lwa import Credentials
 from tests.providers.amazon_bench import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -29,9 +29,9 @@ from tests.providers.amazon_bench import (
 from tests.providers.wire import http_answer
 
 if TYPE_CHECKING:
-    from monitor.check.amazon import AmazonChecker
-    from monitor.check.client import HttpClients
     from monitor.judge.outcome import Outcome
+    from monitor.providers.amazon import AmazonChecker
+    from monitor.providers.transport import HttpClients
     from tests.providers.wire import Serve, WireServer
 
 pytestmark = pytest.mark.anyio

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.check.body import (
+from monitor.providers.answers import (
     clean,
     describe,
     find_account,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.check.pointer import ABSENT, follow
+from monitor.providers.answers import ABSENT, follow
 
 DOCUMENT = {"a": {"b": [10, {"c": None}]}, "": 1, "x/y": 2, "m~n": 3, "0": "zero", "t": "text"}
 

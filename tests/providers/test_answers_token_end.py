@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.check.http import Answer
-from monitor.check.token_end import read_body_end, read_header_end, read_jwt_end
+from monitor.providers.answers import read_body_end, read_header_end, read_jwt_end
+from monitor.providers.fetch import Answer
 
 NOW = datetime(2026, 11, 22, 4, 0, 0, tzinfo=UTC)
 DECEMBER = datetime(2026, 12, 1, tzinfo=UTC)

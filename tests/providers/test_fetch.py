@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.check.http import MAX_BODY, Answer, Failure, fetch
 from monitor.clock import utc_now
 from monitor.judge.outcome import Reason
+from monitor.providers.fetch import MAX_BODY, Answer, Failure, fetch
 from tests.providers.wire import http_answer, reset
 
 if TYPE_CHECKING:
     import httpx
 
-    from monitor.check.client import HttpClients
+    from monitor.providers.transport import HttpClients
 
 pytestmark = pytest.mark.anyio
 

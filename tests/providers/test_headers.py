@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from monitor.check.fields import parse_count, parse_instant_field, parse_retry_after
+from monitor.providers.headers import parse_count, parse_instant_field, parse_retry_after
 
 NOW = datetime(2026, 11, 22, 4, 0, 0, tzinfo=UTC)
 RESET = datetime(2026, 12, 1, tzinfo=UTC)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.check.quota import LIMIT, REMAINING, RESET, read_soldscope_quota
 from monitor.judge.outcome import QuotaReading
+from monitor.providers.headers import LIMIT, REMAINING, RESET, read_soldscope_quota
 
 NOW = datetime(2026, 11, 22, 4, 0, 0, tzinfo=UTC)
 DECEMBER = datetime(2026, 12, 1, tzinfo=UTC)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.check.structured import MAX_FIELD, Item, parse_dictionary, parse_list
+from monitor.providers.headers import MAX_FIELD, Item, parse_dictionary, parse_list
 
 
 def test_a_list_has_values_with_parameters():

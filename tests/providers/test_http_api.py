@@ -13,12 +13,11 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.check.generic import HttpChecker
-from monitor.check.generic_answer import Terms, read_answer
-from monitor.check.http import MAX_BODY, Answer
-from monitor.check.quota_headers import QuotaReport
 from monitor.config.http import HttpConnection
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
+from monitor.providers.fetch import MAX_BODY, Answer
+from monitor.providers.http_api import ExpectedAnswer, HttpChecker, read_answer
+from monitor.providers.quota_headers import QuotaReport
 from tests.dialects import Asked, Reply, speaking
 from tests.providers.wire import http_answer
 
@@ -540,7 +539,7 @@ def test_no_body_raises(status, body, content_type, expect_json):
     headers = httpx.Headers([(b"content-type", content_type.encode("latin-1"))])
     answer = Answer(status, headers, body, 1.0, datetime(2026, 11, 22, tzinfo=UTC))
     words = {"a": Reason.TOKEN_REJECTED, "b": Reason.THROTTLED}
-    terms = Terms(expect_json=expect_json, word_at="/error", words=words)
+    terms = ExpectedAnswer(expect_json=expect_json, word_at="/error", words=words)
 
     outcome = read_answer(answer, QuotaReport(), terms, ("secret",))
 

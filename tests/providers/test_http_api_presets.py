@@ -4,10 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.check.generic import HttpChecker
-from monitor.config.http import HttpConnection
-from monitor.config.presets import PRESETS
+from monitor.config.http import PRESETS, HttpConnection
 from monitor.judge.outcome import Outcome, QuotaReading, QuotaUnit, Reason
+from monitor.providers.http_api import HttpChecker
 from tests.dialects import (
     DIALECTS,
     ENDS_AT,

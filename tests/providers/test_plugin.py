@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import structlog
 
-from monitor.check.grants import Grants
-from monitor.check.plugin import PluginChecker, UnusableChecker
-from monitor.check.registry import build_checker
-from monitor.config.connection import Connection
+from monitor.config.connections import Connection
 from monitor.config.model import Config
-from monitor.config.plugins import Plugin, UnusableConnection
+from monitor.config.registry import Plugin, UnusableConnection
 from monitor.judge.outcome import Marketplace, Outcome, QuotaReading, QuotaUnit, Reason
+from monitor.providers.base import GrantLocks
+from monitor.providers.plugin import PluginChecker, UnusableChecker
+from monitor.providers.registry import build_checker
 from tests.fakes import NOON
 
 pytestmark = pytest.mark.anyio
@@ -200,7 +200,7 @@ async def test_a_plugin_that_cannot_be_used_says_so_at_every_check(clients):
         problem = "it is broken"
 
     connection = Broken.model_validate({"name": "a", "provider": "acme", "token": "hunter2"})
-    checker = build_checker(connection, Config(), clients, Grants())
+    checker = build_checker(connection, Config(), clients, GrantLocks())
 
     assert isinstance(checker, UnusableChecker)
     outcome = await checker.check()

@@ -11,8 +11,8 @@ from time import perf_counter
 
 import pytest
 
-from monitor.check.client import HttpClients
-from monitor.check.uplink import is_link_up
+from monitor.providers.probes import is_online
+from monitor.providers.transport import HttpClients
 
 pytestmark = pytest.mark.anyio
 
@@ -63,23 +63,23 @@ def closed_url():
 @pytest.mark.parametrize("status", ["200 OK", "405 Not Allowed", "302 Found", "503 Out"])
 async def test_any_http_answer_counts_as_up(client, status):
     async with server(f"HTTP/1.1 {status}\r\nContent-Length: 9\r\n\r\n".encode()) as (url, heard):
-        assert await is_link_up(client, [url])
+        assert await is_online(client, [url])
     assert heard[0].startswith(b"HEAD / HTTP/1.1\r\n")
 
 
 @pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH\r\n"], ids=["nothing", "not http"])
 async def test_what_is_not_http_is_no_answer(client, answer):
     async with server(answer) as (url, _):
-        assert not await is_link_up(client, [url])
+        assert not await is_online(client, [url])
 
 
 async def test_a_refused_connection_is_no_answer(client, closed_url):
-    assert not await is_link_up(client, [closed_url])
+    assert not await is_online(client, [closed_url])
 
 
 async def test_one_answer_is_enough_and_nobody_slower_is_waited_for(client, closed_url):
     answer = b"HTTP/1.1 200 OK\r\n\r\n"
     async with server(None) as (silent, _), server(answer) as (url, _):
         begun = perf_counter()
-        assert await is_link_up(client, [closed_url, silent, url])
+        assert await is_online(client, [closed_url, silent, url])
         assert perf_counter() - begun < 2

@@ -8,14 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from monitor.check.quota import read_retry_at
-from monitor.check.quota_headers import (
-    MAX_WINDOWS,
-    QuotaNames,
-    QuotaReport,
-    read_quota_headers,
-)
 from monitor.judge.outcome import QuotaReading, QuotaUnit
+from monitor.providers.headers import read_retry_at
+from monitor.providers.quota_headers import MAX_WINDOWS, QuotaNames, QuotaReport, read_quota_headers
 
 NOW = datetime(2026, 11, 22, 4, 0, 0, tzinfo=UTC)
 DECEMBER = datetime(2026, 12, 1, tzinfo=UTC)

@@ -5,19 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from monitor.check.amazon import AmazonChecker
-from monitor.check.client import HttpClients
-from monitor.check.countdown import CountdownChecker
-from monitor.check.generic import HttpChecker
-from monitor.check.grants import Grants
-from monitor.check.registry import build_checker
-from monitor.check.soldscope import SoldscopeChecker
-from monitor.config.connection import Connection
+from monitor.config.connections import Connection
 from monitor.config.model import Config
-from monitor.config.providers import PROVIDERS
+from monitor.config.registry import PROVIDERS
+from monitor.providers.amazon import AmazonChecker
+from monitor.providers.base import GrantLocks
+from monitor.providers.http_api import HttpChecker
+from monitor.providers.registry import CountdownChecker, build_checker
+from monitor.providers.soldscope import SoldscopeChecker
+from monitor.providers.transport import HttpClients
 
 if TYPE_CHECKING:
-    from monitor.check.base import Checker
+    from monitor.providers.base import Checker
 
 APPLICATION = {
     "name": "our-app",
@@ -49,7 +48,7 @@ def config_of(*connections: dict[str, Any]) -> Config:
 async def build(connection: dict[str, Any]) -> Checker:
     config = config_of(connection)
     async with HttpClients(concurrency=1) as clients:
-        return build_checker(config.connections[0], config, clients, Grants())
+        return build_checker(config.connections[0], config, clients, GrantLocks())
 
 
 @pytest.mark.anyio
@@ -124,14 +123,14 @@ def test_an_application_that_nobody_defined_is_named():
     bare.__dict__.pop("_applications_by_name", None)
 
     with pytest.raises(ValueError, match="connection acme: no application our-app"):
-        build_checker(bare.connections[0], bare, HttpClients(concurrency=1), Grants())
+        build_checker(bare.connections[0], bare, HttpClients(concurrency=1), GrantLocks())
 
 
 def test_a_provider_without_a_checker_is_named():
     unknown = Connection.model_validate({"name": "shop", "provider": "fax"})
 
     with pytest.raises(ValueError, match="connection shop: no checker for provider fax"):
-        build_checker(unknown, config_of(), HttpClients(concurrency=1), Grants())
+        build_checker(unknown, config_of(), HttpClients(concurrency=1), GrantLocks())
 
 
 def test_every_provider_of_the_configuration_is_tried_here():

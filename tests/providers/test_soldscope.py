@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 
-from monitor.check.soldscope import FREE_PATHS, SoldscopeChecker, free_url
 from monitor.config.secret import Secret
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
+from monitor.providers.soldscope import FREE_PATHS, SoldscopeChecker, free_url
 from tests.providers.wire import WireServer, http_answer
 
 if TYPE_CHECKING:
-    from monitor.check.asking import Token
-    from monitor.check.client import HttpClients
+    from monitor.providers.base import RefreshableSecret
+    from monitor.providers.transport import HttpClients
 
 pytestmark = pytest.mark.anyio
 
@@ -57,7 +57,7 @@ class FakeToken:
 def checker_for(
     server: WireServer,
     clients: HttpClients,
-    token: Token | None = None,
+    token: RefreshableSecret | None = None,
     auth: str = "bearer",
     path: str = "/v1",
 ) -> SoldscopeChecker:

@@ -11,18 +11,18 @@ from httpx import Headers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.check.http import Answer
-from monitor.check.searches import (
+from monitor.config.connections import SoldscopeConnection
+from monitor.providers.fetch import Answer
+from monitor.providers.soldscope import (
     PastSearch,
     Progress,
+    SearchFailure,
+    SearchFailureKind,
     SearchReader,
-    SearchTrouble,
-    TroubleKind,
     _find_list,
     _read_past,
     _read_progress,
 )
-from monitor.config.soldscope import SoldscopeConnection
 from tests.fakes import NOON
 from tests.providers.wire import http_answer
 
@@ -38,11 +38,11 @@ def reader_for(server, clients, **more) -> SearchReader:
     return SearchReader(connection, clients.get(), timedelta(seconds=5))
 
 
-async def ask_progress(serve, clients, answer: bytes) -> Progress | SearchTrouble:
+async def ask_progress(serve, clients, answer: bytes) -> Progress | SearchFailure:
     return await reader_for(await serve.answers(answer), clients).read_progress("7")
 
 
-async def ask_past(serve, clients, answer: bytes) -> list[PastSearch] | SearchTrouble:
+async def ask_past(serve, clients, answer: bytes) -> list[PastSearch] | SearchFailure:
     return await reader_for(await serve.answers(answer), clients).list_past()
 
 
@@ -82,29 +82,33 @@ async def test_two_and_thirteen_are_the_end(status, is_over, is_completed):
 @pytest.mark.parametrize(
     ("answer", "kind", "said"),
     [
-        (http_answer(401, {}), TroubleKind.REFUSED, "refused (401)"),
-        (http_answer(403, {}), TroubleKind.REFUSED, "may not do this (403)"),
-        (http_answer(402, {}), TroubleKind.USED_UP, "used up (402)"),
-        (http_answer(404, {}), TroubleKind.NO_SUCH_SEARCH, "no such search (404)"),
-        (http_answer(422, {"message": "id: odd"}), TroubleKind.REQUEST_REFUSED, '"id: odd"'),
-        (http_answer(400, {}), TroubleKind.REQUEST_REFUSED, "(400 Bad Request)"),
-        (http_answer(408, {}), TroubleKind.HICCUP, "408"),
-        (http_answer(425, {}), TroubleKind.HICCUP, "425"),
-        (http_answer(403, {}, {"Retry-After": "1"}), TroubleKind.HICCUP, "pause (403"),
-        (http_answer(500, {}), TroubleKind.HICCUP, "500"),
-        (http_answer(503, b"<html>"), TroubleKind.HICCUP, "503"),
-        (http_answer(429, {}), TroubleKind.HICCUP, "pause (429"),
-        (http_answer(302, {}, {"Location": "https://evil.example"}), TroubleKind.HICCUP, "302"),
-        (http_answer(200, b"<html>"), TroubleKind.HICCUP, "not the API's"),
-        (http_answer(200, {"searchStatus": "two"}), TroubleKind.HICCUP, "not the API's"),
-        (http_answer(200, {"searchStatus": True}), TroubleKind.HICCUP, "not the API's"),
-        (http_answer(200, b"x" * 300_000), TroubleKind.HICCUP, "more than can be read"),
-        (b"no HTTP\r\n\r\n", TroubleKind.HICCUP, "not HTTP"),
+        (http_answer(401, {}), SearchFailureKind.REFUSED, "refused (401)"),
+        (http_answer(403, {}), SearchFailureKind.REFUSED, "may not do this (403)"),
+        (http_answer(402, {}), SearchFailureKind.USED_UP, "used up (402)"),
+        (http_answer(404, {}), SearchFailureKind.NO_SUCH_SEARCH, "no such search (404)"),
+        (http_answer(422, {"message": "id: odd"}), SearchFailureKind.REQUEST_REFUSED, '"id: odd"'),
+        (http_answer(400, {}), SearchFailureKind.REQUEST_REFUSED, "(400 Bad Request)"),
+        (http_answer(408, {}), SearchFailureKind.HICCUP, "408"),
+        (http_answer(425, {}), SearchFailureKind.HICCUP, "425"),
+        (http_answer(403, {}, {"Retry-After": "1"}), SearchFailureKind.HICCUP, "pause (403"),
+        (http_answer(500, {}), SearchFailureKind.HICCUP, "500"),
+        (http_answer(503, b"<html>"), SearchFailureKind.HICCUP, "503"),
+        (http_answer(429, {}), SearchFailureKind.HICCUP, "pause (429"),
+        (
+            http_answer(302, {}, {"Location": "https://evil.example"}),
+            SearchFailureKind.HICCUP,
+            "302",
+        ),
+        (http_answer(200, b"<html>"), SearchFailureKind.HICCUP, "not the API's"),
+        (http_answer(200, {"searchStatus": "two"}), SearchFailureKind.HICCUP, "not the API's"),
+        (http_answer(200, {"searchStatus": True}), SearchFailureKind.HICCUP, "not the API's"),
+        (http_answer(200, b"x" * 300_000), SearchFailureKind.HICCUP, "more than can be read"),
+        (b"no HTTP\r\n\r\n", SearchFailureKind.HICCUP, "not HTTP"),
     ],
 )
 async def test_any_other_answer_says_what_stands_in_the_way(serve, clients, answer, kind, said):
     trouble = await ask_progress(serve, clients, answer)
-    assert isinstance(trouble, SearchTrouble)
+    assert isinstance(trouble, SearchFailure)
     assert trouble.kind is kind
     assert said in trouble.detail
     assert SECRET not in trouble.detail
@@ -118,7 +122,7 @@ async def test_402_is_asked_once(serve, clients):
 
 async def test_a_plea_for_a_pause_says_how_long(serve, clients):
     trouble = await ask_progress(serve, clients, http_answer(429, {}, {"Retry-After": "30"}))
-    assert isinstance(trouble, SearchTrouble)
+    assert isinstance(trouble, SearchFailure)
     assert trouble.retry_at is not None
 
 
@@ -127,8 +131,8 @@ async def test_a_server_that_is_gone_is_a_hiccup(serve, clients):
     reader = reader_for(server, clients)
     await server.close()
     trouble = await reader.read_progress("7")
-    assert isinstance(trouble, SearchTrouble)
-    assert trouble.kind is TroubleKind.HICCUP
+    assert isinstance(trouble, SearchFailure)
+    assert trouble.kind is SearchFailureKind.HICCUP
 
 
 @pytest.mark.parametrize("search_id", ["", "7/../9", "a b", "7?x=1", "x" * 65, "\uff17"])
@@ -142,8 +146,8 @@ async def test_an_id_that_would_make_another_path_is_never_sent(serve, clients, 
 async def test_a_token_that_cannot_travel_is_not_sent(serve, clients):
     server = await serve.answers(http_answer())
     trouble = await reader_for(server, clients, token="sst with spaces").list_past()
-    assert isinstance(trouble, SearchTrouble)
-    assert (trouble.kind, server.connections) == (TroubleKind.REFUSED, 0)
+    assert isinstance(trouble, SearchFailure)
+    assert (trouble.kind, server.connections) == (SearchFailureKind.REFUSED, 0)
 
 
 LAMPS = {"id": 7, "query": "lamps", "createdAt": "2026-11-22T10:00:00Z"}
@@ -170,8 +174,8 @@ async def test_past_searches_are_read_as_far_as_they_are_told(serve, clients, bo
 @pytest.mark.parametrize("body", [{"searches": {}}, {"id": 7}, b"", b"nothing", 7])
 async def test_a_list_that_is_none_is_a_hiccup(serve, clients, body):
     trouble = await ask_past(serve, clients, http_answer(200, body))
-    assert isinstance(trouble, SearchTrouble)
-    assert trouble.kind is TroubleKind.HICCUP
+    assert isinstance(trouble, SearchFailure)
+    assert trouble.kind is SearchFailureKind.HICCUP
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode()))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.check.held import HeldTokens, LatestToken
 from monitor.config.secret import Secret, SecretUnavailable
+from monitor.providers.tokens import HandshakeTokens, LatestToken
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,11 +32,11 @@ def configured(file: Path) -> Secret:
 
 
 def test_without_a_handshake_the_files_token_is_used(configured):
-    assert LatestToken("a", configured, HeldTokens(mark)).reveal() == "from-file"
+    assert LatestToken("a", configured, HandshakeTokens(mark)).reveal() == "from-file"
 
 
 def test_a_token_of_a_handshake_is_used_from_then_on_and_for_its_connection_only(configured):
-    held = HeldTokens(mark)
+    held = HandshakeTokens(mark)
 
     kept = held.hold("a", "new", configured)
 
@@ -46,7 +46,7 @@ def test_a_token_of_a_handshake_is_used_from_then_on_and_for_its_connection_only
 
 
 def test_another_token_in_the_file_wins_even_if_the_first_one_comes_back(configured, file):
-    held = HeldTokens(mark)
+    held = HandshakeTokens(mark)
     held.hold("a", "new", configured)
     token = LatestToken("a", configured, held)
     file.write_text("newer")
@@ -59,7 +59,7 @@ def test_another_token_in_the_file_wins_even_if_the_first_one_comes_back(configu
 
 
 def test_a_file_that_did_not_change_brings_nothing_new(configured):
-    held = HeldTokens(mark)
+    held = HandshakeTokens(mark)
     held.hold("a", "new", configured)
     token = LatestToken("a", configured, held)
     token.reveal()
@@ -68,7 +68,7 @@ def test_a_file_that_did_not_change_brings_nothing_new(configured):
 
 
 def test_a_file_that_is_gone_takes_no_held_token_away(configured, file):
-    held = HeldTokens(mark)
+    held = HandshakeTokens(mark)
     held.hold("a", "new", configured)
     file.unlink()
 
@@ -81,7 +81,7 @@ def test_a_file_that_is_gone_takes_no_held_token_away(configured, file):
 
 
 def test_a_token_shows_itself_nowhere(configured):
-    held = HeldTokens(mark)
+    held = HandshakeTokens(mark)
     kept = held.hold("a", "new-secret", configured)
 
     assert "new-secret" not in f"{kept!r} {held!r} {LatestToken('a', configured, held)!r}"

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.check.carry import REPEATABLE
-from monitor.check.client import HttpClients
-from monitor.check.http import Answer, Failure, fetch
 from monitor.judge.outcome import Reason
+from monitor.providers.fetch import Answer, Failure, fetch
+from monitor.providers.transport import REPEATABLE, HttpClients
 from tests.providers.wire import http_answer, reset
 
 if TYPE_CHECKING:
@@ -206,7 +205,7 @@ async def test_connections_of_one_ca_file_share_a_client(clients, ca_file):
 
 
 async def test_tls_is_verified_and_modern():
-    from monitor.check.trust import trust
+    from monitor.providers.transport import trust
 
     context = trust(None)
 
@@ -217,7 +216,7 @@ async def test_tls_is_verified_and_modern():
 
 
 async def test_a_system_without_authorities_of_its_own_can_still_trust(monkeypatch, tmp_path):
-    from monitor.check.trust import trust
+    from monitor.providers.transport import trust
 
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
@@ -226,7 +225,7 @@ async def test_a_system_without_authorities_of_its_own_can_still_trust(monkeypat
 
 
 async def test_a_ca_file_trusts_nobody_else(ca_file):
-    from monitor.check.trust import trust
+    from monitor.providers.transport import trust
 
     assert trust(ca_file).cert_store_stats()["x509_ca"] == 1
 

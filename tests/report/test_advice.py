@@ -10,13 +10,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from monitor.config.amazon import AmazonConnection
-from monitor.config.application import Application
-from monitor.config.countdown import CountdownConnection
+from monitor.config.connections import (
+    AmazonConnection,
+    Application,
+    CountdownConnection,
+    SoldscopeConnection,
+)
 from monitor.config.marketplaces import Region
-from monitor.config.soldscope import SoldscopeConnection
-from monitor.consent import NEEDS, Need, find_page
 from monitor.judge.outcome import Reason
+from monitor.report.advice import NEEDS, Need, find_page
 
 ID = "amzn1.sp.solution.1"
 

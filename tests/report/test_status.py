@@ -1,5 +1,5 @@
 """
-`monitor.report`: what connections look like to programs, and what exit code they mean.
+`monitor.report.status`: what connections look like to programs, and what exit code they mean.
 """
 
 from __future__ import annotations
@@ -11,19 +11,20 @@ from typing import Any
 
 import pytest
 
-from monitor import report, report_past
-from monitor.judge.clocks import AuthorizationClock, confirm
+from monitor.judge.authorizations import (
+    AuthorizationClock,
+    Declared,
+    confirm,
+    declare_date,
+    start_of,
+)
 from monitor.judge.connections import ConnectionRecord, Watched
-from monitor.judge.decide import judge
-from monitor.judge.expiry import start_of
-from monitor.judge.outcome import Outcome, QuotaReading, Reason, State
-from monitor.judge.quota import Quota
-from monitor.judge.quota_verdict import judge_quota
-from monitor.judge.renewal import Declared, declare
-from monitor.judge.route import Subject
-from monitor.judge.rules import Rules
-from monitor.judge.state import Standing, Transition
-from monitor.store.history import AlertRow, CheckRow, Delivery
+from monitor.judge.outcome import Outcome, QuotaReading, Reason, Rules, Standing, State, Transition
+from monitor.judge.quota import Quota, judge_quota
+from monitor.judge.routing import Subject
+from monitor.judge.verdict import judge
+from monitor.report import history, status
+from monitor.store.history import AlertRow, CheckRow, NotificationRow
 from monitor.store.outbox import NotificationState
 
 NOW = datetime(2026, 11, 22, 4, 0, 0, 250_000, tzinfo=UTC)
@@ -49,7 +50,7 @@ def clock(authorized_on: date | None, valid_days: int = 365) -> AuthorizationClo
     if authorized_on is None:
         return AuthorizationClock()
     authorized_at = start_of(authorized_on)
-    return declare(AuthorizationClock(), Declared(authorized_at, valid_days), NOW)
+    return declare_date(AuthorizationClock(), Declared(authorized_at, valid_days), NOW)
 
 
 def record(
@@ -86,8 +87,8 @@ def record(
     )
 
 
-def shown(*outcomes: Outcome, **more) -> report.Json:
-    return report.connection_json(record(*outcomes, **more), WATCHED, NOW)
+def shown(*outcomes: Outcome, **more) -> status.Json:
+    return status.connection_json(record(*outcomes, **more), WATCHED, NOW)
 
 
 def test_a_connection_has_all_fields_of_the_contract_in_its_order():
@@ -245,7 +246,7 @@ def test_what_ends_first_comes_first_and_what_never_ends_last():
         "soon": shown(OK, authorized_on=date(2025, 12, 1)),
         "unrecorded": shown(OK, authorized_on=date(2025, 10, 1)),
     }
-    ordered = sorted(objects, key=lambda name: report.ending_first(objects[name]))
+    ordered = sorted(objects, key=lambda name: status.ending_first(objects[name]))
     assert ordered == ["over", "soon", "late", "endless", "unrecorded"]
 
 
@@ -261,7 +262,7 @@ def test_the_end_of_a_client_secret_sorts_only_what_has_no_other_end():
         "soon": of(authorization="2027-01-01", client_secret="2027-03-01"),
         "token": of(authorization="2026-11-30", token="2027-02-01"),
     }
-    ordered = sorted(objects, key=lambda name: report.ending_first(objects[name]))
+    ordered = sorted(objects, key=lambda name: status.ending_first(objects[name]))
     assert ordered == ["soon", "token", "late", "secret soon", "secret late", "none"]
 
 
@@ -278,7 +279,7 @@ def test_payment_required_shows_nothing_left():
 def test_instants_are_written_in_utc_whatever_zone_they_came_in():
     berlin = timezone(timedelta(hours=1))
     at = datetime(2026, 1, 1, 0, 30, tzinfo=berlin)
-    assert report.instant(at) == "2025-12-31T23:30:00Z"
+    assert status.instant(at) == "2025-12-31T23:30:00Z"
 
 
 def test_the_summary_counts_each_state_and_the_flag():
@@ -289,7 +290,7 @@ def test_the_summary_counts_each_state_and_the_flag():
         shown(),
         shown(OK, is_paused=True),
     ]
-    assert report.summary(objects) == {
+    assert status.summary(objects) == {
         "active": 2,
         "error": 1,
         "expired": 0,
@@ -297,13 +298,13 @@ def test_the_summary_counts_each_state_and_the_flag():
         "paused": 1,
         "expiring_soon": 1,
     }
-    assert list(report.report_json(objects, NOW)) == ["checked_at", "summary", "connections"]
+    assert list(status.report_json(objects, NOW)) == ["checked_at", "summary", "connections"]
 
 
 SOON = date(2025, 12, 1)
 PAST = date(2025, 11, 1)
 FINE = shown(OK)
-CODES: dict[str, tuple[list[report.Json], int, int]] = {
+CODES: dict[str, tuple[list[status.Json], int, int]] = {
     "nothing to show": ([], 3, 3),
     "active": ([FINE], 0, 0),
     "error": ([shown(REFUSED)], 2, 2),
@@ -336,8 +337,8 @@ CODES: dict[str, tuple[list[report.Json], int, int]] = {
 
 @pytest.mark.parametrize(("objects", "of_status", "of_check"), CODES.values(), ids=CODES)
 def test_exit_codes_are_the_first_that_applies(objects, of_status, of_check):
-    assert report.exit_code(objects) == of_status
-    assert report.exit_code(objects, is_check=True) == of_check
+    assert status.exit_code(objects) == of_status
+    assert status.exit_code(objects, is_check=True) == of_check
 
 
 def test_the_worst_comes_first_and_equals_keep_their_order():
@@ -350,13 +351,13 @@ def test_the_worst_comes_first_and_equals_keep_their_order():
         "used up": shown(ok_with(100, 0)),
         "error": shown(REFUSED),
     }
-    ordered = sorted(objects, key=lambda name: report.urgency(objects[name]))
+    ordered = sorted(objects, key=lambda name: status.urgency(objects[name]))
     assert ordered == ["error", "used up", "pending", "low", "fine", "fine too", "paused"]
 
 
 def test_history_has_the_fields_of_the_contract():
     sent_at = NOW + MINUTE
-    assert report_past.history_json(
+    assert history.history_json(
         "acme",
         [Transition(NOW, State.ACTIVE, State.ERROR, Reason.TOKEN_REJECTED, "401")],
         [CheckRow(NOW, Reason.TIMEOUT, 10_000.44, "late")],
@@ -369,8 +370,8 @@ def test_history_has_the_fields_of_the_contract():
                 NOW,
                 ("acme", "globex"),
                 (
-                    Delivery("ops", NotificationState.SENT, 1, sent_at, None, NOW),
-                    Delivery("boss", NotificationState.DEAD, 9, None, "secret words", NOW),
+                    NotificationRow("ops", NotificationState.SENT, 1, sent_at, None, NOW),
+                    NotificationRow("boss", NotificationState.DEAD, 9, None, "secret words", NOW),
                 ),
             )
         ],

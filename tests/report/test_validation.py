@@ -9,22 +9,21 @@ from typing import Any
 
 import pytest
 
-from monitor.advice import advise
-from monitor.check.http import Failure
-from monitor.check.reach import Hop, Reached
-from monitor.config.countdown import CountdownConnection
+from monitor.config.connections import CountdownConnection
 from monitor.judge.outcome import Marketplace, Outcome, Reason
-from monitor.ticket import Surroundings, write_ticket
-from monitor.validation import (
-    Answered,
+from monitor.providers.fetch import Failure
+from monitor.providers.reachability import Hop, ProbeResult
+from monitor.report.advice import Surroundings, advise, write_ticket
+from monitor.report.validation import (
+    CheckedConnection,
     Mark,
     StepName,
     read_clocks,
     read_marketplaces,
     read_permission,
+    read_probe,
     read_quota,
     read_token,
-    read_way,
 )
 from tests.fakes import NOON
 
@@ -45,39 +44,39 @@ EACH: dict[str, Any] = {
 }
 
 
-def known(outcome: Outcome | None = None, **more: Any) -> Answered:
-    return Answered(outcome or Outcome(Reason.OK), EACH | more, NOON, 30)
+def known(outcome: Outcome | None = None, **more: Any) -> CheckedConnection:
+    return CheckedConnection(outcome or Outcome(Reason.OK), EACH | more, NOON, 30)
 
 
 def at(days: float) -> str:
     return (NOON + days * DAY).isoformat().replace("+00:00", "Z")
 
 
-def tls(days: float) -> Reached:
-    return Reached(Hop.TLS, 5.0, tls="TLS 1.3", certificate_ends_at=NOON + days * DAY)
+def tls(days: float) -> ProbeResult:
+    return ProbeResult(Hop.TLS, 5.0, tls="TLS 1.3", certificate_ends_at=NOON + days * DAY)
 
 
 WAYS = {
-    "one address": (Reached(Hop.RESOLVE, 1.0, n_addresses=1), Mark.OK, "1 address"),
-    "several": (Reached(Hop.RESOLVE, 1.0, n_addresses=3), Mark.OK, "3 addresses"),
-    "no name": (Reached(Hop.RESOLVE, 1.0), Mark.OK, "an address already: nothing to look up"),
-    "connected": (Reached(Hop.CONNECT, 1.0, address="192.0.2.1:443"), Mark.OK, "192.0.2.1:443"),
-    "connected as written": (Reached(Hop.CONNECT, 1.0, address=HOST), Mark.OK, "open"),
+    "one address": (ProbeResult(Hop.RESOLVE, 1.0, n_addresses=1), Mark.OK, "1 address"),
+    "several": (ProbeResult(Hop.RESOLVE, 1.0, n_addresses=3), Mark.OK, "3 addresses"),
+    "no name": (ProbeResult(Hop.RESOLVE, 1.0), Mark.OK, "an address already: nothing to look up"),
+    "connected": (ProbeResult(Hop.CONNECT, 1.0, address="192.0.2.1:443"), Mark.OK, "192.0.2.1:443"),
+    "connected as written": (ProbeResult(Hop.CONNECT, 1.0, address=HOST), Mark.OK, "open"),
     "refused": (
-        Reached(Hop.CONNECT, 1.0, Failure(Reason.CONNECT, "Cannot connect.")),
+        ProbeResult(Hop.CONNECT, 1.0, Failure(Reason.CONNECT, "Cannot connect.")),
         Mark.FAILED,
         "Cannot connect.",
     ),
     "certificate of months": (tls(98), Mark.OK, "TLS 1.3, certificate ends on "),
     "certificate of two weeks": (tls(14), Mark.WARNING, ", 14 days left"),
     "certificate of a day more": (tls(14.1), Mark.OK, ", 14 days left"),
-    "no TLS": (Reached(Hop.TLS), Mark.SKIPPED, "not used"),
+    "no TLS": (ProbeResult(Hop.TLS), Mark.SKIPPED, "not used"),
 }
 
 
 @pytest.mark.parametrize(("reached", "mark", "words"), WAYS.values(), ids=WAYS)
 def test_the_way_is_told_in_words(reached, mark, words):
-    step = read_way(reached, HOST, NOON)
+    step = read_probe(reached, HOST, NOON)
     assert (step.state, step.target, step.took_ms) == (mark, HOST, reached.took_ms)
     assert words in step.words
 

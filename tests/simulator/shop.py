@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import httpx
 
-    from monitor.simulator.amazon_applications import Application
-    from monitor.simulator.amazon_stores import Grant
+    from monitor.simulator.amazon import AmazonApplication, Grant
     from monitor.simulator.server import Simulator
 
 PROBE = "/sellers/v1/marketplaceParticipations"
@@ -27,7 +26,7 @@ class Shop:
 
     simulator: Simulator
     client: httpx.AsyncClient
-    application: Application
+    application: AmazonApplication
     client_secret: str
     grant: Grant
     refresh_token: str

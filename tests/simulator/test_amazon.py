@@ -9,11 +9,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.simulator.amazon import Amazon
-from monitor.simulator.amazon_marketplaces import MARKETPLACES, Region, find_marketplace
-from monitor.simulator.amazon_stores import StoreState
-from monitor.simulator.bucket import Bucket
-from monitor.simulator.errors import SimulatorError, UnknownNameError
+from monitor.simulator.amazon import (
+    MARKETPLACES,
+    Amazon,
+    AmazonRegion,
+    Bucket,
+    StoreState,
+    find_marketplace,
+)
+from monitor.simulator.base import SimulatorError, UnknownNameError
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -158,7 +162,7 @@ def test_all_23_marketplaces_are_there_once_and_the_united_kingdom_has_two_names
     places = MARKETPLACES.values()
 
     assert (len(places), len({place.id for place in places})) == (23, 23)
-    assert {region: sum(place.region is region for place in places) for region in Region} == {
+    assert {region: sum(place.region is region for place in places) for region in AmazonRegion} == {
         "na": 4,
         "eu": 16,
         "fe": 3,

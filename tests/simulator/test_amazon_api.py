@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from monitor.simulator.amazon_marketplaces import MARKETPLACES
+from monitor.simulator.amazon import MARKETPLACES
 from tests.simulator.shop import ROTATE, details_of
 
 pytestmark = pytest.mark.anyio

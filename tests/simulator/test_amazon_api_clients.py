@@ -22,7 +22,7 @@ from monitor.simulator.server import Simulator, start_simulator
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from monitor.simulator.amazon_stores import IssuedGrant, SampleStores
+    from monitor.simulator.amazon import IssuedGrant, SampleStores
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 import trustme
 
-from monitor.simulator.errors import SimulatorError, UnknownNameError
+from monitor.simulator.base import SimulatorError, UnknownNameError
 from monitor.simulator.server import start_simulator
 from tests.simulator.shop import PROBE
 

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from monitor.simulator.errors import SimulatorError
-from monitor.simulator.faults import FAULT_KINDS, Fault
+from monitor.simulator.base import SimulatorError
+from monitor.simulator.faults import FAULT_KINDS, Fault, Switches
 from monitor.simulator.misbehave import leading_fault
-from monitor.simulator.switches import Switches
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,9 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from monitor.simulator.amazon_faults import AMAZON_FAULT_KINDS, AmazonFault
-from monitor.simulator.errors import SimulatorError
-from monitor.simulator.switches import Switches
+from monitor.simulator.base import SimulatorError
+from monitor.simulator.faults import AMAZON_FAULT_KINDS, AmazonFault, Switches
 from tests.simulator.shop import details_of
 
 pytestmark = pytest.mark.anyio

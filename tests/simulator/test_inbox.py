@@ -9,10 +9,10 @@ import asyncio
 import httpx
 import pytest
 
-from monitor.alert.message import Message
-from monitor.alert.sender import AppriseSender
 from monitor.config.secret import Secret
 from monitor.judge.alerts import Severity
+from monitor.notify.apprise import AppriseSender
+from monitor.notify.message import Message
 from monitor.simulator.inbox import ReceivedMessage, start_inbox
 
 pytestmark = [

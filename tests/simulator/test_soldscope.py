@@ -10,11 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.simulator.billing import billing_cycle
-from monitor.simulator.clock import MAX_OFFSET, MovableClock, parse_duration
-from monitor.simulator.errors import QuotaUsedUpError, SimulatorError, UnknownNameError
-from monitor.simulator.soldscope import PLANS, SoldScope
-from monitor.simulator.soldscope_account import KEPT_SEARCHES
+from monitor.simulator.base import (
+    MAX_OFFSET,
+    MovableClock,
+    QuotaUsedUpError,
+    SimulatorError,
+    UnknownNameError,
+    parse_duration,
+)
+from monitor.simulator.soldscope import KEPT_SEARCHES, PLANS, SoldScope, billing_cycle
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from monitor.store.worker import StoreWorker
+    from monitor.store.engine import StoreWorker
 
 
 @pytest.fixture

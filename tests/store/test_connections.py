@@ -6,10 +6,10 @@ import pytest
 
 from monitor.judge.outcome import State
 from monitor.judge.quota import Quota
-from monitor.judge.rhythm import spread
-from monitor.judge.silence import Scope
-from monitor.store import connections, history, silences
-from monitor.store.due import claim_due
+from monitor.judge.suppression import Scope
+from monitor.judge.verdict import spread
+from monitor.store import connections, history, suppression
+from monitor.store.schedule import claim_due
 from tests.builders import EVERY, HOUR, MINUTE, OK, REFUSED, Story, entry, ok_with, plan_of
 from tests.builders import throttled as throttled_until
 from tests.fakes import NOON
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from monitor.judge.connection import Entry
-    from monitor.judge.connections import ConnectionRecord
+    from monitor.judge.connections import ConnectionRecord, Entry
 
 LATER = NOON + HOUR
 
@@ -85,7 +84,7 @@ def test_nothing_to_sync_is_fine(sync, records):
 
 def test_a_kept_entry_keeps_everything(database, sync, records):
     story = start_story(database, entry("one"))
-    story.settle(NOON, one=REFUSED)
+    story.evaluate(NOON, one=REFUSED)
     before = records()
     sync(entry("one"), at=LATER)
     assert records() == before
@@ -107,7 +106,7 @@ def test_an_entry_taken_out_is_hidden_and_never_due(database, sync, records):
 
 def test_an_entry_taken_out_continues_when_its_name_returns(database, sync, records):
     story = start_story(database, entry("one"))
-    story.settle(NOON, one=REFUSED)
+    story.evaluate(NOON, one=REFUSED)
     before = records()["one"]
     sync()
     hidden = find(database, "one")
@@ -134,7 +133,7 @@ def test_a_pause_outlives_being_taken_out(database, sync, records):
 
 def test_a_renamed_entry_carries_its_history(database, sync, records):
     story = start_story(database, entry("old"), entry("other"))
-    story.settle(NOON, old=ok_with(7421))
+    story.evaluate(NOON, old=ok_with(7421))
     before = records()["old"]
     renamed = entry("new", renamed_from="old")
     sync(renamed, entry("other"))
@@ -152,10 +151,14 @@ def test_a_renamed_entry_stays_as_silent_as_it_was(database, sync):
     sync(entry("old"))
     with database.write() as tx:
         for scope, target in ((Scope.CONNECTION, "old"), (Scope.TAG, "old"), (Scope.ALL, None)):
-            silences.add(tx, scope, target, "", NOON, LATER)
+            suppression.add_silence(tx, scope, target, "", NOON, LATER)
     sync(entry("new", renamed_from="old"))
     with database.read() as tx:
-        assert [each.target for each in silences.list_lasting(tx, NOON)] == ["new", "old", None]
+        assert [each.target for each in suppression.list_active_silences(tx, NOON)] == [
+            "new",
+            "old",
+            None,
+        ]
 
 
 def test_a_chain_of_renames_carries_the_history_to_its_end(sync, records):
@@ -228,7 +231,7 @@ def test_an_entry_switched_off_is_paused_by_the_file(sync, records):
 
 def test_switching_off_in_the_file_keeps_the_state_below(database, sync, records):
     story = start_story(database, entry("one"))
-    story.settle(NOON, one=REFUSED)
+    story.evaluate(NOON, one=REFUSED)
     sync(entry("one", is_enabled=False))
     one = records()["one"]
     assert (one.shown_state, one.next_check_at) == (State.PAUSED, None)
@@ -257,7 +260,7 @@ def test_jitter_never_changes_the_order(sync, records, chance):
 def test_a_start_spreads_what_is_overdue_and_keeps_what_is_not(database, sync, records):
     entries = [entry(f"c{number}") for number in range(4)]
     story = start_story(database, *entries)
-    story.settle(NOON + 58 * MINUTE, c1=OK)
+    story.evaluate(NOON + 58 * MINUTE, c1=OK)
     kept = records()["c1"].next_check_at
     sync(*entries, at=LATER, jitter=lambda: 0.5)
     step = spread(1, 4, EVERY)
@@ -274,7 +277,7 @@ def test_a_start_spreads_what_is_overdue_and_keeps_what_is_not(database, sync, r
 def test_a_command_never_moves_a_rhythm(database, sync, records):
     entries = [entry(f"c{number}") for number in range(4)]
     story = start_story(database, *entries)
-    story.settle(NOON + MINUTE, c1=OK, c2=REFUSED, c3=throttled_until(NOON + 20 * HOUR))
+    story.evaluate(NOON + MINUTE, c1=OK, c2=REFUSED, c3=throttled_until(NOON + 20 * HOUR))
     before = records()
     sync(*entries, at=LATER)
     assert records() == before
@@ -282,7 +285,7 @@ def test_a_command_never_moves_a_rhythm(database, sync, records):
 
 def test_a_start_does_not_ask_earlier_than_the_service_wants(database, sync, records):
     until = NOON + 20 * HOUR
-    start_story(database, entry("one")).settle(NOON, one=throttled_until(until))
+    start_story(database, entry("one")).evaluate(NOON, one=throttled_until(until))
     sync(entry("one"), at=LATER, jitter=lambda: 0.0)
     assert records()["one"].next_check_at > until
 

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from monitor.cycle import Finished, settle
+from monitor.engine.batch import FinishedCheck
+from monitor.engine.evaluate import evaluate
 from monitor.judge.outcome import Reason, State
-from monitor.store import claims, connections, history, retention
-from monitor.store.due import claim_due
+from monitor.store import connections, history, outbox, retention
+from monitor.store.schedule import claim_due
 from monitor.store.schema import metadata
 from tests.builders import (
     EVERY,
@@ -70,8 +71,8 @@ def test_what_is_paused_is_never_due(story):
 
 
 def test_pausing_says_and_changes_nothing_else(story):
-    story.settle(NOON, one=REFUSED)
-    story.settle(NOON + MINUTE, one=REFUSED)
+    story.evaluate(NOON, one=REFUSED)
+    story.evaluate(NOON + MINUTE, one=REFUSED)
     before = story.record("one").standing
     pause(story, "one")
     assert story.record("one").standing == before
@@ -82,8 +83,8 @@ def test_a_result_in_flight_is_dropped_after_a_pause(story):
     record = story.record("one")
     pause(story, "one")
     with story.database.write() as tx:
-        finished = [Finished(record.id, NOON, NOON, REFUSED)]
-        assert settle(tx, finished, story.plan) == []
+        finished = [FinishedCheck(record.id, NOON, NOON, REFUSED)]
+        assert evaluate(tx, finished, story.plan) == []
     after = story.record("one")
     assert after.standing.state is State.PENDING
     assert after.next_check_at is None
@@ -91,7 +92,7 @@ def test_a_result_in_flight_is_dropped_after_a_pause(story):
 
 
 def test_resuming_gives_back_the_state_and_makes_it_due(story):
-    story.settle(NOON, one=REFUSED)
+    story.evaluate(NOON, one=REFUSED)
     before = story.record("one").standing
     pause(story, "one")
     resume(story, "one")
@@ -102,31 +103,31 @@ def test_resuming_gives_back_the_state_and_makes_it_due(story):
 
 
 def test_resuming_ends_the_row_of_refusals(story):
-    story.settle(NOON, one=REFUSED)
+    story.evaluate(NOON, one=REFUSED)
     pause(story, "one")
     resume(story, "one")
-    story.settle(LATER, one=REFUSED)
+    story.evaluate(LATER, one=REFUSED)
     assert story.kinds() == []
-    story.settle(LATER + MINUTE, one=REFUSED)
+    story.evaluate(LATER + MINUTE, one=REFUSED)
     assert story.kinds() == [("error", ("one",))]
 
 
 def test_resuming_ends_the_row_of_failures(story):
-    story.settle(NOON, one=UNREACHED)
-    story.settle(NOON + EVERY, one=UNREACHED)
+    story.evaluate(NOON, one=UNREACHED)
+    story.evaluate(NOON + EVERY, one=UNREACHED)
     pause(story, "one")
     resume(story, "one")
-    story.settle(LATER, one=UNREACHED)
+    story.evaluate(LATER, one=UNREACHED)
     assert story.record("one").standing.state is State.PENDING
     assert story.record("one").standing.failures == 1
 
 
 def test_an_announced_error_that_ended_during_a_pause_is_closed_after_it(story):
-    story.settle(NOON, one=REFUSED)
-    story.settle(NOON + MINUTE, one=REFUSED)
+    story.evaluate(NOON, one=REFUSED)
+    story.evaluate(NOON + MINUTE, one=REFUSED)
     pause(story, "one")
     resume(story, "one")
-    story.settle(LATER, one=OK)
+    story.evaluate(LATER, one=OK)
     assert [kind for kind, _ in story.kinds()] == ["error", "recovered"]
 
 
@@ -151,12 +152,12 @@ def make_busy(story: Story) -> None:
     """
     Give connection "one" rows in every table that can have them.
     """
-    story.settle(NOON - 2 * 24 * HOUR, one=ok_with(5_000))
-    story.settle(NOON, one=REFUSED)
-    story.settle(NOON + MINUTE, one=REFUSED)
+    story.evaluate(NOON - 2 * 24 * HOUR, one=ok_with(5_000))
+    story.evaluate(NOON, one=REFUSED)
+    story.evaluate(NOON + MINUTE, one=REFUSED)
     with story.database.write() as tx:
         retention.roll_up(tx, LATER + 24 * HOUR)
-    story.settle(LATER, one=REFUSED)
+    story.evaluate(LATER, one=REFUSED)
 
 
 def test_deleting_leaves_nothing_but_the_name(story):
@@ -170,35 +171,35 @@ def test_deleting_leaves_nothing_but_the_name(story):
 
 def test_deleting_takes_nothing_from_others(story):
     make_busy(story)
-    story.settle(LATER, two=REFUSED)
-    story.settle(LATER + MINUTE, two=REFUSED)
+    story.evaluate(LATER, two=REFUSED)
+    story.evaluate(LATER + MINUTE, two=REFUSED)
     number = story.record("two").id
     delete(story, "one")
     assert story.kinds() == [("error", ("two",))]
     with story.database.read() as tx:
         assert len(history.list_checks(tx, number, 10)) == 2
         assert len(history.list_transitions(tx, number, 10)) == 1
-        assert claims.due_channels(tx, LATER + HOUR) == ["ops"]
+        assert outbox.due_channels(tx, LATER + HOUR) == ["ops"]
 
 
 def test_deleting_takes_due_notifications_with_it(story):
-    story.settle(NOON, one=REFUSED)
-    story.settle(NOON + MINUTE, one=REFUSED)
+    story.evaluate(NOON, one=REFUSED)
+    story.evaluate(NOON + MINUTE, one=REFUSED)
     delete(story, "one")
     with story.database.read() as tx:
-        assert claims.due_channels(tx, LATER) == []
+        assert outbox.due_channels(tx, LATER) == []
     with story.database.write() as tx:
-        assert claims.claim_next(tx, "ops", LATER, HOUR, "run") is None
+        assert outbox.claim_next(tx, "ops", LATER, HOUR, "run") is None
 
 
 def test_an_alert_about_others_too_is_kept_for_them(story):
-    story.settle(NOON, one=ok_with(5_000), two=ok_with(5_000))
-    story.settle(NOON + EVERY, one=ok_with(400))
+    story.evaluate(NOON, one=ok_with(5_000), two=ok_with(5_000))
+    story.evaluate(NOON + EVERY, one=ok_with(400))
     assert story.kinds() == [("quota_low", ("one", "two"))]
     delete(story, "one")
     assert story.kinds() == [("quota_low", ("two",))]
     with story.database.write() as tx:
-        row = claims.claim_next(tx, "ops", LATER, HOUR, "run")
+        row = outbox.claim_next(tx, "ops", LATER, HOUR, "run")
     assert row is not None
     assert row.notifications[0].connections == ("two",)
     delete(story, "two")
@@ -210,7 +211,7 @@ def test_a_result_in_flight_is_dropped_after_a_deletion(story):
     record = story.record("one")
     delete(story, "one")
     with story.database.write() as tx:
-        assert settle(tx, [Finished(record.id, NOON, NOON, REFUSED)], story.plan) == []
+        assert evaluate(tx, [FinishedCheck(record.id, NOON, NOON, REFUSED)], story.plan) == []
     assert "checks" not in rows_of(story)
 
 
@@ -219,8 +220,8 @@ def test_a_result_in_flight_does_not_reach_the_next_of_the_name(story):
     delete(story, "two")
     with story.database.write() as tx:
         connections.restore_deleted(tx, entry("two"), LATER)
-        late = Finished(record.id, NOON, NOON, REFUSED)
-        assert settle(tx, [late], story.plan) == []
+        late = FinishedCheck(record.id, NOON, NOON, REFUSED)
+        assert evaluate(tx, [late], story.plan) == []
     again = story.record("two")
     assert again.id > record.id
     assert again.standing.reason is Reason.NOT_CHECKED
@@ -236,7 +237,7 @@ def test_a_deletion_can_be_lifted(story):
         assert connections.sync(tx, story.plan.entries, LATER) == set()
     one = story.record("one")
     assert (one.shown_state, one.next_check_at) == (State.PENDING, LATER)
-    story.settle(LATER, one=OK)
+    story.evaluate(LATER, one=OK)
     assert story.kinds() == []
 
 
@@ -244,5 +245,5 @@ def test_a_result_for_one_that_was_taken_out_is_dropped(story):
     record = story.record("one")
     with story.database.write() as tx:
         connections.sync(tx, [entry("two")], NOON)
-        assert settle(tx, [Finished(record.id, NOON, NOON, REFUSED)], story.plan) == []
+        assert evaluate(tx, [FinishedCheck(record.id, NOON, NOON, REFUSED)], story.plan) == []
     assert story.record("one").next_check_at is None

@@ -10,7 +10,7 @@ from sqlalchemy import func, insert, select
 
 from monitor.store import engine
 from monitor.store.engine import Database, RowRefused, StoreError
-from monitor.store.tables import checks, deletions, transitions
+from monitor.store.schema import checks, deletions, transitions
 from tests.fakes import NOON
 
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ import pytest
 from sqlalchemy import func, insert, select
 
 from monitor.store import engine
-from monitor.store.engine import StoreError
-from monitor.store.tables import deletions
-from monitor.store.worker import StoreWorker
+from monitor.store.engine import StoreError, StoreWorker
+from monitor.store.schema import deletions
 from tests.fakes import NOON
 
 pytestmark = pytest.mark.anyio

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from monitor.judge.outcome import Reason, State
-from monitor.judge.route import ChannelRoute
-from monitor.store import claims, connections, history, outbox
+from monitor.judge.routing import ChannelRoute
+from monitor.store import connections, history, outbox
 from monitor.store.outbox import NotificationState
 from tests.builders import (
     EVERY,
@@ -29,9 +29,9 @@ def story(database):
 
 
 def test_transitions_come_newest_first(story):
-    story.settle(NOON, one=OK, two=OK)
-    story.settle(NOON + EVERY, one=REFUSED)
-    story.settle(NOON + 2 * EVERY, one=OK)
+    story.evaluate(NOON, one=OK, two=OK)
+    story.evaluate(NOON + EVERY, one=REFUSED)
+    story.evaluate(NOON + 2 * EVERY, one=OK)
     with story.database.read() as tx:
         found = history.list_transitions(tx, story.record("one").id, 2)
     assert [(one.at, one.from_state, one.to_state, one.reason, one.detail) for one in found] == [
@@ -41,8 +41,8 @@ def test_transitions_come_newest_first(story):
 
 
 def test_checks_come_newest_first(story):
-    story.settle(NOON, one=OK, two=UNREACHED)
-    story.settle(NOON + EVERY, one=REFUSED)
+    story.evaluate(NOON, one=OK, two=UNREACHED)
+    story.evaluate(NOON + EVERY, one=REFUSED)
     with story.database.read() as tx:
         found = history.list_checks(tx, story.record("one").id, 10)
     assert found == [
@@ -52,7 +52,7 @@ def test_checks_come_newest_first(story):
 
 
 def test_a_check_without_an_answer_has_no_latency(story):
-    story.settle(NOON, one=UNREACHED)
+    story.evaluate(NOON, one=UNREACHED)
     with story.database.read() as tx:
         [found] = history.list_checks(tx, story.record("one").id, 10)
     assert found.latency_ms is None
@@ -60,7 +60,7 @@ def test_a_check_without_an_answer_has_no_latency(story):
 
 def test_only_as_many_are_read_as_asked_for(story):
     for number in range(5):
-        story.settle(NOON + number * EVERY, one=REFUSED if number % 2 else OK)
+        story.evaluate(NOON + number * EVERY, one=REFUSED if number % 2 else OK)
     number = story.record("one").id
     with story.database.read() as tx:
         assert len(history.list_checks(tx, number, 3)) == 3
@@ -73,12 +73,12 @@ def told(story):
     """
     A story with three alerts: about one, about both, about two.
     """
-    story.settle(NOON, one=ok_with(5_000), two=ok_with(5_000))
-    story.settle(NOON + EVERY, one=REFUSED)
-    story.settle(NOON + EVERY + MINUTE, one=REFUSED)
-    story.settle(NOON + 2 * EVERY, two=ok_with(1_900))
-    story.settle(NOON + 3 * EVERY, two=REFUSED)
-    story.settle(NOON + 4 * EVERY, two=REFUSED)
+    story.evaluate(NOON, one=ok_with(5_000), two=ok_with(5_000))
+    story.evaluate(NOON + EVERY, one=REFUSED)
+    story.evaluate(NOON + EVERY + MINUTE, one=REFUSED)
+    story.evaluate(NOON + 2 * EVERY, two=ok_with(1_900))
+    story.evaluate(NOON + 3 * EVERY, two=REFUSED)
+    story.evaluate(NOON + 4 * EVERY, two=REFUSED)
     return story
 
 
@@ -113,7 +113,7 @@ def test_alerts_of_one_connection(told, name, kinds):
 
 def test_alerts_with_a_dead_notification(told):
     with told.database.write() as tx:
-        row = claims.claim_next(tx, "boss", NOON + HOUR, HOUR, "run")
+        row = outbox.claim_next(tx, "boss", NOON + HOUR, HOUR, "run")
         assert row is not None
         outbox.mark_dead(tx, row.ids, "no such channel")
     with told.database.read() as tx:
@@ -131,8 +131,8 @@ def test_no_alerts_are_no_trouble(story):
 
 
 def test_alerts_about_what_the_file_no_longer_has_are_hidden_with_it(story):
-    story.settle(NOON, one=REFUSED, two=OK)
-    story.settle(NOON + MINUTE, one=REFUSED)
+    story.evaluate(NOON, one=REFUSED, two=OK)
+    story.evaluate(NOON + MINUTE, one=REFUSED)
     with story.database.write() as tx:
         connections.sync(tx, [entry("two")], NOON + HOUR)
         assert history.list_alerts(tx, 10) == []

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import insert
 
-from monitor.store import results, retention, series
-from monitor.store.tables import check_days, check_hours
+from monitor.store import checks, history, retention
+from monitor.store.schema import check_days, check_hours
 from tests.builders import DAY, HOUR, MINUTE, OK, REFUSED, UNREACHED
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def add(database: Database, table: Table, *starts: datetime, number: int = 1) ->
 
 def spans(database: Database, since: datetime, hourly_since: datetime) -> list[tuple[object, ...]]:
     with database.read() as tx:
-        found = series.list_sums(tx, 1, since, hourly_since)
+        found = history.list_sums(tx, 1, since, hourly_since)
     return [(one.starts_at, one.length) for one in found]
 
 
@@ -72,10 +72,10 @@ def test_a_sum_has_the_mean_of_what_was_measured_and_what_failed(database):
     add(database, check_days, MIDNIGHT - DAY)
     add(database, check_hours, MIDNIGHT)
     with database.read() as tx:
-        found = series.list_sums(tx, 1, MIDNIGHT - DAY, MIDNIGHT)
+        found = history.list_sums(tx, 1, MIDNIGHT - DAY, MIDNIGHT)
     assert found == [
-        series.SumRow(MIDNIGHT - DAY, DAY, 50.0, 3),
-        series.SumRow(MIDNIGHT, HOUR, 50.0, 3),
+        history.SumRow(MIDNIGHT - DAY, DAY, 50.0, 3),
+        history.SumRow(MIDNIGHT, HOUR, 50.0, 3),
     ]
 
 
@@ -89,11 +89,11 @@ def test_what_the_retention_sums_is_read_as_one_line(database):
     ]
     now = begun + 10 * DAY
     with database.write() as tx:
-        results.add_checks(tx, rows)
+        checks.add_checks(tx, rows)
         retention.roll_up(tx, now)
 
     with database.read() as tx:
-        found = series.list_sums(tx, 1, MIDNIGHT, now - 7 * DAY)
+        found = history.list_sums(tx, 1, MIDNIGHT, now - 7 * DAY)
 
     assert [one.length for one in found] == [DAY] * 3 + [HOUR] * (7 * 24 + 6)
     for one, following in pairwise(found):
@@ -106,7 +106,7 @@ def test_what_the_retention_sums_is_read_as_one_line(database):
 
 def test_a_sum_without_an_answer_has_no_mean(database):
     with database.write() as tx:
-        results.add_checks(tx, [(1, MIDNIGHT, UNREACHED)])
+        checks.add_checks(tx, [(1, MIDNIGHT, UNREACHED)])
         retention.roll_up(tx, MIDNIGHT + 2 * HOUR)
-        [found] = series.list_sums(tx, 1, MIDNIGHT - DAY, MIDNIGHT)
+        [found] = history.list_sums(tx, 1, MIDNIGHT - DAY, MIDNIGHT)
     assert (found.mean_ms, found.n_failed) == (None, 1)

@@ -21,10 +21,9 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from monitor.resources import migrations_path
-from monitor.store import copies, migrate
+from monitor.store import migrate
 from monitor.store.engine import Database, StoreError
-from monitor.store.schema import metadata
-from monitor.store.tables import connections, deletions
+from monitor.store.schema import connections, deletions, metadata
 from tests.builders import DAY, Story, entry, plan_of
 from tests.command_line import ROOT
 from tests.fakes import NOON
@@ -252,7 +251,7 @@ def test_a_database_older_than_the_first_release_is_refused_and_left_alone(datab
 
     database.close()
     assert database.path.read_bytes() == before
-    assert database.list_copies() == []
+    assert database.list_backups() == []
 
 
 def test_the_first_schema_of_today_is_not_taken_for_the_first_of_all(database):
@@ -499,7 +498,7 @@ def test_two_that_start_at_once_migrate_once(tmp_path):
 def test_a_backup_is_a_database_like_its_source(database, tmp_path):
     Story.begin(database, plan_of(entry("one"), entry("two")))
     copy = tmp_path / "copy.db"
-    copies.backup(database, copy)
+    migrate.backup(database, copy)
     assert copy.stat().st_mode & 0o777 == 0o600
     kept = Database(f"sqlite:///{copy}")
     migrate.require_head(kept)
@@ -527,7 +526,7 @@ def test_a_backup_is_consistent_while_a_writer_writes(database, open_database, t
     try:
         while len(counts) < 5 or (counts[0] == counts[-1] and len(counts) < 200):
             copy = tmp_path / f"copy-{len(counts)}.db"
-            copies.backup(database, copy)
+            migrate.backup(database, copy)
             counts.append(count_pairs(copy))
     finally:
         has_enough.set()
@@ -551,19 +550,19 @@ def test_a_backup_never_overwrites(database, tmp_path):
     path = tmp_path / "dear.db"
     path.write_text("dear data")
     with pytest.raises(StoreError, match=r"dear\.db exists: name a new file"):
-        copies.backup(database, path)
+        migrate.backup(database, path)
     assert path.read_text() == "dear data"
 
 
 def test_a_backup_into_a_folder_that_is_not_there_says_so(database, tmp_path):
     path = tmp_path / "nowhere" / "copy.db"
     with pytest.raises(StoreError, match=r"cannot write the backup .*nowhere.*No such file"):
-        copies.backup(database, path)
+        migrate.backup(database, path)
 
 
 def test_a_backup_that_does_not_fit_is_told_and_taken_away(database, tmp_path, limit_file_size):
     path = tmp_path / "copy.db"
     limit_file_size(8192)
     with pytest.raises(StoreError, match=r"cannot write the backup .*copy\.db"):
-        copies.backup(database, path)
+        migrate.backup(database, path)
     assert not path.exists()

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select, text
 
-from monitor.store import copies, migrate
-from monitor.store import restore as store_restore
-from monitor.store.engine import Database, StoreError
-from monitor.store.lock import hold_lock
-from monitor.store.restore import restore
-from monitor.store.tables import connections
+from monitor.store import migrate
+from monitor.store import migrate as store_restore
+from monitor.store.engine import Database, StoreError, hold_lock
+from monitor.store.migrate import restore
+from monitor.store.schema import connections
 from tests.builders import Story, entry, plan_of
 from tests.fakes import NOON
 from tests.stranger import as_stranger
@@ -31,7 +30,7 @@ def copy(database: Database, tmp_path: Path) -> Path:
     """
     Story.begin(database, plan_of(entry("one")))
     path = tmp_path / "copy.db"
-    copies.backup(database, path)
+    migrate.backup(database, path)
     Story.begin(database, plan_of(entry("one"), entry("two")))
     return path
 
@@ -238,23 +237,23 @@ def test_copies_from_before_migrations_become_no_more_than_two(database):
     Story.begin(database, plan_of(entry("one")))
     made = []
     for number, schema in enumerate(("0101", "0102", "0103")):
-        made.append(copies.copy_before(database, schema))
+        made.append(migrate.backup_before(database, schema))
         at = (NOON + timedelta(seconds=number)).timestamp()
         os.utime(made[-1], (at, at))
-    assert database.list_copies() == [made[2], made[1]]
-    assert [names_in(path) for path in database.list_copies()] == [["one"], ["one"]]
+    assert database.list_backups() == [made[2], made[1]]
+    assert [names_in(path) for path in database.list_backups()] == [["one"], ["one"]]
     assert made[2].stat().st_mode & 0o777 == 0o600
 
 
 def test_a_copy_that_was_just_made_stays_though_the_clock_was_set_back(database):
     for schema in ("0101", "0102"):
-        older = copies.copy_before(database, schema)
+        older = migrate.backup_before(database, schema)
         os.utime(older, (4e9, 4e9))
 
-    made = copies.copy_before(database, "0103")
+    made = migrate.backup_before(database, "0103")
 
     assert made.exists()
-    assert len(database.list_copies()) == 2
+    assert len(database.list_backups()) == 2
 
 
 def test_a_copy_that_is_gone_overwrites_nothing(database, tmp_path):
@@ -272,6 +271,6 @@ def test_a_copy_holds_what_is_in_the_log_only_and_is_one_file(database, open_dat
         tx.execute(text("SELECT 1"))
         Story.begin(database, plan_of(entry("one")))
         assert database.path.with_name("connwatch.db-wal").stat().st_size > 0
-        copy = copies.copy_before(database, "0101")
+        copy = migrate.backup_before(database, "0101")
     assert {path.name for path in tmp_path.glob("*.before*")} == {copy.name}
     assert names_in(copy) == ["one"]

@@ -17,8 +17,9 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from monitor.cycle import Finished, settle
-from monitor.report import connection_json
+from monitor.engine.batch import FinishedCheck
+from monitor.engine.evaluate import evaluate
+from monitor.report.status import connection_json
 from monitor.resources import migrations_path
 from monitor.store import connections, history, migrate, retention
 from monitor.store.engine import Database
@@ -163,7 +164,7 @@ def test_an_old_database_is_worked_with_as_if_it_were_new(old):
     with old.write() as tx:
         connections.sync(tx, plan.entries, LATER)
         record, other = connections.list_records(tx)
-        settle(tx, [Finished(each.id, None, LATER, OK) for each in (record, other)], plan)
+        evaluate(tx, [FinishedCheck(each.id, None, LATER, OK) for each in (record, other)], plan)
         retention.roll_up(tx, LATER)
     with old.read() as tx:
         shown = [

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.alert.errors import OutboxUnavailable
+from monitor.alerting.outbox import StoredOutbox
 from monitor.judge.alerts import KINDS, AlertDue, AlertKind
 from monitor.judge.outbox import NotificationGroup
-from monitor.store import alerts, claims, connections, engine, history, outbox, queue
+from monitor.notify.outbox import OutboxUnavailable
+from monitor.store import alerts, connections, engine, history, outbox
 from monitor.store.outbox import NotificationState
-from monitor.stored_outbox import StoredOutbox
 from tests.builders import HOUR, MINUTE, Story, entry, plan_of
 from tests.fakes import NOON
 
@@ -39,7 +39,7 @@ def bear(
     wait: timedelta = timedelta(),
 ) -> int:
     ids = [story.record(name).id for name in names]
-    births = dict.fromkeys(channels, alerts.Birth(at + wait))
+    births = dict.fromkeys(channels, alerts.NotificationStart(at + wait))
     with story.database.write() as tx:
         return alerts.add_alert(tx, AlertDue.of(kind), ids, channels, at, births)
 
@@ -54,7 +54,7 @@ def claim(
     is_final: bool = False,
 ) -> NotificationGroup | None:
     with database.write() as tx:
-        return claims.claim_next(tx, channel, at, LEASE, owner, skip, is_final=is_final)
+        return outbox.claim_next(tx, channel, at, LEASE, owner, skip, is_final=is_final)
 
 
 def claimed(
@@ -75,13 +75,13 @@ def alone(group: NotificationGroup | None) -> Notification:
     return row
 
 
-def deliveries(story: Story) -> list[history.Delivery]:
+def deliveries(story: Story) -> list[history.NotificationRow]:
     return [delivery for alert in story.alerts() for delivery in alert.notifications]
 
 
 def due_channels(story: Story, at=NOON) -> list[str]:
     with story.database.read() as tx:
-        return claims.due_channels(tx, at)
+        return outbox.due_channels(tx, at)
 
 
 def test_a_claim_brings_all_that_a_message_needs(story):
@@ -116,7 +116,7 @@ def test_what_is_claimed_is_nobody_elses(story, open_database):
 
 
 def test_two_processes_never_claim_the_same(story, open_database, monkeypatch):
-    monkeypatch.setattr(queue, "CROWD", 100)
+    monkeypatch.setattr(outbox, "CROWD", 100)
     names = ("one", "two", "three")
     for kind in (AlertKind.ERROR, AlertKind.RECOVERED) * 5:
         for name in names:
@@ -258,7 +258,7 @@ def test_a_paused_connection_holds_up_nobody_else(story):
 
 
 def test_many_paused_connections_hold_up_nobody_else(story, monkeypatch):
-    monkeypatch.setattr(queue, "LOOK_AHEAD", 3)
+    monkeypatch.setattr(outbox, "LOOK_AHEAD", 3)
     for _ in range(3):
         bear(story, "one")
     pause(story, "one")

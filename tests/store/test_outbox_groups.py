@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import insert
 
 from monitor.judge.alerts import KINDS, AlertDue, AlertKind, Severity
-from monitor.store import alerts, claims, connections, outbox
-from monitor.store.alert_tables import alert_connections, notifications
-from monitor.store.alert_tables import alerts as alert_table
+from monitor.store import alerts, connections, outbox
+from monitor.store.schema import alert_connections, notifications
+from monitor.store.schema import alerts as alert_table
 from tests.builders import HOUR, MINUTE, Story, entry, plan_of
 from tests.fakes import NOON
 
@@ -42,7 +42,7 @@ class Box:
         """
         ids = [self.story.record(name).id for name in names]
         due = AlertDue(kind, severity or KINDS[kind].severity, {"reason": "timeout"} | facts)
-        births = {"ops": alerts.Birth(at + WAIT)}
+        births = {"ops": alerts.NotificationStart(at + WAIT)}
         with self.story.database.write() as tx:
             alert_id = alerts.add_alert(tx, due, ids, ["ops"], at, births)
             if hold:
@@ -55,7 +55,7 @@ class Box:
 
     def claim(self, at=NOON + WAIT, skip=(), *, is_final=False) -> NotificationGroup | None:
         with self.story.database.write() as tx:
-            return claims.claim_next(tx, "ops", at, LEASE, "run", skip, is_final=is_final)
+            return outbox.claim_next(tx, "ops", at, LEASE, "run", skip, is_final=is_final)
 
     def ids(self, at=NOON + WAIT, skip=(), *, is_final=False) -> tuple[int, ...]:
         group = self.claim(at, skip, is_final=is_final)
@@ -73,7 +73,7 @@ class Box:
 
     def is_due(self, at, *, is_final=False) -> bool:
         with self.story.database.read() as tx:
-            return claims.due_channels(tx, at, is_final=is_final) == ["ops"]
+            return outbox.due_channels(tx, at, is_final=is_final) == ["ops"]
 
 
 @pytest.fixture
@@ -209,7 +209,7 @@ def test_what_is_skipped_joins_no_group(box):
 
 
 def test_the_worst_are_named_first_and_no_more_than_a_text_lists(box, monkeypatch):
-    monkeypatch.setattr(claims, "MOST_LISTED", 2)
+    monkeypatch.setattr(outbox, "MOST_LISTED", 2)
     ids = [box.bear(f"c{n}", severity=Severity.WARNING) for n in range(3)]
     worst = box.bear("c3", severity=Severity.CRITICAL)
     group = box.claim()

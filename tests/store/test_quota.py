@@ -12,36 +12,33 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import func, select, text, update
 
-from monitor.judge.forecast import Forecast
-from monitor.judge.outlook import Outlook
-from monitor.judge.usage import Sample
-from monitor.store import connections, forecasts, retention
-from monitor.store.quota_tables import quota_forecasts, quota_samples
-from monitor.store.tables import quotas
+from monitor.judge.forecast import Forecast, Outlook, QuotaSample
+from monitor.store import connections, quota, retention
+from monitor.store.schema import quota_forecasts, quota_samples, quotas
 from tests.builders import DAY, HOUR, RESETS_AT
 from tests.fakes import NOON
 
 MINUTE = timedelta(minutes=1)
 WHOLE = Outlook(
     window="day",
-    sample=Sample(NOON, 7_421, 10_000, RESETS_AT),
+    sample=QuotaSample(NOON, 7_421, 10_000, RESETS_AT),
     foreseen_at=NOON,
     foreseen_remaining=7_430,
     forecast=Forecast(NOON + DAY, NOON + HOUR, NOON + 2 * DAY),
     told=NOON + 3 * DAY,
 )
-BARE = Outlook(sample=Sample(NOON, 0, 10, None))
+BARE = Outlook(sample=QuotaSample(NOON, 0, 10, None))
 
 
 def keep(story, name, samples) -> None:
     number = story.record(name).id
     with story.database.write() as tx:
-        forecasts.add_samples(tx, [(number, "", each) for each in samples])
+        quota.add_samples(tx, [(number, "", each) for each in samples])
 
 
-def kept(story, name, window="") -> list[Sample]:
+def kept(story, name, window="") -> list[QuotaSample]:
     with story.database.read() as tx:
-        return forecasts.load_samples(tx, story.record(name).id, window)
+        return quota.load_samples(tx, story.record(name).id, window)
 
 
 def count(story, table) -> int:
@@ -57,27 +54,27 @@ def test_what_is_foreseen_is_read_back_as_it_was(story, outlook):
     number, window = story.record("one").id, outlook.window
     with story.database.write() as tx:
         tx.execute(update(quotas).where(quotas.c.connection_id == number).values(window=window))
-        forecasts.save_outlooks(tx, [(number, replace(BARE, window=window))], [])
-        forecasts.save_outlooks(tx, [], [(number, outlook)])
-        found = forecasts.load_outlooks(tx, [(number, window), (number, "another")])
+        quota.save_outlooks(tx, [(number, replace(BARE, window=window))], [])
+        quota.save_outlooks(tx, [], [(number, outlook)])
+        found = quota.load_outlooks(tx, [(number, window), (number, "another")])
         assert found == {(number, window): outlook, (number, "another"): Outlook("another")}
     assert story.record("one").outlook == outlook
     assert story.record("two").outlook == Outlook()
 
 
 def test_samples_are_read_back_in_order_by_connection_and_window(story):
-    first, second = (Sample(NOON + n * HOUR, 9 - n, 10, None) for n in range(2))
+    first, second = (QuotaSample(NOON + n * HOUR, 9 - n, 10, None) for n in range(2))
     number = story.record("one").id
     with story.database.write() as tx:
-        forecasts.add_samples(tx, [(number, "", second), (number, "day", first)])
-        forecasts.add_samples(tx, [(number, "", first)])
+        quota.add_samples(tx, [(number, "", second), (number, "day", first)])
+        quota.add_samples(tx, [(number, "", first)])
     assert kept(story, "one") == [first, second]
     assert kept(story, "one", "day") == [first]
     assert kept(story, "two") == []
 
 
 def test_after_a_week_the_last_of_six_hours_stays_and_after_a_hundred_days_nothing(story):
-    samples = [Sample(NOON - n * HOUR, n, 10_000, None) for n in range(110 * 24)][::-1]
+    samples = [QuotaSample(NOON - n * HOUR, n, 10_000, None) for n in range(110 * 24)][::-1]
     keep(story, "one", samples)
     for hour in range(24):
         with story.database.write() as tx:
@@ -92,30 +89,32 @@ def test_after_a_week_the_last_of_six_hours_stays_and_after_a_hundred_days_nothi
 
 
 def test_thinning_out_looks_at_each_sample_once(story):
-    samples = [Sample(NOON - 8 * DAY - n * 12 * MINUTE, n, 10_000, None) for n in range(11_000)]
+    samples = [
+        QuotaSample(NOON - 8 * DAY - n * 12 * MINUTE, n, 10_000, None) for n in range(11_000)
+    ]
     keep(story, "one", samples[::-1])
     started = time.process_time()
     with story.database.write() as tx:
-        forecasts.prune_samples(tx, NOON.replace(hour=story.record("one").id % 24))
+        quota.prune_samples(tx, NOON.replace(hour=story.record("one").id % 24))
     assert time.process_time() - started < 1
     assert len(kept(story, "one")) < 400
 
 
 def test_each_hour_only_some_connections_have_their_turn(story):
-    keep(story, "one", [Sample(NOON - 200 * DAY, 5, 10, None)])
+    keep(story, "one", [QuotaSample(NOON - 200 * DAY, 5, 10, None)])
     number = story.record("one").id
     with story.database.write() as tx:
-        forecasts.prune_samples(tx, NOON.replace(hour=(number + 1) % 24))
+        quota.prune_samples(tx, NOON.replace(hour=(number + 1) % 24))
     assert len(kept(story, "one")) == 1
     with story.database.write() as tx:
-        forecasts.prune_samples(tx, NOON.replace(hour=number % 24))
+        quota.prune_samples(tx, NOON.replace(hour=number % 24))
     assert kept(story, "one") == []
 
 
 def test_what_is_deleted_takes_its_samples_and_forecast_along(story):
     keep(story, "one", [WHOLE.sample])
     with story.database.write() as tx:
-        forecasts.save_outlooks(tx, [(story.record("one").id, WHOLE)], [])
+        quota.save_outlooks(tx, [(story.record("one").id, WHOLE)], [])
     with story.database.write() as tx:
         connections.delete_connection(tx, story.record("one"), NOON)
     assert (count(story, quota_samples), count(story, quota_forecasts)) == (0, 0)
@@ -123,7 +122,7 @@ def test_what_is_deleted_takes_its_samples_and_forecast_along(story):
 
 def test_a_day_of_samples_takes_a_kilobyte(story):
     hours = range(24 * 100)
-    keep(story, "one", [Sample(NOON + n * HOUR, 9_000 - n, 10_000, RESETS_AT) for n in hours])
+    keep(story, "one", [QuotaSample(NOON + n * HOUR, 9_000 - n, 10_000, RESETS_AT) for n in hours])
     with story.database.write() as tx:
         tx.execute(text("ANALYZE"))
         used = tx.execute(

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import func, select
 
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason
-from monitor.store import offline, outages, results, retention, tables
-from monitor.store.alert_tables import offline_times
-from monitor.store.tables import check_days, check_hours, checks
+from monitor.store import checks as stored_checks
+from monitor.store import incidents, retention, schema
+from monitor.store.schema import check_days, check_hours, checks, offline_times
 from tests.builders import DAY, HOUR, MINUTE, OK, REFUSED, UNREACHED, throttled
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ Sums = tuple[int, int, int, int, int, int]
 
 def add(database: Database, *rows: tuple[int, datetime, Outcome]) -> None:
     with database.write() as tx:
-        results.add_checks(tx, rows)
+        stored_checks.add_checks(tx, rows)
 
 
 def roll_up(database: Database, now: datetime) -> None:
@@ -308,14 +308,14 @@ def test_outages_and_offline_times_go_three_months_after_their_end(database):
     ended, lasting = MIDNIGHT - 90 * DAY - SECOND, None
     with database.write() as tx:
         for at in (ended, lasting):
-            one = outages.begin(tx, "api.example.com", MIDNIGHT - 200 * DAY)
-            time = offline.begin(tx, MIDNIGHT - 200 * DAY, None)
+            one = incidents.begin_outage(tx, "api.example.com", MIDNIGHT - 200 * DAY)
+            time = incidents.begin_offline(tx, MIDNIGHT - 200 * DAY, None)
             if at is not None:
-                outages.end(tx, one, at)
-                offline.end(tx, time, at)
+                incidents.end_outage(tx, one, at)
+                incidents.end_offline(tx, time, at)
     roll_up(database, MIDNIGHT)
     with database.read() as tx:
-        assert len(outages.list_open(tx)) == 1
-        assert offline.find_open(tx) is not None
-        for table in (tables.outages, offline_times):
+        assert len(incidents.list_open_outages(tx)) == 1
+        assert incidents.find_offline_time(tx) is not None
+        for table in (schema.outages, offline_times):
             assert tx.execute(select(func.count()).select_from(table)).scalar_one() == 1

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from monitor.judge.rhythm import STARTS_PER_SECOND
-from monitor.store import connections, slots, tables
+from monitor.judge.verdict import STARTS_PER_SECOND
+from monitor.store import connections, schedule, schema
 from tests.builders import DAY, EVERY, HOUR, MINUTE, OK, Story, entry, plan_of, throttled
 from tests.fakes import NOON
 
@@ -18,14 +18,14 @@ SECOND = timedelta(seconds=1)
 
 
 def put(story: Story, next_check_at, *names: str) -> None:
-    table = tables.connections
+    table = schema.connections
     with story.database.write() as tx:
         tx.execute(update(table).where(table.c.name.in_(names)).values(next_check_at=next_check_at))
 
 
 def reslot(story: Story, now=NOON) -> int:
     with story.database.write() as tx:
-        return slots.reslot(tx, story.plan.entries, now)
+        return schedule.reslot(tx, story.plan.entries, now)
 
 
 PLACES = {
@@ -77,7 +77,7 @@ def test_each_is_measured_by_its_own_rhythm(database):
 
 def test_who_was_asked_to_wait_waits(database):
     story = Story.begin(database, plan_of(entry("one"), entry("two")))
-    story.settle(NOON, one=throttled(NOON + 3 * HOUR), two=OK)
+    story.evaluate(NOON, one=throttled(NOON + 3 * HOUR), two=OK)
     put(story, NOON + 3 * HOUR, "one", "two")
     reslot(story)
     assert story.record("one").next_check_at == NOON + 3 * HOUR
@@ -103,10 +103,10 @@ def test_what_only_a_newer_file_knows_is_left_to_the_next_start(database):
     story = Story.begin(database, plan_of(entry("one"), entry("new")))
     put(story, NOON + DAY, "one", "new")
     with database.write() as tx:
-        assert slots.reslot(tx, [entry("one")], NOON) == 1
+        assert schedule.reslot(tx, [entry("one")], NOON) == 1
     assert story.record("new").next_check_at == NOON + DAY
 
 
 def test_without_connections_nothing_is_moved(database):
     with database.write() as tx:
-        assert slots.reslot(tx, [], NOON) == 0
+        assert schedule.reslot(tx, [], NOON) == 0

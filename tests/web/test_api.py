@@ -11,15 +11,15 @@ import pytest
 from structlog.testing import capture_logs
 
 from monitor.config.load import load_config
+from monitor.config.plan import make_plan
 from monitor.judge.outcome import Marketplace
-from monitor.judge.route import ChannelRoute, Subject
-from monitor.plan import make_plan
-from monitor.report import connection_json
-from monitor.report_past import alert_json
+from monitor.judge.routing import ChannelRoute, Subject
+from monitor.report.history import alert_json
+from monitor.report.status import connection_json
 from monitor.store import connections, history, outbox
 from monitor.store.engine import StoreError
 from monitor.store.outbox import NotificationState
-from monitor.web import models
+from monitor.web import schemas
 from tests.builders import (
     DAY,
     MINUTE,
@@ -60,7 +60,7 @@ LIST = "/api/v1/connections"
 @pytest.fixture
 def story(database: Database) -> Story:
     story = Story.begin(database, PLAN)
-    story.settle(
+    story.evaluate(
         NOON,
         acme=ok_with(50, account="Übermut & Söhne"),
         beta=REFUSED,
@@ -153,7 +153,7 @@ async def test_what_is_known_already_is_not_sent_again(story):
         tag = first.headers["etag"]
         same = await web.get(LIST, headers={"If-None-Match": f'"other", W/{tag}'})
         assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
-        story.settle(NOON + MINUTE, delta=OK)
+        story.evaluate(NOON + MINUTE, delta=OK)
         changed = await web.get(LIST, headers={"If-None-Match": tag})
         assert (changed.status_code, changed.headers["etag"] != tag) == (200, True)
 
@@ -161,7 +161,7 @@ async def test_what_is_known_already_is_not_sent_again(story):
 async def test_one_connection_is_described(story):
     async with open_web(story.database, PLAN) as web:
         answer = (await web.get(f"{LIST}/gamma")).json()
-    models.Connection.model_validate(answer)
+    schemas.ConnectionSchema.model_validate(answer)
     assert (answer["name"], answer["marketplaces"][0]["country"]) == ("gamma", "US")
 
 
@@ -199,21 +199,21 @@ async def test_a_name_that_nobody_knows_is_not_found(story, method, path):
     async with open_web(story.database, PLAN) as web:
         response = await web.change(f"{LIST}/nobody{path}", method)
     assert response.status_code == 404
-    models.Problem.model_validate(response.json())
+    schemas.ProblemSchema.model_validate(response.json())
 
 
 async def test_the_history_is_what_the_command_prints(story):
-    story.settle(NOON + MINUTE, beta=REFUSED)
+    story.evaluate(NOON + MINUTE, beta=REFUSED)
     async with open_web(story.database, PLAN) as web:
         answer = (await web.get(f"{LIST}/beta/history?limit=1")).json()
-    models.History.model_validate(answer)
+    schemas.HistorySchema.model_validate(answer)
     assert [one["to"] for one in answer["transitions"]] == ["error"]
     assert len(answer["checks"]) == 1
     assert [one["kind"] for one in answer["alerts"]] == ["error"]
 
 
 async def test_alerts_are_listed_page_by_page(story):
-    story.settle(NOON + MINUTE, beta=REFUSED)
+    story.evaluate(NOON + MINUTE, beta=REFUSED)
     with story.database.read() as tx:
         expected = [alert_json(row) for row in history.list_alerts(tx, 100)]
     assert len(expected) > 1
@@ -221,7 +221,7 @@ async def test_alerts_are_listed_page_by_page(story):
         found, query = [], ""
         for _ in expected:
             page = (await web.get(f"/api/v1/alerts?limit=1{query}")).json()
-            models.AlertList.model_validate(page)
+            schemas.AlertListSchema.model_validate(page)
             found += page["alerts"]
             query = f"&cursor={page['next']}"
         assert page["next"] is None
@@ -282,7 +282,7 @@ async def test_a_renewal_on_an_impossible_day_is_refused(story, on):
     async with open_web(story.database, PLAN) as web:
         response = await web.change(f"{LIST}/gamma/renew", json={"on": on})
     assert (response.status_code, story.record("gamma").clock) == (422, before)
-    models.Problem.model_validate(response.json())
+    schemas.ProblemSchema.model_validate(response.json())
 
 
 COUNTDOWN = """
@@ -314,7 +314,7 @@ async def test_a_validation_checks_and_stores_like_any_check(
         run = web.parts.validations.find("acme")
         assert run is not None
         assert len(run.steps) == len(response.json()["steps"]) > 0
-    models.Validation.model_validate(response.json())
+    schemas.ValidationSchema.model_validate(response.json())
     assert response.json()["connection"]["state"] == state
     assert (len(web.settled), story.record("acme").standing.checked_at) == (n_settled, NOON)
 
@@ -379,7 +379,7 @@ async def test_a_fault_within_a_validation_is_told_as_ours(counted, capsys):
 
 async def test_every_model_describes_what_is_answered(story):
     async with open_web(story.database, PLAN) as web:
-        models.ConnectionList.model_validate((await web.get(LIST)).json())
+        schemas.ConnectionListSchema.model_validate((await web.get(LIST)).json())
 
 
 async def test_channels_of_the_plan_have_counters_from_the_start(story):

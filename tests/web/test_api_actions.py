@@ -10,11 +10,11 @@ import pytest
 
 from monitor.config.model import Channel, Config
 from monitor.config.secret import Secret
-from monitor.judge.route import Subject
-from monitor.store import acknowledgements, web_access
+from monitor.judge.routing import Subject
+from monitor.store import credentials, suppression
 from monitor.store.outbox import NotificationState
-from monitor.web import quiet_models as models
-from monitor.web.csrf import COOKIE
+from monitor.web import schemas as models
+from monitor.web.sessions import CSRF_COOKIE
 from tests.builders import DAY, HOUR, MINUTE, OK, OPS, REFUSED, Story, entry, plan_of
 from tests.fakes import NOON
 from tests.web_client import open_web
@@ -35,9 +35,9 @@ def story(database) -> Story:
     Two connections, of which acme is refused, and that is about to be told.
     """
     story = Story.begin(database, PLAN)
-    story.settle(NOON - HOUR, acme=OK, beta=OK)
-    story.settle(NOON - 2 * MINUTE, acme=REFUSED)
-    story.settle(NOON - MINUTE, acme=REFUSED)
+    story.evaluate(NOON - HOUR, acme=OK, beta=OK)
+    story.evaluate(NOON - 2 * MINUTE, acme=REFUSED)
+    story.evaluate(NOON - MINUTE, acme=REFUSED)
     return story
 
 
@@ -47,7 +47,9 @@ def states(story: Story) -> list[NotificationState]:
 
 async def send(web, path: str, **fields: str):
     await web.get("/")
-    return await web.client.post(path, data={"csrf_token": web.client.cookies[COOKIE]} | fields)
+    return await web.client.post(
+        path, data={"csrf_token": web.client.cookies[CSRF_COOKIE]} | fields
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,11 +60,11 @@ async def test_a_silence_holds_back_what_is_about_to_be_told_until_it_ends(story
         wanted = {"scope": scope, "target": target, "for": "2h", "reason": "moving"}
         begun = await web.change(SILENCES, json=wanted)
         assert begun.status_code == 201
-        models.BegunSilence.model_validate(begun.json())
+        models.BegunSilenceSchema.model_validate(begun.json())
         assert (begun.json()["held"], begun.json()["ends_at"]) == (1, "2026-11-22T14:00:00Z")
         assert states(story) == [NotificationState.HELD]
         listed = (await web.get(SILENCES)).json()
-        models.SilenceList.model_validate(listed)
+        models.SilenceListSchema.model_validate(listed)
         assert [one["reason"] for one in listed["silences"]] == ["moving"]
 
         ended = await web.change(f"{SILENCES}/{begun.json()['id']}", "DELETE")
@@ -117,7 +119,7 @@ async def test_a_trouble_is_taken_on_and_given_back(story):
     async with open_web(story.database, PLAN) as web:
         taken = await web.change(ACK, json={"until": TOMORROW, "note": "on it"})
         assert taken.status_code == 200
-        models.Acknowledgement.model_validate(taken.json())
+        models.AcknowledgementSchema.model_validate(taken.json())
         assert taken.json() == {
             "connection": "acme",
             "trouble": "token rejected",
@@ -125,7 +127,7 @@ async def test_a_trouble_is_taken_on_and_given_back(story):
             "until": "2026-11-23T00:00:00Z",
             "note": "on it",
         }
-        assert kept(story) == acknowledgements.Acknowledgement(
+        assert kept(story) == suppression.Acknowledgement(
             NOON, (NOON + DAY).replace(hour=0), "on it"
         )
 
@@ -134,9 +136,9 @@ async def test_a_trouble_is_taken_on_and_given_back(story):
         assert (await web.change(ACK, "DELETE")).status_code == 404
 
 
-def kept(story: Story) -> acknowledgements.Acknowledgement | None:
+def kept(story: Story) -> suppression.Acknowledgement | None:
     with story.database.read() as tx:
-        return acknowledgements.find_current(tx, story.record("acme").id, NOON)
+        return suppression.find_acknowledgement(tx, story.record("acme").id, NOON)
 
 
 async def test_there_is_nothing_to_take_on_where_nothing_is_wrong(story):
@@ -184,7 +186,7 @@ CHANGES = [
 @pytest.mark.parametrize(("method", "path", "body"), CHANGES)
 async def test_who_may_only_read_or_has_no_word_changes_nothing(story, method, path, body):
     with story.database.write() as tx:
-        token = web_access.add_token(tx, "reader", NOON, is_read_only=True)
+        token = credentials.add_api_token(tx, "reader", NOON, is_read_only=True)
     async with open_web(story.database, PLAN, CONFIG) as web:
         async with web.stranger() as page:
             unsigned = await page.request(method, path, json=body)
@@ -236,7 +238,7 @@ async def test_the_page_of_alerts_silences_tags_and_everything(story):
 async def test_a_form_that_cannot_be_right_is_refused_on_a_page(story, path, fields):
     async with open_web(story.database, PLAN, CONFIG) as web:
         await web.get("/")
-        fields |= {"csrf_token": web.client.cookies[COOKIE]}
+        fields |= {"csrf_token": web.client.cookies[CSRF_COOKIE]}
         answer = await web.client.post(path, data=fields, headers={"Accept": "text/html"})
         assert (answer.status_code, "</html>" in answer.text) == (422, True)
     assert kept(story) is None
@@ -274,7 +276,7 @@ async def test_the_list_says_of_whom_nobody_is_told(story):
 async def test_an_acknowledgement_of_what_is_over_is_not_shown(story):
     async with open_web(story.database, PLAN, CONFIG) as web:
         await send(web, "/connections/acme/ack")
-        story.settle(NOON + MINUTE, acme=OK)
+        story.evaluate(NOON + MINUTE, acme=OK)
         web.now[0] = NOON + timedelta(minutes=2)
         assert "taken on" not in (await web.get("/alerts")).text
         assert "Taken on" not in (await web.get("/connections/acme")).text
@@ -282,7 +284,7 @@ async def test_an_acknowledgement_of_what_is_over_is_not_shown(story):
 
 async def test_who_may_only_look_sees_no_buttons(story):
     with story.database.write() as tx:
-        token = web_access.add_token(tx, "reader", NOON, is_read_only=True)
+        token = credentials.add_api_token(tx, "reader", NOON, is_read_only=True)
     async with open_web(story.database, PLAN, CONFIG) as web:
         await send(web, "/silences", **{"for": "2h"})
         await send(web, "/connections/acme/ack")

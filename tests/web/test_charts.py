@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.judge.outcome import Reason, State
-from monitor.judge.state import Transition
+from monitor.judge.outcome import Reason, State, Transition
 from monitor.web.charts import (
     HEIGHT,
     WIDTH,
-    Sample,
+    ChartPoint,
     draw_line,
     lay_out_states,
     round_up,
@@ -61,9 +60,9 @@ def test_a_change_before_the_strip_says_how_it_begins():
 
 def test_a_gap_breaks_the_line_and_failures_leave_dots():
     samples = [
-        Sample(START, 10),
-        Sample(START + timedelta(days=1), None, is_failure=True),
-        Sample(END, 20),
+        ChartPoint(START, 10),
+        ChartPoint(START + timedelta(days=1), None, is_failure=True),
+        ChartPoint(END, 20),
     ]
 
     line = draw_line(samples, START, END)
@@ -73,13 +72,13 @@ def test_a_gap_breaks_the_line_and_failures_leave_dots():
 
 
 def test_nothing_is_drawn_of_nothing():
-    assert draw_line([Sample(START, None)], START, END) is None
+    assert draw_line([ChartPoint(START, None)], START, END) is None
 
 
 @given(st.lists(st.floats(0, 1e7), min_size=1, max_size=30))
 def test_a_line_stays_within_its_picture(values):
     step = (END - START) / len(values)
-    samples = [Sample(START + step * place, value) for place, value in enumerate(values)]
+    samples = [ChartPoint(START + step * place, value) for place, value in enumerate(values)]
 
     line = draw_line(samples, START, END)
 

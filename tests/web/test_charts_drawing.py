@@ -5,10 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.judge.outcome import Reason
-from monitor.store.history import CheckRow
-from monitor.store.series import SumRow
-from monitor.web.charts import BOTTOM, HEIGHT
-from monitor.web.pages.drawing import draw
+from monitor.store.history import CheckRow, SumRow
+from monitor.web.charts import BOTTOM, HEIGHT, draw_charts
 from tests.builders import DAY, HOUR, MINUTE
 from tests.fakes import NOON
 
@@ -33,7 +31,7 @@ def checks(n: int, every: timedelta = 5 * MINUTE) -> list[CheckRow]:
 
 def drawn(sums: list[SumRow], raw: list[CheckRow]):
     known = {"states": [], "quotas": [], "outlook": None, "sums": sums, "checks": raw}
-    return draw(known, EACH, NOON)["latency"]
+    return draw_charts(known, EACH, NOON)["latency"]
 
 
 def points(line) -> list[str]:

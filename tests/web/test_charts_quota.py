@@ -10,10 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.judge.forecast import Forecast
-from monitor.judge.usage import Sample
-from monitor.web.charts import BOTTOM, HEIGHT, LEFT, TOP, WIDTH
-from monitor.web.quota_chart import HISTORY, MOST_POINTS, draw_quota
+from monitor.judge.forecast import Forecast, QuotaSample
+from monitor.web.charts import BOTTOM, HEIGHT, HISTORY, LEFT, MOST_POINTS, TOP, WIDTH, draw_quota
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -21,8 +19,8 @@ RESET = NOW + 10 * DAY
 FLOOR = HEIGHT - BOTTOM
 
 
-def sample(days: float, remaining: int, limit: int = 100) -> Sample:
-    return Sample(NOW + days * DAY, remaining, limit, RESET)
+def sample(days: float, remaining: int, limit: int = 100) -> QuotaSample:
+    return QuotaSample(NOW + days * DAY, remaining, limit, RESET)
 
 
 def points(text: str) -> list[tuple[float, float]]:
@@ -114,7 +112,7 @@ amounts = st.integers(0, 2**62)
     st.none() | st.tuples(*[st.none() | instants] * 3),
 )
 def test_whatever_was_seen_stays_within_the_picture(past, remaining, limit, resets_at, ends):
-    samples = [Sample(at, left, most, None) for at, left, most in sorted(past)]
+    samples = [QuotaSample(at, left, most, None) for at, left, most in sorted(past)]
     forecast = None if ends is None else Forecast(*ends)
 
     chart = draw_quota(samples, NOW, remaining, limit, resets_at, forecast)

@@ -11,8 +11,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from monitor.config.errors import Problem
-from monitor.reloads import Reloads
-from monitor.web.counters import Metrics
+from monitor.engine.live import ReloadStatus
+from monitor.web.metrics import Metrics
 from tests.builders import Story, entry, plan_of
 from tests.fakes import NOON
 from tests.web_client import open_web
@@ -27,7 +27,7 @@ MISTAKES = (
 
 
 async def test_a_file_that_was_read_is_said_to_be_in_force(database):
-    reloads = Reloads()
+    reloads = ReloadStatus()
     reloads.note_success(NOON)
     async with open_web(database, reloads=reloads) as web:
         said = (await web.get("/api/v1/configuration")).json()
@@ -44,7 +44,7 @@ async def test_a_file_that_was_read_is_said_to_be_in_force(database):
 
 
 async def test_a_bad_file_is_shown_with_every_mistake_until_it_is_mended(database):
-    reloads = Reloads()
+    reloads = ReloadStatus()
     reloads.note_success(NOON)
     reloads.note_failure(NOON + HOUR, MISTAKES)
     async with open_web(database, reloads=reloads) as web:
@@ -66,7 +66,7 @@ async def test_a_bad_file_is_shown_with_every_mistake_until_it_is_mended(databas
 
 
 async def test_a_setting_that_waits_for_a_restart_is_shown(database):
-    reloads = Reloads()
+    reloads = ReloadStatus()
     reloads.note_success(NOON, ("monitor.database",))
     async with open_web(database, reloads=reloads) as web:
         assert (await web.get("/api/v1/configuration")).json()["needs_restart"] == [
@@ -87,7 +87,7 @@ async def test_the_metrics_say_whether_and_when_the_file_was_read(database, is_s
 
 
 def test_what_is_not_as_the_file_says_is_told_in_a_few_words():
-    reloads = Reloads()
+    reloads = ReloadStatus()
     reloads.note_success(NOON)
     assert reloads.describe() == ""
     reloads.note_success(NOON, ("web.listen",))

@@ -18,7 +18,7 @@ from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from monitor.store import web_access
+from monitor.store import credentials
 from monitor.web.docs import list_models, list_operations
 from tests.builders import OK, OPS, REFUSED, Story, entry, plan_of
 from tests.fakes import NOON
@@ -37,9 +37,9 @@ PLAN = plan_of(entry("acme"), entry("beta"), channels=[OPS])
 @pytest.fixture
 def described(database: Database) -> Iterator[tuple[FastAPI, str]]:
     story = Story.begin(database, PLAN)
-    story.settle(NOON, acme=OK, beta=REFUSED)
+    story.evaluate(NOON, acme=OK, beta=REFUSED)
     with database.write() as tx:
-        token = web_access.add_token(tx, "ci", NOON, is_read_only=False)
+        token = credentials.add_api_token(tx, "ci", NOON, is_read_only=False)
     assert token is not None
     with asyncio.Runner() as runner:
         opened = open_web(database, PLAN)

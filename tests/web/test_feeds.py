@@ -18,17 +18,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from monitor.alert.errors import AlertError
-from monitor.alert.message import Message
 from monitor.config.model import Config, WebSettings
 from monitor.config.secret import Secret
-from monitor.counting import CountedSender
-from monitor.judge.wellbeing import LATE_AFTER
+from monitor.judge.health import LATE_AFTER
+from monitor.notify.message import Message
+from monitor.notify.outbox import AlertError
 from monitor.store import connections, outbox
-from monitor.web.badge import draw
-from monitor.web.counters import Metrics
-from monitor.web.ical import Ending, write_calendar
-from monitor.web.secret_links import badge_path, calendar_path
+from monitor.web.dashboard import CountedSender
+from monitor.web.feeds import CalendarEvent, draw_badge, write_calendar
+from monitor.web.metrics import Metrics
+from monitor.web.sessions import badge_path, calendar_path
 from tests.builders import DAY, MINUTE, OK, OPS, REFUSED, Story, amazon_store, entry, ok_with
 from tests.builders import plan_of as make_plan
 from tests.fakes import NOON
@@ -55,7 +54,7 @@ LOCKED = Config(web=WebSettings(password=Secret("correct horse")))
 @pytest.fixture
 def story(database: Database) -> Story:
     story = Story.begin(database, PLAN)
-    story.settle(NOON, acme=ok_with(50), gamma=REFUSED)
+    story.evaluate(NOON, acme=ok_with(50), gamma=REFUSED)
     return story
 
 
@@ -81,7 +80,7 @@ async def test_the_calendar_has_what_ends_with_its_reminders(story):
 
 async def test_the_end_that_a_service_tells_of_its_token_stands_in_the_calendar(story):
     end = NOON + 20 * DAY
-    story.settle(NOON + MINUTE, acme=replace(OK, token_ends_at=end))
+    story.evaluate(NOON + MINUTE, acme=replace(OK, token_ends_at=end))
     async with open_web(story.database, PLAN) as web:
         lines = unfold((await web.get("/calendar.ics")).text)
         page = (await web.get("/calendar")).text
@@ -95,9 +94,9 @@ async def test_the_end_that_a_service_tells_of_its_token_stands_in_the_calendar(
 async def test_a_token_that_ends_otherwise_than_before_is_counted_anew(story, days):
     plan = make_plan(entry("acme"))
     async with open_web(story.database, plan) as web:
-        story.settle(NOON, acme=replace(OK, token_ends_at=NOON + (305 - days) * DAY))
+        story.evaluate(NOON, acme=replace(OK, token_ends_at=NOON + (305 - days) * DAY))
         before = (await web.get("/api/v1/connections")).json()["summary"]["expiring_soon"]
-        story.settle(NOON, acme=replace(OK, token_ends_at=NOON + days * DAY))
+        story.evaluate(NOON, acme=replace(OK, token_ends_at=NOON + days * DAY))
         after = (await web.get("/api/v1/connections")).json()
     assert [before, after["summary"]["expiring_soon"]] == [int(days == 300), int(days == 5)]
     assert after["connections"][0]["expiring_soon"] == (days == 5)
@@ -114,7 +113,7 @@ async def test_a_renewal_moves_the_end_in_the_calendar(story):
 
 @given(st.text(), st.text())
 def test_any_text_stands_in_one_line_of_a_calendar(title, text):
-    ending = Ending("uid", title, text, NOON, (30, 1), "")
+    ending = CalendarEvent("uid", title, text, NOON, (30, 1), "")
     lines = unfold(write_calendar("name", [ending], NOON))
     assert len(lines) == 9 + 9 + 2 * 5 + 1
     [summary] = [line for line in lines if line.startswith("SUMMARY:")]
@@ -146,7 +145,7 @@ async def test_a_secret_address_lets_in_to_that_one_thing(story, path_of, kind):
 @pytest.mark.parametrize("name", ["acme", '<script>alert("x")</script>', "ü" * 99, "a&b"])
 @pytest.mark.parametrize("state", ["active", "error", "expired", "pending", "paused"])
 def test_a_badge_says_name_and_state(name, state):
-    root = ET.fromstring(draw({"name": name, "state": state, "expiring_soon": True}))
+    root = ET.fromstring(draw_badge({"name": name, "state": state, "expiring_soon": True}))
     word = "expiring soon" if state == "active" else state
     left, right = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
     assert (left, right) == (name if len(name) <= 60 else name[:59] + "…", word)
@@ -204,7 +203,7 @@ async def test_metrics_say_how_connections_stand(story):
 async def test_metrics_count_what_happens(story):
     async with open_web(story.database, PLAN) as web:
         metrics = web.parts.metrics
-        metrics.note_checks(story.settle(NOON + MINUTE, acme=OK, gamma=REFUSED))
+        metrics.note_checks(story.evaluate(NOON + MINUTE, acme=OK, gamma=REFUSED))
         metrics.note_sent("ops", is_sent=True)
         found = await read_metrics(web)
     checks = 'connwatch_checks_total{provider="%s",reason="%s"}'
@@ -229,7 +228,7 @@ async def test_metrics_are_described_and_carry_their_units(story):
 @pytest.mark.skipif(PROMTOOL is None, reason="no promtool is installed: apt-get install prometheus")
 async def test_promtool_finds_nothing_to_mend_in_the_metrics(story):
     async with open_web(story.database, PLAN) as web:
-        web.parts.metrics.note_checks(story.settle(NOON + MINUTE, acme=OK, gamma=REFUSED))
+        web.parts.metrics.note_checks(story.evaluate(NOON + MINUTE, acme=OK, gamma=REFUSED))
         web.parts.metrics.note_sent("ops", is_sent=True)
         text = (await web.get("/metrics")).content
     assert PROMTOOL is not None

@@ -16,9 +16,10 @@ from structlog.testing import capture_logs
 
 from monitor.config.model import Config, WebSettings
 from monitor.config.secret import Secret
-from monitor.store import connections, outbox, web_access
-from monitor.web import events, hub, patience, serving
-from monitor.web.serving import WebServer
+from monitor.store import connections, credentials, outbox
+from monitor.web import api, hub
+from monitor.web import server as server_web
+from monitor.web.server import WebServer
 from tests.builders import MINUTE, OK, OPS, REFUSED, Story, entry, plan_of
 from tests.fakes import NOON
 from tests.loopback import free_port
@@ -44,8 +45,8 @@ def story(database: Database) -> Story:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     monkeypatch.setattr(hub, "LOOK_EVERY_S", 0.02)
-    monkeypatch.setattr(events, "HEARTBEAT_S", 0.05)
-    monkeypatch.setattr(serving, "TRY_AGAIN_AFTER_S", 0.02)
+    monkeypatch.setattr(api, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(server_web, "TRY_AGAIN_AFTER_S", 0.02)
 
 
 @asynccontextmanager
@@ -90,11 +91,11 @@ async def listening(story: Story) -> AsyncIterator[AsyncIterator[str]]:
 
 async def test_changes_alerts_and_deliveries_are_told_as_they_happen(story):
     async with listening(story) as lines:
-        story.settle(NOON, c1=REFUSED)
+        story.evaluate(NOON, c1=REFUSED)
         await read_until(lines, "event: state")
         told = json.loads((await anext(lines)).removeprefix("data: "))
         assert told == {"name": "c1", "state": "error", "reason": "token_rejected"}
-        story.settle(NOON + MINUTE, c1=REFUSED)
+        story.evaluate(NOON + MINUTE, c1=REFUSED)
         await read_until(lines, "event: alert")
         assert json.loads((await anext(lines)).removeprefix("data: "))["kind"] == "error"
         with story.database.write() as tx:
@@ -118,7 +119,7 @@ async def test_what_a_command_changes_is_told_too(story):
 
 async def test_more_than_can_be_told_one_by_one_is_told_in_one_word(story):
     async with listening(story) as lines:
-        story.settle(NOON, **{f"c{number}": OK for number in range(hub.MOST_CHANGES + 1)})
+        story.evaluate(NOON, **{f"c{number}": OK for number in range(hub.MOST_CHANGES + 1)})
         seen = await read_until(lines, "event: ")
     assert seen[-1] == "event: reload"
 
@@ -134,7 +135,7 @@ async def test_who_does_not_read_is_told_to_look_again(story, monkeypatch):
                 turn = 0
                 while queue.qsize() > 1:
                     turn += 1
-                    story.settle(NOON + turn * MINUTE, c1=REFUSED if turn % 2 else OK, c2=OK)
+                    story.evaluate(NOON + turn * MINUTE, c1=REFUSED if turn % 2 else OK, c2=OK)
                     await asyncio.sleep(0.05)
             assert queue.get_nowait() == hub.RELOAD
         running.cancel()
@@ -174,7 +175,7 @@ async def listen(web: Web, token: str, lines: asyncio.Queue[bytes]) -> None:
 @pytest.mark.parametrize("is_busy", [False, True], ids=["nothing happens", "much happens"])
 async def test_a_stream_ends_with_the_token_that_opened_it(story, is_busy):
     with story.database.write() as tx:
-        token = web_access.add_token(tx, "ci", NOON, is_read_only=True)
+        token = credentials.add_api_token(tx, "ci", NOON, is_read_only=True)
     assert token is not None
     config = Config(web=WebSettings(password=Secret("correct horse")))
     async with open_web(story.database, PLAN, config) as web, asyncio.timeout(PATIENCE_S):
@@ -183,7 +184,7 @@ async def test_a_stream_ends_with_the_token_that_opened_it(story, is_busy):
         while b": still here" not in await lines.get():
             assert not listening.done()
         with story.database.write() as tx:
-            web_access.revoke_token(tx, "ci")
+            credentials.revoke_api_token(tx, "ci")
         while not listening.done():
             if is_busy:
                 for queue in web.parts.hub._listeners:
@@ -217,7 +218,7 @@ async def test_settings_that_come_while_it_looks_do_not_end_the_telling(story, m
             while not any(one and one.kind == "state" for one in told):
                 assert not running.done(), running
                 turn += 1
-                story.settle(NOON + turn * MINUTE, c1=REFUSED if turn % 2 else OK)
+                story.evaluate(NOON + turn * MINUTE, c1=REFUSED if turn % 2 else OK)
                 await asyncio.sleep(0.03)
                 while not queue.empty():
                     told.append(queue.get_nowait())
@@ -233,7 +234,7 @@ async def test_a_stop_does_not_wait_for_those_who_listen(story):
             await read_until(response.aiter_lines(), ": connwatch")
             began = loop.time()
             await server.stop()
-            assert loop.time() - began < serving.STOP_WITHIN_S
+            assert loop.time() - began < server_web.STOP_WITHIN_S
 
 
 async def test_an_address_that_is_taken_is_told_and_tried_again(story):
@@ -262,7 +263,7 @@ UNFINISHED = {
 
 @pytest.mark.parametrize("sent", UNFINISHED.values(), ids=UNFINISHED)
 async def test_who_does_not_come_to_an_end_is_hung_up_on(story, monkeypatch, sent):
-    monkeypatch.setattr(patience, "ASKED_WITHIN_S", 0.1)
+    monkeypatch.setattr(server_web, "REQUEST_WITHIN_S", 0.1)
     async with serve(story) as (address, _):
         reader, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
         with capture_logs() as logs:
@@ -275,7 +276,7 @@ async def test_who_does_not_come_to_an_end_is_hung_up_on(story, monkeypatch, sen
 
 
 async def test_who_asked_once_must_come_to_an_end_the_second_time_too(story, monkeypatch):
-    monkeypatch.setattr(patience, "ASKED_WITHIN_S", 0.1)
+    monkeypatch.setattr(server_web, "REQUEST_WITHIN_S", 0.1)
     async with serve(story) as (address, _):
         reader, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -288,7 +289,7 @@ async def test_who_asked_once_must_come_to_an_end_the_second_time_too(story, mon
 
 
 async def test_sockets_are_left_for_the_checks(story, monkeypatch):
-    monkeypatch.setattr(patience, "MOST_CONNECTIONS", 1)
+    monkeypatch.setattr(server_web, "MOST_CONNECTIONS", 1)
     async with serve(story) as (address, _):
         port = int(address.rpartition(":")[2])
         _, first = await asyncio.open_connection("127.0.0.1", port)
@@ -301,7 +302,7 @@ async def test_sockets_are_left_for_the_checks(story, monkeypatch):
 
 
 async def test_who_has_asked_may_wait_for_the_answer(story, monkeypatch):
-    monkeypatch.setattr(patience, "ASKED_WITHIN_S", 0.1)
+    monkeypatch.setattr(server_web, "REQUEST_WITHIN_S", 0.1)
     async with listening(story) as lines:
         for _ in range(5):
             await read_until(lines, ": still here")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.web.probe import ask
+from monitor.web.probe import probe_daemon
 from tests.loopback import Handler, serve
 
 if TYPE_CHECKING:
@@ -42,14 +42,14 @@ def answering(status: int, body: bytes) -> AbstractContextManager[int]:
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "localhost"])
 def test_the_answer_says_what_is_wrong(host, status, body, expected):
     with answering(status, body) as port:
-        told = ask(f"{host}:{port}")
+        told = probe_daemon(f"{host}:{port}")
     assert told is None if expected is None else expected in str(told)
 
 
 def test_nobody_there_is_said():
     with answering(200, b"") as port:
         pass
-    assert "no answer" in str(ask(f"127.0.0.1:{port}"))
+    assert "no answer" in str(probe_daemon(f"127.0.0.1:{port}"))
 
 
 @pytest.mark.parametrize(

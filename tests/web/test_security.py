@@ -13,14 +13,19 @@ from structlog.testing import capture_logs
 
 from monitor.config.model import Config, WebSettings
 from monitor.config.secret import Secret
-from monitor.store import web_access
+from monitor.store import credentials
 from monitor.store.engine import StoreError
-from monitor.web.body import LARGEST_BODY
-from monitor.web.csrf import COOKIE, HEADER, make
-from monitor.web.passwords import MOST_OF_ONE, hash_password
-from monitor.web.server import ROUTERS
-from monitor.web.sessions import COOKIE as SESSION
-from monitor.web.sessions import LASTS
+from monitor.web.app import ROUTERS
+from monitor.web.security import LARGEST_BODY
+from monitor.web.sessions import (
+    CSRF_COOKIE,
+    CSRF_HEADER,
+    MOST_OF_ONE,
+    SESSION_LASTS,
+    hash_password,
+    make_csrf_token,
+)
+from monitor.web.sessions import SESSION_COOKIE as SESSION
 from tests.builders import OPS, Story, entry, plan_of
 from tests.fakes import NOON
 from tests.web_client import open_web
@@ -55,7 +60,7 @@ def filled(database: Database) -> Database:
 
 def add_token(database: Database, *, is_read_only: bool = False) -> str:
     with database.write() as tx:
-        token = web_access.add_token(tx, "ci", NOON, is_read_only=is_read_only)
+        token = credentials.add_api_token(tx, "ci", NOON, is_read_only=is_read_only)
     assert token is not None
     return token
 
@@ -242,7 +247,7 @@ async def test_cookies_are_for_https_only_where_people_use_that(filled):
         response = await web.client.post(
             "/login",
             data={"password": PASSWORD},
-            headers={HEADER: word, "Cookie": f"{COOKIE}={word}"},
+            headers={CSRF_HEADER: word, "Cookie": f"{CSRF_COOKIE}={word}"},
         )
     cookies = response.headers.get_list("set-cookie")
     assert response.status_code == 303
@@ -254,9 +259,9 @@ async def test_cookies_are_for_https_only_where_people_use_that(filled):
 async def test_a_session_ends_after_its_days(filled):
     async with open_web(filled, PLAN, LOCKED) as web:
         await web.log_in(PASSWORD)
-        web.now[0] = NOON + LASTS - timedelta(seconds=1)
+        web.now[0] = NOON + SESSION_LASTS - timedelta(seconds=1)
         assert (await web.get(LIST)).status_code == 200
-        web.now[0] = NOON + LASTS
+        web.now[0] = NOON + SESSION_LASTS
         assert (await web.get(LIST)).status_code == 401
 
 
@@ -310,7 +315,7 @@ async def test_a_session_is_stored_as_its_hash(filled):
     async with open_web(filled, PLAN, LOCKED) as web:
         await web.log_in(PASSWORD)
         secret = web.client.cookies[SESSION]
-    assert is_in_file(filled, web_access.hash_secret(secret))
+    assert is_in_file(filled, credentials.hash_secret(secret))
     assert not is_in_file(filled, secret)
 
 
@@ -347,7 +352,7 @@ async def test_a_revoked_token_opens_nothing(filled):
     async with open_web(filled, PLAN, LOCKED) as web:
         assert (await web.get(LIST, headers=headers)).status_code == 200
         with filled.write() as tx:
-            assert web_access.revoke_token(tx, "ci")
+            assert credentials.revoke_api_token(tx, "ci")
         assert (await web.get(LIST, headers=headers)).status_code == 401
 
 
@@ -356,7 +361,7 @@ async def test_when_a_token_was_last_used_is_known(filled):
     async with open_web(filled, PLAN, LOCKED) as web:
         await web.get(LIST, headers=headers)
     with filled.read() as tx:
-        [token] = web_access.list_tokens(tx)
+        [token] = credentials.list_api_tokens(tx)
     assert token.last_used_at == NOON
 
 
@@ -365,7 +370,7 @@ async def test_who_reads_with_a_token_needs_nothing_written(filled, monkeypatch)
         raise StoreError("disk full")
 
     headers = {"Authorization": f"Bearer {add_token(filled)}"}
-    monkeypatch.setattr(web_access, "note_use", fail)
+    monkeypatch.setattr(credentials, "note_token_use", fail)
     async with open_web(filled, PLAN) as web:
         with capture_logs() as logs:
             assert (await web.get(LIST, headers=headers)).status_code == 200
@@ -393,36 +398,36 @@ async def test_without_the_database_nobody_is_recognised_and_supervisors_are_ans
 
 async def test_a_token_is_stored_as_its_hash(filled):
     token = add_token(filled)
-    assert is_in_file(filled, web_access.hash_secret(token))
+    assert is_in_file(filled, credentials.hash_secret(token))
     assert not is_in_file(filled, token)
 
 
-WORD = make(b"c" * 32, "")
-FOREIGN = make(b"x" * 32, "")
+WORD = make_csrf_token(b"c" * 32, "")
+FOREIGN = make_csrf_token(b"x" * 32, "")
 REFUSED_CHANGES = {
     "no word": ({}, {}),
-    "word in the cookie only": ({COOKIE: WORD}, {}),
-    "word in the header only": ({}, {HEADER: WORD}),
-    "two different words": ({COOKIE: WORD}, {HEADER: make(b"c" * 32, "")}),
-    "a word that was not made here": ({COOKIE: FOREIGN}, {HEADER: FOREIGN}),
+    "word in the cookie only": ({CSRF_COOKIE: WORD}, {}),
+    "word in the header only": ({}, {CSRF_HEADER: WORD}),
+    "two different words": ({CSRF_COOKIE: WORD}, {CSRF_HEADER: make_csrf_token(b"c" * 32, "")}),
+    "a word that was not made here": ({CSRF_COOKIE: FOREIGN}, {CSRF_HEADER: FOREIGN}),
     "the word of a session": (
-        {COOKIE: make(b"c" * 32, "s")},
-        {HEADER: make(b"c" * 32, "s")},
+        {CSRF_COOKIE: make_csrf_token(b"c" * 32, "s")},
+        {CSRF_HEADER: make_csrf_token(b"c" * 32, "s")},
     ),
-    "another site": ({COOKIE: WORD}, {HEADER: WORD, "Origin": "https://evil.example"}),
+    "another site": ({CSRF_COOKIE: WORD}, {CSRF_HEADER: WORD, "Origin": "https://evil.example"}),
     "another port of this machine": (
-        {COOKIE: WORD},
-        {HEADER: WORD, "Origin": "http://127.0.0.1:9999", "Sec-Fetch-Site": "same-site"},
+        {CSRF_COOKIE: WORD},
+        {CSRF_HEADER: WORD, "Origin": "http://127.0.0.1:9999", "Sec-Fetch-Site": "same-site"},
     ),
-    "an origin that is none": ({COOKIE: WORD}, {HEADER: WORD, "Origin": "http://["}),
-    "a hidden origin": ({COOKIE: WORD}, {HEADER: WORD, "Origin": "null"}),
+    "an origin that is none": ({CSRF_COOKIE: WORD}, {CSRF_HEADER: WORD, "Origin": "http://["}),
+    "a hidden origin": ({CSRF_COOKIE: WORD}, {CSRF_HEADER: WORD, "Origin": "null"}),
     "another site, says the browser": (
-        {COOKIE: WORD},
-        {HEADER: WORD, "Sec-Fetch-Site": "cross-site"},
+        {CSRF_COOKIE: WORD},
+        {CSRF_HEADER: WORD, "Sec-Fetch-Site": "cross-site"},
     ),
     "another port, says the browser": (
-        {COOKIE: WORD},
-        {HEADER: WORD, "Sec-Fetch-Site": "same-site"},
+        {CSRF_COOKIE: WORD},
+        {CSRF_HEADER: WORD, "Sec-Fetch-Site": "same-site"},
     ),
 }
 
@@ -446,7 +451,7 @@ async def test_a_change_from_our_own_page_is_made(filled):
 @pytest.mark.parametrize("host", ["watch.example.com", "127.0.0.1:8080"])
 async def test_a_change_is_made_behind_a_proxy_whatever_name_that_asks_by(filled, host):
     config = config_of(public_url="https://watch.example.com")
-    word = {HEADER: WORD, "Cookie": f"{COOKIE}={WORD}"}
+    word = {CSRF_HEADER: WORD, "Cookie": f"{CSRF_COOKIE}={WORD}"}
     headers = {"Host": host, "Origin": "https://watch.example.com"} | word
     async with open_web(filled, PLAN, config) as web:
         assert (await web.client.post(PAUSE, headers=headers)).status_code == 200
@@ -465,7 +470,7 @@ async def test_a_form_of_many_fields_is_refused_without_a_fault(filled, path):
 async def test_a_form_carries_the_word_in_a_field(filled):
     async with open_web(filled, PLAN) as web:
         await web.get(LIST)
-        data = {"csrf_token": web.client.cookies[COOKIE]}
+        data = {"csrf_token": web.client.cookies[CSRF_COOKIE]}
         response = await web.client.post(PAUSE, data=data)
     assert response.status_code == 200
 
@@ -473,10 +478,10 @@ async def test_a_form_carries_the_word_in_a_field(filled):
 async def test_the_word_changes_with_the_login(filled):
     async with open_web(filled, PLAN, LOCKED) as web:
         await web.get("/login")
-        before = web.client.cookies[COOKIE]
+        before = web.client.cookies[CSRF_COOKIE]
         await web.log_in(PASSWORD)
         stale = await web.client.post(
-            PAUSE, headers={HEADER: before, "Cookie": f"{COOKIE}={before}"}
+            PAUSE, headers={CSRF_HEADER: before, "Cookie": f"{CSRF_COOKIE}={before}"}
         )
         assert stale.status_code in {401, 403}
         assert (await web.change(PAUSE)).status_code == 200

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from monitor.cli.validated import LOOKS
+from monitor.cli.validate import LOOKS
 from tests.stage import run_daemon, set_stage
 
 if TYPE_CHECKING:

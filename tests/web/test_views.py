@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.web import wording
+from monitor.web import views
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -26,7 +26,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
     ],
 )
 def test_an_age_is_told_in_its_largest_unit(age, expected):
-    assert wording.say_ago(NOW - age, NOW) == expected
+    assert views.format_ago(NOW - age, NOW) == expected
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_an_age_is_told_in_its_largest_unit(age, expected):
     [(-1, "ended"), (0, "ends today"), (1, "1 day left"), (1200, "1,200 days left")],
 )
 def test_days_left_are_never_zero(days, expected):
-    assert wording.say_days_left(days) == expected
+    assert views.format_days_left(days) == expected
 
 
 def quota(**changes: object) -> dict[str, object]:
@@ -69,7 +69,7 @@ def quota(**changes: object) -> dict[str, object]:
     ids=["nothing-known", "reset", "runs-out", "lasts", "used-up"],
 )
 def test_a_quota_says_what_comes_first(known, expected):
-    assert wording.say_forecast(known, NOW) == expected
+    assert views.format_forecast(known, NOW) == expected
 
 
 def each(**changes: object) -> dict[str, object]:
@@ -126,7 +126,7 @@ CLOCK = {"kind": "authorization", "ends_at": "2026-11-23T00:00:00Z", "days_left"
     ],
 )
 def test_trouble_is_named_in_a_few_words(known, expected):
-    trouble = wording.say_trouble(known, NOW)
+    trouble = views.format_problem(known, NOW)
 
     assert (trouble and trouble[0]) == expected
 
@@ -135,4 +135,4 @@ def test_trouble_is_named_in_a_few_words(known, expected):
 def test_the_time_before_a_pause_is_not_taken_for_the_pause(state, expected):
     each = {"state": state, "since": "2026-11-22T11:32:00Z"}
 
-    assert wording.say_since(each, NOW) == expected
+    assert views.format_since(each, NOW) == expected

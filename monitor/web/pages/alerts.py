@@ -13,17 +13,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
 from starlette.responses import RedirectResponse, Response
 
-from monitor.alert.words import say_instant, say_span, say_when
-from monitor.quieting import list_taken_on, say_what
-from monitor.store import deliveries, history, silences
-from monitor.web import api_changes, api_quiet
-from monitor.web.body import parse_fields
-from monitor.web.cursor import read_cursor, write_cursor
+from monitor.alerting.suppression import describe_scope, list_acknowledged
+from monitor.notify.words import format_instant, format_span, format_when
+from monitor.store import history, outbox, suppression
+from monitor.web import api_actions
+from monitor.web.overview import read_cursor, write_cursor
 from monitor.web.parts import Here  # noqa: TC001 - likewise
-from monitor.web.quiet_models import NewTest
-from monitor.web.rows import path_of
+from monitor.web.schemas import NewTestSchema
+from monitor.web.security import parse_fields
+from monitor.web.sessions import Who  # noqa: TC001 - likewise
 from monitor.web.templating import base_of, render
-from monitor.web.visitors import Who  # noqa: TC001 - likewise
+from monitor.web.views import path_of
 
 if TYPE_CHECKING:
     from monitor.store.engine import Transaction
@@ -61,12 +61,12 @@ async def show_alerts(
         rows = history.list_alerts(
             tx, SHOWN + 1, only_dead=dead, before_id=after[0] if after else None
         )
-        counts = deliveries.count_by_channel(tx)
+        counts = outbox.count_by_channel(tx)
         return {
             "rows": rows,
             "n_dead": sum(one.n_dead for one in counts.values()),
-            "silences": silences.list_lasting(tx, now),
-            "taken_on": list_taken_on(tx, here.plan, now),
+            "silences": suppression.list_active_silences(tx, now),
+            "taken_on": list_acknowledged(tx, here.plan, now),
         }
 
     known = await here.reader.read(read)
@@ -77,13 +77,13 @@ async def show_alerts(
         "is_dead_only": dead,
         "next": write_cursor((shown[-1].id,)) if len(rows) > SHOWN else None,
         "channels": [channel.name for channel in here.config.channels],
-        "tags": api_quiet.known_tags(here),
+        "tags": api_actions.known_tags(here),
         "done": DONE.get(done, ""),
-        "retry_for": say_span(here.config.alerts.retry_for),
+        "retry_for": format_span(here.config.alerts.retry_for),
         "path_of": path_of,
-        "say_what": say_what,
-        "say_instant": say_instant,
-        "say_when": lambda at: say_when(at, now),
+        "say_what": describe_scope,
+        "say_instant": format_instant,
+        "say_when": lambda at: format_when(at, now),
     }
     return render(request, "alerts.html", context)
 
@@ -93,7 +93,7 @@ async def retry(request: Request, here: Here, who: Who) -> Response:
     """
     Send again what was given up.
     """
-    await api_changes.retry(here, who)
+    await api_actions.retry(here, who)
     return RedirectResponse(f"{base_of(request)}/alerts?done=retried", HTTPStatus.SEE_OTHER)
 
 
@@ -103,5 +103,5 @@ async def send_test(request: Request, here: Here, who: Who) -> Response:
     Send a test message through the outbox, as any alert.
     """
     channel = (parse_fields(await request.body())).get("channel", "")
-    await api_quiet.send_test(here, who, NewTest.model_construct(channel=channel))
+    await api_actions.send_test(here, who, NewTestSchema.model_construct(channel=channel))
     return RedirectResponse(f"{base_of(request)}/alerts?done=tested", HTTPStatus.SEE_OTHER)

@@ -12,18 +12,18 @@ from fastapi import APIRouter
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
 from starlette.responses import Response  # noqa: TC002 - likewise
 
-from monitor.alert.words import say_when
-from monitor.store import glances
+from monitor.notify.words import format_when
+from monitor.store import overview
 from monitor.web.parts import Here  # noqa: TC001 - likewise
-from monitor.web.rows import path_of
-from monitor.web.secret_links import calendar_path
+from monitor.web.sessions import calendar_path
 from monitor.web.templating import render
+from monitor.web.views import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from monitor.store.glances import Ends
+    from monitor.store.overview import Ends
     from monitor.web.parts import Parts
 
 router = APIRouter()
@@ -54,7 +54,7 @@ async def show_calendar(request: Request, here: Here) -> Response:
     """
     Show what ends, the next first.
     """
-    found = await here.reader.read(glances.list_ends)
+    found = await here.reader.read(overview.list_ends)
     ends = sorted(_list_ends(here, found))
     now = here.clock()
     shown = [_describe(end, now) for end in ends[:MOST_SHOWN]]
@@ -90,4 +90,4 @@ def _list_ends(parts: Parts, found: Iterable[Ends]) -> Iterator[tuple[datetime, 
 def _describe(end: tuple[datetime, str, str], now: datetime) -> End:
     at, of, kind = end
     path = None if kind == CLIENT_SECRET else path_of(of)
-    return End(at, kind, of, path, say_when(at, now), at <= now)
+    return End(at, kind, of, path, format_when(at, now), at <= now)

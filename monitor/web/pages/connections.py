@@ -14,11 +14,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
 from starlette.responses import Response  # noqa: TC002 - likewise
 
-from monitor.quieting import list_held_back
+from monitor.alerting.suppression import list_suppressed_names
 from monitor.web.overview import Query
 from monitor.web.parts import Here  # noqa: TC001 - likewise
-from monitor.web.rows import make_rows
 from monitor.web.templating import render
+from monitor.web.views import make_rows
 
 if TYPE_CHECKING:
     from monitor.store.engine import Transaction
@@ -61,7 +61,7 @@ async def show_connections(  # noqa: PLR0913, PLR0917 - a filter each
     def read(tx: Transaction) -> tuple[Among, dict[str, str]]:
         among = here.overview.find_among(tx, query)
         names = {each["name"] for each in among.found.connections}
-        return among, list_held_back(tx, here.plan, names, here.clock())
+        return among, list_suppressed_names(tx, here.plan, names, here.clock())
 
     try:
         among, held_back = await here.reader.read(read)

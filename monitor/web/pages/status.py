@@ -10,19 +10,19 @@ from fastapi import APIRouter
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
 from starlette.responses import Response  # noqa: TC002 - likewise
 
-from monitor.alert.words import say_span
-from monitor.judge.wellbeing import is_late
-from monitor.store import deliveries
-from monitor.store.due import lateness
+from monitor.judge.health import is_late
+from monitor.notify.words import format_span
+from monitor.store import outbox
 from monitor.store.migrate import HEAD
+from monitor.store.schedule import lateness
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.templating import render
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from monitor.store.deliveries import ChannelCounts
     from monitor.store.engine import Transaction
+    from monitor.store.outbox import ChannelCounts
 
 router = APIRouter()
 
@@ -39,23 +39,23 @@ async def show_monitor(request: Request, here: Here) -> Response:
         n_watched = sum(counts.values()) - counts["expiring_soon"] - counts["paused"]
         return (
             lateness(tx, here.plan.watched.keys(), now),
-            deliveries.count_by_channel(tx),
+            outbox.count_by_channel(tx),
             n_watched,
         )
 
     late, counts, n_watched = await here.reader.read(read)
     channels = [
-        (channel.name, counts.get(channel.name, deliveries.ChannelCounts()))
+        (channel.name, counts.get(channel.name, outbox.ChannelCounts()))
         for channel in here.config.channels
     ]
     context = {
         "late": late,
         "is_late": is_late(late, here.config.longest_timeout),
-        "late_words": say_span(late),
+        "late_words": format_span(late),
         "n_watched": n_watched,
         "channels": channels,
         "revision": HEAD,
-        "running": say_span(now - here.started_at),
+        "running": format_span(now - here.started_at),
         "started_at": here.started_at,
         "database": here.config.monitor.database,
         "config_path": here.config.path,

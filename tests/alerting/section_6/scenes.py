@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from monitor.judge.link import Uplink
+from monitor.judge.incidents import Connectivity
 from monitor.judge.outcome import Outcome, Reason
 from tests.alerting.stage import channel, check, connection, link, settings, sleep, wait
 from tests.builders import OK, REFUSED, UNREACHED, ok_with
@@ -90,8 +90,8 @@ def falter(*names: str) -> tuple[Step, ...]:
 FAIL = fail()
 RUN_OUT = (check(one=COUNTED), sleep("30s"), check(one=COUNTED))
 OUTAGE = falter("one", "two", "three")
-OFFLINE = (link(Uplink.DOWN), check(one=UNREACHED))
-ONLINE = (link(Uplink.UP), check(one=OK))
+OFFLINE = (link(Connectivity.DOWN), check(one=UNREACHED))
+ONLINE = (link(Connectivity.UP), check(one=OK))
 IN_NEW_YORK = settings(
     "alerts", quiet_hours={"zone": "America/New_York", "from": "22:00", "to": "07:00"}
 )

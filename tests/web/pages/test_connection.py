@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from monitor.store.tables import check_days, check_hours
+from monitor.store.schema import check_days, check_hours
 from monitor.web.pages.connection import N_LISTED, load_past
 from tests.builders import DAY, HOUR, OK, Story, entry, plan_of
 from tests.fakes import NOON
@@ -25,7 +25,7 @@ MIDNIGHT = NOON - 12 * HOUR
 def story(database) -> Story:
     story = Story.begin(database, PLAN)
     for number in range(N_LISTED + 5):
-        story.settle(NOON - HOUR + number * HOUR / 60, one=OK, two=OK)
+        story.evaluate(NOON - HOUR + number * HOUR / 60, one=OK, two=OK)
     return story
 
 

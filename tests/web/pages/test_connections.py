@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.config.load import load_config
-from monitor.plan import make_plan
+from monitor.config.plan import make_plan
 from tests.builders import DAY, OK, REFUSED, Story, entry, ok_with, plan_of
 from tests.fakes import NOON
 from tests.web_client import open_web
@@ -54,7 +54,7 @@ async def test_the_headline_counts_whom_somebody_should_look_at(
     database: Database, days: int, outcomes: dict[str, Outcome], expected: str
 ):
     plan = plan_of(entry("acme"), entry("beta"), authorized_at=NOON - days * DAY)
-    Story.begin(database, plan).settle(NOON, **outcomes)
+    Story.begin(database, plan).evaluate(NOON, **outcomes)
     async with open_web(database, plan) as web:
         assert await read_headline(web) == expected
 
@@ -69,7 +69,7 @@ async def test_what_ends_soon_and_has_a_page_of_its_own_leads_there(
     )
     config = load_config(path)
     plan = make_plan(config)
-    Story.begin(database, plan).settle(NOON, store=OK)
+    Story.begin(database, plan).evaluate(NOON, store=OK)
     async with open_web(database, plan, config) as web:
         page = (await web.get("/")).text
     assert '<a class="button main" href="https://a.example/?x=1&amp;y" rel="noreferrer"' in page

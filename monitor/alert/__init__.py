@@ -1,3 +1,0 @@
-"""
-Word the alerts and deliver them.
-"""

@@ -1,0 +1,124 @@
+"""
+End the outages that time has ended, and announce what was held back meanwhile.
+
+When a host is out is decided in `judge.incidents`, what a batch of checks says of it in
+`judge.correlation`.
+
+End the flapping of connections that have not changed for long enough.
+
+How often is too often is decided in `judge.incidents`.
+
+Note that our own link is there again, whoever has found that out.
+
+What checks say of the link is decided in `judge.connectivity`.
+
+Announce what one cause spoke for, and what is still true after it.
+
+What is still true is decided in `judge.correlation`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.alerting.dispatch import dispatch_alert, dispatch_all
+from monitor.judge.alerts import AlertDue, AlertKind
+from monitor.judge.connectivity import describe_online
+from monitor.judge.correlation import describe_outage_over, find_certain, release
+from monitor.judge.incidents import FLAPPING_WINDOW
+from monitor.judge.outcome import Reason
+from monitor.store import checks, incidents
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
+
+    from monitor.config.plan import Plan
+    from monitor.judge.batch import Outage
+    from monitor.judge.connections import ConnectionRecord
+    from monitor.store.engine import Transaction
+
+
+def end_offline(tx: Transaction, plan: Plan, now: datetime) -> bool:
+    """Note that the link is there, announce it if it was not, and return whether that is news."""
+    time = incidents.find_offline_time(tx)
+    if time is None:
+        return False
+    incidents.end_offline(tx, time, now)
+    alert = describe_online(time, now)
+    if alert is not None:
+        dispatch_alert(tx, alert, {}, plan, now)
+    incidents.withdraw_overtaken(tx, now)
+    return True
+
+
+def dispatch_inhibited(
+    tx: Transaction, records: Sequence[ConnectionRecord], plan: Plan, now: datetime
+) -> None:
+    """Announce of each of *records* what was held back and is still true."""
+    watched = plan.watched_of([record.name for record in records])
+    released = release(records, watched, now)
+    dispatch_all(tx, released.proposals, plan, now)
+    checks.save_announced(tx, released.announced)
+
+
+def close_outage(tx: Transaction, outage: Outage, plan: Plan, now: datetime) -> None:
+    """End an outage, and announce what was held back meanwhile and is still true."""
+    members = incidents.members_of(tx, outage.host)
+    if outage.is_told:
+        dispatch_alert(tx, describe_outage_over(outage, len(members), now), members, plan, now)
+    _release(tx, outage, members, plan, now)
+
+
+def _release(
+    tx: Transaction, outage: Outage, members: Collection[int], plan: Plan, now: datetime
+) -> None:
+    """End an outage for *members*, and announce what was held back of each."""
+    incidents.end_outage(tx, outage, now)
+    records = checks.load_records(tx, list(members)).values()
+    certain = find_certain(records, outage.host, incidents.list_flapping(tx), None)
+    dispatch_inhibited(tx, certain, plan, now)
+
+
+def dispatch_lost_permissions(tx: Transaction, outage: Outage, plan: Plan, now: datetime) -> None:
+    """
+    End an outage that was a lost permission after all: one alert an application.
+
+    Of those that fail for another reason, and of those that work again, it is
+    told what was held back.
+    """
+    refused = incidents.unexplained_of(tx, outage.host)
+    for application, about in refused.items():
+        [first] = checks.load_records(tx, [min(about)]).values()
+        facts = {
+            "reason": Reason.PERMISSION_DENIED.value,
+            "detail": first.standing.detail,
+            "since": first.standing.since.isoformat(),
+            "application": application,
+            "n_connections": len(about),
+            "permissions_changed": True,
+        }
+        alert = AlertDue.of(AlertKind.ERROR, **facts)
+        dispatch_alert(tx, alert, about, plan, now)
+    told = {number for about in refused.values() for number in about}
+    incidents.announce_unexplained(tx, outage.host)
+    _release(tx, outage, incidents.members_of(tx, outage.host).keys() - told, plan, now)
+
+
+def is_any_stable(tx: Transaction, now: datetime) -> bool:
+    """Tell whether any connection has stopped flapping."""
+    return bool(incidents.find_stable(tx, now - FLAPPING_WINDOW))
+
+
+def end_flapping(tx: Transaction, plan: Plan, now: datetime) -> None:
+    """
+    End what has not changed for long enough, and announce what is still true.
+
+    Where a host is out, the end of that will announce it.
+    """
+    settled = incidents.find_stable(tx, now - FLAPPING_WINDOW)
+    incidents.end_flapping(tx, settled)
+    out = incidents.list_open_outages(tx)
+    records = checks.load_records(tx, settled).values()
+    certain = [one for one in records if out.keys().isdisjoint({one.host, one.token_host})]
+    dispatch_inhibited(tx, certain, plan, now)

@@ -1,0 +1,326 @@
+"""
+Hold back what a silence or quiet hours cover, and let go what they covered.
+
+What holds an alert is decided in `judge.suppression`, what is still worth telling
+afterwards in `judge.suppression`; here both meet the database.
+
+Carry out what people order about being told: take on a trouble, silence, and back.
+
+For commands and for the web, each in one transaction of theirs. What a silence
+covers is decided in `judge.suppression`, what happens to alerts meanwhile and
+afterwards in `holding`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from monitor.judge.alerts import OPENED_BY, is_known_by_connections
+from monitor.judge.outcome import State
+from monitor.judge.quota import Level
+from monitor.judge.suppression import (
+    NotifiedAlert,
+    Scope,
+    find_stale,
+    find_superseded,
+    find_suppression,
+)
+from monitor.notify.reasons import REASONS
+from monitor.store import alerts, outbox, suppression
+from monitor.store.connections import list_records
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+    from datetime import datetime, timedelta
+
+    from monitor.config.plan import Plan
+    from monitor.judge.connections import ConnectionRecord
+    from monitor.judge.suppression import Silence, Suppression
+    from monitor.store.engine import Transaction
+    from monitor.store.suppression import Acknowledgement, PastAlert, Pending
+
+
+def review_suppressed(
+    tx: Transaction, plan: Plan, now: datetime, *, all_of_it: bool = False
+) -> int:
+    """
+    Let go what was held until *now*; return how many notifications are due by that.
+
+    What something else holds by now stays. What is not worth telling any more
+    goes away; all else is due.
+
+    Args:
+        all_of_it: Look at what should be held for longer as well: a silence was
+            ended, the file or the clock was changed.
+    """
+    return _review(tx, suppression.list_suppressed(tx, None if all_of_it else now), plan, now)
+
+
+def review_alert(tx: Transaction, alert_id: int, plan: Plan, now: datetime) -> None:
+    """
+    Look again at what holds one alert back, after it came to speak of more.
+    """
+    _review(tx, suppression.list_suppressed(tx, alert_id=alert_id), plan, now)
+
+
+def is_any_to_suppress(tx: Transaction, plan: Plan, now: datetime) -> bool:
+    """
+    Tell whether something is about to be sent into quiet hours that have begun since it was due.
+    """
+    quiet = [
+        channel.name
+        for channel in plan.channels
+        if channel.quiet_hours is not None and channel.quiet_hours.until(now) is not None
+    ]
+    return bool(quiet) and suppression.has_unsent(tx, quiet, now)
+
+
+def suppress_unsent(tx: Transaction, plan: Plan, now: datetime) -> int:
+    """
+    Hold back what is due and not being sent, where it must be; return how many.
+    """
+    holds = _find_suppressions(tx, suppression.list_unsent(tx, now), plan, now)
+    suppression.suppress(tx, [(one.id, hold) for one, hold in holds if hold is not None])
+    return sum(hold is not None for _, hold in holds)
+
+
+def retry_dead(tx: Transaction, plan: Plan, now: datetime) -> tuple[int, int]:
+    """
+    Make due again what was given up; return how much is, and how much was old news and went away.
+
+    Nobody is told of a trouble after its end, nor of an end after the next trouble.
+    """
+    dead = suppression.list_dead(tx)
+    if not dead:
+        return 0, 0
+    old = _choose(dead, _list_since(tx, dead, only_sent=True), find_superseded)
+    alerts.withdraw_notifications(tx, old)
+    n_due = outbox.retry_dead(tx, now)
+    suppress_unsent(tx, plan, now)
+    return n_due, len(old)
+
+
+def _review(tx: Transaction, pending: Sequence[Pending], plan: Plan, now: datetime) -> int:
+    if not pending:
+        return 0
+    holds = _find_suppressions(tx, pending, plan, now)
+    suppression.suppress(tx, [(one.id, hold) for one, hold in holds if hold is not None])
+    free = [one for one, hold in holds if hold is None]
+    stale = _find_stale(tx, free)
+    alerts.withdraw_notifications(tx, stale)
+    due = [one.id for one in free if one.id not in stale]
+    suppression.release(tx, due, now)
+    return len(due)
+
+
+def _find_suppressions(
+    tx: Transaction, pending: Iterable[Pending], plan: Plan, now: datetime
+) -> list[tuple[Pending, Suppression | None]]:
+    lasting = suppression.list_active_silences(tx, now)
+    quiet = {channel.name: channel.quiet_hours for channel in plan.channels}
+    watched = plan.watched
+    return [
+        (
+            one,
+            find_suppression(
+                one.severity,
+                [watched[name].subject for name in one.about.values() if name in watched],
+                quiet.get(one.channel),
+                lasting,
+                now,
+            ),
+        )
+        for one in pending
+    ]
+
+
+def _find_stale(tx: Transaction, free: Sequence[Pending]) -> set[int]:
+    """
+    Return the notifications among *free* that nobody needs to hear of any more.
+    """
+    if not free:
+        return set()
+    first = min(one.alert_id for one in free)
+    ends = {number for one in free if one.kind in OPENED_BY for number in one.about}
+    return _choose(
+        free, [*suppression.list_before(tx, first, ends), *_list_since(tx, free)], find_stale
+    )
+
+
+def _list_since(
+    tx: Transaction, unsent: Sequence[Pending], *, only_sent: bool = False
+) -> list[PastAlert]:
+    """
+    Return what may have made *unsent* old news: what is about others is not read.
+    """
+    first = min(one.alert_id for one in unsent)
+    about = {n for one in unsent if is_known_by_connections(one.kind) for n in one.about}
+    is_larger = any(not is_known_by_connections(one.kind) for one in unsent)
+    return suppression.list_since(tx, first, about, with_larger=is_larger, only_sent=only_sent)
+
+
+def _choose(
+    unsent: Sequence[Pending],
+    story: Sequence[PastAlert],
+    find: Callable[[Sequence[NotifiedAlert]], set[int]],
+) -> set[int]:
+    """
+    Return those of the notifications whose alerts *find* chooses, channel by channel.
+    """
+    by_channel: dict[str, list[Pending]] = {}
+    for one in unsent:
+        by_channel.setdefault(one.channel, []).append(one)
+    chosen = set()
+    for channel, here in by_channel.items():
+        found = find(_as_notified(story, channel, {one.alert_id for one in here}))
+        chosen |= {one.id for one in here if one.alert_id in found}
+    return chosen
+
+
+def _as_notified(
+    story: Iterable[PastAlert], channel: str, released: set[int]
+) -> list[NotifiedAlert]:
+    return [
+        NotifiedAlert(past.id, past.kind, past.keys, channel in past.channels, past.id in released)
+        for past in story
+    ]
+
+
+SILENT, ACKNOWLEDGED = "silenced", "taken on"
+
+MOST_LISTED = 200
+"""How many acknowledgements are looked at for a list of them."""
+
+
+def find_problem(record: ConnectionRecord, plan: Plan) -> str | None:
+    """
+    Return the few words for what people are reminded of; None where nothing is wrong.
+    """
+    if record.standing.state in {State.ERROR, State.EXPIRED}:
+        return REASONS[record.standing.reason].name
+    rules = plan.watched[record.name].rules
+    return "quota used up" if record.quota.level(rules) is Level.EXHAUSTED else None
+
+
+def acknowledge(
+    tx: Transaction, record: ConnectionRecord, plan: Plan, given: Acknowledgement
+) -> str | None:
+    """
+    Keep that somebody takes care of a trouble; return its words, None if there is none.
+    """
+    trouble = find_problem(record, plan)
+    if trouble is not None:
+        suppression.save_acknowledgement(tx, record.id, given)
+    return trouble
+
+
+def find_acknowledged(
+    tx: Transaction, record: ConnectionRecord, plan: Plan, now: datetime
+) -> Acknowledgement | None:
+    """
+    Return who has taken on the present trouble of a connection, if somebody has.
+    """
+    if find_problem(record, plan) is None:
+        return None
+    return suppression.find_acknowledgement(tx, record.id, now)
+
+
+@dataclass(frozen=True, slots=True)
+class AcknowledgedProblem:
+    """
+    A trouble that somebody takes care of.
+    """
+
+    name: str
+    trouble: str
+    given: Acknowledgement
+
+
+def list_acknowledged(
+    tx: Transaction, plan: Plan, now: datetime, among: Collection[str] | None = None
+) -> list[AcknowledgedProblem]:
+    """
+    Return the troubles that last and are taken on, the latest word first.
+
+    Args:
+        among: The connections that are wanted; None for all.
+    """
+    names = suppression.list_acknowledged_names(tx, now, MOST_LISTED)
+    if among is not None:
+        names = [name for name in names if name in among]
+    records = {record.name: record for record in list_records(tx, names)} if names else {}
+    found = []
+    for name in names:
+        if name not in plan.watched:
+            continue
+        trouble = find_problem(records[name], plan)
+        given = find_acknowledged(tx, records[name], plan, now)
+        if trouble is not None and given is not None:
+            found.append(AcknowledgedProblem(name, trouble, given))
+    return found
+
+
+def list_suppressed_names(
+    tx: Transaction, plan: Plan, names: Collection[str], now: datetime
+) -> dict[str, str]:
+    """
+    Return which of *names* nobody is told or reminded of, each with the word for why.
+    """
+    lasting = suppression.list_active_silences(tx, now)
+    silent = {name: SILENT for name in names if list_covering_silences(lasting, name, plan)}
+    return silent | {one.name: ACKNOWLEDGED for one in list_acknowledged(tx, plan, now, names)}
+
+
+@dataclass(frozen=True, slots=True)
+class BegunSilence:
+    """
+    A silence that has just begun.
+
+    Args:
+        n_held: How many messages it holds back that were about to be sent.
+    """
+
+    id: int
+    ends_at: datetime
+    n_suppressed: int
+
+
+def begin_silence(  # noqa: PLR0913, PLR0917 - what a silence is made of
+    tx: Transaction,
+    plan: Plan,
+    scope: Scope,
+    target: str | None,
+    length: timedelta,
+    reason: str,
+    now: datetime,
+) -> BegunSilence:
+    """
+    Tell nobody of something for a while.
+    """
+    number = suppression.add_silence(tx, scope, target, reason, now, now + length)
+    return BegunSilence(number, now + length, suppress_unsent(tx, plan, now))
+
+
+def end_silence(tx: Transaction, plan: Plan, number: int, now: datetime) -> int | None:
+    """
+    End a silence early; return how much is told by that, None if it did not last.
+    """
+    if not suppression.end_silence(tx, number, now):
+        return None
+    return review_suppressed(tx, plan, now, all_of_it=True)
+
+
+def describe_scope(scope: Scope, target: str | None) -> str:
+    """
+    Return what a silence is about.
+    """
+    return {Scope.ALL: "everything", Scope.TAG: f"tag {target}"}.get(scope, str(target))
+
+
+def list_covering_silences(lasting: list[Silence], name: str, plan: Plan) -> list[Silence]:
+    """
+    Return those of *lasting* that keep back what is told of one connection.
+    """
+    subject = plan.watched[name].subject
+    return [silence for silence in lasting if silence.covers(subject)]

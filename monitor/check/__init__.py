@@ -1,3 +1,0 @@
-"""
-Ask the providers: all the I/O of a check, ending in an outcome.
-"""

@@ -1,0 +1,349 @@
+"""
+Switch connections off and on, and take them out.
+
+Every command works while a daemon runs, which sees the change at its next
+tick, and none needs a secret.
+
+Record that somebody has renewed an authorization.
+
+What the date means is decided in `monitor.judge.authorizations`. Where the connection
+can be asked, it is, as `check` does: people are told of a renewal only when it
+works.
+
+Show what happened to one connection (`history`).
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor.cli.checks import AsJson, read_records
+from monitor.cli.completion import ConnectionName  # noqa: TC001 - typer reads the annotations
+from monitor.cli.errors import NOT_DONE, CommandError, print_error
+from monitor.clock import utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from monitor.cli.output import TableRow
+    from monitor.cli.session import Session
+    from monitor.judge.authorizations import AuthorizationClock, DateChange
+    from monitor.judge.connections import ConnectionRecord
+    from monitor.report.status import Json
+    from monitor.store.engine import Transaction
+
+
+def register(app: typer.Typer) -> None:
+    """
+    Add the commands of this module to *app*.
+    """
+    app.command()(pause)
+    app.command()(resume)
+    app.command()(delete)
+
+
+def pause(context: typer.Context, name: ConnectionName) -> None:
+    """
+    Call nothing and tell nothing until it is resumed.
+    """
+    from monitor.store import connections
+
+    session: Session = context.obj
+    session.require_known(name)
+    with session.open_for_writing(about=name).write() as tx:
+        record = _find(tx, name, session)
+        connections.pause(tx, record.id)
+    if record.is_paused:
+        sentence = "is paused already"
+    elif record.is_enabled:
+        sentence = "is paused: nothing is called and nobody is told until it is resumed"
+    else:
+        sentence = "is paused; the file switches it off as well (enabled = false)"
+    typer.echo(f"{name} {sentence}")
+
+
+def resume(context: typer.Context, name: ConnectionName) -> None:
+    """
+    Watch it again: after a pause, or after a deletion.
+    """
+    from monitor.engine import actions
+
+    session: Session = context.obj
+    session.require_known(name)
+    entry = next(entry for entry in session.plan.entries if entry.name == name)
+    with session.open_for_writing(about=name).write() as tx:
+        resumed = actions.resume(tx, entry, utc_now())
+    if resumed is None:
+        raise session.deleted_name(name)
+    sentence = {
+        actions.Resumed.DELETION: "is watched again, without its former history",
+        actions.Resumed.PAUSE: "is resumed: it is due now",
+        actions.Resumed.NOTHING: "was not paused",
+    }[resumed]
+    is_enabled = entry.is_enabled
+    if is_enabled:
+        typer.echo(f"{name} {sentence}")
+        return
+    remedy = "set enabled = true there"
+    if resumed is actions.Resumed.NOTHING:
+        raise CommandError(f"{name} is switched off by the file: {remedy}")
+    typer.echo(f"{name} is not paused any more, but the file switches it off: {remedy}")
+
+
+def delete(
+    context: typer.Context,
+    name: ConnectionName,
+    is_sure: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """
+    Forget it: history, alerts and quota go, and its entry in the file is ignored.
+    """
+    from monitor.config.errors import as_argument
+    from monitor.store import connections
+
+    session: Session = context.obj
+    session.require_known(name)
+    database = session.open_for_writing(about=name)
+    with database.read() as tx:
+        is_gone = name in connections.list_deleted(tx)
+    if is_gone:
+        typer.echo(
+            f"{name} is deleted already; connwatch resume {as_argument(name)} brings it back"
+        )
+        return
+    if not is_sure and sys.stdin.isatty() and not _is_confirmed(name):
+        raise CommandError(f"{name} was not deleted")
+    with database.write() as tx:
+        connections.delete_connection(tx, _find(tx, name, session), utc_now())
+    typer.echo(
+        f"{name} is deleted: its checks stop, its history and alerts are gone.\n"
+        f"Its entry in the file is ignored until it is taken out and put in again, "
+        f"or until: connwatch resume {as_argument(name)}"
+    )
+
+
+def _is_confirmed(name: str) -> bool:
+    return typer.confirm(
+        f"Delete {name}? Its checks stop, its history and alerts are lost, and its entry in the "
+        "file is ignored from then on.",
+        err=True,
+    )
+
+
+def _find(tx: Transaction, name: str, session: Session) -> ConnectionRecord:
+    """
+    Return the record that a command will change, within its own transaction.
+
+    Raises:
+        CommandError: It was deleted.
+    """
+    from monitor.store import connections
+
+    record = connections.find_record(tx, name)
+    if record is None:
+        raise session.deleted_name(name)
+    return record
+
+
+def register_renew(app: typer.Typer) -> None:
+    """
+    Add `renew` to *app*.
+    """
+    app.command()(renew)
+
+
+def renew(
+    context: typer.Context,
+    name: ConnectionName,
+    on: Annotated[
+        str | None,
+        typer.Option("--on", metavar="DATE", help="When, as 2026-01-15; default: today, in UTC."),
+    ] = None,
+) -> None:
+    """
+    Record a renewed authorization: its days are counted from the new date.
+    """
+    session: Session = context.obj
+    session.require_known(name)
+    authorized_at = _read_date(on, utc_now())
+    session.read_ahead({name}, with_channels=False)
+    record, change = _record(session, name, authorized_at)
+    typer.echo(f"{name}: {_say(record.clock, change)}")
+    if record.is_switched_off:
+        typer.echo(f"{name} is paused: it is checked when it is resumed")
+    else:
+        _check(session, name)
+
+
+def _read_date(text: str | None, now: datetime) -> datetime:
+    """
+    Return the instant that *text* means: a day begins at its start in UTC.
+
+    Raises:
+        CommandError: It is no date, or in the future.
+    """
+    from monitor.config.values import check_past_day
+    from monitor.judge.authorizations import start_of
+
+    day = now.astimezone(UTC).date() if text is None else _parse(text)
+    try:
+        check_past_day(day, now)
+    except ValueError as error:
+        raise CommandError(f"--on: {error}") from error
+    return start_of(day)
+
+
+def _parse(text: str) -> date:
+    from monitor.config.errors import quoted
+
+    for kind in (date, datetime):
+        try:
+            return kind.fromisoformat(text)
+        except ValueError:
+            continue
+    raise CommandError(f"--on: a date such as 2026-01-15, got {quoted(text)}")
+
+
+def _record(
+    session: Session, name: str, authorized_at: datetime
+) -> tuple[ConnectionRecord, DateChange]:
+    from monitor.engine import actions
+
+    entry = next(entry for entry in session.plan.entries if entry.name == name)
+    with session.open_for_writing(about=name).write() as tx:
+        renewed = actions.renew(tx, entry, authorized_at, utc_now())
+    if renewed is None:
+        raise session.deleted_name(name)
+    return renewed
+
+
+def _say(clock: AuthorizationClock, change: DateChange) -> str:
+    from monitor.judge.authorizations import DateChange
+    from monitor.notify.words import format_day, format_expiry
+
+    assert clock.authorized_at is not None
+    done = {
+        DateChange.NONE: "was recorded already as authorized on",
+        DateChange.CORRECTION: "corrected: authorized on",
+    }.get(change, "recorded as renewed on")
+    sentence = f"{done} {format_day(clock.authorized_at)}"
+    end = clock.known_end
+    if end is None:
+        return f"{sentence}, without a known end"
+    return f"{sentence}; it {format_expiry(end, utc_now())}"
+
+
+def _check(session: Session, name: str) -> None:
+    """
+    Ask at once, as `check` does; without its secrets that is left to the daemon.
+    """
+    from monitor.cli.checks import check_and_store, print_checked
+    from monitor.config.errors import ConfigError
+    from monitor.log import configure_logging
+
+    try:
+        session.require_usable({name}, with_channels=False)
+    except ConfigError as error:
+        print_error(f"{name} is not checked from here, the daemon does that next: {error}")
+        return
+    configure_logging(is_verbose=session.is_verbose, is_quiet=True)
+    print_checked(session, *check_and_store(session, session.database, {name}))
+
+
+KEPT_CHECKS = 100
+"""How many transitions, checks and alerts `history` gives a program."""
+
+SHOWN = 15
+"""How many of each it shows to people."""
+
+
+def register_history(app: typer.Typer) -> None:
+    """
+    Add `history` to *app*.
+    """
+    app.command()(history)
+
+
+def history(context: typer.Context, name: ConnectionName, is_json: AsJson = False) -> None:
+    """
+    Show what happened to one connection: changes, checks, alerts.
+    """
+    from monitor.cli.output import print_json
+
+    session: Session = context.obj
+    session.require_known(name)
+    records = read_records(session, session.open_for_reading(), {name})
+    if not records:
+        raise typer.Exit(NOT_DONE)  # deleted, as was said
+    (record,) = records
+    past = _read_history(session, record)
+    if is_json:
+        print_json(past)
+    else:
+        _print_history(session, record, past)
+
+
+def _read_history(session: Session, record: ConnectionRecord) -> Json:
+    from monitor.report.history import history_json
+    from monitor.store import history as stored
+
+    database = session.open_for_reading()
+    if database is None or not record.id:
+        return history_json(record.name, (), (), ())
+    with database.read() as tx:
+        return history_json(
+            record.name,
+            stored.list_transitions(tx, record.id, KEPT_CHECKS),
+            stored.list_checks(tx, record.id, KEPT_CHECKS),
+            stored.list_alerts(tx, KEPT_CHECKS, connection_id=record.id),
+        )
+
+
+def _print_history(session: Session, record: ConnectionRecord, past: Json) -> None:
+    from monitor.cli import output
+    from monitor.cli.output import open_console, print_rows
+    from monitor.report.status import connection_json
+
+    now = utc_now()
+    console = open_console()
+    each = connection_json(record, session.plan.watched[record.name], now)
+    print_rows(console, [output.connection_row(each, now)], output.HEADER)
+    _print_acknowledgement(session, record)
+    for title, rows in (
+        ("Changes", output.transition_rows(past)),
+        ("Checks", output.check_rows(past)),
+        ("Alerts", output.alert_rows(past)),
+    ):
+        console.print()
+        _print_part(title, rows)
+    console.print("\nTimes are UTC, the newest first.", style="dim")
+
+
+def _print_acknowledgement(session: Session, record: ConnectionRecord) -> None:
+    from monitor.alerting.suppression import find_acknowledged
+    from monitor.cli.output import clean, open_console
+    from monitor.notify.words import format_day, format_instant
+
+    database = session.open_for_reading()
+    if database is None or not record.id:
+        return
+    with database.read() as tx:
+        given = find_acknowledged(tx, record, session.plan, utc_now())
+    if given is None:
+        return
+    until = f", until {format_day(given.until)}" if given.until else ""
+    note = f": {clean(given.note)}" if given.note else ""
+    open_console().print(f"Taken on at {format_instant(given.at)}{until}{note}", style="yellow")
+
+
+def _print_part(title: str, rows: Sequence[TableRow]) -> None:
+    from monitor.cli.output import open_console, print_rows
+
+    console = open_console()
+    more = f", the latest {SHOWN}" if len(rows) > SHOWN else ""
+    console.print(f"{title}{more}" if rows else f"{title}: none", style="bold")
+    print_rows(console, rows[:SHOWN])

@@ -1,0 +1,142 @@
+"""
+End a command with the contract's exit codes, whatever happened.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+import traceback
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from monitor.config.errors import ConfigError
+from monitor.config.secret import SecretUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DONE = 0
+
+NOT_DONE = 3
+"""
+Bad config, unknown name or option, database unusable, internal fault: the
+command did not do, or could not answer, what it was asked.
+"""
+
+INTERRUPTED = 130
+"""Ended by Ctrl-C, as shells expect it."""
+
+
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
+
+
+class CommandError(Exception):
+    """
+    Why a command cannot do what it was asked, in words for the person who asked.
+    """
+
+
+def run_command(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoReturn:
+    """
+    Run *app* and exit: nothing leaves as a traceback but a fault of ours.
+    """
+    _make_streams_usable()
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(
+            None if arguments is None else list(arguments),
+            prog_name="connwatch",
+            standalone_mode=False,
+        )
+    except SystemExit as error:
+        # Some library left on its own, mostly because the reader of our output
+        # went away, as `| head` does. Its code would be taken for one of ours.
+        sys.exit(NOT_DONE if error.code else DONE)
+    except typer.TyperException as error:
+        _explain_usage(error)
+        sys.exit(NOT_DONE)
+    except (typer.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    except ConfigError as error:
+        for problem in error.problems:
+            print_error(str(problem))
+        sys.exit(NOT_DONE)
+    except (CommandError, SecretUnavailable) as error:
+        print_error(str(error))
+        sys.exit(NOT_DONE)
+    except OSError as error:
+        _report_unwritable(error)
+        sys.exit(NOT_DONE)
+    except Exception as error:  # noqa: BLE001 - the last boundary: a fault must end with its code
+        _report(error)
+        sys.exit(NOT_DONE)
+    if code == INTERRUPTED:
+        print_error("interrupted")
+    sys.exit(code if isinstance(code, int) else DONE)
+
+
+def _explain_usage(error: typer.TyperException) -> None:
+    context = getattr(error, "ctx", None)
+    message = error.format_message()
+    if not message:
+        return  # no command at all: the help was shown
+    if context is not None:
+        typer.echo(context.get_usage(), err=True)
+    print_error(message)
+
+
+def _make_streams_usable() -> None:
+    """
+    Give each standard stream somewhere to go, and let no symbol stop a text.
+
+    A closed stream's number would be the next file's, the database's even, and
+    whatever writes to that stream would write into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is not None:
+            continue
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        if nowhere != number:
+            os.dup2(nowhere, number)
+            os.close(nowhere)
+        mode = "r" if name == "stdin" else "w"
+        setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - it lives as long as the process
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a symbol less is better than no text
+
+
+def _report_unwritable(error: OSError) -> None:
+    """
+    Say that what there was to tell could not be written; anything else is a fault of ours.
+    """
+    if error.filename is not None or error.errno not in _UNWRITABLE:
+        _report(error)
+        return
+    print_error(f"cannot write to stdout: {error.strerror}; the command itself may have been done")
+    # What is still held back would be tried again at the exit, and end with a code of its own.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _report(error: Exception) -> None:
+    """
+    Say what ended the command: one sentence if it was the database.
+    """
+    # Imported here, because it takes long and most commands end well.
+    from monitor.store.engine import StoreError
+
+    if isinstance(error, StoreError):
+        print_error(str(error))
+        return
+    traceback.print_exception(error)
+    print_error("this is a fault of connwatch: please report it with the lines above")
+
+
+def print_error(message: str) -> None:
+    """
+    Say on stderr why something was not done.
+    """
+    typer.echo(f"connwatch: {message}", err=True)

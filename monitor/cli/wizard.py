@@ -1,0 +1,599 @@
+"""
+Ask what a first configuration file needs to know, and try each part at once.
+
+Decides the questions for every kind of connection and channel. How one answer
+is asked for stands in `questions`, how a part is tried in `trying`.
+
+Ask one thing on a terminal, again and again until the answer can be used.
+
+Which answers can be used is decided by the rules of every configuration file;
+what is asked, in `interview`. Everything goes to stderr.
+
+Try a connection or a channel that was just named, and say what came of it.
+
+Nothing is stored: there is no installation yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tomllib
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import typer
+
+from monitor.clock import utc_now
+from monitor.config.connections import AmazonConnection, CountdownConnection
+from monitor.config.describe import walk
+from monitor.config.errors import ConfigError
+from monitor.config.http import PRESETS, load_preset
+from monitor.config.load import build_config
+from monitor.config.secret import Secret, SecretUnavailable, SourceKind
+from monitor.config.starter import (
+    APPLICATIONS,
+    CHANNELS,
+    CONNECTIONS,
+    SecretPlace,
+    Table,
+    Value,
+    starter_config,
+)
+from monitor.config.values import Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from monitor.config.connections import Connection
+    from monitor.config.model import Channel, Config
+    from monitor.config.values import Settings
+    from monitor.judge.outcome import Outcome
+
+
+PLACES = [
+    "in an environment variable",
+    "in a file of its own",
+    "in the configuration file: I type it in now",
+]
+
+
+@dataclass
+class ConfigDraft:
+    """
+    A configuration file that is being asked for.
+
+    Args:
+        path: Where it will be.
+    """
+
+    path: Path
+    tables: list[Table] = field(default_factory=list)
+
+    def count(self, section: str) -> int:
+        """
+        Return how many entries *section* has.
+        """
+        return sum(table.section == section for table in self.tables)
+
+    def read(self) -> Config:
+        """
+        Return the settings that the file would mean.
+
+        Raises:
+            ConfigError: It would be of no use.
+        """
+        reading = Reading(self.path, utc_now(), {})
+        return build_config(tomllib.loads(starter_config(self.tables)), reading)
+
+    def problems(self) -> dict[str, str]:
+        """
+        Return what the rules of every file have against it, by place.
+        """
+        try:
+            config = self.read()
+        except ConfigError as error:
+            return {problem.place: problem.message for problem in error.problems}
+        return _bad_urls(config)
+
+
+def _bad_urls(config: Config) -> dict[str, str]:
+    from monitor.notify.apprise import validate_url
+
+    typed = (
+        (f"{CHANNELS}[{position}].url", channel.url)
+        for position, channel in enumerate(config.channels)
+        if channel.url.kind is SourceKind.LITERAL
+    )
+    found = {place: validate_url(url) for place, url in typed}
+    return {place: why for place, why in found.items() if why is not None}
+
+
+class TableDraft:
+    """
+    One table of *draft*, asked for key by key.
+    """
+
+    def __init__(self, draft: ConfigDraft, section: str, **known: Value) -> None:
+        self._draft = draft
+        self._place = f"{section}[{draft.count(section)}]"
+        self._table = Table(section, dict(known))
+
+    def ask(self, key: str, ask: Callable[[], Value | None]) -> Value | None:
+        """
+        Set *key* to what *ask* returns, once the rules take that; None leaves it out.
+        """
+        print_text("")
+        while True:
+            value = ask()
+            if value is None:
+                return None
+            self.put(key, value)
+            why = self._problem_at(key)
+            if why is None:
+                return value
+            print_text(f"\nThat will not do: {why}")
+
+    def put(self, key: str, value: Value) -> None:
+        """
+        Set *key* without asking; whether it is any good shows when the whole is read.
+        """
+        self._table = Table(self._table.section, {**self._table.keys, key: value})
+
+    def write(self) -> Table:
+        """
+        Put the table into the draft, and return it.
+        """
+        self._draft.tables.append(self._table)
+        return self._table
+
+    def _problem_at(self, key: str) -> str | None:
+        trial = ConfigDraft(self._draft.path, [*self._draft.tables, self._table])
+        for place, why in trial.problems().items():
+            if f"{place}.".startswith(f"{self._place}.{key}."):
+                return why
+        return None
+
+
+def choose(choices: Sequence[str], default: int = 1) -> int:
+    """
+    Return the position of the choice taken, counted from 0.
+    """
+    for number, choice in enumerate(choices, 1):
+        print_text(f"  {number}  {choice}")
+    while True:
+        answer = prompt("Number", default=str(default))
+        if answer.isdecimal() and 1 <= int(answer) <= len(choices):
+            return int(answer) - 1
+        print_text(f"That will not do: a number from 1 to {len(choices)}")
+
+
+def ask_where(choice: int, variable: str, noun: str) -> SecretPlace:
+    """
+    Return where a secret is kept.
+
+    Args:
+        choice: One of `PLACES`.
+        variable: The environment variable that is proposed.
+    """
+    match choice:
+        case 0:
+            return SecretPlace(SourceKind.ENV, prompt("Name of the variable", default=variable))
+        case 1:
+            return SecretPlace(SourceKind.FILE, at_home(prompt("Path of the file")))
+        case _:
+            typed = prompt(f"{noun} (does not show while you type or paste it)", is_hidden=True)
+            return SecretPlace(SourceKind.LITERAL, typed)
+
+
+def ask_secret(noun: str, variable: str) -> SecretPlace:
+    """
+    Ask where the secret called *noun* is kept.
+    """
+    print_text(f"Where is the {noun} kept?")
+    return ask_where(choose(PLACES), variable, noun[0].upper() + noun[1:])
+
+
+def ask_day(question: str) -> date | None:
+    """
+    Return a day, or None if the person does not know it.
+    """
+    while True:
+        answer = prompt(f"{question} (YYYY-MM-DD; empty if you do not know)", default="")
+        if not answer:
+            return None
+        try:
+            return date.fromisoformat(answer)
+        except ValueError:
+            print_text("That will not do: a day such as 2026-01-15")
+
+
+def prompt(question: str, *, default: str | None = None, is_hidden: bool = False) -> str:
+    """
+    Return what the person types, without space around it.
+    """
+    answer: str = typer.prompt(
+        question, default=default, hide_input=is_hidden, err=True, show_default=bool(default)
+    )
+    return answer.strip()
+
+
+def confirm(question: str) -> bool:
+    """
+    Tell whether the person says yes, which is the default.
+    """
+    return typer.confirm(question, default=True, err=True)
+
+
+def at_home(path: str) -> str:
+    """
+    Return *path* with `~` resolved, which only shells do; as it is for a user whom nobody knows.
+    """
+    try:
+        return str(Path(path).expanduser())
+    except RuntimeError:
+        return path
+
+
+def print_text(text: str) -> None:
+    """
+    Say *text*.
+    """
+    typer.echo(text, err=True)
+
+
+SEND_TIMEOUT = timedelta(seconds=30)
+
+
+def try_connection(config: Config, name: str) -> bool | None:
+    """
+    Check the connection called *name* once, say how that went, and tell whether it worked.
+
+    Returns None where it could not be tried.
+    """
+    connection = config.connection(name)
+    if connection is None or isinstance(connection, CountdownConnection):
+        return None  # nobody can be asked
+    missing = _find_unreadable(config, connection)
+    if missing is not None:
+        print_text(f"{name} is not tried yet: {missing}")
+        return None
+    from monitor.cli.runner import check_each
+    from monitor.judge.outcome import OutcomeClass
+    from monitor.log import configure_logging
+
+    configure_logging(is_verbose=False, is_quiet=True)
+    print_text(f"Trying {name} ...")
+    answers = asyncio.run(check_each(config, {name}, {}, None, {}, lambda: None))
+    outcome = answers[name][1]
+    is_good = outcome.reason.outcome_class is OutcomeClass.SUCCESS
+    print_text(f"  {'✓' if is_good else '✗'} {_describe(outcome)}")
+    return is_good
+
+
+def _find_unreadable(config: Config, connection: Connection) -> SecretUnavailable | None:
+    """
+    Return why a secret of *connection*, or of its application, cannot be read yet.
+    """
+    tables: list[Settings | None] = [connection]
+    if isinstance(connection, AmazonConnection):
+        tables.append(config.application(connection.application))
+    for leaf in walk(config):
+        if isinstance(leaf.value, Secret) and any(leaf.table is table for table in tables):
+            try:
+                leaf.value.reveal()
+            except SecretUnavailable as error:
+                return error
+    return None
+
+
+def _describe(outcome: Outcome) -> str:
+    from monitor.judge.outcome import Reason
+    from monitor.notify.words import explain, format_number
+
+    if outcome.reason is not Reason.OK:
+        return f"{explain(outcome.reason, None).name}: {outcome.detail}"
+    words = "it works"
+    if outcome.account:
+        words += f", for the account {outcome.account}"
+    if outcome.quota is not None and outcome.quota.remaining is not None:
+        words += f"; {format_number(outcome.quota.remaining)} requests left"
+    return words
+
+
+def try_channel(channel: Channel) -> bool | None:
+    """
+    Send a test message to *channel*, say how that went, and tell whether it was taken.
+
+    Returns None where it could not be tried.
+    """
+    from monitor.judge.alerts import AlertKind
+    from monitor.notify.apprise import AppriseSender
+    from monitor.notify.delivery import ThreadedSender
+    from monitor.notify.outbox import AlertError
+    from monitor.notify.samples import sample_message
+
+    try:
+        channel.url.reveal()
+    except SecretUnavailable as error:
+        print_text(f"It is not tried yet: {error}")
+        return None
+    sender = AppriseSender({channel.name: channel.url})
+    message = sample_message(AlertKind.TEST, utc_now())
+    try:
+        asyncio.run(
+            ThreadedSender(SEND_TIMEOUT).send(
+                sender, channel.name, (0,), message, AlertKind.TEST.value
+            )
+        )
+    except AlertError as error:
+        print_text(f"  ✗ not sent: {error}")
+        return False
+    print_text("  ✓ sent: look whether it arrived")
+    return True
+
+
+if TYPE_CHECKING:
+    Ask = Callable[[ConfigDraft], Table]
+
+SOLDSCOPE_VARIABLE = "SOLDSCOPE_TOKEN"
+SOLDSCOPE_NAME = "soldscope"
+CHANNEL_VARIABLE = "CONNWATCH_CHANNEL_URL"
+CHANNEL_NAME = "ops"
+
+CHANNEL_EXAMPLES = {
+    "e-mail": "mailtos://anna:password@example.com?to=team@example.com",
+    "Slack": "slack://TokenA/TokenB/TokenC/%23alerts",
+    "Telegram": "tgram://123456789:BotTokenOfYourBot/-1001234567890",
+}
+
+AUTH_FORMS = {
+    "as a bearer token (most APIs)": "bearer",
+    "in a header of its own": "header:",
+    "in the address, as ?NAME=...": "query:",
+    "as USER:PASSWORD": "basic",
+}
+
+REGIONS = {
+    "North America": "na",
+    "Europe, India and the Middle East": "eu",
+    "Far East and Australia": "fe",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Prefilled:
+    """
+    What is said already; None for what is not.
+
+    Args:
+        is_untold: Nobody shall be told yet.
+    """
+
+    base_url: str | None = None
+    token: SecretPlace | None = None
+    name: str | None = None
+    channel: SecretPlace | None = None
+    is_without_channel: bool = False
+
+    @property
+    def is_of_connection(self) -> bool:
+        """
+        Tell whether the person has said what is to be watched: a token of SoldScope.
+        """
+        return any(each is not None for each in (self.base_url, self.token, self.name))
+
+
+def run_wizard(draft: ConfigDraft, known: Prefilled) -> None:
+    """
+    Add to *draft* what is *known*, and ask for the rest; what is asked for is tried.
+
+    Raises:
+        ConfigError: What is known is of no use.
+    """
+    print_text("A few questions, and the file is there. What you name is tried at once.")
+    print_text("Ctrl-C leaves without writing anything.")
+    if known.is_of_connection:
+        _add(draft, lambda draft: _ask_soldscope(draft, known))
+    else:
+        _ask_connections(draft)
+    if known.channel is not None:
+        draft.tables.append(channel_table(known.channel))
+    elif not known.is_without_channel:
+        _ask_channel(draft)
+
+
+def channel_table(url: SecretPlace) -> Table:
+    """
+    Return the channel of a first file.
+    """
+    return Table(CHANNELS, {"name": CHANNEL_NAME, "url": url})
+
+
+def _ask_connections(draft: ConfigDraft) -> None:
+    kinds: dict[str, Ask] = {
+        "a token of the SoldScope API": lambda draft: _ask_soldscope(draft, Prefilled()),
+        "an Amazon store, by its refresh token": _ask_amazon,
+        f"a token of {_list(PRESETS)}": _ask_preset,
+        "a token of any other HTTP API": _ask_http,
+        "an authorization to count down, such as a store connected in SoldScope": _ask_countdown,
+    }
+    print_text("\nWhat shall be watched?")
+    _add(draft, list(kinds.values())[choose(list(kinds))])
+    while True:
+        print_text("\nAnything else?")
+        choice = choose([*kinds, "no, that is all"], default=len(kinds) + 1)
+        if choice == len(kinds):
+            return
+        _add(draft, list(kinds.values())[choice])
+
+
+def _list(names: list[str] | tuple[str, ...]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _add(draft: ConfigDraft, ask: Ask) -> None:
+    """
+    Ask for a connection and try it, until it works or the person keeps it as it is.
+    """
+    while True:
+        before = list(draft.tables)
+        name = ask(draft).keys["name"]
+        assert isinstance(name, str)
+        print_text("")
+        if try_connection(draft.read(), name) is not False:
+            return
+        print_text("What now?")
+        if choose(["answer these questions again", "keep it as it is"]) == 1:
+            return
+        draft.tables[:] = before
+
+
+def _ask_soldscope(draft: ConfigDraft, known: Prefilled) -> Table:
+    entry = TableDraft(draft, CONNECTIONS, provider="soldscope")
+
+    def ask_base_url() -> str:
+        print_text("Where is the SoldScope API? Its reference shows the base URL.")
+        return prompt("Base URL")
+
+    questions: dict[str, tuple[Value | None, Callable[[], Value]]] = {
+        "base_url": (known.base_url, ask_base_url),
+        "token": (known.token, lambda: ask_secret("API token", SOLDSCOPE_VARIABLE)),
+        "name": (known.name, lambda: _ask_name(SOLDSCOPE_NAME)),
+    }
+    for key, (said, ask) in questions.items():
+        if said is None:
+            entry.ask(key, ask)
+        else:
+            entry.put(key, said)
+    return entry.write()
+
+
+def _ask_name(default: str) -> str:
+    print_text("What shall it be called? The name is in every alert.")
+    return prompt("Name", default=default)
+
+
+def _ask_amazon(draft: ConfigDraft) -> Table:
+    application = _ask_application(draft)
+    entry = TableDraft(draft, CONNECTIONS, provider="amazon", application=application)
+
+    def ask_region() -> str:
+        print_text("In which region does it sell? One authorization covers one.")
+        return list(REGIONS.values())[choose(list(REGIONS))]
+
+    region = entry.ask("region", ask_region)
+    entry.ask("refresh_token", lambda: ask_secret("refresh token", "AMAZON_REFRESH_TOKEN"))
+    entry.ask("authorized_on", lambda: ask_day("When was it authorized?"))
+    entry.ask("name", lambda: _ask_name(f"store-{region}"))
+    return entry.write()
+
+
+def _ask_application(draft: ConfigDraft) -> str:
+    """
+    Return the name of the application that a store has authorized, asked for if it is new.
+    """
+    names = [str(table.keys["name"]) for table in draft.tables if table.section == APPLICATIONS]
+    if names:
+        print_text("\nWhich application did it authorize?")
+        choice = choose([*names, "another one"])
+        if choice < len(names):
+            return names[choice]
+    entry = TableDraft(draft, APPLICATIONS)
+
+    def ask_client_id() -> str:
+        print_text("Which application did the seller authorize? Developer Central shows its")
+        print_text("client identifier and its client secret under LWA credentials.")
+        return prompt("Client id")
+
+    entry.ask("client_id", ask_client_id)
+    entry.ask("client_secret", lambda: ask_secret("client secret", "LWA_CLIENT_SECRET"))
+    entry.ask(
+        "client_secret_created_on", lambda: ask_day("When was that secret made? It lasts 180 days")
+    )
+
+    def ask_application_id() -> str | None:
+        print_text("Its application id leads sellers to the page on which they authorize it again.")
+        return prompt("Application id (empty if you do not know)", default="") or None
+
+    entry.ask("application_id", ask_application_id)
+    name = f"app-{len(names) + 1}" if names else "our-app"
+    entry.ask("name", lambda: prompt("Name of the application, as you call it", default=name))
+    return str(entry.write().keys["name"])
+
+
+def _ask_preset(draft: ConfigDraft) -> Table:
+    print_text("\nWhose token is it?")
+    preset = PRESETS[choose(PRESETS)]
+    entry = TableDraft(draft, CONNECTIONS, provider="http", preset=preset)
+    example = load_preset(preset).url_example
+    if example:
+        entry.ask("url", lambda: prompt(f"Address, such as {example}"))
+    entry.ask("token", lambda: ask_secret("token", f"{preset.upper()}_TOKEN"))
+    entry.ask("name", lambda: _ask_name(preset))
+    return entry.write()
+
+
+def _ask_http(draft: ConfigDraft) -> Table:
+    entry = TableDraft(draft, CONNECTIONS, provider="http")
+
+    def ask_url() -> str:
+        print_text("Which address tells whether the token works, and costs nothing?")
+        return prompt("Address")
+
+    url = entry.ask("url", ask_url)
+
+    def ask_auth() -> str:
+        print_text("How is the token sent?")
+        form = list(AUTH_FORMS.values())[choose(list(AUTH_FORMS))]
+        return form + prompt("NAME") if form.endswith(":") else form
+
+    entry.ask("auth", ask_auth)
+    entry.ask("token", lambda: ask_secret("token", "API_TOKEN"))
+    entry.ask("name", lambda: _ask_name(urlsplit(str(url)).hostname or "api"))
+    return entry.write()
+
+
+def _ask_countdown(draft: ConfigDraft) -> Table:
+    entry = TableDraft(draft, CONNECTIONS, provider="countdown")
+    while entry.ask("authorized_on", lambda: ask_day("When was it authorized?")) is None:
+        print_text("That will not do: without that day there is nothing to count")
+    entry.ask(
+        "renew_url", lambda: prompt("Where is it renewed? (may be empty)", default="") or None
+    )
+    entry.ask("name", lambda: _ask_name("store"))
+    return entry.write()
+
+
+def _ask_channel(draft: ConfigDraft) -> None:
+    """
+    Ask who shall be told, and send a test there, until it works or stays as it is.
+    """
+    while True:
+        before = list(draft.tables)
+        entry = TableDraft(draft, CHANNELS, name=CHANNEL_NAME)
+        if entry.ask("url", _ask_channel_url) is None:
+            return
+        entry.write()
+        config = draft.read()
+        if not confirm("\nSend a test message there now?"):
+            return
+        if try_channel(config.channels[-1]) is not False:
+            return
+        print_text("What now?")
+        if choose(["name another one", "keep it as it is"]) == 1:
+            return
+        draft.tables[:] = before
+
+
+def _ask_channel_url() -> SecretPlace | None:
+    print_text("Who shall be told? Any Apprise URL will do, such as")
+    for service, example in CHANNEL_EXAMPLES.items():
+        print_text(f"  {service:9} {example}")
+    print_text("Where is that URL kept? Whoever has it can write to the channel.")
+    choice = choose([*PLACES, "nowhere: tell nobody yet"])
+    if choice == len(PLACES):
+        return None
+    return ask_where(choice, CHANNEL_VARIABLE, "Apprise URL")

@@ -1,0 +1,340 @@
+"""
+Write the reference of all settings for `docs/configuration.md`.
+
+`python -m monitor.config.describe` prints it; what it says comes from the JSON
+Schema, which comes from the settings themselves.
+
+Describe the file to editors, as JSON Schema.
+
+Rules between keys and entries are not in it; `connwatch config check` has them.
+
+List the effective settings, each with where it comes from.
+
+Secrets are shown as a mask and their source.
+
+Go through all settings of a configuration, each with its place.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from monitor.config.connections import Connection
+from monitor.config.errors import place_of
+from monitor.config.model import Config
+from monitor.config.secret import MASK, Secret
+from monitor.config.values import Settings, format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+class _FileSchema(GenerateJsonSchema):
+    """
+    Write defaults as they stand in the file.
+    """
+
+    def encode_default(self, dft: Any) -> Any:
+        return format_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
+
+
+def json_schema() -> dict[str, Any]:
+    """
+    Return the JSON Schema, draft 2020-12, of the configuration file.
+    """
+    schema = _tidy(Config.model_json_schema(by_alias=True, schema_generator=_FileSchema))
+    return {"$schema": _DIALECT, **schema, "title": "connwatch configuration"}
+
+
+def _tidy(node: Any) -> Any:
+    """
+    Take out what means nothing in TOML: null, defaults of tables, OpenAPI's additions.
+    """
+    if isinstance(node, list):
+        return [_tidy(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    tidy = {key: _tidy(value) for key, value in node.items() if not _is_noise(key, value)}
+    choices = [choice for choice in tidy.pop("anyOf", []) if choice != {"type": "null"}]
+    if len(choices) == 1:
+        # What is said beside the choice, such as the description, is nearer.
+        return {**choices[0], **tidy}
+    return {"anyOf": choices, **tidy} if choices else tidy
+
+
+def _is_noise(key: str, value: Any) -> bool:
+    return (
+        (key == "default" and (value is None or isinstance(value, dict)))
+        or (key == "discriminator" and isinstance(value, dict) and "propertyName" in value)
+        or (key == "title" and isinstance(value, str))
+    )
+
+
+Json = dict[str, Any]
+
+_HEAD = """\
+# Configuration
+
+<!-- Written by `make reference` from the settings: change the descriptions there. -->
+
+One TOML file: `--config FILE`, else `$CONNWATCH_CONFIG`, `./config.toml`,
+`$XDG_CONFIG_HOME/connwatch/config.toml`, `/etc/connwatch/config.toml`, the first that is found.
+Unknown keys are refused, and all mistakes are told at once, each with its place:
+`connections[2].every: at least 10s, got 5s`.
+
+- **Lengths of time** are texts: `"90s"`, `"5m"`, `"36h"`, `"7d"`. A bare number is not one.
+- **Paths** are taken from the folder of the file.
+- **Secrets** are `{ env = "NAME" }`, `{ file = "PATH" }` or `{ credential = "NAME" }` (handed to
+  the unit by systemd). A plain text works only if nobody but the owner can read the file.
+
+`connwatch config check` looks for mistakes, `connwatch config show` lists what takes effect,
+`connwatch config schema` describes the file to editors. `config.example.toml` shows every key in
+its place.
+"""
+
+_FORMS = {
+    "string": "text",
+    "integer": "whole number",
+    "boolean": "true or false",
+    "object": "table",
+    "number": "number",
+}
+
+
+def write_reference() -> str:
+    """
+    Return the page, in Markdown.
+    """
+    schema = json_schema()
+    parts = [_HEAD]
+    for section, each in schema["properties"].items():
+        parts += _section(section, each, schema["$defs"])
+    return "\n".join(parts)
+
+
+def _section(name: str, each: Json, tables: Json) -> Iterator[str]:
+    is_list = "items" in each
+    yield f"## `{f'[[{name}]]' if is_list else f'[{name}]'}`\n"
+    yield f"{each['description']}\n"
+    if not is_list:
+        yield from _keys(_table(each, tables), tables)
+        return
+    kinds = [_table(kind, tables) for kind in each["items"].get("oneOf", [each["items"]])]
+    shared = _shared(kinds) if len(kinds) > 1 else {}
+    if shared:
+        yield "Every connection may have these keys; those of its provider come beside them.\n"
+        yield from _keys({**kinds[0], "properties": shared}, tables)
+    for kind in kinds:
+        if shared:
+            yield f'### `provider = "{kind["properties"]["provider"]["const"]}"`\n'
+            yield f"{kind['description']}\n"
+        own = {key: node for key, node in kind["properties"].items() if node != shared.get(key)}
+        yield from _keys({**kind, "properties": own}, tables)
+
+
+def _shared(kinds: Sequence[Json]) -> Json:
+    """
+    Return the keys that most of *kinds* describe in the same words.
+    """
+    found = {}
+    for key, node in kinds[0]["properties"].items():
+        alike = [kind for kind in kinds if kind["properties"].get(key) == node]
+        if len(alike) > len(kinds) / 2 and all(key in kind["properties"] for kind in kinds):
+            found[key] = node
+    return found
+
+
+def _table(node: Json, tables: Json) -> Json:
+    if "$ref" not in node:
+        return node
+    table: Json = tables[node["$ref"].rpartition("/")[2]]
+    return table
+
+
+def _keys(table: Json, tables: Json) -> Iterator[str]:
+    """
+    Yield the table of keys, and after it those of the tables that stand inside.
+    """
+    required = set(table.get("required", ()))
+    rows = ["| key | form | default | meaning |", "|---|---|---|---|"]
+    inner = {}
+    for key, node in table["properties"].items():
+        default = "required" if key in required else _default(node)
+        meaning = node["description"].replace("|", "\\|").replace("<", "&lt;")
+        rows.append(f"| `{key}` | {_form(node, tables)} | {default} | {meaning} |")
+        if "properties" in _table(node, tables):
+            inner[key] = _table(node, tables)
+    yield "\n".join(rows) + "\n"
+    for key, each in inner.items():
+        yield f"`{key}` is a table of its own:\n"
+        yield from _keys(each, tables)
+
+
+def _default(node: Json) -> str:
+    if "default" not in node:
+        return ""
+    return f"`{json.dumps(node['default'], ensure_ascii=False)}`"
+
+
+def _form(node: Json, tables: Json) -> str:
+    """
+    Return in a few words what can stand there.
+    """
+    node = {**_table(node, tables), **{key: node[key] for key in node if key != "$ref"}}
+    words = _known_form(node)
+    if words is not None:
+        return words
+    if node.get("type") == "array":
+        return f"list of {_form(node['items'], tables)}"
+    return _FORMS.get(node.get("type", ""), "table")
+
+
+def _known_form(node: Json) -> str | None:
+    """
+    Return what is said of the forms that have a word of their own, or a list of values.
+    """
+    values = [node["const"]] if "const" in node else node.get("enum", [])
+    if "digest" in values:
+        return "[kind](alerts.md)"
+    if values:
+        return ", ".join(f"`{json.dumps(each)}`" for each in values)
+    if any("credential" in each.get("properties", {}) for each in node.get("oneOf", ())):
+        return "secret"
+    if any(each.get("format") == "date" for each in (node, *node.get("anyOf", ()))):
+        return "day"
+    is_length = "examples" in node and node.get("pattern", "").endswith("[smhd]$")
+    return "length of time" if is_length else None
+
+
+if __name__ == "__main__":
+    sys.stdout.write(write_reference())
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """
+    One setting.
+
+    Args:
+        place: Where, such as `connections[2].every`.
+        section: The table it stands in, such as `connections`.
+        key: Its name in the file.
+        table: The settings it belongs to.
+        is_set: The file says it; otherwise the value is a default.
+    """
+
+    place: str
+    section: str
+    key: str
+    table: Settings
+    value: Any
+    is_set: bool
+
+
+def walk(config: Config) -> Iterator[Leaf]:
+    """
+    Yield all settings, in the order of the model.
+    """
+    for section in type(config).model_fields:
+        content = getattr(config, section)
+        if isinstance(content, tuple):
+            for index, table in enumerate(content):
+                yield from _leaves(f"{section}[{index}]", section, table)
+        else:
+            yield from _leaves(section, section, content)
+
+
+def _leaves(place: str, section: str, table: Settings) -> Iterator[Leaf]:
+    for name, field in type(table).model_fields.items():
+        key = field.alias or name
+        value, is_set = getattr(table, name), name in table.model_fields_set
+        # Entries of a table without fixed keys are settings by themselves: one may be a secret.
+        entries = value.items() if isinstance(value, dict) and value else [(None, value)]
+        for entry, inner in entries:
+            path = [key] if entry is None else [key, entry]
+            yield Leaf(f"{place}.{place_of(path)}", section, key, table, inner, is_set)
+
+
+NOT_SET = "not set"
+
+
+class Origin(StrEnum):
+    """
+    Who says what a setting is.
+    """
+
+    FILE = "file"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """
+    An effective setting, ready to be printed.
+    """
+
+    place: str
+    value: str
+    origin: Origin
+
+
+def list_settings(config: Config) -> list[Setting]:
+    """
+    Return all settings of *config* as they take effect.
+    """
+    return [
+        Setting(
+            leaf.place,
+            _write(_effective(config, leaf)),
+            Origin.FILE if leaf.is_set else Origin.DEFAULT,
+        )
+        for leaf in walk(config)
+    ]
+
+
+def _effective(config: Config, leaf: Leaf) -> Any:
+    if isinstance(leaf.table, Connection):
+        if leaf.key == "every":
+            return config.every_of(leaf.table)
+        if leaf.key == "timeout":
+            return config.timeout_of(leaf.table)
+    return leaf.value
+
+
+def _write(value: Any) -> str:  # noqa: PLR0911 - a table of cases
+    """
+    Write *value* much as it would stand in the file.
+    """
+    match value:
+        case None:
+            return NOT_SET
+        case Secret():
+            return f"{MASK} ({value.source})"
+        case bool():
+            return str(value).lower()
+        case timedelta():
+            return format_duration(value)
+        case date():
+            return value.isoformat()
+        case time():
+            return f"{value:%H:%M}"
+        case tuple():
+            return f"[{', '.join(map(_write, value))}]"
+        case frozenset():
+            return f"[{', '.join(map(_write, sorted(value)))}]"
+        case Settings():
+            fields = type(value).model_fields.items()
+            pairs = [(field.alias or name, getattr(value, name)) for name, field in fields]
+            return f"{{ {', '.join(f'{key} = {_write(inner)}' for key, inner in pairs)} }}"
+        case _:
+            return str(value)

@@ -1,0 +1,153 @@
+"""
+Say what the configuration means for judging and routing.
+
+Built once from the settings; `cycle` reads it for every check.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from monitor.config.connections import AmazonConnection, Probe
+from monitor.judge.alerts import AlertKind, Severity
+from monitor.judge.applications import SECRET_VALID_DAYS
+from monitor.judge.authorizations import Declared, start_of
+from monitor.judge.connections import Entry, Watched
+from monitor.judge.outcome import Rules
+from monitor.judge.routing import ChannelRoute, DigestTime, QuietInterval, Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from monitor.config import model
+    from monitor.config.connections import Application, Connection
+    from monitor.config.model import Channel, Config
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    Everything that judging and routing need of the configuration.
+
+    Args:
+        applications: When each one's secret was made, and the steps to be told.
+        outage_hold: How long refusals without a word why count as an outage.
+        group_wait: How long an alert waits for others of its kind.
+        remind_every: How often people are reminded of what is critical.
+        uplink: The URLs that tell whether our own link is there.
+    """
+
+    watched: Mapping[str, Watched]
+    channels: tuple[ChannelRoute, ...]
+    entries: tuple[Entry, ...]
+    applications: Mapping[str, tuple[Declared, tuple[int, ...]]] = field(default_factory=dict)
+    outage_hold: timedelta = timedelta(hours=1)
+    group_wait: timedelta = timedelta(0)
+    remind_every: timedelta = timedelta(hours=24)
+    uplink: tuple[str, ...] = ()
+
+    def watched_of(self, names: Iterable[str]) -> Mapping[str, Watched]:
+        """Return the settings of those of *names* that are watched."""
+        watched = self.watched
+        return {name: watched[name] for name in names if name in watched}
+
+
+def make_plan(config: Config) -> Plan:
+    """
+    Return the plan of *config*.
+    """
+    rules_by_rhythm: dict[timedelta, Rules] = {}
+    secrets = {one.name: _secret(one) for one in config.applications}
+    watched = {}
+    for connection in config.connections:
+        every = config.every_of(connection)
+        rules = rules_by_rhythm.setdefault(every, _rules(config, every))
+        watched[connection.name] = Watched(
+            Subject(
+                connection.name,
+                frozenset(connection.tags),
+                None if connection.channels is None else frozenset(connection.channels),
+            ),
+            rules,
+            connection.renew_url,
+            _application_of(connection),
+            secrets.get(_application_of(connection) or ""),
+            connection.provider,
+        )
+    steps = tuple(config.alerts.expiring_soon_days)
+    return Plan(
+        watched,
+        tuple(_channel_route(channel, config.alerts.quiet_hours) for channel in config.channels),
+        tuple(_entry(connection, config) for connection in config.connections),
+        {name: (secret, steps) for name, secret in secrets.items()},
+        config.checks.outage_hold,
+        config.alerts.group_wait,
+        config.alerts.remind_every,
+        config.checks.uplink,
+    )
+
+
+def _application_of(connection: Connection) -> str | None:
+    return connection.application if isinstance(connection, AmazonConnection) else None
+
+
+def _entry(connection: Connection, config: Config) -> Entry:
+    entry = Entry(
+        connection.name,
+        connection.provider,
+        connection.host,
+        config.every_of(connection),
+        connection.enabled,
+        connection.renamed_from,
+        _declared(connection),
+        tuple(config.alerts.expiring_soon_days),
+    )
+    if not isinstance(connection, AmazonConnection):
+        return entry
+    application = config.application(connection.application)
+    token_host = application.token_host if application else None
+    # Without the second step, nothing is known of the region's host.
+    host = entry.host if connection.probe is Probe.SELLERS else token_host or ""
+    return replace(entry, host=host, application=connection.application, token_host=token_host)
+
+
+def _rules(config: Config, every: timedelta) -> Rules:
+    return Rules(
+        every=every,
+        recheck_after=config.checks.recheck_after,
+        alert_after_refusals=config.checks.alert_after_refusals,
+        error_after_failures=config.checks.error_after_failures,
+        quota_low_percent=tuple(config.alerts.quota_low_percent),
+        quota_min_window=config.alerts.quota_min_window,
+        expiring_soon_days=tuple(config.alerts.expiring_soon_days),
+    )
+
+
+def _secret(application: Application) -> Declared:
+    day = application.client_secret_created_on
+    return Declared(None if day is None else start_of(day), SECRET_VALID_DAYS)
+
+
+def _declared(connection: Connection) -> Declared:
+    day = connection.authorized_on
+    return Declared(None if day is None else start_of(day), connection.valid_days)
+
+
+def _channel_route(channel: Channel, common: model.QuietHours | None) -> ChannelRoute:
+    known = set(AlertKind)
+    quiet = channel.quiet_hours or common
+    zone = ZoneInfo(quiet.zone) if quiet else UTC
+    return ChannelRoute(
+        channel.name,
+        None
+        if channel.kinds is None
+        else frozenset(AlertKind(kind) for kind in channel.kinds if kind in known),
+        Severity(channel.min_severity),
+        frozenset(channel.tags),
+        frozenset(channel.connections),
+        QuietInterval(zone, quiet.start, quiet.end) if quiet else None,
+        DigestTime(channel.digest, zone) if channel.digest else None,
+    )

@@ -1,0 +1,176 @@
+"""
+Say what the file's owner should know although nothing is wrong with the file.
+
+That is what has no effect as it is written, and what cannot be found out the
+way a connection is set up.
+
+Look at what the file refers to: secrets, and certificates on disk.
+
+Not part of loading: most commands work without any secret.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from monitor.config.connections import AmazonConnection, Probe
+from monitor.config.describe import walk
+from monitor.config.errors import Notice, Problem
+from monitor.config.registry import UnusableConnection
+from monitor.config.secret import CredentialsInvisible, Secret, SecretUnavailable
+from monitor.judge.alerts import AlertKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from monitor.config.model import Config
+
+
+_MOST_ALIKE = 20
+
+
+def notices(config: Config) -> list[Notice]:
+    """
+    Return what the file sets that has no effect, and what stays unseen.
+    """
+    return [
+        *_silent_heartbeat(config),
+        *_digests_without_rhythm(config),
+        *_unusable_plugins(config),
+        *_unused_applications(config),
+        *_shorten(_unseen_by_probe(config)),
+        *_shorten(_unknown_ends(config)),
+    ]
+
+
+def _shorten(alike: Iterator[Notice]) -> Iterator[Notice]:
+    """
+    Count what is said too often: a file may have a hundred thousand stores.
+    """
+    yield from islice(alike, _MOST_ALIKE)
+    n_more = sum(1 for _ in alike)
+    if n_more:
+        yield Notice("connections", f"{n_more} more notes like the one before")
+
+
+def _silent_heartbeat(config: Config) -> Iterator[Notice]:
+    if config.heartbeat.model_fields_set and config.heartbeat.url is None:
+        yield Notice("heartbeat", "nobody is called: add url, or take the table out")
+
+
+def _digests_without_rhythm(config: Config) -> Iterator[Notice]:
+    for index, channel in enumerate(config.channels):
+        if AlertKind.DIGEST in (channel.kinds or ()) and channel.digest is None:
+            yield Notice(
+                f"channels[{index}].kinds",
+                'names digest, and none is sent: add digest = "daily" or "weekly"',
+            )
+
+
+def _unusable_plugins(config: Config) -> Iterator[Notice]:
+    for index, connection in enumerate(config.connections):
+        if isinstance(connection, UnusableConnection):
+            yield Notice(
+                f"connections[{index}].provider",
+                f"the plug-in cannot be used, so nobody checks this: {connection.problem}",
+            )
+
+
+def _unused_applications(config: Config) -> Iterator[Notice]:
+    used = {one.application for one in config.connections if isinstance(one, AmazonConnection)}
+    for index, application in enumerate(config.applications):
+        if application.name not in used:
+            yield Notice(f"applications[{index}]", "no connection uses it")
+
+
+def _unseen_by_probe(config: Config) -> Iterator[Notice]:
+    for index, connection in enumerate(config.connections):
+        if not isinstance(connection, AmazonConnection) or connection.probe is not Probe.TOKEN:
+            continue
+        yield Notice(
+            f"connections[{index}].probe",
+            '"token" cannot see a wrong region, missing marketplaces or a client secret older'
+            " than 180 days",
+        )
+        if connection.marketplaces is not None:
+            yield Notice(
+                f"connections[{index}].marketplaces",
+                'is not compared: probe = "token" cannot see marketplaces',
+            )
+
+
+def _unknown_ends(config: Config) -> Iterator[Notice]:
+    for index, connection in enumerate(config.connections):
+        if (
+            isinstance(connection, AmazonConnection)
+            and connection.authorized_on is None
+            and connection.valid_days
+        ):
+            yield Notice(
+                f"connections[{index}].authorized_on",
+                "unknown: no countdown to the end of this authorization; add authorized_on, or"
+                " valid_days = 0 if it has no end",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class SecretsChecked:
+    """
+    What became of trying to read all secrets.
+
+    Args:
+        problems: Secrets that are not where they should be.
+        notices: Credentials that only the systemd unit can see.
+    """
+
+    problems: tuple[Problem, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+
+def check_secrets(config: Config) -> SecretsChecked:
+    """
+    Read every secret of *config* and return what could not be read.
+    """
+    problems: list[Problem] = []
+    notices: list[Notice] = []
+    for leaf in walk(config):
+        if not isinstance(leaf.value, Secret):
+            continue
+        try:
+            leaf.value.reveal()
+        except CredentialsInvisible as error:
+            notices.append(Notice(leaf.place, str(error)))
+        except SecretUnavailable as error:
+            problems.append(Problem(leaf.place, str(error)))
+    return SecretsChecked(tuple(problems), tuple(notices))
+
+
+def check_files(config: Config) -> tuple[Problem, ...]:
+    """
+    Read every `ca_file` of *config* and return those that hold no certificates.
+    """
+    verdicts: dict[Path, str | None] = {}
+    problems = []
+    for leaf in walk(config):
+        if leaf.key != "ca_file" or leaf.value is None:
+            continue
+        if leaf.value not in verdicts:
+            verdicts[leaf.value] = _refuse_certificates(leaf.value)
+        message = verdicts[leaf.value]
+        if message is not None:
+            problems.append(Problem(leaf.place, message))
+    return tuple(problems)
+
+
+def _refuse_certificates(path: Path) -> str | None:
+    try:
+        ssl.create_default_context(cafile=path)
+    except ssl.SSLError:
+        return f"{path} holds no certificates in PEM form"
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror or type(error).__name__}"
+    return None

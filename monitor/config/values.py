@@ -1,0 +1,492 @@
+"""
+Read and write lengths of time such as `"5m"`.
+
+Which lengths a setting accepts is decided where the setting is declared.
+
+Decide which URLs may be called, and which may be shown as links.
+
+A URL is never repeated in a message: people paste them with passwords inside.
+
+Declare the kinds of value that several tables of the file share.
+
+Each refuses what it cannot use in words for the file's owner.
+
+Decide in which forms a token may be sent, and which headers may carry anything.
+
+What is wrong is never repeated: this is where people paste the token itself.
+
+Say what all settings have in common, and what reading them depends on.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+)
+
+from monitor.clock import utc_now
+from monitor.config.errors import did_you_mean, got, one_of, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from enum import StrEnum
+    from urllib.parse import SplitResult
+
+
+PATTERN = "^[0-9]+[smhd]$"
+"""What a duration looks like, for editors."""
+
+LONGEST = timedelta(days=3650)
+"""Ten years: beyond any use, and far from overflowing the calendar."""
+
+_WRITTEN = re.compile(r"([0-9]+)([smhd])", re.ASCII)
+_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_MOST_DIGITS = 12
+
+
+def parse_duration(value: Any) -> timedelta:
+    """
+    Return the length of time that *value* writes.
+
+    Raises:
+        ValueError: It is not a text such as `"90s"`, `"5m"`, `"36h"` or `"7d"`.
+    """
+    if not isinstance(value, str):
+        raise ValueError(_refuse(value))  # noqa: TRY004 - pydantic collects ValueErrors only
+    match = _WRITTEN.fullmatch(value)
+    if match is None:
+        raise ValueError(
+            f"{quoted(value)} is not a duration: write a whole number and one of s, m, h, d,"
+            ' such as "90s", "5m", "36h" or "7d"'
+        )
+    count, unit = match[1].lstrip("0") or "0", match[2]
+    if len(count) > _MOST_DIGITS or int(count) * _SECONDS[unit] > LONGEST.total_seconds():
+        raise ValueError(f"at most {format_duration(LONGEST)}, got {quoted(value)}")
+    return timedelta(seconds=int(count) * _SECONDS[unit])
+
+
+def format_duration(length: timedelta) -> str:
+    """
+    Write *length*, which counts whole seconds, in the largest unit that fits.
+    """
+    seconds = int(length.total_seconds())
+    if seconds == 0:
+        return "0s"
+    unit = next(unit for unit, size in _SECONDS.items() if seconds % size == 0)
+    return f"{seconds // _SECONDS[unit]}{unit}"
+
+
+def _refuse(value: Any) -> str:
+    message = f'a duration such as "5m", {got(value)}'
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**_MOST_DIGITS:
+        return f'{message}: write "{value}s" if you mean seconds'
+    return message
+
+
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", re.ASCII)
+_LONGEST_HOST = 253
+
+
+def is_loopback(host: str) -> bool:
+    """
+    Tell whether *host* names this machine.
+    """
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_host(host: str) -> bool:
+    """
+    Tell whether *host* could be the name or the address of a machine.
+    """
+    try:
+        ip_address(host)
+    except ValueError:
+        pass
+    else:
+        return True
+    try:
+        ascii_host = host.encode("idna").decode("ascii").removesuffix(".")
+    except UnicodeError:
+        return False
+    labels = ascii_host.split(".")
+    return len(ascii_host) <= _LONGEST_HOST and all(_LABEL.fullmatch(label) for label in labels)
+
+
+def _split(value: Any) -> SplitResult:
+    """
+    Take *value* apart, refusing what is no plain absolute web address.
+    """
+    if not isinstance(value, str):
+        raise ValueError(f'a URL such as "https://api.example.com", {got(value)}')  # noqa: TRY004 - pydantic collects ValueErrors only
+    if not value:
+        raise ValueError('empty: write a URL such as "https://api.example.com"')
+    if any(char.isspace() or not char.isprintable() for char in value) or "\\" in value:
+        raise ValueError("a URL has no spaces, backslashes or control characters")
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("not a URL: its host or its port cannot be read") from None
+    if parts.scheme not in {"https", "http"}:
+        raise ValueError("not a web address: write it with https:// in front")
+    if "@" in parts.netloc:
+        raise ValueError(
+            "no user or password in a URL: write the secret with its own key, such as token"
+        )
+    if not parts.hostname or not is_host(parts.hostname) or parts.netloc.endswith(":"):
+        raise ValueError('its host cannot be read: write a URL such as "https://api.example.com"')
+    return parts
+
+
+def _refuse_plain_http(parts: SplitResult) -> None:
+    host = parts.hostname or ""
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError(
+            f'plain http:// is for this machine only (localhost): begin with "https://{parts.netloc}"'
+        )
+
+
+def _check_base(value: Any) -> str:
+    parts = _split(value)
+    if "?" in value or "#" in value:
+        raise ValueError("only scheme, host and path: leave out what follows ? or #")
+    _refuse_plain_http(parts)
+    # In one case, since connections are grouped by the host they call.
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path}".rstrip("/")
+
+
+def _check_called(value: Any) -> str:
+    parts = _split(value)
+    if "#" in value:
+        raise ValueError("leave out what follows #")
+    _refuse_plain_http(parts)
+    return str(value)
+
+
+def refuse_uncallable(value: str) -> None:
+    """
+    Refuse what cannot be called as it stands, for a URL that is a secret.
+
+    Raises:
+        ValueError: Says why, and at most the host of it.
+    """
+    _check_called(value)
+
+
+def _check_link(value: Any) -> str:
+    _split(value)
+    return str(value)
+
+
+def _check_public(value: Any) -> str:
+    if value == "":
+        return ""
+    parts = _split(value)
+    if "?" in value or "#" in value:
+        raise ValueError("only scheme, host and path: leave out what follows ? or #")
+    return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
+
+
+_AS_URI = WithJsonSchema({"type": "string", "format": "uri", "pattern": "^https?://"})
+
+BaseUrl = Annotated[str, BeforeValidator(_check_base), _AS_URI]
+"""What paths are appended to; without a slash at the end."""
+
+CalledUrl = Annotated[str, BeforeValidator(_check_called), _AS_URI]
+"""An address that is asked as it stands."""
+
+Link = Annotated[str, BeforeValidator(_check_link), _AS_URI]
+"""A page for people; it is shown and never called, so plain http will do."""
+
+PublicUrl = Annotated[
+    str,
+    BeforeValidator(_check_public),
+    WithJsonSchema({"type": "string", "pattern": "^(https?://.*)?$"}),
+]
+"""Our own address as people reach it, or empty."""
+
+
+_HEADER = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}"
+_NAME = re.compile(_HEADER, re.ASCII)
+_TOKEN_FORM = re.compile(rf"bearer|header:{_HEADER}", re.ASCII)
+_ANY_FORM = re.compile(
+    rf"bearer|basic|header:{_HEADER}|query:[A-Za-z0-9._~\[\]-]{{1,100}}", re.ASCII
+)
+_OF_HTTP_ITSELF = {"host", "content-length", "transfer-encoding", "connection"}
+
+
+def _refuse_http_headers(name: str) -> None:
+    if name.lower() in _OF_HTTP_ITSELF:
+        raise ValueError("HTTP itself needs this header; write the name of one for the token")
+
+
+def _check_token_form(value: Any) -> str:
+    if not isinstance(value, str) or not _TOKEN_FORM.fullmatch(value):
+        raise ValueError('write "bearer", or "header:NAME" with the name of a header')
+    _refuse_http_headers(value.partition(":")[2])
+    return value
+
+
+def _check_any_form(value: Any) -> str:
+    if not isinstance(value, str) or not _ANY_FORM.fullmatch(value):
+        raise ValueError(
+            'write "bearer", "basic", "header:NAME" with the name of a header, or "query:NAME"'
+            " with that of a parameter"
+        )
+    kind, _, name = value.partition(":")
+    if kind == "header":
+        _refuse_http_headers(name)
+    return value
+
+
+def check_header_name(value: Any) -> str:
+    """
+    Accept the name of a header that anybody may set.
+
+    Raises:
+        ValueError: Says why not.
+    """
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise ValueError("no name of a header: letters, digits and - only")
+    if value.lower() in _OF_HTTP_ITSELF:
+        raise ValueError("HTTP itself needs this header: leave it out")
+    return value
+
+
+TokenForm = Annotated[
+    str,
+    BeforeValidator(_check_token_form),
+    WithJsonSchema({"type": "string", "pattern": "^(bearer|header:.+)$"}),
+]
+"""How a bare token is sent."""
+
+AuthForm = Annotated[
+    str,
+    BeforeValidator(_check_any_form),
+    WithJsonSchema({"type": "string", "pattern": "^(bearer|basic|header:.+|query:.+)$"}),
+]
+"""How any credential is sent."""
+
+HeaderName = Annotated[
+    str, BeforeValidator(check_header_name), WithJsonSchema({"type": "string", "minLength": 1})
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """
+    What the meaning of a file depends on beside its text.
+
+    Args:
+        path: The file.
+        now: The present instant; later dates are refused.
+        environment: Where a default may be taken from.
+        is_private: Only the file's owner may read it, so it may hold secrets.
+    """
+
+    path: Path
+    now: datetime
+    environment: dict[str, str]
+    is_private: bool = True
+
+    @property
+    def folder(self) -> Path:
+        """
+        Return the folder that relative paths are taken from.
+        """
+        return self.path.absolute().parent
+
+
+def reading_of(info: ValidationInfo) -> Reading | None:
+    """
+    Return what the caller handed in with the data, if it comes from a file.
+    """
+    return info.context if isinstance(info.context, Reading) else None
+
+
+class Settings(BaseModel):
+    """
+    A frozen table of the file that refuses unknown keys.
+    """
+
+    # Errors are put into our own words; pydantic's would repeat the input,
+    # which may be a secret.
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        serialize_by_alias=True,
+        validate_by_alias=True,
+        validate_by_name=False,
+    )
+
+
+Word = TypeVar("Word", bound="StrEnum")
+
+_LONGEST_NAME = 100
+_EARLIEST_YEAR = 2000
+_UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
+_JOINERS = "\u200c\u200d"
+"""Invisible, and yet needed: for Persian words, for emoji made of several."""
+
+
+def _read_duration(value: Any) -> timedelta:
+    return value if isinstance(value, timedelta) else parse_duration(value)
+
+
+def _at_least(least: timedelta) -> Callable[[timedelta], timedelta]:
+    def check(length: timedelta) -> timedelta:
+        if length < least:
+            raise ValueError(f"at least {format_duration(least)}, got {format_duration(length)}")
+        return length
+
+    return check
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_read_duration),
+    PlainSerializer(format_duration),
+    WithJsonSchema({"type": "string", "pattern": PATTERN, "examples": ["90s", "5m", "36h", "7d"]}),
+]
+OneSecondOrMore = Annotated[Duration, AfterValidator(_at_least(timedelta(seconds=1)))]
+FiveSecondsOrMore = Annotated[Duration, AfterValidator(_at_least(timedelta(seconds=5)))]
+TenSecondsOrMore = Annotated[Duration, AfterValidator(_at_least(timedelta(seconds=10)))]
+SixtyFiveSecondsOrMore = Annotated[Duration, AfterValidator(_at_least(timedelta(seconds=65)))]
+
+Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+Days = Annotated[int, Field(strict=True, ge=0, le=36_500)]
+Flag = Annotated[bool, Field(strict=True)]
+
+
+def _check_name(name: str) -> str:
+    """
+    Accept what fits a URL, a metric and the name of a file.
+    """
+    if not name:
+        raise ValueError("empty: give it a name")
+    if len(name) > _LONGEST_NAME:
+        raise ValueError(f"at most {_LONGEST_NAME} characters, got {len(name)}")
+    if name != name.strip():
+        raise ValueError(f"no space at the beginning or end, got {quoted(name)}")
+    if any(unicodedata.category(char) in _UNPRINTABLE for char in name):
+        raise ValueError(f"no control characters, got {quoted(name)}")
+    if any(unicodedata.category(char) == "Cf" and char not in _JOINERS for char in name):
+        raise ValueError(
+            "no invisible characters, such as those that turn the direction of writing,"
+            f" got {quoted(name)}"
+        )
+    if "/" in name or "\\" in name or name in {".", ".."}:
+        raise ValueError(f"no slashes, and not . or .., got {quoted(name)}")
+    return name
+
+
+Name = Annotated[
+    str,
+    AfterValidator(_check_name),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": _LONGEST_NAME}),
+]
+
+
+def _drop_repeated(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+Names = Annotated[tuple[Name, ...], AfterValidator(_drop_repeated)]
+SomeNames = Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_drop_repeated)]
+
+
+def _resolve_path(value: Any, info: ValidationInfo) -> Any:
+    if isinstance(value, Path):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"a path in quotes, {got(value)}")  # noqa: TRY004 - pydantic collects ValueErrors only
+    if not value.strip() or not value.isprintable():
+        raise ValueError("the path is empty or holds control characters")
+    reading = reading_of(info)
+    return reading.folder / value if reading else Path(value)
+
+
+RelativePath = Annotated[
+    Path, BeforeValidator(_resolve_path), WithJsonSchema({"type": "string", "minLength": 1})
+]
+
+
+def _read_past_day(value: Any, info: ValidationInfo) -> date:
+    if not isinstance(value, date):
+        hint = " (without quotes)" if isinstance(value, str) else ""
+        raise ValueError(f"a date such as 2026-01-15{hint}, {got(value)}")  # noqa: TRY004 - pydantic collects ValueErrors only
+    reading = reading_of(info)
+    check_past_day(value, reading.now if reading else utc_now())
+    return value
+
+
+def check_past_day(value: date, now: datetime) -> None:
+    """
+    Refuse a date on which no authorization can have been granted yet.
+
+    Raises:
+        ValueError: Says why.
+    """
+    if isinstance(value, datetime) and value.tzinfo is None:
+        raise ValueError(f"a time needs its zone: write {value.isoformat()}Z, or the date alone")
+    if value.year < _EARLIEST_YEAR:
+        raise ValueError(f"{value.isoformat()} is too long ago to be meant")
+    is_future = value > now if isinstance(value, datetime) else value > now.astimezone(UTC).date()
+    if is_future:
+        today = now.astimezone(UTC).date().isoformat()
+        raise ValueError(f"{value.isoformat()} is in the future (today is {today} in UTC)")
+
+
+PastDay = Annotated[
+    date,
+    PlainValidator(_read_past_day),
+    PlainSerializer(lambda day: day.isoformat(), return_type=str),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "format": "date"},
+                {"type": "string", "format": "date-time"},
+            ]
+        }
+    ),
+]
+"""A date, or an instant where it is a `datetime`."""
+
+
+def choice_of(words: type[Word]) -> Callable[[Any], Any]:
+    """
+    Return a validator that accepts the values of *words* and offers the nearest.
+    """
+    known = tuple(word.value for word in words)
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and value in known:
+            return words(value)
+        found = quoted(value) if isinstance(value, str) else got(value).removeprefix("got ")
+        hint = did_you_mean(value, known) if isinstance(value, str) else ""
+        raise ValueError(f"one of {one_of(known)}, got {found}{hint}")
+
+    return check

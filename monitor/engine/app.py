@@ -1,0 +1,232 @@
+"""
+Build every part of the daemon from the configuration; start, run, stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+from contextlib import AsyncExitStack, contextmanager
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from monitor.alerting.digests import Resumption, note_absence
+from monitor.alerting.outbox import StoredOutbox
+from monitor.alerting.suppression import review_suppressed, suppress_unsent
+from monitor.clock import utc_now
+from monitor.config.plan import make_plan
+from monitor.engine.checkers import prepare_checkers
+from monitor.engine.heartbeat import Heartbeat
+from monitor.engine.integrity import IntegrityCheck
+from monitor.engine.live import Live, ReloadStatus, Snapshot
+from monitor.engine.parts import DaemonParts, terms_of
+from monitor.engine.reload import Reloader
+from monitor.engine.runner import CheckRunner
+from monitor.engine.scheduler import Scheduler
+from monitor.engine.supervisor import Supervisor, Systemd
+from monitor.engine.sweep import log_and_wake
+from monitor.notify.delivery import Delivery
+from monitor.providers.transport import HttpClients
+from monitor.store import applications, connections, migrate, outbox
+from monitor.store.engine import Database, StoreWorker, hold_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from monitor.alerting.digests import Absence
+    from monitor.config.model import Config
+    from monitor.engine.evaluate import Evaluated
+    from monitor.engine.parts import Dashboard
+    from monitor.store.engine import Transaction
+
+    OpenDashboard = Callable[[Live, Database, StoreWorker, ReloadStatus], Dashboard]
+
+log = structlog.get_logger()
+
+FINISH_CHECKS_WITHIN = timedelta(seconds=5)
+SEND_WITHIN = timedelta(seconds=2)
+"""Together they keep a stop under ten seconds."""
+
+COLLECT_GARBAGE_AFTER = (20_000, 20, 100)
+"""A check leaves some hundred short-lived objects behind; Python's default is 700 objects."""
+
+OWNER = "run"
+
+
+class App:
+    """
+    The daemon.
+
+    Args:
+        open_dashboard: Makes what shows people how things are.
+        systemd: Who is told how the daemon is.
+        load: Reads the file again, for a reload; without it nothing is new.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        open_dashboard: OpenDashboard,
+        systemd: Systemd | None = None,
+        load: Callable[[], Config] | None = None,
+    ) -> None:
+        self._config = config
+        self._open_dashboard = open_dashboard
+        self._systemd = systemd or Systemd(None)
+        self._load = load
+        self._plan = make_plan(config)
+        self._database = Database(config.monitor.database)
+        self._reloads = ReloadStatus()
+        self._reloads.note_success(utc_now())
+
+    async def run(self, stop: asyncio.Event, reload: asyncio.Event | None = None) -> None:
+        """
+        Watch until *stop* is set, then stop cleanly; read the file again when *reload* is.
+
+        Raises:
+            DatabaseLost: The database was deleted or replaced; what was known
+                is kept, and a daemon may begin anew.
+            StoreError: The database cannot be opened, is newer than this
+                program, belongs to a daemon that is running, or is damaged.
+        """
+        async with AsyncExitStack() as stack:
+            needed = await self._start(stack, reload or asyncio.Event())
+            self._systemd.notify_ready()
+            stopped = asyncio.create_task(stop.wait(), name="wait for the stop")
+            ends: set[asyncio.Future[Any]] = {stopped, *needed}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            for each in needed:
+                if each.done():
+                    # A daemon that stores nothing must not look alive.
+                    each.result()
+            log.info("daemon.stopping")
+            self._systemd.notify_stopping()
+
+    async def _start(
+        self, stack: AsyncExitStack, reload: asyncio.Event
+    ) -> list[asyncio.Future[None]]:
+        """
+        Start part after part; *stack* stops them in the opposite order.
+
+        Returns what nothing goes on without: who writes results, and the database.
+        """
+        self._database.create_file()
+        stack.enter_context(hold_lock(self._database))
+        stack.callback(self._database.close)
+        self._upgrade()
+        keeper = IntegrityCheck(self._database)
+        stack.callback(keeper.close)
+        store = StoreWorker(self._database)
+        stack.callback(store.close)
+        absence = await store.write(lambda tx: note_absence(tx, self._plan, utc_now()))
+        n_connections = await self._sync(store)
+        running = await self._build(store, absence, stack)
+        writer = asyncio.create_task(running.runner.write_results(), name="write results")
+        stack.push_async_callback(_finish, running.runner, writer)
+        jobs = Scheduler(running.follow_step)
+        guard = Supervisor(self._systemd, store, jobs, running.delivery)
+        load = self._load or (lambda: self._config)
+        reloader = Reloader(load, reload, running, self._reloads, self._systemd, guard)
+        heartbeat = Heartbeat(running.live, store, guard)
+        own = [*running.jobs(), *guard.jobs(), reloader.job(), heartbeat.job()]
+        jobs.start([*own, keeper.job(store)])
+        stack.callback(jobs.stop)
+        await running.start_due()
+        stack.push_async_callback(running.dashboard.stop)
+        delivery, dashboard = running.delivery, running.dashboard
+        await dashboard.start(partial(_note, dashboard, delivery), delivery.wake)
+        await guard.notify_status()
+        reloader.open()
+        stack.enter_context(_spared_collector())
+        log.info(
+            "daemon.started",
+            connections=n_connections,
+            channels=len(self._plan.channels),
+            database=str(self._database.path),
+        )
+        return [writer, keeper.fault]
+
+    async def _build(
+        self, store: StoreWorker, absence: Absence | None, stack: AsyncExitStack
+    ) -> DaemonParts:
+        """
+        Build the parts that work by the settings.
+        """
+        clients = HttpClients(self._config.checks.concurrency)
+        stack.push_async_callback(clients.aclose)
+        calls = await store.write(lambda tx: prepare_checkers(tx, self._config, clients))
+        live = Live(Snapshot.of(self._config, self._plan, calls))
+        dashboard = self._open_dashboard(live, self._database, store, self._reloads)
+        outbox = StoredOutbox(store, OWNER, lambda: live.plan)
+        delivery = Delivery(outbox, partial(terms_of, live, dashboard), clock=utc_now)
+        stack.push_async_callback(_drain, delivery)
+        watch = CheckRunner(store, live, utc_now, partial(_note, dashboard, delivery))
+        resumption = Resumption(store, delivery, absence)
+        return DaemonParts(live, store, delivery, watch, resumption, dashboard)
+
+    def _upgrade(self) -> None:
+        before, copy = migrate.upgrade(self._database)
+        if before != migrate.HEAD:
+            log.info("database.migrated", before=before, now=migrate.HEAD, copy=copy and str(copy))
+
+    async def _sync(self, store: StoreWorker) -> int:
+        """
+        Bring the database in line with the file; return how many are watched.
+        """
+        jitter = random.SystemRandom().random
+
+        def sync(tx: Transaction) -> set[str]:
+            now = utc_now()
+            applications.sync(tx, self._plan.applications, now)
+            outbox.release_claims_of(tx, OWNER)
+            ignored = connections.sync(tx, self._plan.entries, now, jitter)
+            # The file may have other tags and other quiet hours by now.
+            review_suppressed(tx, self._plan, now, all_of_it=True)
+            suppress_unsent(tx, self._plan, now)
+            return ignored
+
+        ignored = await store.write(sync)
+        for name in sorted(ignored):
+            log.warning("connection.deleted", connection=name, remedy=f"connwatch resume {name}")
+        return len(self._plan.entries) - len(ignored)
+
+
+def _note(dashboard: Dashboard, delivery: Delivery, settled: list[Evaluated]) -> None:
+    dashboard.note_checks(settled)
+    log_and_wake(settled, delivery)
+
+
+@contextmanager
+def _spared_collector() -> Iterator[None]:
+    """
+    Keep the garbage collector from walking through what lives to the end.
+
+    Thousands of settings and checkers are looked at again and again otherwise:
+    a fifth of the processor time of a check.
+    """
+    usual = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_GARBAGE_AFTER)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
+
+
+async def _finish(runner: CheckRunner, writer: asyncio.Task[None]) -> None:
+    finished, let_go = await runner.stop(FINISH_CHECKS_WITHIN)
+    writer.cancel()
+    await asyncio.gather(writer, return_exceptions=True)
+    log.info("daemon.checks_finished", finished=finished, let_go=let_go)
+
+
+async def _drain(delivery: Delivery) -> None:
+    report = await delivery.drain(SEND_WITHIN)
+    log.info("daemon.alerts_sent", sent=report.sent, to_be_retried=report.failed, dead=report.dead)

@@ -1,0 +1,157 @@
+"""
+Hold the parts of a daemon that runs, and the settings that they work by.
+
+The one place where settings are replaced: `put_in_force` does it between two
+ticks. What they must be is decided in `reloading`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from monitor.clock import utc_now
+from monitor.config.model import link_to
+from monitor.engine.scheduler import Job
+from monitor.engine.supervisor import CHECK_DUE, DELIVER
+from monitor.engine.sweep import check_connectivity, follow_step, sweep_and_wake
+from monitor.notify.delivery import DeliveryTerms
+from monitor.store import retention
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from monitor.alerting.digests import Resumption
+    from monitor.engine.evaluate import Evaluated
+    from monitor.engine.live import Live, ReloadStatus, Snapshot
+    from monitor.engine.runner import CheckRunner
+    from monitor.notify.delivery import Delivery, Sender
+    from monitor.store.engine import StoreWorker
+
+TICK = timedelta(seconds=1)
+LOOK_AHEAD = 2 * TICK
+"""A tick starts what falls due before the next one, even if that comes late."""
+
+SWEEP_EVERY = TICK
+"""An indexed question costs less than being late for the end of an authorization."""
+
+CONNECTIVITY_EVERY = timedelta(seconds=5)
+RESUMED_EVERY = timedelta(seconds=5)
+DELIVER_EVERY = timedelta(seconds=2)
+PRUNE_EVERY = timedelta(minutes=30)
+PRUNE_FIRST_AFTER = timedelta(minutes=1)
+"""A daemon that is restarted often must prune as well."""
+
+
+class Dashboard(Protocol):
+    """What shows people how things are; whether it serves them at all is its own concern."""
+
+    def counted(self, sender: Sender) -> Sender:
+        """Return *sender*, counted where anybody can see the count."""
+        ...
+
+    def note_checks(self, settled: list[Evaluated]) -> None:
+        """Count checks that were stored."""
+        ...
+
+    def note_reading(self, reloads: ReloadStatus) -> None:
+        """Show how the latest reading of the file went."""
+        ...
+
+    async def start(
+        self, on_evaluated: Callable[[list[Evaluated]], None], wake: Callable[[], None]
+    ) -> None:
+        """
+        Begin to serve; checks go on meanwhile.
+
+        Args:
+            on_settled: Called with checks that somebody asked for by a button.
+            wake: Has what is due sent at once.
+        """
+        ...
+
+    def follow_reload(self) -> None:
+        """Go on after the settings were replaced; it cannot fail."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop serving, if it was begun."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonParts:
+    """
+    The parts, and the settings in force.
+    """
+
+    live: Live
+    store: StoreWorker
+    delivery: Delivery
+    runner: CheckRunner
+    resumption: Resumption
+    dashboard: Dashboard
+
+    def put_in_force(self, snapshot: Snapshot, void: Collection[str]) -> None:
+        """
+        Replace the settings, all at once: nothing is awaited in here, and nothing can fail.
+
+        Args:
+            void: Connections whose checks under way no longer count.
+        """
+        former = self.live.now
+        self.live.now = snapshot
+        # What is left to do is state, and goes by the settings that are in force now.
+        calls = snapshot.calls
+        calls.held.take_over(calls.stored, snapshot.plan.watched.keys())
+        self.runner.follow_reload(former, void)
+        self.dashboard.follow_reload()
+
+    def jobs(self) -> list[Job]:
+        """
+        Return what is to be done again and again, by the settings then in force.
+        """
+        return [
+            Job(CHECK_DUE, TICK, self.start_due),
+            Job("sweep_clocks", SWEEP_EVERY, self._sweep_clocks),
+            Job(DELIVER, DELIVER_EVERY, self.delivery.run_once),
+            Job("watch_link", CONNECTIVITY_EVERY, self._watch_connectivity),
+            Job("tell_resumed", RESUMED_EVERY, self._look_for_resumption),
+            Job("prune", PRUNE_EVERY, self._prune, PRUNE_FIRST_AFTER),
+        ]
+
+    async def start_due(self) -> None:
+        """
+        Start what is due before the next tick.
+        """
+        await self.runner.start_due(LOOK_AHEAD)
+
+    async def follow_step(self, by: timedelta) -> None:
+        """
+        Go on after the wall clock was stepped.
+        """
+        await follow_step(self.store, self.live.plan, self.delivery, by)
+
+    async def _sweep_clocks(self) -> None:
+        await sweep_and_wake(self.store, self.live.plan, self.delivery)
+
+    async def _watch_connectivity(self) -> None:
+        now = self.live.now
+        await check_connectivity(self.store, now.plan, now.connectivity, self.delivery)
+
+    async def _look_for_resumption(self) -> None:
+        await self.resumption.look(self.live.plan)
+
+    async def _prune(self) -> None:
+        await self.store.write(lambda tx: retention.roll_up(tx, utc_now()))
+
+
+def terms_of(live: Live, dashboard: Dashboard) -> DeliveryTerms:
+    """
+    Return what a message is sent by now.
+    """
+    now = live.now
+    sender = dashboard.counted(now.sender)
+    return DeliveryTerms(sender, now.config.alerts.retry_for, partial(link_to, now.config))

@@ -1,0 +1,287 @@
+"""
+Start the checks that are due and bring their results to the store.
+
+Decides when a check starts and when a batch is written. What a result means is
+left to `cycle`; nothing in here waits for a check.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+
+from monitor.engine.batch import FinishedCheck
+from monitor.engine.evaluate import evaluate
+from monitor.judge.incidents import Connectivity, has_answered, is_unanswered
+from monitor.judge.outcome import Outcome, Reason
+from monitor.store.engine import RowRefused, StoreError
+from monitor.store.schedule import claim_due
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from datetime import datetime, timedelta
+
+    from monitor.engine.evaluate import Evaluated
+    from monitor.engine.live import Live, Snapshot
+    from monitor.store.engine import StoreWorker
+    from monitor.store.schedule import Due
+
+log = structlog.get_logger()
+
+COLLECT_FOR_S = 1.0
+"""How long finished checks wait for others before they are written together."""
+
+RETRY_WRITE_AFTER_S = 1.0
+"""How soon a batch is tried again after the database refused it."""
+
+START_GRID_S = 0.2
+"""
+Checks start together on a grid of this width: requests that go out together
+cost a third less than one by one, and nobody sees the difference.
+"""
+
+CLAIM_AT_MOST = 5000
+"""How many checks one tick starts; the next tick takes the rest."""
+
+
+class CheckRunner:
+    """
+    The checks under way, and the results not yet written.
+
+    Args:
+        on_settled: Told of each batch after it was written.
+    """
+
+    def __init__(
+        self,
+        store: StoreWorker,
+        live: Live,
+        clock: Callable[[], datetime],
+        on_evaluated: Callable[[list[Evaluated]], None],
+    ) -> None:
+        self._store = store
+        self._live = live
+        self._slots = asyncio.Semaphore(live.config.checks.concurrency)
+        self._clock = clock
+        self._on_evaluated = on_evaluated
+        self._uplink = Connectivity.UNKNOWN
+        self._in_doubt: list[FinishedCheck] = []
+        self._asking: asyncio.Task[None] | None = None
+        self._under_way: dict[int, asyncio.Task[Outcome]] = {}
+        self._begun: set[int] = set()
+        self._void: set[int] = set()
+        self._unknown: set[int] = set()
+        self._unwritten: list[FinishedCheck] = []
+        self._has_unwritten = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._is_stopping = False
+
+    def follow_reload(self, former: Snapshot, void: Collection[str]) -> None:
+        """
+        Go on after the settings were replaced: what is under way is judged by the new ones.
+
+        Args:
+            former: The settings that checks under way still ask by.
+            void: Connections that are gone, or ask their service otherwise now:
+                what they are being told no longer counts. Those that are still
+                there are asked again at the next tick.
+        """
+        now = self._live.now
+        for number, task in self._under_way.items():
+            name = task.get_name()
+            if number in self._begun:
+                self._void |= {number} if name in void else set()
+            elif name in void or name not in now.calls.checkers:
+                task.cancel()
+        if now.connectivity is not former.connectivity:
+            self._uplink = Connectivity.UNKNOWN
+        concurrency = now.config.checks.concurrency
+        if concurrency != former.config.checks.concurrency:
+            self._slots = asyncio.Semaphore(concurrency)
+
+    async def start_due(self, ahead: timedelta) -> None:
+        """
+        Claim what falls due within *ahead* and let each check start at its instant.
+
+        Raises:
+            StoreError: The database cannot be read.
+        """
+        now = self._clock()
+        limit = CLAIM_AT_MOST + len(self._under_way) + len(self._unknown)
+        due = await self._store.read(lambda tx: claim_due(tx, now + ahead, limit))
+        if self._is_stopping:
+            return
+        # A command that read a newer file may have put in what only the next start
+        # can check: always due, and in nobody's way.
+        checkers = self._live.now.calls.checkers
+        self._unknown = {each.id for each in due if each.name not in checkers}
+        for each in due:
+            if each.id not in self._under_way and each.id not in self._unknown:
+                task = asyncio.create_task(self._check(each, ahead), name=each.name)
+                task.add_done_callback(partial(self._collect, each))
+                self._under_way[each.id] = task
+
+    async def _check(self, due: Due, longest: timedelta) -> Outcome:
+        # No more than was looked ahead, even if the clock was set back meanwhile.
+        wait = min(due.at - self._clock(), longest).total_seconds()
+        if wait > 0:
+            loop = asyncio.get_running_loop()
+            begin_at = math.ceil((loop.time() + wait) / START_GRID_S) * START_GRID_S
+            await asyncio.sleep(begin_at - loop.time())
+        if due.verdict is not None:
+            return due.verdict
+        async with self._slots:
+            self._begun.add(due.id)
+            try:
+                return await self._live.now.calls.checkers[due.name].check()
+            finally:
+                self._begun.discard(due.id)
+
+    def _collect(self, due: Due, task: asyncio.Task[Outcome]) -> None:
+        is_void = due.id in self._void
+        self._void.discard(due.id)
+        fault = None if task.cancelled() else task.exception()
+        if task.cancelled() or (is_void and fault is None):
+            self._under_way.pop(due.id, None)
+            return
+        if fault is None:
+            outcome = task.result()
+        else:
+            log.error("check.fault", connection=due.name, exc_info=fault)
+            outcome = _own_fault("finish the check", fault)
+        finished = FinishedCheck(due.id, due.at, self._clock(), outcome)
+        uplinks = self._live.now.connectivity
+        if uplinks.has_any and is_unanswered(outcome) and not self._is_stopping:
+            self._doubt(finished)
+            return
+        if has_answered(outcome):
+            uplinks.note_answer()
+        self._put_in(finished)
+
+    def _put_in(self, *finished: FinishedCheck) -> None:
+        self._unwritten.extend(finished)
+        self._has_unwritten.set()
+
+    def _doubt(self, finished: FinishedCheck) -> None:
+        """
+        Keep a result apart until it is known whether our own link is to blame.
+        """
+        self._in_doubt.append(finished)
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._resolve(), name="ask for our own link")
+            self._asking.add_done_callback(self._give_up_asking)
+
+    async def _resolve(self) -> None:
+        # An answer speaks for the checks only that had ended when it was asked for.
+        while self._in_doubt:
+            resolved, self._in_doubt = self._in_doubt, []
+            try:
+                self._uplink = await self._live.now.connectivity.ask()
+            finally:
+                # Unresolved, they are let go at a stop: they are due again at the next start.
+                if not self._is_stopping:
+                    self._put_in(*resolved)
+
+    def _give_up_asking(self, asking: asyncio.Task[None]) -> None:
+        if not asking.cancelled() and (fault := asking.exception()) is not None:
+            log.error("uplink.fault", exc_info=fault)
+            left, self._in_doubt = self._in_doubt, []
+            self._put_in(*left)
+
+    async def write_results(self) -> None:
+        """
+        Write finished checks, a batch at a time, until cancelled.
+        """
+        while True:
+            await self._has_unwritten.wait()
+            await asyncio.sleep(COLLECT_FOR_S)
+            if not await self.write_batch():
+                await asyncio.sleep(RETRY_WRITE_AFTER_S)
+
+    async def write_batch(self) -> bool:
+        """
+        Write what has finished; tell whether nothing had to be put back.
+        """
+        async with self._writing:
+            now = self._clock()
+            batch, self._unwritten = [_not_after(now, each) for each in self._unwritten], []
+            self._has_unwritten.clear()
+            return not batch or await self._write(batch)
+
+    async def _write(self, batch: list[FinishedCheck]) -> bool:
+        work = self._store.write(lambda tx: evaluate(tx, batch, self._live.plan, self._uplink))
+        [result] = await asyncio.gather(work, return_exceptions=True)
+        if isinstance(result, StoreError) and not isinstance(result, RowRefused):
+            self._unwritten = batch + self._unwritten
+            self._has_unwritten.set()
+            log.warning("results.not_written", results=len(self._unwritten), error=str(result))
+            return False
+        if isinstance(result, BaseException):
+            return await self._write_apart(batch, result)
+        for each in batch:
+            self._under_way.pop(each.connection_id, None)
+        self._on_evaluated(result)
+        return True
+
+    async def _write_apart(self, batch: list[FinishedCheck], fault: BaseException) -> bool:
+        """
+        Write a batch in halves: a result that cannot be stored takes no other with it.
+        """
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            are_written = [await self._write(half) for half in (batch[:middle], batch[middle:])]
+            return all(are_written)
+        [each] = batch
+        log.error("result.fault", connection_id=each.connection_id, exc_info=fault)
+        instead = replace(each, outcome=_own_fault("store the result", fault))
+        # Should even that fail, it stays under way: better not checked than asked
+        # again every second.
+        return each.outcome == instead.outcome or await self._write([instead])
+
+    async def stop(self, within: timedelta) -> tuple[int, int]:
+        """
+        Let running checks finish and write them; return how many did and did not.
+
+        Those still running after *within*, and those that only waited for their
+        turn, are let go: they are due again at the next start.
+        """
+        self._is_stopping = True
+        running = [task for number, task in self._under_way.items() if number in self._begun]
+        waiting = [task for task in self._under_way.values() if task not in running]
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        done: set[asyncio.Task[Outcome]] = set()
+        if running:
+            done, late = await asyncio.wait(running, timeout=within.total_seconds())
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+        await self.write_batch()
+        return len(done), len(running) - len(done)
+
+
+def _own_fault(what: str, fault: BaseException) -> Outcome:
+    return Outcome(
+        Reason.UNEXPECTED_RESPONSE,
+        f"connwatch could not {what} ({type(fault).__name__}): this is a fault of connwatch, "
+        "the log has the details to report",
+    )
+
+
+def _not_after(now: datetime, finished: FinishedCheck) -> FinishedCheck:
+    """
+    Keep what the clock said before it was set back out of history and rhythm.
+    """
+    slot = finished.scheduled_at or finished.at
+    if finished.at <= now and slot <= now:
+        return finished
+    return replace(finished, at=min(finished.at, now), scheduled_at=min(slot, now))

@@ -1,0 +1,664 @@
+"""
+Hand messages to Apprise.
+
+Decides what of a failure may be said. How a channel's URL becomes targets is
+decided in `targets`, which alone knows Apprise beside this module; how a message
+is fitted to a service, in `fitting`; when and how often to send, in `delivery`.
+
+A channel's URL may name several services. They are asked one after the other,
+and the message counts as sent when all of them took it; those that did are
+left out when it is tried again, as long as this process remembers. A service
+with several targets of its own (two recipients of one e-mail URL) is one
+target here: Apprise does not say which of them failed, so all get it again.
+
+Make targets of a channel's URL: services of Apprise, set up as they are used here.
+
+Apprise is slow to import and large, its 180 services more so: it is imported
+with the first URL, and of the usual services only those that are used.
+
+Notice how long a service wants to be left alone.
+
+Decides what is read as such a wish: `Retry-After` of an answer 429 or 503, in
+seconds or as a date, and the field that Telegram and Discord have for it. Apprise keeps the answers
+to itself, so that they are looked at where `requests`, which it sends with,
+makes them. When to try again is decided in `backoff`.
+
+Hold what is known of Apprise without asking it.
+
+Decides nothing: `sender` uses it to load no more of Apprise than is needed, and
+to keep its log to itself.
+
+Fit a message to the service that shows it.
+
+Decides which form a service gets, from what Apprise knows of it, where the
+title goes, and that a channel's template which fails is replaced by the text
+that is built in. How a form is written is decided in `formats`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import re
+from collections import OrderedDict
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, timedelta
+from email.utils import parsedate_to_datetime
+from importlib import import_module
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
+
+from monitor.clock import utc_now
+from monitor.config.secret import SecretUnavailable
+from monitor.judge.alerts import Severity
+from monitor.notify.formats import Form, cut, join_title, write
+from monitor.notify.outbox import AlertError
+from monitor.notify.template import TemplateError, render
+from monitor.notify.words import clean, mask_parts, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from apprise import Apprise, AppriseResult, NotifyBase
+
+    from monitor.config.model import Channel
+    from monitor.config.secret import Secret
+    from monitor.notify.message import Message
+
+
+LONGEST = timedelta(days=1)
+_BUSY = {429, 503}
+_LONGEST_BODY = 64 * 1024
+_NAME = "ListeningAdapter"
+
+
+@dataclass(slots=True)
+class RetryRequest:
+    """
+    How long the service asked us to wait, if it did.
+    """
+
+    retry_after: timedelta | None = None
+
+
+_capturing: ContextVar[RetryRequest | None] = ContextVar("listening", default=None)
+
+
+@contextmanager
+def capture_retry_after() -> Iterator[RetryRequest]:
+    """
+    Notice what the answers to requests of this thread ask for.
+    """
+    asked = RetryRequest()
+    token = _capturing.set(asked)
+    try:
+        yield asked
+    finally:
+        _capturing.reset(token)
+
+
+def install_capture() -> None:
+    """
+    Have every session of `requests` look at its answers from now on.
+
+    Harmless from several threads at once: what is wrapped twice reads the same
+    wish twice. An answer counts for the thread that asked, and only while that
+    one listens; whoever else uses `requests` notices nothing.
+    """
+    sessions: Any = import_module("requests.sessions")
+    if sessions.HTTPAdapter.__name__ == _NAME:
+        return
+
+    base = sessions.HTTPAdapter
+
+    def send(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+        response = base.send(self, request, *args, **kwargs)
+        asked = _capturing.get()
+        if asked is not None and response.status_code in _BUSY:
+            asked.retry_after = _read_response(response)
+        return response
+
+    sessions.HTTPAdapter = type(_NAME, (base,), {"send": send})
+
+
+def _read_response(response: Any) -> timedelta | None:
+    header = read_retry_after(response.headers.get("Retry-After", ""), utc_now())
+    if header is not None:
+        return header
+    try:
+        said = json.loads(response.content[:_LONGEST_BODY])
+    except ValueError:
+        return None
+    return read_retry_in_body(said)
+
+
+def read_retry_in_body(said: Any) -> timedelta | None:
+    """
+    Read the field for it in an answer of Discord, or of Telegram.
+    """
+    if not isinstance(said, dict):
+        return None
+    inner = said.get("parameters")
+    fields = (said, inner) if isinstance(inner, dict) else (said,)
+    for holder in fields:
+        seconds = holder.get("retry_after")
+        if isinstance(seconds, int | float) and not isinstance(seconds, bool):
+            return read_retry_after(str(seconds), utc_now())
+    return None
+
+
+def read_retry_after(value: str, now: datetime) -> timedelta | None:
+    """
+    Read `Retry-After`: seconds, or a date; None where it is neither.
+    """
+    try:
+        seconds = float(value)
+    except ValueError:
+        return _until(value, now)
+    return None if not math.isfinite(seconds) or seconds < 0 else _bounded(seconds)
+
+
+def _until(value: str, now: datetime) -> timedelta | None:
+    try:
+        at = parsedate_to_datetime(value)
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        return _bounded((at - now).total_seconds())
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+
+
+def _bounded(seconds: float) -> timedelta:
+    return timedelta(seconds=min(max(seconds, 0.0), LONGEST.total_seconds()))
+
+
+# Apprise and what it sends with write URLs, tokens included, into their logs.
+_TALKATIVE = ("apprise", "urllib3", "requests", "requests_oauthlib", "oauthlib")
+
+SERVICES = {
+    "discord": ("discord", "NotifyDiscord"),
+    "form": ("custom_form", "NotifyForm"),
+    "forms": ("custom_form", "NotifyForm"),
+    "gchat": ("google_chat", "NotifyGoogleChat"),
+    "json": ("custom_json", "NotifyJSON"),
+    "jsons": ("custom_json", "NotifyJSON"),
+    "mailto": ("email", "NotifyEmail"),
+    "mailtos": ("email", "NotifyEmail"),
+    "mmost": ("mattermost", "NotifyMattermost"),
+    "mmosts": ("mattermost", "NotifyMattermost"),
+    "ntfy": ("ntfy", "NotifyNtfy"),
+    "ntfys": ("ntfy", "NotifyNtfy"),
+    "opsgenie": ("opsgenie", "NotifyOpsgenie"),
+    "pagerduty": ("pagerduty", "NotifyPagerDuty"),
+    "pover": ("pushover", "NotifyPushover"),
+    "rocket": ("rocketchat", "NotifyRocketChat"),
+    "rockets": ("rocketchat", "NotifyRocketChat"),
+    "slack": ("slack", "NotifySlack"),
+    "tgram": ("telegram", "NotifyTelegram"),
+    "workflows": ("workflows", "NotifyWorkflows"),
+    "xml": ("custom_xml", "NotifyXML"),
+    "xmls": ("custom_xml", "NotifyXML"),
+}
+"""Where Apprise keeps the usual services; all others cost loading all of them."""
+
+
+def mute_loggers() -> None:
+    """
+    Keep the libraries that send from writing URLs into our log.
+    """
+    for name in _TALKATIVE:
+        logger = logging.getLogger(name)
+        logger.propagate = False
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
+    # What it logs goes nowhere, but `_explain` reads it.
+    logging.getLogger("apprise").setLevel(logging.DEBUG)
+
+
+_NEXT_URL = re.compile(r"[\s,;]+(?=[a-z0-9]{1,32}://)", re.IGNORECASE)
+
+_HOW_TO_WRITE = "compare it with the service's page in the documentation of Apprise"
+
+IS_FINAL: ContextVar[bool] = ContextVar("is_final", default=False)
+"""Whether the text to be sent is written in the service's own dialect already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """
+    One service of a channel's URL.
+    """
+
+    url: str
+    apprise: Apprise
+    service: NotifyBase
+
+
+def open_urls(urls: str) -> tuple[Target, ...]:
+    """
+    Return the targets of a channel's URL, which may name several services.
+
+    Raises:
+        AlertError: It is of no use; says why without quoting it.
+    """
+    parts = [part for part in _NEXT_URL.split(urls.strip()) if part]
+    if not parts:
+        raise AlertError("the URL is empty", permanent=True)
+    return tuple(_open_url(url) for url in parts)
+
+
+def _open_url(url: str) -> Target:
+    mute_loggers()
+    import apprise
+
+    install_capture()
+
+    scheme, separator, _ = url.partition("://")
+    if not separator:
+        raise AlertError(f"no Apprise URL, it has no ://; {_HOW_TO_WRITE}", permanent=True)
+    # Without a time limit of its own Apprise sends in the thread that asks;
+    # with one, all channels would wait for a handful of threads.
+    asset = apprise.AppriseAsset(
+        app_id="connwatch",
+        app_desc="connwatch alerts",
+        app_url="",
+        async_mode=False,
+        http_redirects=False,
+        secure_logging=True,
+        service_timeout=0,
+        storage_mode="memory",
+    )
+    service = _make_service(scheme.lower(), url, asset)
+    if service is None:
+        raise AlertError(
+            f"Apprise cannot use this URL: the service is unknown, or a part of the URL is"
+            f" missing or malformed; {_HOW_TO_WRITE}",
+            permanent=True,
+        )
+    _keep_final(service)
+    # By default Apprise leaves it to the service to refuse what is too long.
+    # One message that ends early is better than none, and than several.
+    if service.overflow_mode == apprise.OverflowMode.UPSTREAM:
+        service.overflow_mode = apprise.OverflowMode.TRUNCATE
+    target = apprise.Apprise(asset=asset)
+    target.add(service)
+    return Target(url, target, service)
+
+
+def _keep_final(service: NotifyBase) -> None:
+    """
+    Have *service* send what is written in its own dialect already as it is.
+
+    Apprise converts texts of a known format, and in others brings back mentions.
+    """
+    convert = service.dialect_convert
+
+    def keep(body: str, body_format: Any = None, *args: Any, **kwargs: Any) -> str:
+        return body if IS_FINAL.get() else convert(body, body_format, *args, **kwargs)
+
+    vars(service)["dialect_convert"] = keep
+
+
+def _make_service(scheme: str, url: str, asset: Any) -> NotifyBase | None:
+    import apprise
+
+    # What is wrong with a URL shows in whatever way its parser stumbles, and
+    # the text of the exception may quote the URL.
+    try:
+        if scheme not in SERVICES:
+            return apprise.Apprise.instantiate(url, asset=asset)
+        module, name = SERVICES[scheme]
+        plugin = getattr(import_module(f"apprise.plugins.{module}"), name)
+        parts = plugin.parse_url(url.replace("/#", "/%23"))
+        service: NotifyBase | None = plugin(**parts, asset=asset) if parts else None
+    except (ValueError, TypeError, AttributeError, LookupError):
+        return None
+    return service
+
+
+log = structlog.get_logger()
+
+TEXT, HTML, MARKDOWN = "text", "html", "markdown"
+
+SHORT_SERVICE = 200
+"""Services that take no more characters than this are for text messages."""
+
+MARGIN = 16
+"""What services add to a text of their own accord."""
+
+# Slack cuts a block behind 3,000 characters, and shows no more of the rest either.
+_OWN_LIMITS = {Form.MRKDWN: 3000}
+
+_WANTED = {"NotifyDiscord": MARKDOWN}
+"""Services whose best format is not their first."""
+
+_OWN_FORMS = {
+    ("NotifyEmail", HTML): Form.MAIL,
+    ("NotifyMattermost", TEXT): Form.MARKDOWN,
+    ("NotifySlack", MARKDOWN): Form.MRKDWN,
+    ("NotifyTelegram", HTML): Form.TELEGRAM,
+    ("NotifyZulip", TEXT): Form.MARKDOWN,
+}
+"""Services that show another form than the format they name, or need it exactly."""
+
+_FORMS = {TEXT: Form.PLAIN, HTML: Form.HTML, MARKDOWN: Form.MARKDOWN}
+
+
+class Service(Protocol):
+    """
+    What Apprise knows of a service.
+    """
+
+    title_maxlen: int
+    body_maxlen: int
+    overflow_amalgamate_title: bool
+
+    def resolve_format(self, body_format: Any = None) -> Any:
+        """
+        Return the format that is sent if *body_format* is offered.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """
+    A message as a service gets it.
+
+    Args:
+        format: Apprise's word for what *body* is.
+        is_final: Written exactly as the service shows it: not to be converted.
+    """
+
+    title: str
+    body: str
+    format: str
+    is_final: bool
+
+
+def fit(message: Message, service: Service, template: Path | None = None) -> Fitted:
+    """
+    Return *message* as *service* shows it best.
+
+    Args:
+        template: Words the message, if it can.
+    """
+    form, body_format = choose_form(service)
+    if template is not None:
+        try:
+            return _fit_template(message, service, template)
+        except TemplateError as error:
+            _log_once(template, str(error))
+    limit = _limit(service, form, message.title)
+    if form is Form.SHORT:
+        return Fitted("", write(message, form, limit), body_format, is_final=False)
+    has_title = _is_title_in_body(service)
+    body = write(message, form, limit, has_title=has_title)
+    title = "" if has_title else shorten(message.title, service.title_maxlen)
+    return Fitted(title, body, body_format, form in {Form.MRKDWN, Form.TELEGRAM})
+
+
+def choose_form(service: Service) -> tuple[Form, str]:
+    """
+    Return the form that *service* shows, and Apprise's word for it.
+    """
+    name = type(service).__name__
+    body_format = _word(service.resolve_format(_WANTED.get(name)))
+    if service.body_maxlen <= SHORT_SERVICE:
+        return Form.SHORT, body_format
+    return _OWN_FORMS.get((name, body_format), _FORMS[body_format]), body_format
+
+
+def form_of_template(service: Service, template: Path) -> tuple[Form, str]:
+    """
+    Return the form in which a template for *service* is written.
+
+    For e-mail the name of the file decides: HTML if it says so, else text.
+    """
+    form, body_format = choose_form(service)
+    if form is Form.MAIL and ".html" not in template.name:
+        return Form.PLAIN, TEXT
+    if form is Form.TELEGRAM:
+        # People forget to close a tag: Apprise's own conversion mends that.
+        return Form.HTML, body_format
+    return (Form.PLAIN if form is Form.SHORT else form), body_format
+
+
+def _fit_template(message: Message, service: Service, template: Path) -> Fitted:
+    form, body_format = form_of_template(service, template)
+    title, text = render(template, message, form)
+    is_short = service.body_maxlen <= SHORT_SERVICE
+    if form is Form.HTML:
+        text = text.replace("\n", "<br>\n")
+    if is_short or _is_title_in_body(service):
+        text = text if is_short else join_title(title, text, form)
+        title = ""
+    limit = _limit(service, form, title)
+    # Apprise keeps the tags of HTML whole when it cuts; the other forms need none.
+    fitting = text if form in {Form.HTML, Form.MAIL} else cut(text, limit)
+    if fitting is None:
+        raise TemplateError(f"{template.name} gives lines longer than {limit:,} characters")
+    return Fitted(shorten(title, service.title_maxlen), fitting, body_format, form is Form.MRKDWN)
+
+
+def _is_title_in_body(service: Service) -> bool:
+    return service.title_maxlen <= 0 or service.overflow_amalgamate_title
+
+
+def _limit(service: Service, form: Form, title: str) -> int:
+    limit = min(service.body_maxlen, _OWN_LIMITS.get(form, service.body_maxlen))
+    if form is Form.SHORT:
+        return limit
+    return max(1, limit - MARGIN - (len(title) if service.overflow_amalgamate_title else 0))
+
+
+def _word(body_format: Any) -> str:
+    return str(getattr(body_format, "value", body_format))
+
+
+_logged: dict[Path, str] = {}
+
+
+def _log_once(template: Path, error: str) -> None:
+    """
+    Log what is wrong with a template, until it is something else.
+    """
+    if _logged.get(template) != error:
+        _logged[template] = error
+        log.warning(
+            "template.failed",
+            template=str(template),
+            error=error,
+            next="the built-in text is sent instead; see `connwatch config check`",
+        )
+
+
+ERROR_LIMIT = 400
+
+_REMEMBERED = 1000
+"""Messages that some targets of a channel took and others did not."""
+
+_CAUSE = "Socket Exception"  # begins the only debugging lines of Apprise that tell a cause
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """
+    Why a target did not take a message.
+    """
+
+    error: str
+    retry_after: timedelta | None = None
+
+
+@dataclass(slots=True)
+class _Memory:
+    """
+    What senders that follow one another have in common.
+
+    Args:
+        targets: What was opened for each channel, and from which URLs.
+        taken: By channel and key, the targets that took a message which others did not.
+    """
+
+    lock: Lock = field(default_factory=Lock)
+    targets: dict[str, tuple[str, tuple[Target, ...]]] = field(default_factory=dict)
+    taken: OrderedDict[tuple[str, str], frozenset[str]] = field(default_factory=OrderedDict)
+
+
+class AppriseSender:
+    """
+    Send messages through Apprise, blocking.
+
+    May be used from several threads. A URL is read when it is needed, so that
+    a secret that changed is used with the next message.
+
+    Args:
+        urls: The secret URL of each channel, by the channel's name.
+        templates: The files that word the messages of channels.
+        memory: What a sender before this one has learned.
+    """
+
+    def __init__(
+        self,
+        urls: Mapping[str, Secret],
+        templates: Mapping[str, Path] | None = None,
+        memory: _Memory | None = None,
+    ) -> None:
+        self._urls = urls
+        self._templates = templates or {}
+        self._memory = memory or _Memory()
+
+    @classmethod
+    def for_channels(
+        cls, channels: Iterable[Channel], memory: _Memory | None = None
+    ) -> AppriseSender:
+        """
+        Return a sender for *channels* of the configuration.
+        """
+        channels = list(channels)
+        return cls(
+            {channel.name: channel.url for channel in channels},
+            {channel.name: channel.template for channel in channels if channel.template},
+            memory,
+        )
+
+    def successor(self, channels: Iterable[Channel]) -> AppriseSender:
+        """
+        Return a sender for *channels* that remembers who took a message before.
+        """
+        return AppriseSender.for_channels(channels, self._memory)
+
+    def send(self, channel: str, message: Message, key: str = "") -> None:
+        """
+        Send *message* to every target of *channel*.
+
+        Args:
+            key: What stays the same when this message is tried again. Without
+                it every try goes to every target.
+
+        Raises:
+            AlertError: At least one target did not take it.
+        """
+        targets = self._open(channel)
+        taken = self._memory.taken.get((channel, key), frozenset()) if key else frozenset()
+        failures = []
+        for target in targets:
+            if target.url in taken:
+                continue
+            failure = _notify(
+                target, fit(message, target.service, self._templates.get(channel)), message.severity
+            )
+            if failure is None:
+                taken |= {target.url}
+            else:
+                failures.append(failure)
+        self._remember(channel, key, taken if failures else frozenset())
+        if failures:
+            error = shorten("; ".join(failure.error for failure in failures), ERROR_LIMIT)
+            if len(targets) > 1:
+                error = f"{len(failures)} of {len(targets)} targets failed: {error}"
+            waits = [failure.retry_after for failure in failures if failure.retry_after]
+            raise AlertError(error, retry_after=max(waits, default=None))
+
+    def _open(self, channel: str) -> tuple[Target, ...]:
+        if channel not in self._urls:
+            raise AlertError(
+                f"channel {channel} is not in the configuration any more: to have this sent, put it"
+                " in again, then `connwatch alerts retry`",
+                permanent=True,
+            )
+        try:
+            urls = self._urls[channel].reveal()
+        except SecretUnavailable as error:
+            raise AlertError(f"the URL of channel {channel} cannot be read: {error}") from None
+        memory = self._memory
+        with memory.lock:
+            known, targets = memory.targets.get(channel, ("", ()))
+            if known != urls:
+                targets = open_urls(urls)
+                memory.targets[channel] = (urls, targets)
+        return targets
+
+    def _remember(self, channel: str, key: str, taken: frozenset[str]) -> None:
+        memory = self._memory
+        with memory.lock:
+            memory.taken.pop((channel, key), None)
+            if key and taken:
+                memory.taken[channel, key] = taken
+            if len(memory.taken) > _REMEMBERED:
+                memory.taken.popitem(last=False)
+
+
+def validate_url(secret: Secret) -> str | None:
+    """
+    Return why the URL of a channel is not usable, or None if it is.
+
+    Sends nothing. The answer contains no part of the URL.
+    """
+    try:
+        open_urls(secret.reveal())
+    except (AlertError, SecretUnavailable) as error:
+        return str(error)
+    return None
+
+
+def _notify(target: Target, fitted: Fitted, severity: Severity) -> _Failure | None:
+    """
+    Send a message to one target and return why that failed, or None.
+    """
+    import apprise
+
+    kind = apprise.NotifyType("failure" if severity is Severity.CRITICAL else severity.value)
+    token = IS_FINAL.set(fitted.is_final)
+    try:
+        with (
+            capture_retry_after() as asked,
+            target.apprise.notify(
+                body=fitted.body,
+                title=fitted.title,
+                notify_type=kind,
+                body_format=apprise.NotifyFormat(fitted.format),
+                log_level=logging.DEBUG,
+            ) as result,
+        ):
+            return None if result else _Failure(_explain(result, target.url), asked.retry_after)
+    finally:
+        IS_FINAL.reset(token)
+
+
+def _explain(result: AppriseResult, url: str) -> str:
+    names = ", ".join(sorted({service.name for service in result})) or "Apprise"
+    said = " ".join(
+        entry.message
+        for entry in result.logs()
+        if entry.level != "DEBUG" or entry.message.startswith(_CAUSE)
+    )
+    said = clean(mask_parts(said, url), ERROR_LIMIT) or "it gave no reason"
+    return f"{names}: {said}"

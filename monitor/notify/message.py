@@ -1,0 +1,452 @@
+"""
+Word the alerts: from facts to a message for any medium.
+
+Pure. Decides the form of a message: who is concerned, what happened, what to
+do, where to read more. What each kind of alert says is decided in `drafts`,
+the sentences stand in `texts`, how a medium writes them is decided in
+`formats`, who receives them in `monitor.judge.routing`.
+
+Word several alerts of one kind as one message.
+
+Pure. Decides what is said once for all of them and what line by line: who,
+what, since when. What each says by itself is decided in `drafts`, the form of
+a message in `message`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from monitor.judge.alerts import KINDS, AlertKind, Severity
+from monitor.judge.outbox import MOST_LISTED
+from monitor.notify import reasons, texts
+from monitor.notify.drafts import About, Draft, draft
+from monitor.notify.words import (
+    clean,
+    clean_url,
+    format_day,
+    format_instant,
+    format_number,
+    format_span,
+    shorten,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from monitor.judge.outbox import Notification, NotificationGroup
+
+
+TITLE_LIMIT = 80
+NAME_LIMIT = 100
+SHORT_LIMIT = 160
+
+LATE_AFTER = timedelta(minutes=10)
+"""A message that took longer than this says when it should have come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """
+    A paragraph of a message.
+
+    Args:
+        lines: Plain text without line breaks; `code` stands between backticks.
+        label: What the paragraph is called.
+        is_list: Every line is an item.
+        more: What is missing at the end.
+    """
+
+    lines: tuple[str, ...]
+    label: str = ""
+    is_list: bool = False
+    more: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """
+    What a template can use: nothing in it is escaped, all but *about* is clean.
+
+    Args:
+        title: The built-in title.
+        connections: Names, worst first, at most `MOST_LISTED`.
+        n_connections: How many there are.
+    """
+
+    kind: AlertKind
+    title: str
+    happened: tuple[str, ...]
+    remedy: str
+    link: str
+    connections: tuple[str, ...]
+    n_connections: int
+    about: About
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """
+    What a channel is sent: plain text, and what other forms are made of.
+
+    Args:
+        title: One line, safe for the header of an e-mail.
+        body: All of it as plain text, safe for chats.
+        severity: How urgent it is, for services that show it in colour.
+        short: All of it in one line of at most `SHORT_LIMIT` characters.
+        parts: The paragraphs of *body*; none where there is only the text.
+        urls: Addresses in *parts* that readers shall be able to follow.
+        content: What a channel's template makes its own text of.
+        is_test: Nothing of it has happened.
+    """
+
+    title: str
+    body: str
+    severity: Severity = Severity.INFO
+    short: str = ""
+    parts: tuple[Paragraph, ...] = ()
+    urls: tuple[str, ...] = ()
+    content: Content | None = field(default=None, hash=False)
+    is_test: bool = False
+
+
+def compose(  # noqa: PLR0913, PLR0917 - the contract lists what an alert is made of
+    kind: AlertKind,
+    severity: Severity,
+    facts: Mapping[str, Any],
+    connections: Sequence[str],
+    born_at: datetime,
+    link: str | None,
+    now: datetime,
+    is_test: bool = False,
+    n_connections: int | None = None,
+) -> Message:
+    """
+    Word an alert.
+
+    Args:
+        connections: Names, worst first; the first `MOST_LISTED` are listed.
+        is_test: Say clearly that nothing of this has happened.
+        n_connections: How many are concerned, where *connections* does not
+            name all of them.
+    """
+    about = About(facts, born_at, now)
+    said = draft(kind, about)
+    is_test = is_test or kind is AlertKind.TEST
+    names = tuple(clean(name, NAME_LIMIT) for name in connections[:MOST_LISTED])
+    n = max(len(connections), n_connections or 0)
+    page = clean_url(link or "")
+    mark = [texts.TEST] if is_test and kind is not AlertKind.TEST else []
+    happened = [line for line in (*said.happened, _late(about)) if line]
+    parts = _parts(said, [*mark, *_who_first(happened, said, names, n)], names, n, page)
+    title = _title(said, names, n, is_test=is_test)
+    return Message(
+        title,
+        write_plain(parts),
+        severity,
+        _short(title, said, page),
+        parts,
+        (*said.urls, *([page] if page else [])),
+        Content(kind, title, (*mark, *happened), said.remedy, page, names, n, about),
+        is_test,
+    )
+
+
+def write_plain(parts: Sequence[Paragraph]) -> str:
+    """
+    Return *parts* as plain text.
+    """
+    return "\n\n".join(_write_part(part) for part in parts)
+
+
+def _write_part(part: Paragraph) -> str:
+    more = [part.more] if part.more else []
+    if part.is_list:
+        label = [f"{part.label}:"] if part.label else []
+        return "\n".join([*label, *(f"- {line}" for line in part.lines), *more])
+    text = f"{part.label}: " if part.label else ""
+    return text + "\n".join([*part.lines, *more])
+
+
+def _parts(
+    said: Draft, happened: Sequence[str], names: Sequence[str], n: int, link: str
+) -> tuple[Paragraph, ...]:
+    parts = [Paragraph(tuple(happened))]
+    if said.lines:
+        parts.append(Paragraph(said.lines, said.label, is_list=True, more=said.more))
+    is_cut = False
+    if _is_about_connections(said) and n > 1 and names:
+        is_cut = n > len(names)
+        more = _more(n - len(names), link)
+        parts.append(Paragraph(tuple(names), texts.LISTED, is_list=True, more=more))
+    parts.append(Paragraph((said.remedy,), texts.NEXT_STEP))
+    if link and not is_cut:
+        parts.append(Paragraph((link,), texts.LINK))
+    return tuple(parts)
+
+
+def _who_first(happened: Sequence[str], said: Draft, names: Sequence[str], n: int) -> Sequence[str]:
+    who = _subject(said, names, n)
+    return [f"{who}: {happened[0]}", *happened[1:]] if who and happened else happened
+
+
+def _more(n: int, link: str) -> str:
+    if n <= 0:
+        return ""
+    said = texts.AND_MORE_AT if link else texts.AND_MORE
+    return said.format(n=format_number(n), link=link)
+
+
+def _title(said: Draft, names: Sequence[str], n: int, *, is_test: bool) -> str:
+    icon = f"{said.icon} {texts.TEST_MARK}" if is_test else said.icon
+    headline = said.headline
+    if n > 1 and not said.who:
+        headline = said.headline_of_many or headline
+    fixed = f"{icon} {headline}"
+    room = TITLE_LIMIT - len(fixed.format(who=""))
+    who = _subject(said, names, n) or texts.MANY.format(n=format_number(n))
+    return fixed.format(who=shorten(who, room))
+
+
+def _is_about_connections(said: Draft) -> bool:
+    """
+    Tell whether the connections of the alert are what it speaks of.
+    """
+    return bool(said.who) or "{who}" in said.headline
+
+
+def _subject(said: Draft, names: Sequence[str], n: int) -> str:
+    if said.who or not _is_about_connections(said) or not n:
+        return said.who
+    return names[0] if n == 1 and names else texts.MANY.format(n=format_number(n))
+
+
+def _short(title: str, said: Draft, link: str) -> str:
+    # Backticks mark code for media that show it; here they are in the way.
+    short = shorten(f"{title}. {said.short.replace('`', '')}", SHORT_LIMIT)
+    with_link = f"{short} {link}"
+    return with_link if link and len(with_link) <= SHORT_LIMIT else short
+
+
+def _late(about: About) -> str:
+    late = about.now - about.born_at
+    if late < LATE_AFTER:
+        return ""
+    return texts.LATE.format(at=format_instant(about.born_at), span=format_span(late))
+
+
+MOST_NAMED = 3
+"""How many connections of one alert its line names."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """
+    One of the alerts.
+
+    Args:
+        who: Whom its line names first.
+        said: What it would say by itself, but for the page of a renewal.
+        page: That page, which its line names instead.
+        is_end: It says that a trouble is over.
+    """
+
+    who: str
+    said: Draft
+    about: About
+    page: str
+    is_end: bool
+
+
+def compose_group(
+    group: NotificationGroup, link: Callable[[Sequence[str]], str | None], now: datetime
+) -> Message:
+    """
+    Word what a channel is told at once.
+
+    Args:
+        link: Returns the page to name in a message about these connections.
+    """
+    if len(group.ids) > 1:
+        names = [name for one in group.notifications for name in one.connections]
+        return compose_many(
+            group.notifications, len(group.ids), group.n_connections, link(names), now
+        )
+    [one] = group.notifications
+    return compose(
+        one.kind,
+        one.severity,
+        one.facts,
+        one.connections,
+        one.born_at,
+        link(one.connections),
+        now,
+        n_connections=one.n_connections,
+    )
+
+
+def compose_many(
+    alerts: Sequence[Notification],
+    n_alerts: int,
+    n_connections: int,
+    link: str | None,
+    now: datetime,
+) -> Message:
+    """
+    Word alerts of one kind.
+
+    Args:
+        alerts: The worst of them, worst first; the first `MOST_LISTED` are listed.
+        n_alerts: How many there are.
+        n_connections: How many connections they speak of.
+    """
+    listed = alerts[:MOST_LISTED]
+    kind, items = listed[0].kind, [_read(one, now) for one in listed]
+    n_more, page = n_alerts - len(items), clean_url(link or "")
+    title = _many_title(kind, items, n_alerts, n_connections)
+    happened = [line for line in (_happened(items, n_more), _many_late(listed, now)) if line]
+    remedies = _remedies(items)
+    parts = (
+        Paragraph(tuple(happened)),
+        Paragraph(
+            tuple(map(_line, items)), texts.LISTED, is_list=True, more=_many_more(n_more, page)
+        ),
+        Paragraph(remedies, texts.NEXT_STEP, is_list=len(remedies) > 1),
+        *([Paragraph((page,), texts.LINK)] if page and n_more <= 0 else []),
+    )
+    names = tuple(dict.fromkeys(clean(n, NAME_LIMIT) for one in listed for n in one.connections))
+    return Message(
+        title,
+        write_plain(parts),
+        max((one.severity for one in listed), key=lambda severity: severity.rank),
+        _many_short(title, items, n_more, page),
+        parts,
+        tuple(dict.fromkeys([url for item in items if (url := item.page)] + [page] * bool(page))),
+        Content(
+            kind,
+            title,
+            tuple(happened),
+            " ".join(remedies),
+            page,
+            names[:MOST_LISTED],
+            n_connections,
+            items[0].about,
+        ),
+        kind is AlertKind.TEST,
+    )
+
+
+def _read(one: Notification, now: datetime) -> _Item:
+    # Each has a page and a command of its own: what to do stands once below, for all.
+    about = About({**one.facts, "renew_url": None, "connection": None}, one.born_at, now)
+    said = draft(one.kind, about)
+    named = [clean(name, NAME_LIMIT) for name in one.connections[:MOST_NAMED]]
+    n_more = one.n_connections - len(named)
+    who = ", ".join(named) + (f" {_many_more(n_more, '')}" if n_more > 0 else "")
+    page = About(one.facts, one.born_at, now).url("renew_url")
+    if one.n_connections > 1 and not said.who:
+        said = replace(said, headline=said.headline_of_many or said.headline)
+    return _Item(said.who or who, said, about, page, one.kind.is_closing)
+
+
+def _many_title(kind: AlertKind, items: Sequence[_Item], n_alerts: int, n_connections: int) -> str:
+    first = items[0].said
+    headlines = {item.said.headline for item in items}
+    many = first.headline_of_many or texts.HEADLINES_OF_MANY.get(kind, first.headline)
+    headline = many
+    if len(headlines) == 1 and n_alerts == len(items):
+        headline = first.headline_of_many or first.headline
+    whos, subject = {item.who for item in items}, KINDS[kind].subject
+    if len(whos) == 1 and n_alerts == len(items):
+        [who], headline = whos, items[-1].said.headline
+    elif subject in texts.OTHERS_OF_MANY:
+        who = texts.OTHERS_OF_MANY[subject].format(n=format_number(n_alerts))
+    else:
+        who = texts.MANY.format(n=format_number(max(n_connections, 1)))
+    fixed = f"{first.icon} {headline}"
+    return fixed.format(who=shorten(who, TITLE_LIMIT - len(fixed.format(who=""))))
+
+
+def _happened(items: Sequence[_Item], n_more: int) -> str:
+    meanings = {next(iter(item.said.happened), "") for item in items}
+    if len(meanings) == 1 and n_more <= 0:
+        return meanings.pop()
+    return texts.MANY_DIFFER
+
+
+def _line(item: _Item) -> str:
+    line = item.said.headline.format(who=item.who)
+    if not item.who:
+        line = next(iter(item.said.happened), line)
+    remark = _remark(item)
+    line = f"{line} ({remark})" if remark else line
+    return f"{line}: {item.page}" if item.page else line
+
+
+def _remark(item: _Item) -> str:
+    """
+    Return the one date or figure that tells an alert from its neighbours.
+    """
+    about = item.about
+    ends_at, since = about.instant("ends_at"), about.instant("since")
+    remaining, limit = about.number("remaining"), about.number("limit")
+    if ends_at is not None:
+        return format_day(ends_at)
+    if since is not None and item.is_end:
+        span = format_span((about.instant("until") or about.born_at) - since)
+        return texts.BROKEN_BRIEFLY.format(at=format_instant(since), span=span)
+    if since is not None:
+        return texts.SINCE_BRIEFLY.format(at=format_instant(since))
+    if remaining is not None and limit is not None:
+        return texts.LEFT_BRIEFLY.format(
+            remaining=format_number(remaining), limit=format_number(limit)
+        )
+    return ""
+
+
+def _remedies(items: Sequence[_Item]) -> tuple[str, ...]:
+    """
+    Return what to do, each step once; where they differ, with what it is for.
+    """
+    for_whom: dict[str, list[str]] = {}
+    for item in items:
+        reason = item.about.reason("reason")
+        name = reasons.REASONS[reason].name if reason else item.who
+        for_whom.setdefault(item.said.remedy, []).append(name)
+    if len(for_whom) == 1:
+        return tuple(for_whom)
+    return tuple(
+        f"{', '.join(dict.fromkeys(names))}: {remedy}" for remedy, names in for_whom.items()
+    )
+
+
+def _many_more(n: int, link: str) -> str:
+    if n <= 0:
+        return ""
+    said = texts.AND_MORE_AT if link else texts.AND_MORE
+    return said.format(n=format_number(n), link=link)
+
+
+def _many_late(listed: Sequence[Notification], now: datetime) -> str:
+    born_at = min(one.born_at for one in listed)
+    late = now - born_at
+    return (
+        texts.LATE.format(at=format_instant(born_at), span=format_span(late))
+        if late >= LATE_AFTER
+        else ""
+    )
+
+
+def _many_short(title: str, items: Sequence[_Item], n_more: int, page: str) -> str:
+    steps = {item.said.short for item in items}
+    step = steps.pop().replace("`", "") if len(steps) == 1 else ""
+    who = ", ".join(dict.fromkeys(item.who for item in items if item.who))
+    more = f" {_many_more(n_more, '')}" if n_more > 0 else ""
+    for text in (f"{title}: {who}{more}. {step}".strip(), f"{title}. {step}".strip()):
+        with_page = f"{text} {page}" if page else text
+        if len(with_page) <= SHORT_LIMIT:
+            return with_page
+    return shorten(f"{title}. {who}", SHORT_LIMIT)

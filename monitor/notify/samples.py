@@ -1,0 +1,89 @@
+"""
+Make the message of a realistic alert of each kind.
+
+Decides nothing. `alerts test` sends them, `config check` tries templates on
+them, and the documents show them. What they say of whom stands in `texts`.
+
+Try a channel's template before an alert needs it.
+
+Decides on which alerts it is tried: a sample of each kind that the channel
+receives. The form makes no difference to what can go wrong, and the URL that
+decides on it may not be readable here.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from monitor.judge.alerts import KINDS, ONLY_IF_NAMED, AlertKind
+from monitor.notify.formats import Form
+from monitor.notify.message import compose
+from monitor.notify.template import TemplateError, render
+from monitor.notify.texts import SAMPLES
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from monitor.config.model import Channel
+    from monitor.notify.message import Message
+
+
+def sample_message(kind: AlertKind, now: datetime) -> Message:
+    """
+    Return a message of *kind*, marked as a test.
+    """
+    sample = SAMPLES[kind]
+    return compose(
+        kind,
+        KINDS[kind].severity,
+        sample_facts(kind, now),
+        sample.connections,
+        now,
+        None,
+        now,
+        is_test=True,
+        n_connections=sample.n_connections,
+    )
+
+
+def sample_facts(kind: AlertKind, now: datetime) -> dict[str, Any]:
+    """
+    Return the facts of a sample, as they are stored.
+    """
+    facts: dict[str, Any] = _date(SAMPLES[kind].facts, now)
+    return facts
+
+
+def _date(value: Any, now: datetime) -> Any:
+    match value:
+        case timedelta():
+            return (now + value).isoformat()
+        case dict():
+            return {name: _date(inner, now) for name, inner in value.items()}
+        case list():
+            return [_date(inner, now) for inner in value]
+    return value
+
+
+def kinds_of(channel: Channel) -> list[AlertKind]:
+    """
+    Return the kinds of alert that *channel* receives.
+    """
+    if channel.kinds is None:
+        return [kind for kind in AlertKind if kind not in ONLY_IF_NAMED]
+    return [kind for kind in AlertKind if kind.value in channel.kinds]
+
+
+def try_template(channel: Channel, now: datetime) -> str | None:
+    """
+    Return why the template of *channel* cannot be used, or None if it can.
+    """
+    if channel.template is None:
+        return None
+    for kind in kinds_of(channel):
+        try:
+            render(channel.template, sample_message(kind, now), Form.PLAIN)
+        except TemplateError as error:
+            return f"{error} (tried with a sample of `{kind.value}`)"
+    return None

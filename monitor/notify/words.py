@@ -1,0 +1,253 @@
+"""
+Say instants, lengths of time and numbers in words, and find the words for a reason.
+
+Pure: everything is UTC, everything is rounded down.
+
+Make text from outside fit for a message.
+
+Decides which characters may pass and what would ring a whole channel. Escaping
+for the format of a service (HTML, Markdown) is left to `formats`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from monitor.config.errors import as_argument
+from monitor.judge.authorizations import days_left
+from monitor.notify import reasons, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from monitor.judge.outcome import Reason
+
+
+def format_span(span: timedelta) -> str:
+    """
+    Return *span* in its two largest units: "2 days 3 hours", never "0 days".
+    """
+    minutes = int(span / timedelta(minutes=1))
+    if minutes < 1:
+        return texts.LESS_THAN_A_MINUTE
+    counts = (
+        (minutes // (24 * 60), texts.DAYS),
+        (minutes // 60 % 24, texts.HOURS),
+        (minutes % 60, texts.MINUTES),
+    )
+    first = next(place for place, (count, _) in enumerate(counts) if count)
+    return " ".join(
+        f"{count} {one if count == 1 else many}"
+        for count, (one, many) in counts[first : first + 2]
+        if count
+    )
+
+
+def format_instant(instant: datetime) -> str:
+    """
+    Return *instant* as date and time in UTC.
+    """
+    return instant.astimezone(UTC).strftime(texts.INSTANT)
+
+
+def format_day(instant: datetime) -> str:
+    """
+    Return the day of *instant* in UTC.
+    """
+    return instant.astimezone(UTC).strftime(texts.DAY)
+
+
+def format_when(instant: datetime, now: datetime) -> str:
+    """
+    Return how many days of the calendar *instant* is away: "in 30 days", "tomorrow", "today".
+
+    Counted in dates, because it is said beside one.
+    """
+    days = (instant.astimezone(UTC).date() - now.astimezone(UTC).date()).days
+    if days < 0:
+        return texts.YESTERDAY if days == -1 else texts.DAYS_AGO.format(n=format_number(-days))
+    near = {0: texts.TODAY, 1: texts.TOMORROW}
+    return near.get(days) or texts.IN_DAYS.format(n=format_number(days))
+
+
+def format_expiry(at: datetime, now: datetime) -> str:
+    """
+    Return when something ends or ended, with the days left rounded down as in every table.
+    """
+    if at <= now:
+        return texts.ENDED.format(day=format_day(at), when=format_when(at, now))
+    days = days_left(at, now)
+    near = {0: texts.NO_DAY_LEFT, 1: texts.DAY_LEFT}
+    left = near.get(days) or texts.DAYS_LEFT.format(n=format_number(days))
+    return texts.ENDS.format(day=format_day(at), left=left)
+
+
+def explain(reason: Reason, provider: str | None) -> reasons.ReasonText:
+    """
+    Return what is said of *reason* where connections of *provider* have it.
+
+    Args:
+        provider: None where it is not known, or where there are several.
+    """
+    return reasons.OF_PROVIDER.get((provider or "", reason)) or reasons.REASONS[reason]
+
+
+def name_command(text: str, name: str) -> str:
+    """
+    Return *text* with the command that records a renewal made out for the connection *name*.
+    """
+    # Behind a dash nothing is an option any more.
+    is_odd = name.startswith("-")
+    words = ["--on DATE", as_argument(name)] if is_odd else [as_argument(name), "--on DATE"]
+    return text.replace(texts.RENEW_COMMAND, " ".join(["connwatch renew", *words]))
+
+
+def format_number(number: int) -> str:
+    """
+    Return *number* with its thousands set apart.
+    """
+    return f"{number:,}"
+
+
+def format_counted(forms: tuple[str, str], n: int, **others: str) -> str:
+    """
+    Return how *n* things are said of: the first of *forms* for one, the second for more or none.
+    """
+    return forms[n != 1].format(n=format_number(n), **others)
+
+
+def format_unit(unit: str) -> str:
+    """
+    Return what a quota counts, in the plural.
+    """
+    return texts.UNITS.get(unit, unit)
+
+
+def read_instant(value: object) -> datetime | None:
+    """
+    Read an instant of an alert's facts; None where there is none.
+
+    Facts may have been stored by another version: what cannot be read is left
+    out of the text and stops no message.
+    """
+    if not isinstance(value, str):
+        return None
+    try:
+        instant = datetime.fromisoformat(value)
+        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+_BREAKS = {"Cc", "Zl", "Zp"}
+"""Categories that could forge a line; each becomes a space."""
+
+_INVISIBLE = {"Cf", "Cs", "Co", "Cn"}
+"""Categories that hide or turn text around, or that no mail server encodes."""
+
+_ZERO_WIDTH_SPACE = "\u200b"
+
+_MENTION = re.compile(r"(?<![\w.+-])@(?=[\w*])|<(?=[!@#]|\w[\w+.-]*:)|\](?=\()", re.IGNORECASE)
+"""What chat services take for a call to somebody, or for a link under false colours."""
+
+LONGEST_RUN = 120
+"""Longer words are no words, and nobody reads them."""
+
+_RUN = re.compile(rf"\S{{{LONGEST_RUN},}}")
+
+_URL = re.compile(r"https?://[^\s<>\"'`|\\^{}]{1,1990}", re.IGNORECASE)
+
+FACT_LIMIT = 300
+MOST_FACTS = 50
+"""How much of a text, a list or an object a template gets to see."""
+
+_SEPARATORS = re.compile(r"[\s/:@?&=#,;+]+")
+
+_SHORTEST_MASKED = 3
+"""Masking still shorter parts of a URL would make holes in ordinary words."""
+
+
+def clean(text: str, limit: int) -> str:
+    """
+    Return *text* as one harmless line of at most *limit* visible characters.
+    """
+    return defuse(shorten(_RUN.sub(_cut_run, _keep_visible(text)), limit))
+
+
+def clean_url(text: str) -> str:
+    """
+    Return an address that readers can follow as it is, or nothing.
+    """
+    return text if _URL.fullmatch(text) and text == _keep_visible(text) else ""
+
+
+def clean_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return a copy of *facts* in which every text is clean and nothing is large.
+    """
+    return {
+        clean(str(name), FACT_LIMIT): _clean_fact(value)
+        for name, value in list(facts.items())[:MOST_FACTS]
+    }
+
+
+def _clean_fact(value: Any) -> Any:
+    match value:
+        case str():
+            return clean_url(value) or clean(value, FACT_LIMIT)
+        case dict():
+            return clean_facts(value)
+        case list() | tuple():
+            return [_clean_fact(item) for item in value[:MOST_FACTS]]
+        case bool() | int() | float() | None:
+            return value
+    return ""
+
+
+def _cut_run(match: re.Match[str]) -> str:
+    return shorten(match.group(), LONGEST_RUN)
+
+
+def _keep_visible(text: str) -> str:
+    kept = []
+    for character in text:
+        category = unicodedata.category(character)
+        if category in _BREAKS:
+            kept.append(" ")
+        elif category not in _INVISIBLE:
+            kept.append(character)
+    return " ".join("".join(kept).split())
+
+
+def shorten(text: str, limit: int) -> str:
+    """
+    Cut *text* to *limit* characters, showing that something is missing.
+    """
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def defuse(text: str) -> str:
+    """
+    Keep *text* from calling anybody, without changing how it looks.
+    """
+    return _MENTION.sub(lambda match: match.group() + _ZERO_WIDTH_SPACE, text)
+
+
+def mask_parts(text: str, url: str) -> str:
+    """
+    Hide in *text* every part of *url*, whichever of them may be secret.
+
+    Channels keep their tokens anywhere in their URL, the place of the host
+    included. Only the scheme is not hidden.
+    """
+    _, _, secret = url.partition("://")
+    parts = {part for whole in (secret, unquote(secret)) for part in _SEPARATORS.split(whole)}
+    parts |= {unquote(part) for part in parts}
+    for part in sorted(parts, key=len, reverse=True):
+        if len(part) >= _SHORTEST_MASKED:
+            text = re.sub(re.escape(part), "…", text, flags=re.IGNORECASE)
+    return text

@@ -1,0 +1,465 @@
+"""
+Check a store of Amazon's Selling Partner API: one authorization, one region.
+
+Decides what is asked and in which order: the refresh token is exchanged afresh,
+so that a revocation shows, then the Sellers API is asked once. No other path is
+ever called. What answers mean is decided in `amazon_lwa`, `amazon_sellers`,
+`amazon_refusals` and `amazon_regions`.
+
+Find out what a refusal without a reason means.
+
+Decides whether the authorization belongs to another region, by asking there with
+the same access token, and otherwise which of the remaining causes is named.
+
+Exchange the code of a consent page for a refresh token, at Login with Amazon.
+
+Decides what an answer to that means for the person who has just confirmed. A
+code works once and for five minutes, so that it is never sent twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from http import HTTPStatus
+from time import perf_counter
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from monitor.clock import utc_now
+from monitor.config.secret import SecretUnavailable
+from monitor.judge.outcome import Outcome, OutcomeClass, Reason
+from monitor.providers.amazon_lwa import (
+    FORM,
+    MAX_TOKEN,
+    AmazonAnswer,
+    Credentials,
+    Lwa,
+    is_sendable,
+    read_exchange,
+)
+from monitor.providers.amazon_sellers import (
+    Expected,
+    lists_marketplaces,
+    read_sellers,
+    request_sellers,
+)
+from monitor.providers.fetch import Deadline, Failure, fetch_before
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import httpx
+
+    from monitor.config.secret import Secret
+    from monitor.providers.amazon_sellers import Complaint, Doubt
+    from monitor.providers.base import GrantLocks
+    from monitor.providers.tokens import TokenSource
+
+
+_WORKED = (
+    "It worked before: a permission was taken away or changed, or the account was deactivated. The"
+    " developer of the application must check its roles, the seller the account."
+)
+_NEVER_WORKED = (
+    "connwatch has never seen this authorization work: the application lacks a role that the"
+    " Sellers API needs, or the seller must authorize it again because a role was added"
+)
+_NOBODY = ". No other region lets it in either."
+_NOT_CALLED = ", or `region` is not the one that the seller authorized."
+
+
+class OtherRegions:
+    """
+    The regions that a store does not belong to, and what they said.
+
+    Args:
+        region: The one it should belong to.
+        addresses: The others; empty where none may be asked.
+    """
+
+    def __init__(
+        self, region: str, addresses: Mapping[str, str], client: httpx.AsyncClient
+    ) -> None:
+        self._region = region
+        self._addresses = addresses
+        self._client = client
+        self._have_answered = False
+        self._opened: str | None = None
+
+    def forget(self) -> None:
+        """
+        Ask again at the next refusal without a reason.
+        """
+        self._have_answered, self._opened = False, None
+
+    async def explain(
+        self, refusal: Outcome, credentials: Credentials, deadline: Deadline, *, has_worked: bool
+    ) -> Outcome:
+        """
+        Return the refusal with what is behind it.
+
+        The other regions are asked once; one that gave no clear answer is asked
+        again the next time.
+
+        Args:
+            has_worked: The same authorization was let in before.
+        """
+        if self._addresses and not self._have_answered:
+            await self._ask(credentials, deadline)
+        if self._opened is not None:
+            return replace(
+                refusal,
+                reason=Reason.REGION_MISMATCH,
+                detail=self._name_region(self._opened),
+                failed_host=None,
+                is_unexplained=False,
+            )
+        if has_worked:
+            why = _WORKED
+        else:
+            why = _NEVER_WORKED + (_NOBODY if self._have_answered else _NOT_CALLED)
+        return replace(refusal, detail=f"{refusal.detail} {why}")
+
+    async def _ask(self, credentials: Credentials, deadline: Deadline) -> None:
+        answers = await asyncio.gather(
+            *(self._opens(address, credentials, deadline) for address in self._addresses.values())
+        )
+        opened = [region for region, opens in zip(self._addresses, answers, strict=True) if opens]
+        self._opened = opened[0] if opened else None
+        self._have_answered = bool(opened) or None not in answers
+
+    async def _opens(
+        self, address: str, credentials: Credentials, deadline: Deadline
+    ) -> bool | None:
+        """
+        Tell whether the token opens an account there; None if that remains unknown.
+        """
+        heard = await request_sellers(self._client, address, address, credentials, deadline)
+        if isinstance(heard, Failure):
+            return None
+        if lists_marketplaces(heard):
+            return True
+        reading = read_sellers(heard, Expected(None, lambda _: None))
+        has_refused = isinstance(reading, Outcome) and reading.reason.is_conclusive
+        return False if has_refused else None
+
+    def _name_region(self, opened: str) -> str:
+        return (
+            f'The authorization belongs to the region "{opened}", not to "{self._region}": its'
+            f' token is let in there only. Set region = "{opened}" for this connection, with'
+            " marketplaces of that region, or let the seller authorize the application in the"
+            f' Seller Central of "{self._region}".'
+        )
+
+
+MAX_EXCHANGES = 3
+FIRST_WAIT = timedelta(seconds=65)
+"""The bucket gets one call back in 62.5 s, and no answer says so."""
+
+LONGEST_WAIT = timedelta(hours=1)
+NOT_CALLED = "Amazon was not asked:"
+UNSENDABLE = (
+    "cannot be sent: it is empty or holds spaces, line breaks or letters outside ASCII."
+    " Copy it again from where it was issued."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthClient:
+    """
+    The application on whose behalf a store is checked.
+
+    Args:
+        token_address: Where refresh tokens are exchanged.
+        token_host: Host and port of that, as outages are grouped by.
+    """
+
+    token_address: str
+    token_host: str
+    client_id: str
+    client_secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class LastSuccess:
+    """
+    That the Sellers API let a store in once, as the database remembers it.
+
+    Args:
+        fingerprint: Of the refresh token that was used last; None where that was not kept.
+    """
+
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """
+    What is checked of one connection.
+
+    Args:
+        address: The region's API, without a slash at the end.
+        host: Host and port of that, as outages are grouped by.
+        expected: None stops after the exchange of the token.
+        other_regions: Where else an unexplained refusal is looked into; empty
+            where the address is not Amazon's own.
+        past: None where it was never let in, as far as is known.
+    """
+
+    region: str
+    address: str
+    host: str
+    refresh_token: TokenSource
+    expected: Expected | None
+    other_regions: Mapping[str, str]
+    past: LastSuccess | None = None
+
+
+@dataclass(slots=True)
+class _CheckBudget:
+    """
+    What one check has used up so far.
+    """
+
+    deadline: Deadline
+    n_exchanges: int = 0
+    credentials: Credentials | None = None
+    is_token_issued: bool = False
+
+
+class AmazonChecker:
+    """
+    Check one store.
+
+    Args:
+        grants: Shared by all checkers.
+        timeout: For the check as a whole.
+        fingerprint: Tells one refresh token from another without revealing either.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        app: OAuthClient,
+        client: httpx.AsyncClient,
+        grants: GrantLocks,
+        timeout: timedelta,
+        fingerprint: Callable[[str], str] | None = None,
+    ) -> None:
+        self._store = store
+        self._app = app
+        self._client = client
+        self._lwa = Lwa(app.token_address, app.token_host, client, grants)
+        self._timeout = timeout
+        self._fingerprint = fingerprint
+        self._others = OtherRegions(store.region, store.other_regions, client)
+        self._known_token = ""
+        self._has_worked = False
+        self._n_throttled = 0
+
+    async def check(self) -> Outcome:
+        """
+        Ask whether the authorization works.
+
+        A refusal counts only if no newer secret is at hand.
+        """
+        started = perf_counter()
+        visit = _CheckBudget(Deadline(self._timeout))
+        outcome = await self._reconsider(await self._ask(visit), visit)
+        if visit.credentials is None:
+            return outcome
+        outcome = self._space_out(outcome)
+        return replace(
+            outcome,
+            latency_ms=(perf_counter() - started) * 1000,
+            fingerprint=self._fingerprint and self._fingerprint(visit.credentials.refresh_token),
+            is_token_issued=visit.is_token_issued,
+        )
+
+    async def _ask(self, visit: _CheckBudget) -> Outcome:
+        """
+        Exchange the refresh token and use what it brings, again with a fresh one if in doubt.
+        """
+        credentials = self._read_credentials()
+        if isinstance(credentials, Outcome):
+            return credentials
+        visit.credentials = credentials
+        seen: set[Complaint] = set()
+        doubt: Doubt | None = None
+        while visit.n_exchanges < MAX_EXCHANGES:
+            visit.n_exchanges += 1
+            token = await self._lwa.exchange(credentials, visit.deadline)
+            visit.is_token_issued = isinstance(token, str)
+            if isinstance(token, Outcome):
+                return token
+            if self._store.expected is None:
+                return Outcome(Reason.OK, http_status=HTTPStatus.OK.value)
+            granted = replace(credentials, access_token=token)
+            reading = await self._use(granted, self._store.expected, visit.deadline)
+            if isinstance(reading, Outcome):
+                return reading
+            doubt = reading
+            if doubt.complaint in seen:
+                return doubt.outcome
+            seen.add(doubt.complaint)
+        return self._give_up(doubt)
+
+    def _give_up(self, doubt: Doubt | None) -> Outcome:
+        seen = doubt.outcome if doubt else Outcome(Reason.UNEXPECTED_RESPONSE)
+        return replace(
+            seen,
+            reason=Reason.UNEXPECTED_RESPONSE,
+            detail=(
+                f"{self._store.host} let none of {MAX_EXCHANGES} fresh access tokens in, and gave"
+                " different reasons. Nothing follows from that; the next check asks again."
+            ),
+            failed_host=self._store.host,
+        )
+
+    async def _use(
+        self, credentials: Credentials, expected: Expected, deadline: Deadline
+    ) -> Outcome | Doubt:
+        if credentials.refresh_token != self._known_token:
+            self._has_worked = not self._known_token and self._worked_with(credentials)
+            self._known_token = credentials.refresh_token
+            self._others.forget()
+        store = self._store
+        heard = await request_sellers(
+            self._client, store.address, store.host, credentials, deadline
+        )
+        if isinstance(heard, Failure):
+            return Outcome(heard.reason, heard.detail, failed_host=store.host)
+        reading = read_sellers(heard, expected)
+        if lists_marketplaces(heard):
+            self._has_worked = True
+            self._others.forget()
+        if isinstance(reading, Outcome) and reading.is_unexplained:
+            return await self._others.explain(
+                reading, credentials, deadline, has_worked=self._has_worked
+            )
+        return reading
+
+    def _worked_with(self, credentials: Credentials) -> bool:
+        """
+        Tell whether the store let this authorization in before the checker was made.
+        """
+        past, tell_apart = self._store.past, self._fingerprint
+        if past is None:
+            return False
+        if past.fingerprint is None or tell_apart is None:
+            return True
+        return tell_apart(credentials.refresh_token) == past.fingerprint
+
+    async def _reconsider(self, outcome: Outcome, visit: _CheckBudget) -> Outcome:
+        """
+        Read the secret that a refusal is about once more, and try a newer one.
+
+        Where both were replaced, the refusal of the client secret hides that of
+        the refresh token: what a newer one meets is looked at likewise.
+        """
+        is_refused = outcome.reason.outcome_class is OutcomeClass.REFUSAL
+        if visit.credentials is None or not is_refused:
+            return outcome
+        secret: TokenSource = self._app.client_secret
+        if outcome.reason.is_of_application:
+            name = "client secret"
+            sent = visit.credentials.client_secret
+        else:
+            name, secret = "refresh token", self._store.refresh_token
+            sent = visit.credentials.refresh_token
+        try:
+            # Connections may share a secret: another's refresh shows only in its value.
+            has_newer = secret.refresh() or secret.reveal() != sent
+        except SecretUnavailable as error:
+            detail = f"{outcome.detail} The {name} could not be read again: {error}."
+            return replace(outcome, detail=detail)
+        # It ends: a visit exchanges tokens so many times and then gives up.
+        return await self._reconsider(await self._ask(visit), visit) if has_newer else outcome
+
+    def _read_credentials(self) -> Credentials | Outcome:
+        values = []
+        for name, secret in (
+            ("client secret", self._app.client_secret),
+            ("refresh token", self._store.refresh_token),
+        ):
+            try:
+                value = secret.reveal()
+            except SecretUnavailable as error:
+                return Outcome(Reason.PROTOCOL, f"{NOT_CALLED} the {name} cannot be read: {error}.")
+            if not is_sendable(value):
+                return Outcome(Reason.PROTOCOL, f"{NOT_CALLED} the {name} {UNSENDABLE}")
+            values.append(value)
+        return Credentials(self._app.client_id, *values)
+
+    def _space_out(self, outcome: Outcome) -> Outcome:
+        """
+        Put off the next check where Amazon wants a pause and does not say how long.
+        """
+        if outcome.reason is not Reason.THROTTLED:
+            if outcome.reason.is_conclusive:
+                self._n_throttled = 0
+            return outcome
+        wait = min(FIRST_WAIT * 2 ** min(self._n_throttled, 10), LONGEST_WAIT)
+        self._n_throttled += 1
+        return replace(outcome, retry_at=outcome.retry_at or utc_now() + wait)
+
+
+INVALID_GRANT = (
+    "Amazon does not take the code of the consent page any more: it works once, and for five"
+    " minutes only."
+)
+
+
+class CodeRefused(Exception):  # noqa: N818 - it says what happened to the code
+    """
+    Raised when a code brought no refresh token; the text says why, for people.
+    """
+
+
+async def redeem_code(
+    client: httpx.AsyncClient,
+    app: OAuthClient,
+    code: str,
+    redirect_url: str | None,
+    within: timedelta,
+) -> str:
+    """
+    Return the refresh token that *code* stands for.
+
+    Raises:
+        CodeRefused: Amazon does not give one.
+    """
+    try:
+        client_secret = app.client_secret.reveal()
+    except SecretUnavailable as error:
+        raise CodeRefused(f"The client secret cannot be read: {error}.") from None
+    fields = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "client_id": app.client_id,
+        "client_secret": client_secret,
+    }
+    if redirect_url is not None:
+        fields["redirect_uri"] = redirect_url
+    request = client.build_request(
+        "POST", app.token_address, content=urlencode(fields).encode("ascii"), headers=FORM
+    )
+    fetched = await fetch_before(Deadline(within), client, request)
+    if isinstance(fetched, Failure):
+        raise CodeRefused(fetched.detail)
+    return _find_token(AmazonAnswer(fetched, app.token_host, (client_secret, code)))
+
+
+def _find_token(heard: AmazonAnswer) -> str:
+    value = heard.read_json()
+    if isinstance(value, dict) and value.get("error") == "invalid_grant":
+        raise CodeRefused(INVALID_GRANT)
+    read = read_exchange(heard)
+    if isinstance(read, Outcome):
+        raise CodeRefused(read.detail)
+    token = value.get("refresh_token")
+    if not isinstance(token, str) or not is_sendable(token) or len(token) > MAX_TOKEN:
+        raise CodeRefused(f"{heard.host} answered without a refresh token.")
+    return token

@@ -1,0 +1,230 @@
+"""
+Say what a provider must offer.
+
+Let one exchange per grant run at a time.
+
+Decides who waits for whom. Several connections may share a refresh token, and
+a service may end a token that another exchange has just brought.
+
+Do what every check of a secret does, whoever is asked.
+
+Decides when a request is built anew, when a refusal is believed, and how often a
+header that cannot be read is told of. What is asked, and what an answer means,
+is left to the provider.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from monitor.config.secret import SecretUnavailable
+from monitor.judge.outcome import Outcome, OutcomeClass, Reason
+from monitor.providers.answers import clean
+from monitor.providers.fetch import Answer, Failure, fetch
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from datetime import timedelta
+
+    import httpx
+
+    from monitor.providers.answers import Secrets
+
+
+class Checker(Protocol):
+    """
+    Check one connection once.
+    """
+
+    async def check(self) -> Outcome:
+        """
+        Ask the provider and return what was seen.
+
+        Never raises for what the network or the provider does: that is an
+        outcome. Cancellation passes through.
+        """
+        ...
+
+
+@dataclass(slots=True)
+class _Turns:
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    n_wanted: int = 0
+
+
+class GrantLocks:
+    """
+    The grants whose tokens are being exchanged, or wait for that.
+
+    All checkers share one of these. What nobody uses is forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._turns: dict[bytes, _Turns] = {}
+
+    @property
+    def n_wanted(self) -> int:
+        """
+        How many grants are being exchanged, or are to be.
+        """
+        return len(self._turns)
+
+    @asynccontextmanager
+    async def turn(self, *parts: str) -> AsyncIterator[None]:
+        """
+        Wait until nobody else exchanges this grant, and keep others waiting meanwhile.
+
+        Args:
+            parts: What makes the grant: where, for whom, with which token. None
+                of it is kept.
+        """
+        key = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()
+        turns = self._turns.setdefault(key, _Turns())
+        turns.n_wanted += 1
+        try:
+            async with turns.lock:
+                yield
+        finally:
+            turns.n_wanted -= 1
+            if not turns.n_wanted:
+                del self._turns[key]
+
+
+if TYPE_CHECKING:
+    Prepare = Callable[[], "Prepared"]
+    Read = Callable[[Answer, "Prepared"], Outcome]
+
+MAX_LOGGED = 50
+
+log = structlog.get_logger()
+
+
+class UnsendableError(ValueError):
+    """
+    Raised for a secret that HTTP cannot carry; says so in a sentence, never what it is.
+    """
+
+
+class RefreshableSecret(Protocol):
+    """
+    A secret that may be replaced while we run.
+    """
+
+    def reveal(self) -> str:
+        """
+        Return the secret itself, or raise SecretUnavailable.
+        """
+        ...
+
+    def refresh(self) -> bool:
+        """
+        Read the secret again where it came from; tell whether it changed.
+
+        Raises SecretUnavailable, and keeps the value it had, if it is gone.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """
+    A request ready to be sent.
+
+    Args:
+        secrets: What it carries, in every form in which it is written there.
+        token: The token alone; empty if there is none.
+    """
+
+    request: httpx.Request = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+    token: str = field(repr=False)
+
+
+class Requester:
+    """
+    Ask with the secrets as they are now, and after a refusal once more, if there are newer ones.
+    """
+
+    __slots__ = ("_client", "_prepared", "_revealed", "_secrets", "_timeout")  # one a connection
+
+    def __init__(
+        self, secrets: Sequence[RefreshableSecret], client: httpx.AsyncClient, timeout: timedelta
+    ) -> None:
+        self._secrets = secrets
+        self._client = client
+        self._timeout = timeout
+        self._prepared: Prepared | None = None
+        self._revealed: tuple[str, ...] = ()
+
+    async def ask(self, prepare: Prepare, read: Read) -> Outcome:
+        """
+        Ask; a refusal counts only if no newer secret is at hand.
+
+        Args:
+            prepare: Builds the request anew, after a secret has changed; raises
+                UnsendableError where that cannot be.
+        """
+        outcome = await self._request_once(prepare, read)
+        if outcome.reason.outcome_class is not OutcomeClass.REFUSAL:
+            return outcome
+        try:
+            is_renewed = self._are_renewed()
+        except SecretUnavailable as error:
+            detail = f"{outcome.detail} The token could not be read again: {error}."
+            return replace(outcome, detail=detail)
+        return await self._request_once(prepare, read) if is_renewed else outcome
+
+    async def _request_once(self, prepare: Prepare, read: Read) -> Outcome:
+        try:
+            prepared = self._prepare(prepare)
+        except SecretUnavailable as error:
+            return Outcome(Reason.PROTOCOL, f"The token cannot be read: {error}.")
+        except UnsendableError as error:
+            return Outcome(Reason.PROTOCOL, str(error))
+        match await fetch(self._client, prepared.request, self._timeout):
+            case Failure(reason, detail):
+                return Outcome(reason, detail)
+            case answer:
+                return read(answer, prepared)
+
+    def _prepare(self, prepare: Prepare) -> Prepared:
+        # Connections may share a secret: another's refresh shows only here.
+        revealed = self._reveal()
+        if self._prepared is None or revealed != self._revealed:
+            self._prepared = prepare()
+            self._revealed = revealed
+        return self._prepared
+
+    def _are_renewed(self) -> bool:
+        # All of them: the first that changed must not keep the others from being read.
+        changed = [secret.refresh() for secret in self._secrets]
+        return any(changed) or self._reveal() != self._revealed
+
+    def _reveal(self) -> tuple[str, ...]:
+        return tuple(secret.reveal() for secret in self._secrets)
+
+
+class UnreadableFields:
+    """
+    Tell of unreadable header fields, once for each connection.
+    """
+
+    def __init__(self, connection: str, event: str = "quota.unreadable") -> None:
+        self._connection = connection
+        self._event = event
+        self._is_logged = False
+
+    def tell(self, answer: Answer, fields: Iterable[str], secret: Secrets) -> None:
+        """
+        Log the texts of *fields*, unless that was done before.
+        """
+        texts = {field: clean(answer.headers[field], secret, MAX_LOGGED) for field in fields}
+        if texts and not self._is_logged:
+            self._is_logged = True
+            log.warning(self._event, connection=self._connection, fields=texts)

@@ -1,0 +1,302 @@
+"""
+Fetch one answer, within its limits of time and size.
+
+Decides when an exchange has failed and says so in plain words. What an answer
+means is left to the providers; how it is carried, to `client`.
+
+Give all requests of one check one limit of time.
+
+A check that takes several steps must end when its settings say so, however the
+time was spent; waiting for one's turn counts as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+import zlib
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from time import monotonic, perf_counter
+from typing import TYPE_CHECKING
+
+import httpx
+
+from monitor.clock import utc_now
+from monitor.judge.outcome import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+
+MAX_BODY = 256 * 1024
+"""The most that is read of a body, compressed or not."""
+
+LOCATION = "connwatch.location"
+"""Where `client` hides a redirect's target from httpx, which stumbles over odd ones."""
+
+GZIP = zlib.MAX_WBITS + 16
+WINDOWS = {
+    "gzip": (GZIP,),
+    "x-gzip": (GZIP,),
+    "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS),
+}
+"""What zlib calls the codings of HTTP; some servers leave out the header of `deflate`."""
+
+CERTIFICATE_PROBLEMS = {
+    10: "it has expired",
+    9: "it is not valid yet",
+    18: "it is signed by itself; if that is meant to be so, name it in ca_file",
+    19: "its authority is unknown here; if it is your own, name it in ca_file",
+    20: "its authority is unknown here; if it is your own, name it in ca_file",
+    62: "it was issued for another name",
+    64: "it was issued for another address",
+}
+"""OpenSSL's numbers, in words that name the next step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """
+    What a server answered, whatever its status.
+
+    Args:
+        body: Decompressed; empty if it was larger than `MAX_BODY`.
+        latency_ms: From sending the request to the end of the body.
+    """
+
+    status: int
+    headers: httpx.Headers = field(repr=False)
+    body: bytes = field(repr=False)
+    latency_ms: float
+    received_at: datetime
+    is_oversize: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """
+    Why there is no answer: a reason, and a sentence that names the host.
+    """
+
+    reason: Reason
+    detail: str
+
+
+async def fetch(
+    client: httpx.AsyncClient,
+    request: httpx.Request,
+    timeout: timedelta,  # noqa: ASYNC109 - it is `asyncio.timeout` that gets it
+) -> Answer | Failure:
+    """
+    Send *request* and read the whole answer.
+
+    Args:
+        timeout: For the exchange as a whole: a server that sends a byte now
+            and then must not escape it.
+    """
+    started = perf_counter()
+    try:
+        async with asyncio.timeout(timeout.total_seconds()) as deadline:
+            response = await client.send(request, stream=True)
+            try:
+                body = await _read_body(response)
+            finally:
+                await response.aclose()
+    except (httpx.HTTPError, OSError) as error:
+        if deadline.expired():
+            return explain_timeout(request, timeout)
+        return explain(error, request)
+    headers = response.headers
+    if LOCATION in response.extensions:
+        headers["Location"] = response.extensions[LOCATION]
+    return Answer(
+        status=response.status_code,
+        headers=headers,
+        body=b"" if body is None else body,
+        latency_ms=(perf_counter() - started) * 1000,
+        received_at=utc_now(),
+        is_oversize=body is None,
+    )
+
+
+async def _read_body(response: httpx.Response) -> bytes | None:
+    chunks = []
+    size = 0
+    async for chunk in response.aiter_raw():
+        size += len(chunk)
+        if size > MAX_BODY:
+            return None
+        chunks.append(chunk)
+    body = b"".join(chunks)
+    encoding = response.headers.get("content-encoding")
+    return body if encoding is None else _decompress(body, encoding)
+
+
+def _decompress(body: bytes, encoding: str) -> bytes | None:
+    # Not asked for, yet some servers compress all the same. What cannot be
+    # decompressed is returned as it came: whoever reads it will say so.
+    for window in WINDOWS.get(encoding.strip().lower(), ()):
+        decompressor = zlib.decompressobj(window)
+        try:
+            plain = decompressor.decompress(body, MAX_BODY + 1)
+        except zlib.error:
+            continue
+        if len(plain) > MAX_BODY:
+            return None
+        if decompressor.eof:
+            return plain
+    return body
+
+
+def explain_timeout(request: httpx.Request, timeout: timedelta) -> Failure:
+    """
+    Say that the whole answer to *request* had not come within *timeout*.
+    """
+    return Failure(
+        Reason.TIMEOUT,
+        f"{_name(request)} did not answer completely within {timeout.total_seconds():g} s.",
+    )
+
+
+def explain(error: Exception, request: httpx.Request) -> Failure:
+    """
+    Say in plain words what *error* stopped *request*.
+    """
+    host = request.url.host
+    for cause in _causes(error):
+        match cause:
+            case ssl.SSLCertVerificationError():
+                return Failure(
+                    Reason.TLS,
+                    f"The certificate of {host} is not trusted: {_certificate_problem(cause)}.",
+                )
+            case ssl.SSLError():
+                return Failure(Reason.TLS, _tls_problem(cause, request))
+            case socket.gaierror():
+                return Failure(Reason.DNS, f"Cannot resolve {host}: {_dns_problem(cause)}.")
+            case ConnectionResetError() | ConnectionAbortedError() if _is_handshake(error, request):
+                return Failure(
+                    Reason.TLS,
+                    f"{_name(request)} closed the connection instead of agreeing on TLS."
+                    " Check the address and its port.",
+                )
+            case TimeoutError():
+                return Failure(Reason.TIMEOUT, f"{_name(request)} did not answer in time.")
+            case _:
+                continue
+    return _explain_connection(error, request)
+
+
+def _explain_connection(error: Exception, request: httpx.Request) -> Failure:
+    name = _name(request)
+    match error:
+        case httpx.ConnectError():
+            return Failure(
+                Reason.CONNECT, f"Cannot connect to {name}: {_connection_problem(error)}."
+            )
+        case httpx.TimeoutException():
+            return Failure(Reason.TIMEOUT, f"{name} did not answer in time.")
+        case httpx.ProtocolError():
+            return Failure(
+                Reason.PROTOCOL,
+                f"{name} sent something that is not HTTP. Check the address and its port.",
+            )
+        case httpx.UnsupportedProtocol():
+            return Failure(Reason.PROTOCOL, f"{name} is not an address that HTTP can reach.")
+        case _:
+            return Failure(
+                Reason.PROTOCOL, f"{name} closed the connection before its answer was complete."
+            )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    # Innermost first: the outer ones repeat it with less to tell.
+    chain = [error]
+    while (cause := chain[-1].__cause__) is not None and cause not in chain:
+        chain.append(cause)
+    return reversed(chain)
+
+
+def _is_handshake(error: Exception, request: httpx.Request) -> bool:
+    # A port that is closed refuses; one that resets was already talking.
+    return isinstance(error, httpx.ConnectError) and request.url.scheme == "https"
+
+
+def _name(request: httpx.Request) -> str:
+    return request.url.netloc.decode("ascii", "replace")
+
+
+def _certificate_problem(error: ssl.SSLCertVerificationError) -> str:
+    problem = CERTIFICATE_PROBLEMS.get(getattr(error, "verify_code", 0))
+    return problem or str(getattr(error, "verify_message", "")) or "it does not verify"
+
+
+def _tls_problem(error: ssl.SSLError, request: httpx.Request) -> str:
+    name = _name(request)
+    if error.reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}:
+        return f"{name} does not speak TLS. Check the address and its port."
+    words = (error.reason or "the handshake failed").replace("_", " ").lower()
+    return f"Cannot agree on TLS with {name}: {words}."
+
+
+def _dns_problem(error: socket.gaierror) -> str:
+    if error.errno == socket.EAI_NONAME:
+        return "there is no such name"
+    if error.errno == socket.EAI_AGAIN:
+        return "the name server does not answer"
+    return str(error.strerror or "the lookup failed").lower()
+
+
+def _connection_problem(error: Exception) -> str:
+    for cause in _causes(error):
+        if isinstance(cause, OSError) and cause.errno:
+            return os.strerror(cause.errno).lower()
+    return "the connection was closed"
+
+
+class Deadline:
+    """
+    The end of a check that begins now and may take *timeout*.
+    """
+
+    def __init__(self, timeout: timedelta) -> None:
+        self.timeout = timeout
+        self._ends_at = monotonic() + timeout.total_seconds()
+
+    @property
+    def left(self) -> timedelta:
+        """
+        The time left; never negative.
+        """
+        return timedelta(seconds=max(0.0, self._ends_at - monotonic()))
+
+    def explain(self, host: str) -> Failure:
+        """
+        Say that *host* was not done in time.
+        """
+        seconds = self.timeout.total_seconds()
+        return Failure(
+            Reason.TIMEOUT,
+            f"{host} did not answer completely within the {seconds:g} s that a check may take.",
+        )
+
+
+async def fetch_before(
+    deadline: Deadline, client: httpx.AsyncClient, request: httpx.Request
+) -> Answer | Failure:
+    """
+    Send *request* and read the whole answer, if the time left suffices.
+    """
+    host = request.url.netloc.decode("ascii", "replace")
+    left = deadline.left
+    if not left:
+        return deadline.explain(host)
+    fetched = await fetch(client, request, left)
+    if isinstance(fetched, Failure) and fetched.reason is Reason.TIMEOUT and not deadline.left:
+        # The seconds that were left to this request are nobody's setting.
+        return replace(fetched, detail=deadline.explain(host).detail)
+    return fetched

@@ -1,0 +1,395 @@
+"""
+Check a credential of any HTTP API, as its settings or a preset say.
+
+Decides what an outcome carries along: the quota windows and the token's own
+end. How a request is built is decided in `generic_request`, what an answer
+means in `generic_answer`, what its headers say in `quota_headers` and
+`token_end`.
+
+Decide what an answer of any HTTP API means, by what was expected of it.
+
+The contract's table for tokens is in `token_api`; here is what comes before
+it: which statuses are a success, what the body must hold, and the words by
+which a service says in its body what others say by a status.
+
+Build the request for any HTTP API, with its secrets where they belong.
+
+Decides how a credential is written into a request, and which texts must never
+come back in a message. What is asked for, and where, is said in the settings.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from monitor.config.http import Preset, load_preset
+from monitor.config.secret import Secret
+from monitor.judge.outcome import Outcome, Reason
+from monitor.providers import answers as bodies
+from monitor.providers.answers import (
+    ABSENT,
+    BAD_REQUESTS,
+    PAYMENT_REQUIRED,
+    THROTTLED,
+    clean,
+    follow,
+    is_header_unreadable,
+    name_status,
+    outcome_of,
+    parse_json,
+    read_body_end,
+    read_failure,
+    read_header_end,
+    read_jwt_end,
+    read_throttling,
+    server_message,
+)
+from monitor.providers.base import Prepared, Requester, UnreadableFields, UnsendableError
+from monitor.providers.fetch import MAX_BODY
+from monitor.providers.quota_headers import QuotaNames, QuotaReport, read_quota_headers
+from monitor.providers.transport import REPEATABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
+
+    from monitor.config.http import HttpConnection
+    from monitor.providers.answers import Secrets
+    from monitor.providers.fetch import Answer
+
+
+HTML = ("text/html", "application/xhtml+xml")
+MAX_VALUE = 60
+
+DETAIL_OF_WORD = {
+    Reason.TOKEN_REJECTED: "The token was refused: it was revoked or mistyped.",
+    Reason.AUTHORIZATION_EXPIRED: "The token has expired.",
+    Reason.PERMISSION_DENIED: (
+        "The token is known but may not do this: its permissions were probably changed."
+    ),
+    Reason.SERVER_ERROR: (
+        "The API failed on its own side. There is nothing to do here unless it lasts."
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedAnswer:
+    """
+    What an answer is held against.
+
+    Args:
+        expect_json: What stands where in a good answer, by JSON pointer.
+        has_body: An answer to this method has one.
+        word_at: The JSON pointer to the word for what went wrong.
+        words: What each of the service's words means.
+        renewal: A sentence that says where to get a new token; may be empty.
+    """
+
+    expect_status: frozenset[int] = frozenset({200})
+    expect_json: Mapping[str, Any] = field(default_factory=dict)
+    has_body: bool = True
+    word_at: str | None = None
+    words: Mapping[str, Reason] = field(default_factory=dict)
+    renewal: str = ""
+
+
+def read_answer(
+    answer: Answer, report: QuotaReport, terms: ExpectedAnswer, secrets: Secrets
+) -> Outcome:
+    """
+    Return what *answer* says about the credential that was sent.
+    """
+    quota = report.tightest
+    value = bodies.parse_json(answer.body)
+    if (word := _find_word(answer, value, terms)) is not None:
+        return _read_word(answer, word, report, terms, secrets)
+    if answer.status not in terms.expect_status:
+        return read_failure(answer, quota, secrets, terms.renewal, windows=report.windows)
+    surprise = _find_surprise(answer, value, terms, secrets)
+    if surprise is None:
+        account = bodies.find_account(value, secrets) if isinstance(value, dict) else None
+        return replace(outcome_of(answer, Reason.OK), quota=quota, account=account)
+    if bodies.says_rate_limited(answer.body):
+        return read_throttling(answer, quota, report.windows)
+    return outcome_of(
+        answer, Reason.UNEXPECTED_RESPONSE, surprise + server_message(answer, secrets)
+    )
+
+
+def _find_word(answer: Answer, value: object, terms: ExpectedAnswer) -> str | None:
+    """
+    Return the service's word for what went wrong, if it is one that is known.
+
+    A status that says it all by itself needs no word.
+    """
+    is_open = answer.status in terms.expect_status or answer.status in BAD_REQUESTS
+    if terms.word_at is None or not is_open or answer.status in {PAYMENT_REQUIRED, THROTTLED}:
+        return None
+    word = follow(value, terms.word_at)
+    return word if isinstance(word, str) and word in terms.words else None
+
+
+def _read_word(
+    answer: Answer, word: str, report: QuotaReport, terms: ExpectedAnswer, secrets: Secrets
+) -> Outcome:
+    reason = terms.words[word]
+    if reason is Reason.THROTTLED:
+        return read_throttling(answer, report.tightest, report.windows)
+    said = f' The API says "{bodies.clean(word, secrets, MAX_VALUE)}".'
+    is_renewable = reason in {Reason.TOKEN_REJECTED, Reason.AUTHORIZATION_EXPIRED}
+    renewal = f" {terms.renewal}" if is_renewable and terms.renewal else ""
+    return outcome_of(answer, reason, DETAIL_OF_WORD[reason] + said + renewal)
+
+
+def _find_surprise(
+    answer: Answer, value: object, terms: ExpectedAnswer, secrets: Secrets
+) -> str | None:
+    """
+    Say what keeps an answer with a good status from being a good answer.
+    """
+    if terms.expect_json:
+        return _find_unmet(answer, value, terms.expect_json, secrets)
+    if not terms.has_body or (isinstance(value, list | dict) and not value):
+        return None
+    status = name_status(answer)
+    content_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type in HTML or (value is None and _is_html(answer.body)):
+        came = bodies.describe(answer.body, content_type, secrets)
+        return (
+            f"The answer ({status}) is a page for people, not an API's: {came}."
+            " Check the address; a proxy or a maintenance page may stand in the way."
+        )
+    if isinstance(value, dict) and not bodies.is_answer(value):
+        return (
+            f"The answer ({status}) reports an error inside. If it is a good answer all the"
+            " same, say in `expect_json` what such an answer holds."
+        )
+    is_json = content_type == "application/json" or content_type.endswith("+json")
+    if is_json and value is None and answer.body.strip() not in {b"", b"null"}:
+        return f"The answer ({status}) calls itself JSON and is none. A proxy may have cut it."
+    return None
+
+
+def _is_html(body: bytes) -> bool:
+    return body[:512].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+
+def _find_unmet(
+    answer: Answer, value: object, expect_json: Mapping[str, Any], secrets: Secrets
+) -> str | None:
+    if value is None and answer.is_oversize:
+        return (
+            f"The answer ({name_status(answer)}) is longer than {MAX_BODY // 1024} KiB, too long"
+            " to look for what `expect_json` wants. Ask for a shorter one."
+        )
+    for pointer, wanted in expect_json.items():
+        found = follow(value, pointer)
+        if not _is_same(found, wanted):
+            return (
+                f"The answer ({name_status(answer)}) is not what `expect_json` wants: expected"
+                f" {_show(wanted, secrets)} at {_show(pointer, secrets)},"
+                f" got {_show(found, secrets)}."
+            )
+    return None
+
+
+def _is_same(found: object, wanted: object) -> bool:
+    # True equals 1 to Python, and not to anybody who writes JSON.
+    if isinstance(found, bool) or isinstance(wanted, bool):
+        return found is wanted
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        return found.keys() == wanted.keys() and all(
+            _is_same(found[key], wanted[key]) for key in wanted
+        )
+    if isinstance(found, list) and isinstance(wanted, list):
+        return len(found) == len(wanted) and all(map(_is_same, found, wanted))
+    return found == wanted
+
+
+def _show(value: object, secrets: Secrets) -> str:
+    if value is ABSENT:
+        return "nothing there"
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    if not isinstance(value, str):
+        return bodies.clean(json.dumps(value), secrets, MAX_VALUE)
+    # Masked before quotes and escapes are put around it, which would hide a secret.
+    return f'"{bodies.clean(value, secrets, MAX_VALUE)}"'
+
+
+def secrets_of(connection: HttpConnection) -> list[Secret]:
+    """
+    Return all secrets that a request for *connection* needs.
+    """
+    values = (connection.token, connection.password, *connection.headers.values())
+    return [value for value in values if isinstance(value, Secret)]
+
+
+def prepare_request(
+    connection: HttpConnection, url: httpx.URL, client: httpx.AsyncClient
+) -> Prepared:
+    """
+    Return the request for *connection*.
+
+    Raises:
+        SecretUnavailable: A secret is not where it should be.
+        UnsendableError: A secret cannot be written into a header or an address.
+    """
+    token = connection.token.reveal() if connection.token else ""
+    password = connection.password.reveal() if connection.password else ""
+    headers = {
+        name: value.reveal() if isinstance(value, Secret) else value
+        for name, value in connection.headers.items()
+    }
+    secrets = [secret.reveal() for secret in secrets_of(connection)]
+    kind, _, name = connection.auth.partition(":")
+    match kind:
+        case "basic" if token or password:
+            # A token alone stands for the user, with an empty password, as many APIs have it.
+            pair = f"{connection.username or token}:{password}"
+            encoded = b64encode(pair.encode()).decode("ascii")
+            secrets.append(encoded)
+            headers["Authorization"] = f"Basic {encoded}"
+        case "bearer" if token:
+            _refuse_spaces(token)
+            headers["Authorization"] = f"Bearer {token}"
+        case "header" if token:
+            _refuse_spaces(token)
+            headers[name] = token
+        case "query" if token:
+            url = _add_parameter(url, name, token)
+    for header, value in headers.items():
+        if not value.isascii() or not value.isprintable():
+            raise _unsendable(f"what {header} should carry holds letters outside ASCII")
+    # A check is made again and again: once more does no harm.
+    extensions = {REPEATABLE: True}
+    request = client.build_request(connection.method, url, headers=headers, extensions=extensions)
+    return Prepared(request, tuple(secrets), token)
+
+
+def _add_parameter(url: httpx.URL, name: str, token: str) -> httpx.URL:
+    try:
+        return url.copy_set_param(name, token)
+    except httpx.InvalidURL:
+        problem = "the token is too long to stand in an address"
+    raise _unsendable(problem)
+
+
+def _refuse_spaces(token: str) -> None:
+    if " " in token:
+        raise _unsendable("the token holds spaces")
+
+
+def _unsendable(why: str) -> UnsendableError:
+    again = "Copy the token again from where it was created."
+    return UnsendableError(f"The request cannot be sent: {why}. {again}")
+
+
+MAX_LABEL = 60
+WITHOUT_BODY = frozenset({"HEAD"})
+
+
+class HttpChecker:
+    """
+    Check one connection to any HTTP API.
+
+    Raises ValueError for an address that cannot be called.
+    """
+
+    def __init__(
+        self, connection: HttpConnection, client: httpx.AsyncClient, timeout: timedelta
+    ) -> None:
+        self._connection = connection
+        self._preset = load_preset(connection.preset) if connection.preset else Preset()
+        self._terms = _terms(connection, self._preset)
+        self._names = _quota_names(connection)
+        self._client = client
+        self._url = _url(connection)
+        self._requester = Requester(secrets_of(connection), client, timeout)
+        self._unreadable = UnreadableFields(connection.name)
+        self._unreadable_end = UnreadableFields(connection.name, "token_end.unreadable")
+
+    async def check(self) -> Outcome:
+        """
+        Ask whether the credential works.
+
+        A refusal counts only if no newer secret is at hand.
+        """
+        return await self._requester.ask(self._prepare, self._read)
+
+    def _prepare(self) -> Prepared:
+        return prepare_request(self._connection, self._url, self._client)
+
+    def _read(self, answer: Answer, prepared: Prepared) -> Outcome:
+        report = read_quota_headers(answer.headers, answer.received_at, self._names)
+        self._unreadable.tell(answer, report.unreadable, prepared.secrets)
+        # The service chooses these names, and they are shown.
+        report = QuotaReport(
+            tuple(
+                replace(window, name=clean(window.name, prepared.secrets, MAX_LABEL))
+                for window in report.windows
+            )
+        )
+        outcome = read_answer(answer, report, self._terms, prepared.secrets)
+        ends_at = self._find_end(answer, prepared)
+        header = self._connection.expires_header
+        is_unclear = header is not None and is_header_unreadable(answer, header)
+        if header and is_unclear:
+            self._unreadable_end.tell(answer, [header], prepared.secrets)
+        if outcome.reason is Reason.TOKEN_REJECTED and ends_at and ends_at <= answer.received_at:
+            detail = f"The token ended on {ends_at:%Y-%m-%d}. {self._terms.renewal}".rstrip()
+            outcome = replace(outcome, reason=Reason.AUTHORIZATION_EXPIRED, detail=detail)
+        windows = report.windows if outcome.quota is not None else ()
+        return replace(
+            outcome,
+            windows=windows,
+            token_ends_at=ends_at,
+            is_token_end_unclear=is_unclear and ends_at is None,
+        )
+
+    def _find_end(self, answer: Answer, prepared: Prepared) -> datetime | None:
+        """
+        Return the earliest end that anybody tells of.
+        """
+        header, pointer = self._connection.expires_header, self._preset.expires_at
+        ends = [
+            read_header_end(answer, header) if header else None,
+            read_body_end(answer, parse_json(answer.body), pointer) if pointer else None,
+            read_jwt_end(prepared.token, answer.received_at),
+        ]
+        return min((end for end in ends if end is not None), default=None)
+
+
+def _url(connection: HttpConnection) -> httpx.URL:
+    try:
+        return httpx.URL(connection.url)
+    except httpx.InvalidURL:
+        problem = f"connection {connection.name}: its url cannot be called; check its host"
+    # Raised out here: the other error repeats the address.
+    raise ValueError(problem)
+
+
+def _terms(connection: HttpConnection, preset: Preset) -> ExpectedAnswer:
+    return ExpectedAnswer(
+        frozenset(connection.expect_status),
+        connection.expect_json,
+        connection.method not in WITHOUT_BODY,
+        preset.word_at,
+        preset.words,
+        preset.renewal,
+    )
+
+
+def _quota_names(connection: HttpConnection) -> QuotaNames | None:
+    names = connection.quota
+    if names is None:
+        return None
+    return QuotaNames(
+        *(name and name.lower() for name in (names.limit, names.remaining, names.resets))
+    )

@@ -1,0 +1,106 @@
+"""
+Ask whether our own link is there.
+
+Decides how the URLs of `checks.uplink` are asked; what follows from their
+answers is decided in `monitor.judge.incidents`.
+
+Call the outside URL that watches the watcher.
+
+Decides how a signal becomes a request: Healthchecks, and services like it, take
+`/start` and `/fail` at the end of the URL's path. When one is sent, and what it
+says, is decided in `monitor.engine.heartbeat`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from enum import StrEnum
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from monitor.config.secret import SecretUnavailable
+from monitor.providers.fetch import Answer, Failure, fetch
+from monitor.providers.transport import REPEATABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import httpx
+
+    from monitor.config.secret import Secret
+
+
+UPLINK_TIMEOUT = timedelta(seconds=4)
+"""Results wait for the answer, so it must not take long."""
+
+
+async def is_online(client: httpx.AsyncClient, urls: Sequence[str]) -> bool:
+    """
+    Tell whether any of *urls* gives an HTTP answer, whatever it says.
+    """
+    asked = [asyncio.create_task(_is_answered(client, url)) for url in urls]
+    try:
+        for first in asyncio.as_completed(asked):
+            if await first:
+                return True
+        return False
+    finally:
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+
+
+async def _is_answered(client: httpx.AsyncClient, url: str) -> bool:
+    # The head of a page is enough, and who refuses to give that has answered.
+    request = client.build_request("HEAD", url, extensions={REPEATABLE: True})
+    return isinstance(await fetch(client, request, UPLINK_TIMEOUT), Answer)
+
+
+HEARTBEAT_TIMEOUT = timedelta(seconds=8)
+"""Shorter than the shortest rhythm."""
+
+
+class Signal(StrEnum):
+    """
+    What is said; the value is what stands at the end of the path.
+    """
+
+    SUCCESS = ""
+    START = "/start"
+    FAIL = "/fail"
+
+
+def address_of(url: str, signal: Signal) -> str:
+    """
+    Return where *signal* goes: at the end of the path, before the query.
+    """
+    parts = urlsplit(url)
+    path = parts.path.rstrip("/") + signal if signal else parts.path
+    return urlunsplit(parts._replace(path=path))
+
+
+async def send_signal(
+    client: httpx.AsyncClient, url: Secret, signal: Signal, body: str = ""
+) -> str | None:
+    """
+    Send *signal*; return why it did not arrive, without the URL, or None if it did.
+    """
+    try:
+        address = address_of(url.reveal(), signal)
+    except SecretUnavailable as error:
+        return str(error)
+    request = client.build_request(
+        "POST" if body else "GET",
+        address,
+        content=body.encode() if body else None,
+        headers={"Content-Type": "text/plain; charset=utf-8"} if body else None,
+        extensions={REPEATABLE: True},
+    )
+    answer = await fetch(client, request, HEARTBEAT_TIMEOUT)
+    if isinstance(answer, Failure):
+        return answer.detail
+    if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        return f"{request.url.host} answered {answer.status}"
+    return None

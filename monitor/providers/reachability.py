@@ -1,0 +1,260 @@
+"""
+Find out how far the way to a host leads: its name, its port, its TLS.
+
+Decides how each of the three is tried, with the trust and the limits of a
+check. Nothing is sent: what the service says is left to its checker, and what
+becomes of this in words for people to `monitor.report.validation`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from ipaddress import ip_address
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from monitor.judge.outcome import Reason
+from monitor.providers.fetch import Failure, explain, explain_timeout
+from monitor.providers.transport import trust
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+    from datetime import timedelta
+    from pathlib import Path
+
+MAX_ADDRESSES = 8
+"""More than these are not tried; names with more of them have them for the load."""
+
+HEAD_START_S = 0.25
+"""What an address gets before the next one is tried beside it (RFC 8305)."""
+
+
+class Hop(StrEnum):
+    """
+    A part of the way to a host.
+    """
+
+    RESOLVE = "resolve"
+    CONNECT = "connect"
+    TLS = "tls"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """
+    How one part of the way went.
+
+    Args:
+        took_ms: None where there was nothing to do.
+        failure: Why it ends here.
+        n_addresses: How many the name has; 0 where the host is an address itself.
+        address: The one that answered, with its port.
+        tls: The version agreed on; None where plain HTTP is spoken.
+        certificate_ends_at: When the host's certificate ends.
+    """
+
+    hop: Hop
+    took_ms: float | None = None
+    failure: Failure | None = None
+    n_addresses: int = 0
+    address: str = ""
+    tls: str | None = None
+    certificate_ends_at: datetime | None = None
+
+
+async def probe_host(
+    url: str,
+    ca_file: Path | None,
+    timeout: timedelta,  # noqa: ASYNC109 - it is `asyncio.timeout` that gets it
+) -> AsyncGenerator[ProbeResult, None]:
+    """
+    Go as far as possible towards the host of *url*; tell of each part when it is done.
+
+    Raises ValueError if *ca_file* holds no certificate.
+
+    Args:
+        timeout: For each part.
+    """
+    async with AsyncExitStack() as stack:
+        way = _Probe(httpx.Request("GET", url), ca_file, timeout, stack)
+        for go in (way.resolve, way.connect, way.agree_on_tls):
+            reached = await go()
+            yield reached
+            if reached.failure is not None:
+                return
+
+
+class _Probe:
+    """
+    The way to one host, as far as it was gone.
+    """
+
+    def __init__(
+        self,
+        request: httpx.Request,
+        ca_file: Path | None,
+        timeout: timedelta,
+        stack: AsyncExitStack,
+    ) -> None:
+        self._request = request
+        self._ca_file = ca_file
+        self._timeout = timeout
+        self._stack = stack
+        self._host = request.url.raw_host.decode("ascii")
+        self._is_plain = request.url.scheme != "https"
+        self._found: Sequence[Any] = ()
+        self._socket: socket.socket | None = None
+
+    async def resolve(self) -> ProbeResult:
+        """
+        Ask for the host's addresses.
+        """
+        return await self._time(Hop.RESOLVE, self._resolve)
+
+    async def connect(self) -> ProbeResult:
+        """
+        Open a connection to the address that answers first.
+        """
+        return await self._time(Hop.CONNECT, self._connect)
+
+    async def agree_on_tls(self) -> ProbeResult:
+        """
+        Agree on TLS over that connection, unless plain HTTP is spoken.
+        """
+        if self._is_plain:
+            return ProbeResult(Hop.TLS)
+        return await self._time(Hop.TLS, self._agree_on_tls)
+
+    async def _time(self, hop: Hop, go: Callable[[], Awaitable[dict[str, Any]]]) -> ProbeResult:
+        started = perf_counter()
+        facts: dict[str, Any] = {}
+        try:
+            async with asyncio.timeout(self._timeout.total_seconds()) as limit:
+                facts = await go()
+        except OSError as error:
+            if limit.expired():
+                facts["failure"] = self._explain_timeout(hop)
+            else:
+                facts["failure"] = _explain(error, self._request)
+        return ProbeResult(hop, (perf_counter() - started) * 1000, **facts)
+
+    def _explain_timeout(self, hop: Hop) -> Failure:
+        if hop is not Hop.RESOLVE:
+            return explain_timeout(self._request, self._timeout)
+        seconds = self._timeout.total_seconds()
+        return Failure(
+            Reason.TIMEOUT,
+            f"Cannot resolve {self._host}: the name server said nothing within {seconds:g} s.",
+        )
+
+    async def _resolve(self) -> dict[str, Any]:
+        port = self._request.url.port or (80 if self._is_plain else 443)
+        is_address = _is_address(self._host)
+        self._found = await asyncio.get_running_loop().getaddrinfo(
+            self._host,
+            port,
+            type=socket.SOCK_STREAM,
+            flags=0 if is_address else socket.AI_ADDRCONFIG,
+        )
+        addresses = {found[-1][0] for found in self._found}
+        return {"n_addresses": 0 if is_address else len(addresses)}
+
+    async def _connect(self) -> dict[str, Any]:
+        self._socket = await _connect_to_first(self._found[:MAX_ADDRESSES])
+        self._stack.callback(self._socket.close)
+        host, port, *_ = self._socket.getpeername()
+        return {"address": f"[{host}]:{port}" if ":" in host else f"{host}:{port}"}
+
+    async def _agree_on_tls(self) -> dict[str, Any]:
+        transport, _ = await asyncio.get_running_loop().create_connection(
+            asyncio.Protocol,
+            sock=self._socket,
+            ssl=trust(self._ca_file),
+            server_hostname=self._host,
+        )
+        # Aborted, because nobody waits for the other side's goodbye.
+        self._stack.callback(transport.abort)
+        agreed = transport.get_extra_info("ssl_object")
+        until = agreed.getpeercert()["notAfter"]
+        return {
+            "tls": agreed.version().replace("TLSv", "TLS "),
+            "certificate_ends_at": datetime.fromtimestamp(ssl.cert_time_to_seconds(until), UTC),
+        }
+
+
+async def _connect_to_first(found: Sequence[Any]) -> socket.socket:
+    """
+    Return a connection to the address that answers first; each one gets a head start.
+
+    Raises OSError, the first address's, if none answers.
+    """
+    tries: list[asyncio.Task[socket.socket]] = []
+    won: asyncio.Task[socket.socket] | None = None
+    try:
+        for number, one in enumerate(found, start=1):
+            tries.append(asyncio.create_task(_connect_to(one)))
+            patience = HEAD_START_S if number < len(found) else None
+            won = await _first_done(tries, patience)
+            if won is not None:
+                return won.result()
+        return tries[0].result()
+    finally:
+        for each in tries:
+            each.cancel()
+        for opened in await asyncio.gather(*tries, return_exceptions=True):
+            if isinstance(opened, socket.socket) and (won is None or opened is not won.result()):
+                opened.close()
+
+
+async def _first_done(
+    tries: Sequence[asyncio.Task[socket.socket]], patience_s: float | None
+) -> asyncio.Task[socket.socket] | None:
+    """
+    Return the first of *tries* to succeed; None if all failed or *patience_s* is over.
+    """
+    waiting = {each for each in tries if not each.done()}
+    while waiting:
+        done, waiting = await asyncio.wait(
+            waiting, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        for each in done:
+            if each.exception() is None:
+                return each
+        if not done:
+            return None
+    return None
+
+
+async def _connect_to(found: Any) -> socket.socket:
+    family, kind, protocol, _, address = found
+    opened = socket.socket(family, kind, protocol)
+    try:
+        opened.settimeout(0)
+        await asyncio.get_running_loop().sock_connect(opened, address)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def _explain(error: OSError, request: httpx.Request) -> Failure:
+    # As the client would have it, so that both say the same of the same trouble.
+    carried = httpx.ConnectError("cannot connect")
+    carried.__cause__ = error
+    return explain(carried, request)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,168 @@
+"""
+Find the checker for a connection: one case a provider.
+
+Stand in for a check where nobody can be asked.
+
+The grant lives elsewhere, so no request is made. What its clock says is read
+when the result is judged (`monitor.judge.authorizations.count_down`): a renewal may be
+recorded at any moment, and the database knows it first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.config.connections import (
+    AmazonConnection,
+    CountdownConnection,
+    Probe,
+    SoldscopeConnection,
+)
+from monitor.config.http import HttpConnection
+from monitor.config.marketplaces import Region, by_country, by_id, endpoint_of
+from monitor.config.registry import UnusableConnection, find_plugin
+from monitor.judge.outcome import Outcome, Reason
+from monitor.providers.amazon import AmazonChecker, LastSuccess, OAuthClient, Store
+from monitor.providers.amazon_sellers import Expected
+from monitor.providers.http_api import HttpChecker
+from monitor.providers.plugin import PluginChecker, UnusableChecker
+from monitor.providers.soldscope import SoldscopeChecker
+from monitor.providers.tokens import LatestToken
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from monitor.config.connections import Connection
+    from monitor.config.model import Config
+    from monitor.providers.base import Checker, GrantLocks
+    from monitor.providers.tokens import HandshakeTokens, TokenSource
+    from monitor.providers.transport import HttpClients
+
+
+class CountdownChecker:
+    """
+    Ask nobody, and leave the answer to the clock.
+    """
+
+    async def check(self) -> Outcome:
+        """
+        Return at once, without any I/O.
+        """
+        return Outcome(Reason.OK, is_countdown=True)
+
+
+def build_checker(
+    connection: Connection,
+    config: Config,
+    clients: HttpClients,
+    grants: GrantLocks,
+    held: HandshakeTokens | None = None,
+    *,
+    worked: Mapping[str, str | None] | None = None,
+) -> Checker:
+    """
+    Return the checker for *connection*.
+
+    Raises ValueError for settings that cannot work, such as a `ca_file` that
+    holds no certificate.
+
+    Args:
+        held: The refresh tokens that handshakes brought, and what tells tokens apart.
+        worked: The Amazon stores that were let in before, each with the fingerprint
+            of the refresh token that was used last.
+    """
+    match connection:
+        case SoldscopeConnection():
+            return SoldscopeChecker(
+                connection.name,
+                connection.base_url,
+                connection.token,
+                connection.auth,
+                clients.get(connection.ca_file),
+                config.timeout_of(connection),
+            )
+        case AmazonConnection():
+            return AmazonChecker(
+                _read_store(connection, held, worked or {}),
+                read_oauth_client(connection, config),
+                clients.get(connection.ca_file),
+                grants,
+                config.timeout_of(connection),
+                held.fingerprint if held is not None else None,
+            )
+        case CountdownConnection():
+            return CountdownChecker()
+        case HttpConnection():
+            return HttpChecker(
+                connection, clients.get(connection.ca_file), config.timeout_of(connection)
+            )
+        case _:
+            return _build_foreign(connection, config, clients)
+
+
+def _build_foreign(connection: Connection, config: Config, clients: HttpClients) -> Checker:
+    """
+    Return the checker of a provider that another package brings.
+    """
+    if isinstance(connection, UnusableConnection):
+        return UnusableChecker(connection.provider, connection.problem)
+    plugin = find_plugin(connection.provider)
+    if plugin is None:
+        raise ValueError(
+            f"connection {connection.name}: no checker for provider {connection.provider}"
+        )
+    client = clients.get(connection.ca_file)
+    return PluginChecker(plugin, connection, client, config.timeout_of(connection))
+
+
+def _read_store(
+    connection: AmazonConnection,
+    held: HandshakeTokens | None,
+    worked: Mapping[str, str | None],
+) -> Store:
+    token: TokenSource = connection.refresh_token
+    if held is not None:
+        token = LatestToken(connection.name, token, held)
+    is_amazons_own = connection.endpoint is None
+    others = [region for region in Region if is_amazons_own and region is not connection.region]
+    return Store(
+        connection.region,
+        connection.address,
+        connection.host,
+        token,
+        _read_expected(connection) if connection.probe is Probe.SELLERS else None,
+        {region: endpoint_of(region) for region in others},
+        LastSuccess(worked[connection.name]) if connection.name in worked else None,
+    )
+
+
+def _read_expected(connection: AmazonConnection) -> Expected:
+    if connection.marketplaces is None:
+        return Expected(None, _country_of)
+    known = ((by_country(code), code) for code in connection.marketplaces)
+    return Expected({one.id: code for one, code in known if one is not None}, _country_of)
+
+
+def _country_of(marketplace_id: str) -> str | None:
+    known = by_id(marketplace_id)
+    return None if known is None else known.country
+
+
+def read_oauth_client(connection: AmazonConnection, config: Config) -> OAuthClient:
+    """
+    Return the application on whose behalf *connection* is checked.
+
+    Raises ValueError if the file has none of that name.
+    """
+    application = config.application(connection.application)
+    if application is None:
+        raise ValueError(
+            f"connection {connection.name}: no application {connection.application};"
+            " define it under [[applications]]"
+        )
+    return OAuthClient(
+        application.token_address,
+        application.token_host,
+        application.client_id,
+        application.client_secret,
+    )

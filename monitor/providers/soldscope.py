@@ -1,0 +1,364 @@
+"""
+Check a SoldScope token, without ever spending its quota.
+
+Decides what is asked and with which token; what the answer means is decided in
+`token_api`, what its headers say in `quota`.
+
+Read past searches of SoldScope, and how far one has come, without spending quota.
+
+Decides what an answer says about searches; what one that is none means (a
+refused token, a used-up quota, trouble on the way) is read as checks read it.
+How often to ask, and when to give up, is left to the caller. Nothing in here can
+start a search: it asks with GET, and only for `soldscope.FREE_PATHS`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from monitor.judge.outcome import OutcomeClass
+from monitor.providers.answers import (
+    BAD_REQUESTS,
+    clean,
+    name_status,
+    parse_json,
+    read_outcome,
+    server_message,
+)
+from monitor.providers.base import Prepared, Requester, UnreadableFields, UnsendableError
+from monitor.providers.fetch import Answer, Failure, fetch
+from monitor.providers.headers import read_soldscope_quota
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime, timedelta
+
+    from monitor.config.connections import SoldscopeConnection
+    from monitor.judge.outcome import Outcome
+    from monitor.providers.base import RefreshableSecret
+
+
+FREE_PATHS = (
+    "/auth/check",
+    "/product-research/searches",
+    "/keyword-research/searches/{id}/progress",
+)
+"""
+All that may ever be called: the FAQ says that authentication and what was saved before are not
+metered, and that progress may be asked for every few seconds.
+"""
+
+SEARCH_ID = re.compile("[0-9A-Za-z_-]{1,64}", re.ASCII)
+"""What can stand for `{id}`: nothing that would make another path of it."""
+
+_FREE = re.compile(
+    "|".join(re.escape(path).replace(r"\{id\}", SEARCH_ID.pattern) for path in FREE_PATHS),
+    re.ASCII,
+)
+
+UNSENDABLE = (
+    "The token cannot be sent: it is empty or holds spaces, line breaks or letters outside ASCII."
+    " Copy it again from where it was created."
+)
+RENEWAL = "Create a new one under API Access in your SoldScope account."
+
+
+class SoldscopeChecker:
+    """
+    Check one SoldScope connection.
+
+    Args:
+        base_url: The API's address, as its reference shows it.
+        auth: `bearer`, or `header:NAME` for a header that carries the bare token.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        token: RefreshableSecret,
+        auth: str,
+        client: httpx.AsyncClient,
+        timeout: timedelta,
+    ) -> None:
+        self._url = free_url(base_url, "/auth/check")
+        self._token = token
+        self._header, self._prefix = read_auth(auth)
+        self._client = client
+        self._requester = Requester((token,), client, timeout)
+        self._unreadable = UnreadableFields(name)
+
+    async def check(self) -> Outcome:
+        """
+        Ask whether the token works.
+
+        A refusal counts only if no newer token is at hand.
+        """
+        return await self._requester.ask(self._prepare, self._read)
+
+    def _prepare(self) -> Prepared:
+        token = self._token.reveal()
+        if not can_be_sent(token):
+            raise UnsendableError(UNSENDABLE)
+        headers = {self._header: self._prefix + token}
+        request = self._client.build_request("GET", self._url, headers=headers)
+        return Prepared(request, (token,), token)
+
+    def _read(self, answer: Answer, prepared: Prepared) -> Outcome:
+        quota, unreadable = read_soldscope_quota(answer.headers, answer.received_at)
+        self._unreadable.tell(answer, unreadable, prepared.token)
+        return read_outcome(answer, quota, prepared.token, RENEWAL)
+
+
+@lru_cache(maxsize=64)  # thousands of connections share an address
+def free_url(base_url: str, path: str) -> httpx.URL:
+    """
+    Return the address of a path that costs nothing; refuse any other.
+    """
+    if not _FREE.fullmatch(path):
+        raise ValueError(f"{path} is not known to be free of charge: only {', '.join(FREE_PATHS)}")
+    base = httpx.URL(base_url)
+    if base.query or base.fragment or base.userinfo or not base.host:
+        raise ValueError("base_url: expected scheme, host and path only")
+    return httpx.URL(base_url.rstrip("/") + path)
+
+
+def can_be_sent(token: str) -> bool:
+    """
+    Tell whether *token* can stand in a header.
+    """
+    return bool(token) and token.isascii() and token.isprintable() and " " not in token
+
+
+def read_auth(auth: str) -> tuple[str, str]:
+    """
+    Return the header that carries the token, and what stands before it there.
+    """
+    if auth == "bearer":
+        return "Authorization", "Bearer "
+    kind, _, name = auth.partition(":")
+    if kind != "header" or not name:
+        # Not repeated: this is where people paste the token itself.
+        raise ValueError("auth: expected bearer or header:NAME")
+    return name, ""
+
+
+COMPLETED, FAILED = 2, 13
+"""The numbers of `searchStatus` after which nothing changes any more."""
+
+MAX_TEXT = 200
+FOR_A_MOMENT = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
+"""The statuses from 400 to 499 after which asking again may help, beside a plea for a pause."""
+
+LIST_PLACES = ("searches", "data", "items", "results")
+TEXT_FIELDS = ("query", "keyword", "name", "title")
+PROGRESS_FIELDS = ("progress", "percent", "percentage")
+
+
+@dataclass(frozen=True, slots=True)
+class PastSearch:
+    """
+    A search that was made before.
+
+    Args:
+        created_at: As the service writes it.
+    """
+
+    id: str
+    text: str
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """
+    How far a search has come.
+
+    Args:
+        status: The service's `searchStatus`.
+        percent: None where the answer does not say.
+    """
+
+    status: int
+    percent: float | None
+
+    @property
+    def is_over(self) -> bool:
+        """
+        Tell whether nothing will change any more.
+        """
+        return self.status in {COMPLETED, FAILED}
+
+    @property
+    def is_completed(self) -> bool:
+        """
+        Tell whether there are results to fetch.
+        """
+        return self.status == COMPLETED
+
+
+class SearchFailureKind(StrEnum):
+    """
+    What stands in the way of an answer.
+    """
+
+    REFUSED = "refused"
+    USED_UP = "used_up"
+    NO_SUCH_SEARCH = "no_such_search"
+    REQUEST_REFUSED = "request_refused"
+    """The token is not what is wrong, and the same request gets the same answer again."""
+    HICCUP = "hiccup"
+    """It may be over in a moment: the network, the service's own side, a plea for a pause."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchFailure:
+    """
+    Why there is no answer, in words for people.
+
+    Args:
+        retry_at: When the service wants to be asked again.
+    """
+
+    kind: SearchFailureKind
+    detail: str
+    retry_at: datetime | None = None
+
+
+class SearchReader:
+    """
+    Ask about the searches of one SoldScope connection.
+    """
+
+    def __init__(
+        self, connection: SoldscopeConnection, client: httpx.AsyncClient, timeout: timedelta
+    ) -> None:
+        self._base_url = connection.base_url
+        self._token: RefreshableSecret = connection.token
+        self._header, self._prefix = read_auth(connection.auth)
+        self._client = client
+        self._timeout = timeout
+
+    async def list_past(self) -> list[PastSearch] | SearchFailure:
+        """
+        Return the searches of the past, as the service orders them.
+
+        Raises:
+            SecretUnavailable: The token cannot be read.
+        """
+        answer, token = await self._ask("/product-research/searches")
+        if isinstance(answer, SearchFailure):
+            return answer
+        found = _find_list(answer)
+        if found is None:
+            return _surprise(answer, "a list of searches")
+        return list(_read_past(found, token))
+
+    async def read_progress(self, search_id: str) -> Progress | SearchFailure:
+        """
+        Return how far the search with this id has come.
+
+        Raises:
+            SecretUnavailable: The token cannot be read.
+            ValueError: No search can have this id.
+        """
+        answer, _ = await self._ask(f"/keyword-research/searches/{search_id}/progress")
+        if isinstance(answer, SearchFailure):
+            return answer
+        return _read_progress(answer) or _surprise(answer, "the progress of a search")
+
+    async def _ask(self, path: str) -> tuple[Answer | SearchFailure, str]:
+        """
+        Return an answer with status 200, or why there is none, and the token that was sent.
+        """
+        url = free_url(self._base_url, path)
+        token = self._token.reveal()
+        if not can_be_sent(token):
+            return SearchFailure(SearchFailureKind.REFUSED, UNSENDABLE), token
+        headers = {self._header: self._prefix + token}
+        request = self._client.build_request("GET", url, headers=headers)
+        match await fetch(self._client, request, self._timeout):
+            case Failure(_, detail):
+                return SearchFailure(SearchFailureKind.HICCUP, detail), token
+            case answer if answer.status == HTTPStatus.OK:
+                return answer, token
+            case answer:
+                return _read_search_failure(answer, token), token
+
+
+def _read_search_failure(answer: Answer, token: str) -> SearchFailure:
+    quota, _ = read_soldscope_quota(answer.headers, answer.received_at)
+    outcome = read_outcome(answer, quota, token, RENEWAL)
+    if outcome.is_payment_required:
+        detail = "The quota of this billing cycle is used up (402): asking again will not help."
+        return SearchFailure(SearchFailureKind.USED_UP, detail)
+    if answer.status == HTTPStatus.NOT_FOUND:
+        detail = "There is no such search (404): it may be another account's, or too old."
+        return SearchFailure(SearchFailureKind.NO_SUCH_SEARCH, detail)
+    if outcome.reason.outcome_class is OutcomeClass.REFUSAL:
+        return SearchFailure(SearchFailureKind.REFUSED, outcome.detail)
+    if (
+        answer.status in BAD_REQUESTS
+        and answer.status not in FOR_A_MOMENT
+        and outcome.reason.outcome_class is not OutcomeClass.THROTTLED
+    ):
+        detail = f"The API refuses to answer this ({name_status(answer)}). Check the id."
+        words = server_message(answer, token)
+        return SearchFailure(SearchFailureKind.REQUEST_REFUSED, detail + words)
+    return SearchFailure(SearchFailureKind.HICCUP, outcome.detail, outcome.retry_at)
+
+
+def _surprise(answer: Answer, expected: str) -> SearchFailure:
+    # A maintenance page comes with 200 as well, and goes.
+    size = "more than can be read" if answer.is_oversize else "something else"
+    detail = f"The answer (200) is not the API's: expected {expected}, got {size}."
+    return SearchFailure(SearchFailureKind.HICCUP, detail)
+
+
+def _find_list(answer: Answer) -> list[Any] | None:
+    value = parse_json(answer.body)
+    if isinstance(value, dict):
+        value = next((value[name] for name in LIST_PLACES if name in value), None)
+    return value if isinstance(value, list) else None
+
+
+def _read_past(found: list[Any], token: str) -> Iterator[PastSearch]:
+    for each in found:
+        number = each.get("id") if isinstance(each, dict) else None
+        # True is an int to Python, and no id.
+        if not isinstance(number, str | int) or isinstance(number, bool):
+            continue
+        texts = (each[name] for name in TEXT_FIELDS if isinstance(each.get(name), str))
+        at = each.get("createdAt", each.get("created_at"))
+        yield PastSearch(
+            clean(str(number), token, MAX_TEXT),
+            clean(next(texts, ""), token, MAX_TEXT),
+            clean(at, token, MAX_TEXT) if isinstance(at, str) else "",
+        )
+
+
+def _read_progress(answer: Answer) -> Progress | None:
+    value = parse_json(answer.body)
+    inner = value.get("data") if isinstance(value, dict) else None
+    for place in (value, inner):
+        if not isinstance(place, dict):
+            continue
+        status = place.get("searchStatus")
+        if isinstance(status, int) and not isinstance(status, bool):
+            return Progress(status, _read_percent(place))
+    return None
+
+
+def _read_percent(place: dict[str, Any]) -> float | None:
+    for name in PROGRESS_FIELDS:
+        value = place.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100:  # noqa: PLR2004 - percent
+            return float(value)
+    return None

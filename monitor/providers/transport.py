@@ -1,0 +1,346 @@
+"""
+Keep the HTTP clients: one for all connections, one for each CA file, one of our own.
+
+Decides how they are shared, trusted, replaced and closed. Everyone else builds and sends
+plain httpx requests; how those travel is in `carry`, the limits on an answer in `http`.
+
+Carry httpx requests over aiohttp: the only module that knows what is under httpx.
+
+Decides how connections are opened and kept, and what is sent again when one was
+dead. Who gets which client is decided in `client`.
+
+httpx's own pool costs 1.8 ms of processor time a request once many are under
+way, aiohttp's connections under httpx cost a tenth of that: the difference
+between 500 and 5,000 checks a second on one core.
+
+Decide which certificates are trusted, and which versions of TLS.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Self
+
+import aiohttp
+import certifi
+import httpx
+from aiohttp.http_exceptions import HttpProcessingError
+from httpx_aiohttp import AiohttpTransport
+
+from monitor import __version__
+from monitor.providers.fetch import LOCATION
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from datetime import timedelta
+    from pathlib import Path
+    from types import TracebackType
+
+
+KEEPALIVE_S = 15.0
+"""Shorter than any common load balancer's patience, long enough for a busy host."""
+
+MAX_HEADER_BYTES = 32 * 1024
+"""Content security policies and link lists outgrow the 8 KiB that are usual."""
+
+REPEATABLE = "connwatch.repeatable"
+"""Marks a request that does nothing twice, although its method does not say so."""
+
+
+class PoolingTransport(httpx.AsyncBaseTransport):
+    """
+    Carry httpx requests over aiohttp connections; every error is one of httpx.
+
+    A GET whose pooled connection turns out to be dead is sent once more, on a
+    fresh connection: the server may close an idle one at any moment. So is any
+    other request that is marked as `REPEATABLE`.
+    """
+
+    def __init__(self, context: ssl.SSLContext, limit: int) -> None:
+        self._pooled, self._fresh = (
+            AiohttpTransport(
+                verify=context,
+                trust_env=False,
+                client=partial(_open_session, context, limit, force_close=force_close),
+            )
+            for force_close in (False, True)
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """
+        Send *request* and return its answer, the body still to be read.
+        """
+        with _speaking_httpx():
+            try:
+                response = await self._pooled.handle_async_request(request)
+            except ConnectionLostError:
+                if request.method != "GET" and REPEATABLE not in request.extensions:
+                    raise
+                response = await self._fresh.handle_async_request(request)
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        response.stream = _PooledBody(response.stream)
+        # httpx parses the target of a redirect that nobody follows, and some
+        # targets make it fail.
+        if "Location" in response.headers:
+            response.extensions[LOCATION] = response.headers.pop("Location")
+        return response
+
+    async def aclose(self) -> None:
+        """
+        Close every connection.
+        """
+        await self._pooled.aclose()
+        await self._fresh.aclose()
+
+
+class _PooledBody(httpx.AsyncByteStream):
+    def __init__(self, stream: httpx.AsyncByteStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with _speaking_httpx():
+            async for chunk in self._stream:
+                yield chunk
+
+    async def aclose(self) -> None:
+        with _speaking_httpx():
+            await self._stream.aclose()
+
+
+class ConnectionLostError(aiohttp.ClientError):
+    """
+    The connection ended before an answer had come.
+    """
+
+
+class _PlainResponse(aiohttp.ClientResponse):
+    """
+    An answer without its reason phrase, whose bytes httpx-aiohttp cannot take as they come.
+    """
+
+    async def start(self, connection: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        await super().start(connection)
+        self.reason = None
+        return self
+
+
+def _open_session(
+    context: ssl.SSLContext, limit: int, *, force_close: bool
+) -> aiohttp.ClientSession:
+    # The system's resolver, whatever else is installed: its errors are told from others.
+    resolver = aiohttp.ThreadedResolver()
+    connector = (
+        aiohttp.TCPConnector(limit=limit, ssl=context, resolver=resolver, force_close=True)
+        if force_close
+        else aiohttp.TCPConnector(
+            limit=limit, ssl=context, resolver=resolver, keepalive_timeout=KEEPALIVE_S
+        )
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        # A POST without a body has no type; Slack refuses the one that aiohttp would name.
+        skip_auto_headers=("Content-Type",),
+        auto_decompress=False,
+        max_field_size=MAX_HEADER_BYTES,
+        middlewares=(_give_up_lost_connection,),
+        response_class=_PlainResponse,
+        trust_env=False,
+    )
+
+
+async def _give_up_lost_connection(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    # aiohttp would try again on the next pooled connection, likely as dead.
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise ConnectionLostError from error
+
+
+@contextmanager
+def _speaking_httpx() -> Iterator[None]:
+    try:
+        yield
+    except (httpx.TransportError, aiohttp.ClientError, HttpProcessingError) as error:
+        # httpx-aiohttp takes every lost connection for a timeout to connect.
+        carried = error.__cause__ if isinstance(error, httpx.TransportError) else error
+        raise _translate(carried or error) from carried
+
+
+def _translate(error: BaseException) -> httpx.TransportError:
+    # The texts are for tracebacks; what people read is worded in `http`.
+    match error:
+        case aiohttp.ClientConnectorError():
+            return httpx.ConnectError("cannot connect")
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
+            return httpx.UnsupportedProtocol("not an address for HTTP")
+        case aiohttp.ClientResponseError() | HttpProcessingError():
+            return httpx.RemoteProtocolError("not HTTP")
+        case _:
+            return httpx.ReadError("connection lost")
+
+
+def trust(ca_file: Path | None) -> ssl.SSLContext:
+    """
+    Return what connections are made with that trust *ca_file*, or the usual authorities.
+
+    Raises ValueError if the file holds no certificate.
+    """
+    if ca_file is None:
+        context = ssl.create_default_context()
+        # Slim container images come without a list of their own.
+        context.load_verify_locations(certifi.where())
+    else:
+        try:
+            context = ssl.create_default_context(cafile=ca_file)
+        except OSError as error:
+            problem = "it holds no certificate" if isinstance(error, ssl.SSLError) else error
+            raise ValueError(f"cannot use ca_file {ca_file}: {problem}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+OWN_AT_ONCE = 10
+"""More calls than the monitor makes for itself at any time."""
+
+DEFAULT_HEADERS = {
+    "User-Agent": f"connwatch/{__version__} (Language=Python)",
+    "Accept": "application/json",
+    # A compressed answer of 256 KiB can be one of 256 MiB.
+    "Accept-Encoding": "identity",
+}
+
+
+class HttpClients:
+    """
+    Hold one pooled client for all connections, and one for each CA file.
+
+    Clients are made on demand, inside the event loop, and live until `aclose`.
+
+    Args:
+        concurrency: How many requests may be under way at once, per client.
+    """
+
+    def __init__(self, concurrency: int) -> None:
+        self._concurrency = concurrency
+        self._clients: dict[Path | None, httpx.AsyncClient] = {}
+        self._own: httpx.AsyncClient | None = None
+        self._retired: list[tuple[float, httpx.AsyncClient]] = []
+
+    def get(self, ca_file: Path | None = None) -> httpx.AsyncClient:
+        """
+        Return the client that trusts *ca_file*, or the usual authorities.
+
+        Raises ValueError if the file holds no certificate.
+        """
+        client = self._clients.get(ca_file)
+        if client is None:
+            client = _open_client(trust(ca_file), self._concurrency)
+            self._clients[ca_file] = client
+        return client
+
+    def own(self) -> httpx.AsyncClient:
+        """
+        Return the client for what the monitor asks for itself: its link, its heartbeat.
+
+        However many checks hang, there is room for that.
+        """
+        if self._own is None:
+            self._own = _open_client(trust(None), OWN_AT_ONCE)
+        return self._own
+
+    def successor(self, concurrency: int) -> HttpClients:
+        """
+        Return clients that read each CA file anew; what need not change is shared.
+        """
+        fresh = HttpClients(concurrency)
+        if None in self._clients and concurrency == self._concurrency:
+            fresh._clients[None] = self._clients[None]
+        return fresh
+
+    async def adopt(self, fresh: HttpClients, close_after: timedelta) -> None:
+        """
+        Give out the clients of *fresh*, a successor, from now on.
+
+        Whoever holds one from before may use it for the time *close_after*.
+        """
+        now = time.monotonic()
+        until = now + close_after.total_seconds()
+        replaced = set(self._clients.values()) - set(fresh._clients.values())
+        self._retired += [(until, client) for client in replaced]
+        self._clients, self._concurrency = fresh._clients, fresh._concurrency
+        over = [client for until, client in self._retired if until <= now]
+        self._retired = [one for one in self._retired if one[0] > now]
+        for client in over:
+            await client.aclose()
+
+    async def aclose(self) -> None:
+        """
+        Close all connections. The clients cannot be used afterwards.
+        """
+        retired, self._retired = self._retired, []
+        own, self._own = self._own, None
+        if own is not None:
+            await own.aclose()
+        for _, client in retired:
+            await client.aclose()
+        while self._clients:
+            _, client = self._clients.popitem()
+            await client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+
+def _open_client(context: ssl.SSLContext, concurrency: int) -> httpx.AsyncClient:
+    return _Client(
+        transport=PoolingTransport(context, concurrency),
+        headers=DEFAULT_HEADERS,
+        follow_redirects=False,
+        timeout=None,
+        trust_env=False,
+    )
+
+
+class _Client(httpx.AsyncClient):
+    """
+    An httpx client that only sends: no redirects, no cookies, no login dance.
+
+    What one account's answer sets must never be sent for another; and leaving
+    out what is not wanted saves a third of the processor time of a request.
+    """
+
+    async def send(
+        self,
+        request: httpx.Request,
+        *,
+        stream: bool = False,
+        auth: object = None,
+        follow_redirects: object = False,
+    ) -> httpx.Response:
+        """
+        Send *request* once and return the answer, its body still to be read.
+
+        Raises ValueError if asked for what this client does not do.
+        """
+        if not stream or auth or follow_redirects is not False:
+            raise ValueError("this client streams, and neither logs in nor follows redirects")
+        response = await self._transport.handle_async_request(request)
+        response.request = request
+        return response

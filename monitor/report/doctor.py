@@ -1,0 +1,551 @@
+"""
+Look over an installation, and say what to mend.
+
+One module for each thing that is looked at; each yields findings and changes
+nothing. What a finding is stands in `finding`; in which order they are asked for
+and how they look, in `monitor.cli.doctor`.
+
+Look whether a daemon is at work: what is overdue, and what its channels took.
+
+Say what was found, how bad it is, and what to do about it.
+
+Look at what the daemon needs of its machine: a clock that is right, and ways to the hosts.
+
+Hosts are reached as a check reaches them, up to TLS; nothing is sent to them.
+
+Look at the file, at all that it refers to, and at who may read the secrets.
+
+Nothing is called. Mistakes that can be seen in the file alone are found when it
+is loaded.
+
+Look at the database's files and at the disk below them; no table is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import pwd
+import shutil
+import stat
+import sys
+from contextlib import aclosing
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from monitor.config.connections import AmazonConnection, SoldscopeConnection
+from monitor.config.describe import walk
+from monitor.config.errors import Notice, Problem, as_argument, format_count
+from monitor.config.http import HttpConnection
+from monitor.config.remarks import check_files, check_secrets, notices
+from monitor.config.secret import Secret, SourceKind
+from monitor.judge.health import is_late
+from monitor.notify.apprise import validate_url
+from monitor.notify.samples import try_template
+from monitor.notify.words import format_span
+from monitor.providers.reachability import Hop, probe_host
+from monitor.report.validation import CERTIFICATE_SOON, Mark
+from monitor.store import outbox
+from monitor.store.engine import StoreError, is_locked
+from monitor.store.migrate import HEAD, current_revision, require_head
+from monitor.store.outbox import ChannelCounts, count_by_channel
+from monitor.store.schedule import find_most_overdue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime, timedelta
+    from pathlib import Path
+
+    from monitor.config.connections import Connection
+    from monitor.config.model import Config
+    from monitor.config.remarks import SecretsChecked
+    from monitor.store.engine import Database, Transaction
+
+
+class Area(StrEnum):
+    """
+    What was looked at.
+    """
+
+    SETTINGS = "settings"
+    SECRETS = "secrets"
+    DATABASE = "database"
+    DISK = "disk"
+    DAEMON = "daemon"
+    CHANNELS = "channels"
+    CLOCK = "clock"
+    NETWORK = "network"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """
+    One thing that was found.
+
+    Args:
+        state: SKIPPED where it cannot be told from here.
+        words: What is so, on what.
+        remedy: What to do next; empty where there is nothing to do.
+    """
+
+    area: Area
+    state: Mark
+    words: str
+    remedy: str = ""
+
+
+def may_others_read(facts: os.stat_result) -> bool:
+    """
+    Tell whether more than the owner may read a file.
+    """
+    return bool(facts.st_mode & (stat.S_IRGRP | stat.S_IROTH))
+
+
+def examine_daemon(
+    database: Database, tx: Transaction, config: Config, now: datetime
+) -> Iterator[Finding]:
+    """
+    Yield whether a daemon runs on *database*, and whether it keeps up.
+    """
+    if not is_locked(database):
+        yield Finding(
+            Area.DAEMON,
+            Mark.FAILED,
+            f"no daemon runs on {database.path}: nothing is watched, nobody is told",
+            "systemctl start connwatch, or connwatch run",
+        )
+        return
+    names = {connection.name for connection in config.connections}
+    overdue = find_most_overdue(tx, names, now)
+    if overdue is not None and is_late(overdue[1], config.longest_timeout):
+        name, late = overdue
+        yield Finding(
+            Area.DAEMON,
+            Mark.FAILED,
+            f"it is behind: the check of {name} has been due for {format_span(late)}",
+            "look into its log, and whether this machine is overloaded",
+        )
+    else:
+        yield Finding(Area.DAEMON, Mark.OK, "it runs, and no check is overdue")
+    if config.heartbeat.url is None:
+        yield Finding(
+            Area.DAEMON,
+            Mark.WARNING,
+            "no [heartbeat] is set: if this machine dies, nobody hears of it",
+            "set heartbeat.url to a check of Healthchecks or a service like it",
+        )
+
+
+def examine_channels(tx: Transaction, config: Config, now: datetime) -> Iterator[Finding]:
+    """
+    Yield how each channel of *config* fares.
+    """
+    known = count_by_channel(tx)
+    for channel in config.channels:
+        counts = known.get(channel.name, ChannelCounts())
+        failing = outbox.find_channel_failure(tx, channel.name)
+        if failing is not None:
+            yield Finding(
+                Area.CHANNELS,
+                Mark.FAILED,
+                f"{channel.name} has taken no message for {format_span(now - failing.since)}",
+                f"mend its URL, then: connwatch alerts test {as_argument(channel.name)}",
+            )
+        elif counts.last_sent_at is None:
+            yield Finding(
+                Area.CHANNELS,
+                Mark.SKIPPED,  # a test message leaves no trace here
+                f"{channel.name}: nothing was due yet, so nothing is known of it",
+                f"to try it: connwatch alerts test {as_argument(channel.name)}",
+            )
+        else:
+            ago = format_span(now - counts.last_sent_at)
+            yield Finding(Area.CHANNELS, Mark.OK, f"{channel.name} took its last message {ago} ago")
+        if counts.n_dead:
+            yield Finding(
+                Area.CHANNELS,
+                Mark.WARNING,
+                f"{format_count(counts.n_dead, 'message')} to {channel.name}"
+                f" {'was' if counts.n_dead == 1 else 'were'} given up",
+                "connwatch alerts list --dead shows them, connwatch alerts retry sends them again",
+            )
+
+
+MOST_HOSTS = 50
+_AT_ONCE = 10
+
+_TIME_ERROR = 5
+"""adjtimex(2): the clock is not synchronized."""
+
+_ROOM_FOR_TIMEX = 512
+"""More than any kernel's `struct timex`; all zeros asks without changing anything."""
+
+
+def read_kernel_clock() -> int:
+    """
+    Return what adjtimex(2) says of the clock; a negative number where it may not be asked.
+    """
+    if sys.platform != "linux":
+        return -1
+    asked = ctypes.create_string_buffer(_ROOM_FOR_TIMEX)
+    verdict: int = ctypes.CDLL(None).adjtimex(asked)
+    return verdict
+
+
+def examine_clock(verdict: int) -> Iterator[Finding]:
+    """
+    Yield whether the kernel holds the clock to be synchronized.
+
+    Args:
+        verdict: What `ask_kernel` returned.
+    """
+    if verdict < 0:
+        words = "whether it is synchronized cannot be told here"
+        yield Finding(Area.CLOCK, Mark.SKIPPED, words)
+    elif verdict == _TIME_ERROR:
+        yield Finding(
+            Area.CLOCK,
+            Mark.WARNING,
+            "the kernel does not know it to be synchronized: dates and alerts may be off",
+            "timedatectl set-ntp true; in a container, look at the host's clock",
+        )
+    else:
+        yield Finding(Area.CLOCK, Mark.OK, "it is synchronized")
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """
+    A host that checks go to.
+    """
+
+    url: str
+    ca_file: Path | None
+    timeout: timedelta
+
+    @property
+    def key(self) -> tuple[str, str, Path | None]:
+        parts = urlsplit(self.url)
+        return parts.scheme, parts.netloc, self.ca_file
+
+
+async def examine_network(config: Config, now: datetime) -> list[Finding]:
+    """
+    Return for each host of *config* how far the way to it leads.
+    """
+    targets = {target.key: target for target in _list_targets(config)}
+    chosen = list(targets.values())[:MOST_HOSTS]
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def examine(target: _Target) -> Finding:
+        async with slots:
+            return await _examine_host(target, now)
+
+    findings = list(await asyncio.gather(*map(examine, chosen)))
+    if len(targets) > len(chosen):
+        left = f"{len(targets) - len(chosen):,} more hosts were not looked at"
+        findings.append(Finding(Area.NETWORK, Mark.SKIPPED, left))
+    return findings
+
+
+def _list_targets(config: Config) -> Iterator[_Target]:
+    for url in config.checks.uplink:
+        yield _Target(url, None, config.checks.timeout)
+    for connection in config.connections:
+        if connection.enabled:
+            for url in _urls_of(connection, config):
+                yield _Target(url, connection.ca_file, config.timeout_of(connection))
+
+
+def _urls_of(connection: Connection, config: Config) -> Iterator[str]:
+    match connection:
+        case SoldscopeConnection():
+            yield connection.base_url
+        case HttpConnection():
+            yield connection.url
+        case AmazonConnection():
+            application = config.application(connection.application)
+            if application is not None:
+                yield application.token_address
+            yield connection.address
+
+
+async def _examine_host(target: _Target, now: datetime) -> Finding:
+    host = urlsplit(target.url).netloc
+    took_ms = 0.0
+    ends_at = None
+    try:
+        async with aclosing(probe_host(target.url, target.ca_file, target.timeout)) as way:
+            async for reached in way:
+                if reached.failure is not None:
+                    remedy = _REMEDIES[reached.hop]
+                    return Finding(Area.NETWORK, Mark.FAILED, reached.failure.detail, remedy)
+                took_ms += reached.took_ms or 0
+                ends_at = reached.certificate_ends_at
+    except ValueError as error:
+        return Finding(Area.NETWORK, Mark.FAILED, f"{host}: {error}", "mend its ca_file")
+    if ends_at is not None and ends_at - now <= CERTIFICATE_SOON:
+        words = f"{host}: its certificate ends on {ends_at:%Y-%m-%d}"
+        remedy = "whoever runs that host has to renew it"
+        return Finding(Area.NETWORK, Mark.WARNING, words, remedy)
+    return Finding(Area.NETWORK, Mark.OK, f"{host} can be reached ({took_ms:,.0f} ms)")
+
+
+_REMEDIES = {
+    Hop.RESOLVE: "check the name, and this machine's name servers",
+    Hop.CONNECT: "check the address, and the firewalls between here and there",
+    Hop.TLS: "check this machine's clock and certificates; a CA of your own goes into ca_file",
+}
+
+
+_OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+_OF_CONTAINERS = "/run/secrets/"
+"""Docker makes secrets readable by all, in a container that nobody else is in."""
+
+
+def list_problems(
+    config: Config, secrets: SecretsChecked, database: Path, now: datetime
+) -> list[Problem]:
+    """
+    Return all that would keep the daemon from working with *config*.
+
+    Args:
+        secrets: What became of trying to read them.
+        database: The file that the settings name.
+    """
+    return [
+        *_bad_database(database),
+        *secrets.problems,
+        *check_files(config),
+        *_bad_channels(config, secrets),
+        *bad_templates(config, now),
+    ]
+
+
+def list_remarks(config: Config, secrets: SecretsChecked) -> list[Notice]:
+    """
+    Return what the owner of *config* should know, and what stops nothing.
+    """
+    remarks = [*notices(config), *secrets.notices]
+    if not config.connections:
+        remarks.append(Notice("connections", "there is none, so nothing is watched"))
+    if not config.channels:
+        remarks.append(Notice("channels", "there is none, so nobody is told"))
+    return remarks
+
+
+def _bad_database(path: Path) -> Iterable[Problem]:
+    """
+    Return why no database can ever stand where the file wants it.
+    """
+    try:
+        if path.is_dir():
+            yield Problem("monitor.database", f"{path} is a folder: name a file in it")
+        elif not path.parent.is_dir():
+            yield Problem("monitor.database", f"its folder {path.parent} does not exist: create it")
+    except PermissionError:
+        return  # as of a unit's state: who opens it says that it cannot be looked at from here
+
+
+def _bad_channels(config: Config, secrets: SecretsChecked) -> Iterable[Problem]:
+    """
+    Return the channels whose URL can be read and is of no use.
+    """
+    unread = {problem.place for problem in secrets.problems}
+    unread |= {notice.place for notice in secrets.notices}
+    for position, channel in enumerate(config.channels):
+        place = f"channels[{position}].url"
+        if place not in unread:
+            why = validate_url(channel.url)
+            if why is not None:
+                yield Problem(place, why)
+
+
+def bad_templates(config: Config, now: datetime) -> Iterable[Problem]:
+    """
+    Return the templates that cannot word an alert of every kind their channel receives.
+    """
+    for position, channel in enumerate(config.channels):
+        if channel.template is not None:
+            why = try_template(channel, now)
+            if why is not None:
+                yield Problem(f"channels[{position}].template", why)
+
+
+def examine_settings(config: Config, database: Path, now: datetime) -> Iterator[Finding]:
+    """
+    Yield what is wrong with *config*, and what its owner should know.
+    """
+    secrets = check_secrets(config)
+    problems = list_problems(config, secrets, database, now)
+    for problem in problems:
+        yield Finding(Area.SETTINGS, Mark.FAILED, str(problem))
+    for remark in list_remarks(config, secrets):
+        is_elsewhere = remark in secrets.notices
+        yield Finding(Area.SETTINGS, Mark.SKIPPED if is_elsewhere else Mark.WARNING, str(remark))
+    if config.path.stat().st_mode & _OTHERS_MAY_WRITE:
+        yield Finding(
+            Area.SETTINGS,
+            Mark.FAILED,
+            f"others may change {config.path}, and with it where tokens are sent",
+            f"chmod go-w {config.path}",
+        )
+    if not problems:
+        yield Finding(
+            Area.SETTINGS,
+            Mark.OK,
+            f"{config.path}: {format_count(len(config.connections), 'connection')},"
+            f" {format_count(len(config.channels), 'channel')}",
+        )
+
+
+def examine_secrets(config: Config) -> Iterator[Finding]:
+    """
+    Yield the files with secrets that others may read.
+    """
+    files = sorted(_secret_files(config))
+    for path in files:
+        if may_others_read(path.stat()):
+            yield Finding(
+                Area.SECRETS,
+                Mark.WARNING,
+                f"others on this machine may read {path}, which holds a secret",
+                f"chmod go-rwx {path}",
+            )
+    if files:
+        yield Finding(
+            Area.SECRETS, Mark.OK, f"{format_count(len(files), 'file')} with secrets looked at"
+        )
+
+
+def _secret_files(config: Config) -> set[Path]:
+    paths = {
+        leaf.value.path
+        for leaf in walk(config)
+        if isinstance(leaf.value, Secret) and leaf.value.kind is SourceKind.FILE
+    }
+    return {
+        path
+        for path in paths
+        if path is not None
+        and os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises where it may not look
+        and not str(path).startswith(_OF_CONTAINERS)
+    }
+
+
+_BESIDE = ("-wal", "-shm", ".lock")
+"""What stands beside the file while somebody uses it."""
+
+_LARGE_LOG = 256 << 20
+_SCARCE = 200 << 20
+_FULL = 20 << 20
+_MB = 1 << 20
+
+
+def examine_files(path: Path) -> Iterator[Finding]:
+    """
+    Yield what is wrong with the owners, the permissions and the sizes of the files.
+    """
+    try:
+        facts = path.stat()
+    except FileNotFoundError:
+        words = f"there is no database at {path} yet"
+        yield Finding(Area.DATABASE, Mark.WARNING, words, "connwatch run makes it")
+        return
+    except OSError as error:
+        words = f"{path} cannot be looked at: {error.strerror}"
+        yield Finding(Area.DATABASE, Mark.FAILED, words, "run this as its owner, or as root")
+        return
+    for name in _BESIDE:
+        other = path.with_name(path.name + name)
+        if other.exists() and other.stat().st_uid != facts.st_uid:
+            yield Finding(
+                Area.DATABASE,
+                Mark.FAILED,
+                f"{other} belongs to {_user(other.stat().st_uid)}, the database to"
+                f" {_user(facts.st_uid)}: the daemon will not be able to write",
+                f"chown --reference={path} {other}",
+            )
+    if may_others_read(facts):
+        words = f"others on this machine may read {path}"
+        yield Finding(Area.DATABASE, Mark.WARNING, words, f"chmod 600 {path}")
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size > _LARGE_LOG:
+        yield Finding(
+            Area.DATABASE,
+            Mark.WARNING,
+            f"{log} has grown to {_size(log.stat().st_size)}: some program holds the database open"
+            " and keeps it from being folded back",
+            f"look who has it open (fuser -v {path})",
+        )
+
+
+def examine_schema(database: Database) -> Iterator[Finding]:
+    """
+    Yield whether the database can be read, is whole, and has this program's schema.
+    """
+    try:
+        if current_revision(database) is None:
+            return
+        require_head(database)
+        faults = database.list_faults()
+    except StoreError as error:
+        yield Finding(Area.DATABASE, Mark.FAILED, str(error))
+        return
+    for fault in faults:
+        yield Finding(
+            Area.DATABASE,
+            Mark.FAILED,
+            f"{database.path} is damaged: {fault}",
+            "stop the daemon, then: connwatch db restore COPY",
+        )
+    if not faults:
+        size = _size(database.path.stat().st_size)
+        words = f"{database.path}: whole, schema {HEAD}, {size}"
+        yield Finding(Area.DATABASE, Mark.OK, words)
+
+
+def examine_disk(path: Path) -> Iterator[Finding]:
+    """
+    Yield how much room there is for the database at *path* to grow and to be copied.
+    """
+    folder = path.parent
+    try:
+        free = shutil.disk_usage(folder).free
+        nodes = os.statvfs(folder)
+        size = path.stat().st_size if path.is_file() else 0
+    except OSError as error:
+        words = f"{folder} cannot be looked at: {error.strerror}"
+        yield Finding(Area.DISK, Mark.SKIPPED, words)
+        return
+    words = f"{_size(free)} free in {folder}"
+    if nodes.f_flag & os.ST_RDONLY:
+        words = f"the disk of {folder} is mounted read-only"
+        remedy = "look into the kernel's log, and mount it for writing again"
+        yield Finding(Area.DISK, Mark.FAILED, words, remedy)
+    elif free < _FULL:
+        remedy = "make room now: results and alerts wait in memory until there is some"
+        yield Finding(Area.DISK, Mark.FAILED, words, remedy)
+    elif free < max(_SCARCE, 2 * size):
+        remedy = "make room: an upgrade copies the database first"
+        yield Finding(Area.DISK, Mark.WARNING, words, remedy)
+    else:
+        yield Finding(Area.DISK, Mark.OK, words)
+    if nodes.f_files and not nodes.f_favail:
+        words = f"no more files can be made in {folder}"
+        yield Finding(Area.DISK, Mark.FAILED, words, "delete some: its table of files is full")
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
+
+
+def _size(count: int) -> str:
+    return f"{count / _MB:,.0f} MB" if count >= 10 * _MB else f"{count / _MB:,.1f} MB"

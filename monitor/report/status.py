@@ -1,0 +1,366 @@
+"""
+Describe what is known in the contract's JSON, for commands and for the HTTP API.
+
+Pure: records, the plan and the present instant come in, plain objects go out.
+Also decides which connections are worse than others, and the exit code that a
+list of them means. What happened to them is described in `report_past`, how
+they look in a table is left to `cli.output`.
+
+Describe quotas and what is foreseen of them in JSON, for commands and programs.
+
+Pure. The contract's short form, one line of a connection, is in `report`; how
+it looks on a terminal is left to `cli.quota`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+from monitor.judge.authorizations import FLAG_STATES, ClockSource, days_left
+from monitor.judge.outcome import Rules, State
+from monitor.judge.quota import Level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from monitor.judge.authorizations import AuthorizationClock
+    from monitor.judge.connections import ConnectionRecord, Watched
+    from monitor.judge.forecast import Outlook
+    from monitor.judge.quota import Quota
+
+
+Json = dict[str, Any]
+
+
+AUTHORIZATION = "authorization"
+TOKEN = "token"  # noqa: S105 - a kind of clock, not a password
+CLIENT_SECRET = "client_secret"  # noqa: S105 - a kind of clock, not a password
+
+SOON_DAYS = max(Rules().expiring_soon_days)
+
+
+class Health(IntEnum):
+    """
+    How bad it is; the values are the exit codes of `check` and `status`.
+    """
+
+    NONE = 0
+    SOON = 1
+    BROKEN = 2
+    UNKNOWN = 3
+
+
+_WORST_FIRST = (Health.BROKEN, Health.UNKNOWN, Health.SOON, Health.NONE)
+"""Which code wins where several apply."""
+
+_BY_URGENCY = (State.ERROR, State.EXPIRED, State.PENDING, State.ACTIVE, State.PAUSED)
+
+
+def connection_json(record: ConnectionRecord, watched: Watched, now: datetime) -> Json:
+    """
+    Return one connection as people and programs are shown it.
+    """
+    standing = record.standing
+    authorization = _authorization_json(record.clock, now)
+    return {
+        "name": record.name,
+        "provider": record.provider,
+        "state": record.shown_state.value,
+        "reason": standing.reason.value,
+        "detail": standing.detail,
+        "since": instant(standing.since),
+        "checked_at": instant(standing.checked_at),
+        "latency_ms": milliseconds(standing.latency_ms),
+        "tags": sorted(watched.subject.tags),
+        "account": record.account,
+        "last_check": _last_check_json(record),
+        "expiring_soon": (
+            record.shown_state in FLAG_STATES
+            and record.clock.is_expiring_soon(watched.rules.expiring_soon_days, now)
+        ),
+        "renewal_unrecorded": record.clock.is_renewal_unrecorded,
+        "authorization": authorization,
+        "clocks": _clocks_json(record, authorization, watched, now),
+        "quota": _quota_json(record, watched, now),
+        "marketplaces": _marketplaces_json(record),
+    }
+
+
+def _last_check_json(record: ConnectionRecord) -> Json | None:
+    standing = record.standing
+    if standing.checked_at is None or standing.last_reason is None:
+        return None
+    return {
+        "at": instant(standing.checked_at),
+        "conclusive": standing.last_reason.is_conclusive,
+        "reason": standing.last_reason.value,
+        "in_a_row": standing.in_a_row,
+    }
+
+
+def _authorization_json(clock: AuthorizationClock, now: datetime) -> Json | None:
+    if clock.authorized_at is None:
+        return None
+    # Once it has proved wrong, nobody knows the end until a renewal is recorded.
+    ends_at = None if clock.is_renewal_unrecorded else clock.ends_at
+    return {
+        "authorized_at": instant(clock.authorized_at),
+        "expires_at": instant(ends_at),
+        "days_left": None if ends_at is None else days_left(ends_at, now),
+        "source": clock.source.value,
+    }
+
+
+def _clocks_json(
+    record: ConnectionRecord, authorization: Json | None, watched: Watched, now: datetime
+) -> list[Json]:
+    clocks = []
+    if authorization is not None and authorization["expires_at"] is not None:
+        clocks.append(
+            {
+                "kind": AUTHORIZATION,
+                "of": record.name,
+                "ends_at": authorization["expires_at"],
+                "days_left": authorization["days_left"],
+                "source": authorization["source"],
+            }
+        )
+    if record.clock.token_ends_at is not None:
+        ends_at = record.clock.token_ends_at
+        clocks.append(_clock_json(TOKEN, record.name, ends_at, ClockSource.OBSERVED, now))
+    secret = watched.secret
+    secret_ends_at = secret and secret.authorized_at and secret.ends_at(secret.authorized_at)
+    if secret_ends_at and watched.application is not None:
+        source = ClockSource.DECLARED
+        clocks.append(_clock_json(CLIENT_SECRET, watched.application, secret_ends_at, source, now))
+    return clocks
+
+
+def _clock_json(kind: str, of: str, ends_at: datetime, source: ClockSource, now: datetime) -> Json:
+    return {
+        "kind": kind,
+        "of": of,
+        "ends_at": instant(ends_at),
+        "days_left": days_left(ends_at, now),
+        "source": source.value,
+    }
+
+
+def end_of(each: Json) -> Json | None:
+    """
+    Return the clock that a connection's days are counted by: what the service says, else the file.
+    """
+    by_kind = {clock["kind"]: clock for clock in each["clocks"]}
+    return by_kind.get(TOKEN) or by_kind.get(AUTHORIZATION)
+
+
+def _marketplaces_json(record: ConnectionRecord) -> list[Json] | None:
+    if record.marketplaces is None:
+        return None
+    return [
+        {
+            "country": one.country,
+            "id": one.id,
+            "participating": one.is_participating,
+            "suspended_listings": one.has_suspended_listings,
+            "configured": one.is_configured,
+        }
+        for one in record.marketplaces
+    ]
+
+
+def _quota_json(record: ConnectionRecord, watched: Watched, now: datetime) -> Json | None:
+    quota = record.quota
+    if not quota.is_known:
+        return None
+    level = quota.level(watched.rules)
+    foreseen = None if level is Level.EXHAUSTED else record.outlook.shown(now)
+    return {
+        "limit": quota.shown.limit,
+        "remaining": 0 if quota.is_payment_required else quota.shown.remaining,
+        "resets_at": instant(quota.shown.resets_at),
+        "level": level and level.value,
+        "exhausts_at": None if foreseen is None else instant(foreseen.exhausts_at),
+    }
+
+
+def summary(objects: Iterable[Json]) -> dict[str, int]:
+    """
+    Count connections by state, and those that expire soon.
+    """
+    counts = {
+        state.value: 0
+        for state in (State.ACTIVE, State.ERROR, State.EXPIRED, State.PENDING, State.PAUSED)
+    }
+    n_expiring = 0
+    for each in objects:
+        counts[each["state"]] += 1
+        n_expiring += each["expiring_soon"]
+    return counts | {"expiring_soon": n_expiring}
+
+
+def report_json(objects: Sequence[Json], now: datetime) -> Json:
+    """
+    Return what `status --json` and `check --json` print.
+    """
+    return {"checked_at": instant(now), "summary": summary(objects), "connections": list(objects)}
+
+
+def health_of(each: Json, *, is_check: bool = False, soon_days: int = SOON_DAYS) -> Health:
+    """
+    Say how bad it is with one connection.
+
+    Args:
+        is_check: It was just asked, so that having no answer is a trouble too.
+        soon_days: How near the end of a client secret must be to count as soon.
+    """
+    if each["state"] == State.PAUSED:
+        return Health.NONE
+    level = each["quota"] and each["quota"]["level"]
+    if each["state"] in {State.ERROR, State.EXPIRED} or level == Level.EXHAUSTED:
+        return Health.BROKEN
+    last = each["last_check"]
+    if each["state"] == State.PENDING or (is_check and last and not last["conclusive"]):
+        return Health.UNKNOWN
+    if each["expiring_soon"] or each["renewal_unrecorded"] or level == Level.LOW:
+        return Health.SOON
+    if ending_secret(each, soon_days) is not None:
+        return Health.SOON
+    return Health.NONE
+
+
+def ending_secret(each: Json, soon_days: int = SOON_DAYS) -> Json | None:
+    """
+    Return the clock of a client secret that ends within *soon_days*, or has ended.
+    """
+    near = (
+        clock
+        for clock in each["clocks"]
+        if clock["kind"] == CLIENT_SECRET and clock["days_left"] < soon_days
+    )
+    return next(near, None)
+
+
+def exit_code(
+    objects: Sequence[Json], *, is_check: bool = False, soon_days: int = SOON_DAYS
+) -> int:
+    """
+    Return the contract's exit code for what was shown.
+    """
+    if not objects:
+        return int(Health.UNKNOWN)
+    troubles = {health_of(each, is_check=is_check, soon_days=soon_days) for each in objects}
+    return int(next(trouble for trouble in _WORST_FIRST if trouble in troubles))
+
+
+def urgency(each: Json, *, is_check: bool = False, soon_days: int = SOON_DAYS) -> tuple[int, int]:
+    """
+    Return a key that sorts the worst first and keeps the file's order otherwise.
+    """
+    trouble = health_of(each, is_check=is_check, soon_days=soon_days)
+    return _WORST_FIRST.index(trouble), _BY_URGENCY.index(State(each["state"]))
+
+
+def ending_first(each: Json) -> tuple[int, str]:
+    """
+    Return a key that sorts by the days that are shown as left, and what has none behind that.
+
+    Of those the ones come first whose client secret has an end: many share it,
+    so that it says little about one of them.
+    """
+    end = end_of(each)
+    if end is not None:
+        return 0, end["ends_at"]
+    ends = [clock["ends_at"] for clock in each["clocks"]]
+    return (1, min(ends)) if ends else (2, "")
+
+
+def instant(at: datetime | None) -> str | None:
+    """
+    Write an instant as RFC 3339 in UTC, to the second.
+    """
+    if at is None:
+        return None
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+
+
+def milliseconds(value: float | None) -> float | None:
+    """
+    Round a length of time for people.
+    """
+    return None if value is None else round(value, 1)
+
+
+def quotas_json(pairs: Iterable[tuple[ConnectionRecord, Watched]], now: datetime) -> Json:
+    """
+    Return what `quota --json` prints.
+    """
+    return {
+        "checked_at": instant(now),
+        "connections": [
+            {
+                "name": record.name,
+                "provider": record.provider,
+                "account": record.account,
+                "windows": _windows_json(record, watched, now),
+            }
+            for record, watched in pairs
+        ],
+    }
+
+
+def _windows_json(record: ConnectionRecord, watched: Watched, now: datetime) -> list[Json]:
+    if not record.quota.is_known:
+        return []
+    deciding, *others = record.quota.windows
+    rules = watched.rules
+    return [
+        _window_json(deciding, rules, _forecast_json(record, rules, now)) | {"deciding": True},
+        *(_window_json(each, rules, None) | {"deciding": False} for each in others),
+    ]
+
+
+def _window_json(window: Quota, rules: Rules, forecast: Json | None) -> Json:
+    level = window.level(rules)
+    return {
+        "window": window.known.name,
+        "unit": window.known.unit.value,
+        "limit": window.shown.limit,
+        "remaining": 0 if window.is_payment_required else window.shown.remaining,
+        "resets_at": instant(window.shown.resets_at),
+        "seen_at": instant(window.seen_at),
+        "level": level and level.value,
+        "forecast": forecast,
+    }
+
+
+def _forecast_json(record: ConnectionRecord, rules: Rules, now: datetime) -> Json | None:
+    outlook = record.outlook
+    forecast = outlook.shown(now)
+    if forecast is None or record.quota.level(rules) is Level.EXHAUSTED:
+        return None
+    return {
+        "made_at": instant(outlook.foreseen_at),
+        "exhausts_at": instant(forecast.exhausts_at),
+        "earliest": instant(forecast.earliest),
+        "latest": instant(forecast.latest),
+        "left_at_reset": left_at_reset(outlook),
+    }
+
+
+def left_at_reset(outlook: Outlook) -> int | None:
+    """
+    Return about how much will be left when the quota is reset; None where nobody knows.
+    """
+    forecast, sample, made_at = outlook.forecast, outlook.sample, outlook.foreseen_at
+    if forecast is None or sample is None or made_at is None or sample.resets_at is None:
+        return None
+    remaining = outlook.foreseen_remaining or 0
+    if forecast.exhausts_at is None:
+        return None
+    if forecast.exhausts_at <= sample.resets_at:
+        return 0
+    part = (sample.resets_at - made_at) / (forecast.exhausts_at - made_at)
+    return min(round(remaining * (1 - part)), sample.remaining)

@@ -1,0 +1,437 @@
+"""
+Turn what one check of a connection saw into steps that a person can follow.
+
+Pure: the way to a host (`providers.reachability`), the outcome of the ordinary checker and
+what is known after it (`monitor.report.status`) come in, steps go out. In which order
+things are asked is decided in `validating`; what a person can do about it, in
+`consent`; how steps look, by whoever shows them.
+
+Validate one connection step by step, and tell of each step as it finishes.
+
+Decides the order: the way to a host, then what was said there. The check itself
+is made by the caller, the way it makes all its checks, so that its result is
+judged and stored like any other. What the steps say is decided in `validation`.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from monitor.clock import utc_now
+from monitor.config.connections import (
+    AmazonConnection,
+    CountdownConnection,
+    Probe,
+    SoldscopeConnection,
+)
+from monitor.config.http import HttpConnection
+from monitor.judge.outcome import Outcome, OutcomeClass, Reason, State
+from monitor.judge.quota import Level
+from monitor.notify.reasons import REASONS
+from monitor.notify.texts import RENEW_COMMAND
+from monitor.notify.words import format_expiry, format_number, name_command
+from monitor.report.status import CLIENT_SECRET
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+
+    from monitor.config.connections import Application, Connection
+    from monitor.config.model import Config
+    from monitor.providers.reachability import ProbeResult
+    from monitor.report.status import Json
+
+
+CERTIFICATE_SOON = timedelta(days=14)
+"""Certificates that renew themselves do so earlier than this."""
+
+CLOCKS = "the clocks"
+"""What the dates are listed under: no host is asked for them."""
+
+BLIND = (
+    'not asked, because of probe = "token": that sees neither region nor marketplaces, nor a'
+    " client secret past its 180 days"
+)
+
+
+class Mark(StrEnum):
+    """
+    How a step ended.
+    """
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class StepName(StrEnum):
+    """
+    What is looked at, one after the other.
+    """
+
+    RESOLVE = "name resolution"
+    CONNECT = "connect"
+    TLS = "TLS"
+    TOKEN = "token"  # noqa: S105 - the name of a step
+    PERMISSION = "permission"
+    MARKETPLACES = "marketplaces"
+    QUOTA = "quota"
+    AUTHORIZATION = "authorization"
+    CLIENT_SECRET = "client secret"  # noqa: S105 - likewise
+
+
+PROBE_STEPS = (StepName.RESOLVE, StepName.CONNECT, StepName.TLS)
+"""Named as the hops of `providers.reachability`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationStep:
+    """
+    One thing that was looked at.
+
+    Args:
+        target: The host it was tried on, or what it belongs to.
+        words: What was found, in a few words.
+        took_ms: None where nothing was measured.
+    """
+
+    name: StepName
+    target: str
+    state: Mark
+    words: str
+    took_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedConnection:
+    """
+    What the ordinary check came to.
+
+    Args:
+        each: The connection after it, as `monitor.report.status` describes it.
+        soon_days: How near the end of a client secret is worth a warning.
+    """
+
+    outcome: Outcome
+    each: Json
+    now: datetime
+    soon_days: int
+
+
+def read_probe(reached: ProbeResult, target: str, now: datetime) -> ValidationStep:
+    """
+    Return the step for one part of the way to a host.
+    """
+    name = StepName[reached.hop.name]
+    if reached.failure is not None:
+        return ValidationStep(name, target, Mark.FAILED, reached.failure.detail, reached.took_ms)
+    if name is StepName.TLS:
+        return _read_tls(reached, target, now)
+    words = "open" if reached.address == target else reached.address
+    if name is StepName.RESOLVE:
+        words = _count_addresses(reached.n_addresses)
+    return ValidationStep(name, target, Mark.OK, words, reached.took_ms)
+
+
+def _count_addresses(count: int) -> str:
+    if not count:
+        return "an address already: nothing to look up"
+    return f"{count} address{'' if count == 1 else 'es'}"
+
+
+def _read_tls(reached: ProbeResult, target: str, now: datetime) -> ValidationStep:
+    end = reached.certificate_ends_at
+    if reached.tls is None or end is None:
+        return ValidationStep(
+            StepName.TLS, target, Mark.SKIPPED, "not used: plain HTTP on this machine"
+        )
+    is_soon = end - now <= CERTIFICATE_SOON
+    words = f"{reached.tls}, certificate {format_expiry(end, now)}"
+    return ValidationStep(
+        StepName.TLS, target, Mark.WARNING if is_soon else Mark.OK, words, reached.took_ms
+    )
+
+
+def skip_steps(names: tuple[StepName, ...], target: str, why: str) -> Iterator[ValidationStep]:
+    """
+    Return steps that were not taken.
+    """
+    for name in names:
+        yield ValidationStep(name, target, Mark.SKIPPED, why)
+
+
+def read_token(outcome: Outcome, target: str, *, is_reached: bool) -> ValidationStep:
+    """
+    Return the step in which the service was shown the credential.
+
+    Args:
+        is_reached: The way to the host had no failure.
+    """
+    if outcome.reason is Reason.OK or outcome.is_token_issued:
+        is_last = outcome.reason is Reason.OK and outcome.marketplaces is None
+        took_ms = outcome.latency_ms if is_last else None
+        return ValidationStep(StepName.TOKEN, target, Mark.OK, "accepted", took_ms)
+    if outcome.http_status is None and not is_reached:
+        return ValidationStep(
+            StepName.TOKEN, target, Mark.SKIPPED, "not sent: there was no way to the host"
+        )
+    return _refusal(StepName.TOKEN, target, outcome)
+
+
+def read_permission(outcome: Outcome, target: str, *, is_reached: bool) -> ValidationStep:
+    """
+    Return the step in which an Amazon store was asked where it sells.
+    """
+    if outcome.marketplaces is not None:
+        words = "granted (the time is that of the whole check)"
+        return ValidationStep(StepName.PERMISSION, target, Mark.OK, words, outcome.latency_ms)
+    if outcome.http_status is None and not is_reached:
+        words = "not asked: there was no way to the host"
+        return ValidationStep(StepName.PERMISSION, target, Mark.SKIPPED, words)
+    return _refusal(StepName.PERMISSION, target, outcome)
+
+
+def _refusal(name: StepName, target: str, outcome: Outcome) -> ValidationStep:
+    is_pause = outcome.reason.outcome_class is OutcomeClass.THROTTLED
+    if outcome.http_status is not None:
+        words = f"{REASONS[outcome.reason].name} (HTTP {outcome.http_status})"
+    else:
+        # Nobody answered: why not is all there is to say.
+        words = outcome.detail or REASONS[outcome.reason].name
+    return ValidationStep(
+        name, target, Mark.WARNING if is_pause else Mark.FAILED, words, outcome.latency_ms
+    )
+
+
+def read_marketplaces(outcome: Outcome, target: str) -> ValidationStep:
+    """
+    Return the step that compares where an account sells with where it should.
+    """
+    name = StepName.MARKETPLACES
+    if outcome.marketplaces is None:
+        return ValidationStep(name, target, Mark.SKIPPED, "not known: that was not answered")
+    configured = [one for one in outcome.marketplaces if one.is_configured]
+    sold = [one.country for one in configured if one.is_participating]
+    parts = [", ".join(sold)] if sold else []
+    missing = [one.country for one in configured if not one.is_participating]
+    is_mismatch = outcome.reason is Reason.MARKETPLACE_MISMATCH
+    if is_mismatch:
+        parts.append(f"missing: {', '.join(missing)}" if missing else "the account has none")
+    suspended = [one.country for one in outcome.marketplaces if one.has_suspended_listings]
+    if suspended:
+        parts.append(f"listings suspended in {', '.join(suspended)}")
+    more = [
+        one.country
+        for one in outcome.marketplaces
+        if one.is_participating and not one.is_configured
+    ]
+    if more:
+        parts.append(f"also has {', '.join(more)}, which `marketplaces` does not name")
+    mark = Mark.FAILED if is_mismatch else Mark.WARNING if suspended else Mark.OK
+    return ValidationStep(name, target, mark, "; ".join(parts) or "none")
+
+
+def read_quota(outcome: Outcome, each: Json, target: str) -> ValidationStep:
+    """
+    Return the step that says what is left of a quota.
+    """
+    if outcome.reason is not Reason.OK:
+        return ValidationStep(
+            StepName.QUOTA, target, Mark.SKIPPED, "not known: that was not answered"
+        )
+    quota = each["quota"]
+    if quota is None:
+        return ValidationStep(
+            StepName.QUOTA, target, Mark.SKIPPED, "the service says nothing of it"
+        )
+    remaining, limit = quota["remaining"], quota["limit"]
+    words = "?" if remaining is None else format_number(remaining)
+    words += " requests left" if limit is None else f" of {format_number(limit)} requests left"
+    if outcome.is_payment_required:
+        words = f"used up (HTTP {outcome.http_status}): {words}"
+    if quota["resets_at"] is not None:
+        words += f", until {quota['resets_at'][:10]}"
+    marks = {Level.LOW: Mark.WARNING, Level.EXHAUSTED: Mark.FAILED}
+    return ValidationStep(StepName.QUOTA, target, marks.get(quota["level"], Mark.OK), words)
+
+
+def read_clocks(answered: CheckedConnection, application: str | None) -> Iterator[ValidationStep]:
+    """
+    Return the dates at which the connection will stop, as far as they are known.
+
+    Args:
+        application: The connection's, by name; None where there is none.
+    """
+    each = answered.each
+    if application is not None or each["authorization"] is not None:
+        yield ValidationStep(
+            StepName.AUTHORIZATION, CLOCKS, *_read_authorization(each, answered.now)
+        )
+    if application is not None:
+        yield ValidationStep(StepName.CLIENT_SECRET, CLOCKS, *_read_secret(answered, application))
+
+
+def _read_authorization(each: Json, now: datetime) -> tuple[Mark, str]:
+    authorization = each["authorization"]
+    if authorization is None:
+        return Mark.SKIPPED, (
+            "its end is not known; set `authorized_on`, or record the date with `connwatch renew`"
+        )
+    since = authorization["authorized_at"][:10]
+    if each["renewal_unrecorded"]:
+        return Mark.WARNING, (
+            f"works past its known end (authorized on {since}): record the renewal with"
+            f" `{name_command(RENEW_COMMAND, each['name'])}`"
+        )
+    if authorization["expires_at"] is None:
+        return Mark.OK, f"authorized on {since}, without a known limit"
+    end = datetime.fromisoformat(authorization["expires_at"])
+    words = f"{format_expiry(end, now)} ({authorization['source']})"
+    if end <= now or each["state"] == State.EXPIRED:
+        return Mark.FAILED, words
+    return Mark.WARNING if each["expiring_soon"] else Mark.OK, words
+
+
+def _read_secret(answered: CheckedConnection, application: str) -> tuple[Mark, str]:
+    is_refused = answered.outcome.reason is Reason.CLIENT_SECRET_EXPIRED
+    clock = next((one for one in answered.each["clocks"] if one["kind"] == CLIENT_SECRET), None)
+    if clock is None:
+        if is_refused:
+            return Mark.FAILED, f"{application}: Amazon says that it has ended"
+        return Mark.SKIPPED, (
+            f"{application}: its end is not known; set `client_secret_created_on` to count to it"
+        )
+    end = datetime.fromisoformat(clock["ends_at"])
+    words = f"{application}: {format_expiry(end, answered.now)} ({clock['source']})"
+    if is_refused:
+        return Mark.FAILED, words if end <= answered.now else f"{words}; Amazon says: already over"
+    is_soon = clock["days_left"] < answered.soon_days
+    return Mark.WARNING if is_soon else Mark.OK, words
+
+
+if TYPE_CHECKING:
+    Ask = Callable[[], Awaitable[CheckedConnection]]
+
+_AFTER_TOKEN = (StepName.PERMISSION, StepName.MARKETPLACES)
+
+
+async def validate(
+    connection: Connection, config: Config, ask: Ask
+) -> AsyncGenerator[ValidationStep, None]:
+    """
+    Check *connection* once, and yield what was found, step by step.
+
+    The check is made even where there is no way to the host: that it failed is
+    a result as well.
+
+    Raises ValueError if the connection's `ca_file` holds no certificate.
+
+    Args:
+        ask: Makes the check, judges and stores it.
+    """
+    match connection:
+        case AmazonConnection():
+            application = config.application(connection.application)
+            assert application is not None, "the configuration was checked for that"
+            steps = _validate_store(connection, application, config, ask)
+        case SoldscopeConnection():
+            steps = _validate_token(connection, connection.base_url, config, ask)
+        case HttpConnection():
+            steps = _validate_token(connection, connection.url, config, ask)
+        case CountdownConnection():
+            steps = _validate_clock(ask)
+        case _:
+            steps = _validate_foreign(connection, ask)
+    async with aclosing(steps):
+        async for step in steps:
+            yield step
+
+
+async def _probe(
+    url: str, connection: Connection, config: Config
+) -> AsyncGenerator[ValidationStep, None]:
+    """
+    Yield the way to the host of *url*, the part that failed included and the rest skipped.
+    """
+    from monitor.providers.reachability import probe_host
+
+    host = urlsplit(url).netloc
+    left = list(PROBE_STEPS)
+    way = probe_host(url, connection.ca_file, config.timeout_of(connection))
+    async with aclosing(way):
+        async for reached in way:
+            step = read_probe(reached, host, utc_now())
+            left.remove(step.name)
+            yield step
+    for step in skip_steps(tuple(left), host, "not tried after that"):
+        yield step
+
+
+async def _validate_store(
+    connection: AmazonConnection, application: Application, config: Config, ask: Ask
+) -> AsyncGenerator[ValidationStep, None]:
+    """
+    Yield the way to the token service and what it said, then the same of the region's host.
+    """
+    is_reached = True
+    async for step in _probe(application.token_address, connection, config):
+        is_reached = is_reached and step.state is not Mark.FAILED
+        yield step
+    answered = await ask()
+    outcome = answered.outcome
+    token = read_token(outcome, application.token_host, is_reached=is_reached)
+    yield token
+    if connection.probe is Probe.TOKEN:
+        for step in skip_steps(_AFTER_TOKEN, connection.host, BLIND):
+            yield step
+    elif token.state is not Mark.OK:
+        for step in skip_steps(_AFTER_TOKEN, connection.host, "not asked without a token"):
+            yield step
+    else:
+        # One that serves as both was reached already.
+        if connection.host != application.token_host:
+            async for step in _probe(connection.address, connection, config):
+                is_reached = is_reached and step.state is not Mark.FAILED
+                yield step
+        yield read_permission(outcome, connection.host, is_reached=is_reached)
+        yield read_marketplaces(outcome, connection.host)
+    for step in read_clocks(answered, application.name):
+        yield step
+
+
+async def _validate_token(
+    connection: Connection, url: str, config: Config, ask: Ask
+) -> AsyncGenerator[ValidationStep, None]:
+    is_reached = True
+    async for step in _probe(url, connection, config):
+        is_reached = is_reached and step.state is not Mark.FAILED
+        yield step
+    answered = await ask()
+    yield read_token(answered.outcome, connection.host, is_reached=is_reached)
+    yield read_quota(answered.outcome, answered.each, connection.host)
+    for step in read_clocks(answered, None):
+        yield step
+
+
+async def _validate_foreign(
+    connection: Connection, ask: Ask
+) -> AsyncGenerator[ValidationStep, None]:
+    """
+    Yield what a plug-in's checker found: only it knows the way to its service.
+    """
+    answered = await ask()
+    target = connection.host or connection.provider
+    yield read_token(answered.outcome, target, is_reached=True)
+    yield read_quota(answered.outcome, answered.each, target)
+    for step in read_clocks(answered, None):
+        yield step
+
+
+async def _validate_clock(ask: Ask) -> AsyncGenerator[ValidationStep, None]:
+    for step in read_clocks(await ask(), None):
+        yield step

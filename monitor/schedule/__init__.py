@@ -1,3 +1,0 @@
-"""
-Run the jobs of the daemon: the only package that knows APScheduler.
-"""

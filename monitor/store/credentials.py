@@ -1,0 +1,310 @@
+"""
+Keep refresh tokens that a handshake brought, and the handshakes under way.
+
+Tokens come in and go out encrypted; who can read them is decided in
+`monitor.engine.checkers`.
+
+Keep the random keys of this installation.
+
+Keep who may enter: API tokens and sessions of the dashboard.
+
+A token or session is stored as its SHA-256: it is random enough that nobody
+can try all, and whoever reads the database cannot enter with what stands there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select, update
+
+from monitor.store.schema import (
+    api_tokens,
+    connections,
+    handshakes,
+    keys,
+    stored_tokens,
+    web_sessions,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Row
+
+    from monitor.store.engine import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class StoredToken:
+    """
+    A refresh token as it is kept.
+
+    Args:
+        encrypted: The token itself.
+        file_fingerprint: Which token the file had when this one came.
+        seller_id: Whose authorization it is, as Amazon names the account.
+    """
+
+    encrypted: bytes = field(repr=False)
+    file_fingerprint: str | None
+    seller_id: str | None
+    obtained_at: datetime
+
+
+def list_refresh_tokens(tx: Transaction) -> dict[str, StoredToken]:
+    """
+    Return all stored tokens by the name of their connection.
+    """
+    rows = tx.execute(select(connections.c.name, stored_tokens).join(stored_tokens))
+    return {
+        row.name: StoredToken(row.token, row.file_fingerprint, row.seller_id, row.obtained_at)
+        for row in rows
+    }
+
+
+def find_refresh_token(tx: Transaction, connection_id: int) -> StoredToken | None:
+    """
+    Return the stored token of a connection.
+    """
+    row = tx.execute(
+        select(stored_tokens).where(stored_tokens.c.connection_id == connection_id)
+    ).first()
+    if row is None:
+        return None
+    return StoredToken(row.token, row.file_fingerprint, row.seller_id, row.obtained_at)
+
+
+def save_refresh_token(tx: Transaction, connection_id: int, token: StoredToken) -> None:
+    """
+    Keep *token* in the place of any earlier one.
+    """
+    tx.execute(delete(stored_tokens).where(stored_tokens.c.connection_id == connection_id))
+    tx.execute(
+        insert(stored_tokens).values(
+            connection_id=connection_id,
+            token=token.encrypted,
+            file_fingerprint=token.file_fingerprint,
+            seller_id=token.seller_id,
+            obtained_at=token.obtained_at,
+        )
+    )
+
+
+def drop_refresh_token(tx: Transaction, name: str) -> None:
+    """
+    Forget the stored token of a connection: the file has a newer one.
+    """
+    of_name = select(connections.c.id).where(connections.c.name == name).scalar_subquery()
+    tx.execute(delete(stored_tokens).where(stored_tokens.c.connection_id == of_name))
+
+
+def begin_handshake(
+    tx: Transaction, nonce_hash: str, connection_id: int, session_hash: str, now: datetime
+) -> None:
+    """
+    Remember that somebody was sent to the consent page.
+    """
+    tx.execute(
+        insert(handshakes).values(
+            nonce_hash=nonce_hash,
+            connection_id=connection_id,
+            session_hash=session_hash,
+            started_at=now,
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """
+    A handshake that was begun, and which has been taken up just now.
+    """
+
+    connection: str
+    session_hash: str
+    started_at: datetime
+
+
+def take_handshake(tx: Transaction, nonce_hash: str) -> Handshake | None:
+    """
+    Return a handshake that was begun, and forget it: nobody can take it up twice.
+    """
+    row = tx.execute(
+        select(connections.c.name, handshakes)
+        .join(handshakes)
+        .where(handshakes.c.nonce_hash == nonce_hash)
+    ).first()
+    tx.execute(delete(handshakes).where(handshakes.c.nonce_hash == nonce_hash))
+    return None if row is None else Handshake(row.name, row.session_hash, row.started_at)
+
+
+def forget_handshakes(tx: Transaction, before: datetime) -> None:
+    """
+    Forget handshakes begun *before* an instant: nobody came back from them.
+    """
+    tx.execute(delete(handshakes).where(handshakes.c.started_at < before))
+
+
+FINGERPRINT_KEY = "fingerprint"
+"""Tells refresh tokens apart without keeping them."""
+
+HANDSHAKE_KEY = "handshake"
+"""Signs what a consent page must send back."""
+
+KEY_BYTES = 32
+
+
+def find_key(tx: Transaction, name: str) -> bytes | None:
+    """
+    Return the key called *name*, if it was made.
+    """
+    value: bytes | None = tx.execute(
+        select(keys.c.value).where(keys.c.name == name)
+    ).scalar_one_or_none()
+    return value
+
+
+def find_or_make_key(tx: Transaction, name: str) -> bytes:
+    """
+    Return the key called *name*, made now if need be.
+    """
+    value = find_key(tx, name)
+    if value is None:
+        value = secrets.token_bytes(KEY_BYTES)
+        tx.execute(insert(keys).values(name=name, value=value))
+    return value
+
+
+def fingerprint(key: bytes, value: str) -> str:
+    """
+    Return what tells *value* from others, and nothing else, to whoever lacks the *key*.
+    """
+    return hmac.new(key, value.encode(), hashlib.sha256).hexdigest()
+
+
+API_TOKEN_PREFIX = "cw_"  # noqa: S105 - by this, scanners for leaked secrets can know one
+_RANDOM_BYTES = 32
+
+CSRF_KEY = "csrf"
+"""The key that signs what changes must carry."""
+
+CALENDAR_KEY = "calendar"
+"""The key that makes the secret addresses of the calendar and of badges."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """
+    What lets a program in.
+    """
+
+    name: str
+    is_read_only: bool
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+def hash_secret(secret: str) -> str:
+    """
+    Return what is kept of a token or session.
+    """
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def add_api_token(tx: Transaction, name: str, now: datetime, *, is_read_only: bool) -> str | None:
+    """
+    Make a token called *name* and return it, the only time; None if the name is taken.
+    """
+    if tx.execute(select(api_tokens.c.name).where(api_tokens.c.name == name)).first():
+        return None
+    token = API_TOKEN_PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
+    tx.execute(
+        insert(api_tokens).values(
+            name=name, token_hash=hash_secret(token), is_read_only=is_read_only, created_at=now
+        )
+    )
+    return token
+
+
+def list_api_tokens(tx: Transaction) -> list[ApiToken]:
+    """
+    Return all tokens, by name.
+    """
+    return [
+        _read_api_token(row) for row in tx.execute(select(api_tokens).order_by(api_tokens.c.name))
+    ]
+
+
+def find_api_token(tx: Transaction, token: str) -> ApiToken | None:
+    """
+    Return what *token* stands for, if it was not revoked.
+    """
+    row = tx.execute(
+        select(api_tokens).where(api_tokens.c.token_hash == hash_secret(token))
+    ).first()
+    return None if row is None else _read_api_token(row)
+
+
+def _read_api_token(row: Row[tuple[object, ...]]) -> ApiToken:
+    fields = row._asdict()
+    return ApiToken(
+        fields["name"], fields["is_read_only"], fields["created_at"], fields["last_used_at"]
+    )
+
+
+def note_token_use(tx: Transaction, name: str, now: datetime) -> None:
+    """
+    Keep when a token was last used.
+    """
+    tx.execute(update(api_tokens).where(api_tokens.c.name == name).values(last_used_at=now))
+
+
+def revoke_api_token(tx: Transaction, name: str) -> bool:
+    """
+    Take the token called *name* away; tell whether there was one.
+    """
+    return tx.execute(delete(api_tokens).where(api_tokens.c.name == name)).rowcount == 1
+
+
+def open_session(tx: Transaction, password_mark: str, now: datetime, ends_at: datetime) -> str:
+    """
+    Begin a session and return its secret; those that ended go.
+
+    Args:
+        password_mark: Tells the password that opened it from later ones.
+    """
+    tx.execute(delete(web_sessions).where(web_sessions.c.ends_at <= now))
+    secret = secrets.token_urlsafe(_RANDOM_BYTES)
+    tx.execute(
+        insert(web_sessions).values(
+            session_hash=hash_secret(secret),
+            password_mark=password_mark,
+            created_at=now,
+            ends_at=ends_at,
+        )
+    )
+    return secret
+
+
+def has_session(tx: Transaction, secret: str, password_mark: str, now: datetime) -> bool:
+    """
+    Tell whether a session lasts, and was opened with the present password.
+    """
+    found = select(web_sessions.c.session_hash).where(
+        web_sessions.c.session_hash == hash_secret(secret),
+        web_sessions.c.password_mark == password_mark,
+        web_sessions.c.ends_at > now,
+    )
+    return tx.execute(found).first() is not None
+
+
+def close_session(tx: Transaction, secret: str) -> None:
+    """
+    End a session.
+    """
+    tx.execute(delete(web_sessions).where(web_sessions.c.session_hash == hash_secret(secret)))

@@ -1,0 +1,162 @@
+"""
+Read of all connections the little that sorts and counts them.
+
+Instants stay the whole numbers they are stored as: this runs for every page,
+over every connection, and what has not changed is not decoded again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BigInteger, Integer, case, func, not_, null, or_, select, type_coerce
+
+from monitor.judge.outcome import State
+from monitor.store.schema import Instant, authorizations, connections, quotas
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from sqlalchemy import Column
+
+    from monitor.store.engine import Transaction
+
+_MARKS = [
+    connections.c.name,
+    connections.c.provider,
+    connections.c.is_paused,
+    connections.c.is_enabled,
+    connections.c.state,
+    connections.c.reason,
+    connections.c.since,
+    connections.c.last_reason,
+    connections.c.account,
+    connections.c.application,
+    *(column for column in quotas.c if column.name not in {"connection_id", "seen_at"}),
+    authorizations.c.authorized_at,
+    authorizations.c.ends_at,
+    authorizations.c.token_ends_at,
+    authorizations.c.is_renewal_unrecorded,
+]
+
+
+def _plain(column: Column[object]) -> object:
+    kind = BigInteger if isinstance(column.type, Instant) else Integer
+    is_plain = column.type.python_type is str
+    return column if is_plain else type_coerce(column, kind)
+
+
+_QUERY = (
+    select(connections.c.id, *(_plain(column) for column in _MARKS))
+    .join(quotas)
+    .outerjoin(authorizations)
+    .where(connections.c.is_configured)
+    .order_by(connections.c.id)
+)
+
+
+def list_marks(tx: Transaction) -> dict[int, int]:
+    """
+    Return for each connection of the file a number that changes when what is shown of it does.
+    """
+    return {row[0]: hash(tuple(row)) for row in tx.execute(_QUERY)}
+
+
+def count_states(tx: Transaction) -> dict[State, int]:
+    """
+    Return how many connections of the file are in which state.
+    """
+    state = _shown_state()
+    rows = tx.execute(
+        select(state, func.count()).where(connections.c.is_configured).group_by(state)
+    )
+    return {State(name): count for name, count in rows}
+
+
+def _shown_state() -> Any:
+    is_off = or_(connections.c.is_paused, not_(connections.c.is_enabled))
+    return case((is_off, State.PAUSED.value), else_=connections.c.state)
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """
+    When what a connection works with ends; None where that is not known.
+
+    Args:
+        authorization_at: The declared grant.
+        token_at: The token itself, as its service says.
+    """
+
+    name: str
+    authorization_at: datetime | None
+    token_at: datetime | None
+
+
+def list_ends(tx: Transaction) -> list[Ends]:
+    """
+    Return the ends that are known, by connection in the order of the file.
+    """
+    declared = case(
+        (authorizations.c.is_renewal_unrecorded, null()), else_=authorizations.c.ends_at
+    )
+    rows = tx.execute(
+        select(
+            connections.c.name,
+            type_coerce(declared, Instant),
+            authorizations.c.token_ends_at,
+        )
+        .join(authorizations)
+        .where(
+            connections.c.is_configured,
+            or_(
+                authorizations.c.ends_at.is_not(None),
+                authorizations.c.token_ends_at.is_not(None),
+            ),
+        )
+        .order_by(connections.c.id)
+    )
+    return [Ends(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """
+    What is counted of one connection; instants in microseconds since 1970.
+    """
+
+    name: str
+    provider: str
+    state: str
+    ends_at_us: int | None
+    quota_limit: int | None
+    quota_remaining: int | None
+
+
+def list_measures(tx: Transaction) -> Iterator[Measure]:
+    """
+    Yield what is counted of each connection of the file.
+    """
+    ends_at = case(
+        (authorizations.c.is_renewal_unrecorded, null()),
+        else_=type_coerce(authorizations.c.ends_at, BigInteger),
+    )
+    remaining = case((quotas.c.is_payment_required, 0), else_=quotas.c.shown_remaining)
+    rows = tx.execute(
+        select(
+            connections.c.name,
+            connections.c.provider,
+            _shown_state(),
+            ends_at,
+            quotas.c.shown_limit,
+            remaining,
+        )
+        .join(quotas)
+        .outerjoin(authorizations)
+        .where(connections.c.is_configured)
+        .order_by(connections.c.id)
+    )
+    for row in rows:
+        yield Measure(*row)

@@ -1,0 +1,465 @@
+"""
+Keep what is held back, hold what is due, and find what bears on it.
+
+What holds a notification is decided in `monitor.judge.suppression`, whether it is
+still worth sending in `monitor.judge.suppression`.
+
+Keep silences; what one covers is decided in `monitor.judge.suppression`.
+
+Keep who has taken on which trouble.
+
+An acknowledgement is of the trouble that stands when it is made: what is told
+later is another one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+
+from monitor.judge.alerts import (
+    CLOSED_BY,
+    OPENED_BY,
+    OPENING_OR_CLOSING,
+    RELATED,
+    REMINDED_KINDS,
+    REMINDER_COUNT,
+    AlertKind,
+    Key,
+    Severity,
+    is_known_by_connections,
+    keys_of,
+)
+from monitor.judge.suppression import Scope, Silence
+from monitor.store.alerts import about_of
+from monitor.store.outbox import NotificationState, is_unclaimed
+from monitor.store.schema import (
+    acknowledgements,
+    alert_connections,
+    alerts,
+    connections,
+    in_pieces,
+    notifications,
+    silences,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from datetime import datetime
+
+    from sqlalchemy import Row, Select
+
+    from monitor.judge.suppression import Suppression
+    from monitor.store.engine import Transaction
+
+
+_RELATED = {kind.value for kind in RELATED}
+_LARGER = {kind.value for kind in RELATED if not is_known_by_connections(kind)}
+_WIDE = {kind.value for kind in OPENING_OR_CLOSING if not is_known_by_connections(kind)}
+MOST_WIDE_BEFORE = 500
+"""How far back the beginning of a trouble is looked for that no connection leads to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """
+    A notification that was not sent yet, with what it tells.
+
+    Args:
+        about: The names of the connections, by their ids.
+    """
+
+    id: int
+    alert_id: int
+    channel: str
+    kind: AlertKind
+    severity: Severity
+    about: dict[int, str]
+    is_held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PastAlert:
+    """
+    An alert that may bear on what is held.
+
+    Args:
+        channels: Where it is, or was, to be told.
+    """
+
+    id: int
+    kind: AlertKind
+    keys: frozenset[Key]
+    channels: frozenset[str]
+
+
+def is_any_suppression_over(tx: Transaction, now: datetime) -> bool:
+    """
+    Tell whether something was held until *now*.
+    """
+    query = select(notifications.c.id).where(notifications.c.held_until <= now).limit(1)
+    return tx.execute(query).first() is not None
+
+
+_PENDING = select(
+    notifications.c.id,
+    notifications.c.alert_id,
+    notifications.c.channel,
+    notifications.c.state,
+    alerts.c.kind,
+    alerts.c.severity,
+).join(alerts, alerts.c.id == notifications.c.alert_id)
+
+
+_IS_DUE = notifications.c.state == NotificationState.DUE
+
+
+def list_suppressed(
+    tx: Transaction, until: datetime | None = None, alert_id: int | None = None
+) -> list[Pending]:
+    """
+    Return what is held, or only what is held until *until*, or of one alert; the oldest first.
+    """
+    query = _PENDING.where(notifications.c.state == NotificationState.HELD)
+    if until is not None:
+        query = query.where(notifications.c.held_until <= until)
+    if alert_id is not None:
+        query = query.where(notifications.c.alert_id == alert_id)
+    return _read_pending(tx, query)
+
+
+def list_unsent(tx: Transaction, now: datetime) -> list[Pending]:
+    """
+    Return what waits to be sent, and is not being sent at this moment; the oldest first.
+    """
+    return _read_pending(tx, _PENDING.where(_IS_DUE, is_unclaimed(now)))
+
+
+def has_unsent(tx: Transaction, channels: Collection[str], now: datetime) -> bool:
+    """
+    Tell whether something waits to be sent to *channels* that is not critical.
+    """
+    query = _PENDING.where(
+        _IS_DUE,
+        is_unclaimed(now),
+        notifications.c.channel.in_(channels),
+        alerts.c.severity != Severity.CRITICAL,
+    )
+    return tx.execute(query.limit(1)).first() is not None
+
+
+def _read_pending(tx: Transaction, query: Select[Any]) -> list[Pending]:
+    rows = tx.execute(query.order_by(notifications.c.id)).all()
+    about = about_of(tx, {row.alert_id for row in rows})
+    return [
+        Pending(
+            row.id,
+            row.alert_id,
+            row.channel,
+            AlertKind(row.kind),
+            Severity(row.severity),
+            about.get(row.alert_id, {}),
+            row.state == NotificationState.HELD,
+        )
+        for row in rows
+    ]
+
+
+_SUPPRESS = (
+    update(notifications)
+    .where(notifications.c.id == bindparam("of_id"))
+    .values(
+        state=NotificationState.HELD,
+        held_by=bindparam("held_by"),
+        held_until=bindparam("held_until"),
+    )
+)
+
+
+def suppress(tx: Transaction, held: Iterable[tuple[int, Suppression]]) -> None:
+    """
+    Hold notifications back, by their ids.
+    """
+    values = [
+        {"of_id": number, "held_by": one.by.value, "held_until": one.until} for number, one in held
+    ]
+    if values:
+        tx.execute(_SUPPRESS, values)
+
+
+def release(tx: Transaction, numbers: Collection[int], now: datetime) -> None:
+    """
+    Make notifications due that were held back; the time for retries begins now.
+    """
+    for piece in in_pieces(numbers):
+        tx.execute(
+            update(notifications)
+            .where(notifications.c.id.in_(piece))
+            .values(
+                state=NotificationState.DUE,
+                held_by=None,
+                held_until=None,
+                due_since=now,
+                next_attempt_at=now,
+            )
+        )
+
+
+def list_dead(tx: Transaction) -> list[Pending]:
+    """
+    Return what was given up, the oldest first.
+    """
+    return _read_pending(tx, _PENDING.where(notifications.c.state == NotificationState.DEAD))
+
+
+def list_since(
+    tx: Transaction,
+    alert_id: int,
+    connection_ids: Collection[int],
+    *,
+    with_larger: bool,
+    only_sent: bool = False,
+) -> list[PastAlert]:
+    """
+    Return, from *alert_id* on, what begins, ends or overtakes a trouble of *connection_ids*.
+
+    Args:
+        with_larger: Those that are about something larger as well.
+        only_sent: Name the channels alone that have taken it.
+    """
+    is_later = alerts.c.id >= alert_id
+    found: set[int] = set()
+    for piece in in_pieces(connection_ids):
+        of_them = (
+            select(alerts.c.id)
+            .join(alert_connections, alert_connections.c.alert_id == alerts.c.id)
+            .where(
+                alert_connections.c.connection_id.in_(piece), is_later, alerts.c.kind.in_(_RELATED)
+            )
+        )
+        found.update(tx.execute(of_them).scalars())
+    if with_larger:
+        larger = select(alerts.c.id).where(is_later, alerts.c.kind.in_(_LARGER))
+        found.update(tx.execute(larger).scalars())
+    return _read_past(tx, found, only_sent=only_sent)
+
+
+def list_before(tx: Transaction, alert_id: int, connection_ids: Collection[int]) -> list[PastAlert]:
+    """
+    Return the alerts before *alert_id* to which the end of a trouble may belong.
+
+    That is of each kind the latest about each of *connection_ids* on each
+    channel, and those that are about something larger.
+    """
+    kinds = {kind.value for pair in (*OPENED_BY.items(), *CLOSED_BY.items()) for kind in pair[1]}
+    found: set[int] = set()
+    for piece in in_pieces(connection_ids):
+        latest = (
+            select(func.max(alerts.c.id))
+            .select_from(alerts)
+            .join(alert_connections, alert_connections.c.alert_id == alerts.c.id)
+            .join(notifications, notifications.c.alert_id == alerts.c.id)
+            .where(
+                alert_connections.c.connection_id.in_(piece),
+                alerts.c.id < alert_id,
+                alerts.c.kind.in_(kinds),
+            )
+            .group_by(alert_connections.c.connection_id, alerts.c.kind, notifications.c.channel)
+        )
+        found.update(tx.execute(latest).scalars())
+    wide = (
+        select(alerts.c.id)
+        .where(alerts.c.id < alert_id, alerts.c.kind.in_(_WIDE))
+        .order_by(alerts.c.id.desc())
+        .limit(MOST_WIDE_BEFORE)
+    )
+    found.update(tx.execute(wide).scalars())
+    return _read_past(tx, found)
+
+
+def _read_past(
+    tx: Transaction, ids: Collection[int], *, only_sent: bool = False
+) -> list[PastAlert]:
+    """
+    Return alerts as what may bear on others, the oldest first.
+    """
+    rows: list[Row[Any]] = []
+    for piece in in_pieces(ids):
+        query = select(alerts).where(alerts.c.id.in_(piece)).order_by(alerts.c.id)
+        rows += tx.execute(query).all()
+    about = about_of(tx, ids)
+    channels: dict[int, set[str]] = {}
+    for piece in in_pieces(ids):
+        told = select(notifications.c.alert_id, notifications.c.channel).where(
+            notifications.c.alert_id.in_(piece)
+        )
+        if only_sent:
+            told = told.where(notifications.c.state == NotificationState.SENT)
+        for number, channel in tx.execute(told):
+            channels.setdefault(number, set()).add(channel)
+    return [_past_alert(row, about.get(row.id, {}), channels.get(row.id, set())) for row in rows]
+
+
+def _past_alert(row: Row[Any], about: Iterable[int], channels: Iterable[str]) -> PastAlert:
+    kind = AlertKind(row.kind)
+    return PastAlert(row.id, kind, keys_of(kind, row.facts, about), frozenset(channels))
+
+
+# Asked for every alert: made once, it costs half.
+_LASTING = (
+    select(silences)
+    .where(silences.c.ends_at > bindparam("now", type_=silences.c.ends_at.type))
+    .order_by(silences.c.ends_at, silences.c.id)
+)
+
+
+def list_active_silences(tx: Transaction, now: datetime) -> list[Silence]:
+    """
+    Return the silences that have not ended, the one that ends first at the top.
+    """
+    return [
+        Silence(row.id, Scope(row.scope), row.target, row.reason, row.starts_at, row.ends_at)
+        for row in tx.execute(_LASTING, {"now": now})
+    ]
+
+
+def add_silence(
+    tx: Transaction,
+    scope: Scope,
+    target: str | None,
+    reason: str,
+    starts_at: datetime,
+    ends_at: datetime,
+) -> int:
+    """
+    Begin a silence; return its id.
+    """
+    number: int = tx.execute(
+        insert(silences)
+        .values(
+            scope=scope.value, target=target, reason=reason, starts_at=starts_at, ends_at=ends_at
+        )
+        .returning(silences.c.id)
+    ).scalar_one()
+    return number
+
+
+def end_silence(tx: Transaction, number: int, now: datetime) -> bool:
+    """
+    End a silence before its time; tell whether it lasted.
+    """
+    ended = tx.execute(
+        update(silences)
+        .where(silences.c.id == number, silences.c.ends_at > now)
+        .values(ends_at=now)
+    )
+    return ended.rowcount == 1
+
+
+def rename_targets(tx: Transaction, renamed: Mapping[str, str]) -> None:
+    """
+    Have silences of connections stay with them under their new names.
+
+    Args:
+        renamed: The new name of each, by its old one.
+    """
+    for old, new in renamed.items():
+        is_of_it = (silences.c.scope == Scope.CONNECTION.value, silences.c.target == old)
+        tx.execute(update(silences).where(*is_of_it).values(target=new))
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """
+    Somebody's word that a trouble is taken care of.
+
+    Args:
+        until: When people are to be reminded again; None for as long as it lasts.
+    """
+
+    at: datetime
+    until: datetime | None
+    note: str
+
+    def covers(self, born_at: datetime, now: datetime) -> bool:
+        """
+        Tell whether nobody is reminded *now* of what was told at *born_at*.
+        """
+        return born_at <= self.at and (self.until is None or now < self.until)
+
+
+def save_acknowledgement(tx: Transaction, connection_id: int, given: Acknowledgement) -> None:
+    """
+    Keep an acknowledgement instead of any before it.
+    """
+    is_of = acknowledgements.c.connection_id == connection_id
+    tx.execute(delete(acknowledgements).where(is_of))
+    tx.execute(
+        insert(acknowledgements).values(
+            connection_id=connection_id, at=given.at, until=given.until, note=given.note
+        )
+    )
+
+
+def drop_acknowledgement(tx: Transaction, connection_id: int) -> bool:
+    """
+    Forget the acknowledgement of a connection; tell whether there was one.
+    """
+    is_of = acknowledgements.c.connection_id == connection_id
+    return tx.execute(delete(acknowledgements).where(is_of)).rowcount == 1
+
+
+def list_acknowledged_names(tx: Transaction, now: datetime, limit: int) -> list[str]:
+    """
+    Return the connections with an acknowledgement that has no end before *now*, the latest first.
+
+    Their trouble may be over.
+    """
+    until = acknowledgements.c.until
+    rows = tx.execute(
+        select(connections.c.name)
+        .join(acknowledgements)
+        .where(connections.c.is_configured, until.is_(None) | (until > now))
+        .order_by(acknowledgements.c.at.desc(), connections.c.id)
+        .limit(limit)
+    )
+    return list(rows.scalars())
+
+
+def load_acknowledgements(
+    tx: Transaction, connection_ids: Collection[int]
+) -> dict[int, Acknowledgement]:
+    """
+    Return the acknowledgements of *connection_ids*, whether or not they still count.
+    """
+    found = {}
+    for piece in in_pieces(connection_ids):
+        rows = tx.execute(
+            select(acknowledgements).where(acknowledgements.c.connection_id.in_(piece))
+        )
+        for row in rows:
+            found[row.connection_id] = Acknowledgement(row.at, row.until, row.note)
+    return found
+
+
+def find_acknowledgement(
+    tx: Transaction, connection_id: int, now: datetime
+) -> Acknowledgement | None:
+    """
+    Return the acknowledgement of what was last told of a connection, while it counts.
+    """
+    given = load_acknowledgements(tx, [connection_id]).get(connection_id)
+    if given is None:
+        return None
+    last_told = tx.execute(
+        select(func.max(alerts.c.born_at))
+        .join(alert_connections)
+        .where(
+            alert_connections.c.connection_id == connection_id,
+            alerts.c.kind.in_(kind.value for kind in REMINDED_KINDS),
+            alerts.c.facts[REMINDER_COUNT].as_string().is_(None),
+        )
+    ).scalar_one()
+    return given if given.covers(last_told or given.at, now) else None

@@ -1,0 +1,405 @@
+"""
+Do what programs and pages order: validate, pause, resume, renew, delete, retry.
+
+The same as the commands of these names; `guard` has made sure that whoever
+orders may do so.
+
+Take on troubles, silence, and try channels, as programs and pages order it.
+
+The same as the commands `ack`, `silence` and `alerts test`; what they mean is
+decided in `monitor.alerting.suppression`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated
+
+import structlog
+from fastapi import APIRouter, Path
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from monitor.alerting import suppression as suppression_alerting
+from monitor.alerting.suppression import retry_dead
+from monitor.config.values import check_past_day
+from monitor.engine import actions
+from monitor.judge.alerts import AlertDue, AlertKind
+from monitor.judge.authorizations import start_of
+from monitor.judge.suppression import Scope
+from monitor.report.history import silence_json
+from monitor.report.status import instant
+from monitor.store import alerts, connections
+from monitor.store import suppression as stored_suppression
+from monitor.web import schemas
+from monitor.web import schemas as models
+from monitor.web.api import answer, find_or_refuse, read_connection
+from monitor.web.parts import Here
+from monitor.web.problems import NOT_MODIFIED, problems
+from monitor.web.sessions import Who
+from monitor.web.validations import NotPossible, ValidationRun
+
+if TYPE_CHECKING:
+    from monitor.judge.connections import Entry
+    from monitor.report.status import Json
+    from monitor.store.engine import Transaction
+
+
+# ruff: noqa: TC001 - FastAPI reads the annotations when the program runs
+
+
+log = structlog.get_logger()
+
+router = APIRouter(prefix="/api/v1", tags=["changing"])
+
+_CONNECTION = {
+    200: {"model": schemas.ConnectionSchema},
+    **problems(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, is_change=True),
+}
+
+
+def entry_of(here: Here, name: str) -> Entry:
+    """
+    Return what the file says of the connection called *name*.
+
+    Raises:
+        HTTPException: It says nothing.
+    """
+    for entry in here.plan.entries:
+        if entry.name == name:
+            return entry
+    raise HTTPException(HTTPStatus.NOT_FOUND, "There is no connection of this name.")
+
+
+def note(who: Who, order: str, name: str) -> None:
+    """
+    Log who ordered what.
+    """
+    log.info("web.ordered", order=order, connection=name, by=who.by.value, token=who.name or None)
+
+
+@router.post(
+    "/connections/{name}/validate",
+    responses={
+        200: {"model": schemas.ValidationSchema},
+        **problems(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, is_change=True),
+    },
+)
+async def validate(here: Here, who: Who, name: str) -> Response:
+    """
+    Check a connection now, step by step, and say what to do.
+
+    A paused connection is asked once and stays paused; nothing of that is stored.
+    """
+    await here.reader.read(lambda tx: find_or_refuse(tx, here, name))
+    try:
+        run = await here.validations.start(name)
+    except NotPossible as error:
+        raise HTTPException(HTTPStatus.CONFLICT, f"{error}.") from error
+    note(who, "validate", name)
+    await run.wait()
+    if run.answered is None or run.failure is not None:
+        raise HTTPException(HTTPStatus.CONFLICT, f"It could not be validated: {run.failure}.")
+    each = await here.reader.read(lambda tx: read_connection(tx, here, name))
+    return JSONResponse(validation_json(run, each))
+
+
+def validation_json(run: ValidationRun, each: Json) -> Json:
+    """
+    Return what a validation found.
+
+    Args:
+        each: The connection as it is now.
+    """
+    return {
+        "name": run.name,
+        "steps": [
+            {
+                "name": step.name.value,
+                "target": step.target,
+                "state": step.state.value,
+                "words": step.words,
+                "took_ms": None if step.took_ms is None else round(step.took_ms, 1),
+            }
+            for step in run.steps
+        ],
+        "advice": [
+            {
+                "remedy": one.remedy,
+                "words": one.page.words if one.page else None,
+                "url": one.page.url if one.page else None,
+            }
+            for one in run.advice
+        ],
+        "connection": each,
+    }
+
+
+@router.post("/connections/{name}/pause", responses=_CONNECTION)
+async def pause(here: Here, who: Who, name: str) -> Response:
+    """
+    Call nothing and tell nothing until it is resumed.
+    """
+
+    def change(tx: Transaction) -> Json:
+        connections.pause(tx, find_or_refuse(tx, here, name).id)
+        return read_connection(tx, here, name)
+
+    each = await here.store.write(change)
+    note(who, "pause", name)
+    return JSONResponse(each)
+
+
+@router.post("/connections/{name}/resume", responses=_CONNECTION)
+async def resume(here: Here, who: Who, name: str) -> Response:
+    """
+    Watch a connection again: after a pause, or after a deletion.
+    """
+    entry = entry_of(here, name)
+
+    def change(tx: Transaction) -> Json:
+        if actions.resume(tx, entry, here.clock()) is None:
+            find_or_refuse(tx, here, name)
+        return read_connection(tx, here, name)
+
+    each = await here.store.write(change)
+    if not entry.is_enabled:
+        raise HTTPException(
+            HTTPStatus.CONFLICT, "The file switches it off: set enabled = true there."
+        )
+    note(who, "resume", name)
+    return JSONResponse(each)
+
+
+@router.post("/connections/{name}/renew", responses=_CONNECTION | problems(HTTPStatus.BAD_REQUEST))
+async def renew(
+    here: Here, who: Who, name: str, renewal: schemas.RenewalSchema | None = None
+) -> Response:
+    """
+    Record a renewed authorization: its days are counted from the new date.
+    """
+    entry = entry_of(here, name)
+    now = here.clock()
+    day = (renewal.on if renewal else None) or now.astimezone(UTC).date()
+    try:
+        check_past_day(day, now)
+    except ValueError as error:
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"on: {error}") from error
+
+    def change(tx: Transaction) -> Json:
+        find_or_refuse(tx, here, name)
+        actions.renew(tx, entry, start_of(day), now)
+        return read_connection(tx, here, name)
+
+    each = await here.store.write(change)
+    note(who, "renew", name)
+    return JSONResponse(each)
+
+
+@router.delete(
+    "/connections/{name}",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=problems(HTTPStatus.NOT_FOUND, is_change=True),
+)
+async def delete(here: Here, who: Who, name: str) -> Response:
+    """
+    Forget a connection: its history goes, and its entry in the file is ignored.
+    """
+
+    def change(tx: Transaction) -> None:
+        connections.delete_connection(tx, find_or_refuse(tx, here, name), here.clock())
+
+    await here.store.write(change)
+    note(who, "delete", name)
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+@router.post(
+    "/alerts/retry",
+    responses={200: {"model": schemas.RevivedSchema}, **problems(is_change=True)},
+)
+async def retry(here: Here, who: Who) -> Response:
+    """
+    Make dead notifications due again.
+    """
+    revived, _ = await here.store.write(lambda tx: retry_dead(tx, here.plan, here.clock()))
+    here.wake()
+    log.info("web.ordered", order="retry", by=who.by.value, token=who.name or None)
+    return JSONResponse({"revived": revived})
+
+
+# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
+
+
+alerts_router = APIRouter(prefix="/api/v1", tags=["being told"])
+
+LARGEST_ID = 2**63 - 1
+"""What a database can hold."""
+
+SilenceId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+
+
+@alerts_router.get(
+    "/silences", responses={200: {"model": models.SilenceListSchema}, **NOT_MODIFIED, **problems()}
+)
+async def list_silences(request: Request, here: Here) -> Response:
+    """
+    List the silences that last.
+    """
+    lasting = await here.reader.read(
+        lambda tx: stored_suppression.list_active_silences(tx, here.clock())
+    )
+    return answer(request, {"silences": [silence_json(one) for one in lasting], "next": None})
+
+
+@alerts_router.post(
+    "/silences",
+    status_code=HTTPStatus.CREATED,
+    responses={
+        201: {"model": models.BegunSilenceSchema},
+        **problems(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, is_change=True),
+    },
+)
+async def silence(here: Here, who: Who, wanted: models.NewSilenceSchema) -> Response:
+    """
+    Hold back what there is to tell of a connection, of a tag or of everything.
+
+    Checks go on. When it ends, what is still true is told.
+    """
+    now = here.clock()
+    is_all = wanted.scope is Scope.ALL
+    if is_all != (wanted.target is None):
+        what = "null where all are silent" if is_all else f"the {wanted.scope} to be silent"
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"target: {what}")
+    if wanted.scope is Scope.TAG and wanted.target not in known_tags(here):
+        raise HTTPException(HTTPStatus.NOT_FOUND, "No connection has this tag.")
+
+    def begin(tx: Transaction) -> Json:
+        if wanted.scope is Scope.CONNECTION:
+            find_or_refuse(tx, here, wanted.target or "")
+        begun = suppression_alerting.begin_silence(
+            tx, here.plan, wanted.scope, wanted.target, wanted.length, wanted.reason, now
+        )
+        [kept] = [
+            one for one in stored_suppression.list_active_silences(tx, now) if one.id == begun.id
+        ]
+        return silence_json(kept) | {"held": begun.n_suppressed}
+
+    begun = await here.store.write(begin)
+    note(who, "silence", suppression_alerting.describe_scope(wanted.scope, wanted.target))
+    return JSONResponse(begun, HTTPStatus.CREATED)
+
+
+def known_tags(here: Here) -> list[str]:
+    """
+    Return the tags that the file gives, each once.
+    """
+    return sorted({tag for each in here.plan.watched.values() for tag in each.subject.tags})
+
+
+@alerts_router.delete(
+    "/silences/{number}",
+    responses={
+        200: {"model": models.EndedSilenceSchema},
+        **problems(HTTPStatus.NOT_FOUND, is_change=True),
+    },
+)
+async def end_silence(here: Here, who: Who, number: SilenceId) -> Response:
+    """
+    End a silence early: what was held back and is still true is told.
+    """
+    n_due = await here.store.write(
+        lambda tx: suppression_alerting.end_silence(tx, here.plan, number, here.clock())
+    )
+    if n_due is None:
+        raise HTTPException(HTTPStatus.NOT_FOUND, "No such silence lasts.")
+    here.wake()
+    note(who, "end silence", str(number))
+    return JSONResponse({"due": n_due})
+
+
+@alerts_router.post(
+    "/connections/{name}/ack",
+    responses={
+        200: {"model": models.AcknowledgementSchema},
+        **problems(
+            HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, is_change=True
+        ),
+    },
+)
+async def acknowledge(
+    here: Here, who: Who, name: str, given: models.NewAcknowledgementSchema | None = None
+) -> Response:
+    """
+    Take on the present trouble of a connection: nobody is reminded of it.
+
+    A new trouble is told as ever.
+    """
+    now = here.clock()
+    wanted = given or models.NewAcknowledgementSchema()
+    until = None if wanted.until is None else start_of(wanted.until)
+    if until is not None and until <= now:
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "until: a day to come")
+    kept = stored_suppression.Acknowledgement(now, until, wanted.note)
+    trouble = await here.store.write(
+        lambda tx: suppression_alerting.acknowledge(
+            tx, find_or_refuse(tx, here, name), here.plan, kept
+        )
+    )
+    if trouble is None:
+        raise HTTPException(
+            HTTPStatus.CONFLICT, "It has no trouble that people are reminded of: nothing to take on"
+        )
+    note(who, "ack", name)
+    return JSONResponse(
+        {
+            "connection": name,
+            "trouble": trouble,
+            "at": instant(kept.at),
+            "until": instant(kept.until),
+            "note": kept.note,
+        }
+    )
+
+
+@alerts_router.delete(
+    "/connections/{name}/ack",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=problems(HTTPStatus.NOT_FOUND, is_change=True),
+)
+async def take_back(here: Here, who: Who, name: str) -> Response:
+    """
+    Take an acknowledgement back: people are reminded again.
+    """
+    was_there = await here.store.write(
+        lambda tx: stored_suppression.drop_acknowledgement(tx, find_or_refuse(tx, here, name).id)
+    )
+    if not was_there:
+        raise HTTPException(HTTPStatus.NOT_FOUND, "Nobody has taken it on.")
+    note(who, "take back ack", name)
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+@alerts_router.post(
+    "/alerts/test",
+    responses={
+        200: {"model": models.TestedSchema},
+        **problems(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, is_change=True),
+    },
+)
+async def send_test(here: Here, who: Who, wanted: models.NewTestSchema) -> Response:
+    """
+    Send a test message to one channel, the way any alert goes.
+    """
+    channel = wanted.channel
+    if channel not in {one.name for one in here.plan.channels}:
+        raise HTTPException(HTTPStatus.NOT_FOUND, "There is no channel of this name.")
+    alert = AlertDue.of(AlertKind.TEST)
+    number = await here.store.write(
+        lambda tx: alerts.add_alert(tx, alert, [], [channel], here.clock())
+    )
+    here.wake()
+    log.info("web.ordered", order="test", channel=channel, by=who.by.value, token=who.name or None)
+    return JSONResponse({"alert": number})

@@ -1,0 +1,233 @@
+"""
+Join the web to the daemon; with `web.listen = ""` nothing of it is even loaded.
+
+Tell an observer how each attempt to send ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
+
+from monitor.clock import utc_now
+from monitor.notify.outbox import AlertError
+from monitor.report.advice import consent_page_of
+from monitor.store import credentials
+from monitor.store.engine import StoreWorker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from monitor.config.connections import AmazonConnection
+    from monitor.config.model import Config
+    from monitor.engine.evaluate import Evaluated
+    from monitor.engine.live import Live, ReloadStatus, Snapshot
+    from monitor.notify.delivery import Sender
+    from monitor.notify.message import Message
+    from monitor.store.engine import Database, Transaction
+    from monitor.web.metrics import Metrics
+    from monitor.web.parts import Parts
+    from monitor.web.server import WebServer
+
+
+class Observer(Protocol):
+    """
+    Hear of attempts to send, in any thread.
+    """
+
+    def __call__(self, channel: str, *, is_sent: bool) -> None:
+        """
+        Note one attempt.
+        """
+        ...
+
+
+class CountedSender:
+    """
+    Send as *sender* does, and tell *observer* of it.
+    """
+
+    def __init__(self, sender: Sender, observer: Observer) -> None:
+        self._sender = sender
+        self._observer = observer
+
+    def send(self, channel: str, message: Message, key: str = "") -> None:
+        """
+        Send *message* to *channel*.
+
+        Raises:
+            AlertError: It did not arrive.
+        """
+        try:
+            self._sender.send(channel, message, key)
+        except AlertError:
+            self._observer(channel, is_sent=False)
+            raise
+        self._observer(channel, is_sent=True)
+
+
+class WebDashboard:
+    """
+    The web as a part of the daemon, or nothing.
+
+    Args:
+        consent_page: Where sellers authorize an application again; another
+            than Amazon's own only where there is no Amazon.
+    """
+
+    def __init__(
+        self,
+        live: Live,
+        database: Database,
+        store: StoreWorker,
+        reloads: ReloadStatus,
+        consent_page: Callable[[AmazonConnection], str] = consent_page_of,
+    ) -> None:
+        self._live = live
+        self._database = database
+        self._store = store
+        self._metrics: Metrics | None = None
+        self._server: WebServer | None = None
+        self._reader: StoreWorker | None = None
+        self._started_at = utc_now()
+        self._seen: tuple[Snapshot, Parts] | None = None
+        self._reloads = reloads
+        self._consent_page = consent_page
+        if live.config.web.listen:
+            self._metrics = _make_metrics(live.config)
+            self.note_reading(reloads)
+
+    def note_checks(self, settled: list[Evaluated]) -> None:
+        """
+        Count checks that were stored.
+        """
+        if self._metrics is not None:
+            self._metrics.note_checks(settled)
+
+    def counted(self, sender: Sender) -> Sender:
+        """
+        Return *sender*, counted where anybody can see the count.
+        """
+        if self._metrics is None:
+            return sender
+        return CountedSender(sender, self._metrics.note_sent)
+
+    async def start(
+        self, on_evaluated: Callable[[list[Evaluated]], None], wake: Callable[[], None]
+    ) -> None:
+        """
+        Load the web and begin to serve; checks go on meanwhile.
+
+        Args:
+            on_settled: Told of checks that somebody asked for by a button.
+            wake: Has what is due sent at once.
+        """
+        if self._metrics is None:
+            return
+        # It takes a good part of a second, in which checks must not wait.
+        await asyncio.to_thread(import_module, "monitor.web.server")
+        from monitor.web.server import WebServer
+
+        secret_keys = await self._store.write(_find_keys)
+        self._seen = self._live.now, self._put_together(on_evaluated, wake, secret_keys)
+        self._server = WebServer(self._view)
+        await self._server.start()
+
+    def follow_reload(self) -> None:
+        """
+        Show the channels of now, and have everybody look at everything again.
+        """
+        if self._metrics is None or self._seen is None:
+            return
+        self._metrics.show_channels([channel.name for channel in self._live.config.channels])
+        self._view().hub.follow_reload()
+
+    def _view(self) -> Parts:
+        """
+        Return the parts by the settings of now, made anew when those were replaced.
+        """
+        assert self._seen is not None, "without a web there are no parts"
+        now = self._live.now
+        snapshot, parts = self._seen
+        if snapshot is not now:
+            from monitor.web.overview import Overview
+
+            parts = replace(
+                parts,
+                config=now.config,
+                plan=now.plan,
+                overview=Overview(now.plan, utc_now),
+                fingerprint=now.calls.fingerprint,
+            )
+            self._seen = now, parts
+        return parts
+
+    def note_reading(self, reloads: ReloadStatus) -> None:
+        """
+        Show how the latest reading of the file went.
+        """
+        if self._metrics is not None and reloads.read_at is not None:
+            self._metrics.note_reading(reloads.read_at, is_success=reloads.failed_at is None)
+
+    def _put_together(
+        self,
+        on_evaluated: Callable[[list[Evaluated]], None],
+        wake: Callable[[], None],
+        secret_keys: tuple[bytes, bytes],
+    ) -> Parts:
+        from monitor.web.hub import Hub
+        from monitor.web.overview import Overview
+        from monitor.web.parts import Parts
+        from monitor.web.validations import Validations
+
+        assert self._metrics is not None, "without a web there are no parts"
+        now = self._live.now
+        self._reader = reader = StoreWorker(self._database)
+        csrf_key, calendar_key = secret_keys
+        return Parts(
+            config=now.config,
+            plan=now.plan,
+            reader=reader,
+            store=self._store,
+            overview=Overview(now.plan, utc_now),
+            validations=Validations(self._live, self._store, utc_now, on_evaluated),
+            hub=Hub(reader, lambda: self._view().overview),
+            metrics=self._metrics,
+            wake=wake,
+            clock=utc_now,
+            started_at=self._started_at,
+            csrf_key=csrf_key,
+            calendar_key=calendar_key,
+            clients=now.calls.clients,
+            grants=now.calls.grants,
+            held=now.calls.held,
+            fingerprint=now.calls.fingerprint,
+            announce=on_evaluated,
+            consent_page=self._consent_page,
+            reloads=self._reloads,
+        )
+
+    async def stop(self) -> None:
+        """
+        Stop serving, if it was begun.
+        """
+        if self._server is not None:
+            await self._server.stop()
+        if self._reader is not None:
+            self._reader.close()
+
+
+def _make_metrics(config: Config) -> Metrics:
+    from prometheus_client import CollectorRegistry
+
+    from monitor.web.metrics import Metrics
+
+    return Metrics(CollectorRegistry(), [channel.name for channel in config.channels])
+
+
+def _find_keys(tx: Transaction) -> tuple[bytes, bytes]:
+    return credentials.find_or_make_key(tx, credentials.CSRF_KEY), credentials.find_or_make_key(
+        tx, credentials.CALENDAR_KEY
+    )

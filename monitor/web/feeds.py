@@ -1,0 +1,268 @@
+"""
+Draw a connection's state as a small picture for other sites.
+
+The state is told by its word, and by a colour beside it.
+
+Offer what ends when as a calendar that programs subscribe to.
+
+Write calendars as RFC 5545 wants them.
+
+Pure: what ends when comes in, text goes out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query
+from markupsafe import escape
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from monitor.config.model import dashboard_address
+from monitor.store.overview import list_ends
+from monitor.web.api import read_connection, tagged
+from monitor.web.parts import Here, Parts
+from monitor.web.problems import NOT_MODIFIED, problems
+from monitor.web.sessions import Who, may_see_badge, may_see_calendar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from monitor.report.status import Json
+    from monitor.store.engine import Transaction
+
+
+# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
+
+
+router = APIRouter(tags=["elsewhere"])
+
+BADGE_SOON_DAYS = "expiring soon"
+_COLOURS = {
+    "active": "#1a7f37",
+    "error": "#c62828",
+    "expired": "#8a6100",
+    BADGE_SOON_DAYS: "#b45309",
+    "pending": "#57606a",
+    "paused": "#57606a",
+}
+_PER_CHARACTER = 7
+_WIDE = 13
+_MARGIN = 12
+_LONGEST_NAME = 60
+
+
+@router.get(
+    "/badge/{name}.svg",
+    responses={
+        200: {"content": {"image/svg+xml": {"schema": {"type": "string"}}}},
+        **NOT_MODIFIED,
+        **problems(HTTPStatus.NOT_FOUND),
+    },
+    response_class=Response,
+)
+async def badge(
+    request: Request, here: Here, who: Who, name: str, token: Annotated[str, Query()] = ""
+) -> Response:
+    """
+    Draw the badge of a connection.
+    """
+    if not may_see_badge(here, who, token, name):
+        raise HTTPException(
+            HTTPStatus.UNAUTHORIZED,
+            "Use the address of the badge that the connection's page shows.",
+            {"WWW-Authenticate": 'Bearer realm="connwatch"'},
+        )
+    each = await here.reader.read(lambda tx: read_connection(tx, here, name))
+    response = tagged(request, draw_badge(each).encode(), "image/svg+xml", "no-cache")
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
+def draw_badge(each: Json) -> str:
+    """
+    Return the picture of a connection.
+    """
+    state = each["state"]
+    word = BADGE_SOON_DAYS if state == "active" and each["expiring_soon"] else state
+    name = each["name"]
+    if len(name) > _LONGEST_NAME:
+        name = name[: _LONGEST_NAME - 1] + "…"
+    left, right = _text_width(name), _text_width(word)
+    whole = left + right
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="20" role="img"'
+        f' aria-label="{escape(name)}: {word}"><title>{escape(name)}: {word}</title>'
+        f'<rect width="{whole}" height="20" rx="4" fill="#3b434b"/>'
+        f'<rect x="{left}" width="{right}" height="20" rx="4" fill="{_COLOURS[word]}"/>'
+        f'<rect x="{left}" width="4" height="20" fill="{_COLOURS[word]}"/>'
+        '<g fill="#fff" text-anchor="middle" font-size="11"'
+        ' font-family="Verdana,DejaVu Sans,sans-serif">'
+        f'<text x="{left / 2}" y="14">{escape(name)}</text>'
+        f'<text x="{left + right / 2}" y="14">{word}</text></g></svg>'
+    )
+
+
+def _text_width(text: str) -> int:
+    return _MARGIN + sum(_PER_CHARACTER if one.isascii() else _WIDE for one in text)
+
+
+_LONGEST_LINE = 75
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarEvent:
+    """
+    Something that ends.
+
+    Args:
+        uid: Stays the same while it is the same thing, whenever it ends.
+        days_before: When the calendar reminds.
+    """
+
+    uid: str
+    title: str
+    text: str
+    ends_at: datetime
+    days_before: tuple[int, ...]
+    url: str
+
+
+def write_calendar(name: str, endings: Iterable[CalendarEvent], now: datetime) -> str:
+    """
+    Return a calendar of *endings*.
+    """
+    lines = [
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//connwatch//renewals//EN",
+        "CALSCALE:GREGORIAN",
+        "METHOD:PUBLISH",
+        f"NAME:{_escape(name)}",
+        f"X-WR-CALNAME:{_escape(name)}",
+        "REFRESH-INTERVAL;VALUE=DURATION:PT6H",
+        "X-PUBLISHED-TTL:PT6H",
+    ]
+    for ending in endings:
+        lines += _event(ending, now)
+    lines.append("END:VCALENDAR")
+    return "".join(f"{piece}\r\n" for line in lines for piece in _fold(line))
+
+
+def _event(ending: CalendarEvent, now: datetime) -> Iterator[str]:
+    # A whole day: at which hour it ends helps nobody, and the day before is soon enough.
+    day = ending.ends_at.astimezone(UTC)
+    yield "BEGIN:VEVENT"
+    yield f"UID:{_escape(ending.uid)}"
+    yield f"DTSTAMP:{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    yield f"DTSTART;VALUE=DATE:{day:%Y%m%d}"
+    yield f"DTEND;VALUE=DATE:{day + _DAY:%Y%m%d}"
+    yield f"SUMMARY:{_escape(ending.title)}"
+    yield f"DESCRIPTION:{_escape(ending.text)}"
+    if ending.url:
+        yield f"URL:{ending.url}"
+    yield "TRANSP:TRANSPARENT"
+    for days in ending.days_before:
+        yield "BEGIN:VALARM"
+        yield "ACTION:DISPLAY"
+        yield f"DESCRIPTION:{_escape(ending.title)}"
+        yield f"TRIGGER:-P{days}D"
+        yield "END:VALARM"
+    yield "END:VEVENT"
+
+
+def _escape(text: str) -> str:
+    for special in ("\\", ";", ","):
+        text = text.replace(special, f"\\{special}")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return "\\n".join("".join(one for one in line if one.isprintable()) for line in lines)
+
+
+def _fold(line: str) -> Iterator[str]:
+    """
+    Yield pieces of at most 75 bytes, never cutting a character.
+    """
+    piece, length = "", 0
+    for character in line:
+        size = len(character.encode("utf-8", "replace"))
+        if length + size > _LONGEST_LINE:
+            yield piece
+            piece, length = " ", 1
+        piece += character
+        length += size
+    yield piece
+
+
+# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
+
+
+CALENDAR_NAME = "connwatch: renewals"
+
+
+@router.get(
+    "/calendar.ics",
+    responses={
+        200: {"content": {"text/calendar": {"schema": {"type": "string"}}}},
+        **NOT_MODIFIED,
+        **problems(),
+    },
+    response_class=Response,
+)
+async def calendar(
+    request: Request, here: Here, who: Who, token: Annotated[str, Query()] = ""
+) -> Response:
+    """
+    List when authorizations, tokens and client secrets end, each with reminders.
+    """
+    if not may_see_calendar(here, who, token):
+        raise HTTPException(
+            HTTPStatus.UNAUTHORIZED,
+            "Use the address of the calendar that the dashboard shows.",
+            {"WWW-Authenticate": 'Bearer realm="connwatch"'},
+        )
+    endings = await here.reader.read(lambda tx: list(list_expiries(tx, here)))
+    # The stamp is the day's, so that the same calendar has the same tag.
+    stamp = datetime.combine(here.clock().astimezone(UTC).date(), datetime.min.time(), UTC)
+    text = write_calendar(CALENDAR_NAME, endings, stamp)
+    return tagged(request, text.encode("utf-8", "replace"), "text/calendar; charset=utf-8")
+
+
+def list_expiries(tx: Transaction, here: Parts) -> Iterator[CalendarEvent]:
+    """
+    Yield what ends, the connections in the order of the file and then the applications.
+    """
+    link = dashboard_address(here.config) or ""
+    for ends in list_ends(tx):
+        watched = here.plan.watched.get(ends.name)
+        if watched is None:
+            continue
+        name, path = ends.name, quote(ends.name, safe="")
+        for kind, ends_at in (("authorization", ends.authorization_at), ("token", ends.token_at)):
+            if ends_at is not None:
+                yield CalendarEvent(
+                    f"{kind}-{path}@connwatch",
+                    f"{name}: the {kind} ends",
+                    f"Renew it before {ends_at:%Y-%m-%d}, or {name} stops working.",
+                    ends_at,
+                    watched.rules.expiring_soon_days,
+                    f"{link}/connections/{path}",
+                )
+    for name, (secret, steps) in here.plan.applications.items():
+        secret_ends_at = secret.authorized_at and secret.ends_at(secret.authorized_at)
+        if secret_ends_at:
+            yield CalendarEvent(
+                f"client-secret-{quote(name, safe='')}@connwatch",
+                f"{name}: the client secret expires",
+                "Make a new one in the developer console, put it in the configuration with its"
+                " date, and reload connwatch.",
+                secret_ends_at,
+                steps,
+                link,
+            )

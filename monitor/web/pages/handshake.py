@@ -1,0 +1,97 @@
+"""
+Send sellers to Amazon's consent page, and receive them when they come back.
+
+What an answer is worth is decided in `monitor.web.handshake`.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import structlog
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
+from starlette.responses import RedirectResponse, Response
+
+from monitor.web import handshake
+from monitor.web.handshake import HandshakeRefused
+from monitor.web.pages.connection import go_back, start_of
+from monitor.web.parts import Here  # noqa: TC001 - likewise
+from monitor.web.sessions import Pass, Who
+from monitor.web.templating import render
+from monitor.web.views import path_of
+
+log = structlog.get_logger()
+
+router = APIRouter()
+
+
+@router.get("/oauth/amazon/start/{name}")
+async def start(request: Request, here: Here, who: Who, name: str) -> Response:
+    """
+    Lead to the region's consent page, or say why there is no way there.
+    """
+    try:
+        target = await handshake.begin_handshake(here, name, _browser_of(who))
+    except LookupError:
+        raise HTTPException(HTTPStatus.NOT_FOUND, "There is no connection of this name.") from None
+    except handshake.HandshakeImpossible as error:
+        return _show_obstacle(request, error)
+    return RedirectResponse(target, HTTPStatus.SEE_OTHER)
+
+
+@router.post("/oauth/amazon/start/{name}")
+async def start_renamed(request: Request, here: Here, who: Who, name: str) -> Response:
+    """
+    Begin once more for a store that goes by another name now, and show the way to Amazon.
+
+    A form of ours must not lead elsewhere: browsers are told so for all of them.
+    """
+    try:
+        target = await handshake.begin_handshake(here, name, _browser_of(who), is_renamed=True)
+    except LookupError:
+        raise HTTPException(HTTPStatus.NOT_FOUND, "There is no connection of this name.") from None
+    except handshake.HandshakeImpossible as error:
+        return _show_obstacle(request, error)
+    context = {"name": name, "path": path_of(name), "target": target}
+    return render(request, "renamed.html", context)
+
+
+def _show_obstacle(request: Request, error: handshake.HandshakeImpossible) -> Response:
+    context = {"name": error.name, "path": path_of(error.name), "obstacle": error.obstacle}
+    return render(request, "obstacle.html", context, status=HTTPStatus.CONFLICT)
+
+
+@router.get("/oauth/amazon/callback")
+async def callback(request: Request, here: Here, who: Who) -> Response:
+    """
+    Take what the consent page sends, and lead to the connection's page.
+    """
+    try:
+        name = await handshake.finish_handshake(here, request.query_params, _browser_of(who))
+    except HandshakeRefused as error:
+        log.warning("handshake.refused", connection=error.name, why=error.title)
+        context = {
+            "title": error.title,
+            "why": error.why,
+            "name": error.name,
+            "path": None if error.name is None else path_of(error.name),
+            "start": start_of(error.name) if error.name and error.is_by_name else None,
+        }
+        return render(request, "handshake.html", context, status=HTTPStatus.BAD_REQUEST)
+    return go_back(request, name, "authorized")
+
+
+def _browser_of(who: Who) -> str:
+    """
+    Return what binds a handshake to the browser: its session, or the word in its cookie.
+
+    Raises:
+        HTTPException: A program has neither.
+    """
+    if who.by is Pass.TOKEN:
+        raise HTTPException(
+            HTTPStatus.FORBIDDEN, "An authorization is given in a browser, not with an API token."
+        )
+    return who.browser

@@ -1,0 +1,289 @@
+"""
+Let nobody in who may not enter, before any route is asked.
+
+In this order: the host that was asked for, how much is sent, who asks, whether
+they may do that, and whether a change comes from one of our own pages. What is
+not listed here as open to all needs a visitor: a new route is closed by itself.
+
+Decide under which names the dashboard answers.
+
+A page elsewhere can point its own name at this machine's address and have a
+browser ask us in its name (DNS rebinding): only the names that the file gives
+us count. An address in figures cannot be pointed anywhere.
+
+Read what is sent, and no more than a form or a small object can be.
+"""
+
+from __future__ import annotations
+
+import socket
+from http import HTTPStatus
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import RedirectResponse
+
+from monitor.config.model import is_reachable_from_outside
+from monitor.store.engine import StoreError
+from monitor.web import sessions
+from monitor.web.parts import parts_of
+from monitor.web.problems import add_headers, only_head, refuse, refuse_without_store, wants_page
+from monitor.web.sessions import STRANGER, Authenticator, Pass, Visitor, needs_login, sent_token
+from monitor.web.templating import base_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from monitor.config.model import WebSettings
+    from monitor.web.parts import Parts
+
+
+_OWN_NAMES = {"localhost"}
+
+
+class Hosts:
+    """
+    The names and addresses of `web.listen` and `web.public_url`.
+    """
+
+    def __init__(self, web: WebSettings) -> None:
+        listen = urlsplit(f"//{web.listen}").hostname
+        public = urlsplit(web.public_url).hostname
+        self._names = _OWN_NAMES | {name.lower() for name in (listen, public) if name}
+        self._is_public = is_reachable_from_outside(web.listen)
+        if self._is_public:
+            self._names |= {socket.gethostname().lower()}
+
+    def has(self, host: str) -> bool:
+        """
+        Tell whether a `Host` header, with or without a port, names us.
+        """
+        try:
+            name = (urlsplit(f"//{host}").hostname or "").removesuffix(".")
+        except ValueError:
+            return False
+        if name in self._names:
+            return True
+        try:
+            address = ip_address(name)
+        except ValueError:
+            return False
+        return self._is_public or address.is_loopback
+
+
+LARGEST_BODY = 64 * 1024
+MOST_FIELDS = 20
+
+
+class BodyTooLarge(Exception):  # noqa: N818 - it states a condition
+    """
+    Raised as soon as too much was sent.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(f"At most {LARGEST_BODY // 1024} KiB may be sent.")
+
+
+async def read_body(request: Request) -> bytes:
+    """
+    Return all that is sent.
+
+    Raises:
+        BodyTooLarge: It is more than any of our forms.
+    """
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LARGEST_BODY:
+            raise BodyTooLarge
+    return bytes(body)
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """
+    Return what gives *body* once more, and then what *receive* has to say.
+    """
+    is_given = False
+
+    async def give() -> Message:
+        nonlocal is_given
+        if is_given:
+            return await receive()
+        is_given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return give
+
+
+def parse_fields(body: bytes) -> dict[str, str]:
+    """
+    Return the fields of a form; none if that is not what was sent.
+    """
+    try:
+        return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=MOST_FIELDS))
+    except ValueError:
+        return {}
+
+
+READING = {"GET", "HEAD", "OPTIONS"}
+
+OWN_PAGES = {"same-origin", "none"}
+"""Where browsers say that our own changes come from."""
+
+ANY_HOST = {"/healthz", "/readyz"}
+"""Supervisors ask by whatever address they know."""
+
+OPEN_TO_ALL = ANY_HOST | {"/login", "/favicon.ico"}
+OPEN_FOLDERS = ("/static/",)
+KEYED = ("/badge/", "/calendar.ics")
+"""What has secret addresses of its own, which its route checks."""
+
+
+class AccessMiddleware:
+    """
+    The only way into the application.
+    """
+
+    def __init__(self, app: ASGIApp, view: Callable[[], Parts]) -> None:
+        self._app = app
+        self._view = view
+        self._authenticator = Authenticator()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """
+        Answer a request, or have the application answer it.
+        """
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        # What is under way ends by the settings that it began with.
+        parts = request.state.parts = self._view()
+        refusal = self._refuse_host(request)
+        visitor = None
+        if refusal is None:
+            try:
+                visitor = await self._recognise(request)
+            except StoreError as error:
+                refusal = refuse_without_store(request, error)
+            else:
+                refusal = self._refuse_visitor(request, visitor)
+        if refusal is None and request.method not in READING:
+            try:
+                body = await read_body(request)
+            except ClientDisconnect:
+                return
+            except BodyTooLarge as error:
+                refusal = refuse(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error))
+            else:
+                receive = replay(body, receive)
+                refusal = self._refuse_change(request, body)
+        send = add_headers(send, request, parts, visitor)
+        if request.method == "HEAD":
+            scope, send = {**scope, "method": "GET"}, only_head(send)
+        await (refusal or self._app)(scope, receive, send)
+
+    async def _recognise(self, request: Request) -> Visitor:
+        """
+        Return who asks; what is open to all is so without the database as well.
+
+        Raises:
+            StoreError: Whom a cookie or token stands for cannot be looked up.
+        """
+        request.state.visitor = STRANGER
+        try:
+            request.state.visitor = await self._authenticator.recognise(request)
+        except StoreError:
+            if not _is_open_to_all(request.url.path):
+                raise
+        visitor: Visitor = request.state.visitor
+        return visitor
+
+    def _refuse_host(self, request: Request) -> Response | None:
+        # A page elsewhere cannot know a token, so whoever sends one is no such page.
+        if request.url.path in ANY_HOST or sent_token(request) is not None:
+            return None
+        if Hosts(parts_of(request).config.web).has(request.headers.get("host", "")):
+            return None
+        request.state.visitor = STRANGER
+        return refuse(
+            request,
+            HTTPStatus.MISDIRECTED_REQUEST,
+            "The dashboard does not answer to this name; set web.public_url to the address that"
+            " people use.",
+        )
+
+    def _refuse_visitor(self, request: Request, visitor: Visitor) -> Response | None:
+        path = request.url.path
+        if _is_open_to_all(path) or path.startswith(KEYED):
+            return None
+        if visitor.by is Pass.NONE:
+            return self._ask_to_log_in(request)
+        return None
+
+    def _ask_to_log_in(self, request: Request) -> Response:
+        is_page = request.method in READING and wants_page(request)
+        if is_page and needs_login(parts_of(request)) and "HX-Request" not in request.headers:
+            target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            address = f"{base_of(request)}/login?next={quote(target, safe='/')}"
+            return RedirectResponse(address, HTTPStatus.SEE_OTHER)
+        return refuse(
+            request,
+            HTTPStatus.UNAUTHORIZED,
+            "Log in, or send an API token: Authorization: Bearer …",
+            {
+                "WWW-Authenticate": 'Bearer realm="connwatch"',
+                "HX-Redirect": f"{base_of(request)}/login",
+            },
+        )
+
+    def _refuse_change(self, request: Request, body: bytes) -> Response | None:
+        visitor: Visitor = request.state.visitor
+        if visitor.by is Pass.TOKEN:
+            if visitor.may_change:
+                return None
+            return refuse(request, HTTPStatus.FORBIDDEN, "This API token may only read.")
+        if not self._is_from_own_page(request):
+            return refuse(request, HTTPStatus.FORBIDDEN, "This change was sent by another site.")
+        if self._has_token(request, visitor, body):
+            return None
+        return refuse(
+            request,
+            HTTPStatus.FORBIDDEN,
+            f"The {sessions.CSRF_HEADER} header or the field {sessions.CSRF_FIELD} must repeat "
+            f"the cookie {sessions.CSRF_COOKIE}: load the page again.",
+        )
+
+    def _is_from_own_page(self, request: Request) -> bool:
+        """
+        Believe what browsers say of where a request comes from; others say nothing.
+        """
+        # Cookies are shared by all ports of a machine: a neighbour there can read the word.
+        if request.headers.get("sec-fetch-site", "none") not in OWN_PAGES:
+            return False
+        origin = request.headers.get("origin")
+        if origin is None:
+            return True
+        # With the port: what serves another one of this machine is no page of ours,
+        # and may read our cookies. A proxy may ask us by another name than people ask it.
+        public = urlsplit(parts_of(request).config.web.public_url).netloc
+        asked = {request.headers.get("host", "").lower(), public.lower()} - {""}
+        return origin.partition("://")[2].lower() in asked
+
+    def _has_token(self, request: Request, visitor: Visitor, body: bytes) -> bool:
+        sent = request.headers.get(sessions.CSRF_HEADER, "")
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if not sent and kind == "application/x-www-form-urlencoded":
+            sent = parse_fields(body).get(sessions.CSRF_FIELD, "")
+        cookie = request.cookies.get(sessions.CSRF_COOKIE, "")
+        return sent.encode() == cookie.encode() and sessions.is_csrf_token_genuine(
+            parts_of(request).csrf_key, visitor.session, sent
+        )
+
+
+def _is_open_to_all(path: str) -> bool:
+    return path in OPEN_TO_ALL or path.startswith(OPEN_FOLDERS)

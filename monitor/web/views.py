@@ -1,0 +1,379 @@
+"""
+Prepare connections for the list and for their own pages: words, bars, buttons.
+
+Decides what stands on a button where somebody is needed. Everything in here is
+worked out anew for each page; nothing asks the database.
+
+Say in the few words of a page how things stand.
+
+Takes the objects of `monitor.report.status`, so that pages, commands and programs are
+told the same. How it looks is left to the templates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from monitor.config.connections import AmazonConnection
+from monitor.judge.authorizations import DEFAULT_VALID_DAYS
+from monitor.judge.outcome import OutcomeClass, Reason, State
+from monitor.judge.quota import Level
+from monitor.notify import texts
+from monitor.notify.reasons import REASONS
+from monitor.notify.words import format_day, format_number, format_span, format_when, name_command
+from monitor.report.advice import NEEDS, Need
+from monitor.web.handshake import find_obstacle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from monitor.config.connections import Connection
+    from monitor.report.status import Json
+    from monitor.web.parts import Parts
+
+
+JUST_NOW = timedelta(seconds=5)
+HANDSHAKE_STEP = (
+    "Whoever owns the store presses “Renew at Amazon” and confirms in Seller Central; the new"
+    " token is then used by itself."
+)
+NEAR_END_DAYS = 7
+
+STATE_WORDS = {
+    State.ACTIVE: "active",
+    State.ERROR: "error",
+    State.EXPIRED: "expired",
+    State.PENDING: "pending",
+    State.PAUSED: "paused",
+}
+PROVIDERS = {"amazon": "Amazon", "soldscope": "SoldScope", "countdown": "Countdown"}
+
+
+def read_instant(instant: str | None) -> datetime | None:
+    """
+    Return the instant that `monitor.report.status` wrote.
+    """
+    return None if instant is None else datetime.fromisoformat(instant)
+
+
+def format_ago(at: datetime, now: datetime) -> str:
+    """
+    Return how long ago *at* was, or how far ahead it is, in its largest unit.
+    """
+    age = abs(now - at)
+    for unit, word in (
+        (timedelta(days=1), "day"),
+        (timedelta(hours=1), "hour"),
+        (timedelta(minutes=1), "min"),
+        (timedelta(seconds=1), "s"),
+    ):
+        count = age // unit
+        if count >= 1 and (word != "s" or age >= JUST_NOW):
+            plural = "s" if count > 1 and word in {"day", "hour"} else ""
+            return f"in {count} {word}{plural}" if at > now else f"{count} {word}{plural} ago"
+    return "just now"
+
+
+def format_days_left(days: int) -> str:
+    """
+    Return how long something still holds, never as "0 days".
+    """
+    if days < 0:
+        return "ended"
+    return {0: "ends today", 1: "1 day left"}.get(days, f"{format_number(days)} days left")
+
+
+def format_exactly(at: datetime) -> str:
+    """
+    Return *at* to the second.
+    """
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def format_quota(quota: Json) -> str:
+    """
+    Return what is left of a quota.
+    """
+    remaining, limit = quota["remaining"], quota["limit"]
+    text = "?" if remaining is None else format_number(remaining)
+    return text if limit is None else f"{text} of {format_number(limit)}"
+
+
+def format_forecast(quota: Json, now: datetime) -> str:
+    """
+    Return when a quota runs out, or when its period ends.
+    """
+    exhausts_at, resets_at = read_instant(quota["exhausts_at"]), read_instant(quota["resets_at"])
+    if quota["level"] == Level.EXHAUSTED:
+        back = f": back {format_when(resets_at, now)}" if resets_at and resets_at > now else ""
+        return f"used up{back}"
+    if exhausts_at is not None and (resets_at is None or exhausts_at < resets_at):
+        return f"runs out {format_when(exhausts_at, now)}"
+    if resets_at is not None and resets_at > now:
+        return f"resets {format_when(resets_at, now)}"
+    return ""
+
+
+def runs_out_early(quota: Json) -> bool:
+    """
+    Tell whether a quota is foreseen to be used up before it is reset.
+    """
+    exhausts_at, resets_at = read_instant(quota["exhausts_at"]), read_instant(quota["resets_at"])
+    return exhausts_at is not None and resets_at is not None and exhausts_at < resets_at
+
+
+def format_problem(each: Json, now: datetime) -> tuple[str, str] | None:
+    """
+    Return what is wrong in a few words, and what to do; None if nothing is.
+    """
+    state, reason = State(each["state"]), Reason(each["reason"])
+    if state is State.PAUSED:
+        return None
+    if state in {State.ERROR, State.EXPIRED}:
+        return _capital(REASONS[reason].name), REASONS[reason].remedy
+    return _format_quota_problem(each, now) or _format_clock_problem(each) or _format_doubt(each)
+
+
+def _format_quota_problem(each: Json, now: datetime) -> tuple[str, str] | None:
+    quota = each["quota"]
+    if quota is None:
+        return None
+    if quota["level"] == Level.EXHAUSTED:
+        forecast = format_forecast(quota, now)
+        return f"Quota {forecast}", texts.QUOTA_EXHAUSTED_STEP
+    if quota["level"] == Level.LOW:
+        return f"Quota low: {format_quota(quota)} left", texts.QUOTA_LOW_STEP
+    if quota["level"] is not None and runs_out_early(quota):
+        return f"Quota {format_forecast(quota, now)}, before it is reset", texts.FORECAST_STEP
+    return None
+
+
+def _format_clock_problem(each: Json) -> tuple[str, str] | None:
+    if each["expiring_soon"]:
+        ends = [one for one in each["clocks"] if one["kind"] != "client_secret"]
+        first = min(ends, key=lambda one: str(one["ends_at"]), default=None)
+        if first is None:
+            return "Authorization ends soon", texts.EXPIRING_STEP
+        left = {0: "today", 1: "1 day left"}.get(
+            first["days_left"], f"{first['days_left']} days left"
+        )
+        return f"Authorization ends on {first['ends_at'][:10]} ({left})", texts.EXPIRING_STEP
+    if each["renewal_unrecorded"]:
+        return "Works past its known end", name_command(texts.UNRECORDED_STEP, each["name"])
+    return None
+
+
+def _format_doubt(each: Json) -> tuple[str, str] | None:
+    """
+    Speak of a last check without a usable answer: no trouble yet, but worth knowing.
+    """
+    last = each["last_check"]
+    if last is None or last["conclusive"] or last["reason"] == Reason.NOT_CHECKED:
+        return None
+    reason = Reason(last["reason"])
+    if reason.outcome_class is OutcomeClass.THROTTLED:
+        return None
+    times = f", {last['in_a_row']} times in a row" if last["in_a_row"] > 1 else ""
+    name = _capital(REASONS[reason].name)
+    return f"{name} at the last check{times}", "It is asked again by itself; wait for that."
+
+
+def format_place(each: Json, region: str | None) -> str:
+    """
+    Return the provider, and the region of a store.
+    """
+    name = PROVIDERS.get(each["provider"], str(each["provider"]))
+    return f"{name} {region.upper()}" if region else name
+
+
+def format_since(each: Json, now: datetime) -> str:
+    """
+    Return for how long it has been in its state; nothing of a pause, whose beginning is not kept.
+    """
+    state = State(each["state"])
+    if state is State.PAUSED:
+        return ""
+    return f"{STATE_WORDS[state]} for {format_span(now - (read_instant(each['since']) or now))}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+BAD, WARN, GOOD, SOFT = "bad", "warn", "good", "soft"
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """
+    A figure with a bar below it.
+
+    Args:
+        percent: How much of the bar is filled; None for no bar.
+        tone: `good`, `warn`, `bad` or `soft`.
+        remark: A few quiet words below.
+        hover: The exact value.
+    """
+
+    text: str
+    percent: int | None
+    tone: str
+    remark: str = ""
+    hover: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRow:
+    """
+    One connection as a page shows it.
+
+    Args:
+        each: What `monitor.report.status` says of it.
+        path: The path of its own page.
+        look: Its state, or `soon` where an end comes near.
+        trouble: What is wrong, and what to do.
+        can_renew: A handshake with Amazon would help, and is possible.
+        renew_url: A page outside on which it can be renewed.
+    """
+
+    each: Json
+    path: str
+    look: str
+    place: str
+    marketplaces: tuple[str, ...]
+    days: Bar | None
+    quota: Bar | None
+    checked_at: datetime | None
+    checked: str
+    since: str
+    trouble: tuple[str, str] | None
+    is_needing: bool
+    can_renew: bool
+    renew_url: str | None
+
+
+def path_of(name: str) -> str:
+    """
+    Return the path of a connection's page.
+    """
+    return f"/connections/{quote(name, safe='')}"
+
+
+def make_rows(parts: Parts, found: Sequence[Json], now: datetime) -> list[ConnectionRow]:
+    """
+    Return the rows of *found*.
+    """
+    return [make_row(parts, each, now) for each in found]
+
+
+def make_row(parts: Parts, each: Json, now: datetime) -> ConnectionRow:
+    """
+    Return the row of one connection.
+    """
+    connection = parts.config.connection(each["name"])
+    region = connection.region.value if isinstance(connection, AmazonConnection) else None
+    checked_at = read_instant(each["checked_at"])
+    is_needing = _is_needing(each)
+    wants_renewal = is_needing and _wants_renewal(each)
+    can_renew = wants_renewal and _can_shake_hands(parts, connection)
+    trouble = format_problem(each, now)
+    if trouble is not None and can_renew:
+        trouble = trouble[0], HANDSHAKE_STEP
+    return ConnectionRow(
+        each=each,
+        path=path_of(each["name"]),
+        look="soon" if each["expiring_soon"] and each["state"] == State.ACTIVE else each["state"],
+        place=format_place(each, region),
+        marketplaces=_marketplaces(each, connection),
+        days=_days(each, connection, now),
+        quota=_quota(each, now),
+        checked_at=checked_at,
+        checked="never" if checked_at is None else format_ago(checked_at, now),
+        since=format_since(each, now),
+        trouble=trouble,
+        is_needing=is_needing,
+        can_renew=can_renew,
+        renew_url=connection.renew_url if wants_renewal and connection is not None else None,
+    )
+
+
+def _is_needing(each: Json) -> bool:
+    """
+    Tell whether somebody has to do something.
+    """
+    if each["state"] == State.PAUSED:
+        return False
+    level = each["quota"] and each["quota"]["level"]
+    return (
+        each["state"] in {State.ERROR, State.EXPIRED}
+        or each["expiring_soon"]
+        or each["renewal_unrecorded"]
+        or level == Level.EXHAUSTED
+    )
+
+
+def _wants_renewal(each: Json) -> bool:
+    if each["state"] in {State.ERROR, State.EXPIRED}:
+        return NEEDS.get(Reason(each["reason"])) is Need.AUTHORIZE
+    return bool(each["expiring_soon"])
+
+
+def _can_shake_hands(parts: Parts, connection: Connection | None) -> bool:
+    return isinstance(connection, AmazonConnection) and not find_obstacle(parts.config, connection)
+
+
+def _marketplaces(each: Json, connection: Connection | None) -> tuple[str, ...]:
+    if each["marketplaces"] is not None:
+        return tuple(one["country"] for one in each["marketplaces"] if one["participating"])
+    if isinstance(connection, AmazonConnection):
+        return tuple(connection.marketplaces or ())
+    return ()
+
+
+def _days(each: Json, connection: Connection | None, now: datetime) -> Bar | None:
+    ends = [one for one in each["clocks"] if one["kind"] != "client_secret"]
+    if not ends:
+        if each["renewal_unrecorded"]:
+            return Bar("end unknown", None, WARN, "record the renewal")
+        return None
+    first = min(ends, key=lambda one: one["ends_at"])
+    ends_at = read_instant(first["ends_at"])
+    assert ends_at is not None, "a clock has an end"
+    days = first["days_left"]
+    whole = (connection.valid_days if connection else 0) or DEFAULT_VALID_DAYS
+    tone = GOOD
+    if each["expiring_soon"] or days < 0:
+        tone = BAD if days < NEAR_END_DAYS else WARN
+    elif each["state"] in {State.ERROR, State.EXPIRED}:
+        # What is refused has no good days left.
+        tone = SOFT
+    return Bar(
+        format_days_left(days),
+        max(0, min(100, round(days * 100 / whole))),
+        tone,
+        f"until {format_day(ends_at)}" if ends_at > now else format_day(ends_at),
+        format_exactly(ends_at),
+    )
+
+
+def _quota(each: Json, now: datetime) -> Bar | None:
+    quota = each["quota"]
+    if quota is None:
+        return None
+    percent = None
+    if quota["limit"] and quota["remaining"] is not None:
+        percent = max(0, min(100, round(quota["remaining"] * 100 / quota["limit"])))
+    tone = {Level.LOW: WARN, Level.EXHAUSTED: BAD, None: SOFT}.get(quota["level"], GOOD)
+    if tone == GOOD and runs_out_early(quota):
+        tone = WARN
+    resets_at = read_instant(quota["resets_at"])
+    return Bar(
+        format_quota(quota),
+        percent,
+        tone,
+        format_forecast(quota, now),
+        "" if resets_at is None else f"resets {format_exactly(resets_at)}",
+    )
