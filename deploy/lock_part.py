@@ -53,9 +53,7 @@ def _parents_of(entry: str) -> set[str]:
 
 
 def main() -> None:
-    """
-    Print what the packages named on the command line need.
-    """
+    """Print what the packages named on the command line need."""
     lock = Path(__file__).resolve().with_name(LOCK)
     if not lock.is_file():
         lock = lock.parent.with_name(LOCK)

@@ -23,9 +23,7 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    """
-    Import the command line and run it; Ctrl-C ends that quietly too.
-    """
+    """Import the command line and run it; Ctrl-C ends that quietly too."""
     gc.set_threshold(COLLECT_GARBAGE_AFTER)
     try:
         from monitor.cli import main as run

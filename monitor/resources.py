@@ -14,16 +14,12 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def migrations_path() -> Path:
-    """
-    Return the folder with alembic's environment and revisions.
-    """
+    """Return the folder with alembic's environment and revisions."""
     return _find("store/migrations", "migrations")
 
 
 def unit_file() -> str:
-    """
-    Return the text of the unit for systemd.
-    """
+    """Return the text of the unit for systemd."""
     path = _find("deploy/connwatch.service", "deploy/systemd/connwatch.service")
     return path.read_text(encoding="utf-8")
 

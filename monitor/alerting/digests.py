@@ -46,9 +46,7 @@ NEXT_TO_END = 5
 
 
 def is_any_digest_due(tx: Transaction, plan: Plan, now: datetime) -> bool:
-    """
-    Tell whether a channel is due a summary, or seen for the first time.
-    """
+    """Tell whether a channel is due a summary, or seen for the first time."""
     asking = [channel for channel in plan.channels if channel.digest is not None]
     if not asking:
         return False
@@ -89,9 +87,7 @@ def _is_due(channel: ChannelRoute, last_at: datetime, now: datetime) -> bool:
 
 @dataclass(slots=True)
 class _Summary:
-    """
-    How the connections of one channel stand, as far as they were counted.
-    """
+    """How the connections of one channel stand, as far as they were counted."""
 
     channel: ChannelRoute
     counts: Counter[State] = field(default_factory=Counter)
@@ -100,9 +96,7 @@ class _Summary:
     ends: list[tuple[datetime, str]] = field(default_factory=list)
 
     def count(self, one: DigestRow, watched: Watched, now: datetime) -> None:
-        """
-        Count one connection.
-        """
+        """Count one connection."""
         self.counts[one.state] += 1
         if one.state in WORKING and one.quota is not None:
             self.n_exhausted += one.quota.level(watched.rules) is Level.EXHAUSTED
@@ -113,9 +107,7 @@ class _Summary:
             self.n_expiring_soon += one.clock.is_expiring_soon(steps, now)
 
     def facts(self) -> dict[str, Any]:
-        """
-        Return what the text of the summary is made of.
-        """
+        """Return what the text of the summary is made of."""
         return {
             **{f"n_{state.value}": self.counts[state] for state in State},
             "n_exhausted": self.n_exhausted,
@@ -130,9 +122,7 @@ class _Summary:
 def _fill(
     summaries: Sequence[_Summary], plan: Plan, glances: Iterable[DigestRow], now: datetime
 ) -> None:
-    """
-    Look at every connection once, however many channels ask.
-    """
+    """Look at every connection once, however many channels ask."""
     for one in glances:
         watched = plan.watched.get(one.name)
         if watched is None:
@@ -188,9 +178,7 @@ def note_absence(tx: Transaction, plan: Plan, now: datetime) -> Absence | None:
 
 
 def is_all_checked(tx: Transaction, absence: Absence, plan: Plan, now: datetime) -> bool:
-    """
-    Tell whether all have been asked once since the absence, or long enough was waited.
-    """
+    """Tell whether all have been asked once since the absence, or long enough was waited."""
     longest = max((one.rules.every for one in plan.watched.values()), default=timedelta())
     if now >= absence.until + min(longest, WAIT_AT_MOST) + SPARE:
         return True
@@ -198,9 +186,7 @@ def is_all_checked(tx: Transaction, absence: Absence, plan: Plan, now: datetime)
 
 
 def dispatch_resumed(tx: Transaction, absence: Absence, plan: Plan, now: datetime) -> bool:
-    """
-    Tell what the first answers and the clocks say that was not known before; False if nothing.
-    """
+    """Dispatch what the first checks and the clocks brought to light; return False if nothing."""
     incidents.drop_unannounced_absence(tx)
     about: dict[int, str] = {}
     lines = []
@@ -225,9 +211,7 @@ def dispatch_resumed(tx: Transaction, absence: Absence, plan: Plan, now: datetim
 
 
 def _count_missed(tx: Transaction, absence: Absence, plan: Plan) -> int:
-    """
-    Return how many checks would have been made, by the rhythms of now.
-    """
+    """Return how many checks would have been made, by the rhythms of now."""
     length = absence.until - absence.since
     names = incidents.list_watched(tx)
     return sum(length // one.rules.every for name, one in plan.watched.items() if name in names)

@@ -32,9 +32,7 @@ if TYPE_CHECKING:
 
 
 def note_failure(tx: Transaction, channel: str, now: datetime) -> None:
-    """
-    Keep since when *channel* fails.
-    """
+    """Keep since when *channel* fails."""
     if outbox.find_channel_failure(tx, channel) is None:
         outbox.begin_channel_failure(tx, channel, now)
 
@@ -57,9 +55,7 @@ def note_death(tx: Transaction, channel: str, error: str, plan: Plan, now: datet
 
 
 def note_success(tx: Transaction, channel: str, plan: Plan, now: datetime) -> None:
-    """
-    Tell the other channels that *channel* takes messages again, if they heard of the contrary.
-    """
+    """Notify the other channels that *channel* works again, if they know that it failed."""
     failing = outbox.find_channel_failure(tx, channel)
     if failing is None:
         return
@@ -77,9 +73,7 @@ def _notify_others(
     plan: Plan,
     now: datetime,
 ) -> bool:
-    """
-    Tell every channel that works and wants to hear of it; return whether there is any.
-    """
+    """Tell every channel that works and wants to hear of it; return whether there is any."""
     deaf = {channel, *outbox.list_announced_failures(tx)}
     others = [one for one in plan.channels if one.name not in deaf]
     alert = AlertDue.of(kind, **facts)
@@ -108,9 +102,7 @@ class StoredOutbox:
         self._plan = plan
 
     async def due_channels(self, now: datetime, *, is_final: bool = False) -> list[str]:
-        """
-        Return the names of the channels that have something to send *now*.
-        """
+        """Return the names of the channels that have something to send *now*."""
         try:
             return await self._store.read(
                 lambda tx: outbox.due_channels(tx, now, is_final=is_final)
@@ -127,9 +119,7 @@ class StoredOutbox:
         *,
         is_final: bool = False,
     ) -> NotificationGroup | None:
-        """
-        Claim the oldest notification of *channel* whose time has come, and those of its kind.
-        """
+        """Claim the oldest notification of *channel* whose time has come, and those of its kind."""
         return await self._write(
             lambda tx: outbox.claim_next(
                 tx, channel, now, lease, self._owner, skip, is_final=is_final
@@ -137,9 +127,7 @@ class StoredOutbox:
         )
 
     async def mark_sent(self, group: NotificationGroup, now: datetime) -> None:
-        """
-        Record that the channel took it.
-        """
+        """Record that the channel took it."""
 
         def mark(tx: Transaction) -> None:
             outbox.mark_sent(tx, group.ids, now)
@@ -150,9 +138,7 @@ class StoredOutbox:
     async def mark_failed(
         self, group: NotificationGroup, error: str, next_attempt_at: datetime, now: datetime
     ) -> None:
-        """
-        Count one more attempt, give the claim back, and wait.
-        """
+        """Count one more attempt, give the claim back, and wait."""
 
         def mark(tx: Transaction) -> None:
             outbox.mark_failed(tx, group.ids, error, next_attempt_at)
@@ -161,9 +147,7 @@ class StoredOutbox:
         await self._write(mark)
 
     async def mark_dead(self, group: NotificationGroup, error: str, now: datetime) -> None:
-        """
-        Count one more attempt and give up.
-        """
+        """Count one more attempt and give up."""
 
         def mark(tx: Transaction) -> None:
             if outbox.mark_dead(tx, group.ids, error):
@@ -172,9 +156,7 @@ class StoredOutbox:
         await self._write(mark)
 
     async def release(self, group: NotificationGroup) -> None:
-        """
-        Give a claim back without having tried.
-        """
+        """Give a claim back without having tried."""
         await self._write(lambda tx: outbox.release(tx, group.ids))
 
     async def _write(self, work: Callable[[Transaction], ResultT]) -> ResultT:

@@ -62,9 +62,7 @@ def dispatch_reminders(tx: Transaction, plan: Plan, now: datetime) -> list[tuple
 
 
 def _find_true(tx: Transaction, one: Reminder, plan: Plan) -> list[ConnectionRecord] | None:
-    """
-    Return the connections of which an alert is still true; None if it is over.
-    """
+    """Return the connections of which an alert is still true; None if it is over."""
     match one.kind:
         case AlertKind.MONITOR_OFFLINE:
             return [] if reminders.is_offline(tx, one.alert_id) else None
@@ -105,9 +103,7 @@ def _without_known(
     lasting: Sequence[Silence],
     now: datetime,
 ) -> dict[int, str] | None:
-    """
-    Return of whom people are to be reminded; None if of nobody.
-    """
+    """Return of whom people are to be reminded; None if of nobody."""
     if not reminders.was_notified(tx, one):
         return None  # what is held, or still on its way, needs no reminder
     if one.kind in ABOUT_NO_CONNECTION:

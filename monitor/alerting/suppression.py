@@ -58,16 +58,12 @@ def review_suppressed(
 
 
 def review_alert(tx: Transaction, alert_id: int, plan: Plan, now: datetime) -> None:
-    """
-    Look again at what holds one alert back, after it came to speak of more.
-    """
+    """Look again at what holds one alert back, after it came to speak of more."""
     _review(tx, suppression.list_suppressed(tx, alert_id=alert_id), plan, now)
 
 
 def is_any_to_suppress(tx: Transaction, plan: Plan, now: datetime) -> bool:
-    """
-    Tell whether something is about to be sent into quiet hours that have begun since it was due.
-    """
+    """Tell whether something is about to be sent into quiet hours that have begun meanwhile."""
     quiet = [
         channel.name
         for channel in plan.channels
@@ -77,9 +73,7 @@ def is_any_to_suppress(tx: Transaction, plan: Plan, now: datetime) -> bool:
 
 
 def suppress_unsent(tx: Transaction, plan: Plan, now: datetime) -> int:
-    """
-    Hold back what is due and not being sent, where it must be; return how many.
-    """
+    """Hold back what is due and not being sent, where it must be; return how many."""
     holds = _find_suppressions(tx, suppression.list_unsent(tx, now), plan, now)
     suppression.suppress(tx, [(one.id, hold) for one, hold in holds if hold is not None])
     return sum(hold is not None for _, hold in holds)
@@ -136,9 +130,7 @@ def _find_suppressions(
 
 
 def _find_stale(tx: Transaction, free: Sequence[Pending]) -> set[int]:
-    """
-    Return the notifications among *free* that nobody needs to hear of any more.
-    """
+    """Return the notifications among *free* that nobody needs to hear of any more."""
     if not free:
         return set()
     first = min(one.alert_id for one in free)
@@ -151,9 +143,7 @@ def _find_stale(tx: Transaction, free: Sequence[Pending]) -> set[int]:
 def _list_since(
     tx: Transaction, unsent: Sequence[Pending], *, only_sent: bool = False
 ) -> list[PastAlert]:
-    """
-    Return what may have made *unsent* old news: what is about others is not read.
-    """
+    """Return what may have made *unsent* old news: what is about others is not read."""
     first = min(one.alert_id for one in unsent)
     about = {n for one in unsent if is_known_by_connections(one.kind) for n in one.about}
     is_larger = any(not is_known_by_connections(one.kind) for one in unsent)
@@ -165,9 +155,7 @@ def _choose(
     story: Sequence[PastAlert],
     find: Callable[[Sequence[NotifiedAlert]], set[int]],
 ) -> set[int]:
-    """
-    Return those of the notifications whose alerts *find* chooses, channel by channel.
-    """
+    """Return those of the notifications whose alerts *find* chooses, channel by channel."""
     by_channel: dict[str, list[Pending]] = {}
     for one in unsent:
         by_channel.setdefault(one.channel, []).append(one)
@@ -194,9 +182,7 @@ MOST_LISTED = 200
 
 
 def find_problem(record: ConnectionRecord, plan: Plan) -> str | None:
-    """
-    Return the few words for what people are reminded of; None where nothing is wrong.
-    """
+    """Return the few words for what people are reminded of; None where nothing is wrong."""
     if record.standing.state in {State.ERROR, State.EXPIRED}:
         return REASONS[record.standing.reason].name
     rules = plan.watched[record.name].rules
@@ -206,9 +192,7 @@ def find_problem(record: ConnectionRecord, plan: Plan) -> str | None:
 def acknowledge(
     tx: Transaction, record: ConnectionRecord, plan: Plan, given: Acknowledgement
 ) -> str | None:
-    """
-    Keep that somebody takes care of a trouble; return its words, None if there is none.
-    """
+    """Keep that somebody takes care of a trouble; return its words, None if there is none."""
     trouble = find_problem(record, plan)
     if trouble is not None:
         suppression.save_acknowledgement(tx, record.id, given)
@@ -218,9 +202,7 @@ def acknowledge(
 def find_acknowledged(
     tx: Transaction, record: ConnectionRecord, plan: Plan, now: datetime
 ) -> Acknowledgement | None:
-    """
-    Return who has taken on the present trouble of a connection, if somebody has.
-    """
+    """Return who has taken on the present trouble of a connection, if somebody has."""
     if find_problem(record, plan) is None:
         return None
     return suppression.find_acknowledgement(tx, record.id, now)
@@ -228,9 +210,7 @@ def find_acknowledged(
 
 @dataclass(frozen=True, slots=True)
 class AcknowledgedProblem:
-    """
-    A trouble that somebody takes care of.
-    """
+    """A trouble that somebody takes care of."""
 
     name: str
     trouble: str
@@ -264,9 +244,7 @@ def list_acknowledged(
 def list_suppressed_names(
     tx: Transaction, plan: Plan, names: Collection[str], now: datetime
 ) -> dict[str, str]:
-    """
-    Return which of *names* nobody is told or reminded of, each with the word for why.
-    """
+    """Return which of *names* nobody is told or reminded of, each with the word for why."""
     lasting = suppression.list_active_silences(tx, now)
     silent = {name: SILENT for name in names if list_covering_silences(lasting, name, plan)}
     return silent | {one.name: ACKNOWLEDGED for one in list_acknowledged(tx, plan, now, names)}
@@ -295,32 +273,24 @@ def begin_silence(  # noqa: PLR0913, PLR0917 - what a silence is made of
     reason: str,
     now: datetime,
 ) -> BegunSilence:
-    """
-    Tell nobody of something for a while.
-    """
+    """Tell nobody of something for a while."""
     number = suppression.add_silence(tx, scope, target, reason, now, now + length)
     return BegunSilence(number, now + length, suppress_unsent(tx, plan, now))
 
 
 def end_silence(tx: Transaction, plan: Plan, number: int, now: datetime) -> int | None:
-    """
-    End a silence early; return how much is told by that, None if it did not last.
-    """
+    """End a silence early; return how much is told by that, None if it did not last."""
     if not suppression.end_silence(tx, number, now):
         return None
     return review_suppressed(tx, plan, now, all_of_it=True)
 
 
 def describe_scope(scope: Scope, target: str | None) -> str:
-    """
-    Return what a silence is about.
-    """
+    """Return what a silence is about."""
     return {Scope.ALL: "everything", Scope.TAG: f"tag {target}"}.get(scope, str(target))
 
 
 def list_covering_silences(lasting: list[Silence], name: str, plan: Plan) -> list[Silence]:
-    """
-    Return those of *lasting* that keep back what is told of one connection.
-    """
+    """Return those of *lasting* that keep back what is told of one connection."""
     subject = plan.watched[name].subject
     return [silence for silence in lasting if silence.covers(subject)]

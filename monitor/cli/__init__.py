@@ -91,16 +91,12 @@ def root(
         ),
     ] = False,
 ) -> None:
-    """
-    Tell people that an API connection is about to break, or has broken.
-    """
+    """Tell people that an API connection is about to break, or has broken."""
     session = Session(config_path, is_verbose=is_verbose)
     context.call_on_close(session.close)
     context.obj = session
 
 
 def main() -> None:
-    """
-    Run the command line.
-    """
+    """Run the command line."""
     run_command(app)

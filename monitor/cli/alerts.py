@@ -50,9 +50,7 @@ commands = typer.Typer(no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
-    """
-    Add `alerts` to *app*.
-    """
+    """Add `alerts` to *app*."""
     app.add_typer(commands, name="alerts", help="List alerts, send dead ones again, test channels.")
 
 
@@ -68,9 +66,7 @@ def list_(
     ] = 100,
     is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """
-    List what people were told, are being told, or could not be told.
-    """
+    """List what people were told, are being told, or could not be told."""
     from monitor.cli.output import open_console, print_json, print_rows
     from monitor.report.history import alert_json
 
@@ -87,9 +83,7 @@ def list_(
 
 
 def _line(row: AlertRow) -> TableRow:
-    """
-    Return the line of an alert, and one for each channel below it.
-    """
+    """Return the line of an alert, and one for each channel below it."""
     from rich.text import Text
 
     from monitor.cli.output import TableRow, clean
@@ -184,9 +178,7 @@ def send_test(
         ),
     ] = None,
 ) -> None:
-    """
-    Send a sample of each kind, marked as a test, to one channel or to all, now.
-    """
+    """Send a sample of each kind, marked as a test, to one channel or to all, now."""
     import asyncio
 
     session: Session = context.obj
@@ -232,9 +224,7 @@ def _choose(channels: Sequence[Channel], name: str | None) -> Sequence[Channel]:
 
 
 async def _send_to(channels: Sequence[Channel], kind: AlertKind | None) -> int:
-    """
-    Send to all at once, print what came of it, and return how many failed.
-    """
+    """Send to all at once, print what came of it, and return how many failed."""
     import asyncio
 
     from monitor.notify.apprise import AppriseSender
@@ -264,9 +254,7 @@ def _report_sent(n_sent: int, n_wanted: int, error: str | None) -> str:
 async def _send_all(
     post: ThreadedSender, sender: AppriseSender, channel: str, kinds: Sequence[AlertKind]
 ) -> tuple[int, str | None]:
-    """
-    Send samples up to the first failure; return how many went out, and why no more.
-    """
+    """Send samples up to the first failure; return how many went out, and why no more."""
     from monitor.notify.outbox import AlertError
     from monitor.notify.samples import sample_message
 
@@ -292,9 +280,7 @@ Kind = Annotated[
 
 
 def register_explain(app: typer.Typer) -> None:
-    """
-    Add `explain` to the commands about alerts.
-    """
+    """Add `explain` to the commands about alerts."""
     app.command()(explain)
 
 
@@ -322,9 +308,7 @@ class _Facts:
 
 @dataclass(frozen=True, slots=True)
 class _Explanation:
-    """
-    Whether one channel would be told of an alert of one severity.
-    """
+    """Whether one channel would be told of an alert of one severity."""
 
     channel: str
     severity: Severity
@@ -338,9 +322,7 @@ def explain(
     kind: Kind,
     is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """
-    Say who would be told of an alert now, when, and why or why not.
-    """
+    """Say who would be told of an alert now, when, and why or why not."""
     from monitor.cli.output import open_console, print_json, print_rows
 
     session: Session = context.obj
@@ -395,9 +377,7 @@ def _look_up(session: Session, name: str, kind: AlertKind, now: datetime) -> _Fa
 def _explain_channel(
     channel: ChannelRoute, plan: Plan, name: str, kind: AlertKind, known: _Facts, now: datetime
 ) -> list[_Explanation]:
-    """
-    Return one answer, or one for each severity where that makes a difference.
-    """
+    """Return one answer, or one for each severity where that makes a difference."""
     from monitor.judge import routing as routing_rules
     from monitor.judge.alerts import ABOUT_NO_CONNECTION, severities_of
     from monitor.judge.suppression import find_suppression
@@ -457,9 +437,7 @@ _SUPPRESSED = {"silence": "silenced", "quiet_hours": "quiet hours"}
 
 
 def _remarks(kind: AlertKind, known: _Facts) -> list[str]:
-    """
-    Return what holds for every channel.
-    """
+    """Return what holds for every channel."""
     from monitor.judge.alerts import OPENED_BY, REMINDED_KINDS
 
     said = []

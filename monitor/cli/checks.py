@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
 
 class Sort(StrEnum):
-    """
-    What stands first in a table.
-    """
+    """What stands first in a table."""
 
     URGENCY = "urgency"
     EXPIRY = "expiry"
@@ -49,9 +47,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def register(app: typer.Typer) -> None:
-    """
-    Add the commands of this module to *app*.
-    """
+    """Add the commands of this module to *app*."""
     app.command()(check)
     app.command()(status)
 
@@ -96,9 +92,7 @@ def check(
 
 
 def callable_names(session: Session, names: Collection[str]) -> set[str]:
-    """
-    Return those of *names* that would be called, as far as the database can tell now.
-    """
+    """Return those of *names* that would be called, as far as the database can tell now."""
     from monitor.store.engine import StoreError
 
     try:
@@ -112,9 +106,7 @@ def callable_names(session: Session, names: Collection[str]) -> set[str]:
 def read_records(
     session: Session, database: Database | None, names: Collection[str]
 ) -> list[ConnectionRecord]:
-    """
-    Return what is known of the connections called *names*, in the order of the file.
-    """
+    """Return what is known of the connections called *names*, in the order of the file."""
     if database is None:
         return session.records(None, names, utc_now())
     with database.read() as tx:
@@ -159,9 +151,7 @@ def _preview(
 def check_and_store(
     session: Session, database: Database, names: Collection[str]
 ) -> tuple[list[ConnectionRecord], CheckResults]:
-    """
-    Check those of *names* that are not paused; judge and store as the daemon does.
-    """
+    """Check those of *names* that are not paused; judge and store as the daemon does."""
     import asyncio
 
     from monitor.cli.runner import find_connectivity
@@ -205,9 +195,7 @@ def store_results(
 def print_checked(
     session: Session, records: Sequence[ConnectionRecord], answers: CheckResults
 ) -> None:
-    """
-    Print for people what a check has found.
-    """
+    """Print for people what a check has found."""
     _show(session, records, is_json=False, answers=answers)
 
 

@@ -18,27 +18,21 @@ if TYPE_CHECKING:
 
 
 def complete_connection(context: typer.Context, incomplete: str) -> list[str]:
-    """
-    Return the connections whose names begin with *incomplete*.
-    """
+    """Return the connections whose names begin with *incomplete*."""
     config = _read(context)
     names = [] if config is None else [each.name for each in config.connections]
     return [name for name in names if name.startswith(incomplete)]
 
 
 def complete_channel(context: typer.Context, incomplete: str) -> list[str]:
-    """
-    Return the channels whose names begin with *incomplete*.
-    """
+    """Return the channels whose names begin with *incomplete*."""
     config = _read(context)
     names = [] if config is None else [each.name for each in config.channels]
     return [name for name in names if name.startswith(incomplete)]
 
 
 def complete_kind(incomplete: str) -> list[str]:
-    """
-    Return the kinds of alert that begin with *incomplete*.
-    """
+    """Return the kinds of alert that begin with *incomplete*."""
     from monitor.judge.alerts import AlertKind
 
     return [kind.value for kind in AlertKind if kind.startswith(incomplete)]

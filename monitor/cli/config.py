@@ -67,9 +67,7 @@ commands = typer.Typer(no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
-    """
-    Add `config` to *app*.
-    """
+    """Add `config` to *app*."""
     app.add_typer(commands, name="config", help="Make, check and show the configuration file.")
 
 
@@ -117,9 +115,7 @@ def init(
 
 @commands.command()
 def check(context: typer.Context) -> None:
-    """
-    Look for mistakes in the file and in all that it refers to; calls nothing.
-    """
+    """Look for mistakes in the file and in all that it refers to; calls nothing."""
     from monitor.config.errors import format_count
     from monitor.config.remarks import check_secrets
     from monitor.report.doctor import list_problems, list_remarks
@@ -141,9 +137,7 @@ def check(context: typer.Context) -> None:
 
 
 def _deleted(session: Session) -> Iterable[Notice]:
-    """
-    Return the entries of the file that `delete` took out.
-    """
+    """Return the entries of the file that `delete` took out."""
     from monitor.config.errors import as_argument
     from monitor.store import connections
     from monitor.store.engine import StoreError
@@ -172,9 +166,7 @@ def show(
     context: typer.Context,
     is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """
-    List all settings as they take effect, and which of them the file sets.
-    """
+    """List all settings as they take effect, and which of them the file sets."""
     from rich.text import Text
 
     from monitor.cli.output import TableRow, open_console, print_json, print_rows
@@ -207,9 +199,7 @@ def show(
 
 @commands.command()
 def schema() -> None:
-    """
-    Print the JSON Schema of the file, for editors.
-    """
+    """Print the JSON Schema of the file, for editors."""
     from monitor.cli.output import print_json
     from monitor.config.describe import json_schema
 
@@ -236,9 +226,7 @@ _LARGEST_MODE = 0o644
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """
-    Where a service belongs on a machine.
-    """
+    """Where a service belongs on a machine."""
 
     settings: Path = Path("/etc/connwatch")
     units: Path = Path("/etc/systemd/system")
@@ -246,16 +234,12 @@ class Places:
 
     @property
     def config(self) -> Path:
-        """
-        Return the configuration file.
-        """
+        """Return the configuration file."""
         return self.settings / "config.toml"
 
     @property
     def secrets(self) -> Path:
-        """
-        Return the folder of which the unit hands each file to the program.
-        """
+        """Return the folder of which the unit hands each file to the program."""
         return self.settings / "secrets"
 
 
@@ -279,9 +263,7 @@ def find_obstacle(places: Places, program: Path | None) -> str | None:
 
 
 def find_program() -> Path | None:
-    """
-    Return the command that was called, as a service can call it.
-    """
+    """Return the command that was called, as a service can call it."""
     beside = Path(sys.executable).with_name("connwatch")
     found = str(beside) if beside.is_file() else shutil.which("connwatch")
     return None if found is None else Path(found)
@@ -382,9 +364,7 @@ def _reveal(kept: SecretPlace, folder: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """
-    What the options of the command say; None for what they do not.
-    """
+    """What the options of the command say; None for what they do not."""
 
     base_url: str | None = None
     token_env: str | None = None
@@ -396,16 +376,12 @@ class Given:
 
     @property
     def token(self) -> SecretPlace | None:
-        """
-        Return where the token is kept.
-        """
+        """Return where the token is kept."""
         return _secret_place(self.token_env, self.token_file)
 
     @property
     def channel(self) -> SecretPlace | None:
-        """
-        Return where the Apprise URL is kept.
-        """
+        """Return where the Apprise URL is kept."""
         return _secret_place(self.channel_env, self.channel_file)
 
 
@@ -448,9 +424,7 @@ def write_first_config(path: Path, given: Given) -> None:
 
 
 def _is_service_wanted() -> bool:
-    """
-    Ask whether it shall be a service of systemd, where that is possible.
-    """
+    """Ask whether it shall be a service of systemd, where that is possible."""
     if find_obstacle(Places(), find_program()) is not None:
         return False
     print_text("")
@@ -466,9 +440,7 @@ def _make_service(draft: ConfigDraft) -> None:
 
 
 def _fill(draft: ConfigDraft, known: Prefilled) -> None:
-    """
-    Add to *draft* what is *known*, which is all that it needs.
-    """
+    """Add to *draft* what is *known*, which is all that it needs."""
     assert known.base_url is not None
     assert known.token is not None
     name = SOLDSCOPE_NAME if known.name is None else known.name
@@ -503,9 +475,7 @@ def _refuse_contradictions(given: Given) -> None:
 
 
 def _missing(given: Given) -> list[str]:
-    """
-    Return the options that would say what is not given.
-    """
+    """Return the options that would say what is not given."""
     missing = []
     if given.base_url is None:
         missing.append("--base-url URL")
@@ -527,9 +497,7 @@ def _print_next_steps(draft: ConfigDraft) -> None:
 
 
 def _to_provide(table: Table, folder: Path) -> Iterator[str]:
-    """
-    Yield what is left to do before the secrets of *table* can be read.
-    """
+    """Yield what is left to do before the secrets of *table* can be read."""
     for key, value in table.keys.items():
         what = "the Apprise URL" if table.section == CHANNELS else f"the {key.replace('_', ' ')}"
         match value:
@@ -540,9 +508,7 @@ def _to_provide(table: Table, folder: Path) -> Iterator[str]:
 
 
 def _option_for(path: Path) -> str:
-    """
-    Return what makes a command find *path*; nothing where it looks there anyway.
-    """
+    """Return what makes a command find *path*; nothing where it looks there anyway."""
     try:
         is_found = find_config(None) == path
     except ConfigError:

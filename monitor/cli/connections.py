@@ -38,18 +38,14 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """
-    Add the commands of this module to *app*.
-    """
+    """Add the commands of this module to *app*."""
     app.command()(pause)
     app.command()(resume)
     app.command()(delete)
 
 
 def pause(context: typer.Context, name: ConnectionName) -> None:
-    """
-    Call nothing and tell nothing until it is resumed.
-    """
+    """Call nothing and tell nothing until it is resumed."""
     from monitor.store import connections
 
     session: Session = context.obj
@@ -67,9 +63,7 @@ def pause(context: typer.Context, name: ConnectionName) -> None:
 
 
 def resume(context: typer.Context, name: ConnectionName) -> None:
-    """
-    Watch it again: after a pause, or after a deletion.
-    """
+    """Watch it again: after a pause, or after a deletion."""
     from monitor.engine import actions
 
     session: Session = context.obj
@@ -99,9 +93,7 @@ def delete(
     name: ConnectionName,
     is_sure: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """
-    Forget it: history, alerts and quota go, and its entry in the file is ignored.
-    """
+    """Forget it: history, alerts and quota go, and its entry in the file is ignored."""
     from monitor.config.errors import as_argument
     from monitor.store import connections
 
@@ -150,9 +142,7 @@ def _find(tx: Transaction, name: str, session: Session) -> ConnectionRecord:
 
 
 def register_renew(app: typer.Typer) -> None:
-    """
-    Add `renew` to *app*.
-    """
+    """Add `renew` to *app*."""
     app.command()(renew)
 
 
@@ -164,9 +154,7 @@ def renew(
         typer.Option("--on", metavar="DATE", help="When, as 2026-01-15; default: today, in UTC."),
     ] = None,
 ) -> None:
-    """
-    Record a renewed authorization: its days are counted from the new date.
-    """
+    """Record a renewed authorization: its days are counted from the new date."""
     session: Session = context.obj
     session.require_known(name)
     authorized_at = _read_date(on, utc_now())
@@ -238,9 +226,7 @@ def _say(clock: AuthorizationClock, change: DateChange) -> str:
 
 
 def _check(session: Session, name: str) -> None:
-    """
-    Ask at once, as `check` does; without its secrets that is left to the daemon.
-    """
+    """Ask at once, as `check` does; without its secrets that is left to the daemon."""
     from monitor.cli.checks import check_and_store, print_checked
     from monitor.config.errors import ConfigError
     from monitor.log import configure_logging
@@ -262,16 +248,12 @@ SHOWN = 15
 
 
 def register_history(app: typer.Typer) -> None:
-    """
-    Add `history` to *app*.
-    """
+    """Add `history` to *app*."""
     app.command()(history)
 
 
 def history(context: typer.Context, name: ConnectionName, is_json: AsJson = False) -> None:
-    """
-    Show what happened to one connection: changes, checks, alerts.
-    """
+    """Show what happened to one connection: changes, checks, alerts."""
     from monitor.cli.output import print_json
 
     session: Session = context.obj

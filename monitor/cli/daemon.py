@@ -32,9 +32,7 @@ LINGER_S = 1.0
 
 
 def register(app: typer.Typer) -> None:
-    """
-    Add the command of this module to *app*.
-    """
+    """Add the command of this module to *app*."""
     app.command()(run)
 
 
@@ -97,9 +95,7 @@ def _raise_file_limit() -> None:
 
 
 def _become_owner(session: Session) -> None:
-    """
-    Become the owner of the database, if root started this; what only root may read is read before.
-    """
+    """Become the owner of the database, if root started this; read before what only root may."""
     from monitor.cli.session import become_owner
     from monitor.config.remarks import check_secrets
 
@@ -128,9 +124,7 @@ def _unusable_heartbeat(config: Config) -> Iterator[Problem]:
 
 
 def _report_bad_templates(config: Config) -> None:
-    """
-    Log the templates that will not do: alerts go out in the built-in words meanwhile.
-    """
+    """Log the templates that will not do: alerts go out in the built-in words meanwhile."""
     import structlog
 
     from monitor.clock import utc_now
@@ -210,9 +204,7 @@ def _require_content(session: Session) -> None:
 
 
 def _begin_stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    """
-    Stop in good order; the next signal finds nobody who would wait.
-    """
+    """Stop in good order; the next signal finds nobody who would wait."""
     for number in STOP_SIGNALS:
         loop.remove_signal_handler(number)
         signal.signal(number, signal.SIG_DFL)

@@ -1,6 +1,4 @@
-"""
-Offer the commands about the database: migrate it, say its schema, copy it, put a copy back.
-"""
+"""Offer the commands about the database: migrate it, say its schema, copy it, put a copy back."""
 
 from __future__ import annotations
 
@@ -20,9 +18,7 @@ commands = typer.Typer(no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
-    """
-    Add `db` to *app*.
-    """
+    """Add `db` to *app*."""
     app.add_typer(commands, name="db", help="Migrate, inspect, copy and restore the database.")
 
 
@@ -48,9 +44,7 @@ def upgrade(context: typer.Context) -> None:
 
 @commands.command()
 def current(context: typer.Context) -> None:
-    """
-    Print the schema of the database.
-    """
+    """Print the schema of the database."""
     from monitor.store import migrate
     from monitor.store.engine import StoreError
 
@@ -72,9 +66,7 @@ def backup(
     context: typer.Context,
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A new file.")],
 ) -> None:
-    """
-    Write a consistent copy of the database, also while the daemon runs.
-    """
+    """Write a consistent copy of the database, also while the daemon runs."""
     from monitor.store import migrate
 
     session: Session = context.obj
@@ -119,9 +111,7 @@ def _existing(context: typer.Context) -> Database:
 
 
 def _require_database(session: Session) -> None:
-    """
-    Look for the database without becoming its owner.
-    """
+    """Look for the database without becoming its owner."""
     from monitor.store.engine import Database
 
     database = Database(session.config.monitor.database)

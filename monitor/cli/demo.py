@@ -84,9 +84,7 @@ ACCOUNTS = {PRODUCTION: "acme", STAGING: "acme", GLOBEX: "globex", INITECH: "ini
 
 
 def token_path(folder: Path, name: str) -> Path:
-    """
-    Return where the secret of a connection, or of the application, is kept.
-    """
+    """Return where the secret of a connection, or of the application, is kept."""
     return folder / f"{name}.token"
 
 
@@ -200,30 +198,22 @@ _COLOURS = {"failure": "red", "warning": "yellow", "info": "green"}
 
 
 class Screen:
-    """
-    The place where the story is told.
-    """
+    """The place where the story is told."""
 
     def __init__(self) -> None:
         self._console = open_console()
         self._began_at = time.monotonic()
 
     def say(self, text: str, style: str = "") -> None:
-        """
-        Print a paragraph.
-        """
+        """Print a paragraph."""
         self._print(textwrap.fill(text, self._width), style)
 
     def lines(self, text: str) -> None:
-        """
-        Print lines as they are.
-        """
+        """Print lines as they are."""
         self._print(text)
 
     def step(self, text: str) -> None:
-        """
-        Print what happens now, with the seconds since the start.
-        """
+        """Print what happens now, with the seconds since the start."""
         seconds = f"{time.monotonic() - self._began_at:4.0f} s"
         body = textwrap.fill(
             text,
@@ -235,16 +225,12 @@ class Screen:
         self._print(f"{seconds:{INDENT}}{body[INDENT:]}", "bold")
 
     def command(self, *words: str) -> None:
-        """
-        Print the command whose output follows.
-        """
+        """Print the command whose output follows."""
         self._console.print()
         self._print(f"$ {shlex.join(words)}", "cyan")
 
     def alert(self, message: ReceivedMessage) -> None:
-        """
-        Print an alert.
-        """
+        """Print an alert."""
         self._console.print()
         if not self._console.is_terminal:
             self._print(f"ALERT   {message.title}")
@@ -305,37 +291,27 @@ class Stage:
 
     @property
     def config_path(self) -> Path:
-        """
-        The daemon's configuration.
-        """
+        """The daemon's configuration."""
         return self.folder / "config.toml"
 
     @property
     def database_url(self) -> str:
-        """
-        The daemon's database.
-        """
+        """The daemon's database."""
         return f"sqlite:///{self.folder / 'connwatch.db'}"
 
     def replace_token(self, connection: str) -> None:
-        """
-        Make a new token and put it where the configuration says, as a person would.
-        """
+        """Make a new token and put it where the configuration says, as a person would."""
         account = ACCOUNTS[connection]
         issued = self.simulator.create_token(account, f"{connection} (new)")
         self.tokens[connection] = issued.token
         self._put(connection, issued.value)
 
     def revoke_grant(self) -> None:
-        """
-        End the authorization of the store on Amazon, as its seller can at any moment.
-        """
+        """End the authorization of the store on Amazon, as its seller can at any moment."""
         self.simulator.amazon.revoke(self.grant.id, self.simulator.clock.now())
 
     def renew_grant(self) -> None:
-        """
-        Let the seller authorize again, and put the new refresh token in the old one's place.
-        """
+        """Let the seller authorize again, and put the new refresh token in the old one's place."""
         now = self.simulator.clock.now()
         self._put(SELLER, self.simulator.amazon.reauthorize(self.grant.id, now).refresh_token)
 
@@ -345,16 +321,12 @@ class Stage:
         fresh.replace(token_path(self.folder, connection))
 
     def last_log_lines(self) -> str:
-        """
-        Return the end of the daemon's log.
-        """
+        """Return the end of the daemon's log."""
         text = (self.folder / "daemon.log").read_text("utf-8", errors="replace")
         return "\n".join(text.splitlines()[-LOG_LINES_SHOWN:])
 
     async def run(self, *words: str) -> None:
-        """
-        Run a command of connwatch, which prints.
-        """
+        """Run a command of connwatch, which prints."""
         command = connwatch_command("--config", str(self.config_path), *words)
         sys.stdout.flush()
         process = await asyncio.create_subprocess_exec(*command, env=_environment(os.environ))
@@ -393,9 +365,7 @@ def _find_free_port() -> int:
 
 
 def connwatch_command(*arguments: str) -> list[str]:
-    """
-    Return a command line that runs this connwatch, whatever the folder holds.
-    """
+    """Return a command line that runs this connwatch, whatever the folder holds."""
     return [sys.executable, "-P", "-m", "monitor", *arguments]
 
 
@@ -417,9 +387,7 @@ def _remove(folder: Path) -> None:
 
 
 def _open_accounts(simulator: Simulator, folder: Path) -> dict[str, SoldscopeToken]:
-    """
-    Give each account its tokens and its history of spending.
-    """
+    """Give each account its tokens and its history of spending."""
     now = simulator.clock.now()
     simulator.soldscope.add_account("initech", "Initech LLC", "it@initech.example", plan="starter")
     for account in simulator.soldscope.accounts:
@@ -435,9 +403,7 @@ def _open_accounts(simulator: Simulator, folder: Path) -> dict[str, SoldscopeTok
 
 
 def _open_store(simulator: Simulator, folder: Path) -> Grant:
-    """
-    Register an application with Amazon, and have a seller authorize it.
-    """
+    """Register an application with Amazon, and have a seller authorize it."""
     amazon, since = simulator.amazon, simulator.clock.now() - SELLER_CONSENTED_AGO
     registered = amazon.add_application(APPLICATION, since)
     write_new(token_path(folder, APPLICATION), registered.client_secret)
@@ -467,9 +433,7 @@ async def _start_daemon(folder: Path) -> Process:
 
 
 def _environment(present: Mapping[str, str]) -> dict[str, str]:
-    """
-    Return an environment in which this connwatch is found and no other's settings are.
-    """
+    """Return an environment in which this connwatch is found and no other's settings are."""
     kept = {name: value for name, value in present.items() if not name.startswith(_FOREIGN)}
     paths = [str(Path(monitor.__file__).resolve().parent.parent), kept.get("PYTHONPATH", "")]
     no_proxy = ["127.0.0.1", kept.get("NO_PROXY") or kept.get("no_proxy", "")]
@@ -645,9 +609,7 @@ class _Story:
         simulator.soldscope.spend(account, n, simulator.clock.now())
 
     async def _until_notified(self, kind: AlertKind, connection: str) -> None:
-        """
-        Wait until the channel took an alert, and it was printed.
-        """
+        """Wait until the channel took an alert, and it was printed."""
 
         def is_told(tx: Transaction) -> bool:
             return any(
@@ -693,9 +655,7 @@ def _your_turn(stage: Stage) -> str:
 
 
 def _own_command() -> str:
-    """
-    Return how to call connwatch from another terminal.
-    """
+    """Return how to call connwatch from another terminal."""
     called = Path(sys.argv[0])
     if called.name != "connwatch":
         return f"{shlex.quote(sys.executable)} -m monitor"

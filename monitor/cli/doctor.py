@@ -26,9 +26,7 @@ SOON = 1
 
 
 def register(app: typer.Typer) -> None:
-    """
-    Add `doctor` to *app*.
-    """
+    """Add `doctor` to *app*."""
     app.command()(doctor)
 
 
@@ -66,9 +64,7 @@ def doctor(
 
 
 def _examine(session: Session, *, is_offline: bool) -> Iterator[Finding]:
-    """
-    Yield finding after finding, each as soon as it is known.
-    """
+    """Yield finding after finding, each as soon as it is known."""
     import asyncio
 
     from monitor.report import doctor as doctor_report

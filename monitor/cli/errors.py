@@ -1,6 +1,4 @@
-"""
-End a command with the contract's exit codes, whatever happened.
-"""
+"""End a command with the contract's exit codes, whatever happened."""
 
 from __future__ import annotations
 
@@ -35,15 +33,11 @@ _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
 
 class CommandError(Exception):
-    """
-    Why a command cannot do what it was asked, in words for the person who asked.
-    """
+    """Why a command cannot do what it was asked, in words for the person who asked."""
 
 
 def run_command(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoReturn:
-    """
-    Run *app* and exit: nothing leaves as a traceback but a fault of ours.
-    """
+    """Run *app* and exit: nothing leaves as a traceback but a fault of ours."""
     _make_streams_usable()
     command = typer.main.get_command(app)
     try:
@@ -110,9 +104,7 @@ def _make_streams_usable() -> None:
 
 
 def _report_unwritable(error: OSError) -> None:
-    """
-    Say that what there was to tell could not be written; anything else is a fault of ours.
-    """
+    """Say that what there was to tell could not be written; anything else is a fault of ours."""
     if error.filename is not None or error.errno not in _UNWRITABLE:
         _report(error)
         return
@@ -122,9 +114,7 @@ def _report_unwritable(error: OSError) -> None:
 
 
 def _report(error: Exception) -> None:
-    """
-    Say what ended the command: one sentence if it was the database.
-    """
+    """Say what ended the command: one sentence if it was the database."""
     # Imported here, because it takes long and most commands end well.
     from monitor.store.engine import StoreError
 
@@ -136,7 +126,5 @@ def _report(error: Exception) -> None:
 
 
 def print_error(message: str) -> None:
-    """
-    Say on stderr why something was not done.
-    """
+    """Say on stderr why something was not done."""
     typer.echo(f"connwatch: {message}", err=True)

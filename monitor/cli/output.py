@@ -47,18 +47,14 @@ USUAL_WIDTH = 80
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """
-    A line of a table, and what is remarked below it.
-    """
+    """A line of a table, and what is remarked below it."""
 
     cells: Sequence[Text | str]
     remarks: Sequence[Text | str] = field(default=())
 
 
 def open_console(*, is_stderr: bool = False) -> Console:
-    """
-    Return a console for stdout, or for stderr; coloured on a terminal only.
-    """
+    """Return a console for stdout, or for stderr; coloured on a terminal only."""
     stream = sys.stderr if is_stderr else sys.stdout
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="replace")  # a symbol less is better than no table
@@ -75,17 +71,13 @@ def open_console(*, is_stderr: bool = False) -> Console:
 
 
 def print_json(value: Any) -> None:
-    """
-    Print one object for programs, in ASCII: it harms no terminal either.
-    """
+    """Print one object for programs, in ASCII: it harms no terminal either."""
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
     sys.stdout.flush()
 
 
 def print_rows(console: Console, rows: Sequence[TableRow], header: Sequence[str] = ()) -> None:
-    """
-    Print *rows* in columns as wide as they need, leaving out empty columns.
-    """
+    """Print *rows* in columns as wide as they need, leaving out empty columns."""
     lines = [[_text(cell) for cell in row.cells] for row in rows]
     widths = [max(cell.cell_len for cell in column) for column in zip(*lines, strict=True)]
     shown = [position for position, width in enumerate(widths) if width]
@@ -121,9 +113,7 @@ def _text(cell: Text | str) -> Text:
 
 
 def clean(text: str) -> str:
-    """
-    Return *text* as one line that cannot move a terminal's cursor.
-    """
+    """Return *text* as one line that cannot move a terminal's cursor."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
@@ -287,9 +277,7 @@ def format_counts(summary: dict[str, int], n_secrets: int = 0) -> str:
 
 
 def transition_rows(history: Json) -> list[TableRow]:
-    """
-    Return the lines of a connection's changes.
-    """
+    """Return the lines of a connection's changes."""
     return [
         TableRow(
             (
@@ -304,9 +292,7 @@ def transition_rows(history: Json) -> list[TableRow]:
 
 
 def check_rows(history: Json) -> list[TableRow]:
-    """
-    Return the lines of a connection's checks.
-    """
+    """Return the lines of a connection's checks."""
     return [
         TableRow(
             (
@@ -322,9 +308,7 @@ def check_rows(history: Json) -> list[TableRow]:
 
 
 def alert_rows(history: Json) -> list[TableRow]:
-    """
-    Return the lines of the alerts about a connection.
-    """
+    """Return the lines of the alerts about a connection."""
     return [
         TableRow(
             (_at(each["born_at"]), each["kind"], each["severity"]),
@@ -352,25 +336,19 @@ def _at(instant: str) -> str:
 
 
 def read_instant(instant: str | None) -> datetime | None:
-    """
-    Return the instant that `monitor.report.status` wrote.
-    """
+    """Return the instant that `monitor.report.status` wrote."""
     return None if instant is None else datetime.fromisoformat(instant)
 
 
 def format_days_left(days: int) -> str:
-    """
-    Return how long something still holds, never as "0 days".
-    """
+    """Return how long something still holds, never as "0 days"."""
     if days < 0:
         return "ended"
     return {0: "today", 1: "tomorrow"}.get(days, f"{format_number(days)} days")
 
 
 def format_ago(at: datetime, now: datetime) -> str:
-    """
-    Return how long ago *at* was, in its largest unit.
-    """
+    """Return how long ago *at* was, in its largest unit."""
     age = now - at
     for unit, word in (
         (timedelta(days=1), "day"),

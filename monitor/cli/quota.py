@@ -1,6 +1,4 @@
-"""
-Draw how much of each quota is used, and whether the rest will last (`quota`).
-"""
+"""Draw how much of each quota is used, and whether the rest will last (`quota`)."""
 
 from __future__ import annotations
 
@@ -30,9 +28,7 @@ PLAIN_GLYPHS = ("#", "+", ".")
 
 
 def register(app: typer.Typer) -> None:
-    """
-    Add `quota` to *app*.
-    """
+    """Add `quota` to *app*."""
     app.command()(quota)
 
 
@@ -57,9 +53,7 @@ def quota(context: typer.Context, names: Names = None, is_json: AsJson = False) 
 
 
 def _print_quotas(console: Console, report: Json, now: datetime, *, is_asked: bool) -> None:
-    """
-    Print the quotas that are known, and of those asked for also that they are not.
-    """
+    """Print the quotas that are known, and of those asked for also that they are not."""
     from monitor.cli.output import clean
 
     shown = [each for each in report["connections"] if each["windows"] or is_asked]
@@ -136,9 +130,7 @@ def _format_left(window: Json) -> str:
 
 
 def _format_forecast(window: Json, now: datetime) -> Iterator[str]:
-    """
-    Say in words when it is reset, and whether it lasts until then.
-    """
+    """Say in words when it is reset, and whether it lasts until then."""
     from monitor.cli.output import read_instant
     from monitor.notify.words import format_number, format_when
 
@@ -193,7 +185,5 @@ def _format_length(length: timedelta) -> str:
 
 
 def format_date(at: datetime) -> str:
-    """
-    Return the day of *at* as people write it: Dec 12.
-    """
+    """Return the day of *at* as people write it: Dec 12."""
     return f"{at:%b} {at.day}"

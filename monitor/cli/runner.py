@@ -86,9 +86,7 @@ def check_now(
 def choose_probes(
     records: Sequence[ConnectionRecord], refusals: Mapping[str, Refusal]
 ) -> dict[str, str]:
-    """
-    Return for each connection of a refused application who asks in its place.
-    """
+    """Return for each connection of a refused application who asks in its place."""
     askers: dict[str, str] = {}
     for application, refusal in refusals.items():
         concerned = [record for record in records if record.application == application]
@@ -141,9 +139,7 @@ async def check_each(
 
 
 async def find_connectivity(config: Config, answers: CheckResults) -> Connectivity:
-    """
-    Return whether our own link is there, if *answers* put that in doubt.
-    """
+    """Return whether our own link is there, if *answers* put that in doubt."""
     urls = config.checks.uplink
     if not urls or not any(is_unanswered(outcome) for _, outcome in answers.values()):
         return Connectivity.UNKNOWN
@@ -152,9 +148,7 @@ async def find_connectivity(config: Config, answers: CheckResults) -> Connectivi
 
 
 async def _take_over(asking: asyncio.Task[Outcome]) -> Outcome | None:
-    """
-    Return the verdict on an application that another connection asks about, if it is refused.
-    """
+    """Return the verdict on an application that another connection asks about, if it is refused."""
     outcome = await asking
     if not outcome.reason.is_of_application:
         return None

@@ -60,9 +60,7 @@ SEND_TIMEOUT = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class WaitResult:
-    """
-    How waiting for a search ended.
-    """
+    """How waiting for a search ended."""
 
     code: int
     sentence: str
@@ -158,9 +156,7 @@ async def _follow(session: Session, connection: SoldscopeConnection, search_id: 
 async def _poll_until_over(
     reader: SearchReader, search_id: str, show: Show
 ) -> soldscope.Progress | SearchFailure:
-    """
-    Return the answer after which there is nothing more to ask.
-    """
+    """Return the answer after which there is nothing more to ask."""
     n_hiccups = 0
     while True:
         answer = await reader.read_progress(search_id)
@@ -199,9 +195,7 @@ def _describe_end(search_id: str, answer: soldscope.Progress | SearchFailure) ->
 
 
 def _send(name: str, ending: WaitResult, channel: Channel) -> bool:
-    """
-    Send one message about the end, now; tell whether the channel took it.
-    """
+    """Send one message about the end, now; tell whether the channel took it."""
     if ending.code == DONE:
         title, severity = f"🔵 {name}: a search has ended", Severity.INFO
     else:

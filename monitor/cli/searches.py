@@ -24,9 +24,7 @@ Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="A SoldScope con
 
 
 class _ListsByDefault(TyperGroup):
-    """
-    A group that takes a name where it expects a command: `searches NAME` lists.
-    """
+    """A group that takes a name where it expects a command: `searches NAME` lists."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in {*self.commands, "--help", "-h"}:
@@ -39,18 +37,14 @@ commands = typer.Typer(cls=_ListsByDefault, no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
-    """
-    Add `searches` to *app*.
-    """
+    """Add `searches` to *app*."""
     help_ = "List past SoldScope searches (searches CONNECTION), or wait for one to end."
     app.add_typer(commands, name="searches", help=help_)
 
 
 @commands.command("list")
 def list_(context: typer.Context, name: Name, is_json: AsJson = False) -> None:
-    """
-    List past searches, which costs nothing; `searches CONNECTION` does so too.
-    """
+    """List past searches, which costs nothing; `searches CONNECTION` does so too."""
     from monitor.cli.search_runner import list_searches
 
     session: Session = context.obj
@@ -82,9 +76,7 @@ def wait(
 
 
 def _find(session: Session, name: str) -> SoldscopeConnection:
-    """
-    Return the connection called *name*, with a token that can be read.
-    """
+    """Return the connection called *name*, with a token that can be read."""
     from monitor.config.connections import SoldscopeConnection
 
     session.require_known(name)

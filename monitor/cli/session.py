@@ -50,9 +50,7 @@ if TYPE_CHECKING:
 
 
 def find_former(tx: Transaction, entry: Entry) -> ConnectionRecord | None:
-    """
-    Return the history that *entry* will continue: its own from before, or its former name's.
-    """
+    """Return the history that *entry* will continue: its own from before, or its former name's."""
     from monitor.store import connections
 
     record = connections.find_record(tx, entry.name)
@@ -62,9 +60,7 @@ def find_former(tx: Transaction, entry: Entry) -> ConnectionRecord | None:
 
 
 def as_configured(record: ConnectionRecord, entry: Entry, now: datetime) -> ConnectionRecord:
-    """
-    Return *record* with what the file says of it now.
-    """
+    """Return *record* with what the file says of it now."""
     from monitor.judge.authorizations import declare_date
 
     return replace(
@@ -79,9 +75,7 @@ def as_configured(record: ConnectionRecord, entry: Entry, now: datetime) -> Conn
 
 
 def never_checked(entry: Entry, now: datetime) -> ConnectionRecord:
-    """
-    Return the record of a connection that the database has not heard of.
-    """
+    """Return the record of a connection that the database has not heard of."""
     from monitor.judge.authorizations import AuthorizationClock, declare_date
     from monitor.judge.connections import ConnectionRecord
     from monitor.judge.outcome import Standing
@@ -105,9 +99,7 @@ def never_checked(entry: Entry, now: datetime) -> ConnectionRecord:
 
 
 def find_authorized(database: Database | None, names: Collection[str]) -> dict[str, str | None]:
-    """
-    Return which of *names* worked before, as far as that is known.
-    """
+    """Return which of *names* worked before, as far as that is known."""
     from monitor.store import checks
 
     if database is None:
@@ -134,9 +126,7 @@ class Session:
         self._told_deleted: set[str] = set()
 
     def anew(self) -> Session:
-        """
-        Return a session over the same file, that reads it again.
-        """
+        """Return a session over the same file, that reads it again."""
         return Session(str(self.path), is_verbose=self.is_verbose)
 
     @cached_property
@@ -161,9 +151,7 @@ class Session:
 
     @cached_property
     def plan(self) -> Plan:
-        """
-        Return what the settings mean for judging and routing.
-        """
+        """Return what the settings mean for judging and routing."""
         from monitor.config.plan import make_plan
 
         return make_plan(self.config)
@@ -223,9 +211,7 @@ class Session:
         return self.database
 
     def close(self) -> None:
-        """
-        Close the database, if it was opened.
-        """
+        """Close the database, if it was opened."""
         if "database" in self.__dict__:
             self.database.close()
 
@@ -260,9 +246,7 @@ class Session:
                 raise CommandError(f'no connection is called "{name}"{did_you_mean(name, known)}')
 
     def deleted_name(self, name: str) -> CommandError:
-        """
-        Return the complaint about a connection that was deleted.
-        """
+        """Return the complaint about a connection that was deleted."""
         from monitor.config.errors import as_argument
 
         return CommandError(
@@ -480,9 +464,7 @@ def _name_of(uid: int) -> str | None:
 
 
 def _keep(capabilities: int) -> None:
-    """
-    Give up all capabilities that are left but these.
-    """
+    """Give up all capabilities that are left but these."""
     if sys.platform != "linux":
         return
     header = _Header(_CAPABILITY_VERSION, 0)

@@ -39,9 +39,7 @@ NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 def register(app: typer.Typer) -> None:
-    """
-    Add `silence` to *app*.
-    """
+    """Add `silence` to *app*."""
     app.command()(silence)
 
 
@@ -189,9 +187,7 @@ def _row(each: Silence) -> TableRow:
 
 
 def register_ack(app: typer.Typer) -> None:
-    """
-    Add `ack` to *app*.
-    """
+    """Add `ack` to *app*."""
     app.command()(ack)
 
 
@@ -204,9 +200,7 @@ def ack(
     ] = None,
     note: Annotated[str, typer.Option(metavar="TEXT", help="What is being done about it.")] = "",
 ) -> None:
-    """
-    Stop the reminders of a connection's present trouble: somebody takes care of it.
-    """
+    """Stop the reminders of a connection's present trouble: somebody takes care of it."""
     from monitor.alerting.suppression import acknowledge
     from monitor.notify.words import format_day
     from monitor.store import connections

@@ -1,6 +1,4 @@
-"""
-Offer the simulator, alone (`simulate`) and with a daemon that watches it (`demo`).
-"""
+"""Offer the simulator, alone (`simulate`) and with a daemon that watches it (`demo`)."""
 
 from __future__ import annotations
 
@@ -27,9 +25,7 @@ TOKEN_NAMES = ("production", "staging")
 
 
 def register(app: typer.Typer) -> None:
-    """
-    Add `simulate` and `demo` to *app*.
-    """
+    """Add `simulate` and `demo` to *app*."""
     app.command()(simulate)
     app.command()(demo)
 
@@ -42,9 +38,7 @@ def simulate(
         str, typer.Option(metavar="ADDRESS", help="Whoever reaches it can control it.")
     ] = "127.0.0.1",
 ) -> None:
-    """
-    Serve a local SoldScope and Amazon with faults to switch on, until Ctrl-C.
-    """
+    """Serve a local SoldScope and Amazon with faults to switch on, until Ctrl-C."""
     import asyncio
 
     if not host.strip():
@@ -58,9 +52,7 @@ def demo(
         typer.Option(metavar="N", min=1, help="End after so long; default: at Ctrl-C."),
     ] = None,
 ) -> None:
-    """
-    Show connwatch at work: a simulator, the daemon, alerts; on throwaway data.
-    """
+    """Show connwatch at work: a simulator, the daemon, alerts; on throwaway data."""
     import asyncio
 
     from monitor.cli.demo import run_demo
@@ -74,9 +66,7 @@ def demo(
 
 @contextmanager
 def signals_set(stop: asyncio.Event) -> Iterator[None]:
-    """
-    Let Ctrl-C, a polite kill and a closed terminal set *stop*, and do nothing else.
-    """
+    """Let Ctrl-C, a polite kill and a closed terminal set *stop*, and do nothing else."""
     import asyncio
 
     loop = asyncio.get_running_loop()
@@ -129,9 +119,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _introduce(simulator: Simulator) -> str:
-    """
-    Make tokens and stores, and say how to use them: this is their only showing.
-    """
+    """Make tokens and stores, and say how to use them: this is their only showing."""
     from monitor.simulator.state import write_toml
 
     account = simulator.soldscope.account(ACCOUNT)

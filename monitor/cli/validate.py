@@ -51,9 +51,7 @@ LISTED_CHANGES = 5
 
 
 def register(app: typer.Typer) -> None:
-    """
-    Add `validate` to *app*.
-    """
+    """Add `validate` to *app*."""
     app.command()(validate)
 
 
@@ -118,9 +116,7 @@ class _Validation:
         return self._asked[-1]
 
     async def ask(self) -> CheckedConnection:
-        """
-        Check once; store what came of it, or only judge it.
-        """
+        """Check once; store what came of it, or only judge it."""
         from monitor.cli.runner import check_each, find_connectivity
         from monitor.cli.session import find_stored_tokens
         from monitor.report.validation import CheckedConnection
@@ -162,9 +158,7 @@ class _Validation:
         return connection_json(record, self.session.plan.watched[record.name], utc_now())
 
     def advise(self) -> list[Advice]:
-        """
-        Return what to do; the same however often it is asked for.
-        """
+        """Return what to do; the same however often it is asked for."""
         import secrets
 
         from monitor.config.connections import AmazonConnection
@@ -179,9 +173,7 @@ class _Validation:
         return self._advice
 
     def exit_code(self) -> int:
-        """
-        Return the contract's exit code; paused connections count for nothing.
-        """
+        """Return the contract's exit code; paused connections count for nothing."""
         from monitor.judge.outcome import State
         from monitor.report.status import exit_code
 
@@ -189,9 +181,7 @@ class _Validation:
         return exit_code([each], is_check=True, soon_days=self.answered.soon_days)
 
     def transitions(self) -> Sequence[Transition]:
-        """
-        Return the latest changes of state, newest first.
-        """
+        """Return the latest changes of state, newest first."""
         from monitor.store import connections, history
 
         if self.database is None:
@@ -202,9 +192,7 @@ class _Validation:
 
 
 def _open_validation(session: Session, name: str) -> _Validation:
-    """
-    Read what the check needs before anything is asked.
-    """
+    """Read what the check needs before anything is asked."""
     session.require_known(name)
     connection = session.config.connection(name)
     assert connection is not None
@@ -218,9 +206,7 @@ def _open_validation(session: Session, name: str) -> _Validation:
 
 
 async def _walk(visit: _Validation, tell: Callable[[ValidationStep], None]) -> list[ValidationStep]:
-    """
-    Take every step, and tell of each at once.
-    """
+    """Take every step, and tell of each at once."""
     from monitor.report.validation import validate as take_steps
 
     steps = []
@@ -269,9 +255,7 @@ MARGIN = 3
 
 
 def print_heading(connection: Connection) -> None:
-    """
-    Say what is validated.
-    """
+    """Say what is validated."""
     line = Text(clean(connection.name), "bold")
     line.append(f"  {connection.provider}", "not bold")
     if isinstance(connection, AmazonConnection):
@@ -281,9 +265,7 @@ def print_heading(connection: Connection) -> None:
 
 
 def print_step(step: ValidationStep, last_target: str) -> None:
-    """
-    Print one step, below its target where that is another than the last one's.
-    """
+    """Print one step, below its target where that is another than the last one's."""
     console = open_console()
     if step.target != last_target:
         console.print()
@@ -302,9 +284,7 @@ def _format_ms(took_ms: float) -> str:
 
 
 def print_wrapped(console: Console, first: Text, words: Text) -> None:
-    """
-    Print *words* behind *first*, every further line below their beginning.
-    """
+    """Print *words* behind *first*, every further line below their beginning."""
     margin = Text(" " * first.cell_len)
     for line in words.wrap(console, max(console.width - first.cell_len, 1)):
         line.rstrip()
@@ -313,9 +293,7 @@ def print_wrapped(console: Console, first: Text, words: Text) -> None:
 
 
 def print_advice(answered: CheckedConnection, advice: Sequence[Advice], *, is_paused: bool) -> None:
-    """
-    Print the verdict, and what follows from it.
-    """
+    """Print the verdict, and what follows from it."""
     console = open_console()
     console.print()
     said = answered.outcome.detail
@@ -337,9 +315,7 @@ def print_advice(answered: CheckedConnection, advice: Sequence[Advice], *, is_pa
 
 
 def open_page(advice: Sequence[Advice]) -> None:
-    """
-    Open the first page that helps in a browser, or say on stderr why not.
-    """
+    """Open the first page that helps in a browser, or say on stderr why not."""
     urls = [each.page.url for each in advice if each.page is not None and each.page.url]
     if not urls:
         print_error("--open: there is no page on which anybody could mend this")

@@ -31,17 +31,13 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="What the token is cal
 
 
 def register(app: typer.Typer) -> None:
-    """
-    Add `web` to *app*.
-    """
+    """Add `web` to *app*."""
     app.add_typer(commands, name="web", help="The dashboard's password, and API tokens.")
 
 
 @commands.command()
 def password() -> None:
-    """
-    Ask for a password and print its hash, for the file that web.password names.
-    """
+    """Ask for a password and print its hash, for the file that web.password names."""
     from monitor.web.sessions import hash_password
 
     given = _ask_for_password()
@@ -70,9 +66,7 @@ def add(
         bool, typer.Option("--read-only", help="It may look, and change nothing.")
     ] = False,
 ) -> None:
-    """
-    Make a token and print it, the only time it can be seen.
-    """
+    """Make a token and print it, the only time it can be seen."""
     from monitor.store import credentials
 
     if not _NAME.fullmatch(name):
@@ -93,9 +87,7 @@ def list_(
     context: typer.Context,
     is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """
-    List the tokens: their names and when they were last used, not themselves.
-    """
+    """List the tokens: their names and when they were last used, not themselves."""
     from monitor.cli.output import TableRow, open_console, print_json, print_rows
 
     known = _read(context.obj)
@@ -142,9 +134,7 @@ def _describe(token: ApiToken) -> Json:
 
 @tokens.command()
 def revoke(context: typer.Context, name: Name) -> None:
-    """
-    Take a token away: whoever uses it is refused from now on.
-    """
+    """Take a token away: whoever uses it is refused from now on."""
     from monitor.config.errors import did_you_mean
     from monitor.store import credentials
 

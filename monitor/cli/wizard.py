@@ -73,9 +73,7 @@ class ConfigDraft:
     tables: list[Table] = field(default_factory=list)
 
     def count(self, section: str) -> int:
-        """
-        Return how many entries *section* has.
-        """
+        """Return how many entries *section* has."""
         return sum(table.section == section for table in self.tables)
 
     def read(self) -> Config:
@@ -89,9 +87,7 @@ class ConfigDraft:
         return build_config(tomllib.loads(starter_config(self.tables)), reading)
 
     def problems(self) -> dict[str, str]:
-        """
-        Return what the rules of every file have against it, by place.
-        """
+        """Return what the rules of every file have against it, by place."""
         try:
             config = self.read()
         except ConfigError as error:
@@ -112,9 +108,7 @@ def _bad_urls(config: Config) -> dict[str, str]:
 
 
 class TableDraft:
-    """
-    One table of *draft*, asked for key by key.
-    """
+    """One table of *draft*, asked for key by key."""
 
     def __init__(self, draft: ConfigDraft, section: str, **known: Value) -> None:
         self._draft = draft
@@ -122,9 +116,7 @@ class TableDraft:
         self._table = Table(section, dict(known))
 
     def ask(self, key: str, ask: Callable[[], Value | None]) -> Value | None:
-        """
-        Set *key* to what *ask* returns, once the rules take that; None leaves it out.
-        """
+        """Set *key* to what *ask* returns, once the rules take that; None leaves it out."""
         print_text("")
         while True:
             value = ask()
@@ -137,15 +129,11 @@ class TableDraft:
             print_text(f"\nThat will not do: {why}")
 
     def put(self, key: str, value: Value) -> None:
-        """
-        Set *key* without asking; whether it is any good shows when the whole is read.
-        """
+        """Set *key* without asking; whether it is any good shows when the whole is read."""
         self._table = Table(self._table.section, {**self._table.keys, key: value})
 
     def write(self) -> Table:
-        """
-        Put the table into the draft, and return it.
-        """
+        """Put the table into the draft, and return it."""
         self._draft.tables.append(self._table)
         return self._table
 
@@ -158,9 +146,7 @@ class TableDraft:
 
 
 def choose(choices: Sequence[str], default: int = 1) -> int:
-    """
-    Return the position of the choice taken, counted from 0.
-    """
+    """Return the position of the choice taken, counted from 0."""
     for number, choice in enumerate(choices, 1):
         print_text(f"  {number}  {choice}")
     while True:
@@ -189,17 +175,13 @@ def ask_where(choice: int, variable: str, noun: str) -> SecretPlace:
 
 
 def ask_secret(noun: str, variable: str) -> SecretPlace:
-    """
-    Ask where the secret called *noun* is kept.
-    """
+    """Ask where the secret called *noun* is kept."""
     print_text(f"Where is the {noun} kept?")
     return ask_where(choose(PLACES), variable, noun[0].upper() + noun[1:])
 
 
 def ask_day(question: str) -> date | None:
-    """
-    Return a day, or None if the person does not know it.
-    """
+    """Return a day, or None if the person does not know it."""
     while True:
         answer = prompt(f"{question} (YYYY-MM-DD; empty if you do not know)", default="")
         if not answer:
@@ -211,9 +193,7 @@ def ask_day(question: str) -> date | None:
 
 
 def prompt(question: str, *, default: str | None = None, is_hidden: bool = False) -> str:
-    """
-    Return what the person types, without space around it.
-    """
+    """Return what the person types, without space around it."""
     answer: str = typer.prompt(
         question, default=default, hide_input=is_hidden, err=True, show_default=bool(default)
     )
@@ -221,16 +201,12 @@ def prompt(question: str, *, default: str | None = None, is_hidden: bool = False
 
 
 def confirm(question: str) -> bool:
-    """
-    Tell whether the person says yes, which is the default.
-    """
+    """Tell whether the person says yes, which is the default."""
     return typer.confirm(question, default=True, err=True)
 
 
 def at_home(path: str) -> str:
-    """
-    Return *path* with `~` resolved, which only shells do; as it is for a user whom nobody knows.
-    """
+    """Return *path* with `~` resolved, which only shells do; as it is for an unknown user."""
     try:
         return str(Path(path).expanduser())
     except RuntimeError:
@@ -238,9 +214,7 @@ def at_home(path: str) -> str:
 
 
 def print_text(text: str) -> None:
-    """
-    Say *text*.
-    """
+    """Say *text*."""
     typer.echo(text, err=True)
 
 
@@ -274,9 +248,7 @@ def try_connection(config: Config, name: str) -> bool | None:
 
 
 def _find_unreadable(config: Config, connection: Connection) -> SecretUnavailable | None:
-    """
-    Return why a secret of *connection*, or of its application, cannot be read yet.
-    """
+    """Return why a secret of *connection*, or of its application, cannot be read yet."""
     tables: list[Settings | None] = [connection]
     if isinstance(connection, AmazonConnection):
         tables.append(config.application(connection.application))
@@ -380,9 +352,7 @@ class Prefilled:
 
     @property
     def is_of_connection(self) -> bool:
-        """
-        Tell whether the person has said what is to be watched: a token of SoldScope.
-        """
+        """Tell whether the person has said what is to be watched: a token of SoldScope."""
         return any(each is not None for each in (self.base_url, self.token, self.name))
 
 
@@ -406,9 +376,7 @@ def run_wizard(draft: ConfigDraft, known: Prefilled) -> None:
 
 
 def channel_table(url: SecretPlace) -> Table:
-    """
-    Return the channel of a first file.
-    """
+    """Return the channel of a first file."""
     return Table(CHANNELS, {"name": CHANNEL_NAME, "url": url})
 
 
@@ -435,9 +403,7 @@ def _list(names: list[str] | tuple[str, ...]) -> str:
 
 
 def _add(draft: ConfigDraft, ask: Ask) -> None:
-    """
-    Ask for a connection and try it, until it works or the person keeps it as it is.
-    """
+    """Ask for a connection and try it, until it works or the person keeps it as it is."""
     while True:
         before = list(draft.tables)
         name = ask(draft).keys["name"]
@@ -492,9 +458,7 @@ def _ask_amazon(draft: ConfigDraft) -> Table:
 
 
 def _ask_application(draft: ConfigDraft) -> str:
-    """
-    Return the name of the application that a store has authorized, asked for if it is new.
-    """
+    """Return the name of the application that a store has authorized, asked for if it is new."""
     names = [str(table.keys["name"]) for table in draft.tables if table.section == APPLICATIONS]
     if names:
         print_text("\nWhich application did it authorize?")
@@ -568,9 +532,7 @@ def _ask_countdown(draft: ConfigDraft) -> Table:
 
 
 def _ask_channel(draft: ConfigDraft) -> None:
-    """
-    Ask who shall be told, and send a test there, until it works or stays as it is.
-    """
+    """Ask who shall be told, and send a test there, until it works or stays as it is."""
     while True:
         before = list(draft.tables)
         entry = TableDraft(draft, CHANNELS, name=CHANNEL_NAME)

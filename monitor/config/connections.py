@@ -57,9 +57,7 @@ from monitor.judge.authorizations import DEFAULT_VALID_DAYS
 
 
 class Connection(Settings):
-    """
-    An API credential that is watched: the part that all providers share.
-    """
+    """An API credential that is watched: the part that all providers share."""
 
     own_rhythm: ClassVar[timedelta | None] = None
     """The provider's default for `every`, where it does not follow `checks.every`."""
@@ -98,16 +96,12 @@ class Connection(Settings):
 
     @property
     def host(self) -> str:
-        """
-        Return the host and port that checks go to; empty where nothing is called.
-        """
+        """Return the host and port that checks go to; empty where nothing is called."""
         return ""
 
 
 class SoldscopeConnection(Connection):
-    """
-    A SoldScope API token.
-    """
+    """A SoldScope API token."""
 
     provider: Literal["soldscope"] = Field(description="SoldScope: Amazon market research.")
     base_url: BaseUrl = Field(description="As shown in your API reference.")
@@ -119,25 +113,19 @@ class SoldscopeConnection(Connection):
 
     @property
     def host(self) -> str:
-        """
-        Return the host and port that checks go to.
-        """
+        """Return the host and port that checks go to."""
         return urlsplit(self.base_url).netloc
 
 
 class CountdownConnection(Connection):
-    """
-    An authorization that another program uses, such as a store connected inside SoldScope.
-    """
+    """An authorization that another program uses, such as a store connected inside SoldScope."""
 
     provider: Literal["countdown"] = Field(description="A grant held elsewhere: no network.")
     authorized_on: PastDay = Field(description="When the authorization was granted.")
 
 
 class Probe(StrEnum):
-    """
-    How far a check goes.
-    """
+    """How far a check goes."""
 
     SELLERS = "sellers"
     TOKEN = "token"  # noqa: S105 - a word of the file, not a token
@@ -163,9 +151,7 @@ def _check_country(code: str) -> str:
 
 
 def _suggest(code: str) -> str:
-    """
-    Return the end of a sentence that offers the country probably meant, or lists all.
-    """
+    """Return the end of a sentence that offers the country probably meant, or lists all."""
     meant = by_country(code.upper()) or by_id(code)
     for known in all_marketplaces():
         if known.name.casefold() == code.casefold():
@@ -189,9 +175,7 @@ def _require_refresh_token(secret: Secret) -> Secret:
 
 
 class AmazonConnection(Connection):
-    """
-    A store of the Selling Partner API.
-    """
+    """A store of the Selling Partner API."""
 
     own_rhythm: ClassVar[timedelta | None] = timedelta(minutes=15)
 
@@ -221,16 +205,12 @@ class AmazonConnection(Connection):
 
     @property
     def address(self) -> str:
-        """
-        Return the address of the API, without a slash at the end.
-        """
+        """Return the address of the API, without a slash at the end."""
         return self.endpoint or endpoint_of(self.region)
 
     @property
     def host(self) -> str:
-        """
-        Return the host and port that checks go to.
-        """
+        """Return the host and port that checks go to."""
         return urlsplit(self.address).netloc
 
 
@@ -280,9 +260,7 @@ _AS_TEXT = WithJsonSchema({"type": "string", "minLength": 1})
 
 
 class Application(Settings):
-    """
-    An application registered with Amazon, on whose behalf its stores are checked.
-    """
+    """An application registered with Amazon, on whose behalf its stores are checked."""
 
     name: Name = Field(description="How connections and alerts call it.")
     client_id: Annotated[str, BeforeValidator(_check_client_id), _AS_TEXT] = Field(
@@ -307,14 +285,10 @@ class Application(Settings):
 
     @property
     def token_address(self) -> str:
-        """
-        Return the address at which refresh tokens are exchanged.
-        """
+        """Return the address at which refresh tokens are exchanged."""
         return self.token_url or LWA_TOKEN_URL
 
     @property
     def token_host(self) -> str:
-        """
-        Return the host and port of that address.
-        """
+        """Return the host and port of that address."""
         return urlsplit(self.token_address).netloc

@@ -40,26 +40,20 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 class _FileSchema(GenerateJsonSchema):
-    """
-    Write defaults as they stand in the file.
-    """
+    """Write defaults as they stand in the file."""
 
     def encode_default(self, dft: Any) -> Any:
         return format_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
 
 
 def json_schema() -> dict[str, Any]:
-    """
-    Return the JSON Schema, draft 2020-12, of the configuration file.
-    """
+    """Return the JSON Schema, draft 2020-12, of the configuration file."""
     schema = _tidy(Config.model_json_schema(by_alias=True, schema_generator=_FileSchema))
     return {"$schema": _DIALECT, **schema, "title": "connwatch configuration"}
 
 
 def _tidy(node: Any) -> Any:
-    """
-    Take out what means nothing in TOML: null, defaults of tables, OpenAPI's additions.
-    """
+    """Take out what means nothing in TOML: null, defaults of tables, OpenAPI's additions."""
     if isinstance(node, list):
         return [_tidy(item) for item in node]
     if not isinstance(node, dict):
@@ -112,9 +106,7 @@ _FORMS = {
 
 
 def write_reference() -> str:
-    """
-    Return the page, in Markdown.
-    """
+    """Return the page, in Markdown."""
     schema = json_schema()
     parts = [_HEAD]
     for section, each in schema["properties"].items():
@@ -143,9 +135,7 @@ def _section(name: str, each: Json, tables: Json) -> Iterator[str]:
 
 
 def _shared(kinds: Sequence[Json]) -> Json:
-    """
-    Return the keys that most of *kinds* describe in the same words.
-    """
+    """Return the keys that most of *kinds* describe in the same words."""
     found = {}
     for key, node in kinds[0]["properties"].items():
         alike = [kind for kind in kinds if kind["properties"].get(key) == node]
@@ -162,9 +152,7 @@ def _table(node: Json, tables: Json) -> Json:
 
 
 def _keys(table: Json, tables: Json) -> Iterator[str]:
-    """
-    Yield the table of keys, and after it those of the tables that stand inside.
-    """
+    """Yield the table of keys, and after it those of the tables that stand inside."""
     required = set(table.get("required", ()))
     rows = ["| key | form | default | meaning |", "|---|---|---|---|"]
     inner = {}
@@ -187,9 +175,7 @@ def _default(node: Json) -> str:
 
 
 def _form(node: Json, tables: Json) -> str:
-    """
-    Return in a few words what can stand there.
-    """
+    """Return in a few words what can stand there."""
     node = {**_table(node, tables), **{key: node[key] for key in node if key != "$ref"}}
     words = _known_form(node)
     if words is not None:
@@ -200,9 +186,7 @@ def _form(node: Json, tables: Json) -> str:
 
 
 def _known_form(node: Json) -> str | None:
-    """
-    Return what is said of the forms that have a word of their own, or a list of values.
-    """
+    """Return what is said of the forms that have a word of their own, or a list of values."""
     values = [node["const"]] if "const" in node else node.get("enum", [])
     if "digest" in values:
         return "[kind](alerts.md)"
@@ -242,9 +226,7 @@ class Leaf:
 
 
 def walk(config: Config) -> Iterator[Leaf]:
-    """
-    Yield all settings, in the order of the model.
-    """
+    """Yield all settings, in the order of the model."""
     for section in type(config).model_fields:
         content = getattr(config, section)
         if isinstance(content, tuple):
@@ -269,9 +251,7 @@ NOT_SET = "not set"
 
 
 class Origin(StrEnum):
-    """
-    Who says what a setting is.
-    """
+    """Who says what a setting is."""
 
     FILE = "file"
     DEFAULT = "default"
@@ -279,9 +259,7 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """
-    An effective setting, ready to be printed.
-    """
+    """An effective setting, ready to be printed."""
 
     place: str
     value: str
@@ -289,9 +267,7 @@ class Setting:
 
 
 def list_settings(config: Config) -> list[Setting]:
-    """
-    Return all settings of *config* as they take effect.
-    """
+    """Return all settings of *config* as they take effect."""
     return [
         Setting(
             leaf.place,
@@ -312,9 +288,7 @@ def _effective(config: Config, leaf: Leaf) -> Any:
 
 
 def _write(value: Any) -> str:  # noqa: PLR0911 - a table of cases
-    """
-    Write *value* much as it would stand in the file.
-    """
+    """Write *value* much as it would stand in the file."""
     match value:
         case None:
             return NOT_SET

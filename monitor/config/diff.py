@@ -73,9 +73,7 @@ class Changes:
 
 
 def compare(before: Config, after: Config) -> Changes:
-    """
-    Return what *after* says that *before* did not.
-    """
+    """Return what *after* says that *before* did not."""
     old = {one.name: one for one in before.connections}
     pairs = {one.name: _former(one, old) for one in after.connections}
     added, changed, renamed, asked_anew = [], [], [], []
@@ -110,9 +108,7 @@ def compare(before: Config, after: Config) -> Changes:
 
 
 def defer_until_restart(before: Config, after: Config) -> Config:
-    """
-    Return *after*, with what only a restart can change as it was *before*.
-    """
+    """Return *after*, with what only a restart can change as it was *before*."""
     kept: dict[str, dict[str, Any]] = {}
     for table, key in _list_fixed(before, after):
         kept.setdefault(table, {})[key] = getattr(getattr(before, table), key)
@@ -136,9 +132,7 @@ def _list_fixed(before: Config, after: Config) -> Iterator[tuple[str, str]]:
 
 
 def _former(one: Connection, old: dict[str, Connection]) -> Connection | None:
-    """
-    Return the entry whose history *one* carries on.
-    """
+    """Return the entry whose history *one* carries on."""
     if one.name in old or one.renamed_from is None:
         return old.get(one.name)
     return old.get(one.renamed_from)
@@ -156,9 +150,7 @@ def _is_checked_otherwise(
 
 
 def _differing(before: Settings | None, after: Settings | None) -> Iterator[str]:
-    """
-    Yield the keys that say something else; one for all where the tables are of two kinds.
-    """
+    """Yield the keys that say something else; one for all where the tables are of two kinds."""
     if before is None or after is None or type(before) is not type(after):
         if before is not after:
             yield "provider"
@@ -179,9 +171,7 @@ def _is_same(before: Any, after: Any) -> bool:
 
 
 def _value_of(secret: Secret) -> str | None:
-    """
-    Return what was read of *secret*, or is there now if nobody has read it yet.
-    """
+    """Return what was read of *secret*, or is there now if nobody has read it yet."""
     try:
         return secret.reveal()
     except SecretUnavailable:

@@ -43,9 +43,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """
-    Something the owner of the file should know that stops nothing.
-    """
+    """Something the owner of the file should know that stops nothing."""
 
     place: str
     message: str
@@ -92,9 +90,7 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
 def quoted(text: str, longest: int = _LONGEST_SHOWN) -> str:
-    """
-    Return *text* in quotes, one line of it, cut where it is long.
-    """
+    """Return *text* in quotes, one line of it, cut where it is long."""
     if len(text) > longest:
         text = text[: longest - 1] + "…"
     return '"' + "".join(char if char.isprintable() else _escape(char) for char in text) + '"'
@@ -105,9 +101,7 @@ def _escape(char: str) -> str:
 
 
 def got(value: Any) -> str:
-    """
-    Say what kind of thing *value* is; numbers and dates are shown, texts are not.
-    """
+    """Say what kind of thing *value* is; numbers and dates are shown, texts are not."""
     return f"got {_kind_of(value)}"
 
 
@@ -137,39 +131,29 @@ def _nearest(word: str, known: tuple[str, ...]) -> str | None:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """
-    Return the one of *known* that *word* was probably meant to be.
-    """
+    """Return the one of *known* that *word* was probably meant to be."""
     return _nearest(word, tuple(known))
 
 
 def as_argument(name: str) -> str:
-    """
-    Return *name* as it is to be typed behind a command in a shell.
-    """
+    """Return *name* as it is to be typed behind a command in a shell."""
     quoted = shlex.quote(name)
     return f"-- {quoted}" if name.startswith("-") else quoted
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """
-    Return the end of a sentence that offers the nearest known word, or nothing.
-    """
+    """Return the end of a sentence that offers the nearest known word, or nothing."""
     match = nearest(word[:_LONGEST_KEY], known)
     return "" if match is None else f"; did you mean {quoted(match, _LONGEST_KEY)}?"
 
 
 def one_of(words: Iterable[str]) -> str:
-    """
-    List *words* for a sentence.
-    """
+    """List *words* for a sentence."""
     return ", ".join(f'"{word}"' for word in words)
 
 
 def place_of(path: Iterable[str | int]) -> str:
-    """
-    Write a path into the file as people read it: `connections[2].every`.
-    """
+    """Write a path into the file as people read it: `connections[2].every`."""
     place = ""
     for step in path:
         if isinstance(step, int):
@@ -181,7 +165,5 @@ def place_of(path: Iterable[str | int]) -> str:
 
 
 def format_count(number: int, noun: str) -> str:
-    """
-    Return *number* and the noun, in the plural where that is called for.
-    """
+    """Return *number* and the noun, in the plural where that is called for."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")

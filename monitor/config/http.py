@@ -109,9 +109,7 @@ _SENSITIVE = re.compile(r"auth|token|secret|password|cookie|api-?key|credential"
 
 
 class Method(StrEnum):
-    """
-    What may be sent: nothing that is meant to change anything.
-    """
+    """What may be sent: nothing that is meant to change anything."""
 
     GET = "GET"
     HEAD = "HEAD"
@@ -224,9 +222,7 @@ Status = Annotated[
 
 
 class QuotaHeaders(Settings):
-    """
-    The headers that tell of the quota.
-    """
+    """The headers that tell of the quota."""
 
     limit: HeaderName | None = Field(default=None, description="Requests per period.")
     remaining: HeaderName | None = Field(default=None, description="Requests left.")
@@ -234,9 +230,7 @@ class QuotaHeaders(Settings):
 
 
 class HttpConnection(Connection):
-    """
-    A credential of any HTTP API.
-    """
+    """A credential of any HTTP API."""
 
     provider: Literal["http"] = Field(description="Any HTTP API.")
     preset: (
@@ -275,9 +269,7 @@ class HttpConnection(Connection):
     @model_validator(mode="wrap")
     @classmethod
     def _fill_in(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """
-        Take from the preset what *data* leaves out; headers are added one by one.
-        """
+        """Take from the preset what *data* leaves out; headers are added one by one."""
         name = data.get("preset") if isinstance(data, dict) else None
         if not isinstance(name, str) or name not in PRESETS:
             return handler(data)
@@ -298,9 +290,7 @@ class HttpConnection(Connection):
 
     @property
     def host(self) -> str:
-        """
-        Return the host and port that checks go to.
-        """
+        """Return the host and port that checks go to."""
         return urlsplit(self.url).netloc.lower()
 
 

@@ -74,9 +74,7 @@ _EXPECTED = {
 
 
 def translate(error: ValidationError) -> Iterator[Located]:
-    """
-    Yield what *error* complains of, in our words.
-    """
+    """Yield what *error* complains of, in our words."""
     for details in error.errors(include_url=False):
         if details["type"] in _NO_PROVIDER:
             yield from _explain_provider(details)
@@ -90,9 +88,7 @@ def translate(error: ValidationError) -> Iterator[Located]:
 
 
 def _drop_provider(loc: KeyPath) -> tuple[KeyPath, str | None]:
-    """
-    Take the name of the chosen class out of a path; it is not in the file.
-    """
+    """Take the name of the chosen class out of a path; it is not in the file."""
     if loc[0] == "connections" and len(loc) > 2:  # noqa: PLR2004 - section, index, class
         return loc[:2] + loc[3:], str(loc[2])
     return loc, None
@@ -161,9 +157,7 @@ def _explain_provider(details: ErrorDetails) -> Iterator[Located]:
 
 
 def _keys_at(path: KeyPath, provider: str | None) -> tuple[str, ...]:
-    """
-    Return the keys that the table at *path* may have.
-    """
+    """Return the keys that the table at *path* may have."""
     model: type[Settings] = Config
     for step in path:
         if isinstance(step, str):
@@ -181,9 +175,7 @@ def _keys_of(model: type[Settings]) -> tuple[str, ...]:
 
 
 def _model_in(annotation: Any) -> type[Settings] | None:
-    """
-    Return the table inside an annotation such as `tuple[Channel, ...]`.
-    """
+    """Return the table inside an annotation such as `tuple[Channel, ...]`."""
     if isinstance(annotation, type) and issubclass(annotation, Settings):
         return annotation
     return next(
@@ -192,9 +184,7 @@ def _model_in(annotation: Any) -> type[Settings] | None:
 
 
 def find_wrong_marketplaces(stores: list[tuple[int, dict[str, Any]]]) -> Iterator[Located]:
-    """
-    Yield the contradictions between the marketplaces and the region of each of *stores*.
-    """
+    """Yield the contradictions between the marketplaces and the region of each of *stores*."""
     for index, entry in stores:
         codes, region = entry.get("marketplaces"), entry.get("region")
         seen: dict[str, tuple[int, str]] = {}
@@ -229,9 +219,7 @@ _LONGEST_SHOWN = 100
 
 
 def find_conflicts(data: Mapping[str, Any]) -> Iterator[Located]:
-    """
-    Yield all contradictions in *data*.
-    """
+    """Yield all contradictions in *data*."""
     connections, channels = _entries(data, "connections"), _entries(data, "channels")
     applications = _entries(data, "applications")
     stores = [(index, entry) for index, entry in connections if entry.get("provider") == "amazon"]
@@ -262,9 +250,7 @@ def _entries(data: Mapping[str, Any], key: str) -> list[tuple[int, dict[str, Any
 
 
 def _names_of(entries: list[tuple[int, dict[str, Any]]]) -> dict[str, int]:
-    """
-    Return where each name stands first.
-    """
+    """Return where each name stands first."""
     places: dict[str, int] = {}
     for index, entry in entries:
         name = entry.get("name")
@@ -290,9 +276,7 @@ def _find_repeated_names(
 def _find_unknown(
     references: Iterable[Located], target: str, known: Collection[str]
 ) -> Iterator[Located]:
-    """
-    Yield those of *references*, each a place and a name, that no entry of *target* has.
-    """
+    """Yield those of *references*, each a place and a name, that no entry of *target* has."""
     # Looking for the nearest of thousands of names takes milliseconds each.
     suggestions_left = _MOST_SUGGESTIONS
     for path, name in references:
@@ -361,9 +345,7 @@ def _find_long_timeouts(
 
 
 def _length(table: dict[str, Any], key: str, default: timedelta | None) -> timedelta | None:
-    """
-    Return a duration of *table*; None where it cannot be read.
-    """
+    """Return a duration of *table*; None where it cannot be read."""
     if key not in table:
         return default
     try:
@@ -486,9 +468,7 @@ def build_config(data: dict[str, Any], reading: Reading) -> Config:
 
 
 def _order(located: Located) -> tuple[int, int]:
-    """
-    Sort by table and entry, keeping the order within an entry.
-    """
+    """Sort by table and entry, keeping the order within an entry."""
     section, *rest = located[0]
     sections = list(Config.model_fields)
     position = sections.index(section) if section in sections else len(sections)
@@ -496,9 +476,7 @@ def _order(located: Located) -> tuple[int, int]:
 
 
 def _read(path: Path) -> tuple[bytes, bool]:
-    """
-    Return the content of *path*, and whether only its owner may read it.
-    """
+    """Return the content of *path*, and whether only its owner may read it."""
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode

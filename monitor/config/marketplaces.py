@@ -20,9 +20,7 @@ _ALSO_CALLED = {"GB": "UK"}
 
 
 class Region(StrEnum):
-    """
-    A part of the world that one authorization opens.
-    """
+    """A part of the world that one authorization opens."""
 
     NA = "na"
     EU = "eu"
@@ -53,9 +51,7 @@ class KnownMarketplace:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """
-    What the data file says.
-    """
+    """What the data file says."""
 
     marketplaces: tuple[KnownMarketplace, ...]
     by_country: dict[str, KnownMarketplace]
@@ -93,35 +89,25 @@ def _table() -> _Table:
 
 
 def all_marketplaces() -> tuple[KnownMarketplace, ...]:
-    """
-    Return every marketplace of Amazon's table.
-    """
+    """Return every marketplace of Amazon's table."""
     return _table().marketplaces
 
 
 def by_country(code: str) -> KnownMarketplace | None:
-    """
-    Return the marketplace of a country, called by Amazon's code or by ISO's.
-    """
+    """Return the marketplace of a country, called by Amazon's code or by ISO's."""
     return _table().by_country.get(_ALSO_CALLED.get(code, code))
 
 
 def by_id(marketplace_id: str) -> KnownMarketplace | None:
-    """
-    Return the marketplace with this id.
-    """
+    """Return the marketplace with this id."""
     return _table().by_id.get(marketplace_id)
 
 
 def endpoint_of(region: Region) -> str:
-    """
-    Return the address of a region's API, without a slash at the end.
-    """
+    """Return the address of a region's API, without a slash at the end."""
     return f"https://{_table().apis[region]}"
 
 
 def seller_central_of(region: Region) -> str:
-    """
-    Return the host of the pages for a region's sellers, where no country is known.
-    """
+    """Return the host of the pages for a region's sellers, where no country is known."""
     return _table().seller_centrals[region]

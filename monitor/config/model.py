@@ -108,9 +108,7 @@ TimeOfDay = Annotated[
 
 
 class QuietHours(Settings):
-    """
-    A span of each day; it goes over midnight where it ends before it starts.
-    """
+    """A span of each day; it goes over midnight where it ends before it starts."""
 
     zone: Annotated[
         str, BeforeValidator(_check_zone), Field(description="The time zone of both times.")
@@ -139,9 +137,7 @@ _LAST_PORT = 65_535
 
 
 class MonitorSettings(Settings):
-    """
-    Where the daemon keeps what it knows.
-    """
+    """Where the daemon keeps what it knows."""
 
     database: str = Field(
         default="",
@@ -165,16 +161,12 @@ class MonitorSettings(Settings):
 
     @property
     def database_path(self) -> Path:
-        """
-        Return the file that *database* names.
-        """
+        """Return the file that *database* names."""
         return Path(self.database.removeprefix(_SQLITE))
 
 
 def _find_state(reading: Reading) -> Path:
-    """
-    Return the folder for the database of a file that does not name one.
-    """
+    """Return the folder for the database of a file that does not name one."""
     # systemd lists several folders with colons between them.
     state = reading.environment.get("STATE_DIRECTORY", "").split(":")[0]
     beside = reading.folder / (state or ".")
@@ -200,9 +192,7 @@ def _path_in(url: Any) -> str:
 
 
 class CheckSettings(Settings):
-    """
-    How often and how patiently connections are checked.
-    """
+    """How often and how patiently connections are checked."""
 
     every: TenSecondsOrMore = Field(
         default=timedelta(minutes=5), description="How often a connection is checked."
@@ -245,9 +235,7 @@ _PercentSteps = Annotated[
 
 
 class AlertSettings(Settings):
-    """
-    When people are told, and how often.
-    """
+    """When people are told, and how often."""
 
     expiring_soon_days: _DaySteps = Field(
         default=(30, 14, 7, 3, 1),
@@ -290,17 +278,13 @@ def _check_listen(value: Any) -> str:
 
 
 def is_reachable_from_outside(listen: str) -> bool:
-    """
-    Tell whether an address such as `0.0.0.0:8080` is one of more than this machine.
-    """
+    """Tell whether an address such as `0.0.0.0:8080` is one of more than this machine."""
     match = _LISTEN.fullmatch(listen)
     return match is not None and not is_loopback(match["v6"] or match["host"])
 
 
 class WebSettings(Settings):
-    """
-    The dashboard and the HTTP interface.
-    """
+    """The dashboard and the HTTP interface."""
 
     listen: Annotated[str, BeforeValidator(_check_listen)] = Field(
         default="127.0.0.1:8080",
@@ -322,9 +306,7 @@ def _require_callable(secret: Secret) -> Secret:
 
 
 class HeartbeatSettings(Settings):
-    """
-    The outside watcher that is told while all is well here.
-    """
+    """The outside watcher that is told while all is well here."""
 
     url: Annotated[Secret, AfterValidator(_require_callable)] | None = Field(
         default=None, description="Called while every due check ran; with /fail when one did not."
@@ -356,9 +338,7 @@ Kind = Annotated[
 
 
 class Channel(Settings):
-    """
-    A place where alerts are delivered.
-    """
+    """A place where alerts are delivered."""
 
     name: Name = Field(description="How the channel is called everywhere.")
     url: Secret = Field(description="An Apprise URL: e-mail, Slack, Telegram, a webhook, …")
@@ -387,9 +367,7 @@ class Channel(Settings):
 
 
 class Config(Settings):
-    """
-    Everything the file says, with defaults for what it does not.
-    """
+    """Everything the file says, with defaults for what it does not."""
 
     monitor: MonitorSettings = Field(
         default_factory=MonitorSettings, description="The daemon itself."
@@ -409,29 +387,21 @@ class Config(Settings):
     _path: Path = PrivateAttr(default=Path("config.toml"))
 
     def model_post_init(self, context: Any, /) -> None:
-        """
-        Remember the file that the settings came from.
-        """
+        """Remember the file that the settings came from."""
         if isinstance(context, Reading):
             self._path = context.path
 
     @property
     def path(self) -> Path:
-        """
-        Return the file that the settings came from.
-        """
+        """Return the file that the settings came from."""
         return self._path
 
     def connection(self, name: str) -> Connection | None:
-        """
-        Return the connection called *name*, or None.
-        """
+        """Return the connection called *name*, or None."""
         return self._connections_by_name.get(name)
 
     def application(self, name: str) -> Application | None:
-        """
-        Return the application called *name*, or None.
-        """
+        """Return the application called *name*, or None."""
         return self._applications_by_name.get(name)
 
     @cached_property
@@ -443,38 +413,28 @@ class Config(Settings):
         return {application.name: application for application in self.applications}
 
     def every_of(self, connection: Connection) -> timedelta:
-        """
-        Return how often *connection* is checked.
-        """
+        """Return how often *connection* is checked."""
         return connection.every or connection.own_rhythm or self.checks.every
 
     def timeout_of(self, connection: Connection) -> timedelta:
-        """
-        Return how long one check of *connection* may take, never longer than its rhythm.
-        """
+        """Return how long one check of *connection* may take, never longer than its rhythm."""
         return min(connection.timeout or self.checks.timeout, self.every_of(connection))
 
     @cached_property
     def longest_timeout(self) -> timedelta:
-        """
-        Return how long a check may take at most; nothing where there is none.
-        """
+        """Return how long a check may take at most; nothing where there is none."""
         return max(map(self.timeout_of, self.connections), default=timedelta())
 
 
 def dashboard_address(config: Config) -> str | None:
-    """
-    Return the address of the dashboard, without a slash at its end; None if it is off.
-    """
+    """Return the address of the dashboard, without a slash at its end; None if it is off."""
     if not config.web.listen:
         return None
     return (config.web.public_url or f"http://{config.web.listen}").rstrip("/")
 
 
 def link_to(config: Config, connections: Sequence[str]) -> str | None:
-    """
-    Return the page about *connections*: its own for one, the list for several.
-    """
+    """Return the page about *connections*: its own for one, the list for several."""
     address = dashboard_address(config)
     if address is None:
         return None

@@ -56,9 +56,7 @@ class Plan:
 
 
 def make_plan(config: Config) -> Plan:
-    """
-    Return the plan of *config*.
-    """
+    """Return the plan of *config*."""
     rules_by_rhythm: dict[timedelta, Rules] = {}
     secrets = {one.name: _secret(one) for one in config.applications}
     watched = {}

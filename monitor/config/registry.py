@@ -41,9 +41,7 @@ _LONGEST_PROBLEM = 200
 
 
 class UnusableConnection(Connection):
-    """
-    A connection whose plug-in cannot be used; its other keys are not looked at.
-    """
+    """A connection whose plug-in cannot be used; its other keys are not looked at."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -70,16 +68,12 @@ _loaded: dict[str, Plugin] = {}
 
 
 def find_plugin(name: str) -> Plugin | None:
-    """
-    Return the plug-in for the provider called *name*, if it was loaded.
-    """
+    """Return the plug-in for the provider called *name*, if it was loaded."""
     return _loaded.get(name)
 
 
 def load_settings(names: Iterable[str]) -> dict[str, type[Connection]]:
-    """
-    Load the plug-ins for the providers called *names*; leave out those that nobody brings.
-    """
+    """Load the plug-ins for the providers called *names*; leave out those that nobody brings."""
     names = list(names)
     if not names:
         return {}
@@ -111,9 +105,7 @@ def _load(name: str, entries: list[EntryPoint]) -> type[Connection]:
 
 
 def _take(name: str, found: Any) -> Plugin | str:
-    """
-    Return what an entry point offers, or what it lacks.
-    """
+    """Return what an entry point offers, or what it lacks."""
     settings, build = getattr(found, "settings", None), getattr(found, "build", None)
     if getattr(found, "name", None) != name:
         return f'its name is not "{name}"'
@@ -145,9 +137,7 @@ PROVIDERS: dict[str, type[Connection]] = {
 
 
 def add_plugins(data: dict[str, Any]) -> bool:
-    """
-    Load the plug-ins that a file's *data* needs; tell whether the choice has grown.
-    """
+    """Load the plug-ins that a file's *data* needs; tell whether the choice has grown."""
     entries = data.get("connections")
     named = [
         entry.get("provider")

@@ -34,9 +34,7 @@ _MOST_ALIKE = 20
 
 
 def notices(config: Config) -> list[Notice]:
-    """
-    Return what the file sets that has no effect, and what stays unseen.
-    """
+    """Return what the file sets that has no effect, and what stays unseen."""
     return [
         *_silent_heartbeat(config),
         *_digests_without_rhythm(config),
@@ -48,9 +46,7 @@ def notices(config: Config) -> list[Notice]:
 
 
 def _shorten(alike: Iterator[Notice]) -> Iterator[Notice]:
-    """
-    Count what is said too often: a file may have a hundred thousand stores.
-    """
+    """Count what is said too often: a file may have a hundred thousand stores."""
     yield from islice(alike, _MOST_ALIKE)
     n_more = sum(1 for _ in alike)
     if n_more:
@@ -132,9 +128,7 @@ class SecretsChecked:
 
 
 def check_secrets(config: Config) -> SecretsChecked:
-    """
-    Read every secret of *config* and return what could not be read.
-    """
+    """Read every secret of *config* and return what could not be read."""
     problems: list[Problem] = []
     notices: list[Notice] = []
     for leaf in walk(config):
@@ -150,9 +144,7 @@ def check_secrets(config: Config) -> SecretsChecked:
 
 
 def check_files(config: Config) -> tuple[Problem, ...]:
-    """
-    Read every `ca_file` of *config* and return those that hold no certificates.
-    """
+    """Read every `ca_file` of *config* and return those that hold no certificates."""
     verdicts: dict[Path, str | None] = {}
     problems = []
     for leaf in walk(config):

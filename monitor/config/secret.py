@@ -114,9 +114,7 @@ _HOW_TO_WRITE = 'write { env = "NAME" }, { file = "PATH" } or { credential = "NA
 
 
 class SourceKind(StrEnum):
-    """
-    Where a secret is kept.
-    """
+    """Where a secret is kept."""
 
     LITERAL = "literal"
     ENV = "env"
@@ -128,9 +126,7 @@ _TABLE_KEYS = ("env", "file", "credential")
 
 
 class SecretUnavailable(Exception):  # noqa: N818 - it states a condition, as LookupError does
-    """
-    Raised when a secret cannot be read; says where it should be, never what it is.
-    """
+    """Raised when a secret cannot be read; says where it should be, never what it is."""
 
     def __init__(self, source: str, why: str) -> None:
         super().__init__(f"{source}: {why}")
@@ -139,9 +135,7 @@ class SecretUnavailable(Exception):  # noqa: N818 - it states a condition, as Lo
 
 
 class CredentialsInvisible(SecretUnavailable):
-    """
-    Raised for a systemd credential asked for outside its unit.
-    """
+    """Raised for a systemd credential asked for outside its unit."""
 
 
 class Secret:
@@ -177,23 +171,17 @@ class Secret:
 
     @property
     def kind(self) -> SourceKind:
-        """
-        Return where the secret is kept.
-        """
+        """Return where the secret is kept."""
         return self._kind
 
     @property
     def source(self) -> str:
-        """
-        Return where the secret comes from, for people: `env OPS_SLACK_URL`.
-        """
+        """Return where the secret comes from, for people: `env OPS_SLACK_URL`."""
         return f"{self._kind} {self._reference}".rstrip()
 
     @property
     def path(self) -> Path | None:
-        """
-        Return the file that it is kept in; None for other sources.
-        """
+        """Return the file that it is kept in; None for other sources."""
         return Path(self._reference) if self._kind is SourceKind.FILE else None
 
     def require(self, check: Callable[[str], None]) -> Self:
@@ -312,9 +300,7 @@ class Secret:
     def __get_pydantic_core_schema__(
         cls, source: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        """
-        Read it from the file's text or table; write the mask only.
-        """
+        """Read it from the file's text or table; write the mask only."""
         return core_schema.with_info_plain_validator_function(
             read_secret,
             serialization=core_schema.plain_serializer_function_ser_schema(lambda _: MASK),
@@ -324,9 +310,7 @@ class Secret:
     def __get_pydantic_json_schema__(
         cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """
-        Describe the four forms to editors.
-        """
+        """Describe the four forms to editors."""
         tables = [
             {
                 "type": "object",

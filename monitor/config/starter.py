@@ -148,9 +148,7 @@ def _value(value: Value) -> str:
 
 
 def _text(value: str) -> str:
-    """
-    Write *value* as a TOML string; JSON's escapes are TOML's, but for DEL.
-    """
+    """Write *value* as a TOML string; JSON's escapes are TOML's, but for DEL."""
     return json.dumps(value, ensure_ascii=False).replace(_DELETE, "\\u007f")
 
 

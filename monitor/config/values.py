@@ -83,9 +83,7 @@ def parse_duration(value: Any) -> timedelta:
 
 
 def format_duration(length: timedelta) -> str:
-    """
-    Write *length*, which counts whole seconds, in the largest unit that fits.
-    """
+    """Write *length*, which counts whole seconds, in the largest unit that fits."""
     seconds = int(length.total_seconds())
     if seconds == 0:
         return "0s"
@@ -105,9 +103,7 @@ _LONGEST_HOST = 253
 
 
 def is_loopback(host: str) -> bool:
-    """
-    Tell whether *host* names this machine.
-    """
+    """Tell whether *host* names this machine."""
     if host.lower() == "localhost":
         return True
     try:
@@ -117,9 +113,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_host(host: str) -> bool:
-    """
-    Tell whether *host* could be the name or the address of a machine.
-    """
+    """Tell whether *host* could be the name or the address of a machine."""
     try:
         ip_address(host)
     except ValueError:
@@ -135,9 +129,7 @@ def is_host(host: str) -> bool:
 
 
 def _split(value: Any) -> SplitResult:
-    """
-    Take *value* apart, refusing what is no plain absolute web address.
-    """
+    """Take *value* apart, refusing what is no plain absolute web address."""
     if not isinstance(value, str):
         raise ValueError(f'a URL such as "https://api.example.com", {got(value)}')  # noqa: TRY004 - pydantic collects ValueErrors only
     if not value:
@@ -313,23 +305,17 @@ class Reading:
 
     @property
     def folder(self) -> Path:
-        """
-        Return the folder that relative paths are taken from.
-        """
+        """Return the folder that relative paths are taken from."""
         return self.path.absolute().parent
 
 
 def reading_of(info: ValidationInfo) -> Reading | None:
-    """
-    Return what the caller handed in with the data, if it comes from a file.
-    """
+    """Return what the caller handed in with the data, if it comes from a file."""
     return info.context if isinstance(info.context, Reading) else None
 
 
 class Settings(BaseModel):
-    """
-    A frozen table of the file that refuses unknown keys.
-    """
+    """A frozen table of the file that refuses unknown keys."""
 
     # Errors are put into our own words; pydantic's would repeat the input,
     # which may be a secret.
@@ -382,9 +368,7 @@ Flag = Annotated[bool, Field(strict=True)]
 
 
 def _check_name(name: str) -> str:
-    """
-    Accept what fits a URL, a metric and the name of a file.
-    """
+    """Accept what fits a URL, a metric and the name of a file."""
     if not name:
         raise ValueError("empty: give it a name")
     if len(name) > _LONGEST_NAME:
@@ -477,9 +461,7 @@ PastDay = Annotated[
 
 
 def choice_of(words: type[Word]) -> Callable[[Any], Any]:
-    """
-    Return a validator that accepts the values of *words* and offers the nearest.
-    """
+    """Return a validator that accepts the values of *words* and offers the nearest."""
     known = tuple(word.value for word in words)
 
     def check(value: Any) -> Any:

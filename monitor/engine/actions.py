@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 
 class Resumed(Enum):
-    """
-    What there was to resume from.
-    """
+    """What there was to resume from."""
 
     DELETION = auto()
     PAUSE = auto()
@@ -33,9 +31,7 @@ class Resumed(Enum):
 
 
 def resume(tx: Transaction, entry: Entry, now: datetime) -> Resumed | None:
-    """
-    Watch a connection again, after a pause or a deletion; None if there is none.
-    """
+    """Watch a connection again, after a pause or a deletion; None if there is none."""
     if entry.name in connections.list_deleted(tx):
         connections.restore_deleted(tx, entry, now)
         return Resumed.DELETION
@@ -51,9 +47,7 @@ def resume(tx: Transaction, entry: Entry, now: datetime) -> Resumed | None:
 def renew(
     tx: Transaction, entry: Entry, authorized_at: datetime, now: datetime
 ) -> tuple[ConnectionRecord, DateChange] | None:
-    """
-    Record that an authorization was renewed, and have it checked next; None if there is none.
-    """
+    """Record that an authorization was renewed, and have it checked next; None if there is none."""
     record = connections.find_record(tx, entry.name)
     if record is None:
         return None

@@ -1,6 +1,4 @@
-"""
-Build every part of the daemon from the configuration; start, run, stop.
-"""
+"""Build every part of the daemon from the configuration; start, run, stop."""
 
 from __future__ import annotations
 
@@ -154,9 +152,7 @@ class App:
     async def _build(
         self, store: StoreWorker, absence: Absence | None, stack: AsyncExitStack
     ) -> DaemonParts:
-        """
-        Build the parts that work by the settings.
-        """
+        """Build the parts that work by the settings."""
         clients = HttpClients(self._config.checks.concurrency)
         stack.push_async_callback(clients.aclose)
         calls = await store.write(lambda tx: prepare_checkers(tx, self._config, clients))
@@ -175,9 +171,7 @@ class App:
             log.info("database.migrated", before=before, now=migrate.HEAD, copy=copy and str(copy))
 
     async def _sync(self, store: StoreWorker) -> int:
-        """
-        Bring the database in line with the file; return how many are watched.
-        """
+        """Bring the database in line with the file; return how many are watched."""
         jitter = random.SystemRandom().random
 
         def sync(tx: Transaction) -> set[str]:

@@ -44,9 +44,7 @@ _REMEDY = "put the former key back, or renew the authorization on the dashboard"
 
 
 class KeyUnusable(Exception):  # noqa: N818 - it states a condition, as SecretUnavailable does
-    """
-    Raised where stored tokens cannot be read or written; says why, never with which key.
-    """
+    """Raised where stored tokens cannot be read or written; says why, never with which key."""
 
 
 class Cipher:
@@ -73,9 +71,7 @@ class Cipher:
             raise KeyUnusable("web.key is no Fernet key: 32 bytes in URL-safe base64") from None
 
     def encrypt(self, token: str) -> bytes:
-        """
-        Return *token* as it may be stored.
-        """
+        """Return *token* as it may be stored."""
         return self._fernet.encrypt(token.encode())
 
     def decrypt(self, stored: bytes) -> str:
@@ -131,9 +127,7 @@ def _warn(name: str, error: KeyUnusable) -> None:
 
 
 def find_outdated_tokens(config: Config, held: HandshakeTokens) -> list[str]:
-    """
-    Return the connections whose token in the file is newer than the one held, and drop that.
-    """
+    """Return the connections whose token in the file is newer than the one held, and drop that."""
     outdated = []
     for name in held:
         connection = config.connection(name)

@@ -36,16 +36,12 @@ class ConnectivityCheck:
 
     @property
     def has_any(self) -> bool:
-        """
-        Tell whether there is anybody to ask.
-        """
+        """Tell whether there is anybody to ask."""
         return self._is_up is not None
 
     @property
     def is_check_wanted(self) -> bool:
-        """
-        Tell whether the answer may have changed for the better.
-        """
+        """Tell whether the answer may have changed for the better."""
         return self.has_any and (self._said is Connectivity.DOWN or not self._is_believed)
 
     def note_answer(self) -> None:
@@ -60,9 +56,7 @@ class ConnectivityCheck:
             self._is_believed = False
 
     async def ask(self) -> Connectivity:
-        """
-        Return what an answer says that was asked for just now.
-        """
+        """Return what an answer says that was asked for just now."""
         if self._is_up is None:
             return Connectivity.UNKNOWN
         loop = asyncio.get_running_loop()

@@ -78,9 +78,7 @@ def evaluate(
 def preview(
     record: ConnectionRecord, outcome: Outcome, watched: Watched, now: datetime
 ) -> ConnectionRecord:
-    """
-    Return what would be known after *outcome*, storing and announcing nothing.
-    """
+    """Return what would be known after *outcome*, storing and announcing nothing."""
     return preview_record(Check(record, watched, None, now, outcome))
 
 

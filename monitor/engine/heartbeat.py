@@ -40,9 +40,7 @@ ANSWER_WITHIN_S = 20.0
 
 
 class Heartbeat:
-    """
-    The signals to `heartbeat.url`, while it is set.
-    """
+    """The signals to `heartbeat.url`, while it is set."""
 
     def __init__(self, live: Live, store: StoreWorker, supervisor: Supervisor) -> None:
         self._live = live
@@ -54,9 +52,7 @@ class Heartbeat:
         self._is_failing = False
 
     def job(self) -> Job:
-        """
-        Return the job of sending what is due.
-        """
+        """Return the job of sending what is due."""
         return Job("heartbeat", LOOK_EVERY, self._look)
 
     async def _look(self) -> None:
@@ -75,9 +71,7 @@ class Heartbeat:
             await self.beat()
 
     async def beat(self) -> None:
-        """
-        Say that all is well, or what is not.
-        """
+        """Say that all is well, or what is not."""
         settings = self._live.now
         troubles = await self._find_problems(settings)
         if troubles and not self._is_failing:

@@ -35,15 +35,11 @@ LOOK_EVERY = timedelta(seconds=1)
 
 
 class DatabaseLost(StoreError):  # noqa: N818 - it says what happened to the file
-    """
-    The file is not the one any more that the daemon has open; it may begin anew.
-    """
+    """The file is not the one any more that the daemon has open; it may begin anew."""
 
 
 class IntegrityCheck:
-    """
-    Looks after the file of *database* while the daemon runs, and closes it at the end.
-    """
+    """Looks after the file of *database* while the daemon runs, and closes it at the end."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -54,9 +50,7 @@ class IntegrityCheck:
         """Fails when the daemon cannot go on with the file."""
 
     def job(self, store: StoreWorker) -> Job:
-        """
-        Return the job that looks whether the file is there and whole.
-        """
+        """Return the job that looks whether the file is there and whole."""
 
         async def look() -> None:
             fault: StoreError | None = store.damage
@@ -68,9 +62,7 @@ class IntegrityCheck:
         return Job("look_after_database", LOOK_EVERY, look)
 
     def close(self) -> None:
-        """
-        Close the database; if its file is gone, write down what it held.
-        """
+        """Close the database; if its file is gone, write down what it held."""
         if not self.fault.cancel() and not self.fault.cancelled():
             self.fault.exception()  # told by whoever waited for it, or overtaken by another end
         kept = None if self._find_loss() is None else self._rescue()
@@ -94,9 +86,7 @@ class IntegrityCheck:
         return DatabaseLost(f"the database {path} {what} while the daemon ran")
 
     def _is_log_lost(self) -> bool:
-        """
-        Tell whether the log is another one by now: it stays as long as the file is open.
-        """
+        """Tell whether the log is another one by now: it stays as long as the file is open."""
         found = self._find_log()
         if self._known_log is not None and found != self._known_log:
             return True

@@ -47,22 +47,16 @@ class ReloadStatus:
     need_restart: tuple[str, ...] = ()
 
     def note_success(self, at: datetime, need_restart: tuple[str, ...] = ()) -> None:
-        """
-        Note that the file was read and put in force.
-        """
+        """Note that the file was read and put in force."""
         self.read_at, self.failed_at, self.problems = at, None, ()
         self.need_restart = need_restart
 
     def note_failure(self, at: datetime, problems: tuple[Problem, ...]) -> None:
-        """
-        Note that the file could not be used: what was read before stays in force.
-        """
+        """Note that the file could not be used: what was read before stays in force."""
         self.failed_at, self.problems = at, problems
 
     def describe(self) -> str:
-        """
-        Return in a few words what is not as the file says; empty if all is.
-        """
+        """Return in a few words what is not as the file says; empty if all is."""
         if self.failed_at is not None:
             mistakes = format_count(len(self.problems), "mistake")
             return (

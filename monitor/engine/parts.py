@@ -83,9 +83,7 @@ class Dashboard(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DaemonParts:
-    """
-    The parts, and the settings in force.
-    """
+    """The parts, and the settings in force."""
 
     live: Live
     store: StoreWorker
@@ -110,9 +108,7 @@ class DaemonParts:
         self.dashboard.follow_reload()
 
     def jobs(self) -> list[Job]:
-        """
-        Return what is to be done again and again, by the settings then in force.
-        """
+        """Return what is to be done again and again, by the settings then in force."""
         return [
             Job(CHECK_DUE, TICK, self.start_due),
             Job("sweep_clocks", SWEEP_EVERY, self._sweep_clocks),
@@ -123,15 +119,11 @@ class DaemonParts:
         ]
 
     async def start_due(self) -> None:
-        """
-        Start what is due before the next tick.
-        """
+        """Start what is due before the next tick."""
         await self.runner.start_due(LOOK_AHEAD)
 
     async def follow_step(self, by: timedelta) -> None:
-        """
-        Go on after the wall clock was stepped.
-        """
+        """Go on after the wall clock was stepped."""
         await follow_step(self.store, self.live.plan, self.delivery, by)
 
     async def _sweep_clocks(self) -> None:
@@ -149,9 +141,7 @@ class DaemonParts:
 
 
 def terms_of(live: Live, dashboard: Dashboard) -> DeliveryTerms:
-    """
-    Return what a message is sent by now.
-    """
+    """Return what a message is sent by now."""
     now = live.now
     sender = dashboard.counted(now.sender)
     return DeliveryTerms(sender, now.config.alerts.retry_for, partial(link_to, now.config))

@@ -81,21 +81,15 @@ class Reloader:
         self._is_open = False
 
     def open(self) -> None:
-        """
-        Do what is wanted from now on: the daemon has started.
-        """
+        """Do what is wanted from now on: the daemon has started."""
         self._is_open = True
 
     def job(self) -> Job:
-        """
-        Return the job of looking whether a reload is wanted.
-        """
+        """Return the job of looking whether a reload is wanted."""
         return Job("reload", LOOK_EVERY, self._look)
 
     async def _look(self) -> None:
-        """
-        Reload if that is wanted; what is wanted meanwhile is one more, begun after.
-        """
+        """Reload if that is wanted; what is wanted meanwhile is one more, begun after."""
         if not (self._is_open and self._wanted.is_set()):
             return
         self._wanted.clear()
@@ -110,9 +104,7 @@ class Reloader:
         await self._log_end()
 
     async def reload(self) -> bool:
-        """
-        Read the file and put it in force; tell whether that could be done.
-        """
+        """Read the file and put it in force; tell whether that could be done."""
         former = self._running.live.config
         try:
             read = await asyncio.to_thread(self._load)
@@ -179,9 +171,7 @@ class Reloader:
         )
 
     async def _log_end(self) -> None:
-        """
-        Say that the daemon serves again, whether by new settings or by the former ones.
-        """
+        """Say that the daemon serves again, whether by new settings or by the former ones."""
         self._supervisor.remark = self._reloads.describe()
         self._systemd.notify_ready()
         try:
@@ -191,9 +181,7 @@ class Reloader:
 
 
 def log_notices(config: Config) -> None:
-    """
-    Log what the owner of *config* should know, and what stops nothing.
-    """
+    """Log what the owner of *config* should know, and what stops nothing."""
     for notice in notices(config):
         log.warning("config.no_effect", place=notice.place, why=notice.message)
     if not config.connections:
@@ -229,9 +217,7 @@ def _few(names: tuple[str, ...]) -> list[str] | int:
 
 
 def _spare_collector() -> None:
-    """
-    Let the garbage collector take the former settings, and pass over the new ones.
-    """
+    """Let the garbage collector take the former settings, and pass over the new ones."""
     gc.unfreeze()
     gc.collect()
     gc.freeze()

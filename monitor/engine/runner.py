@@ -168,9 +168,7 @@ class CheckRunner:
         self._has_unwritten.set()
 
     def _doubt(self, finished: FinishedCheck) -> None:
-        """
-        Keep a result apart until it is known whether our own link is to blame.
-        """
+        """Keep a result apart until it is known whether our own link is to blame."""
         self._in_doubt.append(finished)
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._resolve(), name="ask for our own link")
@@ -194,9 +192,7 @@ class CheckRunner:
             self._put_in(*left)
 
     async def write_results(self) -> None:
-        """
-        Write finished checks, a batch at a time, until cancelled.
-        """
+        """Write finished checks, a batch at a time, until cancelled."""
         while True:
             await self._has_unwritten.wait()
             await asyncio.sleep(COLLECT_FOR_S)
@@ -204,9 +200,7 @@ class CheckRunner:
                 await asyncio.sleep(RETRY_WRITE_AFTER_S)
 
     async def write_batch(self) -> bool:
-        """
-        Write what has finished; tell whether nothing had to be put back.
-        """
+        """Write what has finished; tell whether nothing had to be put back."""
         async with self._writing:
             now = self._clock()
             batch, self._unwritten = [_not_after(now, each) for each in self._unwritten], []
@@ -229,9 +223,7 @@ class CheckRunner:
         return True
 
     async def _write_apart(self, batch: list[FinishedCheck], fault: BaseException) -> bool:
-        """
-        Write a batch in halves: a result that cannot be stored takes no other with it.
-        """
+        """Write a batch in halves: a result that cannot be stored takes no other with it."""
         if len(batch) > 1:
             middle = len(batch) // 2
             are_written = [await self._write(half) for half in (batch[:middle], batch[middle:])]
@@ -278,9 +270,7 @@ def _own_fault(what: str, fault: BaseException) -> Outcome:
 
 
 def _not_after(now: datetime, finished: FinishedCheck) -> FinishedCheck:
-    """
-    Keep what the clock said before it was set back out of history and rhythm.
-    """
+    """Keep what the clock said before it was set back out of history and rhythm."""
     slot = finished.scheduled_at or finished.at
     if finished.at <= now and slot <= now:
         return finished

@@ -59,9 +59,7 @@ class StepDetector:
         self._gap_s: float | None = None
 
     def look(self) -> timedelta:
-        """
-        Return by how much the wall clock was stepped since the last look; 0 if it was not.
-        """
+        """Return by how much the wall clock was stepped since the last look; 0 if it was not."""
         before = self._monotonic()
         gap_s = self._wall().timestamp() - before
         if self._monotonic() - before > READ_WITHIN_S:
@@ -120,9 +118,7 @@ class Scheduler:
         self._failures: dict[str, tuple[float, float]] = {}
 
     def start(self, jobs: list[Job]) -> None:
-        """
-        Run *jobs* from now on, in the running event loop.
-        """
+        """Run *jobs* from now on, in the running event loop."""
         self._jobs = jobs
         self._detector.look()
         for job in jobs:
@@ -141,9 +137,7 @@ class Scheduler:
         self._looking = asyncio.create_task(self._look_for_steps(), name="look for clock steps")
 
     def stop(self) -> None:
-        """
-        Start no job any more; one that is running is cancelled.
-        """
+        """Start no job any more; one that is running is cancelled."""
         self._is_stopping = True
         if self._looking is not None:
             self._looking.cancel()
@@ -151,9 +145,7 @@ class Scheduler:
             self._scheduler.shutdown(wait=False)
 
     def failing_for(self) -> dict[str, timedelta]:
-        """
-        Return how long each job that failed last has done nothing else, from failure to failure.
-        """
+        """Return for how long each job that failed last has done nothing but fail."""
         return {
             name: timedelta(seconds=last - first) for name, (first, last) in self._failures.items()
         }
@@ -164,9 +156,7 @@ class Scheduler:
             await self._settle_step(is_retry=True)
 
     async def _settle_step(self, *, is_retry: bool = False) -> None:
-        """
-        Have done what a step asks for; whoever comes meanwhile waits for it.
-        """
+        """Have done what a step asks for; whoever comes meanwhile waits for it."""
         async with self._settling:
             stepped = self._detector.look()
             if stepped:

@@ -56,9 +56,7 @@ DELIVER = "deliver"
 
 
 class Supervisor:
-    """
-    Watches over the jobs of the daemon for systemd.
-    """
+    """Watches over the jobs of the daemon for systemd."""
 
     def __init__(
         self, systemd: Systemd, store: StoreWorker, jobs: Scheduler, delivery: Delivery
@@ -73,9 +71,7 @@ class Supervisor:
         """What else people should read in the status."""
 
     def jobs(self) -> list[Job]:
-        """
-        Return what is to be done again and again; for systemd, only if it listens.
-        """
+        """Return what is to be done again and again; for systemd, only if it listens."""
         jobs = [Job("note_alive", NOTE_ALIVE_EVERY, self._note_alive)]
         if self._systemd.is_listening:
             jobs.append(Job("tell_status", REPORT_STATUS_EVERY, self.notify_status))
@@ -85,9 +81,7 @@ class Supervisor:
         return jobs
 
     async def feed(self) -> None:
-        """
-        Feed the watchdog, unless something has come to a halt.
-        """
+        """Feed the watchdog, unless something has come to a halt."""
         stalls = find_stalls(self.signs())
         if not stalls:
             self._is_withheld = False
@@ -110,9 +104,7 @@ class Supervisor:
             self._systemd.notify_status(f"{watched}; {self.remark}" if self.remark else watched)
 
     def signs(self) -> Liveness:
-        """
-        Return the signs of life that there are.
-        """
+        """Return the signs of life that there are."""
         now = time.monotonic()
 
         def since(at: float | None) -> timedelta:
@@ -126,9 +118,7 @@ class Supervisor:
         )
 
     def failing_for(self) -> dict[str, timedelta]:
-        """
-        Return how long each job that failed last has done nothing else.
-        """
+        """Return how long each job that failed last has done nothing else."""
         return self._jobs.failing_for()
 
     async def _note_alive(self) -> None:
@@ -136,9 +126,7 @@ class Supervisor:
 
 
 def describe_counts(counts: Mapping[State, int]) -> str:
-    """
-    Return in one line what is watched: "watching 40 connections; 2 in error".
-    """
+    """Return in one line what is watched: "watching 40 connections; 2 in error"."""
     n_watched = sum(counts.values()) - counts.get(State.PAUSED, 0)
     text = f"watching {format_count(n_watched, 'connection')}"
     told = {State.ERROR: "in error", State.EXPIRED: "expired", State.PAUSED: "paused"}
@@ -170,9 +158,7 @@ class Systemd:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Systemd:
-        """
-        Return the one that *environment* speaks of.
-        """
+        """Return the one that *environment* speaks of."""
         address = environment.get("NOTIFY_SOCKET") or None
         if address and not address.startswith(("/", "@")):
             log.warning("systemd.unknown_address", why="$NOTIFY_SOCKET is neither a path nor @name")
@@ -181,33 +167,23 @@ class Systemd:
 
     @property
     def is_listening(self) -> bool:
-        """
-        Tell whether there is anybody to tell.
-        """
+        """Tell whether there is anybody to tell."""
         return self._address is not None
 
     def notify_ready(self) -> None:
-        """
-        Say that the daemon serves: after the start, and after each reload.
-        """
+        """Say that the daemon serves: after the start, and after each reload."""
         self._send("READY=1")
 
     def notify_reloading(self) -> None:
-        """
-        Say that the settings are read again; `tell_ready` ends it, well or badly.
-        """
+        """Say that the settings are read again; `tell_ready` ends it, well or badly."""
         self._send("RELOADING=1", f"MONOTONIC_USEC={monotonic_usec()}")
 
     def notify_stopping(self) -> None:
-        """
-        Say that the daemon is about to end.
-        """
+        """Say that the daemon is about to end."""
         self._send("STOPPING=1", "STATUS=stopping")
 
     def notify_status(self, text: str) -> None:
-        """
-        Say in one line how it is, if that is not what was said last.
-        """
+        """Say in one line how it is, if that is not what was said last."""
         if text == self._status:
             return
         line = " ".join(text.split())
@@ -217,9 +193,7 @@ class Systemd:
             self._status = text
 
     def feed_watchdog(self) -> None:
-        """
-        Say that the daemon is alive.
-        """
+        """Say that the daemon is alive."""
         self._send("WATCHDOG=1")
 
     def _send(self, *fields: str) -> bool:
@@ -247,9 +221,7 @@ class Systemd:
 
 
 def _watchdog_of(environment: Mapping[str, str]) -> timedelta | None:
-    """
-    Return the silence that is allowed, if it is us who are watched.
-    """
+    """Return the silence that is allowed, if it is us who are watched."""
     written = environment.get("WATCHDOG_USEC", "")
     if not written:
         return None

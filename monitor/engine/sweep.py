@@ -79,9 +79,7 @@ class Swept:
 
 
 def is_anything_passed(tx: Transaction, plan: Plan, now: datetime) -> bool:
-    """
-    Tell whether a sweep would find anything; needs no right to write.
-    """
+    """Tell whether a sweep would find anything; needs no right to write."""
     return (
         any(name in plan.watched for _, name in authorizations.find_passed(tx, now))
         or any(name in plan.applications for name in applications.find_passed(tx, now))
@@ -96,9 +94,7 @@ def is_anything_passed(tx: Transaction, plan: Plan, now: datetime) -> bool:
 
 
 def sweep(tx: Transaction, plan: Plan, now: datetime) -> list[Swept]:
-    """
-    Store all that follows from the clocks as they stand *now*.
-    """
+    """Store all that follows from the clocks as they stand *now*."""
     swept = [*_sweep_authorizations(tx, plan, now), *_sweep_secrets(tx, plan, now)]
     for outage in incidents.list_open_outages(tx).values():
         if _is_lost_permission(tx, outage, plan, now):
@@ -140,9 +136,7 @@ def _sweep_authorizations(tx: Transaction, plan: Plan, now: datetime) -> list[Sw
 
 
 def _sweep_secrets(tx: Transaction, plan: Plan, now: datetime) -> list[Swept]:
-    """
-    Tell of client secrets that end soon, once for all connections of an application.
-    """
+    """Tell of client secrets that end soon, once for all connections of an application."""
     names = [name for name in applications.find_passed(tx, now) if name in plan.applications]
     swept = []
     for name, record in applications.load(tx, names).items():
@@ -172,9 +166,7 @@ def _is_ending(tx: Transaction, outage: Outage, plan: Plan, now: datetime) -> bo
 
 
 def _is_lost_permission(tx: Transaction, outage: Outage, plan: Plan, now: datetime) -> bool:
-    """
-    Tell whether an outage has lasted so long that its refusals must be meant.
-    """
+    """Tell whether an outage has lasted so long that its refusals must be meant."""
     if now < outage.started_at + plan.outage_hold:
         return False
     n_failing = incidents.count_group(tx, outage.host).failing
@@ -221,9 +213,7 @@ async def check_connectivity(
 
 
 def log_and_wake(settled: list[Evaluated], delivery: Delivery) -> None:
-    """
-    Log what was stored, and have due alerts sent at once.
-    """
+    """Log what was stored, and have due alerts sent at once."""
     for one in settled:
         outcome, standing = one.finished.outcome, one.verdict.standing
         log.debug(

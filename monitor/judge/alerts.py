@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 
 class AlertKind(StrEnum):
-    """
-    What people can be told.
-    """
+    """What people can be told."""
 
     ERROR = "error"
     EXPIRED = "expired"
@@ -48,16 +46,12 @@ class AlertKind(StrEnum):
 
     @property
     def is_closing(self) -> bool:
-        """
-        Tell whether the alert says that an announced trouble is over.
-        """
+        """Tell whether the alert says that an announced trouble is over."""
         return self in OPENED_BY
 
 
 class Severity(StrEnum):
-    """
-    How urgent an alert is.
-    """
+    """How urgent an alert is."""
 
     INFO = "info"
     WARNING = "warning"
@@ -65,9 +59,7 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
-        """
-        Return a number that grows with urgency.
-        """
+        """Return a number that grows with urgency."""
         return list(Severity).index(self)
 
 
@@ -285,9 +277,7 @@ def severity_of(
 
 
 def severities_of(kind: AlertKind) -> list[Severity]:
-    """
-    Return the severities that alerts of *kind* can have, the usual one first.
-    """
+    """Return the severities that alerts of *kind* can have, the usual one first."""
     row = KINDS[kind]
     return [each for each in (row.severity, row.if_inconclusive, row.at_last_step) if each]
 
@@ -319,9 +309,7 @@ REMINDER_COUNT = "reminder"
 
 
 def is_reminded(alert: AlertDue) -> bool:
-    """
-    Tell whether people are reminded of *alert* while what it says lasts.
-    """
+    """Tell whether people are reminded of *alert* while what it says lasts."""
     is_critical = alert.severity is Severity.CRITICAL
     return is_critical and KINDS[alert.kind].is_reminded and REMINDER_COUNT not in alert.facts
 
@@ -331,16 +319,12 @@ Key = int | str
 
 
 def is_known_by_connections(kind: AlertKind) -> bool:
-    """
-    Tell whether alerts of *kind* are about their connections, and nothing larger.
-    """
+    """Tell whether alerts of *kind* are about their connections, and nothing larger."""
     return KINDS[kind].subject is SubjectKind.CONNECTION
 
 
 def keys_of(kind: AlertKind, facts: Mapping[str, Any], about: Iterable[int]) -> frozenset[Key]:
-    """
-    Return what an alert is about: two that share a key may speak of one trouble.
-    """
+    """Return what an alert is about: two that share a key may speak of one trouble."""
     match KINDS[kind].subject:
         case SubjectKind.CONNECTION:
             return frozenset(about)

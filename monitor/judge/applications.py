@@ -79,9 +79,7 @@ class ApplicationVerdict:
 def judge_application(
     standing: ApplicationStanding, connection_id: int, outcome: Outcome, now: datetime
 ) -> ApplicationVerdict:
-    """
-    Take what a connection was answered for its application's sake.
-    """
+    """Take what a connection was answered for its application's sake."""
     if outcome.is_taken_over:
         return ApplicationVerdict(standing)
     refusal = standing.refusal
@@ -109,9 +107,7 @@ def _judge_refusal(
 
 
 def _accepts(refusal: Refusal, outcome: Outcome, now: datetime) -> bool:
-    """
-    Tell whether *outcome* shows that the refusal is a thing of the past.
-    """
+    """Tell whether *outcome* shows that the refusal is a thing of the past."""
     if sent_at(outcome, now) < refusal.at:
         return False
     if refusal.reason is Reason.CLIENT_REJECTED:

@@ -40,34 +40,26 @@ DEFAULT_VALID_DAYS = 365
 
 
 class ClockSource(StrEnum):
-    """
-    Who says when a clock ends.
-    """
+    """Who says when a clock ends."""
 
     DECLARED = "declared"
     OBSERVED = "observed"
 
 
 def start_of(day: date) -> datetime:
-    """
-    Return the instant that *day* means in UTC: its own if it has a time, else the day's start.
-    """
+    """Return the instant that *day* means in UTC: its own time, else the day's start."""
     if isinstance(day, datetime):
         return day.astimezone(UTC)
     return datetime.combine(day, time(), UTC)
 
 
 def days_left(ends_at: datetime, now: datetime) -> int:
-    """
-    Return the whole days left, rounded down; 0 on the last day and negative after it.
-    """
+    """Return the whole days left, rounded down; 0 on the last day and negative after it."""
     return (ends_at - now) // timedelta(days=1)
 
 
 def is_expiring_soon(ends_at: datetime, steps: Iterable[int], now: datetime) -> bool:
-    """
-    Tell whether *now* lies between the largest step before the end and the end.
-    """
+    """Tell whether *now* lies between the largest step before the end and the end."""
     largest = max(steps, default=0)
     return ends_at - timedelta(days=largest) <= now < ends_at
 
@@ -112,17 +104,13 @@ class AuthorizationClock:
 
     @property
     def known_end(self) -> datetime | None:
-        """
-        Return the end to count to; None once it has proved wrong.
-        """
+        """Return the end to count to; None once it has proved wrong."""
         if self.token_ends_at is not None:
             return self.token_ends_at
         return None if self.is_renewal_unrecorded else self.ends_at
 
     def is_over(self, now: datetime) -> bool:
-        """
-        Tell whether the known end has passed.
-        """
+        """Tell whether the known end has passed."""
         return self.known_end is not None and self.known_end <= now
 
     def steps(self, configured: Iterable[int]) -> tuple[int, ...]:
@@ -139,18 +127,14 @@ class AuthorizationClock:
         return tuple(sorted({step for step in configured if step * DAY < life}, reverse=True))
 
     def is_expiring_soon(self, configured: Iterable[int], now: datetime) -> bool:
-        """
-        Tell whether *now* lies between the first step and the end.
-        """
+        """Tell whether *now* lies between the first step and the end."""
         steps = self.steps(configured)
         end = self.known_end
         return bool(steps) and end is not None and is_expiring_soon(end, steps, now)
 
 
 def next_step_at(clock: AuthorizationClock, configured: Iterable[int]) -> datetime | None:
-    """
-    Return the instant of the next step that was not passed yet, the end being the last one.
-    """
+    """Return the instant of the next step that was not passed yet, the end being the last one."""
     end = clock.known_end
     steps = _unannounced_steps(clock, configured)
     return end - steps[0] * DAY if end is not None and steps else None
@@ -164,9 +148,7 @@ def _unannounced_steps(clock: AuthorizationClock, configured: Iterable[int]) -> 
 
 
 def _reached(clock: AuthorizationClock, configured: Iterable[int], now: datetime) -> int | None:
-    """
-    Return the most urgent step that *now* has reached and nobody was told of.
-    """
+    """Return the most urgent step that *now* has reached and nobody was told of."""
     end = clock.known_end
     if end is None:
         return None
@@ -191,9 +173,7 @@ class PassedSteps:
 def pass_steps(
     clock: AuthorizationClock, state: State, configured: Iterable[int], now: datetime
 ) -> PassedSteps:
-    """
-    Return what is due because *now* has come: after an absence only the most urgent.
-    """
+    """Return what is due because *now* has come: after an absence only the most urgent."""
     configured = tuple(configured)
     step = _reached(clock, configured, now)
     if step is None:
@@ -209,9 +189,7 @@ def pass_steps(
 
 
 def count_down(clock: AuthorizationClock, outcome: Outcome, now: datetime) -> Outcome:
-    """
-    Return what the clock says where nobody can be asked, and *outcome* otherwise.
-    """
+    """Return what the clock says where nobody can be asked, and *outcome* otherwise."""
     if not outcome.is_countdown or clock.ends_at is None or now < clock.ends_at:
         return outcome
     detail = f"The authorization ended on {clock.ends_at:%Y-%m-%d}."
@@ -220,18 +198,14 @@ def count_down(clock: AuthorizationClock, outcome: Outcome, now: datetime) -> Ou
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """
-    What a check says about the clock.
-    """
+    """What a check says about the clock."""
 
     clock: AuthorizationClock
     alerts: tuple[AlertDue, ...] = ()
 
 
 def confirm(clock: AuthorizationClock, outcome: Outcome, now: datetime) -> Confirmation:
-    """
-    Let a success confirm a renewal, or show one that nobody recorded.
-    """
+    """Let a success confirm a renewal, or show one that nobody recorded."""
     if outcome.fingerprint is not None and outcome.fingerprint != clock.fingerprint:
         clock = replace(clock, fingerprint=outcome.fingerprint)
     if outcome.reason.outcome_class is not OutcomeClass.SUCCESS:
@@ -255,9 +229,7 @@ USED_STILL = (
 
 
 def name_old_token(clock: AuthorizationClock, outcome: Outcome) -> Outcome:
-    """
-    Say of a refusal that the token from before a recorded renewal is still in use.
-    """
+    """Say of a refusal that the token from before a recorded renewal is still in use."""
     if outcome.reason not in {Reason.AUTHORIZATION_REVOKED, Reason.AUTHORIZATION_EXPIRED}:
         return outcome
     is_old = outcome.fingerprint is not None and outcome.fingerprint == clock.renewal_fingerprint
@@ -267,9 +239,7 @@ def name_old_token(clock: AuthorizationClock, outcome: Outcome) -> Outcome:
 
 
 def _withdraw_end(clock: AuthorizationClock, now: datetime) -> AuthorizationClock:
-    """
-    Let an end come again that had come only because the machine's clock was wrong.
-    """
+    """Let an end come again that had come only because the machine's clock was wrong."""
     end = clock.token_ends_at or clock.ends_at
     if clock.told_step != THE_END or end is None or end <= now:
         return clock
@@ -277,16 +247,12 @@ def _withdraw_end(clock: AuthorizationClock, now: datetime) -> AuthorizationCloc
 
 
 def sent_at(outcome: Outcome, now: datetime) -> datetime:
-    """
-    Return when the request left: an answer tells nothing of what came after that.
-    """
+    """Return when the request left: an answer tells nothing of what came after that."""
     return now - timedelta(milliseconds=outcome.latency_ms or 0)
 
 
 def last_passed(ends_at: datetime, now: datetime) -> int:
-    """
-    Return the days left, rounded up: no step below it was reached yet.
-    """
+    """Return the days left, rounded up: no step below it was reached yet."""
     return max(THE_END, -((now - ends_at) // DAY))
 
 
@@ -317,16 +283,12 @@ class Declared:
     valid_days: int = DEFAULT_VALID_DAYS
 
     def ends_at(self, authorized_at: datetime) -> datetime | None:
-        """
-        Return the end of an authorization that was granted at *authorized_at*.
-        """
+        """Return the end of an authorization that was granted at *authorized_at*."""
         return authorized_at + self.valid_days * DAY if self.valid_days else None
 
 
 class DateChange(Enum):
-    """
-    What a date that somebody gave means.
-    """
+    """What a date that somebody gave means."""
 
     NONE = "none"
     FIRST = "first"
@@ -338,9 +300,7 @@ class DateChange(Enum):
 def declare_date(
     clock: AuthorizationClock, declared: Declared, now: datetime
 ) -> AuthorizationClock:
-    """
-    Return the clock after the file was read: only a date that is new there counts.
-    """
+    """Return the clock after the file was read: only a date that is new there counts."""
     if declared.authorized_at != clock.file_authorized_at:
         seen = replace(clock, file_authorized_at=declared.authorized_at)
         clock, _ = set_date(seen, declared.authorized_at, declared, now, is_from_file=True)
@@ -394,9 +354,7 @@ def set_date(
 def _keep_announced(
     moved: AuthorizationClock, before: AuthorizationClock, now: datetime
 ) -> AuthorizationClock:
-    """
-    Forget the steps that a moved end has put back into the future.
-    """
+    """Forget the steps that a moved end has put back into the future."""
     if moved.ends_at == before.ends_at:
         return moved
     if moved.ends_at is None:

@@ -68,9 +68,7 @@ MOST_BINS = 120
 
 @dataclass(frozen=True, slots=True)
 class QuotaSample:
-    """
-    What was left of a quota at one instant.
-    """
+    """What was left of a quota at one instant."""
 
     at: datetime
     remaining: int
@@ -79,17 +77,13 @@ class QuotaSample:
 
     @property
     def used(self) -> int:
-        """
-        Return what was used of this period's quota.
-        """
+        """Return what was used of this period's quota."""
         return self.limit - self.remaining
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """
-    What was used between two instants of one period.
-    """
+    """What was used between two instants of one period."""
 
     starts_at: datetime
     ends_at: datetime
@@ -119,30 +113,22 @@ class Bin:
 
     @property
     def rate(self) -> float:
-        """
-        Return what was used, as if all of it had been seen.
-        """
+        """Return what was used, as if all of it had been seen."""
         return self.amount / self.covered if self.covered else 0.0
 
     @property
     def is_whole(self) -> bool:
-        """
-        Tell whether enough of it was seen.
-        """
+        """Tell whether enough of it was seen."""
         return self.covered >= WHOLE
 
     @property
     def to_reset(self) -> timedelta | None:
-        """
-        Return how long before the end of its period it lies.
-        """
+        """Return how long before the end of its period it lies."""
         return None if self.resets_at is None else self.resets_at - self.middle
 
 
 def starts_period(before: QuotaSample, after: QuotaSample) -> bool:
-    """
-    Tell whether a period ended between two samples: its reset passed, or much came back.
-    """
+    """Tell whether a period ended between two samples: its reset passed, or much came back."""
     if before.resets_at and after.resets_at and before.resets_at <= after.at:
         if after.resets_at > before.resets_at:
             return True
@@ -154,9 +140,7 @@ def _is_far(above: QuotaSample, below: QuotaSample) -> bool:
 
 
 def without_glitches(samples: Sequence[QuotaSample]) -> list[QuotaSample]:
-    """
-    Leave out single samples that neither the one before nor the one after bears out.
-    """
+    """Leave out single samples that neither the one before nor the one after bears out."""
     return [
         each
         for number, each in enumerate(samples)
@@ -175,9 +159,7 @@ def _is_glitch(before: QuotaSample, each: QuotaSample, after: QuotaSample) -> bo
 
 
 def period_length(samples: Sequence[QuotaSample]) -> timedelta:
-    """
-    Return how long a period is: from reset to reset, else the longest way to one.
-    """
+    """Return how long a period is: from reset to reset, else the longest way to one."""
     resets = sorted({each.resets_at for each in samples if each.resets_at})
     between = [after - before for before, after in pairwise(resets)]
     seen = [each.resets_at - each.at for each in samples if each.resets_at]
@@ -204,9 +186,7 @@ def read_usage(samples: Sequence[QuotaSample]) -> Iterator[Usage]:
 
 
 def bins_of(samples: Sequence[QuotaSample], now: datetime, step: timedelta) -> list[Bin]:
-    """
-    Put what was used into bins of length *step* that end *now*, the latest first.
-    """
+    """Put what was used into bins of length *step* that end *now*, the latest first."""
     n_bins = min(-((samples[0].at - now) // step), MOST_BINS)
     bins = [Bin(age, now - (age + 0.5) * step) for age in range(n_bins)]
     current = samples[-1].resets_at
@@ -265,9 +245,7 @@ class Outlook:
     told: datetime | None = None
 
     def shown(self, now: datetime) -> Forecast | None:
-        """
-        Return the forecast, unless its period has ended or nothing is left.
-        """
+        """Return the forecast, unless its period has ended or nothing is left."""
         if self.sample is None or self.sample.remaining == 0:
             return None
         resets_at = self.sample.resets_at
@@ -301,9 +279,7 @@ def take_sample(previous: Outlook, quota: Quota, rules: Rules, now: datetime) ->
 
 
 def note_sample(previous: Outlook, sample: QuotaSample) -> Outlook:
-    """
-    Return what is known after *sample*; a new period or limit begins untold.
-    """
+    """Return what is known after *sample*; a new period or limit begins untold."""
     last = previous.sample
     if last is None or last.limit != sample.limit or starts_period(last, sample):
         return Outlook(previous.window, sample)
@@ -311,9 +287,7 @@ def note_sample(previous: Outlook, sample: QuotaSample) -> Outlook:
 
 
 def should_look_ahead(outlook: Outlook) -> bool:
-    """
-    Tell whether the last sample deserves a new forecast.
-    """
+    """Tell whether the last sample deserves a new forecast."""
     sample = outlook.sample
     if sample is None or not sample.remaining:
         return False
@@ -350,9 +324,7 @@ def judge_forecast(
 
 
 def is_short(forecast: Forecast, resets_at: datetime, now: datetime) -> bool:
-    """
-    Tell whether it runs out before *resets_at* in all likelihood.
-    """
+    """Tell whether it runs out before *resets_at* in all likelihood."""
     if forecast.latest is None:
         return False
     return resets_at - forecast.latest > (resets_at - now) * MARGIN
@@ -361,9 +333,7 @@ def is_short(forecast: Forecast, resets_at: datetime, now: datetime) -> bool:
 def is_clearly_worse(
     exhausts_at: datetime, told: datetime, resets_at: datetime, now: datetime
 ) -> bool:
-    """
-    Tell whether it runs out so much sooner than was told that it must be told again.
-    """
+    """Tell whether it runs out so much sooner than was told that it must be told again."""
     worse = told - exhausts_at
     return worse >= (told - now) * CLEARLY_WORSE and worse >= (resets_at - now) * MIN_WORSE
 
@@ -442,9 +412,7 @@ def learn_rate(bins: Sequence[Bin], shares: Sequence[float]) -> Rate:
 
 
 def _level(bins: Sequence[Bin], shares: Sequence[float], half_life: float) -> tuple[float, float]:
-    """
-    Return what a bin of average share uses, and how many bins that was learned from.
-    """
+    """Return what a bin of average share uses, and how many bins that was learned from."""
     weights = [0.5 ** (each.age / half_life) * each.covered for each in bins]
     used = sum(weight * each.rate for weight, each in zip(weights, bins, strict=True))
     expected = sum(weight * share for weight, share in zip(weights, shares, strict=True))
@@ -453,9 +421,7 @@ def _level(bins: Sequence[Bin], shares: Sequence[float], half_life: float) -> tu
 
 
 def _jumps(bins: Sequence[Bin], shares: Sequence[float]) -> float:
-    """
-    Return the variance that shows between neighbours: a change of level hardly adds to it.
-    """
+    """Return the variance that shows between neighbours: a change of level hardly adds to it."""
     plain = [
         each.rate / share
         for each, share in zip(bins, shares, strict=True)
@@ -606,9 +572,7 @@ def forecast(samples: Sequence[QuotaSample], now: datetime) -> Forecast | None:
 
 
 class _Shapes:
-    """
-    The usual share of any bin, past or to come.
-    """
+    """The usual share of any bin, past or to come."""
 
     def __init__(self, slots: Shares, phases: Shares, length: timedelta) -> None:
         self._slots = slots.of_group
@@ -622,18 +586,14 @@ class _Shapes:
 
 
 def phase_of(to_reset: timedelta | None, length: timedelta) -> int:
-    """
-    Return which part of its period lies *to_reset* before the end; 0 is the last one.
-    """
+    """Return which part of its period lies *to_reset* before the end; 0 is the last one."""
     if to_reset is None:
         return 0
     return min(max(int(to_reset / length * N_PHASES), 0), N_PHASES - 1)
 
 
 def _learn_phases(bins: Sequence[Bin], slots: Shares, length: timedelta, step: timedelta) -> Shares:
-    """
-    Return the usual shares of the parts of a period, from periods that were seen whole.
-    """
+    """Return the usual shares of the parts of a period, from periods that were seen whole."""
     if step is HOUR:
         return learn_shares((), N_PHASES)  # the hours of the day say the same
     slot_of = slots.of_group
@@ -658,9 +618,7 @@ def _learn_phases(bins: Sequence[Bin], slots: Shares, length: timedelta, step: t
 def _follow(
     rate: Rate, shapes: _Shapes, last: QuotaSample, now: datetime, step: timedelta
 ) -> Forecast:
-    """
-    Use up what is left on the likely path, and on those at both ends of the range.
-    """
+    """Use up what is left on the likely path, and on those at both ends of the range."""
     likely: list[float] = []
     early: list[float] = []
     late: list[float] = []
@@ -696,9 +654,7 @@ def _stray(mean: float, variance: float, least: float, deviations: float) -> flo
 
 
 def _n_ahead(last: QuotaSample, length: timedelta, now: datetime, step: timedelta) -> int:
-    """
-    Return how many bins to look ahead: to the end of the period after this one.
-    """
+    """Return how many bins to look ahead: to the end of the period after this one."""
     resets_at = last.resets_at if last.resets_at and last.resets_at > now else now + length
     return ceil((resets_at + length - now) / step)
 
@@ -776,9 +732,7 @@ def resolve_shared(
 
 
 class _Peers:
-    """
-    The other connections of an account, seen through the window that an alert is about.
-    """
+    """The other connections of an account, seen through the window that an alert is about."""
 
     def __init__(self, name: str, siblings: Iterable[tuple[int, Quota]]) -> None:
         self._quotas = dict(siblings)

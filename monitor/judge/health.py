@@ -99,16 +99,12 @@ class Readiness:
 
 
 def is_late(lateness: timedelta, longest_check: timedelta) -> bool:
-    """
-    Tell whether a check that has been due for *lateness* should have been done by now.
-    """
+    """Tell whether a check that has been due for *lateness* should have been done by now."""
     return lateness > LATE_AFTER + longest_check
 
 
 def find_problems(arrears: Readiness) -> list[str]:
-    """
-    Return what is not well, in words for people; nothing while every due check ran.
-    """
+    """Return what is not well, in words for people; nothing while every due check ran."""
     troubles = []
     if is_late(arrears.lateness, arrears.longest_check):
         troubles.append(f"a check has been due for {_minutes(arrears.lateness)}")

@@ -46,16 +46,12 @@ class HostGroup:
 
     @property
     def is_out(self) -> bool:
-        """
-        Tell whether an outage begins.
-        """
+        """Tell whether an outage begins."""
         return self.total >= SMALLEST_GROUP and 2 * self.failing > self.total
 
     @property
     def is_back(self) -> bool:
-        """
-        Tell whether an outage is over.
-        """
+        """Tell whether an outage is over."""
         return 4 * self.failing < self.total or not self.failing
 
 
@@ -94,9 +90,7 @@ FEWEST_HOSTS = 2
 
 
 class Connectivity(Enum):
-    """
-    What the URLs of `checks.uplink` said.
-    """
+    """What the URLs of `checks.uplink` said."""
 
     UNKNOWN = "unknown"
     UP = "up"
@@ -104,16 +98,12 @@ class Connectivity(Enum):
 
 
 def is_unanswered(outcome: Outcome) -> bool:
-    """
-    Tell whether a check may have failed for want of a link.
-    """
+    """Tell whether a check may have failed for want of a link."""
     return outcome.reason in NETWORK
 
 
 def has_answered(outcome: Outcome) -> bool:
-    """
-    Tell whether a service gave an HTTP answer, whatever it said.
-    """
+    """Tell whether a service gave an HTTP answer, whatever it said."""
     if outcome.is_countdown or outcome.is_taken_over or outcome.reason in NETWORK:
         return False
     is_inconclusive = outcome.reason.outcome_class is OutcomeClass.INCONCLUSIVE
@@ -122,9 +112,7 @@ def has_answered(outcome: Outcome) -> bool:
 
 
 def disregard(previous: Standing, outcome: Outcome, now: datetime) -> Verdict:
-    """
-    Return the verdict on a check that failed for want of a link: nothing is counted.
-    """
+    """Return the verdict on a check that failed for want of a link: nothing is counted."""
     seen = replace(
         previous, checked_at=now, latency_ms=outcome.latency_ms, last_reason=outcome.reason
     )

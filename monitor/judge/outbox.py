@@ -66,16 +66,12 @@ class NotificationGroup:
 
     @property
     def kind(self) -> AlertKind:
-        """
-        Return what all its alerts are.
-        """
+        """Return what all its alerts are."""
         return self.notifications[0].kind
 
     @property
     def key(self) -> str:
-        """
-        Return what stays the same as long as the message does.
-        """
+        """Return what stays the same as long as the message does."""
         first = str(self.ids[0])
         if len(self.ids) == 1:
             return first

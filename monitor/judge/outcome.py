@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 
 
 class State(StrEnum):
-    """
-    The state of a connection.
-    """
+    """The state of a connection."""
 
     PENDING = "pending"
     ACTIVE = "active"
@@ -36,9 +34,7 @@ class State(StrEnum):
 
 
 class Reason(StrEnum):
-    """
-    Why a connection is in its state, or how one check ended.
-    """
+    """Why a connection is in its state, or how one check ended."""
 
     OK = "ok"
     NOT_CHECKED = "not_checked"
@@ -64,30 +60,22 @@ class Reason(StrEnum):
 
     @property
     def outcome_class(self) -> OutcomeClass:
-        """
-        Return the class of an outcome that has this reason.
-        """
+        """Return the class of an outcome that has this reason."""
         return _CLASS_OF.get(self, OutcomeClass.INCONCLUSIVE)
 
     @property
     def is_of_application(self) -> bool:
-        """
-        Tell whether it is the fault of an application, and so of all its connections.
-        """
+        """Tell whether it is the fault of an application, and so of all its connections."""
         return self in {Reason.CLIENT_REJECTED, Reason.CLIENT_SECRET_EXPIRED}
 
     @property
     def is_conclusive(self) -> bool:
-        """
-        Tell whether the provider said yes or no.
-        """
+        """Tell whether the provider said yes or no."""
         return self.outcome_class in {OutcomeClass.SUCCESS, OutcomeClass.REFUSAL}
 
 
 class OutcomeClass(Enum):
-    """
-    The three classes of the contract, and throttling, which counts in no row.
-    """
+    """The three classes of the contract, and throttling, which counts in no row."""
 
     SUCCESS = "success"
     REFUSAL = "refusal"
@@ -110,9 +98,7 @@ _CLASS_OF = {
 
 
 class QuotaUnit(StrEnum):
-    """
-    What a quota counts.
-    """
+    """What a quota counts."""
 
     REQUESTS = "requests"
     TOKENS = "tokens"
@@ -147,16 +133,12 @@ class QuotaReading:
 
     @property
     def is_empty(self) -> bool:
-        """
-        Tell whether the answer said nothing at all about a quota.
-        """
+        """Tell whether the answer said nothing at all about a quota."""
         return self.limit is None and self.remaining is None and self.resets_at is None
 
     @property
     def share_left(self) -> float | None:
-        """
-        Return what part of the limit is left; None where that is unknown.
-        """
+        """Return what part of the limit is left; None where that is unknown."""
         if self.remaining == 0:
             return 0.0
         return self.remaining / self.limit if self.remaining is not None and self.limit else None
@@ -266,9 +248,7 @@ class Standing:
 
     @classmethod
     def unknown(cls, now: datetime) -> Standing:
-        """
-        Return the standing of a connection that was never checked.
-        """
+        """Return the standing of a connection that was never checked."""
         return cls(State.PENDING, Reason.NOT_CHECKED, "", now)
 
     @property
@@ -290,9 +270,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """
-    A change of state or reason.
-    """
+    """A change of state or reason."""
 
     at: datetime
     from_state: State

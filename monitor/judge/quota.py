@@ -45,9 +45,7 @@ NOTHING_READ = QuotaReading()
 
 
 class Level(StrEnum):
-    """
-    How a quota stands; None is used where that is unknown.
-    """
+    """How a quota stands; None is used where that is unknown."""
 
     OK = "ok"
     LOW = "low"
@@ -83,27 +81,19 @@ class Quota:
 
     @property
     def windows(self) -> tuple[Quota, ...]:
-        """
-        Return all windows, each by itself; the first one decides.
-        """
+        """Return all windows, each by itself; the first one decides."""
         return (self.alone(), *self.others)
 
     def alone(self) -> Quota:
-        """
-        Return the window that decides as if there were no others.
-        """
+        """Return the window that decides as if there were no others."""
         return replace(self, others=()) if self.others else self
 
     def of_window(self, name: str) -> Quota | None:
-        """
-        Return the window of that name by itself, if it is known.
-        """
+        """Return the window of that name by itself, if it is known."""
         return next((each for each in self.windows if each.known.name == name), None)
 
     def with_window(self, window: Quota) -> Quota:
-        """
-        Return the same with *window* in the place of the one that has its name.
-        """
+        """Return the same with *window* in the place of the one that has its name."""
         if window.known.name == self.known.name:
             return replace(window, others=self.others)
         others = (window if each.known.name == window.known.name else each for each in self.others)
@@ -111,15 +101,11 @@ class Quota:
 
     @property
     def is_known(self) -> bool:
-        """
-        Tell whether there is anything to show.
-        """
+        """Tell whether there is anything to show."""
         return self.is_payment_required or not self.shown.is_empty
 
     def level(self, rules: Rules) -> Level | None:
-        """
-        Return the level; None where it is unknown, decides nothing, or the limit is 0.
-        """
+        """Return the level; None where it is unknown, decides nothing, or the limit is 0."""
         if not self.decides(rules):
             return None
         step = self.step(rules)
@@ -130,9 +116,7 @@ class Quota:
         return Level.OK if self.shown.limit and self.shown.remaining is not None else None
 
     def step(self, rules: Rules) -> int | None:
-        """
-        Return the lowest step reached, or None above all steps or where unknown.
-        """
+        """Return the lowest step reached, or None above all steps or where unknown."""
         limit, remaining = self.shown.limit, self.shown.remaining
         if self.is_payment_required:
             return EXHAUSTED_STEP
@@ -163,16 +147,12 @@ class Quota:
         return length is None or timedelta(seconds=length) >= rules.quota_min_window
 
     def tightness(self, rules: Rules) -> tuple[bool, bool, float]:
-        """
-        Return a rank by which the window that decides comes first.
-        """
+        """Return a rank by which the window that decides comes first."""
         share = self.shown.share_left
         return share is None, not self.is_long(rules), share or 0.0
 
     def shares_period_with(self, other: Quota) -> bool:
-        """
-        Tell whether both show the same window with the same limit and the same reset.
-        """
+        """Tell whether both show the same window with the same limit and the same reset."""
         mine, others = self.known, other.known
         return (mine.name, mine.limit) == (others.name, others.limit) and is_same_reset(
             mine.resets_at, others.resets_at
@@ -213,9 +193,7 @@ def take_readings(
 def take_payment_required(
     previous: Quota, readings: Iterable[QuotaReading], rules: Rules, now: datetime
 ) -> Quota:
-    """
-    Take in a 402, which may tell of windows as well.
-    """
+    """Take in a 402, which may tell of windows as well."""
     told = [reading for reading in readings if not reading.is_empty]
     quota = take_readings(previous, told, rules, now) if told else previous
     if not quota.is_long(rules):
@@ -270,25 +248,19 @@ def _longest_reset(previous: Quota, reading: QuotaReading, now: datetime) -> int
 
 
 def window_facts(window: QuotaReading) -> dict[str, str]:
-    """
-    Return what an alert says of which window it is about; nothing where there is but one.
-    """
+    """Return what an alert says of which window it is about; nothing where there is but one."""
     return {"window": window.name, "unit": window.unit.value} if window.name else {}
 
 
 def is_refilled(before: QuotaReading, after: QuotaReading) -> bool:
-    """
-    Tell whether more is left than noise explains: more than a tenth of the limit.
-    """
+    """Tell whether more is left than noise explains: more than a tenth of the limit."""
     if before.remaining is None or after.remaining is None or after.limit is None:
         return False
     return (after.remaining - before.remaining) * 10 > after.limit
 
 
 def is_same_reset(one: datetime | None, other: datetime | None) -> bool:
-    """
-    Tell whether both are the same reset, told at different moments.
-    """
+    """Tell whether both are the same reset, told at different moments."""
     if one is None or other is None:
         return one is other
     return abs(one - other) <= SAME_RESET_WITHIN
@@ -351,9 +323,7 @@ def _due_step(quota: Quota, rules: Rules) -> int | None:
 def _find_new_alerts(
     previous: Quota, quota: Quota, rules: Rules, now: datetime
 ) -> tuple[Quota, list[AlertDue]]:
-    """
-    Begin new periods and limits as untold; tell a new limit, or that all is well again.
-    """
+    """Begin new periods and limits as untold; tell a new limit, or that all is well again."""
     is_402_over = previous.is_payment_required and not quota.is_payment_required
     # While a step is still reached, the 402 has told it already.
     is_402_over = is_402_over and _due_step(quota, rules) is None
@@ -399,9 +369,7 @@ def _forget(window: Quota) -> Quota:
 
 
 def _limit_alert(changes: Sequence[tuple[Quota, Quota]], rules: Rules) -> list[AlertDue]:
-    """
-    Tell one new limit, even if several have changed: it is one upgrade.
-    """
+    """Tell one new limit, even if several have changed: it is one upgrade."""
     untold = [(old, new) for old, new in changes if old.told_limit != new.known.limit]
     return [
         _alert(AlertKind.LIMIT_CHANGED, new, rules, limit_before=old.known.limit or 0)
@@ -410,9 +378,7 @@ def _limit_alert(changes: Sequence[tuple[Quota, Quota]], rules: Rules) -> list[A
 
 
 def _restored_alert(ended: Sequence[Quota], quota: Quota, rules: Rules) -> list[AlertDue]:
-    """
-    Tell that a quota is restored, once nothing that was told of any window is true.
-    """
+    """Tell that a quota is restored, once nothing that was told of any window is true."""
     if not ended or any(each.told_step is not None for each in quota.windows):
         return []
     return [_alert(AlertKind.QUOTA_RESTORED, quota.of_window(ended[0].known.name) or quota, rules)]

@@ -64,9 +64,7 @@ class Subject:
 
 
 class Routing(StrEnum):
-    """
-    Why a channel receives an alert, or does not.
-    """
+    """Why a channel receives an alert, or does not."""
 
     WANTED = "wanted"
     WANTED_AS_END = "wanted_as_end"
@@ -78,9 +76,7 @@ class Routing(StrEnum):
 
     @property
     def is_told(self) -> bool:
-        """
-        Tell whether the channel receives it.
-        """
+        """Tell whether the channel receives it."""
         return self in {Routing.WANTED, Routing.WANTED_AS_END}
 
 
@@ -107,9 +103,7 @@ def route(
 def explain(
     kind: AlertKind, severity: Severity, subject: Subject, channel: ChannelRoute
 ) -> Routing:
-    """
-    Say why *channel* receives an alert about *subject*, or the first reason why not.
-    """
+    """Say why *channel* receives an alert about *subject*, or the first reason why not."""
     weighed = _weigh(channel, kind, severity)
     if not weighed.is_told or kind in ABOUT_NO_CONNECTION:
         return weighed
@@ -140,9 +134,7 @@ def _find_refusal(channel: ChannelRoute, subject: Subject) -> Routing | None:
 
 
 def covers(channel: ChannelRoute, subject: Subject) -> bool:
-    """
-    Tell whether *subject* is a connection that *channel* is there for.
-    """
+    """Tell whether *subject* is a connection that *channel* is there for."""
     return _find_refusal(channel, subject) is None
 
 
@@ -152,18 +144,14 @@ SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class QuietInterval:
-    """
-    From *start* to *end* on the walls of *zone*, over midnight where *end* is the earlier.
-    """
+    """From *start* to *end* on the walls of *zone*, over midnight where *end* is the earlier."""
 
     zone: tzinfo
     start: time
     end: time
 
     def until(self, now: datetime) -> datetime | None:
-        """
-        Return the instant at which the quiet that reigns *now* ends; None where there is none.
-        """
+        """Return when the quiet hours that hold *now* end; None outside of them."""
         today = now.astimezone(self.zone).date()
         days = [today + n * ONE_DAY for n in (-1, 0, 1)]
         ends = [end for begin, end in map(self._span, days) if begin <= now < end]
@@ -213,9 +201,7 @@ MONDAY = 0
 
 
 class Digest(StrEnum):
-    """
-    How often a channel receives a summary.
-    """
+    """How often a channel receives a summary."""
 
     DAILY = "daily"
     WEEKLY = "weekly"
@@ -223,9 +209,7 @@ class Digest(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DigestTime:
-    """
-    The rhythm of a channel's summaries, at nine in the morning of *zone*.
-    """
+    """The rhythm of a channel's summaries, at nine in the morning of *zone*."""
 
     rhythm: Digest
     zone: tzinfo

@@ -108,9 +108,7 @@ def _supersedes(kind: AlertKind) -> tuple[AlertKind, ...]:
 
 
 def _is_over(one: NotifiedAlert, latest: dict[tuple[Key, AlertKind, bool], int]) -> bool:
-    """
-    Tell whether all that *one* speaks of has ended since, or was told anew here.
-    """
+    """Tell whether all that *one* speaks of has ended since, or was told anew here."""
 
     def is_later(key: Key, kinds: Collection[AlertKind], *, is_here: bool) -> bool:
         return any(latest.get((key, kind, is_here), 0) > one.id for kind in kinds)
@@ -125,9 +123,7 @@ def _is_over(one: NotifiedAlert, latest: dict[tuple[Key, AlertKind, bool], int])
 def _is_needless_end(
     one: NotifiedAlert, stale: set[int], by_key: dict[Key, list[NotifiedAlert]]
 ) -> bool:
-    """
-    Tell whether *one* ends what nobody heard of here, and nothing else.
-    """
+    """Tell whether *one* ends what nobody heard of here, and nothing else."""
     openings, closings = OPENED_BY[one.kind], CLOSED_BY[one.kind]
     is_paired = False
     for key in one.keys:
@@ -142,9 +138,7 @@ def _is_needless_end(
 
 
 class Scope(StrEnum):
-    """
-    What a silence is about.
-    """
+    """What a silence is about."""
 
     CONNECTION = "connection"
     TAG = "tag"
@@ -168,15 +162,11 @@ class Silence:
     ends_at: datetime
 
     def is_on(self, now: datetime) -> bool:
-        """
-        Tell whether it lasts.
-        """
+        """Tell whether it lasts."""
         return self.starts_at <= now < self.ends_at
 
     def covers(self, subject: Subject) -> bool:
-        """
-        Tell whether it is about *subject*.
-        """
+        """Tell whether it is about *subject*."""
         match self.scope:
             case Scope.ALL:
                 return True
@@ -210,9 +200,7 @@ def silenced_until(
 
 
 class SuppressedBy(StrEnum):
-    """
-    What holds a notification back.
-    """
+    """What holds a notification back."""
 
     SILENCE = "silence"
     QUIET_HOURS = "quiet_hours"
@@ -220,9 +208,7 @@ class SuppressedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """
-    Why a notification waits, and until when at least.
-    """
+    """Why a notification waits, and until when at least."""
 
     by: SuppressedBy
     until: datetime

@@ -158,9 +158,7 @@ def _count_failure(
 
 
 def _announce_late(previous: Standing, standing: Standing) -> Verdict:
-    """
-    Tell of a trouble that lasts and was held back when it began.
-    """
+    """Tell of a trouble that lasts and was held back when it began."""
     if previous.announced_state is not None or previous.reason.is_conclusive:
         return Verdict(standing)
     told = replace(standing, announced_state=standing.state, announced_reason=standing.reason)
@@ -184,9 +182,7 @@ def missing_alert(
 
 
 def _with_expiry(alert: AlertDue, ends_at: datetime | None, now: datetime) -> AlertDue:
-    """
-    Say of what has expired when that was: it may have been seen long after.
-    """
+    """Say of what has expired when that was: it may have been seen long after."""
     if alert.kind is not AlertKind.EXPIRED or ends_at is None or now < ends_at:
         return alert
     return replace(alert, facts=alert.facts | {"ends_at": ends_at.isoformat()})
@@ -269,7 +265,5 @@ def spread(position: int, count: int, every: timedelta) -> timedelta:
 
 
 def spread_over(count: int, every: timedelta) -> timedelta:
-    """
-    Return the time within which *count* connections are checked once each.
-    """
+    """Return the time within which *count* connections are checked once each."""
     return min(every, timedelta(seconds=count / STARTS_PER_SECOND))

@@ -81,9 +81,7 @@ _NAME = "ListeningAdapter"
 
 @dataclass(slots=True)
 class RetryRequest:
-    """
-    How long the service asked us to wait, if it did.
-    """
+    """How long the service asked us to wait, if it did."""
 
     retry_after: timedelta | None = None
 
@@ -93,9 +91,7 @@ _capturing: ContextVar[RetryRequest | None] = ContextVar("listening", default=No
 
 @contextmanager
 def capture_retry_after() -> Iterator[RetryRequest]:
-    """
-    Notice what the answers to requests of this thread ask for.
-    """
+    """Notice what the answers to requests of this thread ask for."""
     asked = RetryRequest()
     token = _capturing.set(asked)
     try:
@@ -140,9 +136,7 @@ def _read_response(response: Any) -> timedelta | None:
 
 
 def read_retry_in_body(said: Any) -> timedelta | None:
-    """
-    Read the field for it in an answer of Discord, or of Telegram.
-    """
+    """Read the field for it in an answer of Discord, or of Telegram."""
     if not isinstance(said, dict):
         return None
     inner = said.get("parameters")
@@ -155,9 +149,7 @@ def read_retry_in_body(said: Any) -> timedelta | None:
 
 
 def read_retry_after(value: str, now: datetime) -> timedelta | None:
-    """
-    Read `Retry-After`: seconds, or a date; None where it is neither.
-    """
+    """Read `Retry-After`: seconds, or a date; None where it is neither."""
     try:
         seconds = float(value)
     except ValueError:
@@ -209,9 +201,7 @@ SERVICES = {
 
 
 def mute_loggers() -> None:
-    """
-    Keep the libraries that send from writing URLs into our log.
-    """
+    """Keep the libraries that send from writing URLs into our log."""
     for name in _TALKATIVE:
         logger = logging.getLogger(name)
         logger.propagate = False
@@ -231,9 +221,7 @@ IS_FINAL: ContextVar[bool] = ContextVar("is_final", default=False)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """
-    One service of a channel's URL.
-    """
+    """One service of a channel's URL."""
 
     url: str
     apprise: Apprise
@@ -351,18 +339,14 @@ _FORMS = {TEXT: Form.PLAIN, HTML: Form.HTML, MARKDOWN: Form.MARKDOWN}
 
 
 class Service(Protocol):
-    """
-    What Apprise knows of a service.
-    """
+    """What Apprise knows of a service."""
 
     title_maxlen: int
     body_maxlen: int
     overflow_amalgamate_title: bool
 
     def resolve_format(self, body_format: Any = None) -> Any:
-        """
-        Return the format that is sent if *body_format* is offered.
-        """
+        """Return the format that is sent if *body_format* is offered."""
         ...
 
 
@@ -405,9 +389,7 @@ def fit(message: Message, service: Service, template: Path | None = None) -> Fit
 
 
 def choose_form(service: Service) -> tuple[Form, str]:
-    """
-    Return the form that *service* shows, and Apprise's word for it.
-    """
+    """Return the form that *service* shows, and Apprise's word for it."""
     name = type(service).__name__
     body_format = _word(service.resolve_format(_WANTED.get(name)))
     if service.body_maxlen <= SHORT_SERVICE:
@@ -466,9 +448,7 @@ _logged: dict[Path, str] = {}
 
 
 def _log_once(template: Path, error: str) -> None:
-    """
-    Log what is wrong with a template, until it is something else.
-    """
+    """Log what is wrong with a template, until it is something else."""
     if _logged.get(template) != error:
         _logged[template] = error
         log.warning(
@@ -489,9 +469,7 @@ _CAUSE = "Socket Exception"  # begins the only debugging lines of Apprise that t
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """
-    Why a target did not take a message.
-    """
+    """Why a target did not take a message."""
 
     error: str
     retry_after: timedelta | None = None
@@ -539,9 +517,7 @@ class AppriseSender:
     def for_channels(
         cls, channels: Iterable[Channel], memory: _Memory | None = None
     ) -> AppriseSender:
-        """
-        Return a sender for *channels* of the configuration.
-        """
+        """Return a sender for *channels* of the configuration."""
         channels = list(channels)
         return cls(
             {channel.name: channel.url for channel in channels},
@@ -550,9 +526,7 @@ class AppriseSender:
         )
 
     def successor(self, channels: Iterable[Channel]) -> AppriseSender:
-        """
-        Return a sender for *channels* that remembers who took a message before.
-        """
+        """Return a sender for *channels* that remembers who took a message before."""
         return AppriseSender.for_channels(channels, self._memory)
 
     def send(self, channel: str, message: Message, key: str = "") -> None:
@@ -630,9 +604,7 @@ def validate_url(secret: Secret) -> str | None:
 
 
 def _notify(target: Target, fitted: Fitted, severity: Severity) -> _Failure | None:
-    """
-    Send a message to one target and return why that failed, or None.
-    """
+    """Send a message to one target and return why that failed, or None."""
     import apprise
 
     kind = apprise.NotifyType("failure" if severity is Severity.CRITICAL else severity.value)

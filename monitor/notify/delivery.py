@@ -63,9 +63,7 @@ PATIENCE = 10
 
 
 class Sender(Protocol):
-    """
-    Send a message to a channel, blocking.
-    """
+    """Send a message to a channel, blocking."""
 
     def send(self, channel: str, message: Message, key: str = "") -> None:
         """
@@ -140,42 +138,30 @@ class ThreadedSender:
             self._waiting.discard(waiting)
 
     def stop_waiting(self) -> None:
-        """
-        Cancel whoever waits for the end of a send; the sends themselves go on.
-        """
+        """Cancel whoever waits for the end of a send; the sends themselves go on."""
         for waiting in self._waiting:
             waiting.cancel()
 
     def must_rest(self, channel: str) -> bool:
-        """
-        Tell whether *channel* has too many hanging sends to start another.
-        """
+        """Tell whether *channel* has too many hanging sends to start another."""
         return len(self._look_after(channel)) >= MOST_ABANDONED
 
     def under_way(self, channel: str) -> frozenset[int]:
-        """
-        Return the notifications whose hanging send may still arrive.
-        """
+        """Return the notifications whose hanging send may still arrive."""
         oldest = asyncio.get_running_loop().time() - PATIENCE * self._limit_s
         hanging = [send for send in self._look_after(channel) if send.began > oldest]
         return frozenset(number for send in hanging for number in send.ids)
 
     def note_arrival(self, ids: tuple[int, ...]) -> None:
-        """
-        Remember that a message arrived although nobody could record it.
-        """
+        """Remember that a message arrived although nobody could record it."""
         self._arrived.add(ids)
 
     def has_arrived(self, ids: tuple[int, ...]) -> bool:
-        """
-        Tell whether an earlier send of exactly these notifications arrived after all.
-        """
+        """Tell whether an earlier send of exactly these notifications arrived after all."""
         return ids in self._arrived
 
     def forget(self, ids: tuple[int, ...]) -> None:
-        """
-        Drop what is remembered of a message that is done with.
-        """
+        """Drop what is remembered of a message that is done with."""
         self._arrived.discard(ids)
 
     def _abandon(self, channel: str, hanging: _Hanging) -> None:
@@ -321,16 +307,12 @@ class DeliveryWorker:
         self._rest_until: dict[str, datetime] = {}
 
     def note_step(self) -> None:
-        """
-        Count the time for retries anew: the clock was stepped, or nobody was awake to try.
-        """
+        """Count the time for retries anew: the clock was stepped, or nobody was awake to try."""
         self._started_at = self._clock()
         self._rest_until.clear()
 
     def must_rest(self, channel: str) -> bool:
-        """
-        Tell whether nothing may be sent on *channel* now: its service asked for patience.
-        """
+        """Tell whether nothing may be sent on *channel* now: its service asked for patience."""
         until = self._rest_until.get(channel)
         if until is not None and until <= self._clock():
             del self._rest_until[channel]
@@ -476,18 +458,14 @@ class Delivery:
             log.warning("delivery.outbox_unavailable", error=str(error))
 
     def wake(self) -> None:
-        """
-        Run soon: something became due. Call it from the event loop's thread.
-        """
+        """Run soon: something became due. Call it from the event loop's thread."""
         if self._waking is None:
             self._waking = asyncio.create_task(self._wake(), name="wake the delivery")
         else:
             self._is_woken_again = True
 
     def note_step(self) -> None:
-        """
-        Count the time for retries anew: the clock was stepped, or nobody was awake to try.
-        """
+        """Count the time for retries anew: the clock was stepped, or nobody was awake to try."""
         self._worker.note_step()
 
     def find_stuck(self, longest: timedelta) -> list[str]:
@@ -551,9 +529,7 @@ class Delivery:
             self._waking = None
 
     async def _run_round(self, channel: str) -> DeliveryReport:
-        """
-        Send what is due on *channel*, one after the other, up to the first failure.
-        """
+        """Send what is due on *channel*, one after the other, up to the first failure."""
         report = DeliveryReport()
         try:
             while not self._worker.must_rest(channel):

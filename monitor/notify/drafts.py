@@ -84,52 +84,38 @@ DETAIL_LIMIT = 300
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """
-    What an alert knows.
-    """
+    """What an alert knows."""
 
     facts: Mapping[str, Any]
     born_at: datetime
     now: datetime
 
     def number(self, name: str) -> int | None:
-        """
-        Return a whole number; None where there is none.
-        """
+        """Return a whole number; None where there is none."""
         value = self.facts.get(name)
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
     def text(self, name: str, limit: int = DETAIL_LIMIT) -> str:
-        """
-        Return a text from outside, cleaned.
-        """
+        """Return a text from outside, cleaned."""
         value = self.facts.get(name)
         return clean(value, limit) if isinstance(value, str) else ""
 
     def url(self, name: str) -> str:
-        """
-        Return an address that readers can follow; empty where there is none.
-        """
+        """Return an address that readers can follow; empty where there is none."""
         value = self.facts.get(name)
         return clean_url(value) if isinstance(value, str) else ""
 
     def instant(self, name: str) -> datetime | None:
-        """
-        Return an instant; None where there is none.
-        """
+        """Return an instant; None where there is none."""
         return read_instant(self.facts.get(name))
 
     def reason(self, name: str) -> Reason | None:
-        """
-        Return a reason; None where there is none, or none that is known here.
-        """
+        """Return a reason; None where there is none, or none that is known here."""
         value = self.facts.get(name)
         return Reason(value) if isinstance(value, str) and value in set(Reason) else None
 
     def items(self, name: str) -> list[Any]:
-        """
-        Return a list; an empty one where there is none.
-        """
+        """Return a list; an empty one where there is none."""
         value = self.facts.get(name)
         return list(value) if isinstance(value, list | tuple) else []
 
@@ -167,9 +153,7 @@ LONGEST_WINDOW = 60
 
 
 def _left(about: About) -> str:
-    """
-    Return how much of a quota is left.
-    """
+    """Return how much of a quota is left."""
     limit, remaining = about.number("limit"), about.number("remaining")
     if remaining is None:
         return texts.QUOTA_UNKNOWN
@@ -189,9 +173,7 @@ def _unit(about: About) -> str:
 
 
 def _window(about: About) -> str:
-    """
-    Return which of several windows it is; nothing where there is but one.
-    """
+    """Return which of several windows it is; nothing where there is but one."""
     name = about.text("window", LONGEST_WINDOW)
     return texts.QUOTA_WINDOW.format(window=name) if name else ""
 
@@ -538,9 +520,7 @@ def _next_to_end(about: About) -> Iterator[tuple[str, datetime]]:
 
 
 def draft(kind: AlertKind, about: About) -> Draft:
-    """
-    Return what an alert of *kind* says.
-    """
+    """Return what an alert of *kind* says."""
     said = WRITERS[kind](about)
     n = about.number(REMINDER_COUNT)
     if not n:
@@ -549,9 +529,7 @@ def draft(kind: AlertKind, about: About) -> Draft:
 
 
 def _remind(said: Draft, n: int, how_to_end: str) -> Draft:
-    """
-    Say that this was told before, and how to hear no more of it.
-    """
+    """Say that this was told before, and how to hear no more of it."""
     times = texts.REMINDER_TIMES.format(n=format_number(n)) if n > 1 else texts.REMINDER_ONCE
     return replace(
         said,
@@ -590,9 +568,7 @@ def _write_error(about: About) -> Draft:
 
 
 def _speak_for(application: str, said: Draft, about: About) -> Draft:
-    """
-    Say that an error is one application's, whichever connections it names.
-    """
+    """Say that an error is one application's, whichever connections it names."""
     n = about.number("n_connections")
     concerned = (
         texts.APPLICATION_CONCERNED_UNCOUNTED.format(application=application)
@@ -623,9 +599,7 @@ def _write_expired(about: About) -> Draft:
 
 
 def _with_page(said: Draft, about: About) -> Draft:
-    """
-    Add the page on which the renewal is made, if the file names one.
-    """
+    """Add the page on which the renewal is made, if the file names one."""
     url = about.url("renew_url")
     if not url:
         return said
@@ -654,9 +628,7 @@ def _write_expiring_soon(about: About) -> Draft:
 
 
 def _of_token(said: Draft) -> Draft:
-    """
-    Say the same of a token whose service itself says when it ends.
-    """
+    """Say the same of a token whose service itself says when it ends."""
     headline, *happened = (
         text.replace(*texts.TOKEN_INSTEAD) for text in (said.headline, *said.happened)
     )

@@ -48,9 +48,7 @@ _TITLE = '<p style="margin:0;font-size:17px"><b>{text}</b></p>'
 
 
 def write_page(title: str, paragraphs: Sequence[str]) -> str:
-    """
-    Return the page of *paragraphs*, which are HTML already, like the *title*.
-    """
+    """Return the page of *paragraphs*, which are HTML already, like the *title*."""
     blocks = [_TITLE.format(text=title)] if title else []
     blocks += [_PARAGRAPH.format(text=text) for text in paragraphs]
     # An empty line, unlike a margin, is one in plain text too.
@@ -58,9 +56,7 @@ def write_page(title: str, paragraphs: Sequence[str]) -> str:
 
 
 class Form(StrEnum):
-    """
-    How a medium wants its text.
-    """
+    """How a medium wants its text."""
 
     PLAIN = "plain"
     SHORT = "short"  # one line, for text messages
@@ -98,9 +94,7 @@ _MRKDWN_EDGE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 
 
 def escape_markdown(text: str) -> str:
-    """
-    Keep *text* from being taken for Markdown.
-    """
+    """Keep *text* from being taken for Markdown."""
     return _MARKDOWN_MARKS.sub(lambda match: _with_backslash(match.group()), text)
 
 
@@ -110,9 +104,7 @@ def _with_backslash(mark: str) -> str:
 
 
 def escape_mrkdwn(text: str) -> str:
-    """
-    Keep *text* from being taken for Slack's mrkdwn.
-    """
+    """Keep *text* from being taken for Slack's mrkdwn."""
     edged = _MRKDWN_EDGE.sub("\uff3f", text.translate(_MRKDWN_MARKS))
     return html.escape(edged, quote=False)
 
@@ -178,16 +170,12 @@ _MARKS_IN_URL = str.maketrans({"(": "%28", ")": "%29", "*": "%2A"})
 
 
 def escape(text: str, form: Form) -> str:
-    """
-    Keep *text* from being taken for a mark of *form*.
-    """
+    """Keep *text* from being taken for a mark of *form*."""
     return _DIALECTS[form].escape(text)
 
 
 def escape_url(url: str, form: Form) -> str:
-    """
-    Keep an address from being taken for a mark, and one that can be followed.
-    """
+    """Keep an address from being taken for a mark, and one that can be followed."""
     if form is Form.MARKDOWN:
         return url.translate(_MARKS_IN_URL)
     if form in {Form.PLAIN, Form.SHORT}:
@@ -196,9 +184,7 @@ def escape_url(url: str, form: Form) -> str:
 
 
 def cut(text: str, limit: int) -> str | None:
-    """
-    Return *text*, in any form, cut at the end of a line; None if that cannot be.
-    """
+    """Return *text*, in any form, cut at the end of a line; None if that cannot be."""
     if size_of(text) <= limit:
         return text
     lines = text.splitlines()
@@ -229,16 +215,12 @@ def write(message: Message, form: Form, limit: int, *, has_title: bool = False) 
 
 
 def size_of(text: str) -> int:
-    """
-    Return the length of *text* as the strictest services count it.
-    """
+    """Return the length of *text* as the strictest services count it."""
     return len(text.encode("utf-16-le", "replace")) // 2
 
 
 def _shorten(text: str, limit: int) -> str:
-    """
-    Cut *text*, which nothing must be escaped in, to a size of *limit*.
-    """
+    """Cut *text*, which nothing must be escaped in, to a size of *limit*."""
     while text and size_of(text) > limit:
         excess = size_of(text) - limit
         text = shorten(text, len(text) - excess) if len(text) > excess else ""
@@ -246,9 +228,7 @@ def _shorten(text: str, limit: int) -> str:
 
 
 def mark_up(line: str, urls: Sequence[str], form: Form) -> str:
-    """
-    Return one line with code and addresses shown as such, and all else escaped.
-    """
+    """Return one line with code and addresses shown as such, and all else escaped."""
     dialect = _DIALECTS[form]
     known = [re.escape(url) for url in sorted(urls, key=len, reverse=True)]
     marked, end = [], 0
@@ -260,9 +240,7 @@ def mark_up(line: str, urls: Sequence[str], form: Form) -> str:
 
 
 def join_title(title: str, body: str, form: Form) -> str:
-    """
-    Return *body*, already in *form*, below a *title* that is not.
-    """
+    """Return *body*, already in *form*, below a *title* that is not."""
     dialect = _DIALECTS[form]
     shown = dialect.bold(dialect.escape(title)) if title else ""
     return dialect.line_break.join([shown, "", body]) if shown else body
@@ -314,9 +292,7 @@ def _leave_out(parts: Sequence[Paragraph]) -> list[Paragraph] | None:
 
 
 def _write_first_line(title: str, part: Paragraph, form: Form, limit: int) -> str:
-    """
-    Return as much of the first line as fits; nothing else is left to take away.
-    """
+    """Return as much of the first line as fits; nothing else is left to take away."""
     for heading, line in ((title, part.lines[0]), ("", title or part.lines[0])):
         length = limit
         while length > 0:

@@ -156,9 +156,7 @@ def compose(  # noqa: PLR0913, PLR0917 - the contract lists what an alert is mad
 
 
 def write_plain(parts: Sequence[Paragraph]) -> str:
-    """
-    Return *parts* as plain text.
-    """
+    """Return *parts* as plain text."""
     return "\n\n".join(_write_part(part) for part in parts)
 
 
@@ -212,9 +210,7 @@ def _title(said: Draft, names: Sequence[str], n: int, *, is_test: bool) -> str:
 
 
 def _is_about_connections(said: Draft) -> bool:
-    """
-    Tell whether the connections of the alert are what it speaks of.
-    """
+    """Tell whether the connections of the alert are what it speaks of."""
     return bool(said.who) or "{who}" in said.headline
 
 
@@ -387,9 +383,7 @@ def _line(item: _Item) -> str:
 
 
 def _remark(item: _Item) -> str:
-    """
-    Return the one date or figure that tells an alert from its neighbours.
-    """
+    """Return the one date or figure that tells an alert from its neighbours."""
     about = item.about
     ends_at, since = about.instant("ends_at"), about.instant("since")
     remaining, limit = about.number("remaining"), about.number("limit")
@@ -408,9 +402,7 @@ def _remark(item: _Item) -> str:
 
 
 def _remedies(items: Sequence[_Item]) -> tuple[str, ...]:
-    """
-    Return what to do, each step once; where they differ, with what it is for.
-    """
+    """Return what to do, each step once; where they differ, with what it is for."""
     for_whom: dict[str, list[str]] = {}
     for item in items:
         reason = item.about.reason("reason")

@@ -65,17 +65,13 @@ class Outbox(Protocol):
         ...
 
     async def mark_sent(self, group: NotificationGroup, now: datetime) -> None:
-        """
-        Record that the channel took it.
-        """
+        """Record that the channel took it."""
         ...
 
     async def mark_failed(
         self, group: NotificationGroup, error: str, next_attempt_at: datetime, now: datetime
     ) -> None:
-        """
-        Count one more attempt, give the claim back, and wait until *next_attempt_at*.
-        """
+        """Count one more attempt, give the claim back, and wait until *next_attempt_at*."""
         ...
 
     async def mark_dead(self, group: NotificationGroup, error: str, now: datetime) -> None:
@@ -87,9 +83,7 @@ class Outbox(Protocol):
         ...
 
     async def release(self, group: NotificationGroup) -> None:
-        """
-        Give a claim back without having tried.
-        """
+        """Give a claim back without having tried."""
         ...
 
 

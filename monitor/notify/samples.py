@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 
 
 def sample_message(kind: AlertKind, now: datetime) -> Message:
-    """
-    Return a message of *kind*, marked as a test.
-    """
+    """Return a message of *kind*, marked as a test."""
     sample = SAMPLES[kind]
     return compose(
         kind,
@@ -48,9 +46,7 @@ def sample_message(kind: AlertKind, now: datetime) -> Message:
 
 
 def sample_facts(kind: AlertKind, now: datetime) -> dict[str, Any]:
-    """
-    Return the facts of a sample, as they are stored.
-    """
+    """Return the facts of a sample, as they are stored."""
     facts: dict[str, Any] = _date(SAMPLES[kind].facts, now)
     return facts
 
@@ -67,18 +63,14 @@ def _date(value: Any, now: datetime) -> Any:
 
 
 def kinds_of(channel: Channel) -> list[AlertKind]:
-    """
-    Return the kinds of alert that *channel* receives.
-    """
+    """Return the kinds of alert that *channel* receives."""
     if channel.kinds is None:
         return [kind for kind in AlertKind if kind not in ONLY_IF_NAMED]
     return [kind for kind in AlertKind if kind.value in channel.kinds]
 
 
 def try_template(channel: Channel, now: datetime) -> str | None:
-    """
-    Return why the template of *channel* cannot be used, or None if it can.
-    """
+    """Return why the template of *channel* cannot be used, or None if it can."""
     if channel.template is None:
         return None
     for kind in kinds_of(channel):

@@ -67,9 +67,7 @@ _MISTAKES = (
 
 
 class TemplateError(Exception):
-    """
-    A template cannot word a message; the text says in which line, and why.
-    """
+    """A template cannot word a message; the text says in which line, and why."""
 
 
 def render(path: Path, message: Message, form: Form) -> tuple[str, str]:
@@ -233,9 +231,7 @@ _FILTERS = (
 
 @dataclass(slots=True)
 class Budget:
-    """
-    What one text may still spend.
-    """
+    """What one text may still spend."""
 
     steps: int = MOST_STEPS
     characters: int = MOST_CHARACTERS
@@ -245,9 +241,7 @@ budget: ContextVar[Budget] = ContextVar("budget")
 
 
 def make_environment(form: Form) -> ImmutableSandboxedEnvironment:
-    """
-    Return an environment whose texts are in *form*.
-    """
+    """Return an environment whose texts are in *form*."""
     environment = _Environment(
         loader=DictLoader({}),
         undefined=StrictUndefined,
@@ -284,9 +278,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         return super().is_safe_attribute(obj, attr, value)
 
     def wrap_str_format(self, value: Any) -> None:
-        """
-        Offer no formatting, which would make long texts of short ones.
-        """
+        """Offer no formatting, which would make long texts of short ones."""
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if operator == "+" and isinstance(left, str) and isinstance(right, str):
@@ -309,9 +301,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 
 class _Counting(NodeTransformer):
-    """
-    Have every loop counted, and every chain of texts measured.
-    """
+    """Have every loop counted, and every chain of texts measured."""
 
     def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802 - the name of the node
         self.generic_visit(node)

@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 
 
 def format_span(span: timedelta) -> str:
-    """
-    Return *span* in its two largest units: "2 days 3 hours", never "0 days".
-    """
+    """Return *span* in its two largest units: "2 days 3 hours", never "0 days"."""
     minutes = int(span / timedelta(minutes=1))
     if minutes < 1:
         return texts.LESS_THAN_A_MINUTE
@@ -48,16 +46,12 @@ def format_span(span: timedelta) -> str:
 
 
 def format_instant(instant: datetime) -> str:
-    """
-    Return *instant* as date and time in UTC.
-    """
+    """Return *instant* as date and time in UTC."""
     return instant.astimezone(UTC).strftime(texts.INSTANT)
 
 
 def format_day(instant: datetime) -> str:
-    """
-    Return the day of *instant* in UTC.
-    """
+    """Return the day of *instant* in UTC."""
     return instant.astimezone(UTC).strftime(texts.DAY)
 
 
@@ -75,9 +69,7 @@ def format_when(instant: datetime, now: datetime) -> str:
 
 
 def format_expiry(at: datetime, now: datetime) -> str:
-    """
-    Return when something ends or ended, with the days left rounded down as in every table.
-    """
+    """Return when something ends or ended, with the days left rounded down as in every table."""
     if at <= now:
         return texts.ENDED.format(day=format_day(at), when=format_when(at, now))
     days = days_left(at, now)
@@ -97,9 +89,7 @@ def explain(reason: Reason, provider: str | None) -> reasons.ReasonText:
 
 
 def name_command(text: str, name: str) -> str:
-    """
-    Return *text* with the command that records a renewal made out for the connection *name*.
-    """
+    """Return *text* with the command that records a renewal made out for the connection *name*."""
     # Behind a dash nothing is an option any more.
     is_odd = name.startswith("-")
     words = ["--on DATE", as_argument(name)] if is_odd else [as_argument(name), "--on DATE"]
@@ -107,23 +97,17 @@ def name_command(text: str, name: str) -> str:
 
 
 def format_number(number: int) -> str:
-    """
-    Return *number* with its thousands set apart.
-    """
+    """Return *number* with its thousands set apart."""
     return f"{number:,}"
 
 
 def format_counted(forms: tuple[str, str], n: int, **others: str) -> str:
-    """
-    Return how *n* things are said of: the first of *forms* for one, the second for more or none.
-    """
+    """Return the first of *forms* for one thing, the second for more or none."""
     return forms[n != 1].format(n=format_number(n), **others)
 
 
 def format_unit(unit: str) -> str:
-    """
-    Return what a quota counts, in the plural.
-    """
+    """Return what a quota counts, in the plural."""
     return texts.UNITS.get(unit, unit)
 
 
@@ -172,23 +156,17 @@ _SHORTEST_MASKED = 3
 
 
 def clean(text: str, limit: int) -> str:
-    """
-    Return *text* as one harmless line of at most *limit* visible characters.
-    """
+    """Return *text* as one harmless line of at most *limit* visible characters."""
     return defuse(shorten(_RUN.sub(_cut_run, _keep_visible(text)), limit))
 
 
 def clean_url(text: str) -> str:
-    """
-    Return an address that readers can follow as it is, or nothing.
-    """
+    """Return an address that readers can follow as it is, or nothing."""
     return text if _URL.fullmatch(text) and text == _keep_visible(text) else ""
 
 
 def clean_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Return a copy of *facts* in which every text is clean and nothing is large.
-    """
+    """Return a copy of *facts* in which every text is clean and nothing is large."""
     return {
         clean(str(name), FACT_LIMIT): _clean_fact(value)
         for name, value in list(facts.items())[:MOST_FACTS]
@@ -224,16 +202,12 @@ def _keep_visible(text: str) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """
-    Cut *text* to *limit* characters, showing that something is missing.
-    """
+    """Cut *text* to *limit* characters, showing that something is missing."""
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
 def defuse(text: str) -> str:
-    """
-    Keep *text* from calling anybody, without changing how it looks.
-    """
+    """Keep *text* from calling anybody, without changing how it looks."""
     return _MENTION.sub(lambda match: match.group() + _ZERO_WIDTH_SPACE, text)
 
 

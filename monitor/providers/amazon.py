@@ -89,9 +89,7 @@ class OtherRegions:
         self._opened: str | None = None
 
     def forget(self) -> None:
-        """
-        Ask again at the next refusal without a reason.
-        """
+        """Ask again at the next refusal without a reason."""
         self._have_answered, self._opened = False, None
 
     async def explain(
@@ -133,9 +131,7 @@ class OtherRegions:
     async def _opens(
         self, address: str, credentials: Credentials, deadline: Deadline
     ) -> bool | None:
-        """
-        Tell whether the token opens an account there; None if that remains unknown.
-        """
+        """Tell whether the token opens an account there; None if that remains unknown."""
         heard = await request_sellers(self._client, address, address, credentials, deadline)
         if isinstance(heard, Failure):
             return None
@@ -219,9 +215,7 @@ class Store:
 
 @dataclass(slots=True)
 class _CheckBudget:
-    """
-    What one check has used up so far.
-    """
+    """What one check has used up so far."""
 
     deadline: Deadline
     n_exchanges: int = 0
@@ -279,9 +273,7 @@ class AmazonChecker:
         )
 
     async def _ask(self, visit: _CheckBudget) -> Outcome:
-        """
-        Exchange the refresh token and use what it brings, again with a fresh one if in doubt.
-        """
+        """Exchange the refresh token and use what it brings, again with a fresh one if in doubt."""
         credentials = self._read_credentials()
         if isinstance(credentials, Outcome):
             return credentials
@@ -342,9 +334,7 @@ class AmazonChecker:
         return reading
 
     def _worked_with(self, credentials: Credentials) -> bool:
-        """
-        Tell whether the store let this authorization in before the checker was made.
-        """
+        """Tell whether the store let this authorization in before the checker was made."""
         past, tell_apart = self._store.past, self._fingerprint
         if past is None:
             return False
@@ -394,9 +384,7 @@ class AmazonChecker:
         return Credentials(self._app.client_id, *values)
 
     def _space_out(self, outcome: Outcome) -> Outcome:
-        """
-        Put off the next check where Amazon wants a pause and does not say how long.
-        """
+        """Put off the next check where Amazon wants a pause and does not say how long."""
         if outcome.reason is not Reason.THROTTLED:
             if outcome.reason.is_conclusive:
                 self._n_throttled = 0
@@ -413,9 +401,7 @@ INVALID_GRANT = (
 
 
 class CodeRefused(Exception):  # noqa: N818 - it says what happened to the code
-    """
-    Raised when a code brought no refresh token; the text says why, for people.
-    """
+    """Raised when a code brought no refresh token; the text says why, for people."""
 
 
 async def redeem_code(

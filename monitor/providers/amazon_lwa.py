@@ -47,9 +47,7 @@ _SHAPES = re.compile(
 
 
 def is_sendable(value: str) -> bool:
-    """
-    Tell whether *value* can travel in a header and a form as it is.
-    """
+    """Tell whether *value* can travel in a header and a form as it is."""
     return bool(value) and value.isascii() and value.isprintable() and " " not in value
 
 
@@ -69,38 +67,28 @@ class AmazonAnswer:
 
     @property
     def status(self) -> str:
-        """
-        The status, with its usual name.
-        """
+        """The status, with its usual name."""
         try:
             return f"{self.answer.status} {HTTPStatus(self.answer.status).phrase}"
         except ValueError:
             return str(self.answer.status)
 
     def read_json(self) -> Any:
-        """
-        Return the JSON value that was answered, or None.
-        """
+        """Return the JSON value that was answered, or None."""
         return bodies.parse_json(self.answer.body)
 
     def clean(self, text: str, length: int = bodies.MAX_MESSAGE) -> str:
-        """
-        Return *text* so that it can be shown.
-        """
+        """Return *text* so that it can be shown."""
         whole = bodies.clean(text, self.secrets, len(text) * len(bodies.MASK) + 1)
         return bodies.clean(_SHAPES.sub(bodies.MASK, whole), self.secrets, length)
 
     def quote(self, text: object) -> str:
-        """
-        Return a sentence that quotes *text*; nothing if it is no text.
-        """
+        """Return a sentence that quotes *text*; nothing if it is no text."""
         words = self.clean(text) if isinstance(text, str) else ""
         return f' Amazon says: "{words}"' if words else ""
 
     def describe(self) -> str:
-        """
-        Say in a few words what came instead of what was expected.
-        """
+        """Say in a few words what came instead of what was expected."""
         value = self.read_json()
         if isinstance(value, dict) and value and not any(map(value.get, bodies.ERROR_PLACES)):
             return "JSON of another shape"
@@ -110,9 +98,7 @@ class AmazonAnswer:
         return self.clean(bodies.describe(self.answer.body, content_type, self.secrets))
 
     def conclude(self, reason: Reason, detail: str = "") -> Outcome:
-        """
-        Return an outcome; one that is inconclusive names the host.
-        """
+        """Return an outcome; one that is inconclusive names the host."""
         is_inconclusive = reason.outcome_class is OutcomeClass.INCONCLUSIVE
         request_id = self.clean(self.answer.headers.get("x-amzn-requestid", ""), MAX_REQUEST_ID)
         return Outcome(
@@ -125,9 +111,7 @@ class AmazonAnswer:
 
     @property
     def asks_for_pause(self) -> bool:
-        """
-        Tell whether there were too many requests.
-        """
+        """Tell whether there were too many requests."""
         if self.answer.status == HTTPStatus.FORBIDDEN:
             return "retry-after" in self.answer.headers or bodies.says_rate_limited(
                 self.answer.body
@@ -135,9 +119,7 @@ class AmazonAnswer:
         return self.answer.status == HTTPStatus.TOO_MANY_REQUESTS
 
     def conclude_pause(self) -> Outcome:
-        """
-        Return the outcome of too many requests, with the time that was asked for.
-        """
+        """Return the outcome of too many requests, with the time that was asked for."""
         outcome = self.conclude(
             Reason.THROTTLED,
             f"{self.host} asks for a pause ({self.status}): too many requests."
@@ -151,9 +133,7 @@ class AmazonAnswer:
         return replace(outcome, retry_at=parse_retry_after(retry_after, received_at, date))
 
     def conclude_failure(self) -> Outcome:
-        """
-        Return the outcome of a fault on Amazon's side.
-        """
+        """Return the outcome of a fault on Amazon's side."""
         return self.conclude(
             Reason.SERVER_ERROR,
             f"{self.host} failed on Amazon's side ({self.status})."
@@ -231,9 +211,7 @@ class Credentials:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """
-        What must be in no text.
-        """
+        """What must be in no text."""
         return self.client_secret, self.refresh_token, self.access_token
 
 
@@ -300,9 +278,7 @@ def _write_form(credentials: Credentials) -> bytes:
 
 
 def read_exchange(heard: AmazonAnswer) -> str | Outcome:
-    """
-    Return the access token that was answered, or what the answer means instead.
-    """
+    """Return the access token that was answered, or what the answer means instead."""
     if heard.asks_for_pause:
         return heard.conclude_pause()
     if heard.answer.status in SERVER_ERRORS:

@@ -47,9 +47,7 @@ _USUAL = "unauthorized"
 
 
 class Complaint(Enum):
-    """
-    What is said against an access token, and may be mended by a new one.
-    """
+    """What is said against an access token, and may be mended by a new one."""
 
     EXPIRED = "expired"
     REFUSED = "refused"
@@ -85,9 +83,7 @@ class _Error:
 
 
 def read_refusal(heard: AmazonAnswer) -> Outcome | Doubt:
-    """
-    Return what an answer other than 200 means.
-    """
+    """Return what an answer other than 200 means."""
     status = heard.answer.status
     error = _read_error(heard)
     if heard.asks_for_pause or (error is not None and error.code.lower() == "quotaexceeded"):
@@ -102,9 +98,7 @@ def read_refusal(heard: AmazonAnswer) -> Outcome | Doubt:
 
 
 def _read_error(heard: AmazonAnswer) -> _Error | None:
-    """
-    Return the first error of the API's envelope; a gateway's bare message will do.
-    """
+    """Return the first error of the API's envelope; a gateway's bare message will do."""
     value = heard.read_json()
     errors = value.get("errors") if isinstance(value, dict) else None
     if not isinstance(errors, list):
@@ -241,9 +235,7 @@ async def request_sellers(
     credentials: Credentials,
     deadline: Deadline,
 ) -> AmazonAnswer | Failure:
-    """
-    Call the API at *address* with the access token, and return what it answered.
-    """
+    """Call the API at *address* with the access token, and return what it answered."""
     # The token goes bare, without `Bearer` and without a body, which is refused.
     headers = {"x-amz-access-token": credentials.access_token}
     request = client.build_request("GET", address + PATH, headers=headers)
@@ -256,9 +248,7 @@ async def request_sellers(
 
 
 def read_sellers(heard: AmazonAnswer, expected: Expected) -> Outcome | Doubt:
-    """
-    Return what the answer says about the authorization.
-    """
+    """Return what the answer says about the authorization."""
     if heard.answer.status != HTTPStatus.OK:
         return read_refusal(heard)
     payload = _read_payload(heard)
@@ -280,9 +270,7 @@ def read_sellers(heard: AmazonAnswer, expected: Expected) -> Outcome | Doubt:
 
 
 def lists_marketplaces(heard: AmazonAnswer) -> bool:
-    """
-    Tell whether the token was let in and opens an account there.
-    """
+    """Tell whether the token was let in and opens an account there."""
     if heard.answer.status != HTTPStatus.OK:
         return False
     return bool(_read_entries(_read_payload(heard) or []))
@@ -295,9 +283,7 @@ def _read_payload(heard: AmazonAnswer) -> list[Any] | None:
 
 
 def _read_entries(payload: list[Any]) -> list[_ListedMarketplace]:
-    """
-    Return one entry per marketplace; what cannot be read is left out.
-    """
+    """Return one entry per marketplace; what cannot be read is left out."""
     entries: dict[str, _ListedMarketplace] = {}
     for item in payload:
         entry = _read_entry(item) if isinstance(item, dict) else None
@@ -339,9 +325,7 @@ def _compare(heard: AmazonAnswer, entries: list[_ListedMarketplace], expected: E
 def _list_marketplaces(
     entries: list[_ListedMarketplace], expected: Expected
 ) -> Iterable[Marketplace]:
-    """
-    List the configured ones first, then what the account has beside them.
-    """
+    """List the configured ones first, then what the account has beside them."""
     found = {entry.id: entry for entry in entries}
     configured = expected.marketplaces or {}
     for marketplace_id, country in configured.items():

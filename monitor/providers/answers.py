@@ -95,9 +95,7 @@ _RATE_LIMIT = re.compile(
 
 
 def parse_json(body: bytes) -> Any:
-    """
-    Return the JSON value in *body*, or None if there is none.
-    """
+    """Return the JSON value in *body*, or None if there is none."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -105,9 +103,7 @@ def parse_json(body: bytes) -> Any:
 
 
 def is_answer(value: object) -> bool:
-    """
-    Tell whether *value* is an API's own answer: an object without an error inside.
-    """
+    """Tell whether *value* is an API's own answer: an object without an error inside."""
     if not isinstance(value, dict) or not value:
         return False
     if any(value.get(name) for name in ERROR_PLACES):
@@ -118,9 +114,7 @@ def is_answer(value: object) -> bool:
 
 
 def find_account(value: dict[str, Any], secret: Secrets) -> str | None:
-    """
-    Return whose account it is: the first of name, company, email and id.
-    """
+    """Return whose account it is: the first of name, company, email and id."""
     places = [value, *(value.get(name) for name in ACCOUNT_PLACES)]
     for field in ACCOUNT_FIELDS:
         for place in places:
@@ -133,9 +127,7 @@ def find_account(value: dict[str, Any], secret: Secrets) -> str | None:
 
 
 def find_message(value: object, secret: Secrets) -> str | None:
-    """
-    Return the server's own words about what went wrong.
-    """
+    """Return the server's own words about what went wrong."""
     for text in _texts(value):
         if message := clean(text, secret, MAX_MESSAGE):
             return message
@@ -155,9 +147,7 @@ def says_rate_limited(body: bytes) -> bool:
 
 
 def describe(body: bytes, content_type: str, secret: Secrets) -> str:
-    """
-    Say in a few words what *body* is, where an API's answer was expected.
-    """
+    """Say in a few words what *body* is, where an API's answer was expected."""
     if not body:
         return "an empty answer"
     value = parse_json(body)
@@ -171,9 +161,7 @@ def describe(body: bytes, content_type: str, secret: Secrets) -> str:
 
 
 def clean(text: str, secret: Secrets, length: int) -> str:
-    """
-    Return *text* on one line, without control characters and *secret*, at most *length* long.
-    """
+    """Return *text* on one line, without control characters and *secret*, at most *length* long."""
     if not text.isprintable():
         text = "".join(letter if letter.isprintable() else " " for letter in text)
     text = " ".join(text.split())
@@ -271,9 +259,7 @@ _INDEX = re.compile(r"0|[1-9]\d{0,8}", re.ASCII)
 
 
 class Absent(Enum):
-    """
-    What a pointer leads to where there is nothing; null is something.
-    """
+    """What a pointer leads to where there is nothing; null is something."""
 
     ABSENT = "absent"
 
@@ -455,17 +441,13 @@ def _redirect_host(answer: Answer, secret: Secrets) -> str:
 
 
 def server_message(answer: Answer, secret: Secrets) -> str:
-    """
-    Return the server's own words as the end of a detail; empty if it said nothing.
-    """
+    """Return the server's own words as the end of a detail; empty if it said nothing."""
     message = find_message(parse_json(answer.body), secret)
     return f' The server says: "{message}"' if message else ""
 
 
 def name_status(answer: Answer) -> str:
-    """
-    Return the status with its usual phrase: `404 Not Found`.
-    """
+    """Return the status with its usual phrase: `404 Not Found`."""
     try:
         return f"{answer.status} {HTTPStatus(answer.status).phrase}"
     except ValueError:
@@ -473,9 +455,7 @@ def name_status(answer: Answer) -> str:
 
 
 def outcome_of(answer: Answer, reason: Reason, detail: str = "") -> Outcome:
-    """
-    Return an outcome with what every answer tells: its status and its time.
-    """
+    """Return an outcome with what every answer tells: its status and its time."""
     return Outcome(reason, detail, latency_ms=answer.latency_ms, http_status=answer.status)
 
 
@@ -513,18 +493,14 @@ def read_jwt_end(token: str, now: datetime) -> datetime | None:
 
 
 def read_header_end(answer: Answer, name: str) -> datetime | None:
-    """
-    Return the end that the header called *name* tells of, if it is to be believed.
-    """
+    """Return the end that the header called *name* tells of, if it is to be believed."""
     end = _parse_header(answer, name)
     is_made_up = end is not None and abs(end - answer.received_at) <= MADE_UP_WITHIN
     return None if is_made_up else end
 
 
 def is_header_unreadable(answer: Answer, name: str) -> bool:
-    """
-    Tell whether the header called *name* is there and names no instant.
-    """
+    """Tell whether the header called *name* is there and names no instant."""
     return name in answer.headers and _parse_header(answer, name) is None
 
 
@@ -537,8 +513,6 @@ def _parse_header(answer: Answer, name: str) -> datetime | None:
 
 
 def read_body_end(answer: Answer, value: object, pointer: str) -> datetime | None:
-    """
-    Return the end that stands at *pointer* in the body.
-    """
+    """Return the end that stands at *pointer* in the body."""
     found = follow(value, pointer)
     return parse_instant_field(found, answer.received_at) if isinstance(found, str) else None

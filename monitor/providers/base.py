@@ -38,9 +38,7 @@ if TYPE_CHECKING:
 
 
 class Checker(Protocol):
-    """
-    Check one connection once.
-    """
+    """Check one connection once."""
 
     async def check(self) -> Outcome:
         """
@@ -70,9 +68,7 @@ class GrantLocks:
 
     @property
     def n_wanted(self) -> int:
-        """
-        How many grants are being exchanged, or are to be.
-        """
+        """How many grants are being exchanged, or are to be."""
         return len(self._turns)
 
     @asynccontextmanager
@@ -106,20 +102,14 @@ log = structlog.get_logger()
 
 
 class UnsendableError(ValueError):
-    """
-    Raised for a secret that HTTP cannot carry; says so in a sentence, never what it is.
-    """
+    """Raised for a secret that HTTP cannot carry; says so in a sentence, never what it is."""
 
 
 class RefreshableSecret(Protocol):
-    """
-    A secret that may be replaced while we run.
-    """
+    """A secret that may be replaced while we run."""
 
     def reveal(self) -> str:
-        """
-        Return the secret itself, or raise SecretUnavailable.
-        """
+        """Return the secret itself, or raise SecretUnavailable."""
         ...
 
     def refresh(self) -> bool:
@@ -147,9 +137,7 @@ class Prepared:
 
 
 class Requester:
-    """
-    Ask with the secrets as they are now, and after a refusal once more, if there are newer ones.
-    """
+    """Request with the present secrets, and after a refusal once more if there are newer ones."""
 
     __slots__ = ("_client", "_prepared", "_revealed", "_secrets", "_timeout")  # one a connection
 
@@ -211,9 +199,7 @@ class Requester:
 
 
 class UnreadableFields:
-    """
-    Tell of unreadable header fields, once for each connection.
-    """
+    """Tell of unreadable header fields, once for each connection."""
 
     def __init__(self, connection: str, event: str = "quota.unreadable") -> None:
         self._connection = connection
@@ -221,9 +207,7 @@ class UnreadableFields:
         self._is_logged = False
 
     def tell(self, answer: Answer, fields: Iterable[str], secret: Secrets) -> None:
-        """
-        Log the texts of *fields*, unless that was done before.
-        """
+        """Log the texts of *fields*, unless that was done before."""
         texts = {field: clean(answer.headers[field], secret, MAX_LOGGED) for field in fields}
         if texts and not self._is_logged:
             self._is_logged = True

@@ -78,9 +78,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """
-    Why there is no answer: a reason, and a sentence that names the host.
-    """
+    """Why there is no answer: a reason, and a sentence that names the host."""
 
     reason: Reason
     detail: str
@@ -153,9 +151,7 @@ def _decompress(body: bytes, encoding: str) -> bytes | None:
 
 
 def explain_timeout(request: httpx.Request, timeout: timedelta) -> Failure:
-    """
-    Say that the whole answer to *request* had not come within *timeout*.
-    """
+    """Say that the whole answer to *request* had not come within *timeout*."""
     return Failure(
         Reason.TIMEOUT,
         f"{_name(request)} did not answer completely within {timeout.total_seconds():g} s.",
@@ -163,9 +159,7 @@ def explain_timeout(request: httpx.Request, timeout: timedelta) -> Failure:
 
 
 def explain(error: Exception, request: httpx.Request) -> Failure:
-    """
-    Say in plain words what *error* stopped *request*.
-    """
+    """Say in plain words what *error* stopped *request*."""
     host = request.url.host
     for cause in _causes(error):
         match cause:
@@ -259,9 +253,7 @@ def _connection_problem(error: Exception) -> str:
 
 
 class Deadline:
-    """
-    The end of a check that begins now and may take *timeout*.
-    """
+    """The end of a check that begins now and may take *timeout*."""
 
     def __init__(self, timeout: timedelta) -> None:
         self.timeout = timeout
@@ -269,15 +261,11 @@ class Deadline:
 
     @property
     def left(self) -> timedelta:
-        """
-        The time left; never negative.
-        """
+        """The time left; never negative."""
         return timedelta(seconds=max(0.0, self._ends_at - monotonic()))
 
     def explain(self, host: str) -> Failure:
-        """
-        Say that *host* was not done in time.
-        """
+        """Say that *host* was not done in time."""
         seconds = self.timeout.total_seconds()
         return Failure(
             Reason.TIMEOUT,
@@ -288,9 +276,7 @@ class Deadline:
 async def fetch_before(
     deadline: Deadline, client: httpx.AsyncClient, request: httpx.Request
 ) -> Answer | Failure:
-    """
-    Send *request* and read the whole answer, if the time left suffices.
-    """
+    """Send *request* and read the whole answer, if the time left suffices."""
     host = request.url.netloc.decode("ascii", "replace")
     left = deadline.left
     if not left:

@@ -99,9 +99,7 @@ _COMMA = re.compile(r"(?<!mon)(?<!tue)(?<!wed)(?<!thu)(?<!fri)(?<!sat)(?<!sun)(?
 
 
 def parse_count(text: str) -> int | None:
-    """
-    Return a count: an integer from 0 to 2**53; `599.0` is one as well.
-    """
+    """Return a count: an integer from 0 to 2**53; `599.0` is one as well."""
     match = _COUNT.fullmatch(text.strip(" \t"))
     if match is None:
         return None
@@ -222,26 +220,20 @@ MAX_FIELD = 4096
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """
-    One value with its parameters; inner lists and other odd values are None.
-    """
+    """One value with its parameters; inner lists and other odd values are None."""
 
     value: int | str | None
     parameters: Mapping[str, int | str | None] = field(default_factory=dict)
 
 
 def parse_list(text: str) -> list[Item] | None:
-    """
-    Return the items of a list; None if it is none.
-    """
+    """Return the items of a list; None if it is none."""
     members = _parse(text, "list")
     return [_item(member) for member in members] if isinstance(members, list) else None
 
 
 def parse_dictionary(text: str) -> dict[str, Item] | None:
-    """
-    Return the items of a dictionary; None if it is none.
-    """
+    """Return the items of a dictionary; None if it is none."""
     members = _parse(text, "dictionary")
     if not isinstance(members, dict):
         return None
@@ -313,17 +305,13 @@ def read_soldscope_quota(
 
 
 def read_server_date(headers: httpx.Headers, received_at: datetime) -> datetime | None:
-    """
-    Return the answer's `Date`: the server's idea of now.
-    """
+    """Return the answer's `Date`: the server's idea of now."""
     text = headers.get("date")
     return None if text is None else parse_instant_field(text, received_at)
 
 
 def parse_reset(text: str, received_at: datetime, server_date: datetime | None) -> datetime | None:
-    """
-    Return when a period ends; None if *text* names no end that can be believed.
-    """
+    """Return when a period ends; None if *text* names no end that can be believed."""
     resets_at = parse_instant_field(text, received_at, server_date)
     if resets_at is None or resets_at > received_at + LONGEST_PERIOD:
         return None
@@ -340,9 +328,7 @@ def believe_reset(resets_at: datetime, received_at: datetime) -> datetime | None
 
 
 def read_retry_at(headers: httpx.Headers, received_at: datetime) -> datetime | None:
-    """
-    Return the instant before which the service does not want to be asked again.
-    """
+    """Return the instant before which the service does not want to be asked again."""
     date = read_server_date(headers, received_at)
     for name in RETRY_FIELDS:
         text = headers.get(name)

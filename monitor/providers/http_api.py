@@ -102,9 +102,7 @@ class ExpectedAnswer:
 def read_answer(
     answer: Answer, report: QuotaReport, terms: ExpectedAnswer, secrets: Secrets
 ) -> Outcome:
-    """
-    Return what *answer* says about the credential that was sent.
-    """
+    """Return what *answer* says about the credential that was sent."""
     quota = report.tightest
     value = bodies.parse_json(answer.body)
     if (word := _find_word(answer, value, terms)) is not None:
@@ -150,9 +148,7 @@ def _read_word(
 def _find_surprise(
     answer: Answer, value: object, terms: ExpectedAnswer, secrets: Secrets
 ) -> str | None:
-    """
-    Say what keeps an answer with a good status from being a good answer.
-    """
+    """Say what keeps an answer with a good status from being a good answer."""
     if terms.expect_json:
         return _find_unmet(answer, value, terms.expect_json, secrets)
     if not terms.has_body or (isinstance(value, list | dict) and not value):
@@ -224,9 +220,7 @@ def _show(value: object, secrets: Secrets) -> str:
 
 
 def secrets_of(connection: HttpConnection) -> list[Secret]:
-    """
-    Return all secrets that a request for *connection* needs.
-    """
+    """Return all secrets that a request for *connection* needs."""
     values = (connection.token, connection.password, *connection.headers.values())
     return [value for value in values if isinstance(value, Secret)]
 
@@ -354,9 +348,7 @@ class HttpChecker:
         )
 
     def _find_end(self, answer: Answer, prepared: Prepared) -> datetime | None:
-        """
-        Return the earliest end that anybody tells of.
-        """
+        """Return the earliest end that anybody tells of."""
         header, pointer = self._connection.expires_header, self._preset.expires_at
         ends = [
             read_header_end(answer, header) if header else None,

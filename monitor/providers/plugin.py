@@ -39,9 +39,7 @@ MAX_NAME = 60
 
 
 def find_flaw(outcome: Outcome) -> str | None:
-    """
-    Return the name of the first part of *outcome* that is not what it should be.
-    """
+    """Return the name of the first part of *outcome* that is not what it should be."""
     return _first_flaw(outcome, _OUTCOME)
 
 
@@ -116,9 +114,7 @@ log = structlog.get_logger()
 
 
 class PluginChecker:
-    """
-    Check one connection through a plug-in.
-    """
+    """Check one connection through a plug-in."""
 
     def __init__(
         self,
@@ -134,9 +130,7 @@ class PluginChecker:
         self._checker: Checker | None = None
 
     async def check(self) -> Outcome:
-        """
-        Let the plug-in check, within the time that a check has.
-        """
+        """Let the plug-in check, within the time that a check has."""
         try:
             async with asyncio.timeout(self._timeout.total_seconds()) as deadline:
                 if self._checker is None:
@@ -178,9 +172,7 @@ class PluginChecker:
 
 
 class UnusableChecker:
-    """
-    Stand in for a plug-in that cannot be used.
-    """
+    """Stand in for a plug-in that cannot be used."""
 
     def __init__(self, provider: str, problem: str) -> None:
         self._detail = (
@@ -189,9 +181,7 @@ class UnusableChecker:
         )
 
     async def check(self) -> Outcome:
-        """
-        Say that nothing was asked.
-        """
+        """Say that nothing was asked."""
         return Outcome(Reason.UNEXPECTED_RESPONSE, self._detail)
 
 
@@ -203,9 +193,7 @@ def _is_stopped_by_us(error: BaseException) -> bool:
 
 
 def _place_of(error: BaseException) -> str:
-    """
-    Return the innermost line that raised *error*.
-    """
+    """Return the innermost line that raised *error*."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -37,9 +37,7 @@ UPLINK_TIMEOUT = timedelta(seconds=4)
 
 
 async def is_online(client: httpx.AsyncClient, urls: Sequence[str]) -> bool:
-    """
-    Tell whether any of *urls* gives an HTTP answer, whatever it says.
-    """
+    """Tell whether any of *urls* gives an HTTP answer, whatever it says."""
     asked = [asyncio.create_task(_is_answered(client, url)) for url in urls]
     try:
         for first in asyncio.as_completed(asked):
@@ -63,9 +61,7 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=8)
 
 
 class Signal(StrEnum):
-    """
-    What is said; the value is what stands at the end of the path.
-    """
+    """What is said; the value is what stands at the end of the path."""
 
     SUCCESS = ""
     START = "/start"
@@ -73,9 +69,7 @@ class Signal(StrEnum):
 
 
 def address_of(url: str, signal: Signal) -> str:
-    """
-    Return where *signal* goes: at the end of the path, before the query.
-    """
+    """Return where *signal* goes: at the end of the path, before the query."""
     parts = urlsplit(url)
     path = parts.path.rstrip("/") + signal if signal else parts.path
     return urlunsplit(parts._replace(path=path))
@@ -84,9 +78,7 @@ def address_of(url: str, signal: Signal) -> str:
 async def send_signal(
     client: httpx.AsyncClient, url: Secret, signal: Signal, body: str = ""
 ) -> str | None:
-    """
-    Send *signal*; return why it did not arrive, without the URL, or None if it did.
-    """
+    """Send *signal*; return why it did not arrive, without the URL, or None if it did."""
     try:
         address = address_of(url.reveal(), signal)
     except SecretUnavailable as error:

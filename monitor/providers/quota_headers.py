@@ -88,9 +88,7 @@ _SPAN = re.compile(r"(\d{1,3})([smhdw])", re.ASCII)
 
 
 class FieldPart(Enum):
-    """
-    What one field says of a window.
-    """
+    """What one field says of a window."""
 
     LIMIT = "limit"
     REMAINING = "remaining"
@@ -141,9 +139,7 @@ class FieldName:
 
 @lru_cache(maxsize=1024)  # the same few names come with every answer
 def recognize(name: str) -> FieldName | None:
-    """
-    Return what the field called *name*, in lower case, tells of; None for any other field.
-    """
+    """Return what the field called *name*, in lower case, tells of; None for any other field."""
     if len(name) > MAX_NAME or name.startswith(FOREIGN):
         return None
     if name == "sforce-limit-info" or _CALLS.fullmatch(name):
@@ -167,9 +163,7 @@ def _find_part(family: str, rest: str) -> FieldName | None:
 
 
 def length_of(family: str, window: str) -> int | None:
-    """
-    Return a window's length in seconds, where its name tells.
-    """
+    """Return a window's length in seconds, where its name tells."""
     for word in window.split("-"):
         if word in LENGTHS:
             return LENGTHS[word]
@@ -181,9 +175,7 @@ def length_of(family: str, window: str) -> int | None:
 
 
 def unit_of(window: str) -> QuotaUnit:
-    """
-    Return what a window counts, as far as its name tells.
-    """
+    """Return what a window counts, as far as its name tells."""
     return next((unit for word, unit in UNIT_WORDS if word in window), QuotaUnit.REQUESTS)
 
 
@@ -215,9 +207,7 @@ class QuotaPolicy:
 
 
 def read_policies(text: str) -> list[QuotaPolicy] | None:
-    """
-    Return the policies of a `RateLimit-Policy`, named or (before draft 8) numbered.
-    """
+    """Return the policies of a `RateLimit-Policy`, named or (before draft 8) numbered."""
     items = parse_list(text)
     return None if items is None else [_read_policy(item) for item in items]
 
@@ -330,9 +320,7 @@ _FRACTION = re.compile(r"[01](?:\.\d{1,9})?|\.\d{1,9}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class QuotaNames:
-    """
-    The header fields that someone wrote down for a service, in lower case.
-    """
+    """The header fields that someone wrote down for a service, in lower case."""
 
     limit: str | None = None
     remaining: str | None = None
@@ -381,9 +369,7 @@ def _share(window: QuotaReading) -> float:
 
 
 class _Reader:
-    """
-    One answer's headers, and what in them could not be read.
-    """
+    """One answer's headers, and what in them could not be read."""
 
     def __init__(self, headers: httpx.Headers, received_at: datetime) -> None:
         self._texts = dict(headers.items())
@@ -460,9 +446,7 @@ class _Reader:
         return self._read_utilization(fields.get(FieldPart.UTILIZATION, []), reading)
 
     def _read_limit(self, names: Iterable[str]) -> tuple[int | None, int | None]:
-        """
-        Return a count, and the length of its window where the value says it as well.
-        """
+        """Return a count, and the length of its window where the value says it as well."""
         for name in names:
             text = self._texts.get(name)
             if text is None:
@@ -524,9 +508,7 @@ class _Reader:
 
 
 def _join_policy(reading: QuotaReading, policies: Iterable[QuotaPolicy]) -> QuotaReading:
-    """
-    Take a window's length from the policy that has the same limit.
-    """
+    """Take a window's length from the policy that has the same limit."""
     if reading.window_s is not None or reading.limit is None:
         return reading
     lengths = [policy.window_s for policy in policies if policy.quota == reading.limit]

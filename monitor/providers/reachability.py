@@ -38,9 +38,7 @@ HEAD_START_S = 0.25
 
 
 class Hop(StrEnum):
-    """
-    A part of the way to a host.
-    """
+    """A part of the way to a host."""
 
     RESOLVE = "resolve"
     CONNECT = "connect"
@@ -93,9 +91,7 @@ async def probe_host(
 
 
 class _Probe:
-    """
-    The way to one host, as far as it was gone.
-    """
+    """The way to one host, as far as it was gone."""
 
     def __init__(
         self,
@@ -114,21 +110,15 @@ class _Probe:
         self._socket: socket.socket | None = None
 
     async def resolve(self) -> ProbeResult:
-        """
-        Ask for the host's addresses.
-        """
+        """Ask for the host's addresses."""
         return await self._time(Hop.RESOLVE, self._resolve)
 
     async def connect(self) -> ProbeResult:
-        """
-        Open a connection to the address that answers first.
-        """
+        """Open a connection to the address that answers first."""
         return await self._time(Hop.CONNECT, self._connect)
 
     async def agree_on_tls(self) -> ProbeResult:
-        """
-        Agree on TLS over that connection, unless plain HTTP is spoken.
-        """
+        """Agree on TLS over that connection, unless plain HTTP is spoken."""
         if self._is_plain:
             return ProbeResult(Hop.TLS)
         return await self._time(Hop.TLS, self._agree_on_tls)
@@ -217,9 +207,7 @@ async def _connect_to_first(found: Sequence[Any]) -> socket.socket:
 async def _first_done(
     tries: Sequence[asyncio.Task[socket.socket]], patience_s: float | None
 ) -> asyncio.Task[socket.socket] | None:
-    """
-    Return the first of *tries* to succeed; None if all failed or *patience_s* is over.
-    """
+    """Return the first of *tries* to succeed; None if all failed or *patience_s* is over."""
     waiting = {each for each in tries if not each.done()}
     while waiting:
         done, waiting = await asyncio.wait(

@@ -40,14 +40,10 @@ if TYPE_CHECKING:
 
 
 class CountdownChecker:
-    """
-    Ask nobody, and leave the answer to the clock.
-    """
+    """Ask nobody, and leave the answer to the clock."""
 
     async def check(self) -> Outcome:
-        """
-        Return at once, without any I/O.
-        """
+        """Return at once, without any I/O."""
         return Outcome(Reason.OK, is_countdown=True)
 
 
@@ -101,9 +97,7 @@ def build_checker(
 
 
 def _build_foreign(connection: Connection, config: Config, clients: HttpClients) -> Checker:
-    """
-    Return the checker of a provider that another package brings.
-    """
+    """Return the checker of a provider that another package brings."""
     if isinstance(connection, UnusableConnection):
         return UnusableChecker(connection.provider, connection.problem)
     plugin = find_plugin(connection.provider)

@@ -119,9 +119,7 @@ class SoldscopeChecker:
 
 @lru_cache(maxsize=64)  # thousands of connections share an address
 def free_url(base_url: str, path: str) -> httpx.URL:
-    """
-    Return the address of a path that costs nothing; refuse any other.
-    """
+    """Return the address of a path that costs nothing; refuse any other."""
     if not _FREE.fullmatch(path):
         raise ValueError(f"{path} is not known to be free of charge: only {', '.join(FREE_PATHS)}")
     base = httpx.URL(base_url)
@@ -131,16 +129,12 @@ def free_url(base_url: str, path: str) -> httpx.URL:
 
 
 def can_be_sent(token: str) -> bool:
-    """
-    Tell whether *token* can stand in a header.
-    """
+    """Tell whether *token* can stand in a header."""
     return bool(token) and token.isascii() and token.isprintable() and " " not in token
 
 
 def read_auth(auth: str) -> tuple[str, str]:
-    """
-    Return the header that carries the token, and what stands before it there.
-    """
+    """Return the header that carries the token, and what stands before it there."""
     if auth == "bearer":
         return "Authorization", "Bearer "
     kind, _, name = auth.partition(":")
@@ -191,23 +185,17 @@ class Progress:
 
     @property
     def is_over(self) -> bool:
-        """
-        Tell whether nothing will change any more.
-        """
+        """Tell whether nothing will change any more."""
         return self.status in {COMPLETED, FAILED}
 
     @property
     def is_completed(self) -> bool:
-        """
-        Tell whether there are results to fetch.
-        """
+        """Tell whether there are results to fetch."""
         return self.status == COMPLETED
 
 
 class SearchFailureKind(StrEnum):
-    """
-    What stands in the way of an answer.
-    """
+    """What stands in the way of an answer."""
 
     REFUSED = "refused"
     USED_UP = "used_up"
@@ -233,9 +221,7 @@ class SearchFailure:
 
 
 class SearchReader:
-    """
-    Ask about the searches of one SoldScope connection.
-    """
+    """Ask about the searches of one SoldScope connection."""
 
     def __init__(
         self, connection: SoldscopeConnection, client: httpx.AsyncClient, timeout: timedelta
@@ -275,9 +261,7 @@ class SearchReader:
         return _read_progress(answer) or _surprise(answer, "the progress of a search")
 
     async def _ask(self, path: str) -> tuple[Answer | SearchFailure, str]:
-        """
-        Return an answer with status 200, or why there is none, and the token that was sent.
-        """
+        """Return an answer with status 200, or why there is none, and the token that was sent."""
         url = free_url(self._base_url, path)
         token = self._token.reveal()
         if not can_be_sent(token):

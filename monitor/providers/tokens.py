@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 
 class TokenSource(Protocol):
-    """
-    Where a checker takes a refresh token from; a `Secret` is one.
-    """
+    """Where a checker takes a refresh token from; a `Secret` is one."""
 
     def reveal(self) -> str:
         """
@@ -72,17 +70,13 @@ class HandshakeTokens:
         return iter(list(self._tokens))
 
     def hold(self, name: str, value: str, configured: TokenSource) -> HandshakeToken:
-        """
-        Use *value* for a connection from now on, and return what must be kept of that.
-        """
+        """Use *value* for a connection from now on, and return what must be kept of that."""
         held = HandshakeToken(value, self._mark(configured))
         self._tokens[name] = held
         return held
 
     def drop(self, name: str) -> None:
-        """
-        Use what the file says from now on.
-        """
+        """Use what the file says from now on."""
         self._tokens.pop(name, None)
 
     def take_over(self, stored: HandshakeTokens, names: Collection[str]) -> None:
@@ -118,9 +112,7 @@ class HandshakeTokens:
 
 @dataclass(frozen=True, slots=True)
 class LatestToken:
-    """
-    The refresh token of one connection: the file's, or a newer one.
-    """
+    """The refresh token of one connection: the file's, or a newer one."""
 
     name: str
     configured: TokenSource

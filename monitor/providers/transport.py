@@ -70,9 +70,7 @@ class PoolingTransport(httpx.AsyncBaseTransport):
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """
-        Send *request* and return its answer, the body still to be read.
-        """
+        """Send *request* and return its answer, the body still to be read."""
         with _speaking_httpx():
             try:
                 response = await self._pooled.handle_async_request(request)
@@ -89,9 +87,7 @@ class PoolingTransport(httpx.AsyncBaseTransport):
         return response
 
     async def aclose(self) -> None:
-        """
-        Close every connection.
-        """
+        """Close every connection."""
         await self._pooled.aclose()
         await self._fresh.aclose()
 
@@ -111,15 +107,11 @@ class _PooledBody(httpx.AsyncByteStream):
 
 
 class ConnectionLostError(aiohttp.ClientError):
-    """
-    The connection ended before an answer had come.
-    """
+    """The connection ended before an answer had come."""
 
 
 class _PlainResponse(aiohttp.ClientResponse):
-    """
-    An answer without its reason phrase, whose bytes httpx-aiohttp cannot take as they come.
-    """
+    """An answer without its reason phrase, whose bytes httpx-aiohttp cannot take as they come."""
 
     async def start(self, connection: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         await super().start(connection)
@@ -258,9 +250,7 @@ class HttpClients:
         return self._own
 
     def successor(self, concurrency: int) -> HttpClients:
-        """
-        Return clients that read each CA file anew; what need not change is shared.
-        """
+        """Return clients that read each CA file anew; what need not change is shared."""
         fresh = HttpClients(concurrency)
         if None in self._clients and concurrency == self._concurrency:
             fresh._clients[None] = self._clients[None]
@@ -283,9 +273,7 @@ class HttpClients:
             await client.aclose()
 
     async def aclose(self) -> None:
-        """
-        Close all connections. The clients cannot be used afterwards.
-        """
+        """Close all connections. The clients cannot be used afterwards."""
         retired, self._retired = self._retired, []
         own, self._own = self._own, None
         if own is not None:

@@ -45,9 +45,7 @@ CONSENT_PATH = "/apps/authorize/consent"
 
 
 class Need(Enum):
-    """
-    What somebody has to do that happens on a page.
-    """
+    """What somebody has to do that happens on a page."""
 
     AUTHORIZE = auto()
     LOOK = auto()
@@ -124,9 +122,7 @@ def _find_amazon_page(
 
 
 def seller_central_host(connection: AmazonConnection) -> str:
-    """
-    Return the host of the seller's pages: the first marketplace's, else the region's.
-    """
+    """Return the host of the seller's pages: the first marketplace's, else the region's."""
     for country in connection.marketplaces or ():
         known = by_country(country)
         if known is not None:
@@ -150,9 +146,7 @@ def consent_url(
 
 
 def consent_page_of(connection: AmazonConnection) -> str:
-    """
-    Return the address of that page, without what it is asked.
-    """
+    """Return the address of that page, without what it is asked."""
     return f"https://{seller_central_host(connection)}{CONSENT_PATH}"
 
 
@@ -164,9 +158,7 @@ _QUOTA_STEPS = {
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """
-    What to do, by whom, and where.
-    """
+    """What to do, by whom, and where."""
 
     remedy: str
     page: RemedyPage | None
@@ -210,9 +202,7 @@ def _problems(answered: CheckedConnection) -> Iterator[tuple[str, Need | None]]:
 
 
 def problem_reason(each: Json) -> Reason | None:
-    """
-    Return what is wrong with the connection, or with its latest check; None if nothing is.
-    """
+    """Return what is wrong with the connection, or with its latest check; None if nothing is."""
     if State(each["state"]) in {State.ERROR, State.EXPIRED}:
         return Reason(each["reason"])
     last = each["last_check"]

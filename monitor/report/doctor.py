@@ -66,9 +66,7 @@ if TYPE_CHECKING:
 
 
 class Area(StrEnum):
-    """
-    What was looked at.
-    """
+    """What was looked at."""
 
     SETTINGS = "settings"
     SECRETS = "secrets"
@@ -98,18 +96,14 @@ class Finding:
 
 
 def may_others_read(facts: os.stat_result) -> bool:
-    """
-    Tell whether more than the owner may read a file.
-    """
+    """Tell whether more than the owner may read a file."""
     return bool(facts.st_mode & (stat.S_IRGRP | stat.S_IROTH))
 
 
 def examine_daemon(
     database: Database, tx: Transaction, config: Config, now: datetime
 ) -> Iterator[Finding]:
-    """
-    Yield whether a daemon runs on *database*, and whether it keeps up.
-    """
+    """Yield whether a daemon runs on *database*, and whether it keeps up."""
     if not is_locked(database):
         yield Finding(
             Area.DAEMON,
@@ -140,9 +134,7 @@ def examine_daemon(
 
 
 def examine_channels(tx: Transaction, config: Config, now: datetime) -> Iterator[Finding]:
-    """
-    Yield how each channel of *config* fares.
-    """
+    """Yield how each channel of *config* fares."""
     known = count_by_channel(tx)
     for channel in config.channels:
         counts = known.get(channel.name, ChannelCounts())
@@ -185,9 +177,7 @@ _ROOM_FOR_TIMEX = 512
 
 
 def read_kernel_clock() -> int:
-    """
-    Return what adjtimex(2) says of the clock; a negative number where it may not be asked.
-    """
+    """Return what adjtimex(2) says of the clock; a negative number where it may not be asked."""
     if sys.platform != "linux":
         return -1
     asked = ctypes.create_string_buffer(_ROOM_FOR_TIMEX)
@@ -218,9 +208,7 @@ def examine_clock(verdict: int) -> Iterator[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """
-    A host that checks go to.
-    """
+    """A host that checks go to."""
 
     url: str
     ca_file: Path | None
@@ -233,9 +221,7 @@ class _Target:
 
 
 async def examine_network(config: Config, now: datetime) -> list[Finding]:
-    """
-    Return for each host of *config* how far the way to it leads.
-    """
+    """Return for each host of *config* how far the way to it leads."""
     targets = {target.key: target for target in _list_targets(config)}
     chosen = list(targets.values())[:MOST_HOSTS]
     slots = asyncio.Semaphore(_AT_ONCE)
@@ -327,9 +313,7 @@ def list_problems(
 
 
 def list_remarks(config: Config, secrets: SecretsChecked) -> list[Notice]:
-    """
-    Return what the owner of *config* should know, and what stops nothing.
-    """
+    """Return what the owner of *config* should know, and what stops nothing."""
     remarks = [*notices(config), *secrets.notices]
     if not config.connections:
         remarks.append(Notice("connections", "there is none, so nothing is watched"))
@@ -339,9 +323,7 @@ def list_remarks(config: Config, secrets: SecretsChecked) -> list[Notice]:
 
 
 def _bad_database(path: Path) -> Iterable[Problem]:
-    """
-    Return why no database can ever stand where the file wants it.
-    """
+    """Return why no database can ever stand where the file wants it."""
     try:
         if path.is_dir():
             yield Problem("monitor.database", f"{path} is a folder: name a file in it")
@@ -352,9 +334,7 @@ def _bad_database(path: Path) -> Iterable[Problem]:
 
 
 def _bad_channels(config: Config, secrets: SecretsChecked) -> Iterable[Problem]:
-    """
-    Return the channels whose URL can be read and is of no use.
-    """
+    """Return the channels whose URL can be read and is of no use."""
     unread = {problem.place for problem in secrets.problems}
     unread |= {notice.place for notice in secrets.notices}
     for position, channel in enumerate(config.channels):
@@ -366,9 +346,7 @@ def _bad_channels(config: Config, secrets: SecretsChecked) -> Iterable[Problem]:
 
 
 def bad_templates(config: Config, now: datetime) -> Iterable[Problem]:
-    """
-    Return the templates that cannot word an alert of every kind their channel receives.
-    """
+    """Return the templates that cannot word an alert of every kind their channel receives."""
     for position, channel in enumerate(config.channels):
         if channel.template is not None:
             why = try_template(channel, now)
@@ -377,9 +355,7 @@ def bad_templates(config: Config, now: datetime) -> Iterable[Problem]:
 
 
 def examine_settings(config: Config, database: Path, now: datetime) -> Iterator[Finding]:
-    """
-    Yield what is wrong with *config*, and what its owner should know.
-    """
+    """Yield what is wrong with *config*, and what its owner should know."""
     secrets = check_secrets(config)
     problems = list_problems(config, secrets, database, now)
     for problem in problems:
@@ -404,9 +380,7 @@ def examine_settings(config: Config, database: Path, now: datetime) -> Iterator[
 
 
 def examine_secrets(config: Config) -> Iterator[Finding]:
-    """
-    Yield the files with secrets that others may read.
-    """
+    """Yield the files with secrets that others may read."""
     files = sorted(_secret_files(config))
     for path in files:
         if may_others_read(path.stat()):
@@ -447,9 +421,7 @@ _MB = 1 << 20
 
 
 def examine_files(path: Path) -> Iterator[Finding]:
-    """
-    Yield what is wrong with the owners, the permissions and the sizes of the files.
-    """
+    """Yield what is wrong with the owners, the permissions and the sizes of the files."""
     try:
         facts = path.stat()
     except FileNotFoundError:
@@ -485,9 +457,7 @@ def examine_files(path: Path) -> Iterator[Finding]:
 
 
 def examine_schema(database: Database) -> Iterator[Finding]:
-    """
-    Yield whether the database can be read, is whole, and has this program's schema.
-    """
+    """Yield whether the database can be read, is whole, and has this program's schema."""
     try:
         if current_revision(database) is None:
             return
@@ -510,9 +480,7 @@ def examine_schema(database: Database) -> Iterator[Finding]:
 
 
 def examine_disk(path: Path) -> Iterator[Finding]:
-    """
-    Yield how much room there is for the database at *path* to grow and to be copied.
-    """
+    """Yield how much room there is for the database at *path* to grow and to be copied."""
     folder = path.parent
     try:
         free = shutil.disk_usage(folder).free

@@ -1,6 +1,4 @@
-"""
-Describe in JSON what happened: checks, transitions and alerts; and what keeps people from hearing.
-"""
+"""Describe in JSON what happened: checks, transitions, alerts, and what suppresses them."""
 
 from __future__ import annotations
 
@@ -18,9 +16,7 @@ if TYPE_CHECKING:
 
 
 def check_json(row: CheckRow) -> Json:
-    """
-    Return one check of a connection's history.
-    """
+    """Return one check of a connection's history."""
     return {
         "at": instant(row.at),
         "conclusive": row.reason.is_conclusive,
@@ -31,9 +27,7 @@ def check_json(row: CheckRow) -> Json:
 
 
 def transition_json(transition: Transition) -> Json:
-    """
-    Return one change of state or reason.
-    """
+    """Return one change of state or reason."""
     return {
         "at": instant(transition.at),
         "from": transition.from_state.value,
@@ -44,9 +38,7 @@ def transition_json(transition: Transition) -> Json:
 
 
 def alert_json(row: AlertRow) -> Json:
-    """
-    Return one alert and how far it came on each channel.
-    """
+    """Return one alert and how far it came on each channel."""
     return {
         "id": row.id,
         "kind": row.kind,
@@ -66,9 +58,7 @@ def alert_json(row: AlertRow) -> Json:
 
 
 def silence_json(silence: Silence) -> Json:
-    """
-    Return one silence.
-    """
+    """Return one silence."""
     return {
         "id": silence.id,
         "scope": silence.scope.value,
@@ -85,9 +75,7 @@ def history_json(
     checks: Iterable[CheckRow],
     alerts: Iterable[AlertRow],
 ) -> Json:
-    """
-    Return what `history --json` prints.
-    """
+    """Return what `history --json` prints."""
     return {
         "name": name,
         "transitions": [transition_json(each) for each in transitions],

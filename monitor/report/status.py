@@ -42,9 +42,7 @@ SOON_DAYS = max(Rules().expiring_soon_days)
 
 
 class Health(IntEnum):
-    """
-    How bad it is; the values are the exit codes of `check` and `status`.
-    """
+    """How bad it is; the values are the exit codes of `check` and `status`."""
 
     NONE = 0
     SOON = 1
@@ -59,9 +57,7 @@ _BY_URGENCY = (State.ERROR, State.EXPIRED, State.PENDING, State.ACTIVE, State.PA
 
 
 def connection_json(record: ConnectionRecord, watched: Watched, now: datetime) -> Json:
-    """
-    Return one connection as people and programs are shown it.
-    """
+    """Return one connection as people and programs are shown it."""
     standing = record.standing
     authorization = _authorization_json(record.clock, now)
     return {
@@ -149,9 +145,7 @@ def _clock_json(kind: str, of: str, ends_at: datetime, source: ClockSource, now:
 
 
 def end_of(each: Json) -> Json | None:
-    """
-    Return the clock that a connection's days are counted by: what the service says, else the file.
-    """
+    """Return the clock that a connection's days are counted by: the service's, else the file's."""
     by_kind = {clock["kind"]: clock for clock in each["clocks"]}
     return by_kind.get(TOKEN) or by_kind.get(AUTHORIZATION)
 
@@ -187,9 +181,7 @@ def _quota_json(record: ConnectionRecord, watched: Watched, now: datetime) -> Js
 
 
 def summary(objects: Iterable[Json]) -> dict[str, int]:
-    """
-    Count connections by state, and those that expire soon.
-    """
+    """Count connections by state, and those that expire soon."""
     counts = {
         state.value: 0
         for state in (State.ACTIVE, State.ERROR, State.EXPIRED, State.PENDING, State.PAUSED)
@@ -202,9 +194,7 @@ def summary(objects: Iterable[Json]) -> dict[str, int]:
 
 
 def report_json(objects: Sequence[Json], now: datetime) -> Json:
-    """
-    Return what `status --json` and `check --json` print.
-    """
+    """Return what `status --json` and `check --json` print."""
     return {"checked_at": instant(now), "summary": summary(objects), "connections": list(objects)}
 
 
@@ -232,9 +222,7 @@ def health_of(each: Json, *, is_check: bool = False, soon_days: int = SOON_DAYS)
 
 
 def ending_secret(each: Json, soon_days: int = SOON_DAYS) -> Json | None:
-    """
-    Return the clock of a client secret that ends within *soon_days*, or has ended.
-    """
+    """Return the clock of a client secret that ends within *soon_days*, or has ended."""
     near = (
         clock
         for clock in each["clocks"]
@@ -246,9 +234,7 @@ def ending_secret(each: Json, soon_days: int = SOON_DAYS) -> Json | None:
 def exit_code(
     objects: Sequence[Json], *, is_check: bool = False, soon_days: int = SOON_DAYS
 ) -> int:
-    """
-    Return the contract's exit code for what was shown.
-    """
+    """Return the contract's exit code for what was shown."""
     if not objects:
         return int(Health.UNKNOWN)
     troubles = {health_of(each, is_check=is_check, soon_days=soon_days) for each in objects}
@@ -256,9 +242,7 @@ def exit_code(
 
 
 def urgency(each: Json, *, is_check: bool = False, soon_days: int = SOON_DAYS) -> tuple[int, int]:
-    """
-    Return a key that sorts the worst first and keeps the file's order otherwise.
-    """
+    """Return a key that sorts the worst first and keeps the file's order otherwise."""
     trouble = health_of(each, is_check=is_check, soon_days=soon_days)
     return _WORST_FIRST.index(trouble), _BY_URGENCY.index(State(each["state"]))
 
@@ -278,25 +262,19 @@ def ending_first(each: Json) -> tuple[int, str]:
 
 
 def instant(at: datetime | None) -> str | None:
-    """
-    Write an instant as RFC 3339 in UTC, to the second.
-    """
+    """Write an instant as RFC 3339 in UTC, to the second."""
     if at is None:
         return None
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def milliseconds(value: float | None) -> float | None:
-    """
-    Round a length of time for people.
-    """
+    """Round a length of time for people."""
     return None if value is None else round(value, 1)
 
 
 def quotas_json(pairs: Iterable[tuple[ConnectionRecord, Watched]], now: datetime) -> Json:
-    """
-    Return what `quota --json` prints.
-    """
+    """Return what `quota --json` prints."""
     return {
         "checked_at": instant(now),
         "connections": [
@@ -351,9 +329,7 @@ def _forecast_json(record: ConnectionRecord, rules: Rules, now: datetime) -> Jso
 
 
 def left_at_reset(outlook: Outlook) -> int | None:
-    """
-    Return about how much will be left when the quota is reset; None where nobody knows.
-    """
+    """Return about how much will be left when the quota is reset; None where nobody knows."""
     forecast, sample, made_at = outlook.forecast, outlook.sample, outlook.foreseen_at
     if forecast is None or sample is None or made_at is None or sample.resets_at is None:
         return None

@@ -59,9 +59,7 @@ BLIND = (
 
 
 class Mark(StrEnum):
-    """
-    How a step ended.
-    """
+    """How a step ended."""
 
     OK = "ok"
     WARNING = "warning"
@@ -70,9 +68,7 @@ class Mark(StrEnum):
 
 
 class StepName(StrEnum):
-    """
-    What is looked at, one after the other.
-    """
+    """What is looked at, one after the other."""
 
     RESOLVE = "name resolution"
     CONNECT = "connect"
@@ -124,9 +120,7 @@ class CheckedConnection:
 
 
 def read_probe(reached: ProbeResult, target: str, now: datetime) -> ValidationStep:
-    """
-    Return the step for one part of the way to a host.
-    """
+    """Return the step for one part of the way to a host."""
     name = StepName[reached.hop.name]
     if reached.failure is not None:
         return ValidationStep(name, target, Mark.FAILED, reached.failure.detail, reached.took_ms)
@@ -158,9 +152,7 @@ def _read_tls(reached: ProbeResult, target: str, now: datetime) -> ValidationSte
 
 
 def skip_steps(names: tuple[StepName, ...], target: str, why: str) -> Iterator[ValidationStep]:
-    """
-    Return steps that were not taken.
-    """
+    """Return steps that were not taken."""
     for name in names:
         yield ValidationStep(name, target, Mark.SKIPPED, why)
 
@@ -184,9 +176,7 @@ def read_token(outcome: Outcome, target: str, *, is_reached: bool) -> Validation
 
 
 def read_permission(outcome: Outcome, target: str, *, is_reached: bool) -> ValidationStep:
-    """
-    Return the step in which an Amazon store was asked where it sells.
-    """
+    """Return the step in which an Amazon store was asked where it sells."""
     if outcome.marketplaces is not None:
         words = "granted (the time is that of the whole check)"
         return ValidationStep(StepName.PERMISSION, target, Mark.OK, words, outcome.latency_ms)
@@ -209,9 +199,7 @@ def _refusal(name: StepName, target: str, outcome: Outcome) -> ValidationStep:
 
 
 def read_marketplaces(outcome: Outcome, target: str) -> ValidationStep:
-    """
-    Return the step that compares where an account sells with where it should.
-    """
+    """Return the step that compares where an account sells with where it should."""
     name = StepName.MARKETPLACES
     if outcome.marketplaces is None:
         return ValidationStep(name, target, Mark.SKIPPED, "not known: that was not answered")
@@ -237,9 +225,7 @@ def read_marketplaces(outcome: Outcome, target: str) -> ValidationStep:
 
 
 def read_quota(outcome: Outcome, each: Json, target: str) -> ValidationStep:
-    """
-    Return the step that says what is left of a quota.
-    """
+    """Return the step that says what is left of a quota."""
     if outcome.reason is not Reason.OK:
         return ValidationStep(
             StepName.QUOTA, target, Mark.SKIPPED, "not known: that was not answered"
@@ -355,9 +341,7 @@ async def validate(
 async def _probe(
     url: str, connection: Connection, config: Config
 ) -> AsyncGenerator[ValidationStep, None]:
-    """
-    Yield the way to the host of *url*, the part that failed included and the rest skipped.
-    """
+    """Yield the way to the host of *url*, the part that failed included and the rest skipped."""
     from monitor.providers.reachability import probe_host
 
     host = urlsplit(url).netloc
@@ -375,9 +359,7 @@ async def _probe(
 async def _validate_store(
     connection: AmazonConnection, application: Application, config: Config, ask: Ask
 ) -> AsyncGenerator[ValidationStep, None]:
-    """
-    Yield the way to the token service and what it said, then the same of the region's host.
-    """
+    """Yield the way to the token service and what it said, then the same of the region's host."""
     is_reached = True
     async for step in _probe(application.token_address, connection, config):
         is_reached = is_reached and step.state is not Mark.FAILED
@@ -421,9 +403,7 @@ async def _validate_token(
 async def _validate_foreign(
     connection: Connection, ask: Ask
 ) -> AsyncGenerator[ValidationStep, None]:
-    """
-    Yield what a plug-in's checker found: only it knows the way to its service.
-    """
+    """Yield what a plug-in's checker found: only it knows the way to its service."""
     answered = await ask()
     target = connection.host or connection.provider
     yield read_token(answered.outcome, target, is_reached=True)

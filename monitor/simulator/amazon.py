@@ -66,9 +66,7 @@ MAX_AGE = timedelta(days=3_650)
 
 
 def checked_age(by: timedelta) -> timedelta:
-    """
-    Refuse lengths by which nothing sensible can age.
-    """
+    """Refuse lengths by which nothing sensible can age."""
     if not timedelta() < by <= MAX_AGE:
         raise SimulatorError("days: from 1 to 3650 days at once")
     return by
@@ -90,21 +88,15 @@ class ClientSecret:
 
     @property
     def expires_at(self) -> datetime:
-        """
-        When its 180 days are over.
-        """
+        """When its 180 days are over."""
         return self.issued_at + SECRET_LIFE
 
     def is_expired(self, now: datetime) -> bool:
-        """
-        Tell whether its 180 days are over; it then opens LWA and nothing behind it.
-        """
+        """Tell whether its 180 days are over; it then opens LWA and nothing behind it."""
         return now >= self.expires_at
 
     def is_dead(self, now: datetime) -> bool:
-        """
-        Tell whether LWA refuses it.
-        """
+        """Tell whether LWA refuses it."""
         return self.dies_at is not None and now >= self.dies_at
 
 
@@ -136,23 +128,17 @@ class AmazonApplication:
 
     @property
     def secret(self) -> ClientSecret:
-        """
-        The newest secret.
-        """
+        """The newest secret."""
         return self.secrets[-1]
 
     def find_secret(self, value: str, now: datetime) -> ClientSecret | None:
-        """
-        Return the secret with this value; one that died is none.
-        """
+        """Return the secret with this value; one that died is none."""
         wanted = digest(value)
         known = (secret for secret in self.secrets if not secret.is_dead(now))
         return next((secret for secret in known if secret.digest == wanted), None)
 
     def rotate_secret(self, now: datetime) -> IssuedSecret:
-        """
-        Make a new secret; the ones before work for seven days more.
-        """
+        """Make a new secret; the ones before work for seven days more."""
         issued = make_secret(now)
         for secret in self.secrets:
             secret.dies_at = secret.dies_at or now + SECRET_GRACE
@@ -161,17 +147,13 @@ class AmazonApplication:
         return issued
 
     def age_secret(self, by: timedelta) -> None:
-        """
-        Make the newest secret older.
-        """
+        """Make the newest secret older."""
         self.secret.issued_at -= checked_age(by)
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedSecret:
-    """
-    A new client secret together with its value, which is never to be had again.
-    """
+    """A new client secret together with its value, which is never to be had again."""
 
     secret: ClientSecret
     value: str = field(repr=False)
@@ -179,18 +161,14 @@ class IssuedSecret:
 
 @dataclass(frozen=True, slots=True)
 class IssuedApplication:
-    """
-    A new application together with its client secret.
-    """
+    """A new application together with its client secret."""
 
     application: AmazonApplication
     client_secret: str = field(repr=False)
 
 
 def make_secret(now: datetime) -> IssuedSecret:
-    """
-    Make a client secret.
-    """
+    """Make a client secret."""
     value = f"amzn1.oa2-cs.v1.{secrets.token_hex(32)}"
     return IssuedSecret(ClientSecret(digest(value), value[-4:], now), value)
 
@@ -224,9 +202,7 @@ class AccessToken:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """
-    What is remembered of an authorization code that nobody used yet.
-    """
+    """What is remembered of an authorization code that nobody used yet."""
 
     grant: Grant
     redirect_uri: str
@@ -234,17 +210,13 @@ class Code:
 
 
 class AccessTokens:
-    """
-    All access tokens that are still remembered.
-    """
+    """All access tokens that are still remembered."""
 
     def __init__(self) -> None:
         self._tokens: dict[bytes, AccessToken] = {}
 
     def issue_for_seller(self, grant: Grant, now: datetime, *, is_of_expired_secret: bool) -> str:
-        """
-        Make a token that opens a seller's account.
-        """
+        """Make a token that opens a seller's account."""
         is_spoiled = grant.n_spoiled > 0
         grant.n_spoiled -= is_spoiled
         token = AccessToken(
@@ -260,16 +232,12 @@ class AccessTokens:
         *,
         is_of_expired_secret: bool,
     ) -> str:
-        """
-        Make a token that opens operations without a seller.
-        """
+        """Make a token that opens operations without a seller."""
         token = AccessToken(application, None, scopes, now, is_of_expired_secret, is_spoiled=False)
         return self._issue(GRANTLESS_PREFIX, token)
 
     def find(self, value: str) -> AccessToken | None:
-        """
-        Return what is known of a token, expired ones included.
-        """
+        """Return what is known of a token, expired ones included."""
         return self._tokens.get(digest(value))
 
     def __len__(self) -> int:
@@ -291,17 +259,13 @@ class AccessTokens:
 
 
 class Codes:
-    """
-    The authorization codes that nobody used yet.
-    """
+    """The authorization codes that nobody used yet."""
 
     def __init__(self) -> None:
         self._codes: dict[bytes, Code] = {}
 
     def issue(self, grant: Grant, redirect_uri: str, now: datetime) -> str:
-        """
-        Make a code for an authorization that the seller just confirmed.
-        """
+        """Make a code for an authorization that the seller just confirmed."""
         self._codes = {key: code for key, code in self._codes.items() if _is_fresh(code, now)}
         value = secrets.token_urlsafe(24)
         self._codes[digest(value)] = Code(grant, redirect_uri, now)
@@ -330,9 +294,7 @@ def _is_fresh(code: Code, now: datetime) -> bool:
 
 
 class AmazonRegion(StrEnum):
-    """
-    The regions; an authorization opens exactly one.
-    """
+    """The regions; an authorization opens exactly one."""
 
     NA = "na"
     EU = "eu"
@@ -356,9 +318,7 @@ class AmazonMarketplace:
     language: str
 
     def describe(self) -> dict[str, Any]:
-        """
-        Return the `marketplace` object of an answer; the model requires all six fields.
-        """
+        """Return the `marketplace` object of an answer; the model requires all six fields."""
         return {
             "id": self.id,
             "countryCode": self.country,
@@ -423,9 +383,7 @@ NON_AMAZON = tuple(
 
 
 def find_marketplace(country: str) -> AmazonMarketplace:
-    """
-    Return the marketplace of a country, in Amazon's spelling or in ISO's.
-    """
+    """Return the marketplace of a country, in Amazon's spelling or in ISO's."""
     code = country.strip().upper()
     try:
         return MARKETPLACES[_ALSO_CALLED.get(code, code)]
@@ -434,9 +392,7 @@ def find_marketplace(country: str) -> AmazonMarketplace:
 
 
 def find_region(name: str) -> AmazonRegion:
-    """
-    Return the region with this name.
-    """
+    """Return the region with this name."""
     try:
         return AmazonRegion(name.strip().lower())
     except ValueError:
@@ -451,9 +407,7 @@ SELLERS_ROLES = frozenset({"Selling Partner Insights", "Product Listing", "Finan
 
 
 class StoreState(StrEnum):
-    """
-    What a store's authorization is worth.
-    """
+    """What a store's authorization is worth."""
 
     LIVE = "live"
     REVOKED = "revoked"
@@ -462,9 +416,7 @@ class StoreState(StrEnum):
 
 @dataclass(slots=True)
 class Participation:
-    """
-    How an account takes part in one marketplace.
-    """
+    """How an account takes part in one marketplace."""
 
     is_participating: bool = True
     has_suspended_listings: bool = False
@@ -501,28 +453,20 @@ class Grant:
 
     @property
     def ends_at(self) -> datetime | None:
-        """
-        When the authorization ends unless the seller confirms it again.
-        """
+        """When the authorization ends unless the seller confirms it again."""
         return None if self.is_private else self.consented_at + AUTHORIZATION_LIFE
 
     @property
     def opens_sellers_api(self) -> bool:
-        """
-        Tell whether the account and its roles suffice for the Sellers API.
-        """
+        """Tell whether the account and its roles suffice for the Sellers API."""
         return not self.is_vendor and not SELLERS_ROLES.isdisjoint(self.roles)
 
     def age(self, by: timedelta) -> None:
-        """
-        Make the authorization older.
-        """
+        """Make the authorization older."""
         self.consented_at -= checked_age(by)
 
     def remove_role(self, role: str | None = None) -> None:
-        """
-        Take a role away, or (None) all of them, until the store is authorized again.
-        """
+        """Take a role away, or (None) all of them, until the store is authorized again."""
         if role is not None and role not in self.roles:
             known = ", ".join(sorted(self.roles)) or "none"
             raise UnknownNameError(f"{self.id} has no role {role[:60]!r}; it has: {known}")
@@ -551,17 +495,13 @@ class Grant:
         return own
 
     def remove_marketplace(self, country: str) -> None:
-        """
-        Take a marketplace out of the account.
-        """
+        """Take a marketplace out of the account."""
         self.participations.pop(find_marketplace(country).country, None)
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedGrant:
-    """
-    A store together with a new refresh token.
-    """
+    """A store together with a new refresh token."""
 
     grant: Grant
     refresh_token: str = field(repr=False)
@@ -569,9 +509,7 @@ class IssuedGrant:
 
 @dataclass(frozen=True, slots=True)
 class SampleStores:
-    """
-    An application with stores to try things out on.
-    """
+    """An application with stores to try things out on."""
 
     issued: IssuedApplication
     stores: tuple[IssuedGrant, ...]
@@ -597,16 +535,12 @@ class Bucket:
         self._level, self._filled_at = float(self.burst), made_at
 
     def left(self, now: datetime) -> int:
-        """
-        Return how many calls fit in now.
-        """
+        """Return how many calls fit in now."""
         # A grain more than was counted, so that 62.5 s at 0.016/s make one call and not 0.99…
         return int(self._level_at(now) + 1e-9)
 
     def take(self, now: datetime) -> bool:
-        """
-        Take one call out, if there is one.
-        """
+        """Take one call out, if there is one."""
         if not self.left(now):
             return False
         self._level, self._filled_at = max(0.0, self._level_at(now) - 1), now

@@ -78,9 +78,7 @@ _INVALID_TOKEN = {
 
 
 def read_token_request(raw: bytes, content_type: str) -> dict[str, str]:
-    """
-    Read the fields of a token request, a form or JSON; what is neither has none.
-    """
+    """Read the fields of a token request, a form or JSON; what is neither has none."""
     text = raw.decode("utf-8", "replace")
     try:
         if content_type != "application/json":
@@ -122,9 +120,7 @@ def answer_token_request(
 
 
 def refusal(status: int, error: str, description: str) -> SimulatedAnswer:
-    """
-    Return LWA's form of an error; two more keys come now and then.
-    """
+    """Return LWA's form of an error; two more keys come now and then."""
     body = {"error_description": description, "error": error}
     if secrets.randbelow(2):
         body |= {"error_index": secrets.token_urlsafe(90), "request_id": str(uuid.uuid4())}
@@ -132,9 +128,7 @@ def refusal(status: int, error: str, description: str) -> SimulatedAnswer:
 
 
 def unauthorized_client() -> SimulatedAnswer:
-    """
-    Return the refusal of a client that may use no grant.
-    """
+    """Return the refusal of a client that may use no grant."""
     description = "Not authorized for requested operation"
     return refusal(HTTPStatus.BAD_REQUEST, "unauthorized_client", description)
 
@@ -247,9 +241,7 @@ class SpCall:
 
 
 class SpError(Exception):
-    """
-    A call that is refused, with the answer that says so.
-    """
+    """A call that is refused, with the answer that says so."""
 
     def __init__(self, answer: SimulatedAnswer) -> None:
         super().__init__(f"status {answer.status}")
@@ -257,9 +249,7 @@ class SpError(Exception):
 
 
 def sp_error(status: int, code: str, message: str, details: str | None = None) -> SimulatedAnswer:
-    """
-    Return the API's envelope of an error; None leaves `details` out.
-    """
+    """Return the API's envelope of an error; None leaves `details` out."""
     error = {"code": code, "message": message}
     if details is not None:
         error["details"] = details
@@ -268,23 +258,17 @@ def sp_error(status: int, code: str, message: str, details: str | None = None) -
 
 
 def denied(details: str) -> SimulatedAnswer:
-    """
-    Return a refusal of the token or of what it may do.
-    """
+    """Return a refusal of the token or of what it may do."""
     return sp_error(HTTPStatus.FORBIDDEN, "Unauthorized", DENIED, details)
 
 
 def not_routed() -> SimulatedAnswer:
-    """
-    Return what a path or method that is not known gets.
-    """
+    """Return what a path or method that is not known gets."""
     return sp_error(HTTPStatus.FORBIDDEN, "MissingAuthenticationToken", DENIED)
 
 
 def throttled() -> SimulatedAnswer:
-    """
-    Return what an empty bucket answers: no word about when it fills up.
-    """
+    """Return what an empty bucket answers: no word about when it fills up."""
     message = "You exceeded your quota for the requested resource."
     return sp_error(HTTPStatus.TOO_MANY_REQUESTS, "QuotaExceeded", message, "")
 
@@ -403,9 +387,7 @@ def answer_rotation(
 def _new_secret(
     application: AmazonApplication, issued: IssuedSecret, old_dies_at: datetime, now: datetime
 ) -> dict[str, Any]:
-    """
-    Return the message that brings a new secret.
-    """
+    """Return the message that brings a new secret."""
     return {
         "notificationVersion": "1.0",
         "notificationType": "APPLICATION_OAUTH_CLIENT_NEW_SECRET",
@@ -429,7 +411,5 @@ def _new_secret(
 
 
 def _write(instant: datetime) -> str:
-    """
-    Write an instant with milliseconds, as these messages do.
-    """
+    """Write an instant with milliseconds, as these messages do."""
     return f"{instant:%Y-%m-%dT%H:%M:%S}.{instant.microsecond // 1000:03}Z"

@@ -147,9 +147,7 @@ def choose_store(
 
 
 def stores_of(amazon: Amazon, application: AmazonApplication) -> list[Grant]:
-    """
-    Return the stores of an application.
-    """
+    """Return the stores of an application."""
     return [grant for grant in amazon.grants if grant.application is application]
 
 
@@ -161,9 +159,7 @@ _CARRIED = ("application_id", "state", "redirect_uri", "version")
 
 
 def add_consent_pages(app: web.Application, world: World) -> None:
-    """
-    Add a consent page for each region to *app*.
-    """
+    """Add a consent page for each region to *app*."""
     for region in AmazonRegion:
         page = _ConsentPage(world, region)
         path = f"{AMAZON_PATH}/consent/{region}{CONSENT_PATH}"
@@ -172,9 +168,7 @@ def add_consent_pages(app: web.Application, world: World) -> None:
 
 
 class _ConsentPage:
-    """
-    The page in one region's Seller Central.
-    """
+    """The page in one region's Seller Central."""
 
     def __init__(self, world: World, region: AmazonRegion) -> None:
         self._world = world

@@ -137,16 +137,12 @@ SP_LEADING = (AmazonFault.SP_HANG, AmazonFault.SP_RESET, *_SP_ANSWERS)
 
 
 def faulty_answer(fault: AmazonFault, value: Value) -> SimulatedAnswer:
-    """
-    Return the answer that *fault* gives.
-    """
+    """Return the answer that *fault* gives."""
     return (_LWA_ANSWERS if fault in _LWA_ANSWERS else _SP_ANSWERS)[fault](value)
 
 
 def reshape(answer: SimulatedAnswer, faults: Mapping[AmazonFault, Value]) -> SimulatedAnswer:
-    """
-    Return the answer as the faults about its form leave it.
-    """
+    """Return the answer as the faults about its form leave it."""
     spoils = {AmazonFault.SHUFFLED_KEYS, AmazonFault.MISSING_DETAILS} & faults.keys()
     if not spoils or answer.content_type != "application/json" or not answer.body:
         return answer
@@ -175,9 +171,7 @@ _OPERATIONS = {
 
 
 def add_lwa(app: web.Application, prefix: str, world: World, stopping: asyncio.Event) -> None:
-    """
-    Serve the token endpoint below *prefix*.
-    """
+    """Serve the token endpoint below *prefix*."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         return await _handle_lwa(world, stopping, request)
@@ -188,9 +182,7 @@ def add_lwa(app: web.Application, prefix: str, world: World, stopping: asyncio.E
 def add_region(
     app: web.Application, prefix: str, region: AmazonRegion, world: World, stopping: asyncio.Event
 ) -> None:
-    """
-    Serve a region's host below *prefix*; it answers every path.
-    """
+    """Serve a region's host below *prefix*; it answers every path."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         return await _handle_region(world, region, stopping, request)
@@ -201,9 +193,7 @@ def add_region(
 async def _handle_lwa(
     world: World, stopping: asyncio.Event, request: web.Request
 ) -> web.StreamResponse:
-    """
-    Answer one request for tokens; its refresh token tells which store's faults hold.
-    """
+    """Answer one request for tokens; its refresh token tells which store's faults hold."""
     fields = read_token_request(await request.read(), request.content_type)
     grant = world.amazon.grant_of(fields.get("refresh_token", ""))
     region, grant_id = (grant.region, grant.id) if grant else (None, None)
@@ -302,16 +292,12 @@ class AmazonHosts:
         self._runners: dict[str, web.AppRunner] = {}
 
     async def start(self) -> None:
-        """
-        Open all ports that are not open.
-        """
+        """Open all ports that are not open."""
         for name in HOSTS:
             await self.start_host(name)
 
     async def start_host(self, name: str) -> None:
-        """
-        Open a host's port; the second time it gets the port it had.
-        """
+        """Open a host's port; the second time it gets the port it had."""
         if _known(name) in self._runners:
             return
         url = self._world.amazon_hosts.get(name)
@@ -321,24 +307,18 @@ class AmazonHosts:
         self._world.amazon_hosts[name] = root
 
     async def stop_host(self, name: str) -> None:
-        """
-        Close a host's port, so that connecting to it fails.
-        """
+        """Close a host's port, so that connecting to it fails."""
         runner = self._runners.pop(_known(name), None)
         if runner is not None:
             await runner.cleanup()
 
     async def stop(self) -> None:
-        """
-        Close all ports.
-        """
+        """Close all ports."""
         for name in HOSTS:
             await self.stop_host(name)
 
     def url(self, name: str) -> str:
-        """
-        Return a host's root, such as `http://127.0.0.1:8091`.
-        """
+        """Return a host's root, such as `http://127.0.0.1:8091`."""
         try:
             return self._world.amazon_hosts[_known(name)]
         except KeyError:

@@ -66,29 +66,21 @@ class SimulatedAnswer:
 def json_answer(
     status: int, body: Any, headers: Mapping[str, str] | None = None
 ) -> SimulatedAnswer:
-    """
-    Return an answer whose body is JSON.
-    """
+    """Return an answer whose body is JSON."""
     return SimulatedAnswer(status, json.dumps(body).encode(), headers=headers or {})
 
 
 def write_instant(instant: datetime) -> str:
-    """
-    Write an instant as RFC 3339, in UTC, to the second.
-    """
+    """Write an instant as RFC 3339, in UTC, to the second."""
     return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class SimulatorError(ValueError):
-    """
-    A wish that cannot be fulfilled, with a sentence that says why.
-    """
+    """A wish that cannot be fulfilled, with a sentence that says why."""
 
 
 class UnknownNameError(SimulatorError):
-    """
-    Something was named that does not exist.
-    """
+    """Something was named that does not exist."""
 
     @classmethod
     def among(cls, kind: str, name: str, known: Iterable[str]) -> Self:
@@ -97,9 +89,7 @@ class UnknownNameError(SimulatorError):
 
 
 class QuotaUsedUpError(SimulatorError):
-    """
-    A metered call was made and nothing is left.
-    """
+    """A metered call was made and nothing is left."""
 
 
 MAX_OFFSET = timedelta(days=36_525)
@@ -110,9 +100,7 @@ _DURATION = re.compile(r"(?P<count>[0-9]{1,8})(?P<unit>[smhdw])")
 
 
 def parse_duration(text: str) -> timedelta:
-    """
-    Read a length such as `90s`, `5m`, `36h`, `3d` or `2w`.
-    """
+    """Read a length such as `90s`, `5m`, `36h`, `3d` or `2w`."""
     match = _DURATION.fullmatch(text.strip())
     if match is None:
         raise SimulatorError(f"a length looks like 90s, 5m, 36h, 3d or 2w, got {text[:40]!r}")
@@ -120,23 +108,17 @@ def parse_duration(text: str) -> timedelta:
 
 
 class MovableClock:
-    """
-    The present instant plus an offset.
-    """
+    """The present instant plus an offset."""
 
     def __init__(self) -> None:
         self.offset = timedelta()
 
     def now(self) -> datetime:
-        """
-        Return the simulator's present instant, aware, in UTC.
-        """
+        """Return the simulator's present instant, aware, in UTC."""
         return utc_now() + self.offset
 
     def advance(self, by: timedelta) -> None:
-        """
-        Move the clock forward; it goes on running from there.
-        """
+        """Move the clock forward; it goes on running from there."""
         if by <= timedelta():
             raise SimulatorError("the clock moves forward only; reset it to come back")
         if self.offset + by > MAX_OFFSET:
@@ -144,9 +126,7 @@ class MovableClock:
         self.offset += by
 
     def reset(self) -> None:
-        """
-        Return to the real time.
-        """
+        """Return to the real time."""
         self.offset = timedelta()
 
 
@@ -200,9 +180,7 @@ def _is_our_mistake(record: logging.LogRecord) -> bool:
 
 
 def _reachable(host: str) -> str:
-    """
-    Return *host* as it can stand in a URL of this machine.
-    """
+    """Return *host* as it can stand in a URL of this machine."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

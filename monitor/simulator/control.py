@@ -66,35 +66,27 @@ MAX_FIELDS = 20
 
 
 class Fields:
-    """
-    The fields of one request; each is taken once, and none may be left over.
-    """
+    """The fields of one request; each is taken once, and none may be left over."""
 
     def __init__(self, values: Mapping[str, object]) -> None:
         self._values = dict(values)
 
     def text(self, name: str) -> str:
-        """
-        Take a text that must be there.
-        """
+        """Take a text that must be there."""
         value = self.optional_text(name)
         if value is None:
             raise SimulatorError(f"{name}: missing")
         return value
 
     def optional_text(self, name: str) -> str | None:
-        """
-        Take a text that may be absent.
-        """
+        """Take a text that may be absent."""
         value = self.value(name)
         if value is not None and not isinstance(value, str):
             raise SimulatorError(f"{name}: must be a text")
         return value
 
     def count(self, name: str, default: int) -> int:
-        """
-        Take a whole number from 1; a form sends its digits.
-        """
+        """Take a whole number from 1; a form sends its digits."""
         value = self.value(name)
         if value is None:
             return default
@@ -107,15 +99,11 @@ class Fields:
         return int(digits)
 
     def flag(self, name: str) -> bool:
-        """
-        Take `true`, which a form sends as a word; absent is false.
-        """
+        """Take `true`, which a form sends as a word; absent is false."""
         return bool(self.optional_flag(name))
 
     def optional_flag(self, name: str) -> bool | None:
-        """
-        Take `true` or `false`, which may be absent.
-        """
+        """Take `true` or `false`, which may be absent."""
         value = self.value(name)
         if value is None or isinstance(value, bool):
             return value
@@ -124,31 +112,23 @@ class Fields:
         raise SimulatorError(f"{name}: must be true or false")
 
     def value(self, name: str) -> object:
-        """
-        Take a field as it came; None stands for absent.
-        """
+        """Take a field as it came; None stands for absent."""
         return self._values.pop(name, None)
 
     def refuse_rest(self) -> None:
-        """
-        Refuse whatever has not been taken.
-        """
+        """Refuse whatever has not been taken."""
         if self._values:
             unknown = ", ".join(repr(name[:40]) for name in self._values)
             raise SimulatorError(f"unknown field: {unknown}")
 
 
 def is_form(request: web.Request) -> bool:
-    """
-    Tell whether a person sent a form, rather than a program JSON.
-    """
+    """Tell whether a person sent a form, rather than a program JSON."""
     return request.content_type == FORM
 
 
 def refuse_other_sites(request: web.Request) -> None:
-    """
-    Refuse what a page of another site makes a visitor's browser send.
-    """
+    """Refuse what a page of another site makes a visitor's browser send."""
     origin = request.headers.get("Origin")
     if origin is not None and origin.partition("://")[2] != request.host:
         raise SimulatorError("Origin: another site's page may not control the simulator")
@@ -168,9 +148,7 @@ async def read_fields(request: web.Request) -> Fields:
 
 
 def read_form(raw: bytes) -> dict[str, str]:
-    """
-    Read a form. It sends its empty inputs too: `parse_qsl` drops them.
-    """
+    """Read a form. It sends its empty inputs too: `parse_qsl` drops them."""
     try:
         return dict(parse_qsl(raw.decode("utf-8", "replace"), max_num_fields=MAX_FIELDS))
     except ValueError as error:

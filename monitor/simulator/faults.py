@@ -40,25 +40,19 @@ Value = float | str | None
 
 @dataclass(frozen=True, slots=True)
 class NoValue:
-    """
-    The fault is on or off.
-    """
+    """The fault is on or off."""
 
     default: Value = None
     hint: str = ""
 
     def parse(self, _: object) -> Value:
-        """
-        Refuse any value.
-        """
+        """Refuse any value."""
         raise SimulatorError("value: this fault takes none")
 
 
 @dataclass(frozen=True, slots=True)
 class NumberValue:
-    """
-    The fault takes a number between two bounds.
-    """
+    """The fault takes a number between two bounds."""
 
     default: float
     least: float
@@ -67,15 +61,11 @@ class NumberValue:
 
     @property
     def hint(self) -> str:
-        """
-        What people are told about the value.
-        """
+        """What people are told about the value."""
         return f"{self.unit}, {self.least:g} to {self.most:g}, default {self.default:g}"
 
     def parse(self, raw: object) -> Value:
-        """
-        Read the number, which a form sends as text.
-        """
+        """Read the number, which a form sends as text."""
         try:
             number = float(raw) if isinstance(raw, int | float | str) else math.nan
         except (ValueError, OverflowError):
@@ -88,24 +78,18 @@ class NumberValue:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceValue:
-    """
-    The fault takes one of several words.
-    """
+    """The fault takes one of several words."""
 
     default: Value
     choices: tuple[str, ...]
 
     @property
     def hint(self) -> str:
-        """
-        What people are told about the value.
-        """
+        """What people are told about the value."""
         return f"one of {', '.join(self.choices)}, default {self.default}"
 
     def parse(self, raw: object) -> Value:
-        """
-        Accept one of the words; a number stands for its digits.
-        """
+        """Accept one of the words; a number stands for its digits."""
         word = str(raw)
         if isinstance(raw, bool) or word not in self.choices:
             raise SimulatorError(f"value: {self.hint}")
@@ -114,23 +98,17 @@ class ChoiceValue:
 
 @dataclass(frozen=True, slots=True)
 class UrlValue:
-    """
-    The fault takes an address.
-    """
+    """The fault takes an address."""
 
     default: Value
 
     @property
     def hint(self) -> str:
-        """
-        What people are told about the value.
-        """
+        """What people are told about the value."""
         return f"an http or https address, default {self.default}"
 
     def parse(self, raw: object) -> Value:
-        """
-        Accept an address that can stand in a header.
-        """
+        """Accept an address that can stand in a header."""
         if not isinstance(raw, str) or not is_web_address(raw):
             raise SimulatorError(f"value: {self.hint}")
         return raw
@@ -143,9 +121,7 @@ _NOTHING = NoValue()
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """
-    What a fault does, in one line, and what value it takes.
-    """
+    """What a fault does, in one line, and what value it takes."""
 
     description: str
     takes: NoValue | NumberValue | ChoiceValue | UrlValue = _NOTHING
@@ -386,9 +362,7 @@ class AmazonFault(StrEnum):
 
 
 class Wording(StrEnum):
-    """
-    The texts in which LWA was seen to refuse a refresh token.
-    """
+    """The texts in which LWA was seen to refuse a refresh token."""
 
     USUAL = "usual"
     OLD = "old"

@@ -54,16 +54,12 @@ class Inbox:
         self._runner = runner
 
     async def stop(self) -> None:
-        """
-        Stop listening.
-        """
+        """Stop listening."""
         await self._runner.cleanup()
 
 
 async def start_inbox() -> Inbox:
-    """
-    Start a web hook on any free port and return it once it listens.
-    """
+    """Start a web hook on any free port and return it once it listens."""
     messages: asyncio.Queue[ReceivedMessage] = asyncio.Queue()
 
     async def receive(request: web.Request) -> web.StreamResponse:

@@ -112,27 +112,21 @@ _NONSENSE = {
 
 
 def leading_fault(faults: Mapping[Fault, Value]) -> Fault | None:
-    """
-    Return the fault that takes the answer's place, if one does.
-    """
+    """Return the fault that takes the answer's place, if one does."""
     if not faults:
         return None
     return next((f for f in Fault if f in faults and (f in _ANSWERS or f in ON_THE_WIRE)), None)
 
 
 def faulty_answer(fault: Fault, value: Value) -> SimulatedAnswer:
-    """
-    Return the answer that *fault* gives.
-    """
+    """Return the answer that *fault* gives."""
     return _ANSWERS[fault](value)
 
 
 def faulty_quota_headers(
     quota: AccountQuota, faults: Mapping[Fault, Value], now: datetime
 ) -> dict[str, str]:
-    """
-    Return the quota headers as the faults leave them.
-    """
+    """Return the quota headers as the faults leave them."""
     if Fault.NO_QUOTA_HEADERS in faults:
         return {}
     form = ResetForm(str(faults.get(Fault.RESET_FORM, ResetForm.DATE)))
@@ -151,9 +145,7 @@ def faulty_quota_headers(
 
 
 async def delay(faults: Mapping[Fault, Value], stopping: asyncio.Event) -> None:
-    """
-    Wait as long as the faults ask for, or until the simulator stops.
-    """
+    """Wait as long as the faults ask for, or until the simulator stops."""
     seconds = float(faults.get(Fault.SLOW) or 0) + float(faults.get(Fault.LATENCY_MS) or 0) / 1000
     if seconds > 0:
         await _wait(stopping, seconds)
@@ -224,9 +216,7 @@ async def _oversize(request: web.Request, size: int, stopping: asyncio.Event) ->
 
 
 async def _wait(stopping: asyncio.Event, seconds: float | None) -> None:
-    """
-    Wait for *seconds* (None: for ever), or until the simulator stops.
-    """
+    """Wait for *seconds* (None: for ever), or until the simulator stops."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stopping.wait()

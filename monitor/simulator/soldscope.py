@@ -80,9 +80,7 @@ def billing_cycle(cycle_day: int, now: datetime) -> BillingCycle:
 
 
 def _cycle_start(month: int, cycle_day: int) -> datetime:
-    """
-    Return the cycle's start in *month*, counted in months since the year 0.
-    """
+    """Return the cycle's start in *month*, counted in months since the year 0."""
     year, month_index = divmod(month, MONTHS)
     days_in_month = calendar.monthrange(year, month_index + 1)[1]
     return datetime(year, month_index + 1, min(cycle_day, days_in_month), tzinfo=UTC)
@@ -100,9 +98,7 @@ _ASIN = re.compile(r"[A-Z0-9]{10}", re.ASCII)
 
 
 class SearchStatus(IntEnum):
-    """
-    How far a search has come, by SoldScope's numbers.
-    """
+    """How far a search has come, by SoldScope's numbers."""
 
     STARTED = 0
     RUNNING = 1
@@ -126,17 +122,13 @@ class LongSearch:
     takes: timedelta
 
     def progress(self, now: datetime) -> int:
-        """
-        Return how much is done, in percent.
-        """
+        """Return how much is done, in percent."""
         if now >= self.created_at + self.takes:
             return 100
         return int((now - self.created_at) / self.takes * 100)
 
     def status(self, now: datetime) -> SearchStatus:
-        """
-        Return how far it has come.
-        """
+        """Return how far it has come."""
         progress = self.progress(now)
         if progress < 100:  # noqa: PLR2004 - percent
             return SearchStatus.RUNNING if progress else SearchStatus.STARTED
@@ -145,9 +137,7 @@ class LongSearch:
 
 
 def read_keyword(keyword: str) -> tuple[str, ...]:
-    """
-    Return what a keyword search is about, or refuse it.
-    """
+    """Return what a keyword search is about, or refuse it."""
     keyword = keyword.strip()
     if not keyword or len(keyword) > MAX_KEYWORD:
         raise SimulatorError(f"keyword: 1 to {MAX_KEYWORD} characters")
@@ -155,9 +145,7 @@ def read_keyword(keyword: str) -> tuple[str, ...]:
 
 
 def read_asins(asins: Sequence[str]) -> tuple[str, ...]:
-    """
-    Return what a search by products is about, or refuse it.
-    """
+    """Return what a search by products is about, or refuse it."""
     if not FEWEST_ASINS <= len(asins) <= MOST_ASINS:
         message = f"asins: {FEWEST_ASINS} to {MOST_ASINS} of them, got {len(asins)}"
         raise SimulatorError(message)
@@ -193,18 +181,14 @@ CATEGORIES = (
 
 
 def children_of(category_id: int | None) -> list[Category]:
-    """
-    Return the categories right below one, or the topmost; refuse an unknown id.
-    """
+    """Return the categories right below one, or the topmost; refuse an unknown id."""
     if category_id is not None and all(each.id != category_id for each in CATEGORIES):
         raise UnknownNameError(f"no category with the id {category_id}")
     return [each for each in CATEGORIES if each.parent_id == category_id]
 
 
 def is_node(node_id: str) -> bool:
-    """
-    Tell whether Amazon knows a category by this number.
-    """
+    """Tell whether Amazon knows a category by this number."""
     return any(str(each.node_id) == node_id for each in CATEGORIES)
 
 
@@ -214,9 +198,7 @@ KEPT_SEARCHES = 100
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """
-    A finished product search. Reading it again costs nothing.
-    """
+    """A finished product search. Reading it again costs nothing."""
 
     id: int
     query: str
@@ -246,30 +228,22 @@ class Account:
     variations_until: dict[int, datetime] = field(default_factory=dict)
 
     def past_search(self, search_id: int) -> Search:
-        """
-        Return one of the account's own past searches, free of charge.
-        """
+        """Return one of the account's own past searches, free of charge."""
         return _find(self.searches, search_id)
 
     def long_search(self, search_id: int) -> LongSearch:
-        """
-        Return one of its own searches by keyword or by products.
-        """
+        """Return one of its own searches by keyword or by products."""
         return _find(self.long_searches, search_id)
 
     def replay(self, search_id: int, now: datetime) -> Search:
-        """
-        Return a past search, and have its variations at hand again.
-        """
+        """Return a past search, and have its variations at hand again."""
         search = self.past_search(search_id)
         fresh = {number: at for number, at in self.variations_until.items() if at > now}
         self.variations_until = fresh | {search_id: now + VARIATIONS_KEPT}
         return search
 
     def has_variations(self, search_id: int, now: datetime) -> bool:
-        """
-        Tell whether the variations of a search are at hand.
-        """
+        """Tell whether the variations of a search are at hand."""
         until = self.variations_until.get(search_id)
         return until is not None and now < until
 
@@ -294,9 +268,7 @@ PLANS = {"free": 0, "trial": 100, "starter": 1_000, "business": 10_000, "agency"
 
 @dataclass(slots=True)
 class SoldscopeToken:
-    """
-    What is remembered of a token: enough to recognise it, not to use it.
-    """
+    """What is remembered of a token: enough to recognise it, not to use it."""
 
     id: str
     account_id: str
@@ -307,17 +279,13 @@ class SoldscopeToken:
 
     @property
     def is_live(self) -> bool:
-        """
-        Tell whether the token still opens anything.
-        """
+        """Tell whether the token still opens anything."""
         return self.revoked_at is None
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """
-    A new token together with its value, which is never to be had again.
-    """
+    """A new token together with its value, which is never to be had again."""
 
     token: SoldscopeToken
     value: str = field(repr=False)
@@ -325,9 +293,7 @@ class IssuedToken:
 
 @dataclass(frozen=True, slots=True)
 class AccountQuota:
-    """
-    Where an account stands in its billing cycle.
-    """
+    """Where an account stands in its billing cycle."""
 
     limit: int
     used: int
@@ -335,16 +301,12 @@ class AccountQuota:
 
     @property
     def remaining(self) -> int:
-        """
-        Return what is left; 0 after a move to a plan smaller than what was used.
-        """
+        """Return what is left; 0 after a move to a plan smaller than what was used."""
         return max(0, self.limit - self.used)
 
 
 class SoldScope:
-    """
-    All accounts of the simulated service.
-    """
+    """All accounts of the simulated service."""
 
     def __init__(self) -> None:
         self._accounts: dict[str, Account] = {}
@@ -357,9 +319,7 @@ class SoldScope:
     def add_account(
         self, account_id: str, name: str, email: str, *, plan: str = "business", cycle_day: int = 1
     ) -> Account:
-        """
-        Open an account.
-        """
+        """Open an account."""
         if account_id in self._accounts:
             raise SimulatorError(f"there is already an account {account_id!r}")
         if not 1 <= cycle_day <= LAST_CYCLE_DAY:
@@ -370,24 +330,18 @@ class SoldScope:
 
     @property
     def accounts(self) -> Iterable[Account]:
-        """
-        All accounts, oldest first.
-        """
+        """All accounts, oldest first."""
         return self._accounts.values()
 
     def account(self, account_id: str) -> Account:
-        """
-        Return the account, or refuse an unknown id.
-        """
+        """Return the account, or refuse an unknown id."""
         try:
             return self._accounts[account_id]
         except KeyError:
             raise UnknownNameError.among("account", account_id, self._accounts) from None
 
     def create_token(self, account_id: str, name: str, now: datetime) -> IssuedToken:
-        """
-        Make a token. Its value is in the answer and nowhere else.
-        """
+        """Make a token. Its value is in the answer and nowhere else."""
         self.account(account_id)
         name = checked_name("name", name)
         value = TOKEN_PREFIX + secrets.token_hex(16)
@@ -397,48 +351,36 @@ class SoldScope:
         return IssuedToken(token, value)
 
     def tokens(self, account_id: str) -> list[SoldscopeToken]:
-        """
-        Return the account's tokens, revoked ones too, oldest first.
-        """
+        """Return the account's tokens, revoked ones too, oldest first."""
         return [token for token in self._tokens.values() if token.account_id == account_id]
 
     def token(self, token_id: str) -> SoldscopeToken:
-        """
-        Return the token with this id, or refuse an unknown one.
-        """
+        """Return the token with this id, or refuse an unknown one."""
         try:
             return self._tokens[token_id]
         except KeyError:
             raise UnknownNameError(f"no token with the id {token_id[:40]!r}") from None
 
     def revoke_token(self, token_id: str, now: datetime) -> SoldscopeToken:
-        """
-        End a token at once. Revoking it again changes nothing.
-        """
+        """End a token at once. Revoking it again changes nothing."""
         token = self.token(token_id)
         if token.revoked_at is None:
             token.revoked_at = now
         return token
 
     def restore_token(self, token_id: str) -> SoldscopeToken:
-        """
-        Take a revocation back, which the real service cannot: for those who try things out.
-        """
+        """Take a revocation back, which the real service cannot: for those who try things out."""
         token = self.token(token_id)
         token.revoked_at = None
         return token
 
     def authenticate(self, value: str) -> SoldscopeToken | None:
-        """
-        Return the live token that has this value.
-        """
+        """Return the live token that has this value."""
         token = self._token_of_digest.get(digest(value))
         return token if token is not None and token.is_live else None
 
     def quota(self, account_id: str, now: datetime) -> AccountQuota:
-        """
-        Return where the account stands.
-        """
+        """Return where the account stands."""
         account = self.account(account_id)
         cycle = _current_cycle(account, now)
         return AccountQuota(PLANS[account.plan], account.used, cycle.ends_at)
@@ -466,17 +408,13 @@ class SoldScope:
         return account
 
     def run_search(self, account_id: str, query: str, now: datetime) -> Search:
-        """
-        Run a new search: the metered call.
-        """
+        """Run a new search: the metered call."""
         account = self._spend_one(account_id, now)
         account.searches.append(Search(next(self._search_ids), query, now))
         return account.replay(account.searches[-1].id, now)
 
     def start_search(self, account_id: str, subject: tuple[str, ...], now: datetime) -> LongSearch:
-        """
-        Start a search by keyword or by products: metered as well.
-        """
+        """Start a search by keyword or by products: metered as well."""
         account = self._spend_one(account_id, now)
         search = LongSearch(next(self._search_ids), subject, now, self.search_takes)
         account.long_searches.append(search)
@@ -495,9 +433,7 @@ def _known_plan(plan: str) -> str:
 
 
 def _current_cycle(account: Account, now: datetime) -> BillingCycle:
-    """
-    Return the cycle around *now*; what was used in any other one is forgotten.
-    """
+    """Return the cycle around *now*; what was used in any other one is forgotten."""
     if account.cycle is None or now not in account.cycle:
         account.cycle = billing_cycle(account.cycle_day, now)
         account.used = 0

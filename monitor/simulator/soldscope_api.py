@@ -60,16 +60,12 @@ START_PATH = "keyword-research/searches"
 def error_answer(
     status: int, error: str, message: str, headers: Mapping[str, str] | None = None
 ) -> SimulatedAnswer:
-    """
-    Return the API's form of an error.
-    """
+    """Return the API's form of an error."""
     return json_answer(status, {"error": error, "message": message}, headers)
 
 
 class Research:
-    """
-    The research endpoints, asked by one account at one instant.
-    """
+    """The research endpoints, asked by one account at one instant."""
 
     def __init__(self, soldscope: SoldScope, account_id: str, now: datetime) -> None:
         self._soldscope = soldscope
@@ -115,9 +111,7 @@ class Research:
         return json_answer(HTTPStatus.OK, {"searches": searches})
 
     def _products(self, query: Mapping[str, str]) -> SimulatedAnswer:
-        """
-        Run a search, which is metered, or read a page of one that ran before.
-        """
+        """Run a search, which is metered, or read a page of one that ran before."""
         page = _whole("page", query.get("page", "1"))
         if NODE_FILTER in query and not is_node(query[NODE_FILTER]):
             raise SimulatorError(f"{NODE_FILTER}: a nodeId of Amazon's, not an id of SoldScope's")
@@ -165,9 +159,7 @@ class Research:
 
 
 def describe_search(search: LongSearch, now: datetime) -> dict[str, Any]:
-    """
-    Return how far a search has come.
-    """
+    """Return how far a search has come."""
     return {
         "id": search.id,
         "searchStatus": search.status(now),
@@ -228,9 +220,7 @@ RESET_HEADER = "X-API-RateLimit-Reset"
 
 
 class ResetForm(StrEnum):
-    """
-    The forms in which services write the date of the next reset.
-    """
+    """The forms in which services write the date of the next reset."""
 
     DATE = "date"
     RFC3339 = "rfc3339"
@@ -266,17 +256,13 @@ UNAUTHORIZED = replace(
 
 
 def bearer_value(authorization: str) -> str | None:
-    """
-    Return the token in an `Authorization` header, if it is one of the form `Bearer …`.
-    """
+    """Return the token in an `Authorization` header, if it is one of the form `Bearer …`."""
     scheme, _, value = authorization.strip().partition(" ")
     return value.strip() or None if scheme.lower() == "bearer" else None
 
 
 def quota_headers(quota: AccountQuota, form: ResetForm, now: datetime) -> dict[str, str]:
-    """
-    Return the three headers that every answer to a known account carries.
-    """
+    """Return the three headers that every answer to a known account carries."""
     return {
         LIMIT_HEADER: str(quota.limit),
         REMAINING_HEADER: str(quota.remaining),
@@ -285,9 +271,7 @@ def quota_headers(quota: AccountQuota, form: ResetForm, now: datetime) -> dict[s
 
 
 def write_reset(resets_at: datetime, form: ResetForm, now: datetime) -> str:
-    """
-    Write the instant of the next reset.
-    """
+    """Write the instant of the next reset."""
     match form:
         case ResetForm.DATE:
             return resets_at.date().isoformat()
@@ -304,9 +288,7 @@ def write_reset(resets_at: datetime, form: ResetForm, now: datetime) -> str:
 def answer_request(
     soldscope: SoldScope, token: SoldscopeToken, request: Request, now: datetime
 ) -> SimulatedAnswer:
-    """
-    Answer a request that carried a live token.
-    """
+    """Answer a request that carried a live token."""
     allowed = "POST" if request.path == START_PATH else "GET"
     if request.method != allowed:
         message = f"The simulated endpoint knows {allowed} only."

@@ -40,9 +40,7 @@ if TYPE_CHECKING:
 
 
 def describe_amazon(world: World, now: datetime) -> dict[str, Any]:
-    """
-    Return Amazon's whole state.
-    """
+    """Return Amazon's whole state."""
     amazon = world.amazon
     return {
         "token_url": world.lwa_token_url,
@@ -58,9 +56,7 @@ def describe_amazon(world: World, now: datetime) -> dict[str, Any]:
 
 
 def describe_application(application: AmazonApplication, now: datetime) -> dict[str, Any]:
-    """
-    Return an application with its secrets.
-    """
+    """Return an application with its secrets."""
     return {
         "id": application.id,
         "name": application.name,
@@ -93,9 +89,7 @@ def _describe_secret(secret: ClientSecret, now: datetime) -> dict[str, Any]:
 
 
 def describe_grant(amazon: Amazon, grant: Grant, now: datetime) -> dict[str, Any]:
-    """
-    Return a store; days left are rounded down and negative once they are over.
-    """
+    """Return a store; days left are rounded down and negative once they are over."""
     return {
         "id": grant.id,
         "application": grant.application.id,
@@ -123,9 +117,7 @@ def describe_grant(amazon: Amazon, grant: Grant, now: datetime) -> dict[str, Any
 
 
 def describe_world(world: World) -> dict[str, Any]:
-    """
-    Return the whole state.
-    """
+    """Return the whole state."""
     now = world.clock.now()
     accounts = [describe_account(world, account, now) for account in world.soldscope.accounts]
     return {
@@ -138,9 +130,7 @@ def describe_world(world: World) -> dict[str, Any]:
 
 
 def describe_account(world: World, account: Account, now: datetime) -> dict[str, Any]:
-    """
-    Return an account with its quota and its tokens.
-    """
+    """Return an account with its quota and its tokens."""
     quota = world.soldscope.quota(account.id, now)
     return {
         "id": account.id,
@@ -166,9 +156,7 @@ def describe_account(world: World, account: Account, now: datetime) -> dict[str,
 
 
 def describe_token(token: SoldscopeToken) -> dict[str, Any]:
-    """
-    Return what the token list shows.
-    """
+    """Return what the token list shows."""
     return {
         "id": token.id,
         "name": token.name,
@@ -179,9 +167,7 @@ def describe_token(token: SoldscopeToken) -> dict[str, Any]:
 
 
 def write_toml(world: World, samples: SampleStores) -> str:
-    """
-    Return the application and its stores as tables of TOML.
-    """
+    """Return the application and its stores as tables of TOML."""
     application = samples.issued.application
     name = _slug(application.name)
     lines = [

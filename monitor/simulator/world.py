@@ -61,39 +61,27 @@ class World:
 
     @property
     def soldscope_url(self) -> str:
-        """
-        The base URL of the SoldScope API.
-        """
+        """The base URL of the SoldScope API."""
         return self.base_url + API_PATH
 
     @property
     def lwa_token_url(self) -> str:
-        """
-        Where Amazon's access tokens are to be had.
-        """
+        """Where Amazon's access tokens are to be had."""
         return f"{self.base_url}{AMAZON_PATH}{TOKEN_PATH}"
 
     def endpoint(self, region: AmazonRegion) -> str:
-        """
-        Return the root of a region's Selling Partner API.
-        """
+        """Return the root of a region's Selling Partner API."""
         return f"{self.base_url}{AMAZON_PATH}/{region}"
 
     def consent_url(self, region: AmazonRegion) -> str:
-        """
-        Return the page on which sellers of a region authorize an application.
-        """
+        """Return the page on which sellers of a region authorize an application."""
         return f"{self.base_url}{AMAZON_PATH}/consent/{region}{CONSENT_PATH}"
 
     @property
     def control_url(self) -> str:
-        """
-        Where the controls are.
-        """
+        """Where the controls are."""
         return self.base_url + CONTROL_PATH
 
     def create_token(self, account_id: str, name: str) -> IssuedToken:
-        """
-        Make a token for an account, now.
-        """
+        """Make a token for an account, now."""
         return self.soldscope.create_token(account_id, name, self.clock.now())

@@ -177,9 +177,7 @@ def list_opened(
 
 
 def about_of(tx: Transaction, alert_ids: Collection[int]) -> dict[int, dict[int, str]]:
-    """
-    Return for each alert the names of its connections, by their ids.
-    """
+    """Return for each alert the names of its connections, by their ids."""
     names: dict[int, dict[int, str]] = {}
     for piece in in_pieces(alert_ids):
         rows = tx.execute(
@@ -194,9 +192,7 @@ def about_of(tx: Transaction, alert_ids: Collection[int]) -> dict[int, dict[int,
 
 
 def withdraw_notifications(tx: Transaction, notification_ids: Collection[int]) -> None:
-    """
-    Take notifications out that nobody needs to hear of any more.
-    """
+    """Take notifications out that nobody needs to hear of any more."""
     for piece in in_pieces(notification_ids):
         tx.execute(delete(notifications).where(notifications.c.id.in_(piece)))
 

@@ -78,9 +78,7 @@ def sync(
 
 
 def load(tx: Transaction, names: Collection[str]) -> dict[str, ApplicationRecord]:
-    """
-    Return the records of *names*; one that the database has not heard of is a new one.
-    """
+    """Return the records of *names*; one that the database has not heard of is a new one."""
     rows = tx.execute(_RECORDS.where(applications.c.name.in_(names)))
     return {name: ApplicationRecord(name) for name in names} | {
         row.name: _read(row) for row in rows
@@ -88,18 +86,14 @@ def load(tx: Transaction, names: Collection[str]) -> dict[str, ApplicationRecord
 
 
 def list_refusals(tx: Transaction) -> dict[str, Refusal]:
-    """
-    Return what is known against applications, by their names.
-    """
+    """Return what is known against applications, by their names."""
     rows = tx.execute(_RECORDS.where(applications.c.refused_reason.is_not(None)))
     records = [_read(row) for row in rows]
     return {one.name: one.standing.refusal for one in records if one.standing.refusal is not None}
 
 
 def save_standing(tx: Transaction, name: str, standing: ApplicationStanding) -> None:
-    """
-    Keep what is known against an application, and what was told of it.
-    """
+    """Keep what is known against an application, and what was told of it."""
     refusal = standing.refusal
     tx.execute(
         update(applications)
@@ -137,17 +131,13 @@ def forget_refusal(tx: Transaction, name: str) -> None:
 def save_secret(
     tx: Transaction, name: str, secret: AuthorizationClock, steps: tuple[int, ...]
 ) -> None:
-    """
-    Keep the clock of a client secret.
-    """
+    """Keep the clock of a client secret."""
     values = _secret_values(secret, steps)
     tx.execute(update(applications).where(applications.c.name == name).values(values))
 
 
 def find_passed(tx: Transaction, now: datetime) -> list[str]:
-    """
-    Return the names of the applications whose secret's clock has reached a step.
-    """
+    """Return the names of the applications whose secret's clock has reached a step."""
     return list(
         tx.execute(
             select(applications.c.name).where(
@@ -158,9 +148,7 @@ def find_passed(tx: Transaction, now: datetime) -> list[str]:
 
 
 def watched_of(tx: Transaction, name: str) -> dict[int, str]:
-    """
-    Return the names of an application's watched connections, by their ids.
-    """
+    """Return the names of an application's watched connections, by their ids."""
     rows = tx.execute(
         select(connections.c.id, connections.c.name)
         .where(connections.c.application == name, is_watched())

@@ -92,9 +92,7 @@ def _has_window_changed(before: Quota, after: Quota) -> bool:
 
 
 def _fixed_parts(window: Quota) -> tuple[Any, ...]:
-    """
-    Return what is not expected to change with every answer.
-    """
+    """Return what is not expected to change with every answer."""
     known = window.known
     return (
         known.name,
@@ -109,9 +107,7 @@ def _fixed_parts(window: Quota) -> tuple[Any, ...]:
 
 
 def _unshown(window: Quota) -> list[str]:
-    """
-    Return the parts that are known, and that the latest answer did not tell.
-    """
+    """Return the parts that are known, and that the latest answer did not tell."""
     return [
         part
         for part in SHOWN_PARTS
@@ -120,9 +116,7 @@ def _unshown(window: Quota) -> list[str]:
 
 
 def with_windows(tx: Transaction, records: Sequence[ConnectionRecord]) -> list[ConnectionRecord]:
-    """
-    Return *records* with all windows of their quotas.
-    """
+    """Return *records* with all windows of their quotas."""
     known = load_windows(tx, [record.id for record in records if record.has_other_windows])
     return [
         replace(record, quota=replace(record.quota, others=known[record.id]))
@@ -133,9 +127,7 @@ def with_windows(tx: Transaction, records: Sequence[ConnectionRecord]) -> list[C
 
 
 def load_windows(tx: Transaction, ids: Sequence[int]) -> dict[int, tuple[Quota, ...]]:
-    """
-    Return the windows that do not decide, of the connections that have some.
-    """
+    """Return the windows that do not decide, of the connections that have some."""
     found = {}
     for piece in in_pieces(ids):
         rows = tx.execute(select(quota_windows).where(quota_windows.c.connection_id.in_(piece)))
@@ -144,9 +136,7 @@ def load_windows(tx: Transaction, ids: Sequence[int]) -> dict[int, tuple[Quota, 
 
 
 def save_windows(tx: Transaction, changed: Mapping[int, Sequence[Quota]]) -> None:
-    """
-    Keep the windows that do not decide, by connection.
-    """
+    """Keep the windows that do not decide, by connection."""
     if not changed:
         return
     tx.execute(delete(quota_windows).where(quota_windows.c.connection_id.in_(changed)))
@@ -164,9 +154,7 @@ def save_windows(tx: Transaction, changed: Mapping[int, Sequence[Quota]]) -> Non
 
 
 def _window_values(window: Quota) -> dict[str, Any]:
-    """
-    Return *window* as JSON; what is unknown is left out.
-    """
+    """Return *window* as JSON; what is unknown is left out."""
     known = window.known
     values = {
         "name": known.name,
@@ -237,9 +225,7 @@ _RECORDS_BY_ID = RECORDS.where(connections.c.id.in_(bindparam("ids", expanding=T
 
 
 def load_records(tx: Transaction, ids: Sequence[int]) -> dict[int, ConnectionRecord]:
-    """
-    Return the records of *ids*; deleted connections are absent.
-    """
+    """Return the records of *ids*; deleted connections are absent."""
     records: list[ConnectionRecord] = []
     for piece in in_pieces(ids):
         records += read_records(tx.execute(_RECORDS_BY_ID, {"ids": piece}))
@@ -269,9 +255,7 @@ def load_accounts(tx: Transaction, keys: Collection[str]) -> dict[str, dict[int,
 
 
 def add_checks(tx: Transaction, rows: Iterable[tuple[int, datetime, Outcome]]) -> None:
-    """
-    Append one row a check.
-    """
+    """Append one row a check."""
     values = [
         {
             "connection_id": connection_id,
@@ -317,9 +301,7 @@ _SAVE_STANDING = (
 def save_standings(
     tx: Transaction, rows: Iterable[tuple[int, Standing, datetime | None, str | None]]
 ) -> None:
-    """
-    Keep what is known now: id, standing, when it is due next, account.
-    """
+    """Keep what is known now: id, standing, when it is due next, account."""
     values = [
         standing_values(standing)
         | {"of_id": connection_id, "next_check_at": next_check_at, "account": account}
@@ -339,9 +321,7 @@ _SAVE_ANNOUNCED = (
 
 
 def save_announced(tx: Transaction, records: Iterable[ConnectionRecord]) -> None:
-    """
-    Keep what people were told of each of *records*, and nothing else of them.
-    """
+    """Keep what people were told of each of *records*, and nothing else of them."""
     values = [
         {
             "of_id": record.id,
@@ -362,9 +342,7 @@ _SAVE_QUOTA = (
 
 
 def save_quotas(tx: Transaction, changed: Mapping[int, tuple[Quota, str | None]]) -> None:
-    """
-    Keep what is known of quotas, and whose they are, by connection.
-    """
+    """Keep what is known of quotas, and whose they are, by connection."""
     values = [
         quota_values(quota) | {"of_id": connection_id, "account_key": account_key}
         for connection_id, (quota, account_key) in changed.items()
@@ -401,9 +379,7 @@ _LASTING = attrgetter(
 
 
 def add_transitions(tx: Transaction, changes: Sequence[tuple[int, Transition]]) -> None:
-    """
-    Append changes of state or reason to the history.
-    """
+    """Append changes of state or reason to the history."""
     values = [
         {
             "connection_id": connection_id,
@@ -420,9 +396,7 @@ def add_transitions(tx: Transaction, changes: Sequence[tuple[int, Transition]]) 
 
 
 def with_marketplaces(tx: Transaction, records: list[ConnectionRecord]) -> list[ConnectionRecord]:
-    """
-    Return *records* with what their accounts sell in, where that is known.
-    """
+    """Return *records* with what their accounts sell in, where that is known."""
     ids = [record.id for record in records if record.application is not None]
     known = load_marketplaces(tx, ids)
     return [
@@ -432,9 +406,7 @@ def with_marketplaces(tx: Transaction, records: list[ConnectionRecord]) -> list[
 
 
 def load_marketplaces(tx: Transaction, ids: Sequence[int]) -> dict[int, tuple[Marketplace, ...]]:
-    """
-    Return what the accounts of *ids* sell in, as last seen.
-    """
+    """Return what the accounts of *ids* sell in, as last seen."""
     found = {}
     for piece in in_pieces(ids):
         rows = tx.execute(select(participations).where(participations.c.connection_id.in_(piece)))
@@ -461,9 +433,7 @@ def list_authorized(tx: Transaction, names: Collection[str] = ()) -> dict[str, s
 
 
 def save_marketplaces(tx: Transaction, seen: Mapping[int, tuple[Marketplace, ...]]) -> None:
-    """
-    Keep what accounts sell in; only what has changed is written.
-    """
+    """Keep what accounts sell in; only what has changed is written."""
     known = load_marketplaces(tx, list(seen))
     changed = {number: value for number, value in seen.items() if known.get(number) != value}
     if not changed:

@@ -1,6 +1,4 @@
-"""
-Keep the list of connections: in the file, paused, deleted, renamed, due.
-"""
+"""Keep the list of connections: in the file, paused, deleted, renamed, due."""
 
 from __future__ import annotations
 
@@ -35,9 +33,7 @@ if TYPE_CHECKING:
 
 
 def list_records(tx: Transaction, names: Sequence[str] = ()) -> list[ConnectionRecord]:
-    """
-    Return the connections that the file has, or only those of *names*.
-    """
+    """Return the connections that the file has, or only those of *names*."""
     query = RECORDS.where(connections.c.is_configured).order_by(connections.c.id)
     if names:
         query = query.where(connections.c.name.in_(names))
@@ -45,17 +41,13 @@ def list_records(tx: Transaction, names: Sequence[str] = ()) -> list[ConnectionR
 
 
 def find_record(tx: Transaction, name: str) -> ConnectionRecord | None:
-    """
-    Return the record of *name*, hidden or not.
-    """
+    """Return the record of *name*, hidden or not."""
     row = tx.execute(RECORDS.where(connections.c.name == name)).first()
     return None if row is None else with_windows(tx, [read_record(row)])[0]
 
 
 def list_deleted(tx: Transaction) -> set[str]:
-    """
-    Return the names that `delete` took out although the file may have them.
-    """
+    """Return the names that `delete` took out although the file may have them."""
     return set(tx.execute(select(deletions.c.name)).scalars())
 
 
@@ -153,9 +145,7 @@ def _values(
     *,
     is_start: bool,
 ) -> dict[str, Any]:
-    """
-    Give *entry* the history in *record*, and a place in the rhythm if it has none.
-    """
+    """Give *entry* the history in *record*, and a place in the rhythm if it has none."""
     next_check_at = record.next_check_at
     if record.is_paused or not entry.is_enabled:
         next_check_at = None
@@ -199,9 +189,7 @@ _ADOPT = (
 
 
 def pause(tx: Transaction, connection_id: int) -> None:
-    """
-    Stop calling; clocks and the state below go on.
-    """
+    """Stop calling; clocks and the state below go on."""
     tx.execute(
         update(connections)
         .where(connections.c.id == connection_id)
@@ -210,9 +198,7 @@ def pause(tx: Transaction, connection_id: int) -> None:
 
 
 def resume(tx: Transaction, record: ConnectionRecord, now: datetime) -> None:
-    """
-    Give back the state held before, end rows, and make the connection due.
-    """
+    """Give back the state held before, end rows, and make the connection due."""
     tx.execute(
         update(connections)
         .where(connections.c.id == record.id)
@@ -228,9 +214,7 @@ def resume(tx: Transaction, record: ConnectionRecord, now: datetime) -> None:
 
 
 def restore_deleted(tx: Transaction, entry: Entry, now: datetime) -> None:
-    """
-    Lift a deletion: the entry of the file starts again, without history.
-    """
+    """Lift a deletion: the entry of the file starts again, without history."""
     tx.execute(delete(deletions).where(deletions.c.name == entry.name))
     _insert(tx, [_new_row(entry, now, now)])
     authorizations.declare_all(tx, {entry.name: (entry.declared, entry.steps)}, now)

@@ -57,9 +57,7 @@ class StoredToken:
 
 
 def list_refresh_tokens(tx: Transaction) -> dict[str, StoredToken]:
-    """
-    Return all stored tokens by the name of their connection.
-    """
+    """Return all stored tokens by the name of their connection."""
     rows = tx.execute(select(connections.c.name, stored_tokens).join(stored_tokens))
     return {
         row.name: StoredToken(row.token, row.file_fingerprint, row.seller_id, row.obtained_at)
@@ -68,9 +66,7 @@ def list_refresh_tokens(tx: Transaction) -> dict[str, StoredToken]:
 
 
 def find_refresh_token(tx: Transaction, connection_id: int) -> StoredToken | None:
-    """
-    Return the stored token of a connection.
-    """
+    """Return the stored token of a connection."""
     row = tx.execute(
         select(stored_tokens).where(stored_tokens.c.connection_id == connection_id)
     ).first()
@@ -80,9 +76,7 @@ def find_refresh_token(tx: Transaction, connection_id: int) -> StoredToken | Non
 
 
 def save_refresh_token(tx: Transaction, connection_id: int, token: StoredToken) -> None:
-    """
-    Keep *token* in the place of any earlier one.
-    """
+    """Keep *token* in the place of any earlier one."""
     tx.execute(delete(stored_tokens).where(stored_tokens.c.connection_id == connection_id))
     tx.execute(
         insert(stored_tokens).values(
@@ -96,9 +90,7 @@ def save_refresh_token(tx: Transaction, connection_id: int, token: StoredToken) 
 
 
 def drop_refresh_token(tx: Transaction, name: str) -> None:
-    """
-    Forget the stored token of a connection: the file has a newer one.
-    """
+    """Forget the stored token of a connection: the file has a newer one."""
     of_name = select(connections.c.id).where(connections.c.name == name).scalar_subquery()
     tx.execute(delete(stored_tokens).where(stored_tokens.c.connection_id == of_name))
 
@@ -106,9 +98,7 @@ def drop_refresh_token(tx: Transaction, name: str) -> None:
 def begin_handshake(
     tx: Transaction, nonce_hash: str, connection_id: int, session_hash: str, now: datetime
 ) -> None:
-    """
-    Remember that somebody was sent to the consent page.
-    """
+    """Remember that somebody was sent to the consent page."""
     tx.execute(
         insert(handshakes).values(
             nonce_hash=nonce_hash,
@@ -121,9 +111,7 @@ def begin_handshake(
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """
-    A handshake that was begun, and which has been taken up just now.
-    """
+    """A handshake that was begun, and which has been taken up just now."""
 
     connection: str
     session_hash: str
@@ -131,9 +119,7 @@ class Handshake:
 
 
 def take_handshake(tx: Transaction, nonce_hash: str) -> Handshake | None:
-    """
-    Return a handshake that was begun, and forget it: nobody can take it up twice.
-    """
+    """Return a handshake that was begun, and forget it: nobody can take it up twice."""
     row = tx.execute(
         select(connections.c.name, handshakes)
         .join(handshakes)
@@ -144,9 +130,7 @@ def take_handshake(tx: Transaction, nonce_hash: str) -> Handshake | None:
 
 
 def forget_handshakes(tx: Transaction, before: datetime) -> None:
-    """
-    Forget handshakes begun *before* an instant: nobody came back from them.
-    """
+    """Forget handshakes begun *before* an instant: nobody came back from them."""
     tx.execute(delete(handshakes).where(handshakes.c.started_at < before))
 
 
@@ -160,9 +144,7 @@ KEY_BYTES = 32
 
 
 def find_key(tx: Transaction, name: str) -> bytes | None:
-    """
-    Return the key called *name*, if it was made.
-    """
+    """Return the key called *name*, if it was made."""
     value: bytes | None = tx.execute(
         select(keys.c.value).where(keys.c.name == name)
     ).scalar_one_or_none()
@@ -170,9 +152,7 @@ def find_key(tx: Transaction, name: str) -> bytes | None:
 
 
 def find_or_make_key(tx: Transaction, name: str) -> bytes:
-    """
-    Return the key called *name*, made now if need be.
-    """
+    """Return the key called *name*, made now if need be."""
     value = find_key(tx, name)
     if value is None:
         value = secrets.token_bytes(KEY_BYTES)
@@ -181,9 +161,7 @@ def find_or_make_key(tx: Transaction, name: str) -> bytes:
 
 
 def fingerprint(key: bytes, value: str) -> str:
-    """
-    Return what tells *value* from others, and nothing else, to whoever lacks the *key*.
-    """
+    """Return what tells *value* from others, and nothing else, to whoever lacks the *key*."""
     return hmac.new(key, value.encode(), hashlib.sha256).hexdigest()
 
 
@@ -199,9 +177,7 @@ CALENDAR_KEY = "calendar"
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
-    """
-    What lets a program in.
-    """
+    """What lets a program in."""
 
     name: str
     is_read_only: bool
@@ -210,16 +186,12 @@ class ApiToken:
 
 
 def hash_secret(secret: str) -> str:
-    """
-    Return what is kept of a token or session.
-    """
+    """Return what is kept of a token or session."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def add_api_token(tx: Transaction, name: str, now: datetime, *, is_read_only: bool) -> str | None:
-    """
-    Make a token called *name* and return it, the only time; None if the name is taken.
-    """
+    """Make a token called *name* and return it, the only time; None if the name is taken."""
     if tx.execute(select(api_tokens.c.name).where(api_tokens.c.name == name)).first():
         return None
     token = API_TOKEN_PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
@@ -232,18 +204,14 @@ def add_api_token(tx: Transaction, name: str, now: datetime, *, is_read_only: bo
 
 
 def list_api_tokens(tx: Transaction) -> list[ApiToken]:
-    """
-    Return all tokens, by name.
-    """
+    """Return all tokens, by name."""
     return [
         _read_api_token(row) for row in tx.execute(select(api_tokens).order_by(api_tokens.c.name))
     ]
 
 
 def find_api_token(tx: Transaction, token: str) -> ApiToken | None:
-    """
-    Return what *token* stands for, if it was not revoked.
-    """
+    """Return what *token* stands for, if it was not revoked."""
     row = tx.execute(
         select(api_tokens).where(api_tokens.c.token_hash == hash_secret(token))
     ).first()
@@ -258,16 +226,12 @@ def _read_api_token(row: Row[tuple[object, ...]]) -> ApiToken:
 
 
 def note_token_use(tx: Transaction, name: str, now: datetime) -> None:
-    """
-    Keep when a token was last used.
-    """
+    """Keep when a token was last used."""
     tx.execute(update(api_tokens).where(api_tokens.c.name == name).values(last_used_at=now))
 
 
 def revoke_api_token(tx: Transaction, name: str) -> bool:
-    """
-    Take the token called *name* away; tell whether there was one.
-    """
+    """Take the token called *name* away; tell whether there was one."""
     return tx.execute(delete(api_tokens).where(api_tokens.c.name == name)).rowcount == 1
 
 
@@ -292,9 +256,7 @@ def open_session(tx: Transaction, password_mark: str, now: datetime, ends_at: da
 
 
 def has_session(tx: Transaction, secret: str, password_mark: str, now: datetime) -> bool:
-    """
-    Tell whether a session lasts, and was opened with the present password.
-    """
+    """Tell whether a session lasts, and was opened with the present password."""
     found = select(web_sessions.c.session_hash).where(
         web_sessions.c.session_hash == hash_secret(secret),
         web_sessions.c.password_mark == password_mark,
@@ -304,7 +266,5 @@ def has_session(tx: Transaction, secret: str, password_mark: str, now: datetime)
 
 
 def close_session(tx: Transaction, secret: str) -> None:
-    """
-    End a session.
-    """
+    """End a session."""
     tx.execute(delete(web_sessions).where(web_sessions.c.session_hash == hash_secret(secret)))

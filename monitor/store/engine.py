@@ -75,9 +75,7 @@ def find_remedy(said: str, folder: Path, list_backups: Callable[[], Sequence[Pat
 
 
 def is_disk_read_only(folder: Path) -> bool:
-    """
-    Tell whether nothing can be written on the disk of *folder*.
-    """
+    """Tell whether nothing can be written on the disk of *folder*."""
     try:
         return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
     except OSError:
@@ -112,21 +110,15 @@ _NO_FOLDER = "create its folder and let this user write there, or set monitor.da
 
 
 class StoreError(Exception):
-    """
-    The database could not be used: locked, full, read-only, damaged or gone.
-    """
+    """The database could not be used: locked, full, read-only, damaged or gone."""
 
 
 class StoreDamaged(StoreError):  # noqa: N818 - it says what happened to the file
-    """
-    What is in the file is no database any more: no later try will do better.
-    """
+    """What is in the file is no database any more: no later try will do better."""
 
 
 class RowRefused(StoreError):  # noqa: N818 - it says what happened to a row
-    """
-    A row breaks a rule of the tables: a fault of ours, the same at every try.
-    """
+    """A row breaks a rule of the tables: a fault of ours, the same at every try."""
 
 
 class Database:
@@ -177,9 +169,7 @@ class Database:
 
     @property
     def engine(self) -> Engine:
-        """
-        Return the engine, made on first use.
-        """
+        """Return the engine, made on first use."""
         if self._engine is None:
             self._engine = _make_engine(self.url)
         return self._engine
@@ -221,9 +211,7 @@ class Database:
 
     @contextmanager
     def watch_commits(self) -> Iterator[Callable[[], bool]]:
-        """
-        Give out a function that tells whether anybody has committed anything since.
-        """
+        """Give out a function that tells whether anybody has committed anything since."""
         with closing(sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S)) as watching:
 
             def version() -> int:
@@ -251,9 +239,7 @@ class Database:
             raise StoreError(f"database {self.path}: {error}") from error
 
     def close(self) -> None:
-        """
-        Close the file; the next use opens it again.
-        """
+        """Close the file; the next use opens it again."""
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
@@ -276,9 +262,7 @@ class Database:
         return f"; {found}" if found else ""
 
     def list_backups(self) -> list[Path]:
-        """
-        Return the copies of the database that were made beside it, the newest first.
-        """
+        """Return the copies of the database that were made beside it, the newest first."""
         found = self.path.parent.glob(f"{self.path.name}{BEFORE}*")
         whole = [path for path in found if not path.name.endswith(("-wal", "-shm", "-journal"))]
         return sorted(whole, key=lambda path: path.stat().st_mtime_ns, reverse=True)
@@ -333,9 +317,7 @@ ResultT = TypeVar("ResultT")
 
 
 class StoreWorker:
-    """
-    A thread that owns the daemon's use of *database*.
-    """
+    """A thread that owns the daemon's use of *database*."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -364,9 +346,7 @@ class StoreWorker:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._write, work)
 
     def close(self) -> None:
-        """
-        End the thread after its present work.
-        """
+        """End the thread after its present work."""
         self._thread.shutdown(wait=True)
 
     def _read(self, work: Callable[[Transaction], ResultT]) -> ResultT:

@@ -38,9 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """
-    One raw check.
-    """
+    """One raw check."""
 
     at: datetime
     reason: Reason
@@ -50,9 +48,7 @@ class CheckRow:
 
 @dataclass(frozen=True, slots=True)
 class NotificationRow:
-    """
-    How far an alert came on one channel.
-    """
+    """How far an alert came on one channel."""
 
     channel: str
     state: NotificationState
@@ -66,9 +62,7 @@ class NotificationRow:
 
 @dataclass(frozen=True, slots=True)
 class AlertRow:
-    """
-    An alert, whom it is about, and its deliveries.
-    """
+    """An alert, whom it is about, and its deliveries."""
 
     id: int
     kind: str
@@ -80,9 +74,7 @@ class AlertRow:
 
 
 def list_transitions(tx: Transaction, connection_id: int, limit: int) -> list[Transition]:
-    """
-    Return the latest transitions of a connection, the newest first.
-    """
+    """Return the latest transitions of a connection, the newest first."""
     rows = tx.execute(
         select(transitions)
         .where(transitions.c.connection_id == connection_id)
@@ -98,9 +90,7 @@ def list_transitions(tx: Transaction, connection_id: int, limit: int) -> list[Tr
 
 
 def list_checks(tx: Transaction, connection_id: int, limit: int) -> list[CheckRow]:
-    """
-    Return the latest raw checks of a connection, the newest first.
-    """
+    """Return the latest raw checks of a connection, the newest first."""
     rows = tx.execute(
         select(checks)
         .where(checks.c.connection_id == connection_id)
@@ -259,9 +249,7 @@ def _list_sums_of(
 
 
 def list_states(tx: Transaction, connection_id: int, since: datetime) -> list[Transition]:
-    """
-    Return the changes of state after *since*, and the last one before it; the oldest first.
-    """
+    """Return the changes of state after *since*, and the last one before it; the oldest first."""
     of_connection = select(transitions).where(transitions.c.connection_id == connection_id)
     before = tx.execute(
         of_connection.where(transitions.c.at < since).order_by(transitions.c.id.desc()).limit(1)
@@ -296,9 +284,7 @@ class Horizon:
 
 @dataclass(frozen=True, slots=True)
 class AlertEvent:
-    """
-    An alert that became due.
-    """
+    """An alert that became due."""
 
     id: int
     kind: str
@@ -307,9 +293,7 @@ class AlertEvent:
 
 @dataclass(frozen=True, slots=True)
 class SentEvent:
-    """
-    A notification that a channel took.
-    """
+    """A notification that a channel took."""
 
     alert_id: int
     channel: str
@@ -318,9 +302,7 @@ class SentEvent:
 
 @dataclass(frozen=True, slots=True)
 class RecentEvents:
-    """
-    What happened, and up to where it is known now.
-    """
+    """What happened, and up to where it is known now."""
 
     alerts: list[AlertEvent]
     sent: list[SentEvent]
@@ -328,9 +310,7 @@ class RecentEvents:
 
 
 def find_horizon(tx: Transaction, channels: Sequence[str]) -> Horizon:
-    """
-    Return how far everything has come by now.
-    """
+    """Return how far everything has come by now."""
     last_id: int = tx.execute(select(func.coalesce(func.max(alerts.c.id), 0))).scalar_one()
     sent_at = {}
     for channel in channels:
@@ -342,9 +322,7 @@ def find_horizon(tx: Transaction, channels: Sequence[str]) -> Horizon:
 
 
 def events_since(tx: Transaction, horizon: Horizon, channels: Sequence[str]) -> RecentEvents:
-    """
-    Return what happened after *horizon*, the oldest first.
-    """
+    """Return what happened after *horizon*, the oldest first."""
     rows = tx.execute(
         select(alerts.c.id, alerts.c.kind, alerts.c.severity)
         .where(alerts.c.id > horizon.alert_id)
@@ -369,9 +347,7 @@ def _sent_since(tx: Transaction, channel: str, after: datetime | None) -> list[S
 
 
 def count_dead(tx: Transaction) -> int:
-    """
-    Return how many notifications were given up.
-    """
+    """Return how many notifications were given up."""
     dead = select(func.count()).where(notifications.c.state == NotificationState.DEAD)
     count: int = tx.execute(dead).scalar_one()
     return count

@@ -53,9 +53,7 @@ if TYPE_CHECKING:
 
 
 def list_open_outages(tx: Transaction) -> dict[str, Outage]:
-    """
-    Return the hosts that are out now.
-    """
+    """Return the hosts that are out now."""
     rows = tx.execute(
         select(outages.c.id, outages.c.host, outages.c.started_at, outages.c.is_told).where(
             outages.c.ended_at.is_(None)
@@ -65,9 +63,7 @@ def list_open_outages(tx: Transaction) -> dict[str, Outage]:
 
 
 def begin_outage(tx: Transaction, host: str, now: datetime) -> Outage:
-    """
-    Note that *host* is out.
-    """
+    """Note that *host* is out."""
     number: int = tx.execute(
         insert(outages).values(host=host, started_at=now, is_told=False).returning(outages.c.id)
     ).scalar_one()
@@ -75,16 +71,12 @@ def begin_outage(tx: Transaction, host: str, now: datetime) -> Outage:
 
 
 def mark_outage_announced(tx: Transaction, outage: Outage) -> None:
-    """
-    Note that people were told of *outage*.
-    """
+    """Note that people were told of *outage*."""
     tx.execute(update(outages).where(outages.c.id == outage.id).values(is_told=True))
 
 
 def end_outage(tx: Transaction, outage: Outage, now: datetime) -> None:
-    """
-    Note that *outage* is over.
-    """
+    """Note that *outage* is over."""
     tx.execute(update(outages).where(outages.c.id == outage.id).values(ended_at=now))
 
 
@@ -97,9 +89,7 @@ def _is_of(host: str) -> tuple[Any, Any]:
 
 
 def count_group(tx: Transaction, host: str) -> HostGroup:
-    """
-    Count the watched connections of *host*, and those whose latest check speaks against it.
-    """
+    """Count the watched connections of *host*, and those whose latest check speaks against it."""
     total = sum(
         tx.execute(select(func.count()).where(is_watched(), is_of)).scalar_one()
         for is_of in _is_of(host)
@@ -111,9 +101,7 @@ def count_group(tx: Transaction, host: str) -> HostGroup:
 
 
 def count_unexplained(tx: Transaction, host: str) -> int:
-    """
-    Count the connections that *host* refuses without a word why.
-    """
+    """Count the connections that *host* refuses without a word why."""
     query = select(func.count()).where(
         is_watched(), connections.c.failed_host == host, connections.c.is_unexplained
     )
@@ -122,9 +110,7 @@ def count_unexplained(tx: Transaction, host: str) -> int:
 
 
 def failing_of(tx: Transaction, host: str) -> dict[int, str]:
-    """
-    Return the names of the connections that fail at *host*, by their ids.
-    """
+    """Return the names of the connections that fail at *host*, by their ids."""
     rows = tx.execute(
         select(connections.c.id, connections.c.name)
         .where(is_watched(), connections.c.failed_host == host)
@@ -134,9 +120,7 @@ def failing_of(tx: Transaction, host: str) -> dict[int, str]:
 
 
 def unexplained_of(tx: Transaction, host: str) -> dict[str | None, dict[int, str]]:
-    """
-    Return, by application, the names of those that *host* refuses without a word why, by id.
-    """
+    """Return, by application, the names of those that *host* refuses without a word why, by id."""
     rows = tx.execute(
         select(connections.c.id, connections.c.name, connections.c.application)
         .where(is_watched(), connections.c.failed_host == host, connections.c.is_unexplained)
@@ -149,9 +133,7 @@ def unexplained_of(tx: Transaction, host: str) -> dict[str | None, dict[int, str
 
 
 def announce_unexplained(tx: Transaction, host: str) -> None:
-    """
-    Note that people were told of those: they speak against *host* no more.
-    """
+    """Note that people were told of those: they speak against *host* no more."""
     tx.execute(
         update(connections)
         .where(is_watched(), connections.c.failed_host == host, connections.c.is_unexplained)
@@ -164,9 +146,7 @@ def announce_unexplained(tx: Transaction, host: str) -> None:
 
 
 def members_of(tx: Transaction, host: str) -> dict[int, str]:
-    """
-    Return the names of the watched connections of *host*, by their ids.
-    """
+    """Return the names of the watched connections of *host*, by their ids."""
     members: dict[int, str] = {}
     for is_of in _is_of(host):
         rows = tx.execute(
@@ -264,16 +244,12 @@ def list_changes(
 
 
 def list_flapping(tx: Transaction) -> set[int]:
-    """
-    Return the connections that are flapping.
-    """
+    """Return the connections that are flapping."""
     return set(tx.execute(select(flappings.c.connection_id)).scalars())
 
 
 def begin_flapping(tx: Transaction, changed_at: Mapping[int, datetime]) -> None:
-    """
-    Note that connections began to flap with their latest change.
-    """
+    """Note that connections began to flap with their latest change."""
     if changed_at:
         tx.execute(
             insert(flappings),
@@ -292,9 +268,7 @@ _GO_ON = (
 
 
 def extend_flapping(tx: Transaction, changed_at: Mapping[int, datetime]) -> None:
-    """
-    Note one more change of each.
-    """
+    """Note one more change of each."""
     if changed_at:
         values = [{"of_id": number, "at": at} for number, at in changed_at.items()]
         tx.execute(_GO_ON, values)
@@ -316,9 +290,7 @@ def find_stable(tx: Transaction, unchanged_since: datetime) -> list[int]:
 
 
 def end_flapping(tx: Transaction, ids: Sequence[int]) -> None:
-    """
-    Note that these flap no longer.
-    """
+    """Note that these flap no longer."""
     for piece in in_pieces(ids):
         tx.execute(delete(flappings).where(flappings.c.connection_id.in_(piece)))
 
@@ -346,9 +318,7 @@ _OPEN = (
 
 
 def find_offline_time(tx: Transaction) -> OfflineTime | None:
-    """
-    Return the time without a link that lasts now.
-    """
+    """Return the time without a link that lasts now."""
     row = tx.execute(_OPEN).first()
     return None if row is None else OfflineTime(*row)
 
@@ -356,9 +326,7 @@ def find_offline_time(tx: Transaction) -> OfflineTime | None:
 def begin_offline(
     tx: Transaction, started_at: datetime, alert_id: int | None, n_missed: int = 0
 ) -> OfflineTime:
-    """
-    Note that there is no link.
-    """
+    """Note that there is no link."""
     values = {"started_at": started_at, "n_missed": n_missed, "alert_id": alert_id}
     number: int = tx.execute(
         insert(offline_times).values(values).returning(offline_times.c.id)
@@ -367,18 +335,14 @@ def begin_offline(
 
 
 def save_missed_checks(tx: Transaction, time: OfflineTime) -> None:
-    """
-    Keep how many checks were missed so far.
-    """
+    """Keep how many checks were missed so far."""
     tx.execute(
         update(offline_times).where(offline_times.c.id == time.id).values(n_missed=time.n_missed)
     )
 
 
 def end_offline(tx: Transaction, time: OfflineTime, now: datetime) -> None:
-    """
-    Note that the link is there again.
-    """
+    """Note that the link is there again."""
     tx.execute(update(offline_times).where(offline_times.c.id == time.id).values(ended_at=now))
 
 
@@ -410,24 +374,18 @@ def _overtaken(now: datetime) -> Any:
 
 
 def has_overtaken(tx: Transaction, now: datetime) -> bool:
-    """
-    Tell whether news of a time that is over still waits to be sent.
-    """
+    """Tell whether news of a time that is over still waits to be sent."""
     query = select(notifications.c.id).where(_overtaken(now)).limit(1)
     return tx.execute(query).first() is not None
 
 
 def withdraw_overtaken(tx: Transaction, now: datetime) -> None:
-    """
-    Take back the news of times that are over.
-    """
+    """Take back the news of times that are over."""
     tx.execute(delete(notifications).where(_overtaken(now)))
 
 
 def _is_checked() -> Any:
-    """
-    Select what is really called: neither a countdown nor a store whose application is refused.
-    """
+    """Select what is called: neither a countdown nor a store whose application is refused."""
     is_spared = (
         select(applications.c.name)
         .where(
@@ -482,42 +440,32 @@ SINCE, UNTIL = "absent since", "absent until"
 
 
 def last_checked_at(tx: Transaction) -> datetime | None:
-    """
-    Return when anything that is watched was last checked.
-    """
+    """Return when anything that is watched was last checked."""
     query = select(func.max(connections.c.checked_at)).where(is_watched())
     at: datetime | None = tx.execute(query).scalar_one()
     return at
 
 
 def find_unannounced_absence(tx: Transaction) -> tuple[datetime, datetime] | None:
-    """
-    Return from when to when an absence lasted of which it is not settled yet what to tell.
-    """
+    """Return from when to when an absence lasted of which it is not settled yet what to tell."""
     since, until = schema.find_watermark(tx, SINCE), schema.find_watermark(tx, UNTIL)
     return None if since is None or until is None else (since, until)
 
 
 def save_unannounced_absence(tx: Transaction, since: datetime, until: datetime) -> None:
-    """
-    Keep an absence until it is settled what to tell of it.
-    """
+    """Keep an absence until it is settled what to tell of it."""
     schema.save_watermark(tx, SINCE, since)
     schema.save_watermark(tx, UNTIL, until)
 
 
 def drop_unannounced_absence(tx: Transaction) -> None:
-    """
-    Note that there is nothing more to tell.
-    """
+    """Note that there is nothing more to tell."""
     for name in (SINCE, UNTIL):
         schema.drop_watermark(tx, name)
 
 
 def is_any_unchecked(tx: Transaction, since: datetime) -> bool:
-    """
-    Tell whether anything that is watched has not been checked *since*.
-    """
+    """Tell whether anything that is watched has not been checked *since*."""
     query = select(connections.c.id).where(
         is_watched(),
         connections.c.next_check_at.is_not(None),
@@ -527,16 +475,12 @@ def is_any_unchecked(tx: Transaction, since: datetime) -> bool:
 
 
 def list_watched(tx: Transaction) -> set[str]:
-    """
-    Return the names of the connections that are checked.
-    """
+    """Return the names of the connections that are checked."""
     return set(tx.execute(select(connections.c.name).where(is_watched())).scalars())
 
 
 def changed_states(tx: Transaction, after: datetime) -> dict[int, tuple[str, State, State]]:
-    """
-    Return name, first and latest state of the connections that changed after an instant.
-    """
+    """Return name, first and latest state of the connections that changed after an instant."""
     rows = tx.execute(
         select(
             connections.c.id,
@@ -558,9 +502,7 @@ def changed_states(tx: Transaction, after: datetime) -> dict[int, tuple[str, Sta
 def alerts_after(
     tx: Transaction, after: datetime, kinds: Collection[AlertKind]
 ) -> list[tuple[int, str, str]]:
-    """
-    Return connection, its name and the kind of the alerts of *kinds* born after an instant.
-    """
+    """Return connection, its name and the kind of the alerts of *kinds* born after an instant."""
     rows = tx.execute(
         select(connections.c.id, connections.c.name, alerts.c.kind)
         .join(alert_connections, alert_connections.c.connection_id == connections.c.id)

@@ -129,9 +129,7 @@ def _backup_path(database: Database, suffix: str) -> Path:
 
 
 def _copy_through(database: Database, file: BinaryIO) -> None:
-    """
-    Copy into a file that only who opened it may write: SQLite would open it by its name.
-    """
+    """Copy into a file that only who opened it may write: SQLite would open it by its name."""
     part = _backup_path(database, f".part-{os.getpid()}")
     try:
         backup(database, part)
@@ -178,9 +176,7 @@ def current_revision(database: Database) -> str | None:
 
 
 def revision_in(tx: Transaction) -> str | None:
-    """
-    Return the revision that *tx* sees; None for a database without tables.
-    """
+    """Return the revision that *tx* sees; None for a database without tables."""
     if not inspect(tx).has_table("alembic_version"):
         return None
     revision: str | None = tx.execute(
@@ -265,9 +261,7 @@ def upgrade_beside_daemon(database: Database) -> tuple[str | None, Path | None]:
 
 
 def _undo(database: Database, revision: str, copy: Path, *, is_needed: bool) -> str:
-    """
-    Put the copy back if the migration left something behind; say how things stand.
-    """
+    """Put the copy back if the migration left something behind; say how things stand."""
     failed = f"the migration of {database.path} from schema {revision} to {HEAD} failed"
     advice = "the release before can go on with it; please report what this one said"
     if not is_needed:
@@ -371,9 +365,7 @@ def restore(database: Database, source: Path, file: BinaryIO, now: datetime) -> 
 
 
 def _require_copy(database: Database, source: Path, file: BinaryIO) -> None:
-    """
-    Refuse what cannot be a copy, before anything is written.
-    """
+    """Refuse what cannot be a copy, before anything is written."""
     if database.path.exists() and os.path.samestat(os.fstat(file.fileno()), database.path.stat()):
         raise StoreError(f"{source} is the database itself: name a copy of it")
     log = source.with_name(f"{source.name}-wal")
@@ -421,9 +413,7 @@ def _require_fit(new: Path, source: Path) -> None:
 
 
 def _set_aside(database: Database, now: datetime) -> Path | None:
-    """
-    Give the present database a second name, and let nothing of its log meet the new one.
-    """
+    """Give the present database a second name, and let nothing of its log meet the new one."""
     database.close()
     if not database.exists():
         return None

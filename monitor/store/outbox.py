@@ -58,9 +58,7 @@ if TYPE_CHECKING:
 
 
 class NotificationState(StrEnum):
-    """
-    Where a notification stands.
-    """
+    """Where a notification stands."""
 
     DUE = "due"
     SENT = "sent"
@@ -69,16 +67,12 @@ class NotificationState(StrEnum):
 
 
 def is_unclaimed(now: datetime) -> Any:
-    """
-    Select what nobody is sending.
-    """
+    """Select what nobody is sending."""
     return or_(notifications.c.claimed_until.is_(None), notifications.c.claimed_until <= now)
 
 
 def mark_sent(tx: Transaction, ids: Sequence[int], now: datetime) -> None:
-    """
-    Keep that the channel confirmed the notifications, whatever was said of them before.
-    """
+    """Keep that the channel confirmed the notifications, whatever was said of them before."""
     for piece in in_pieces(ids):
         tx.execute(
             update(notifications)
@@ -96,9 +90,7 @@ def mark_sent(tx: Transaction, ids: Sequence[int], now: datetime) -> None:
 
 
 def mark_failed(tx: Transaction, ids: Sequence[int], error: str, next_attempt_at: datetime) -> None:
-    """
-    Keep that an attempt failed, and when the next is due.
-    """
+    """Keep that an attempt failed, and when the next is due."""
     _finish(
         tx,
         ids,
@@ -124,17 +116,13 @@ def mark_dead(tx: Transaction, ids: Sequence[int], error: str) -> bool:
 
 
 def release(tx: Transaction, ids: Sequence[int]) -> None:
-    """
-    Give back a claim without an attempt.
-    """
+    """Give back a claim without an attempt."""
     is_new = notifications.c.attempts == 0
     _finish(tx, ids, message_id=case((is_new, None), else_=notifications.c.message_id))
 
 
 def release_claims_of(tx: Transaction, owner: str) -> None:
-    """
-    Give back what an earlier run of *owner* had claimed when it died.
-    """
+    """Give back what an earlier run of *owner* had claimed when it died."""
     tx.execute(update(notifications).where(notifications.c.claimed_by == owner).values(_UNCLAIMED))
 
 
@@ -178,9 +166,7 @@ def shift_notifications(
 
 
 def retry_dead(tx: Transaction, now: datetime) -> int:
-    """
-    Make dead notifications due again, with a fresh time to live; return how many.
-    """
+    """Make dead notifications due again, with a fresh time to live; return how many."""
     revived = tx.execute(
         update(notifications)
         .where(notifications.c.state == NotificationState.DEAD)
@@ -246,9 +232,7 @@ def may_be_sent() -> Any:
 
 
 def is_untried() -> Any:
-    """
-    Select what was never claimed: until its time comes it only waits for others of its kind.
-    """
+    """Select what was never claimed: until its time comes it only waits for others of its kind."""
     return and_(notifications.c.attempts == 0, notifications.c.message_id.is_(None))
 
 
@@ -300,9 +284,7 @@ def _waiting(tx: Transaction, channel: str) -> Sequence[Any]:
 
 
 class _Queue:
-    """
-    The waiting notifications of a channel, considered from the oldest on.
-    """
+    """The waiting notifications of a channel, considered from the oldest on."""
 
     def __init__(
         self, tx: Transaction, channel: str, now: datetime, skip: frozenset[int], *, is_final: bool
@@ -318,9 +300,7 @@ class _Queue:
         self._held_up: set[Key] = set()
 
     def consider(self, row: Any) -> None:
-        """
-        Choose *row*, or leave it behind.
-        """
+        """Choose *row*, or leave it behind."""
         may_go = self._may_join(row) if self.chosen else self._may_lead(row)
         if may_go and not self._is_blocked(row):
             self.chosen.append(row)
@@ -348,9 +328,7 @@ class _Queue:
         return first.message_id is not None and row.message_id == first.message_id
 
     def _is_blocked(self, row: Any) -> bool:
-        """
-        Tell whether an earlier notification about the same stays behind.
-        """
+        """Tell whether an earlier notification about the same stays behind."""
         is_end = AlertKind(row.kind).is_closing
         if is_end and self._first_blocked:
             # The trouble that it ends is held back here: it waits for that.
@@ -367,9 +345,7 @@ class _Queue:
 
     @cached_property
     def _about(self) -> dict[int, list[Key]]:
-        """
-        What the waiting alerts are about: much, and asked for only if need be.
-        """
+        """What the waiting alerts are about: much, and asked for only if need be."""
         is_waiting = and_(
             notifications.c.state == NotificationState.DUE,
             notifications.c.channel == self._channel,
@@ -389,9 +365,7 @@ class _Queue:
 
     @cached_property
     def _first_blocked(self) -> dict[Key, int]:
-        """
-        The first notification of each connection that is held back on this channel.
-        """
+        """The first notification of each connection that is held back on this channel."""
         rows = self._tx.execute(
             select(alert_connections.c.connection_id, func.min(notifications.c.id).label("first"))
             .join(notifications, notifications.c.alert_id == alert_connections.c.alert_id)
@@ -409,9 +383,7 @@ def _was_untried(row: Any) -> bool:
 
 
 def _look_back(tx: Transaction, channel: str, now: datetime) -> tuple[bool, frozenset[str]]:
-    """
-    Tell whether *channel* had many messages lately, and of which kinds the last ones were.
-    """
+    """Tell whether *channel* had many messages lately, and of which kinds the last ones were."""
     message = func.coalesce(notifications.c.message_id, notifications.c.id)
     rows = tx.execute(
         select(notifications.c.sent_at, alerts.c.kind)
@@ -468,9 +440,7 @@ def claim_next(  # noqa: PLR0913 - who claims what, when, for how long, and what
     *,
     is_final: bool = False,
 ) -> NotificationGroup | None:
-    """
-    Claim what goes out next on *channel* in one message: see `queue.choose`.
-    """
+    """Claim what goes out next on *channel* in one message: see `queue.choose`."""
     chosen = choose_next(tx, channel, now, skip, is_final=is_final)
     if not chosen:
         return None
@@ -488,9 +458,7 @@ def claim_next(  # noqa: PLR0913 - who claims what, when, for how long, and what
 
 
 def _read_group(tx: Transaction, channel: str, chosen: Sequence[Any]) -> NotificationGroup:
-    """
-    Return what a message about the *chosen* notifications needs.
-    """
+    """Return what a message about the *chosen* notifications needs."""
     worst = sorted(chosen, key=lambda row: (-Severity(row.severity).rank, row.id))[:MOST_LISTED]
     told = {
         row.id: row
@@ -532,9 +500,7 @@ def _read_notification(tx: Transaction, row: Any, alert: Any) -> Notification:
 
 
 def _count(tx: Transaction, chosen: Sequence[Any]) -> int:
-    """
-    Return how many connections the alerts of *chosen* speak of.
-    """
+    """Return how many connections the alerts of *chosen* speak of."""
     found: set[int] = set()
     for piece in in_pieces([row.alert_id for row in chosen]):
         query = select(alert_connections.c.connection_id)
@@ -544,9 +510,7 @@ def _count(tx: Transaction, chosen: Sequence[Any]) -> int:
 
 @dataclass(slots=True)
 class ChannelCounts:
-    """
-    What waits on a channel, what it took and what it did not.
-    """
+    """What waits on a channel, what it took and what it did not."""
 
     n_due: int = 0
     n_sent: int = 0
@@ -555,9 +519,7 @@ class ChannelCounts:
 
 
 def count_by_channel(tx: Transaction) -> dict[str, ChannelCounts]:
-    """
-    Return the counts of each channel that was ever told anything.
-    """
+    """Return the counts of each channel that was ever told anything."""
     rows = tx.execute(
         select(
             notifications.c.channel,
@@ -614,9 +576,7 @@ class ChannelFailure:
 
 
 def find_channel_failure(tx: Transaction, channel: str) -> ChannelFailure | None:
-    """
-    Return how *channel* fails, or None if its last message arrived.
-    """
+    """Return how *channel* fails, or None if its last message arrived."""
     row = tx.execute(
         select(channel_states.c.failed_since, channel_states.c.is_failure_told).where(
             channel_states.c.name == channel
@@ -628,17 +588,13 @@ def find_channel_failure(tx: Transaction, channel: str) -> ChannelFailure | None
 
 
 def list_announced_failures(tx: Transaction) -> set[str]:
-    """
-    Return the channels of which others heard that they fail.
-    """
+    """Return the channels of which others heard that they fail."""
     query = select(channel_states.c.name).where(channel_states.c.is_failure_told)
     return set(tx.execute(query).scalars())
 
 
 def begin_channel_failure(tx: Transaction, channel: str, now: datetime) -> None:
-    """
-    Note that *channel* fails since *now*.
-    """
+    """Note that *channel* fails since *now*."""
     known = channel_states.c.name == channel
     noted = tx.execute(update(channel_states).where(known).values(failed_since=now))
     if noted.rowcount == 0:
@@ -646,16 +602,12 @@ def begin_channel_failure(tx: Transaction, channel: str, now: datetime) -> None:
 
 
 def mark_failure_announced(tx: Transaction, channel: str) -> None:
-    """
-    Note that others heard of it.
-    """
+    """Note that others heard of it."""
     known = channel_states.c.name == channel
     tx.execute(update(channel_states).where(known).values(is_failure_told=True))
 
 
 def end_channel_failure(tx: Transaction, channel: str) -> None:
-    """
-    Note that *channel* took a message.
-    """
+    """Note that *channel* took a message."""
     known = channel_states.c.name == channel
     tx.execute(update(channel_states).where(known).values(failed_since=None, is_failure_told=False))

@@ -58,16 +58,12 @@ _QUERY = (
 
 
 def list_marks(tx: Transaction) -> dict[int, int]:
-    """
-    Return for each connection of the file a number that changes when what is shown of it does.
-    """
+    """Return for each connection a number that changes when what is shown of it does."""
     return {row[0]: hash(tuple(row)) for row in tx.execute(_QUERY)}
 
 
 def count_states(tx: Transaction) -> dict[State, int]:
-    """
-    Return how many connections of the file are in which state.
-    """
+    """Return how many connections of the file are in which state."""
     state = _shown_state()
     rows = tx.execute(
         select(state, func.count()).where(connections.c.is_configured).group_by(state)
@@ -96,9 +92,7 @@ class Ends:
 
 
 def list_ends(tx: Transaction) -> list[Ends]:
-    """
-    Return the ends that are known, by connection in the order of the file.
-    """
+    """Return the ends that are known, by connection in the order of the file."""
     declared = case(
         (authorizations.c.is_renewal_unrecorded, null()), else_=authorizations.c.ends_at
     )
@@ -123,9 +117,7 @@ def list_ends(tx: Transaction) -> list[Ends]:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """
-    What is counted of one connection; instants in microseconds since 1970.
-    """
+    """What is counted of one connection; instants in microseconds since 1970."""
 
     name: str
     provider: str
@@ -136,9 +128,7 @@ class Measure:
 
 
 def list_measures(tx: Transaction) -> Iterator[Measure]:
-    """
-    Yield what is counted of each connection of the file.
-    """
+    """Yield what is counted of each connection of the file."""
     ends_at = case(
         (authorizations.c.is_renewal_unrecorded, null()),
         else_=type_coerce(authorizations.c.ends_at, BigInteger),

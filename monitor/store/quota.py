@@ -155,9 +155,7 @@ def load_outlooks(
 
 
 def add_samples(tx: Transaction, rows: Sequence[tuple[int, str, QuotaSample]]) -> None:
-    """
-    Append samples: connection, window, what was left.
-    """
+    """Append samples: connection, window, what was left."""
     if rows:
         tx.execute(
             insert(quota_samples),
@@ -191,9 +189,7 @@ _SAMPLES = (
 
 
 def load_samples(tx: Transaction, connection_id: int, window: str) -> list[QuotaSample]:
-    """
-    Return all samples of one quota that are kept, the oldest first.
-    """
+    """Return all samples of one quota that are kept, the oldest first."""
     rows = tx.execute(_SAMPLES, {"of_id": connection_id, "of_window": window})
     return [QuotaSample(*row) for row in rows]
 

@@ -1,6 +1,4 @@
-"""
-Turn rows into values and back.
-"""
+"""Turn rows into values and back."""
 
 from __future__ import annotations
 
@@ -21,16 +19,12 @@ _EnumT = TypeVar("_EnumT", bound=StrEnum)
 
 
 def read_record(row: Row[Any]) -> ConnectionRecord:
-    """
-    Return the record in a row of `connections` joined with `quotas`.
-    """
+    """Return the record in a row of `connections` joined with `quotas`."""
     return _read_record(row._asdict())
 
 
 def read_records(result: Result[Any]) -> list[ConnectionRecord]:
-    """
-    Return the records in such rows: of a whole batch, which takes half the time.
-    """
+    """Return the records in such rows: of a whole batch, which takes half the time."""
     names = tuple(result.keys())
     return [_read_record(dict(zip(names, row, strict=True))) for row in result]
 
@@ -78,9 +72,7 @@ def _read_standing(fields: Any) -> Standing:
 
 
 def standing_values(standing: Standing) -> dict[str, Any]:
-    """
-    Return *standing* as values of the columns of `connections`.
-    """
+    """Return *standing* as values of the columns of `connections`."""
     return {
         "state": standing.state.value,
         "reason": standing.reason.value,
@@ -99,9 +91,7 @@ def standing_values(standing: Standing) -> dict[str, Any]:
 
 
 def read_quota(fields: Any, others: tuple[Quota, ...] = ()) -> Quota:
-    """
-    Return the quota in the fields of a row of `quotas`; its *others* are kept apart.
-    """
+    """Return the quota in the fields of a row of `quotas`; its *others* are kept apart."""
     window = (fields["window_s"], fields["window"], QuotaUnit(fields["unit"]))
     shown = QuotaReading(
         fields["shown_limit"], fields["shown_remaining"], fields["shown_resets_at"], *window
@@ -122,9 +112,7 @@ def read_quota(fields: Any, others: tuple[Quota, ...] = ()) -> Quota:
 
 
 def quota_values(quota: Quota) -> dict[str, Any]:
-    """
-    Return *quota* as values of the columns of `quotas`.
-    """
+    """Return *quota* as values of the columns of `quotas`."""
     return {
         "shown_limit": quota.shown.limit,
         "shown_remaining": quota.shown.remaining,
@@ -145,9 +133,7 @@ def quota_values(quota: Quota) -> dict[str, Any]:
 
 
 def read_clock(fields: Any) -> AuthorizationClock:
-    """
-    Return the clock in the fields of a row of `authorizations`, or of none.
-    """
+    """Return the clock in the fields of a row of `authorizations`, or of none."""
     if fields["source"] is None:
         return AuthorizationClock()
     return AuthorizationClock(
@@ -165,9 +151,7 @@ def read_clock(fields: Any) -> AuthorizationClock:
 
 
 def clock_values(clock: AuthorizationClock) -> dict[str, Any]:
-    """
-    Return *clock* as values of the columns of `authorizations`.
-    """
+    """Return *clock* as values of the columns of `authorizations`."""
     return {
         "authorized_at": clock.authorized_at,
         "ends_at": clock.ends_at,
@@ -183,9 +167,7 @@ def clock_values(clock: AuthorizationClock) -> dict[str, Any]:
 
 
 def read_marketplaces(stored: list[dict[str, Any]]) -> tuple[Marketplace, ...]:
-    """
-    Return the marketplaces in a row of `participations`.
-    """
+    """Return the marketplaces in a row of `participations`."""
     return tuple(
         Marketplace(
             one["country"],
@@ -199,9 +181,7 @@ def read_marketplaces(stored: list[dict[str, Any]]) -> tuple[Marketplace, ...]:
 
 
 def marketplace_values(marketplaces: tuple[Marketplace, ...]) -> list[dict[str, Any]]:
-    """
-    Return *marketplaces* as the value of the column of `participations`.
-    """
+    """Return *marketplaces* as the value of the column of `participations`."""
     return [asdict(one) for one in marketplaces]
 
 

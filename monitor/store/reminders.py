@@ -76,17 +76,13 @@ def add_reminder(tx: Transaction, due: Sequence[tuple[int, datetime]]) -> None:
 
 
 def is_any_reminder_due(tx: Transaction, now: datetime) -> bool:
-    """
-    Tell whether there is anything to look at.
-    """
+    """Tell whether there is anything to look at."""
     query = select(reminders.c.alert_id).where(reminders.c.due_at <= now).limit(1)
     return tx.execute(query).first() is not None
 
 
 def list_due_reminders(tx: Transaction, now: datetime) -> list[Reminder]:
-    """
-    Return what people may have to be reminded of now, the oldest first.
-    """
+    """Return what people may have to be reminded of now, the oldest first."""
     rows = tx.execute(
         select(alerts, reminders.c.n_sent)
         .join(reminders, reminders.c.alert_id == alerts.c.id)
@@ -114,9 +110,7 @@ def list_due_reminders(tx: Transaction, now: datetime) -> list[Reminder]:
 
 
 def was_notified(tx: Transaction, one: Reminder) -> bool:
-    """
-    Tell whether an alert reached a channel, or was given up on by one.
-    """
+    """Tell whether an alert reached a channel, or was given up on by one."""
     told = exists().where(
         notifications.c.alert_id == one.alert_id,
         notifications.c.state.in_([NotificationState.SENT, NotificationState.DEAD]),
@@ -125,9 +119,7 @@ def was_notified(tx: Transaction, one: Reminder) -> bool:
 
 
 def postpone(tx: Transaction, one: Reminder, due_at: datetime, *, is_sent: bool) -> None:
-    """
-    Look at an alert again at *due_at*.
-    """
+    """Look at an alert again at *due_at*."""
     tx.execute(
         update(reminders)
         .where(reminders.c.alert_id == one.alert_id)
@@ -136,16 +128,12 @@ def postpone(tx: Transaction, one: Reminder, due_at: datetime, *, is_sent: bool)
 
 
 def drop_reminder(tx: Transaction, one: Reminder) -> None:
-    """
-    Remind nobody of an alert any more.
-    """
+    """Remind nobody of an alert any more."""
     tx.execute(delete(reminders).where(reminders.c.alert_id == one.alert_id))
 
 
 def shift_reminders(tx: Transaction, now: datetime, longest: timedelta) -> None:
-    """
-    Let no reminder wait for a clock that was set back to come so far again.
-    """
+    """Let no reminder wait for a clock that was set back to come so far again."""
     latest = now + longest
     tx.execute(update(reminders).where(reminders.c.due_at > latest).values(due_at=latest))
 
@@ -153,9 +141,7 @@ def shift_reminders(tx: Transaction, now: datetime, longest: timedelta) -> None:
 def find_notified_again(
     tx: Transaction, alert_id: int, kinds: Collection[AlertKind], about: Sequence[int]
 ) -> set[int]:
-    """
-    Return which of *about* something of *kinds* was told after *alert_id*, reminders aside.
-    """
+    """Return which of *about* something of *kinds* was told after *alert_id*, reminders aside."""
     found: set[int] = set()
     for piece in in_pieces(about):
         later = (
@@ -173,9 +159,7 @@ def find_notified_again(
 
 
 def is_offline(tx: Transaction, alert_id: int) -> bool:
-    """
-    Tell whether the time without a link that *alert_id* told of still lasts.
-    """
+    """Tell whether the time without a link that *alert_id* told of still lasts."""
     lasting = exists().where(
         offline_times.c.alert_id == alert_id, offline_times.c.ended_at.is_(None)
     )
@@ -183,9 +167,7 @@ def is_offline(tx: Transaction, alert_id: int) -> bool:
 
 
 def is_failing(tx: Transaction, channel: str) -> bool:
-    """
-    Tell whether a channel does not take what it is sent.
-    """
+    """Tell whether a channel does not take what it is sent."""
     failing = exists().where(
         channel_states.c.name == channel, channel_states.c.failed_since.is_not(None)
     )
@@ -208,9 +190,7 @@ class DigestRow:
 
 
 def list_digest_times(tx: Transaction) -> dict[str, datetime]:
-    """
-    Return when each channel's last summary was made, or the channel was first seen.
-    """
+    """Return when each channel's last summary was made, or the channel was first seen."""
     rows = tx.execute(
         select(channel_states.c.name, channel_states.c.digest_at).where(
             channel_states.c.digest_at.is_not(None)
@@ -220,9 +200,7 @@ def list_digest_times(tx: Transaction) -> dict[str, datetime]:
 
 
 def note_digest(tx: Transaction, channel: str, now: datetime) -> None:
-    """
-    Keep that a channel's summary was made, or that its rhythm begins.
-    """
+    """Keep that a channel's summary was made, or that its rhythm begins."""
     noted = tx.execute(
         update(channel_states).where(channel_states.c.name == channel).values(digest_at=now)
     )
@@ -231,16 +209,12 @@ def note_digest(tx: Transaction, channel: str, now: datetime) -> None:
 
 
 def shift_digests(tx: Transaction, now: datetime) -> None:
-    """
-    Let no summary count as made on a day that a clock that was set back has yet to reach.
-    """
+    """Let no summary count as made on a day that a clock that was set back has yet to reach."""
     tx.execute(update(channel_states).where(channel_states.c.digest_at > now).values(digest_at=now))
 
 
 def list_digest_rows(tx: Transaction) -> Iterator[DigestRow]:
-    """
-    Yield the connections that the file has.
-    """
+    """Yield the connections that the file has."""
     rows = tx.execute(
         select(
             connections.c.name,

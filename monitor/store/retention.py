@@ -42,9 +42,7 @@ LATEST_ARRIVAL = timedelta(minutes=5)
 
 
 def roll_up(tx: Transaction, now: datetime) -> None:
-    """
-    Sum the hours and days that ended, then drop what is too old.
-    """
+    """Sum the hours and days that ended, then drop what is too old."""
     complete_until = now - LATEST_ARRIVAL
     _sum_hours(tx, _floor(complete_until, HOUR))
     _sum_days(tx, _floor(complete_until, DAY))
@@ -72,9 +70,7 @@ def _last_raw_before(tx: Transaction, at: datetime) -> int:
 
 
 def _last_raw_well_before(tx: Transaction, at: datetime) -> int:
-    """
-    Return an id before which no check was made after *at*; reads from the end.
-    """
+    """Return an id before which no check was made after *at*; reads from the end."""
     earlier = (
         select(checks.c.id)
         .where(checks.c.at < at - LATEST_ARRIVAL)

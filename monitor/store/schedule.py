@@ -48,9 +48,7 @@ class Due:
 
 
 def claim_due(tx: Transaction, until: datetime, limit: int) -> list[Due]:
-    """
-    Return what is due before *until*, the most overdue first.
-    """
+    """Return what is due before *until*, the most overdue first."""
     rows = tx.execute(
         select(
             connections.c.id,
@@ -91,9 +89,7 @@ def find_most_overdue(
 
 
 def lateness(tx: Transaction, names: Collection[str], now: datetime) -> timedelta:
-    """
-    Return for how long the most overdue check of *names* has been due.
-    """
+    """Return for how long the most overdue check of *names* has been due."""
     found = find_most_overdue(tx, names, now)
     return timedelta() if found is None else found[1]
 
@@ -106,9 +102,7 @@ _MAKE_DUE = (
 
 
 def make_due(tx: Transaction, connection_id: int, at: datetime) -> None:
-    """
-    Bring the next check forward to *at*; what is switched off stays off.
-    """
+    """Bring the next check forward to *at*; what is switched off stays off."""
     tx.execute(_MAKE_DUE, {"of_id": connection_id, "at": at})
 
 
@@ -146,9 +140,7 @@ def is_too_far(
 
 
 def bring_forward(tx: Transaction, entries: Sequence[Entry], now: datetime) -> None:
-    """
-    Have *entries* checked soon, spread out as at a start; nobody later than it was to be.
-    """
+    """Have *entries* checked soon, spread out as at a start; nobody later than it was to be."""
     rows = [
         {"of_name": entry.name, "at": now + spread(position, len(entries), entry.every)}
         for position, entry in enumerate(entries)
@@ -158,9 +150,7 @@ def bring_forward(tx: Transaction, entries: Sequence[Entry], now: datetime) -> N
 
 
 def reslot(tx: Transaction, entries: Sequence[Entry], now: datetime) -> int:
-    """
-    Bring back what lies too far ahead and spread out what is overdue; return how many moved.
-    """
+    """Bring back what lies too far ahead and spread out what is overdue; return how many moved."""
     rhythms = {entry.name: entry.every for entry in entries}
     shortest = min(rhythms.values(), default=LONGEST_WAIT)
     rows = tx.execute(

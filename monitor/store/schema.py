@@ -86,17 +86,13 @@ metadata = MetaData(
 
 
 class Instant(TypeDecorator[datetime]):
-    """
-    An aware UTC datetime, stored as microseconds since 1970.
-    """
+    """An aware UTC datetime, stored as microseconds since 1970."""
 
     impl = BigInteger
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """
-        Return what is stored for *value*.
-        """
+        """Return what is stored for *value*."""
         return None if value is None else (value - EPOCH) // MICROSECOND
 
     def result_processor(
@@ -121,9 +117,7 @@ Id = BigInteger().with_variant(Integer(), "sqlite")
 
 
 def of_connection() -> Column[int]:
-    """
-    Return the key of a table that has a row for a connection, or some, and loses them with it.
-    """
+    """Return the key of a table whose rows belong to a connection and go with it."""
     return Column(
         "connection_id",
         Id,
@@ -556,9 +550,7 @@ IDS_PER_QUERY = 500
 
 
 def in_pieces(ids: Collection[int]) -> Iterator[list[int]]:
-    """
-    Yield *ids*, in ascending order, in pieces that fit into one statement.
-    """
+    """Yield *ids*, in ascending order, in pieces that fit into one statement."""
     ordered = sorted(ids)
     for start in range(0, len(ordered), IDS_PER_QUERY):
         yield ordered[start : start + IDS_PER_QUERY]
@@ -575,9 +567,7 @@ def is_watched(table: Any = connections) -> Any:
 
 
 def find_watermark(tx: Transaction, name: str) -> datetime | None:
-    """
-    Return the instant that is kept as *name*; None if none is.
-    """
+    """Return the instant that is kept as *name*; None if none is."""
     at: datetime | None = tx.execute(
         select(watermarks.c.at).where(watermarks.c.name == name)
     ).scalar_one_or_none()
@@ -585,18 +575,14 @@ def find_watermark(tx: Transaction, name: str) -> datetime | None:
 
 
 def save_watermark(tx: Transaction, name: str, at: datetime) -> None:
-    """
-    Keep *at* as *name*, instead of any before it.
-    """
+    """Keep *at* as *name*, instead of any before it."""
     moved = tx.execute(update(watermarks).where(watermarks.c.name == name).values(at=at))
     if moved.rowcount == 0:
         tx.execute(insert(watermarks).values(name=name, at=at))
 
 
 def drop_watermark(tx: Transaction, name: str) -> None:
-    """
-    Keep nothing as *name* any more.
-    """
+    """Keep nothing as *name* any more."""
     tx.execute(delete(watermarks).where(watermarks.c.name == name))
 
 
@@ -604,7 +590,5 @@ ALIVE = "alive"
 
 
 def note_alive(tx: Transaction, now: datetime) -> None:
-    """
-    Keep that the daemon runs and writes *now*.
-    """
+    """Keep that the daemon runs and writes *now*."""
     save_watermark(tx, ALIVE, now)

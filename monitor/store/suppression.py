@@ -96,9 +96,7 @@ class PastAlert:
 
 
 def is_any_suppression_over(tx: Transaction, now: datetime) -> bool:
-    """
-    Tell whether something was held until *now*.
-    """
+    """Tell whether something was held until *now*."""
     query = select(notifications.c.id).where(notifications.c.held_until <= now).limit(1)
     return tx.execute(query).first() is not None
 
@@ -119,9 +117,7 @@ _IS_DUE = notifications.c.state == NotificationState.DUE
 def list_suppressed(
     tx: Transaction, until: datetime | None = None, alert_id: int | None = None
 ) -> list[Pending]:
-    """
-    Return what is held, or only what is held until *until*, or of one alert; the oldest first.
-    """
+    """Return what is held, or that until *until*, or of one alert; the oldest first."""
     query = _PENDING.where(notifications.c.state == NotificationState.HELD)
     if until is not None:
         query = query.where(notifications.c.held_until <= until)
@@ -131,16 +127,12 @@ def list_suppressed(
 
 
 def list_unsent(tx: Transaction, now: datetime) -> list[Pending]:
-    """
-    Return what waits to be sent, and is not being sent at this moment; the oldest first.
-    """
+    """Return what waits to be sent, and is not being sent at this moment; the oldest first."""
     return _read_pending(tx, _PENDING.where(_IS_DUE, is_unclaimed(now)))
 
 
 def has_unsent(tx: Transaction, channels: Collection[str], now: datetime) -> bool:
-    """
-    Tell whether something waits to be sent to *channels* that is not critical.
-    """
+    """Tell whether something waits to be sent to *channels* that is not critical."""
     query = _PENDING.where(
         _IS_DUE,
         is_unclaimed(now),
@@ -179,9 +171,7 @@ _SUPPRESS = (
 
 
 def suppress(tx: Transaction, held: Iterable[tuple[int, Suppression]]) -> None:
-    """
-    Hold notifications back, by their ids.
-    """
+    """Hold notifications back, by their ids."""
     values = [
         {"of_id": number, "held_by": one.by.value, "held_until": one.until} for number, one in held
     ]
@@ -190,9 +180,7 @@ def suppress(tx: Transaction, held: Iterable[tuple[int, Suppression]]) -> None:
 
 
 def release(tx: Transaction, numbers: Collection[int], now: datetime) -> None:
-    """
-    Make notifications due that were held back; the time for retries begins now.
-    """
+    """Make notifications due that were held back; the time for retries begins now."""
     for piece in in_pieces(numbers):
         tx.execute(
             update(notifications)
@@ -208,9 +196,7 @@ def release(tx: Transaction, numbers: Collection[int], now: datetime) -> None:
 
 
 def list_dead(tx: Transaction) -> list[Pending]:
-    """
-    Return what was given up, the oldest first.
-    """
+    """Return what was given up, the oldest first."""
     return _read_pending(tx, _PENDING.where(notifications.c.state == NotificationState.DEAD))
 
 
@@ -282,9 +268,7 @@ def list_before(tx: Transaction, alert_id: int, connection_ids: Collection[int])
 def _read_past(
     tx: Transaction, ids: Collection[int], *, only_sent: bool = False
 ) -> list[PastAlert]:
-    """
-    Return alerts as what may bear on others, the oldest first.
-    """
+    """Return alerts as what may bear on others, the oldest first."""
     rows: list[Row[Any]] = []
     for piece in in_pieces(ids):
         query = select(alerts).where(alerts.c.id.in_(piece)).order_by(alerts.c.id)
@@ -316,9 +300,7 @@ _LASTING = (
 
 
 def list_active_silences(tx: Transaction, now: datetime) -> list[Silence]:
-    """
-    Return the silences that have not ended, the one that ends first at the top.
-    """
+    """Return the silences that have not ended, the one that ends first at the top."""
     return [
         Silence(row.id, Scope(row.scope), row.target, row.reason, row.starts_at, row.ends_at)
         for row in tx.execute(_LASTING, {"now": now})
@@ -333,9 +315,7 @@ def add_silence(
     starts_at: datetime,
     ends_at: datetime,
 ) -> int:
-    """
-    Begin a silence; return its id.
-    """
+    """Begin a silence; return its id."""
     number: int = tx.execute(
         insert(silences)
         .values(
@@ -347,9 +327,7 @@ def add_silence(
 
 
 def end_silence(tx: Transaction, number: int, now: datetime) -> bool:
-    """
-    End a silence before its time; tell whether it lasted.
-    """
+    """End a silence before its time; tell whether it lasted."""
     ended = tx.execute(
         update(silences)
         .where(silences.c.id == number, silences.c.ends_at > now)
@@ -384,16 +362,12 @@ class Acknowledgement:
     note: str
 
     def covers(self, born_at: datetime, now: datetime) -> bool:
-        """
-        Tell whether nobody is reminded *now* of what was told at *born_at*.
-        """
+        """Tell whether nobody is reminded *now* of what was told at *born_at*."""
         return born_at <= self.at and (self.until is None or now < self.until)
 
 
 def save_acknowledgement(tx: Transaction, connection_id: int, given: Acknowledgement) -> None:
-    """
-    Keep an acknowledgement instead of any before it.
-    """
+    """Keep an acknowledgement instead of any before it."""
     is_of = acknowledgements.c.connection_id == connection_id
     tx.execute(delete(acknowledgements).where(is_of))
     tx.execute(
@@ -404,9 +378,7 @@ def save_acknowledgement(tx: Transaction, connection_id: int, given: Acknowledge
 
 
 def drop_acknowledgement(tx: Transaction, connection_id: int) -> bool:
-    """
-    Forget the acknowledgement of a connection; tell whether there was one.
-    """
+    """Forget the acknowledgement of a connection; tell whether there was one."""
     is_of = acknowledgements.c.connection_id == connection_id
     return tx.execute(delete(acknowledgements).where(is_of)).rowcount == 1
 
@@ -431,9 +403,7 @@ def list_acknowledged_names(tx: Transaction, now: datetime, limit: int) -> list[
 def load_acknowledgements(
     tx: Transaction, connection_ids: Collection[int]
 ) -> dict[int, Acknowledgement]:
-    """
-    Return the acknowledgements of *connection_ids*, whether or not they still count.
-    """
+    """Return the acknowledgements of *connection_ids*, whether or not they still count."""
     found = {}
     for piece in in_pieces(connection_ids):
         rows = tx.execute(
@@ -447,9 +417,7 @@ def load_acknowledgements(
 def find_acknowledgement(
     tx: Transaction, connection_id: int, now: datetime
 ) -> Acknowledgement | None:
-    """
-    Return the acknowledgement of what was last told of a connection, while it counts.
-    """
+    """Return the acknowledgement of what was last told of a connection, while it counts."""
     given = load_acknowledgements(tx, [connection_id]).get(connection_id)
     if given is None:
         return None

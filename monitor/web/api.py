@@ -53,17 +53,13 @@ REVALIDATE = "private, no-cache"
 
 
 def answer(request: Request, body: Json) -> Response:
-    """
-    Return *body*, or 304 if the client has the same already.
-    """
+    """Return *body*, or 304 if the client has the same already."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return tagged(request, text.encode(), "application/json")
 
 
 def tagged(request: Request, body: bytes, media_type: str, caching: str = REVALIDATE) -> Response:
-    """
-    Return *body* with an entity tag; 304 if the client names that tag.
-    """
+    """Return *body* with an entity tag; 304 if the client names that tag."""
     tag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": caching}
     if _names(request.headers.get("if-none-match", ""), tag):
@@ -90,9 +86,7 @@ Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the 
 
 
 class StateSchema(StrEnum):
-    """
-    What one can filter by.
-    """
+    """What one can filter by."""
 
     ACTIVE = "active"
     ERROR = "error"
@@ -103,18 +97,14 @@ class StateSchema(StrEnum):
 
 
 class Order(StrEnum):
-    """
-    How the list is sorted.
-    """
+    """How the list is sorted."""
 
     FILE = "file"
     WORST_FIRST = "worst_first"
 
 
 class Wanted(BaseModel):
-    """
-    Which connections are listed: filters of one kind widen, of several kinds narrow.
-    """
+    """Which connections are listed: filters of one kind widen, of several kinds narrow."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -131,9 +121,7 @@ class Wanted(BaseModel):
     )
 
     def query(self) -> overview.Query:
-        """
-        Return it as the overview is asked.
-        """
+        """Return it as the overview is asked."""
         return overview.Query(
             states=frozenset(self.state),
             tags=frozenset(self.tag),
@@ -152,9 +140,7 @@ class Wanted(BaseModel):
 async def list_connections(
     request: Request, here: Here, wanted: Annotated[Wanted, Query()]
 ) -> Response:
-    """
-    List the connections of the file; the summary counts those of all pages.
-    """
+    """List the connections of the file; the summary counts those of all pages."""
     query = wanted.query()
     try:
         page = await here.reader.read(lambda tx: here.overview.find(tx, query))
@@ -199,9 +185,7 @@ def read_connection(tx: Transaction, here: Here, name: str) -> Json:
     },
 )
 async def get_connection(request: Request, here: Here, name: str) -> Response:
-    """
-    Describe one connection.
-    """
+    """Describe one connection."""
     return answer(request, await here.reader.read(lambda tx: read_connection(tx, here, name)))
 
 
@@ -216,9 +200,7 @@ async def get_connection(request: Request, here: Here, name: str) -> Response:
 async def get_history(
     request: Request, here: Here, name: str, limit: Limit = USUALLY_LISTED
 ) -> Response:
-    """
-    Say what happened to one connection: changes, checks and alerts, the newest first.
-    """
+    """Say what happened to one connection: changes, checks and alerts, the newest first."""
 
     def read(tx: Transaction) -> Json:
         record = find_or_refuse(tx, here, name)
@@ -242,9 +224,7 @@ async def list_alerts(
     limit: Limit = USUALLY_LISTED,
     cursor: Cursor = None,
 ) -> Response:
-    """
-    List what people were told, are being told, or could not be told; the newest first.
-    """
+    """List what people were told, are being told, or could not be told; the newest first."""
     try:
         after = read_cursor(cursor, 1)
     except ValueError as error:
@@ -262,18 +242,14 @@ async def list_alerts(
 
 
 class MistakeSchema(Model):
-    """
-    What keeps the file from being used.
-    """
+    """What keeps the file from being used."""
 
     place: str = Field(description="Where, such as connections[2].every, counted from 0.")
     message: str
 
 
 class ConfigurationSchema(Model):
-    """
-    How reading the configuration file went.
-    """
+    """How reading the configuration file went."""
 
     path: str
     read_at: str | None = Field(description="When the settings in force were read.")
@@ -291,9 +267,7 @@ class ConfigurationSchema(Model):
     responses={200: {"model": ConfigurationSchema}, **NOT_MODIFIED, **problems()},
 )
 async def show_configuration(request: Request, here: Here) -> Response:
-    """
-    Say which settings are in force, and what is wrong with the file.
-    """
+    """Say which settings are in force, and what is wrong with the file."""
     reloads = here.reloads
     return answer(
         request,
@@ -331,9 +305,7 @@ RETRY_MS = 3000
     },
 )
 async def events(request: Request, here: Here, who: Who) -> Response:
-    """
-    Stream what happens from now on.
-    """
+    """Stream what happens from now on."""
     if here.hub.is_full:
         raise HTTPException(
             HTTPStatus.SERVICE_UNAVAILABLE, "Too many listen already.", {"Retry-After": "30"}

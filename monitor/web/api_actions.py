@@ -74,9 +74,7 @@ def entry_of(here: Here, name: str) -> Entry:
 
 
 def note(who: Who, order: str, name: str) -> None:
-    """
-    Log who ordered what.
-    """
+    """Log who ordered what."""
     log.info("web.ordered", order=order, connection=name, by=who.by.value, token=who.name or None)
 
 
@@ -139,9 +137,7 @@ def validation_json(run: ValidationRun, each: Json) -> Json:
 
 @router.post("/connections/{name}/pause", responses=_CONNECTION)
 async def pause(here: Here, who: Who, name: str) -> Response:
-    """
-    Call nothing and tell nothing until it is resumed.
-    """
+    """Call nothing and tell nothing until it is resumed."""
 
     def change(tx: Transaction) -> Json:
         connections.pause(tx, find_or_refuse(tx, here, name).id)
@@ -154,9 +150,7 @@ async def pause(here: Here, who: Who, name: str) -> Response:
 
 @router.post("/connections/{name}/resume", responses=_CONNECTION)
 async def resume(here: Here, who: Who, name: str) -> Response:
-    """
-    Watch a connection again: after a pause, or after a deletion.
-    """
+    """Watch a connection again: after a pause, or after a deletion."""
     entry = entry_of(here, name)
 
     def change(tx: Transaction) -> Json:
@@ -177,9 +171,7 @@ async def resume(here: Here, who: Who, name: str) -> Response:
 async def renew(
     here: Here, who: Who, name: str, renewal: schemas.RenewalSchema | None = None
 ) -> Response:
-    """
-    Record a renewed authorization: its days are counted from the new date.
-    """
+    """Record a renewed authorization: its days are counted from the new date."""
     entry = entry_of(here, name)
     now = here.clock()
     day = (renewal.on if renewal else None) or now.astimezone(UTC).date()
@@ -204,9 +196,7 @@ async def renew(
     responses=problems(HTTPStatus.NOT_FOUND, is_change=True),
 )
 async def delete(here: Here, who: Who, name: str) -> Response:
-    """
-    Forget a connection: its history goes, and its entry in the file is ignored.
-    """
+    """Forget a connection: its history goes, and its entry in the file is ignored."""
 
     def change(tx: Transaction) -> None:
         connections.delete_connection(tx, find_or_refuse(tx, here, name), here.clock())
@@ -221,9 +211,7 @@ async def delete(here: Here, who: Who, name: str) -> Response:
     responses={200: {"model": schemas.RevivedSchema}, **problems(is_change=True)},
 )
 async def retry(here: Here, who: Who) -> Response:
-    """
-    Make dead notifications due again.
-    """
+    """Make dead notifications due again."""
     revived, _ = await here.store.write(lambda tx: retry_dead(tx, here.plan, here.clock()))
     here.wake()
     log.info("web.ordered", order="retry", by=who.by.value, token=who.name or None)
@@ -245,9 +233,7 @@ SilenceId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
     "/silences", responses={200: {"model": models.SilenceListSchema}, **NOT_MODIFIED, **problems()}
 )
 async def list_silences(request: Request, here: Here) -> Response:
-    """
-    List the silences that last.
-    """
+    """List the silences that last."""
     lasting = await here.reader.read(
         lambda tx: stored_suppression.list_active_silences(tx, here.clock())
     )
@@ -293,9 +279,7 @@ async def silence(here: Here, who: Who, wanted: models.NewSilenceSchema) -> Resp
 
 
 def known_tags(here: Here) -> list[str]:
-    """
-    Return the tags that the file gives, each once.
-    """
+    """Return the tags that the file gives, each once."""
     return sorted({tag for each in here.plan.watched.values() for tag in each.subject.tags})
 
 
@@ -307,9 +291,7 @@ def known_tags(here: Here) -> list[str]:
     },
 )
 async def end_silence(here: Here, who: Who, number: SilenceId) -> Response:
-    """
-    End a silence early: what was held back and is still true is told.
-    """
+    """End a silence early: what was held back and is still true is told."""
     n_due = await here.store.write(
         lambda tx: suppression_alerting.end_silence(tx, here.plan, number, here.clock())
     )
@@ -370,9 +352,7 @@ async def acknowledge(
     responses=problems(HTTPStatus.NOT_FOUND, is_change=True),
 )
 async def take_back(here: Here, who: Who, name: str) -> Response:
-    """
-    Take an acknowledgement back: people are reminded again.
-    """
+    """Take an acknowledgement back: people are reminded again."""
     was_there = await here.store.write(
         lambda tx: stored_suppression.drop_acknowledgement(tx, find_or_refuse(tx, here, name).id)
     )
@@ -390,9 +370,7 @@ async def take_back(here: Here, who: Who, name: str) -> Response:
     },
 )
 async def send_test(here: Here, who: Who, wanted: models.NewTestSchema) -> Response:
-    """
-    Send a test message to one channel, the way any alert goes.
-    """
+    """Send a test message to one channel, the way any alert goes."""
     channel = wanted.channel
     if channel not in {one.name for one in here.plan.channels}:
         raise HTTPException(HTTPStatus.NOT_FOUND, "There is no channel of this name.")

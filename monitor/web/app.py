@@ -38,14 +38,10 @@ ROUTERS = (
 
 
 class _Described(FastAPI):
-    """
-    An application whose description names what all routes have in common.
-    """
+    """An application whose description names what all routes have in common."""
 
     def openapi(self) -> dict[str, Any]:
-        """
-        Return the description, made once.
-        """
+        """Return the description, made once."""
         if self.openapi_schema is None:
             schema = super().openapi()
             self.openapi_schema = describe(schema)

@@ -85,9 +85,7 @@ def lay_out_states(
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """
-    A line of the grid, and what it stands for.
-    """
+    """A line of the grid, and what it stands for."""
 
     at: float
     text: str
@@ -113,9 +111,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class ChartPoint:
-    """
-    A value at an instant; None where none was measured.
-    """
+    """A value at an instant; None where none was measured."""
 
     at: datetime
     value: float | None
@@ -123,9 +119,7 @@ class ChartPoint:
 
 
 def draw_line(samples: Sequence[ChartPoint], start: datetime, end: datetime) -> Line | None:
-    """
-    Return the line through *samples*; None if there is nothing to draw.
-    """
+    """Return the line through *samples*; None if there is nothing to draw."""
     values = [one.value for one in samples if one.value is not None]
     if not values:
         return None
@@ -165,25 +159,19 @@ def _columns(start: datetime, end: datetime) -> list[Tick]:
 
 
 def place_at(at: datetime, start: datetime, end: datetime) -> float:
-    """
-    Return where an instant lies from left to right.
-    """
+    """Return where an instant lies from left to right."""
     share = min(1.0, max(0.0, _share(at, start, end)))
     return round(LEFT + share * (WIDTH - LEFT - 30), 1)
 
 
 def height_of(value: float, highest: float) -> float:
-    """
-    Return where a value lies from top to bottom.
-    """
+    """Return where a value lies from top to bottom."""
     share = value / highest if highest else 0
     return round(HEIGHT - BOTTOM - min(1.0, max(0.0, share)) * (HEIGHT - BOTTOM - TOP), 1)
 
 
 def round_up(value: float) -> float:
-    """
-    Return the next number that is easily read on an axis.
-    """
+    """Return the next number that is easily read on an axis."""
     if value <= 0:
         return 1
     power = 1.0
@@ -195,9 +183,7 @@ def round_up(value: float) -> float:
 
 
 def short_number(value: float) -> str:
-    """
-    Return a number as it fits beside an axis: 500, 2.5k, 10k, 1M.
-    """
+    """Return a number as it fits beside an axis: 500, 2.5k, 10k, 1M."""
     for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:.3g}{letter}"
@@ -294,9 +280,7 @@ def draw_quota(
 
 
 def _split(seen: Seen, limit: int) -> Iterator[Seen]:
-    """
-    Yield what was left in each period.
-    """
+    """Yield what was left in each period."""
     piece: Seen = []
     for at, value in seen:
         if piece and value - piece[-1][1] > REFILLED_BY * limit:
@@ -307,9 +291,7 @@ def _split(seen: Seen, limit: int) -> Iterator[Seen]:
 
 
 def thin_out(piece: Seen) -> Seen:
-    """
-    Return at most so many points of *piece*, the first and the last among them.
-    """
+    """Return at most so many points of *piece*, the first and the last among them."""
     step = -(-len(piece) // MOST_POINTS)
     return [*piece[:-1:step], piece[-1]]
 
@@ -342,9 +324,7 @@ def _first(at: datetime | None, end: datetime) -> datetime:
 
 
 def _until(point: Point, now: datetime, remaining: int, end: datetime, empty_at: datetime) -> str:
-    """
-    Return where the line from now to the empty quota leaves the picture.
-    """
+    """Return where the line from now to the empty quota leaves the picture."""
     if empty_at <= end:
         return point(empty_at, 0)
     return point(end, remaining * (1 - (end - now) / (empty_at - now)))
@@ -359,9 +339,7 @@ CHART_KINDS = ("active", "error", "expired", "paused", "pending", UNKNOWN)
 
 
 def draw_charts(known: Mapping[str, Any], each: Json, now: datetime) -> dict[str, Any]:
-    """
-    Return the strip of states, the line of latencies, and the picture of the quota.
-    """
+    """Return the strip of states, the line of latencies, and the picture of the quota."""
     start = now - DAYS_SHOWN
     spans: list[Span] = lay_out_states(known["states"], each["state"], start, now)
     return {
@@ -374,9 +352,7 @@ def draw_charts(known: Mapping[str, Any], each: Json, now: datetime) -> dict[str
 
 
 def _draw_latency(known: Mapping[str, Any], now: datetime) -> tuple[Line | None, str]:
-    """
-    Return the line, and what it covers: days where there are some, else the last checks.
-    """
+    """Return the line, and what it covers: days where there are some, else the last checks."""
     sums: list[SumRow] = known["sums"]
     if are_enough(sums):
         samples = [
@@ -396,16 +372,12 @@ def _draw_latency(known: Mapping[str, Any], now: datetime) -> tuple[Line | None,
 
 
 def are_enough(sums: Sequence[SumRow]) -> bool:
-    """
-    Tell whether sums make a picture; else it is drawn of single checks.
-    """
+    """Tell whether sums make a picture; else it is drawn of single checks."""
     return len(sums) >= (2 if has_days(sums) else ENOUGH_SUMS)
 
 
 def has_days(sums: Sequence[SumRow]) -> bool:
-    """
-    Tell whether the first of them, and so perhaps others, is of a day.
-    """
+    """Tell whether the first of them, and so perhaps others, is of a day."""
     return bool(sums) and sums[0].length >= DAY
 
 

@@ -33,21 +33,15 @@ if TYPE_CHECKING:
 
 
 class Observer(Protocol):
-    """
-    Hear of attempts to send, in any thread.
-    """
+    """Hear of attempts to send, in any thread."""
 
     def __call__(self, channel: str, *, is_sent: bool) -> None:
-        """
-        Note one attempt.
-        """
+        """Note one attempt."""
         ...
 
 
 class CountedSender:
-    """
-    Send as *sender* does, and tell *observer* of it.
-    """
+    """Send as *sender* does, and tell *observer* of it."""
 
     def __init__(self, sender: Sender, observer: Observer) -> None:
         self._sender = sender
@@ -100,16 +94,12 @@ class WebDashboard:
             self.note_reading(reloads)
 
     def note_checks(self, settled: list[Evaluated]) -> None:
-        """
-        Count checks that were stored.
-        """
+        """Count checks that were stored."""
         if self._metrics is not None:
             self._metrics.note_checks(settled)
 
     def counted(self, sender: Sender) -> Sender:
-        """
-        Return *sender*, counted where anybody can see the count.
-        """
+        """Return *sender*, counted where anybody can see the count."""
         if self._metrics is None:
             return sender
         return CountedSender(sender, self._metrics.note_sent)
@@ -136,18 +126,14 @@ class WebDashboard:
         await self._server.start()
 
     def follow_reload(self) -> None:
-        """
-        Show the channels of now, and have everybody look at everything again.
-        """
+        """Show the channels of now, and have everybody look at everything again."""
         if self._metrics is None or self._seen is None:
             return
         self._metrics.show_channels([channel.name for channel in self._live.config.channels])
         self._view().hub.follow_reload()
 
     def _view(self) -> Parts:
-        """
-        Return the parts by the settings of now, made anew when those were replaced.
-        """
+        """Return the parts by the settings of now, made anew when those were replaced."""
         assert self._seen is not None, "without a web there are no parts"
         now = self._live.now
         snapshot, parts = self._seen
@@ -165,9 +151,7 @@ class WebDashboard:
         return parts
 
     def note_reading(self, reloads: ReloadStatus) -> None:
-        """
-        Show how the latest reading of the file went.
-        """
+        """Show how the latest reading of the file went."""
         if self._metrics is not None and reloads.read_at is not None:
             self._metrics.note_reading(reloads.read_at, is_success=reloads.failed_at is None)
 
@@ -210,9 +194,7 @@ class WebDashboard:
         )
 
     async def stop(self) -> None:
-        """
-        Stop serving, if it was begun.
-        """
+        """Stop serving, if it was begun."""
         if self._server is not None:
             await self._server.stop()
         if self._reader is not None:

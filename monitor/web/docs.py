@@ -25,9 +25,7 @@ _REFERENCE = "#/components/schemas/"
 
 @router.get("/api/docs")
 async def docs(request: Request) -> Response:
-    """
-    Show every path of the API with what it takes and answers.
-    """
+    """Show every path of the API with what it takes and answers."""
     schema = request.app.openapi()
     return render(
         request,
@@ -37,9 +35,7 @@ async def docs(request: Request) -> Response:
 
 
 def list_operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """
-    Yield what can be asked for, in the order of the routes.
-    """
+    """Yield what can be asked for, in the order of the routes."""
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
             text = operation.get("description", "").split("\n\n")
@@ -67,9 +63,7 @@ def list_operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def list_models(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """
-    Yield the objects that are sent and answered.
-    """
+    """Yield the objects that are sent and answered."""
     for name, model in schema["components"]["schemas"].items():
         yield {
             "name": name,
@@ -102,9 +96,7 @@ def _find_reference(schema: dict[str, Any]) -> str | None:
 
 
 def _name_type(schema: dict[str, Any]) -> str:
-    """
-    Return a type as people say it.
-    """
+    """Return a type as people say it."""
     if "anyOf" in schema:
         return " or ".join(_name_type(one) for one in schema["anyOf"])
     if "$ref" in schema:

@@ -70,9 +70,7 @@ _LONGEST_NAME = 60
 async def badge(
     request: Request, here: Here, who: Who, name: str, token: Annotated[str, Query()] = ""
 ) -> Response:
-    """
-    Draw the badge of a connection.
-    """
+    """Draw the badge of a connection."""
     if not may_see_badge(here, who, token, name):
         raise HTTPException(
             HTTPStatus.UNAUTHORIZED,
@@ -86,9 +84,7 @@ async def badge(
 
 
 def draw_badge(each: Json) -> str:
-    """
-    Return the picture of a connection.
-    """
+    """Return the picture of a connection."""
     state = each["state"]
     word = BADGE_SOON_DAYS if state == "active" and each["expiring_soon"] else state
     name = each["name"]
@@ -136,9 +132,7 @@ class CalendarEvent:
 
 
 def write_calendar(name: str, endings: Iterable[CalendarEvent], now: datetime) -> str:
-    """
-    Return a calendar of *endings*.
-    """
+    """Return a calendar of *endings*."""
     lines = [
         "BEGIN:VCALENDAR",
         "VERSION:2.0",
@@ -186,9 +180,7 @@ def _escape(text: str) -> str:
 
 
 def _fold(line: str) -> Iterator[str]:
-    """
-    Yield pieces of at most 75 bytes, never cutting a character.
-    """
+    """Yield pieces of at most 75 bytes, never cutting a character."""
     piece, length = "", 0
     for character in line:
         size = len(character.encode("utf-8", "replace"))
@@ -218,9 +210,7 @@ CALENDAR_NAME = "connwatch: renewals"
 async def calendar(
     request: Request, here: Here, who: Who, token: Annotated[str, Query()] = ""
 ) -> Response:
-    """
-    List when authorizations, tokens and client secrets end, each with reminders.
-    """
+    """List when authorizations, tokens and client secrets end, each with reminders."""
     if not may_see_calendar(here, who, token):
         raise HTTPException(
             HTTPStatus.UNAUTHORIZED,
@@ -235,9 +225,7 @@ async def calendar(
 
 
 def list_expiries(tx: Transaction, here: Parts) -> Iterator[CalendarEvent]:
-    """
-    Yield what ends, the connections in the order of the file and then the applications.
-    """
+    """Yield what ends, the connections in the order of the file and then the applications."""
     link = dashboard_address(here.config) or ""
     for ends in list_ends(tx):
         watched = here.plan.watched.get(ends.name)

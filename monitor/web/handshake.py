@@ -86,9 +86,7 @@ class Seller:
 
 
 def application_of(parts: Parts, connection: AmazonConnection) -> Application:
-    """
-    Return the application that *connection* was granted to.
-    """
+    """Return the application that *connection* was granted to."""
     application = parts.config.application(connection.application)
     assert application is not None, "the configuration was checked for that"
     return application
@@ -97,9 +95,7 @@ def application_of(parts: Parts, connection: AmazonConnection) -> Application:
 async def redeem_grant(
     parts: Parts, connection: AmazonConnection, code: str
 ) -> tuple[str, Outcome]:
-    """
-    Return the new refresh token, and what a check with it says.
-    """
+    """Return the new refresh token, and what a check with it says."""
     name = connection.name
     application = application_of(parts, connection)
     try:
@@ -135,9 +131,7 @@ async def save_grant(
     seller: Seller,
     outcome: Outcome,
 ) -> list[Evaluated]:
-    """
-    Keep the token and all that follows, unless it is another account's.
-    """
+    """Keep the token and all that follows, unless it is another account's."""
     name = connection.name
     entry = next(entry for entry in parts.plan.entries if entry.name == name)
     held = HandshakeTokens(parts.fingerprint).hold(name, token, connection.refresh_token)
@@ -220,9 +214,7 @@ class Obstacle:
 
 
 def find_obstacle(config: Config, connection: Connection) -> Obstacle | None:
-    """
-    Return what keeps *connection* from a handshake; None if nothing does.
-    """
+    """Return what keeps *connection* from a handshake; None if nothing does."""
     if not isinstance(connection, AmazonConnection):
         return Obstacle(
             f"{connection.name} is no Amazon store: only those are authorized on Amazon's pages.",
@@ -279,9 +271,7 @@ MAX_FIELD = 2048
 
 
 class HandshakeImpossible(Exception):  # noqa: N818 - it states a condition
-    """
-    Raised where no handshake can be begun.
-    """
+    """Raised where no handshake can be begun."""
 
     def __init__(self, name: str, obstacle: Obstacle) -> None:
         super().__init__(obstacle.why)
@@ -291,9 +281,7 @@ class HandshakeImpossible(Exception):  # noqa: N818 - it states a condition
 
 @dataclass(frozen=True, slots=True)
 class _Back:
-    """
-    What the consent page sent back with the browser.
-    """
+    """What the consent page sent back with the browser."""
 
     state: str
     code: str
@@ -382,9 +370,7 @@ async def finish_handshake(parts: Parts, query: Mapping[str, str], session: str)
 
 
 async def _take(parts: Parts, state: str, session: str) -> Handshake:
-    """
-    Return the handshake that *state* stands for, and have it count this once.
-    """
+    """Return the handshake that *state* stands for, and have it count this once."""
     nonce, _, signature = state.partition(".")
     now = parts.clock()
 

@@ -35,17 +35,13 @@ router = APIRouter(tags=["health"])
 
 @router.get("/healthz", responses={200: {"model": AliveSchema}})
 async def healthz() -> Response:
-    """
-    Say that the process lives.
-    """
+    """Say that the process lives."""
     return JSONResponse({"status": "alive"})
 
 
 @router.get("/readyz", responses={200: {"model": ReadySchema}, 503: {"model": ReadySchema}})
 async def readyz(here: Here) -> Response:
-    """
-    Say whether the database is migrated and no check is overdue.
-    """
+    """Say whether the database is migrated and no check is overdue."""
     try:
         troubles = await here.reader.read(lambda tx: list_readiness_problems(tx, here))
     except StoreError:
@@ -56,9 +52,7 @@ async def readyz(here: Here) -> Response:
 
 
 def list_readiness_problems(tx: Transaction, here: Parts) -> list[str]:
-    """
-    Return what keeps the daemon from its work, in one word each.
-    """
+    """Return what keeps the daemon from its work, in one word each."""
     troubles = []
     if revision_in(tx) != HEAD:
         troubles.append("migration")
@@ -83,9 +77,7 @@ metrics_router = APIRouter(tags=["elsewhere"])
     response_class=Response,
 )
 async def metrics(here: Here) -> Response:
-    """
-    Return the metrics.
-    """
+    """Return the metrics."""
     text = await here.reader.read(
         lambda tx: here.metrics.write(tx, here.plan.watched.keys(), here.clock())
     )

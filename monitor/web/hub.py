@@ -50,9 +50,7 @@ class Event:
     facts: dict[str, Any]
 
     def encode(self) -> bytes:
-        """
-        Return it as server-sent events are written.
-        """
+        """Return it as server-sent events are written."""
         return f"event: {self.kind}\ndata: {json.dumps(self.facts)}\n\n".encode()
 
 
@@ -91,16 +89,12 @@ class Hub:
 
     @property
     def is_full(self) -> bool:
-        """
-        Tell whether nobody else can listen.
-        """
+        """Tell whether nobody else can listen."""
         return self._is_closed or len(self._listeners) >= MOST_LISTENERS
 
     @contextmanager
     def listen(self) -> Iterator[Queue]:
-        """
-        Give out what happens from now on; None is the end.
-        """
+        """Give out what happens from now on; None is the end."""
         queue: Queue = asyncio.Queue()
         self._listeners.add(queue)
         self._has_listener.set()
@@ -110,9 +104,7 @@ class Hub:
             self._listeners.discard(queue)
 
     def close(self) -> None:
-        """
-        Send everybody home.
-        """
+        """Send everybody home."""
         self._is_closed = True
         self._send_home()
 
@@ -121,9 +113,7 @@ class Hub:
             queue.put_nowait(None)
 
     async def run(self) -> None:
-        """
-        Look for what happened while somebody listens, until cancelled.
-        """
+        """Look for what happened while somebody listens, until cancelled."""
         await self._warm_up()
         while True:
             if not self._listeners:

@@ -1,7 +1,5 @@
 # ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
-"""
-Let people in by the password, and out again.
-"""
+"""Let people in by the password, and out again."""
 
 from __future__ import annotations
 
@@ -40,9 +38,7 @@ router = APIRouter(include_in_schema=False)
 async def show_login(
     request: Request, here: Here, who: Who, target: Annotated[str, Query(alias="next")] = "/"
 ) -> Response:
-    """
-    Ask for the password, if there is one to know.
-    """
+    """Ask for the password, if there is one to know."""
     if not needs_login(here) or who.by is Pass.SESSION:
         return _go_to(request, target)
     return _ask(request, target)
@@ -54,9 +50,7 @@ def _ask(request: Request, target: str, failure: str = "", status: int = HTTPSta
 
 @router.post("/login")
 async def log_in(request: Request, here: Here) -> Response:
-    """
-    Compare the password, and begin a session.
-    """
+    """Compare the password, and begin a session."""
     fields = parse_fields(await request.body())
     target = fields.get("next", "/")
     password = here.config.web.password
@@ -130,9 +124,7 @@ async def _begin(request: Request, here: Parts, target: str) -> Response:
 
 @router.post("/logout")
 async def log_out(request: Request, here: Here) -> Response:
-    """
-    End the session.
-    """
+    """End the session."""
     secret = request.cookies.get(SESSION_COOKIE, "")
     await here.store.write(lambda tx: credentials.close_session(tx, secret))
     response = RedirectResponse(f"{base_of(request)}/login", HTTPStatus.SEE_OTHER)
@@ -141,9 +133,7 @@ async def log_out(request: Request, here: Here) -> Response:
 
 
 def _go_to(request: Request, target: str) -> Response:
-    """
-    Lead to *target*, which is one of our own pages or nothing.
-    """
+    """Lead to *target*, which is one of our own pages or nothing."""
     is_own = target.startswith("/") and not target.startswith(("//", "/\\"))
     safe = target if is_own and target.isprintable() else "/"
     return RedirectResponse(f"{base_of(request)}{safe}", HTTPStatus.SEE_OTHER)

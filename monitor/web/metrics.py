@@ -85,9 +85,7 @@ class Metrics:
         registry.register(self._stored)
 
     def note_checks(self, settled: Iterable[Evaluated]) -> None:
-        """
-        Count checks that were stored.
-        """
+        """Count checks that were stored."""
         for one in settled:
             outcome, provider = one.finished.outcome, one.record.provider
             self._checks.labels(provider, outcome.reason.value).inc()
@@ -95,22 +93,16 @@ class Metrics:
                 self._duration.labels(provider).observe(outcome.latency_ms / 1000)
 
     def note_sent(self, channel: str, *, is_sent: bool) -> None:
-        """
-        Count an attempt to send a message.
-        """
+        """Count an attempt to send a message."""
         self._notifications.labels(channel, "sent" if is_sent else "failed").inc()
 
     def note_reading(self, at: datetime, *, is_success: bool) -> None:
-        """
-        Note when the settings in force were read, and whether the latest reading went well.
-        """
+        """Note when the settings in force were read, and whether the latest reading went well."""
         self._is_read.set(int(is_success))
         self._read_at.set(at.timestamp())
 
     def show_channels(self, channels: Sequence[str]) -> None:
-        """
-        Show the counts of *channels* from zero on, and of no others.
-        """
+        """Show the counts of *channels* from zero on, and of no others."""
         for channel in self._channels.difference(channels):
             for result in ("sent", "failed"):
                 self._notifications.remove(channel, result)
@@ -131,9 +123,7 @@ class Metrics:
 
 
 class _Stored(Collector):
-    """
-    What the database knows, as it was when somebody last looked.
-    """
+    """What the database knows, as it was when somebody last looked."""
 
     def __init__(self) -> None:
         self._measures: list[Measure] = []

@@ -40,9 +40,7 @@ _NUMBERS = re.compile(rb"[0-9]{1,20}(?:\.[0-9]{1,20})*")
 
 
 def write_cursor(key: tuple[int, ...]) -> str:
-    """
-    Return *key* as one opaque word.
-    """
+    """Return *key* as one opaque word."""
     text = ".".join(str(number) for number in key)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
@@ -154,9 +152,7 @@ class Among:
 
 @dataclass(slots=True)
 class Overview:
-    """
-    All connections of the file.
-    """
+    """All connections of the file."""
 
     plan: Plan
     clock: Callable[[], datetime]
@@ -189,9 +185,7 @@ class Overview:
         )
 
     def counts(self, tx: Transaction) -> dict[str, int]:
-        """
-        Return how many connections are in which state.
-        """
+        """Return how many connections are in which state."""
         self.refresh(tx)
         return _count(self._entries.values())
 
@@ -210,9 +204,7 @@ class Overview:
         return Among(found, _count(known), n_needing, sorted(tags), sorted(providers))
 
     def describe(self, tx: Transaction, ids: list[int]) -> list[Json]:
-        """
-        Return the connections of *ids*, in that order, as people and programs are shown them.
-        """
+        """Return the connections of *ids*, in that order, as people and programs are shown them."""
         known = load_records(tx, ids)
         records = with_marketplaces(tx, [known[number] for number in ids if number in known])
         now = self.clock()
@@ -223,17 +215,13 @@ class Overview:
         ]
 
     def take_changes(self, tx: Transaction) -> dict[str, OverviewEntry | None]:
-        """
-        Return what has changed since the last call, by name; None for what is gone.
-        """
+        """Return what has changed since the last call, by name; None for what is gone."""
         self.refresh(tx)
         changed, self._changed = self._changed, {}
         return changed
 
     def refresh(self, tx: Transaction) -> None:
-        """
-        Look again at the connections that have changed, or whose time has.
-        """
+        """Look again at the connections that have changed, or whose time has."""
         if tx is self._seen:
             return  # one transaction sees one state of things
         self._seen = tx

@@ -80,9 +80,7 @@ class Parts:
 
 
 def parts_of(request: Request) -> Parts:
-    """
-    Return the parts that *request* is answered with; `guard` has put them there.
-    """
+    """Return the parts that *request* is answered with; `guard` has put them there."""
     parts: Parts = request.state.parts
     return parts
 

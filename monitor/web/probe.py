@@ -24,9 +24,7 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - it is asked,
 
 
 def probe_daemon(listen: str) -> str | None:
-    """
-    Return what keeps the daemon at the address *listen* from its work; None if nothing does.
-    """
+    """Return what keeps the daemon at the address *listen* from its work; None if nothing does."""
     where = urlsplit(f"//{listen}")
     host = where.hostname or ""
     connection = http.client.HTTPConnection(
@@ -49,9 +47,7 @@ def probe_daemon(listen: str) -> str | None:
 
 
 def main() -> int:
-    """
-    Ask the daemon of the configuration file; return the exit code.
-    """
+    """Ask the daemon of the configuration file; return the exit code."""
     try:
         listen = load_config(find_config(None)).web.listen
     except ConfigError as error:

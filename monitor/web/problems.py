@@ -55,16 +55,12 @@ A_YEAR_S = 31_536_000
 
 
 def is_secure(parts: Parts) -> bool:
-    """
-    Tell whether people reach us by https only.
-    """
+    """Tell whether people reach us by https only."""
     return parts.config.web.public_url.startswith("https://")
 
 
 def add_headers(send: Send, request: Request, parts: Parts, visitor: Visitor | None) -> Send:
-    """
-    Return a *send* that puts them on, and hands out the word that changes must carry.
-    """
+    """Return a *send* that puts them on, and hands out the word that changes must carry."""
 
     async def send_with(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -84,9 +80,7 @@ def add_headers(send: Send, request: Request, parts: Parts, visitor: Visitor | N
 
 
 def only_head(send: Send) -> Send:
-    """
-    Return a *send* that ends an answer where its body would begin.
-    """
+    """Return a *send* that ends an answer where its body would begin."""
     is_over = False
 
     async def send_head(message: Message) -> None:
@@ -123,9 +117,7 @@ _PROGRAMS_ONLY = ("/api/v1", "/api/openapi.json", "/metrics", "/healthz", "/read
 
 
 class ProblemResponse(JSONResponse):
-    """
-    An error as RFC 9457 wants it.
-    """
+    """An error as RFC 9457 wants it."""
 
     media_type = PROBLEM
 
@@ -144,9 +136,7 @@ def problem(
 
 
 def wants_page(request: Request) -> bool:
-    """
-    Tell whether a person looks at the answer.
-    """
+    """Tell whether a person looks at the answer."""
     if request.url.path.startswith(_PROGRAMS_ONLY):
         return False
     return "text/html" in request.headers.get("accept", "")
@@ -155,9 +145,7 @@ def wants_page(request: Request) -> bool:
 def refuse(
     request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """
-    Return an error for whoever asks.
-    """
+    """Return an error for whoever asks."""
     if not wants_page(request):
         return problem(status, detail, headers)
     page = render(
@@ -171,9 +159,7 @@ def refuse(
 
 
 def add_error_pages(app: FastAPI) -> None:
-    """
-    Have every error of *app* told in our own words.
-    """
+    """Have every error of *app* told in our own words."""
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_bad_input)
     app.add_exception_handler(StoreError, _on_store_error)
@@ -209,9 +195,7 @@ async def _on_store_error(request: Request, error: Exception) -> Response:
 
 
 def refuse_without_store(request: Request, error: Exception) -> Response:
-    """
-    Return the error for whoever asks while the database cannot be used.
-    """
+    """Return the error for whoever asks while the database cannot be used."""
     # The path of the file is for the log, not for whoever asks.
     log.warning("web.store_error", path=request.url.path, error=str(error))
     detail = "The database could not be used; the daemon's log says why."
@@ -256,9 +240,7 @@ NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
 
 
 def problems(*also: HTTPStatus, is_change: bool = False) -> dict[int | str, dict[str, Any]]:
-    """
-    Return the errors that a route can answer with.
-    """
+    """Return the errors that a route can answer with."""
     statuses = {*_ALWAYS, *also, *(_CHANGES if is_change else ())}
     return {
         int(status): {
@@ -270,9 +252,7 @@ def problems(*also: HTTPStatus, is_change: bool = False) -> dict[int | str, dict
 
 
 def describe(schema: dict[str, Any]) -> dict[str, Any]:
-    """
-    Add to the description of the API what no route can say.
-    """
+    """Add to the description of the API what no route can say."""
     components = schema.setdefault("components", {})
     named = _without_suffix(components.get("schemas", {}))
     problem = ProblemSchema.model_json_schema(ref_template="#/components/schemas/{model}")

@@ -19,17 +19,13 @@ from monitor.judge.suppression import Scope
 
 
 class Model(BaseModel):
-    """
-    An object of the API: it has these members and no others.
-    """
+    """An object of the API: it has these members and no others."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class LastCheckSchema(Model):
-    """
-    The latest attempt.
-    """
+    """The latest attempt."""
 
     at: datetime
     conclusive: bool = Field(description="The service said yes or no.")
@@ -38,9 +34,7 @@ class LastCheckSchema(Model):
 
 
 class AuthorizationSchema(Model):
-    """
-    The grant that somebody declared.
-    """
+    """The grant that somebody declared."""
 
     authorized_at: datetime
     expires_at: datetime | None
@@ -49,9 +43,7 @@ class AuthorizationSchema(Model):
 
 
 class ClockSchema(Model):
-    """
-    Something with an end.
-    """
+    """Something with an end."""
 
     kind: str = Field(description="authorization, client_secret or token")
     of: str = Field(description="The connection or application that it belongs to.")
@@ -61,9 +53,7 @@ class ClockSchema(Model):
 
 
 class QuotaSchema(Model):
-    """
-    What is left to call.
-    """
+    """What is left to call."""
 
     limit: int | None
     remaining: int | None
@@ -73,9 +63,7 @@ class QuotaSchema(Model):
 
 
 class MarketplaceSchema(Model):
-    """
-    Where an Amazon account sells.
-    """
+    """Where an Amazon account sells."""
 
     country: str
     id: str
@@ -85,9 +73,7 @@ class MarketplaceSchema(Model):
 
 
 class ConnectionSchema(Model):
-    """
-    One connection.
-    """
+    """One connection."""
 
     name: str
     provider: str
@@ -109,9 +95,7 @@ class ConnectionSchema(Model):
 
 
 class SummarySchema(Model):
-    """
-    How many connections of the list are in which state.
-    """
+    """How many connections of the list are in which state."""
 
     active: int
     error: int
@@ -122,9 +106,7 @@ class SummarySchema(Model):
 
 
 class ConnectionListSchema(Model):
-    """
-    A page of the list.
-    """
+    """A page of the list."""
 
     connections: list[ConnectionSchema]
     summary: SummarySchema
@@ -132,9 +114,7 @@ class ConnectionListSchema(Model):
 
 
 class TransitionSchema(Model):
-    """
-    A change of state or reason.
-    """
+    """A change of state or reason."""
 
     model_config = ConfigDict(extra="forbid", validate_by_alias=True)
 
@@ -146,9 +126,7 @@ class TransitionSchema(Model):
 
 
 class CheckSchema(Model):
-    """
-    One attempt.
-    """
+    """One attempt."""
 
     at: datetime
     conclusive: bool
@@ -158,9 +136,7 @@ class CheckSchema(Model):
 
 
 class NotificationSchema(Model):
-    """
-    How far an alert came on one channel.
-    """
+    """How far an alert came on one channel."""
 
     channel: str
     state: str = Field(description="due, sent, dead or held")
@@ -169,9 +145,7 @@ class NotificationSchema(Model):
 
 
 class AlertSchema(Model):
-    """
-    Something people were told, or are being told.
-    """
+    """Something people were told, or are being told."""
 
     id: int
     kind: str
@@ -182,18 +156,14 @@ class AlertSchema(Model):
 
 
 class AlertListSchema(Model):
-    """
-    A page of the list, the newest first.
-    """
+    """A page of the list, the newest first."""
 
     alerts: list[AlertSchema]
     next: str | None = Field(description="The cursor of the next page.")
 
 
 class HistorySchema(Model):
-    """
-    What happened to one connection, the newest first.
-    """
+    """What happened to one connection, the newest first."""
 
     name: str
     transitions: list[TransitionSchema]
@@ -202,9 +172,7 @@ class HistorySchema(Model):
 
 
 class StepSchema(Model):
-    """
-    One thing that a validation looked at.
-    """
+    """One thing that a validation looked at."""
 
     name: str
     target: str
@@ -214,9 +182,7 @@ class StepSchema(Model):
 
 
 class AdviceSchema(Model):
-    """
-    What to do, and on which page.
-    """
+    """What to do, and on which page."""
 
     remedy: str
     words: str | None
@@ -224,9 +190,7 @@ class AdviceSchema(Model):
 
 
 class ValidationSchema(Model):
-    """
-    What a validation found.
-    """
+    """What a validation found."""
 
     name: str
     steps: list[StepSchema]
@@ -235,51 +199,39 @@ class ValidationSchema(Model):
 
 
 class RenewalSchema(BaseModel):
-    """
-    A renewed authorization.
-    """
+    """A renewed authorization."""
 
     on: date | None = Field(default=None, description="When; default: today, in UTC.")
 
 
 class RevivedSchema(Model):
-    """
-    How many dead notifications are due again.
-    """
+    """How many dead notifications are due again."""
 
     revived: int
 
 
 class AliveSchema(Model):
-    """
-    The process lives.
-    """
+    """The process lives."""
 
     status: str
 
 
 class ReadySchema(Model):
-    """
-    Whether the daemon is at work.
-    """
+    """Whether the daemon is at work."""
 
     status: str
     failing: list[str] = Field(description="database, migration, checks")
 
 
 class FieldProblemSchema(Model):
-    """
-    What was wrong with one field.
-    """
+    """What was wrong with one field."""
 
     place: str
     why: str
 
 
 class ProblemSchema(Model):
-    """
-    An error, as RFC 9457 describes it.
-    """
+    """An error, as RFC 9457 describes it."""
 
     type: str
     title: str
@@ -310,9 +262,7 @@ Length = Annotated[
 
 
 class SilenceSchema(Model):
-    """
-    A span in which nobody is told of something.
-    """
+    """A span in which nobody is told of something."""
 
     id: int
     scope: str = Field(description="connection, tag or all")
@@ -323,18 +273,14 @@ class SilenceSchema(Model):
 
 
 class SilenceListSchema(Model):
-    """
-    The silences that last, the one that ends first at the top.
-    """
+    """The silences that last, the one that ends first at the top."""
 
     silences: list[SilenceSchema]
     next: str | None = Field(description="Always null: they all stand here.")
 
 
 class NewSilenceSchema(BaseModel):
-    """
-    What is to be silent, and for how long.
-    """
+    """What is to be silent, and for how long."""
 
     model_config = ConfigDict(extra="forbid", validate_by_alias=True)
 
@@ -349,25 +295,19 @@ class NewSilenceSchema(BaseModel):
 
 
 class BegunSilenceSchema(SilenceSchema):
-    """
-    A silence that has just begun.
-    """
+    """A silence that has just begun."""
 
     held: int = Field(description="Messages held back that were about to be sent.")
 
 
 class EndedSilenceSchema(Model):
-    """
-    What follows from the end of a silence.
-    """
+    """What follows from the end of a silence."""
 
     due: int = Field(description="Messages held back until now that are told.")
 
 
 class NewAcknowledgementSchema(BaseModel):
-    """
-    That somebody takes care of a trouble.
-    """
+    """That somebody takes care of a trouble."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -379,9 +319,7 @@ class NewAcknowledgementSchema(BaseModel):
 
 
 class AcknowledgementSchema(Model):
-    """
-    Somebody's word that a trouble is taken care of: nobody is reminded of it.
-    """
+    """Somebody's word that a trouble is taken care of: nobody is reminded of it."""
 
     connection: str
     trouble: str
@@ -391,9 +329,7 @@ class AcknowledgementSchema(Model):
 
 
 class NewTestSchema(BaseModel):
-    """
-    Which channel is tried.
-    """
+    """Which channel is tried."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -401,8 +337,6 @@ class NewTestSchema(BaseModel):
 
 
 class TestedSchema(Model):
-    """
-    A test message that is on its way.
-    """
+    """A test message that is on its way."""
 
     alert: int = Field(description="Its id in the list of alerts.")

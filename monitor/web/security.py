@@ -47,9 +47,7 @@ _OWN_NAMES = {"localhost"}
 
 
 class Hosts:
-    """
-    The names and addresses of `web.listen` and `web.public_url`.
-    """
+    """The names and addresses of `web.listen` and `web.public_url`."""
 
     def __init__(self, web: WebSettings) -> None:
         listen = urlsplit(f"//{web.listen}").hostname
@@ -60,9 +58,7 @@ class Hosts:
             self._names |= {socket.gethostname().lower()}
 
     def has(self, host: str) -> bool:
-        """
-        Tell whether a `Host` header, with or without a port, names us.
-        """
+        """Tell whether a `Host` header, with or without a port, names us."""
         try:
             name = (urlsplit(f"//{host}").hostname or "").removesuffix(".")
         except ValueError:
@@ -81,9 +77,7 @@ MOST_FIELDS = 20
 
 
 class BodyTooLarge(Exception):  # noqa: N818 - it states a condition
-    """
-    Raised as soon as too much was sent.
-    """
+    """Raised as soon as too much was sent."""
 
     def __init__(self) -> None:
         super().__init__(f"At most {LARGEST_BODY // 1024} KiB may be sent.")
@@ -105,9 +99,7 @@ async def read_body(request: Request) -> bytes:
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """
-    Return what gives *body* once more, and then what *receive* has to say.
-    """
+    """Return what gives *body* once more, and then what *receive* has to say."""
     is_given = False
 
     async def give() -> Message:
@@ -121,9 +113,7 @@ def replay(body: bytes, receive: Receive) -> Receive:
 
 
 def parse_fields(body: bytes) -> dict[str, str]:
-    """
-    Return the fields of a form; none if that is not what was sent.
-    """
+    """Return the fields of a form; none if that is not what was sent."""
     try:
         return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=MOST_FIELDS))
     except ValueError:
@@ -145,9 +135,7 @@ KEYED = ("/badge/", "/calendar.ics")
 
 
 class AccessMiddleware:
-    """
-    The only way into the application.
-    """
+    """The only way into the application."""
 
     def __init__(self, app: ASGIApp, view: Callable[[], Parts]) -> None:
         self._app = app
@@ -155,9 +143,7 @@ class AccessMiddleware:
         self._authenticator = Authenticator()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """
-        Answer a request, or have the application answer it.
-        """
+        """Answer a request, or have the application answer it."""
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
@@ -259,9 +245,7 @@ class AccessMiddleware:
         )
 
     def _is_from_own_page(self, request: Request) -> bool:
-        """
-        Believe what browsers say of where a request comes from; others say nothing.
-        """
+        """Believe what browsers say of where a request comes from; others say nothing."""
         # Cookies are shared by all ports of a machine: a neighbour there can read the word.
         if request.headers.get("sec-fetch-site", "none") not in OWN_PAGES:
             return False

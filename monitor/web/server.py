@@ -45,16 +45,12 @@ _THEIR_TURN = {h11.IDLE, h11.SEND_BODY}
 
 
 class TimedProtocol(H11Protocol):
-    """
-    One that limits the time from the first byte of a request, or from the call, to its last.
-    """
+    """One that limits the time from the first byte of a request, or from the call, to its last."""
 
     _hang_up: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """
-        Begin to wait for the first request, unless too many are here already.
-        """
+        """Begin to wait for the first request, unless too many are here already."""
         super().connection_made(transport)
         if len(self.connections) > MOST_CONNECTIONS:
             transport.abort()
@@ -62,9 +58,7 @@ class TimedProtocol(H11Protocol):
         self._wait()
 
     def data_received(self, data: bytes) -> None:
-        """
-        Take a piece; wait for more only if something is missing.
-        """
+        """Take a piece; wait for more only if something is missing."""
         super().data_received(data)
         if self.conn.their_state in _THEIR_TURN:
             self._wait()
@@ -72,9 +66,7 @@ class TimedProtocol(H11Protocol):
             self._stop_waiting()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """
-        Forget who has gone.
-        """
+        """Forget who has gone."""
         self._stop_waiting()
         super().connection_lost(exc)
 
@@ -100,9 +92,7 @@ _MOST_AT_ONCE = 500
 
 
 class _Server(uvicorn.Server):
-    """
-    One that leaves signals to the daemon.
-    """
+    """One that leaves signals to the daemon."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -124,9 +114,7 @@ class WebServer:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """
-        Begin to serve; if the address is taken, as soon as it is free.
-        """
+        """Begin to serve; if the address is taken, as soon as it is free."""
         # It repeats what the application has told in its own words.
         logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
         listener = await self._try_to_listen()
@@ -136,9 +124,7 @@ class WebServer:
         ]
 
     async def stop(self) -> None:
-        """
-        End all streams, let requests under way finish, and stop.
-        """
+        """End all streams, let requests under way finish, and stop."""
         parts = self._view()
         parts.hub.close()
         await parts.validations.stop()
@@ -176,9 +162,7 @@ class WebServer:
             await self._server.serve(sockets=[listener])
 
     async def _try_to_listen(self, *, is_told: bool = False) -> socket.socket | None:
-        """
-        Return a socket at the address of the file; None if that is not free.
-        """
+        """Return a socket at the address of the file; None if that is not free."""
         listen = self._view().config.web.listen
         where = urlsplit(f"//{listen}")
         try:

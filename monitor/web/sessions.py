@@ -56,18 +56,14 @@ MOST_OF_ALL = 50
 
 
 class Attempts:
-    """
-    The wrong passwords of the last minute.
-    """
+    """The wrong passwords of the last minute."""
 
     def __init__(self) -> None:
         self._failures: deque[tuple[datetime, str]] = deque()
         self._verifying = asyncio.Lock()
 
     def wait_for(self, address: str, now: datetime) -> timedelta:
-        """
-        Return how long *address* must wait before it may try again.
-        """
+        """Return how long *address* must wait before it may try again."""
         while self._failures and now - self._failures[0][0] >= ATTEMPTS_WINDOW:
             self._failures.popleft()
         own = [at for at, by in self._failures if by == address]
@@ -96,9 +92,7 @@ class Attempts:
 
 
 def matches(given: str, known: str) -> bool:
-    """
-    Tell whether *given* is the password *known*, plain or as an Argon2 hash.
-    """
+    """Tell whether *given* is the password *known*, plain or as an Argon2 hash."""
     if not known.startswith(HASH_PREFIX):
         return hmac.compare_digest(given.encode(), known.encode())
     from argon2 import PasswordHasher
@@ -111,18 +105,14 @@ def matches(given: str, known: str) -> bool:
 
 
 def hash_password(password: str) -> str:
-    """
-    Return what may stand in a file in place of *password*.
-    """
+    """Return what may stand in a file in place of *password*."""
     from argon2 import PasswordHasher
 
     return PasswordHasher().hash(password)
 
 
 class Pass(StrEnum):
-    """
-    By what somebody came in.
-    """
+    """By what somebody came in."""
 
     OPEN = "open"
     """No password is set: whoever reaches this machine may do everything."""
@@ -151,9 +141,7 @@ class Visitor:
 
     @property
     def browser(self) -> str:
-        """
-        Return what binds a handshake to the browser that began it.
-        """
+        """Return what binds a handshake to the browser that began it."""
         return self.session or self.csrf_token
 
 
@@ -161,9 +149,7 @@ STRANGER = Visitor(Pass.NONE, may_change=False)
 
 
 def visitor_of(request: Request) -> Visitor:
-    """
-    Return who asks, as `guard` found out.
-    """
+    """Return who asks, as `guard` found out."""
     visitor: Visitor = request.state.visitor
     return visitor
 
@@ -173,9 +159,7 @@ Who = Annotated[Visitor, Depends(visitor_of)]
 
 
 def needs_login(parts: Parts) -> bool:
-    """
-    Tell whether there is a password to know.
-    """
+    """Tell whether there is a password to know."""
     return parts.config.web.password is not None
 
 
@@ -187,17 +171,13 @@ _RANDOM_BYTES = 16
 
 
 def make_csrf_token(key: bytes, session: str) -> str:
-    """
-    Return a new word for *session*.
-    """
+    """Return a new word for *session*."""
     word = secrets.token_urlsafe(_RANDOM_BYTES)
     return f"{word}.{_sign_csrf(key, word, session)}"
 
 
 def is_csrf_token_genuine(key: bytes, session: str, token: str) -> bool:
-    """
-    Tell whether *token* was made here, for *session*.
-    """
+    """Tell whether *token* was made here, for *session*."""
     word, _, signature = token.partition(".")
     return hmac.compare_digest(signature.encode(), _sign_csrf(key, word, session).encode())
 
@@ -216,9 +196,7 @@ NOTE_USE_EVERY = timedelta(minutes=1)
 
 
 def password_mark(parts: Parts) -> str:
-    """
-    Return what tells the present password from others, and nothing else.
-    """
+    """Return what tells the present password from others, and nothing else."""
     password = parts.config.web.password
     return "" if password is None else fingerprint(parts.csrf_key, password.reveal())
 
@@ -234,17 +212,13 @@ def sent_token(request: Request) -> str | None:
 
 
 class Authenticator:
-    """
-    Knows the sessions and tokens.
-    """
+    """Knows the sessions and tokens."""
 
     def __init__(self) -> None:
         self._noted: dict[str, datetime] = {}
 
     async def recognise(self, request: Request) -> Visitor:
-        """
-        Return who asks; a token that nobody gave out makes a stranger.
-        """
+        """Return who asks; a token that nobody gave out makes a stranger."""
         parts = parts_of(request)
         token = sent_token(request)
         if token is not None:
@@ -271,9 +245,7 @@ class Authenticator:
 
 
 async def _session(parts: Parts, request: Request) -> str:
-    """
-    Return what tells the session from others; empty if there is none.
-    """
+    """Return what tells the session from others; empty if there is none."""
     secret = request.cookies.get(SESSION_COOKIE, "")
     if not secret:
         return ""
@@ -290,9 +262,7 @@ def _word(parts: Parts, request: Request, session: str) -> str:
 
 
 async def _note_use(parts: Parts, name: str, now: datetime) -> None:
-    """
-    Keep when a token was used; who reads need not go without where nothing can be written.
-    """
+    """Keep when a token was used; who reads need not go without where nothing can be written."""
     try:
         await parts.store.write(lambda tx: credentials.note_token_use(tx, name, now))
     except StoreError as error:
@@ -303,30 +273,22 @@ _CALENDAR = "calendar"
 
 
 def calendar_path(parts: Parts) -> str:
-    """
-    Return the path under which the calendar can be subscribed to.
-    """
+    """Return the path under which the calendar can be subscribed to."""
     return f"/calendar.ics?token={_token(parts, _CALENDAR)}"
 
 
 def badge_path(parts: Parts, name: str) -> str:
-    """
-    Return the path under which the badge of a connection can be shown anywhere.
-    """
+    """Return the path under which the badge of a connection can be shown anywhere."""
     return f"/badge/{quote(name, safe='')}.svg?token={_token(parts, _badge(name))}"
 
 
 def may_see_calendar(parts: Parts, visitor: Visitor, token: str) -> bool:
-    """
-    Tell whether somebody may have the calendar.
-    """
+    """Tell whether somebody may have the calendar."""
     return _may_see(parts, visitor, token, _CALENDAR)
 
 
 def may_see_badge(parts: Parts, visitor: Visitor, token: str, name: str) -> bool:
-    """
-    Tell whether somebody may have the badge of the connection called *name*.
-    """
+    """Tell whether somebody may have the badge of the connection called *name*."""
     return _may_see(parts, visitor, token, _badge(name))
 
 

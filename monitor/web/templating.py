@@ -33,9 +33,7 @@ STATIC = Path(__file__).parent / "static"
 
 @cache
 def environment() -> Environment:
-    """
-    Return the templates; whoever adds filters adds them to this one.
-    """
+    """Return the templates; whoever adds filters adds them to this one."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -49,9 +47,7 @@ def environment() -> Environment:
 
 
 def _code(text: str) -> Markup:
-    """
-    Show what stands between backticks as something to be typed.
-    """
+    """Show what stands between backticks as something to be typed."""
     pieces = text.split("`")
     return Markup().join(
         Markup("<code>{}</code>").format(piece) if position % 2 else escape(piece)
@@ -60,9 +56,7 @@ def _code(text: str) -> Markup:
 
 
 def base_of(request: Request) -> str:
-    """
-    Return what goes before each path of a link: the path of `public_url` behind a proxy.
-    """
+    """Return what goes before each path of a link: the path of `public_url` behind a proxy."""
     parts = parts_of(request)
     public = urlsplit(parts.config.web.public_url)
     return public.path if public.hostname == request.url.hostname else ""
@@ -71,9 +65,7 @@ def base_of(request: Request) -> str:
 def render(
     request: Request, name: str, context: Mapping[str, Any] | None = None, *, status: int = 200
 ) -> HTMLResponse:
-    """
-    Return the page that the template called *name* makes.
-    """
+    """Return the page that the template called *name* makes."""
     parts = parts_of(request)
     visitor = getattr(request.state, "visitor", STRANGER)
     known = {

@@ -45,9 +45,7 @@ KEPT = 200
 
 
 class NotPossible(Exception):  # noqa: N818 - it says what is so
-    """
-    Why a connection cannot be validated, in words for the person who asked.
-    """
+    """Why a connection cannot be validated, in words for the person who asked."""
 
 
 @dataclass(slots=True)
@@ -70,22 +68,16 @@ class ValidationRun:
 
     @property
     def is_done(self) -> bool:
-        """
-        Tell whether no step will follow.
-        """
+        """Tell whether no step will follow."""
         return self._task is not None and self._task.done()
 
     async def wait(self) -> None:
-        """
-        Wait for its end.
-        """
+        """Wait for its end."""
         if self._task is not None:
             await asyncio.wait({self._task})
 
     async def wait_for_more(self, n_steps: int) -> None:
-        """
-        Wait until there are more than *n_steps*, or the end.
-        """
+        """Wait until there are more than *n_steps*, or the end."""
         while len(self.steps) <= n_steps and not self.is_done:
             self._moved.clear()
             moved = asyncio.create_task(self._moved.wait())
@@ -94,16 +86,12 @@ class ValidationRun:
             moved.cancel()
 
     def add(self, step: ValidationStep) -> None:
-        """
-        Note a step that was taken.
-        """
+        """Note a step that was taken."""
         self.steps.append(step)
         self._moved.set()
 
     def begin(self, task: asyncio.Task[None]) -> None:
-        """
-        Follow *task*, which takes the steps.
-        """
+        """Follow *task*, which takes the steps."""
         self._task = task
         task.add_done_callback(self._note_fault)
 
@@ -115,9 +103,7 @@ class ValidationRun:
             self.failure = "this is a fault of connwatch; the daemon's log has the details"
 
     def end(self) -> None:
-        """
-        Stop where it is.
-        """
+        """Stop where it is."""
         if self._task is not None:
             self._task.cancel()
 
@@ -147,9 +133,7 @@ class Validations:
         self._runs: dict[str, ValidationRun] = {}
 
     def find(self, name: str) -> ValidationRun | None:
-        """
-        Return the run under way, or the latest one.
-        """
+        """Return the run under way, or the latest one."""
         return self._runs.get(name)
 
     async def start(self, name: str) -> ValidationRun:
@@ -178,9 +162,7 @@ class Validations:
         return run
 
     async def stop(self) -> None:
-        """
-        End all that is under way.
-        """
+        """End all that is under way."""
         for run in self._runs.values():
             run.end()
         await asyncio.gather(*(run.wait() for run in self._runs.values()))
@@ -218,9 +200,7 @@ class Validations:
             run.advice = advise(run.answered, connection, application, word)
 
     async def _keep(self, name: str, outcome: Outcome) -> ConnectionRecord:
-        """
-        Store what the check came to; return what is known after it.
-        """
+        """Store what the check came to; return what is known after it."""
         settled: list[Evaluated] = []
 
         def keep(tx: Transaction) -> ConnectionRecord | None:

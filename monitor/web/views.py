@@ -53,16 +53,12 @@ PROVIDERS = {"amazon": "Amazon", "soldscope": "SoldScope", "countdown": "Countdo
 
 
 def read_instant(instant: str | None) -> datetime | None:
-    """
-    Return the instant that `monitor.report.status` wrote.
-    """
+    """Return the instant that `monitor.report.status` wrote."""
     return None if instant is None else datetime.fromisoformat(instant)
 
 
 def format_ago(at: datetime, now: datetime) -> str:
-    """
-    Return how long ago *at* was, or how far ahead it is, in its largest unit.
-    """
+    """Return how long ago *at* was, or how far ahead it is, in its largest unit."""
     age = abs(now - at)
     for unit, word in (
         (timedelta(days=1), "day"),
@@ -78,34 +74,26 @@ def format_ago(at: datetime, now: datetime) -> str:
 
 
 def format_days_left(days: int) -> str:
-    """
-    Return how long something still holds, never as "0 days".
-    """
+    """Return how long something still holds, never as "0 days"."""
     if days < 0:
         return "ended"
     return {0: "ends today", 1: "1 day left"}.get(days, f"{format_number(days)} days left")
 
 
 def format_exactly(at: datetime) -> str:
-    """
-    Return *at* to the second.
-    """
+    """Return *at* to the second."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def format_quota(quota: Json) -> str:
-    """
-    Return what is left of a quota.
-    """
+    """Return what is left of a quota."""
     remaining, limit = quota["remaining"], quota["limit"]
     text = "?" if remaining is None else format_number(remaining)
     return text if limit is None else f"{text} of {format_number(limit)}"
 
 
 def format_forecast(quota: Json, now: datetime) -> str:
-    """
-    Return when a quota runs out, or when its period ends.
-    """
+    """Return when a quota runs out, or when its period ends."""
     exhausts_at, resets_at = read_instant(quota["exhausts_at"]), read_instant(quota["resets_at"])
     if quota["level"] == Level.EXHAUSTED:
         back = f": back {format_when(resets_at, now)}" if resets_at and resets_at > now else ""
@@ -118,17 +106,13 @@ def format_forecast(quota: Json, now: datetime) -> str:
 
 
 def runs_out_early(quota: Json) -> bool:
-    """
-    Tell whether a quota is foreseen to be used up before it is reset.
-    """
+    """Tell whether a quota is foreseen to be used up before it is reset."""
     exhausts_at, resets_at = read_instant(quota["exhausts_at"]), read_instant(quota["resets_at"])
     return exhausts_at is not None and resets_at is not None and exhausts_at < resets_at
 
 
 def format_problem(each: Json, now: datetime) -> tuple[str, str] | None:
-    """
-    Return what is wrong in a few words, and what to do; None if nothing is.
-    """
+    """Return what is wrong in a few words, and what to do; None if nothing is."""
     state, reason = State(each["state"]), Reason(each["reason"])
     if state is State.PAUSED:
         return None
@@ -167,9 +151,7 @@ def _format_clock_problem(each: Json) -> tuple[str, str] | None:
 
 
 def _format_doubt(each: Json) -> tuple[str, str] | None:
-    """
-    Speak of a last check without a usable answer: no trouble yet, but worth knowing.
-    """
+    """Speak of a last check without a usable answer: no trouble yet, but worth knowing."""
     last = each["last_check"]
     if last is None or last["conclusive"] or last["reason"] == Reason.NOT_CHECKED:
         return None
@@ -182,17 +164,13 @@ def _format_doubt(each: Json) -> tuple[str, str] | None:
 
 
 def format_place(each: Json, region: str | None) -> str:
-    """
-    Return the provider, and the region of a store.
-    """
+    """Return the provider, and the region of a store."""
     name = PROVIDERS.get(each["provider"], str(each["provider"]))
     return f"{name} {region.upper()}" if region else name
 
 
 def format_since(each: Json, now: datetime) -> str:
-    """
-    Return for how long it has been in its state; nothing of a pause, whose beginning is not kept.
-    """
+    """Return for how long it has been in its state; nothing of a pause, whose start is not kept."""
     state = State(each["state"])
     if state is State.PAUSED:
         return ""
@@ -256,23 +234,17 @@ class ConnectionRow:
 
 
 def path_of(name: str) -> str:
-    """
-    Return the path of a connection's page.
-    """
+    """Return the path of a connection's page."""
     return f"/connections/{quote(name, safe='')}"
 
 
 def make_rows(parts: Parts, found: Sequence[Json], now: datetime) -> list[ConnectionRow]:
-    """
-    Return the rows of *found*.
-    """
+    """Return the rows of *found*."""
     return [make_row(parts, each, now) for each in found]
 
 
 def make_row(parts: Parts, each: Json, now: datetime) -> ConnectionRow:
-    """
-    Return the row of one connection.
-    """
+    """Return the row of one connection."""
     connection = parts.config.connection(each["name"])
     region = connection.region.value if isinstance(connection, AmazonConnection) else None
     checked_at = read_instant(each["checked_at"])
@@ -301,9 +273,7 @@ def make_row(parts: Parts, each: Json, now: datetime) -> ConnectionRow:
 
 
 def _is_needing(each: Json) -> bool:
-    """
-    Tell whether somebody has to do something.
-    """
+    """Tell whether somebody has to do something."""
     if each["state"] == State.PAUSED:
         return False
     level = each["quota"] and each["quota"]["level"]

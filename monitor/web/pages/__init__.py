@@ -1,6 +1,4 @@
-"""
-Offer the pages, one module each.
-"""
+"""Offer the pages, one module each."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Show what people were told, are being told, or could not be told.
-"""
+"""Show what people were told, are being told, or could not be told."""
 
 from __future__ import annotations
 
@@ -47,9 +45,7 @@ async def show_alerts(
     cursor: Annotated[str | None, Parameter(max_length=200)] = None,
     done: str = "",
 ) -> Response:
-    """
-    Show the outbox, the newest first.
-    """
+    """Show the outbox, the newest first."""
     try:
         after = read_cursor(cursor, 1)
     except ValueError as error:
@@ -90,18 +86,14 @@ async def show_alerts(
 
 @router.post("/alerts/retry")
 async def retry(request: Request, here: Here, who: Who) -> Response:
-    """
-    Send again what was given up.
-    """
+    """Send again what was given up."""
     await api_actions.retry(here, who)
     return RedirectResponse(f"{base_of(request)}/alerts?done=retried", HTTPStatus.SEE_OTHER)
 
 
 @router.post("/alerts/test")
 async def send_test(request: Request, here: Here, who: Who) -> Response:
-    """
-    Send a test message through the outbox, as any alert.
-    """
+    """Send a test message through the outbox, as any alert."""
     channel = (parse_fields(await request.body())).get("channel", "")
     await api_actions.send_test(here, who, NewTestSchema.model_construct(channel=channel))
     return RedirectResponse(f"{base_of(request)}/alerts?done=tested", HTTPStatus.SEE_OTHER)

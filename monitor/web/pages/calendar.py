@@ -1,6 +1,4 @@
-"""
-Show what ends when: authorizations, tokens and client secrets, month by month.
-"""
+"""Show what ends when: authorizations, tokens and client secrets, month by month."""
 
 from __future__ import annotations
 
@@ -51,9 +49,7 @@ class End:
 
 @router.get("/calendar")
 async def show_calendar(request: Request, here: Here) -> Response:
-    """
-    Show what ends, the next first.
-    """
+    """Show what ends, the next first."""
     found = await here.reader.read(overview.list_ends)
     ends = sorted(_list_ends(here, found))
     now = here.clock()
@@ -71,9 +67,7 @@ async def show_calendar(request: Request, here: Here) -> Response:
 
 
 def _list_ends(parts: Parts, found: Iterable[Ends]) -> Iterator[tuple[datetime, str, str]]:
-    """
-    Yield what ends when, with its name and kind: of connections, and of applications.
-    """
+    """Yield what ends when, with its name and kind: of connections, and of applications."""
     for ends in found:
         if ends.name not in parts.plan.watched:
             continue

@@ -92,25 +92,19 @@ class RemedyAction:
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """
-    A piece of advice with the way to follow it.
-    """
+    """A piece of advice with the way to follow it."""
 
     words: str
     mending: RemedyAction
 
 
 def start_of(name: str) -> str:
-    """
-    Return the path on which a handshake begins.
-    """
+    """Return the path on which a handshake begins."""
     return f"/oauth/amazon/start/{quote(name, safe='')}"
 
 
 def find_remedy_action(parts: Parts, row: ConnectionRow) -> RemedyAction:
-    """
-    Return where *row* can be mended.
-    """
+    """Return where *row* can be mended."""
     each = row.each
     if State(each["state"]) in {State.ERROR, State.EXPIRED}:
         need = NEEDS.get(Reason(each["reason"]))
@@ -136,9 +130,7 @@ def _find_action(parts: Parts, name: str, need: Need) -> RemedyAction:
 
 
 def follow_advice(parts: Parts, name: str, advice: Sequence[Advice]) -> list[Remedy]:
-    """
-    Return *advice* with links that lead back here where that is possible.
-    """
+    """Return *advice* with links that lead back here where that is possible."""
     remedies = []
     for one in advice:
         mending = RemedyAction(page=one.page)
@@ -154,9 +146,7 @@ def _is_consent(page: RemedyPage) -> bool:
 
 
 def _but_consent(page: RemedyPage | None) -> RemedyPage | None:
-    """
-    Leave out the consent page itself: its answer could not be taken.
-    """
+    """Leave out the consent page itself: its answer could not be taken."""
     return None if page is None or _is_consent(page) else page
 
 
@@ -180,9 +170,7 @@ DONE = {
 
 @router.get("/connections/{name}")
 async def show_connection(request: Request, here: Here, name: str, done: str = "") -> Response:
-    """
-    Show one connection: what is wrong and what to do, then what happened.
-    """
+    """Show one connection: what is wrong and what to do, then what happened."""
     now = here.clock()
 
     def read(tx: Transaction) -> dict[str, object]:
@@ -216,9 +204,7 @@ async def show_connection(request: Request, here: Here, name: str, done: str = "
 
 
 def load_past(tx: Transaction, connection_id: int, now: datetime) -> dict[str, object]:
-    """
-    Return what happened to a connection, as far as its page shows it.
-    """
+    """Return what happened to a connection, as far as its page shows it."""
     sums = history.list_sums(tx, connection_id, now - DAYS_SHOWN, now - HOURLY_SHOWN)
     # Raw checks lie among those of all others: more than are listed only if they are drawn.
     n_checks = N_LISTED if are_enough(sums) else N_CHECKS
@@ -233,27 +219,21 @@ def load_past(tx: Transaction, connection_id: int, now: datetime) -> dict[str, o
 
 @router.post("/connections/{name}/pause")
 async def pause(request: Request, here: Here, who: Who, name: str) -> Response:
-    """
-    Pause it, and show that.
-    """
+    """Pause it, and show that."""
     await api_actions.pause(here, who, name)
     return go_back(request, name, "paused")
 
 
 @router.post("/connections/{name}/resume")
 async def resume(request: Request, here: Here, who: Who, name: str) -> Response:
-    """
-    Resume it, and show that.
-    """
+    """Resume it, and show that."""
     await api_actions.resume(here, who, name)
     return go_back(request, name, "resumed")
 
 
 @router.post("/connections/{name}/renew")
 async def renew(request: Request, here: Here, who: Who, name: str) -> Response:
-    """
-    Record a renewal, and show that.
-    """
+    """Record a renewal, and show that."""
     on = (parse_fields(await request.body())).get("on", "")
     try:
         renewal = schemas.RenewalSchema(on=date.fromisoformat(on) if on else None)
@@ -267,26 +247,20 @@ async def renew(request: Request, here: Here, who: Who, name: str) -> Response:
 
 @router.get("/connections/{name}/delete")
 async def ask_to_delete(request: Request, here: Here, name: str) -> Response:
-    """
-    Ask, and explain what stops.
-    """
+    """Ask, and explain what stops."""
     await here.reader.read(lambda tx: find_or_refuse(tx, here, name))
     return render(request, "delete.html", {"name": name, "path": path_of(name)})
 
 
 @router.post("/connections/{name}/delete")
 async def delete(request: Request, here: Here, who: Who, name: str) -> Response:
-    """
-    Delete it, and show the list.
-    """
+    """Delete it, and show the list."""
     await api_actions.delete(here, who, name)
     return RedirectResponse(f"{base_of(request)}/", HTTPStatus.SEE_OTHER)
 
 
 def go_back(request: Request, name: str, done: str) -> Response:
-    """
-    Lead to the page of a connection, which says what was done.
-    """
+    """Lead to the page of a connection, which says what was done."""
     return RedirectResponse(f"{base_of(request)}{path_of(name)}?done={done}", HTTPStatus.SEE_OTHER)
 
 
@@ -295,9 +269,7 @@ Read = TypeVar("Read", bound=BaseModel)
 
 @router.post("/connections/{name}/ack")
 async def acknowledge(request: Request, here: Here, who: Who, name: str) -> Response:
-    """
-    Take on its trouble, and show that.
-    """
+    """Take on its trouble, and show that."""
     fields = parse_fields(await request.body())
     sent = {"until": fields.get("until") or None, "note": fields.get("note", "")}
     await api_actions.acknowledge(here, who, name, _read(NewAcknowledgementSchema, sent))
@@ -306,18 +278,14 @@ async def acknowledge(request: Request, here: Here, who: Who, name: str) -> Resp
 
 @router.post("/connections/{name}/ack/end")
 async def take_back(request: Request, here: Here, who: Who, name: str) -> Response:
-    """
-    Take an acknowledgement back, and show that.
-    """
+    """Take an acknowledgement back, and show that."""
     await api_actions.take_back(here, who, name)
     return go_back(request, name, "untaken")
 
 
 @router.post("/connections/{name}/silence")
 async def silence_connection(request: Request, here: Here, who: Who, name: str) -> Response:
-    """
-    Tell nobody of it for a while, and show that.
-    """
+    """Tell nobody of it for a while, and show that."""
     fields = parse_fields(await request.body())
     await _silence(here, who, fields, Scope.CONNECTION, name)
     return go_back(request, name, "silenced")
@@ -325,9 +293,7 @@ async def silence_connection(request: Request, here: Here, who: Who, name: str) 
 
 @router.post("/silences")
 async def silence(request: Request, here: Here, who: Who) -> Response:
-    """
-    Tell nobody of a tag, or of anything, for a while.
-    """
+    """Tell nobody of a tag, or of anything, for a while."""
     fields = parse_fields(await request.body())
     tag = fields.get("tag") or None
     await _silence(here, who, fields, Scope.ALL if tag is None else Scope.TAG, tag)
@@ -348,9 +314,7 @@ async def _silence(
 
 @router.post("/silences/{number}/end")
 async def end_silence(request: Request, here: Here, who: Who, number: SilenceId) -> Response:
-    """
-    End a silence, and go back to the page on which the button was.
-    """
+    """End a silence, and go back to the page on which the button was."""
     await api_actions.end_silence(here, who, number)
     name = (parse_fields(await request.body())).get("name", "")
     return go_back(request, name, "told") if name else _go_to_alerts(request, "told")
@@ -380,9 +344,7 @@ ONLY_STEPS = "x-only-steps"
 
 @router.post("/connections/{name}/validate")
 async def validate(request: Request, here: Here, who: Who, name: str) -> Response:
-    """
-    Begin a validation, and show its steps as they finish.
-    """
+    """Begin a validation, and show its steps as they finish."""
     record = await here.reader.read(lambda tx: find_or_refuse(tx, here, name))
     try:
         run = await here.validations.start(name)

@@ -1,6 +1,4 @@
-"""
-Show the list of connections: the worst first, searched and filtered, a piece at a time.
-"""
+"""Show the list of connections: the worst first, searched and filtered, a piece at a time."""
 
 from __future__ import annotations
 
@@ -44,9 +42,7 @@ async def show_connections(  # noqa: PLR0913, PLR0917 - a filter each
     cursor: Annotated[str | None, Parameter(max_length=200)] = None,
     limit: Annotated[int, Parameter(ge=1, le=MOST_SHOWN)] = SHOWN,
 ) -> Response:
-    """
-    Show the page, or the piece of it that a script asks for.
-    """
+    """Show the page, or the piece of it that a script asks for."""
     chosen = {"q": q, "state": state, "tag": tag, "provider": provider}
     query = Query(
         states=_set(state),
@@ -94,9 +90,7 @@ def _count(counts: dict[str, int]) -> dict[str, Any]:
 
 
 def _template(request: Request) -> str:
-    """
-    Return the piece that a script asks for: what was found, or only further rows.
-    """
+    """Return the piece that a script asks for: what was found, or only further rows."""
     return {"found": "found.html", "more": "rows.html"}.get(
         request.headers.get("hx-target", ""), "connections.html"
     )

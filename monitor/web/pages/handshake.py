@@ -29,9 +29,7 @@ router = APIRouter()
 
 @router.get("/oauth/amazon/start/{name}")
 async def start(request: Request, here: Here, who: Who, name: str) -> Response:
-    """
-    Lead to the region's consent page, or say why there is no way there.
-    """
+    """Lead to the region's consent page, or say why there is no way there."""
     try:
         target = await handshake.begin_handshake(here, name, _browser_of(who))
     except LookupError:
@@ -65,9 +63,7 @@ def _show_obstacle(request: Request, error: handshake.HandshakeImpossible) -> Re
 
 @router.get("/oauth/amazon/callback")
 async def callback(request: Request, here: Here, who: Who) -> Response:
-    """
-    Take what the consent page sends, and lead to the connection's page.
-    """
+    """Take what the consent page sends, and lead to the connection's page."""
     try:
         name = await handshake.finish_handshake(here, request.query_params, _browser_of(who))
     except HandshakeRefused as error:

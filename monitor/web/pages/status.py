@@ -1,6 +1,4 @@
-"""
-Show how the monitor itself is.
-"""
+"""Show how the monitor itself is."""
 
 from __future__ import annotations
 
@@ -29,9 +27,7 @@ router = APIRouter()
 
 @router.get("/monitor")
 async def show_monitor(request: Request, here: Here) -> Response:
-    """
-    Show lateness, the latest reading of the file, channels, database and version.
-    """
+    """Show lateness, the latest reading of the file, channels, database and version."""
     now = here.clock()
 
     def read(tx: Transaction) -> tuple[timedelta, dict[str, ChannelCounts], int]:
