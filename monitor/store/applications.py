@@ -99,11 +99,11 @@ def save_standing(tx: Transaction, name: str, standing: ApplicationStanding) -> 
         update(applications)
         .where(applications.c.name == name)
         .values(
-            refused_reason=refusal and refusal.reason.value,
+            refused_reason=refusal and refusal.reason,
             refused_detail=refusal and refusal.detail,
             refused_at=refusal and refusal.at,
             asker_id=refusal and refusal.asker_id,
-            announced_reason=standing.announced_reason and standing.announced_reason.value,
+            announced_reason=standing.announced_reason,
         )
     )
 
@@ -114,7 +114,7 @@ def forget_refusal(tx: Transaction, name: str) -> None:
 
     What was told of the application counts as told of none of them any more.
     """
-    reasons = [reason.value for reason in Reason if reason.is_of_application]
+    reasons = [reason for reason in Reason if reason.is_of_application]
     of_application = connections.c.application == name
     tx.execute(
         update(connections)
@@ -161,16 +161,15 @@ def _read(row: Row[Any]) -> ApplicationRecord:
     refusal = None
     if row.refused_reason is not None:
         refusal = Refusal(
-            Reason(row.refused_reason), row.refused_detail, row.refused_at, row.watched_asker_id
+            row.refused_reason, row.refused_detail, row.refused_at, row.watched_asker_id
         )
-    announced = row.announced_reason and Reason(row.announced_reason)
     secret = AuthorizationClock(
         authorized_at=row.secret_created_at,
         ends_at=row.secret_ends_at,
         file_authorized_at=row.secret_created_at,
         told_step=row.told_step,
     )
-    return ApplicationRecord(row.name, ApplicationStanding(refusal, announced), secret)
+    return ApplicationRecord(row.name, ApplicationStanding(refusal, row.announced_reason), secret)
 
 
 def _secret_values(secret: AuthorizationClock, steps: tuple[int, ...]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exists, func, or_, select
 
-from monitor.judge.outcome import Reason, State, Transition
+from monitor.judge.outcome import Transition
 from monitor.store.outbox import NotificationState
 from monitor.store.schema import (
     alert_connections,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Table
 
+    from monitor.judge.outcome import Reason
     from monitor.store.engine import Transaction
 
 
@@ -82,10 +83,7 @@ def list_transitions(tx: Transaction, connection_id: int, limit: int) -> list[Tr
         .limit(limit)
     )
     return [
-        Transition(
-            row.at, State(row.from_state), State(row.to_state), Reason(row.reason), row.detail
-        )
-        for row in rows
+        Transition(row.at, row.from_state, row.to_state, row.reason, row.detail) for row in rows
     ]
 
 
@@ -100,7 +98,7 @@ def list_checks(tx: Transaction, connection_id: int, limit: int) -> list[CheckRo
     return [
         CheckRow(
             row.at,
-            Reason(row.reason),
+            row.reason,
             None if row.latency_us is None else row.latency_us / 1000,
             row.detail or "",
         )
@@ -258,9 +256,7 @@ def list_states(tx: Transaction, connection_id: int, since: datetime) -> list[Tr
         of_connection.where(transitions.c.at >= since).order_by(transitions.c.id)
     ).all()
     return [
-        Transition(
-            row.at, State(row.from_state), State(row.to_state), Reason(row.reason), row.detail
-        )
+        Transition(row.at, row.from_state, row.to_state, row.reason, row.detail)
         for row in (*before, *after)
     ]
 

@@ -26,7 +26,6 @@ from sqlalchemy import and_, bindparam, delete, exists, func, insert, not_, or_,
 from monitor.judge.alerts import AlertKind
 from monitor.judge.batch import Inquiry, Outage
 from monitor.judge.incidents import UNREACHED, HostGroup, OfflineTime
-from monitor.judge.outcome import State
 from monitor.store import schema
 from monitor.store.outbox import NotificationState, is_unclaimed
 from monitor.store.schedule import make_due
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from monitor.judge.outcome import State
     from monitor.store.engine import Transaction
 
 
@@ -494,8 +494,8 @@ def changed_states(tx: Transaction, after: datetime) -> dict[int, tuple[str, Sta
     )
     changed: dict[int, tuple[str, State, State]] = {}
     for number, name, before, state in rows:
-        first = changed[number][1] if number in changed else State(before)
-        changed[number] = (name, first, State(state))
+        first = changed[number][1] if number in changed else before
+        changed[number] = (name, first, state)
     return changed
 
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import fields as fields_of
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
-from monitor.judge.authorizations import AuthorizationClock, ClockSource
+from monitor.judge.authorizations import AuthorizationClock
 from monitor.judge.connections import ConnectionRecord
-from monitor.judge.outcome import Marketplace, QuotaReading, QuotaUnit, Reason, Standing, State
+from monitor.judge.outcome import Marketplace, QuotaReading, Standing
 from monitor.judge.quota import NOTHING_READ, Quota
 from monitor.store.quota import read_outlook
 
 if TYPE_CHECKING:
     from sqlalchemy import Result, Row
 
-_EnumT = TypeVar("_EnumT", bound=StrEnum)
+# The columns have the names of the attributes, but for one that `quotas` has as well.
+_STANDING = [each.name for each in fields_of(Standing)]
+_STANDING_OF = itemgetter(*_STANDING)
+_CLOCK = [each.name for each in fields_of(AuthorizationClock)]
+_CLOCK_OF = itemgetter(*("clock_told_step" if name == "told_step" else name for name in _CLOCK))
 
 
 def read_record(row: Row[Any]) -> ConnectionRecord:
@@ -54,45 +59,17 @@ def _read_record(fields: dict[str, Any]) -> ConnectionRecord:
 
 
 def _read_standing(fields: Any) -> Standing:
-    return Standing(
-        state=State(fields["state"]),
-        reason=Reason(fields["reason"]),
-        detail=fields["detail"],
-        since=fields["since"],
-        checked_at=fields["checked_at"],
-        latency_ms=fields["latency_ms"],
-        last_reason=_optional(Reason, fields["last_reason"]),
-        successes=fields["successes"],
-        refusals=fields["refusals"],
-        refusals_of_any_reason=fields["refusals_of_any_reason"],
-        failures=fields["failures"],
-        announced_state=_optional(State, fields["announced_state"]),
-        announced_reason=_optional(Reason, fields["announced_reason"]),
-    )
+    return Standing(*_STANDING_OF(fields))
 
 
 def standing_values(standing: Standing) -> dict[str, Any]:
     """Return *standing* as values of the columns of `connections`."""
-    return {
-        "state": standing.state.value,
-        "reason": standing.reason.value,
-        "detail": standing.detail,
-        "since": standing.since,
-        "checked_at": standing.checked_at,
-        "latency_ms": standing.latency_ms,
-        "last_reason": standing.last_reason and standing.last_reason.value,
-        "successes": standing.successes,
-        "refusals": standing.refusals,
-        "refusals_of_any_reason": standing.refusals_of_any_reason,
-        "failures": standing.failures,
-        "announced_state": standing.announced_state and standing.announced_state.value,
-        "announced_reason": standing.announced_reason and standing.announced_reason.value,
-    }
+    return {name: getattr(standing, name) for name in _STANDING}
 
 
 def read_quota(fields: Any, others: tuple[Quota, ...] = ()) -> Quota:
     """Return the quota in the fields of a row of `quotas`; its *others* are kept apart."""
-    window = (fields["window_s"], fields["window"], QuotaUnit(fields["unit"]))
+    window = (fields["window_s"], fields["window"], fields["unit"])
     shown = QuotaReading(
         fields["shown_limit"], fields["shown_remaining"], fields["shown_resets_at"], *window
     )
@@ -121,7 +98,7 @@ def quota_values(quota: Quota) -> dict[str, Any]:
         "known_remaining": quota.known.remaining,
         "known_resets_at": quota.known.resets_at,
         "window": quota.known.name,
-        "unit": quota.known.unit.value,
+        "unit": quota.known.unit,
         "has_others": bool(quota.others),
         "window_s": quota.known.window_s,
         "seen_at": quota.seen_at,
@@ -136,34 +113,12 @@ def read_clock(fields: Any) -> AuthorizationClock:
     """Return the clock in the fields of a row of `authorizations`, or of none."""
     if fields["source"] is None:
         return AuthorizationClock()
-    return AuthorizationClock(
-        authorized_at=fields["authorized_at"],
-        ends_at=fields["ends_at"],
-        source=ClockSource(fields["source"]),
-        file_authorized_at=fields["file_authorized_at"],
-        told_step=fields["clock_told_step"],
-        is_renewal_pending=fields["is_renewal_pending"],
-        is_renewal_unrecorded=fields["is_renewal_unrecorded"],
-        fingerprint=fields["fingerprint"],
-        renewal_fingerprint=fields["renewal_fingerprint"],
-        token_ends_at=fields["token_ends_at"],
-    )
+    return AuthorizationClock(*_CLOCK_OF(fields))
 
 
 def clock_values(clock: AuthorizationClock) -> dict[str, Any]:
     """Return *clock* as values of the columns of `authorizations`."""
-    return {
-        "authorized_at": clock.authorized_at,
-        "ends_at": clock.ends_at,
-        "source": clock.source.value,
-        "file_authorized_at": clock.file_authorized_at,
-        "told_step": clock.told_step,
-        "is_renewal_pending": clock.is_renewal_pending,
-        "is_renewal_unrecorded": clock.is_renewal_unrecorded,
-        "fingerprint": clock.fingerprint,
-        "renewal_fingerprint": clock.renewal_fingerprint,
-        "token_ends_at": clock.token_ends_at,
-    }
+    return {name: getattr(clock, name) for name in _CLOCK}
 
 
 def read_marketplaces(stored: list[dict[str, Any]]) -> tuple[Marketplace, ...]:
@@ -183,7 +138,3 @@ def read_marketplaces(stored: list[dict[str, Any]]) -> tuple[Marketplace, ...]:
 def marketplace_values(marketplaces: tuple[Marketplace, ...]) -> list[dict[str, Any]]:
     """Return *marketplaces* as the value of the column of `participations`."""
     return [asdict(one) for one in marketplaces]
-
-
-def _optional(kind: type[_EnumT], value: str | None) -> _EnumT | None:
-    return None if value is None else kind(value)

@@ -35,6 +35,7 @@ only by writing.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -61,6 +62,9 @@ from sqlalchemy import (
     text,
     update,
 )
+
+from monitor.judge.authorizations import ClockSource
+from monitor.judge.outcome import QuotaUnit, Reason, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -112,6 +116,34 @@ def _read_instant(value: int | None) -> datetime | None:
     return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
+class EnumText(TypeDecorator[StrEnum]):
+    """A member of an enum, stored as its value; a plain string is taken for one."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, kind: type[StrEnum], length: int) -> None:
+        super().__init__(length)
+        self.kind = kind
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[str | None], str | None]:  # noqa: ARG002 - SQLAlchemy's signature
+        """Return the function that makes a string of a member."""
+        return _write_member
+
+    def result_processor(
+        self,
+        dialect: Dialect,  # noqa: ARG002 - SQLAlchemy's signature
+        coltype: object,  # noqa: ARG002 - SQLAlchemy's signature
+    ) -> Callable[[str | None], StrEnum | None]:
+        """Return the function that reads what was stored; to look up is quicker than to call."""
+        members: dict[str | None, StrEnum | None] = {each.value: each for each in self.kind}
+        return {**members, None: None}.__getitem__
+
+
+def _write_member(value: str | None) -> str | None:
+    return None if value is None else str(value)
+
+
 # SQLite counts ids of BigInteger columns only when they are plain INTEGER.
 Id = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -140,19 +172,19 @@ connections = Table(
     # From `pause`; the state below it is kept for `resume`.
     Column("is_paused", Boolean, nullable=False),
     Column("next_check_at", Instant, index=True),  # NULL: never
-    Column("state", String(10), nullable=False),
-    Column("reason", String(30), nullable=False),
+    Column("state", EnumText(State, 10), nullable=False),
+    Column("reason", EnumText(Reason, 30), nullable=False),
     Column("detail", Text, nullable=False),
     Column("since", Instant, nullable=False),
     Column("checked_at", Instant),
     Column("latency_ms", Float),
-    Column("last_reason", String(30)),
+    Column("last_reason", EnumText(Reason, 30)),
     Column("successes", Integer, nullable=False),
     Column("refusals", Integer, nullable=False),
     Column("refusals_of_any_reason", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
-    Column("announced_state", String(10)),
-    Column("announced_reason", String(30)),
+    Column("announced_state", EnumText(State, 10)),
+    Column("announced_reason", EnumText(Reason, 30)),
     Column("account", Text),
     # An OAuth client shared with others, and the host that gives it tokens.
     Column("application", String(100), index=True),
@@ -190,7 +222,7 @@ quotas = Table(
     Column("told_step", Integer),
     Column("told_limit", BigInteger),
     Column("window", String(60), nullable=False, server_default=text("''")),  # "" if only one
-    Column("unit", String(20), nullable=False, server_default="requests"),
+    Column("unit", EnumText(QuotaUnit, 20), nullable=False, server_default="requests"),
     Column("has_others", Boolean, nullable=False, server_default=false()),  # in quota_windows
 )
 
@@ -201,7 +233,7 @@ authorizations = Table(
     of_connection(),
     Column("authorized_at", Instant),
     Column("ends_at", Instant),
-    Column("source", String(10), nullable=False),
+    Column("source", EnumText(ClockSource, 10), nullable=False),
     Column("file_authorized_at", Instant),  # the date last seen in the file
     Column("told_step", Integer),
     Column("is_renewal_pending", Boolean, nullable=False),
@@ -223,11 +255,11 @@ applications = Table(
     Column("secret_ends_at", Instant),
     Column("told_step", Integer),
     Column("next_step_at", Instant, index=True),
-    Column("refused_reason", String(30)),  # NULL: nothing is known against it
+    Column("refused_reason", EnumText(Reason, 30)),  # NULL: nothing is known against it
     Column("refused_detail", Text),
     Column("refused_at", Instant),
     Column("asker_id", Id),  # the one connection that is asked until it is accepted again
-    Column("announced_reason", String(30)),
+    Column("announced_reason", EnumText(Reason, 30)),
 )
 
 # The last three months' hosts that were out; one without an end is out now.
@@ -277,7 +309,7 @@ checks = Table(
     Column("id", Id, primary_key=True),
     Column("connection_id", Id, nullable=False),
     Column("at", Instant, nullable=False),
-    Column("reason", String(30), nullable=False),
+    Column("reason", EnumText(Reason, 30), nullable=False),
     Column("latency_us", Integer),
     Column("detail", Text),
 )
@@ -314,9 +346,9 @@ transitions = Table(
         index=True,
     ),
     Column("at", Instant, nullable=False),
-    Column("from_state", String(10), nullable=False),
-    Column("to_state", String(10), nullable=False),
-    Column("reason", String(30), nullable=False),
+    Column("from_state", EnumText(State, 10), nullable=False),
+    Column("to_state", EnumText(State, 10), nullable=False),
+    Column("reason", EnumText(Reason, 30), nullable=False),
     Column("detail", Text, nullable=False),
 )
 
