@@ -55,12 +55,18 @@ class Inquiry:
 
 @dataclass(frozen=True, slots=True)
 class Retractable:
-    """An error that was announced in vain so far: no word of it has gone out yet."""
+    """
+    An error of which no word has gone out yet, although it was announced.
+
+    Args:
+        rejected: The application, if that was what was announced of the connection.
+    """
 
     alert_id: int
     connection_id: int
     reason: Reason
     is_unexplained: bool
+    rejected: str | None = None
 
     @property
     def is_doubtful(self) -> bool:

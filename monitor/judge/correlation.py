@@ -53,6 +53,7 @@ class _Scene:
         self.inquiries = list(batch.inquiries)
         self.flapping = None if batch.flapping is None else set(batch.flapping)
         self.applications = dict(batch.judged.applications)
+        self.accepted = {turn.name for turn in self.judged.turns if turn.is_over}
         self.taken_back: set[int] = set()
         self.effects = Effects()
 
@@ -156,6 +157,8 @@ def _begin_outage(scene: _Scene, host: str, now: datetime) -> None:
 
 
 def _is_explained(scene: _Scene, error: Retractable, host: str) -> bool:
+    if error.rejected in scene.accepted:
+        return False  # of an application that is accepted again nothing is announced any more
     change = scene.notes.changed.get(error.connection_id)
     if change is None:
         return error.is_doubtful
@@ -427,12 +430,11 @@ def _close_outages(scene: _Scene) -> None:
 
 def _records_after(scene: _Scene) -> dict[int, ConnectionRecord]:
     """Return the members of hosts that are back as the batch leaves them."""
-    accepted = {turn.name for turn in scene.judged.turns if turn.is_over}
     withdrawn = {one.connection_id for one in scene.effects.withdrawn}
     known = {}
     for number, before in scene.batch.records.items():
         record = before
-        if record.application in accepted:
+        if record.application in scene.accepted:
             record = forget_rejection(record)
         if number in withdrawn:
             standing = replace(record.standing, announced_state=None, announced_reason=None)

@@ -79,7 +79,8 @@ class SharedQuotas:
         number = one.record.id
         self.before.setdefault(number, one.quota_before)
         self.latest[number] = quota
-        self.keys[number] = account_key_of(one.record, one.outcome.account)
+        if one.outcome.account is not None or number not in self.keys:
+            self.keys[number] = account_key_of(one.record, one.outcome.account)
         self._names[number] = one.record.name
 
     def share(self, member: Member, quota: Quota, key: str) -> None:

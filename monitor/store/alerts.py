@@ -207,11 +207,18 @@ def list_retractable(
         host: None for all hosts.
         also: Connections that fail there since just now.
     """
-    fails, is_unexplained = connections.c.failed_host, connections.c.is_unexplained
+    fails = connections.c.failed_host
     is_here = fails.is_not(None) if host is None else fails == host
     of_alert = notifications.c.alert_id == alerts.c.id
     rows = tx.execute(
-        select(alerts.c.id, connections.c.id, connections.c.reason, is_unexplained)
+        select(
+            alerts.c.id,
+            connections.c.id,
+            connections.c.reason,
+            connections.c.is_unexplained,
+            connections.c.announced_reason,
+            connections.c.application,
+        )
         .join(alert_connections, alert_connections.c.connection_id == connections.c.id)
         .join(alerts, alerts.c.id == alert_connections.c.alert_id)
         .where(
@@ -225,7 +232,16 @@ def list_retractable(
         )
         .order_by(connections.c.id, alerts.c.id)
     )
-    return [Retractable(row[0], row[1], Reason(row[2]), row[3]) for row in rows]
+    return [
+        Retractable(
+            alert_id,
+            number,
+            Reason(reason),
+            is_unexplained,
+            application if announced and Reason(announced).is_of_application else None,
+        )
+        for alert_id, number, reason, is_unexplained, announced, application in rows
+    ]
 
 
 def take_back(tx: Transaction, errors: Collection[Retractable]) -> None:
