@@ -47,6 +47,26 @@ def test_contributors_are_sent_somewhere():
     assert "monitor/engine/evaluate.py" in PATHS
 
 
+def test_contributors_see_the_packages_as_they_are():
+    packages = tomllib.loads((ROOT / "tests/packages.toml").read_text(encoding="utf-8"))
+    rows = [
+        f"| `monitor/{name}/` | {about['says']} | "
+        f"{', '.join(f'`{each}`' for each in about['imports']) or 'the standard library'} |"
+        for name, about in packages.items()
+    ]
+    assert (
+        re.findall(r"^\| `monitor/\w+/` \| .* \| .* \|$", CONTRIBUTING, flags=re.MULTILINE) == rows
+    )
+
+
+NAMES = re.findall(r"`([\w/]+\.py)` \|[^\n]*?`(\w+)`", CONTRIBUTING)
+
+
+@pytest.mark.parametrize(("path", "name"), NAMES)
+def test_what_contributors_are_to_extend_is_there(path, name):
+    assert re.search(rf"\b{name}\b", (ROOT / path).read_text(encoding="utf-8"))
+
+
 @pytest.mark.parametrize(
     "target", sorted(set(re.findall(r"(?m)(?:^|`)make ([a-z]+)", CONTRIBUTING)))
 )

@@ -49,6 +49,9 @@ STATE_WORDS = {
     State.PENDING: "pending",
     State.PAUSED: "paused",
 }
+COLUMNS = ("State", "Connection", "At", "Authorization", "Quota", "Last checked")
+"""What stands above the list; `rows.html` has a cell for each."""
+
 PROVIDERS = {"amazon": "Amazon", "soldscope": "SoldScope", "countdown": "Countdown"}
 
 

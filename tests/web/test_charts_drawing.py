@@ -6,7 +6,9 @@ import pytest
 
 from monitor.judge.outcome import Reason
 from monitor.store.history import CheckRow, SumRow
-from monitor.web.charts import BOTTOM, HEIGHT, draw_charts
+from monitor.store.retention import KEEP_DAYS, KEEP_HOURS, KEEP_RAW
+from monitor.web.charts import BOTTOM, DAYS_SHOWN, HEIGHT, RAW_SHOWN, draw_charts
+from monitor.web.pages.connection import HOURLY_SHOWN
 from tests.builders import DAY, HOUR, MINUTE
 from tests.fakes import NOON
 
@@ -95,3 +97,12 @@ def test_a_day_without_an_answer_parts_the_line():
     line, _ = drawn(sums, [])
     assert [len(piece.split()) for piece in line.pieces] == [2, 2]
     assert all(float(point.split(",")[1]) < HEIGHT - BOTTOM for point in points(line))
+
+
+@pytest.mark.parametrize(
+    ("shown", "kept"),
+    [(RAW_SHOWN, KEEP_RAW), (HOURLY_SHOWN, KEEP_HOURS), (DAYS_SHOWN, KEEP_DAYS)],
+    ids=["checks", "hours", "days"],
+)
+def test_no_chart_reaches_further_back_than_what_is_kept(shown, kept):
+    assert shown <= kept

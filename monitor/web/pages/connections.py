@@ -16,7 +16,7 @@ from monitor.alerting.suppression import list_suppressed_names
 from monitor.web.overview import Query
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.templating import render
-from monitor.web.views import make_rows
+from monitor.web.views import COLUMNS, make_rows
 
 if TYPE_CHECKING:
     from monitor.store.engine import Transaction
@@ -66,6 +66,7 @@ async def show_connections(  # noqa: PLR0913, PLR0917 - a filter each
     found = among.found
     context = _count(among.counts) | {
         "n_needing": among.n_needing,
+        "columns": COLUMNS,
         "rows": make_rows(here, found.connections, here.clock()),
         "held_back": held_back,
         "total": found.total,
