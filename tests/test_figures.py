@@ -156,7 +156,7 @@ def test_the_batch_has_a_bit_of_everything():
         "recovered",
     ]
     assert trip.stays[0] == "engine"
-    assert {"engine", "alerting", "store", "judge"} == set(trip.stays)
+    assert {"engine", "alerting", "store", "judge"} <= set(trip.stays)
 
 
 def test_the_command_prints_the_figures(tree, monkeypatch, capsys):

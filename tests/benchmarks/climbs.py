@@ -61,28 +61,6 @@ ORDER = (
 JOINING = {"cli", "web", "report", "engine", "alerting"}
 """Those that join the others; the others are called, and come back with a value."""
 
-MOVED = {
-    "alert": "notify",
-    "calls": "engine",
-    "causes": "alerting",
-    "channel_health": "alerting",
-    "check": "providers",
-    "cycle": "engine",
-    "digests": "alerting",
-    "flapping": "alerting",
-    "foresight": "engine",
-    "held_back": "alerting",
-    "holding": "alerting",
-    "link": "alerting",
-    "outages": "alerting",
-    "plan": "config",
-    "quieting": "alerting",
-    "quotas": "engine",
-    "reminding": "alerting",
-    "telling": "alerting",
-}
-"""Where modules and packages of before the reorganization have gone."""
-
 IN_PIECES = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 """What runs on when a value is asked of it: to ask is no call, and says not who made it."""
 
@@ -222,8 +200,7 @@ def _package_of_module(module: str) -> str | None:
     parts = module.split(".")
     if parts[0] != "monitor" or len(parts) == 1:
         return None
-    package = MOVED.get(parts[1], parts[1])
-    return package if package in ORDER else None
+    return parts[1] if parts[1] in ORDER else None
 
 
 def _name(frame: FrameType) -> str:
