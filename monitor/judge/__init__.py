@@ -7,28 +7,7 @@ known now and what is due. Start with `verdict.judge`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from monitor.judge.outcome import Outcome, Reason, State
+from monitor.judge.verdict import Verdict, judge
 
-from monitor import lazily
-
-if TYPE_CHECKING:
-    from monitor.judge.outcome import Outcome, Reason, State
-    from monitor.judge.verdict import Verdict, judge
-
-__all__ = [
-    "Outcome",
-    "Reason",
-    "State",
-    "Verdict",
-    "judge",
-]
-
-__getattr__ = lazily(
-    {
-        "Outcome": "monitor.judge.outcome",
-        "Reason": "monitor.judge.outcome",
-        "State": "monitor.judge.outcome",
-        "Verdict": "monitor.judge.verdict",
-        "judge": "monitor.judge.verdict",
-    }
-)
+__all__ = ["Outcome", "Reason", "State", "Verdict", "judge"]
