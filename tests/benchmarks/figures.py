@@ -168,7 +168,7 @@ def count_files_to_touch(contributing: str) -> dict[str, int]:
     """Return how many files of the package each table of a usual change names."""
     found: dict[str, int] = {}
     for block in re.split(r"\n(?=\*\*|#)", contributing):
-        title = re.match(r"[*# ]*([^*#(:\n]+)", block)
+        title = re.match(r"\*\*([^*(:\n]+)", block)
         rows = re.findall(r"^\|([^|]*)\|", block, flags=re.MULTILINE)
         files = {name for row in rows for name in re.findall(r"`(monitor/[^`]*)`", row)}
         if title and files:
