@@ -21,7 +21,7 @@ from monitor.cli.checks import callable_names, read_records, store_results
 from monitor.cli.completion import ConnectionName  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import NOT_DONE, CommandError, print_error
 from monitor.cli.output import clean, connection_row, open_console, print_rows
-from monitor.cli.session import find_authorized
+from monitor.cli.session import read_access
 from monitor.clock import utc_now
 from monitor.config.connections import AmazonConnection
 from monitor.judge.outcome import State
@@ -119,13 +119,11 @@ class _Validation:
     async def ask(self) -> CheckedConnection:
         """Check once; store what came of it, or only judge it."""
         from monitor.cli.runner import check_each, find_connectivity
-        from monitor.cli.session import find_stored_tokens
 
         name = self.connection.name
         before = read_records(self.session, self.database, {name})
-        held = find_stored_tokens(self.session, self.database, {name})
-        worked = find_authorized(self.database, {name})
-        answers = await check_each(self.session.config, {name}, {}, held, worked, lambda: None)
+        access = read_access(self.session, self.database, {name})
+        answers = await check_each(self.session.config, {name}, {}, access)
         uplink = await find_connectivity(self.session.config, answers)
         record = self._judge(before, answers, uplink)
         self.answered = CheckedConnection.of(
