@@ -117,18 +117,16 @@ def _check_dry(
     session: Session, database: Database | None, records: Sequence[ConnectionRecord]
 ) -> CheckResults:
     from monitor.cli.runner import check_now, choose_probes
-    from monitor.cli.session import find_authorized, find_stored_tokens
+    from monitor.cli.session import read_access
     from monitor.store import applications
 
     callable_records = [record for record in records if not record.is_switched_off]
     names = {record.name for record in callable_records}
-    if database is None:
-        return check_now(session.config, names, {}, None, {})
-    with database.read() as tx:
-        refusals = applications.list_refusals(tx)
-    askers = choose_probes(callable_records, refusals)
-    held = find_stored_tokens(session, database, names)
-    return check_now(session.config, names, askers, held, find_authorized(database, names))
+    askers = {}
+    if database is not None:
+        with database.read() as tx:
+            askers = choose_probes(callable_records, applications.list_refusals(tx))
+    return check_now(session.config, names, askers, read_access(session, database, names))
 
 
 def _preview(

@@ -17,7 +17,6 @@ import io
 import json
 import sys
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +27,19 @@ from monitor.judge.outcome import OutcomeClass, Reason, State
 from monitor.judge.quota import Level
 from monitor.notify.reasons import REASONS
 from monitor.notify.texts import RENEW_COMMAND
-from monitor.notify.words import format_instant, format_number, format_span, name_command
+from monitor.notify.words import (
+    format_ago,
+    format_instant,
+    format_number,
+    format_span,
+    name_command,
+    read_instant,
+)
 from monitor.report.status import AUTHORIZATION, SOON_DAYS, end_of, ending_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from monitor.report.status import Json
 
@@ -130,9 +137,6 @@ LOOKS = {
 LEVEL_STYLES = {Level.LOW: "yellow", Level.EXHAUSTED: "bold red"}
 
 
-_JUST_NOW_S = 5
-
-
 def connection_row(
     each: Json,
     now: datetime,
@@ -155,7 +159,7 @@ def connection_row(
     if is_check and state is not State.PAUSED:
         checked = "" if each["latency_ms"] is None else f"in {each['latency_ms']:,.0f} ms"
     else:
-        checked = "never" if checked_at is None else format_ago(checked_at, now)
+        checked = "never" if checked_at is None else format_ago(min(checked_at, now), now)
     return TableRow(
         (
             Text(f"{symbol} {state.value}", style),
@@ -172,7 +176,9 @@ def _days_left(each: Json) -> Text | str:
     end = end_of(each)
     if end is None:
         return ""
-    text = format_days_left(end["days_left"])
+    days = end["days_left"]
+    near = {0: "today", 1: "tomorrow"}
+    text = "ended" if days < 0 else near.get(days) or f"{format_number(days)} days"
     return Text(f"🟠 {text}", "yellow") if each["expiring_soon"] else text
 
 
@@ -333,31 +339,3 @@ def _said(each: Json) -> tuple[str, ...]:
 
 def _at(instant: str) -> str:
     return instant.replace("T", " ").removesuffix("Z")
-
-
-def read_instant(instant: str | None) -> datetime | None:
-    """Return the instant that `monitor.report.status` wrote."""
-    return None if instant is None else datetime.fromisoformat(instant)
-
-
-def format_days_left(days: int) -> str:
-    """Return how long something still holds, never as "0 days"."""
-    if days < 0:
-        return "ended"
-    return {0: "today", 1: "tomorrow"}.get(days, f"{format_number(days)} days")
-
-
-def format_ago(at: datetime, now: datetime) -> str:
-    """Return how long ago *at* was, in its largest unit."""
-    age = now - at
-    for unit, word in (
-        (timedelta(days=1), "day"),
-        (timedelta(hours=1), "hour"),
-        (timedelta(minutes=1), "min"),
-    ):
-        count = age // unit
-        if count >= 1:
-            plural = "s" if count > 1 and word != "min" else ""
-            return f"{count} {word}{plural} ago"
-    seconds = age // timedelta(seconds=1)
-    return f"{seconds} s ago" if seconds >= _JUST_NOW_S else "just now"

@@ -131,8 +131,7 @@ def _format_left(window: Json) -> str:
 
 def _format_forecast(window: Json, now: datetime) -> Iterator[str]:
     """Say in words when it is reset, and whether it lasts until then."""
-    from monitor.cli.output import read_instant
-    from monitor.notify.words import format_number, format_when
+    from monitor.notify.words import format_number, format_when, read_instant
 
     resets_at, forecast = read_instant(window["resets_at"]), window["forecast"]
     if resets_at is not None:

@@ -19,6 +19,7 @@ from monitor.cli.errors import CommandError, print_error
 from monitor.cli.output import open_console
 from monitor.clock import utc_now
 from monitor.config.model import link_to
+from monitor.engine.checkers import build_checkers
 from monitor.judge.incidents import Connectivity, is_unanswered
 from monitor.judge.outcome import Outcome
 from monitor.notify.apprise import AppriseSender
@@ -26,7 +27,6 @@ from monitor.notify.delivery import Delivery, DeliveryTerms
 from monitor.notify.outbox import OutboxUnavailable
 from monitor.providers.base import GrantLocks
 from monitor.providers.probes import is_online
-from monitor.providers.registry import build_checker
 from monitor.providers.transport import HttpClients
 from monitor.store.engine import StoreWorker
 
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 
     from monitor.cli.session import Session
     from monitor.config.model import Config
+    from monitor.engine.checkers import StoredAccess
     from monitor.judge.applications import Refusal
     from monitor.judge.connections import ConnectionRecord
     from monitor.notify.delivery import DeliveryReport
     from monitor.providers.base import Checker
-    from monitor.providers.tokens import HandshakeTokens
 
 MANY = 20
 """More connections than this take long enough to watch a bar."""
@@ -52,8 +52,7 @@ def check_now(
     config: Config,
     names: Collection[str],
     askers: Mapping[str, str],
-    held: HandshakeTokens | None,
-    worked: Mapping[str, str | None],
+    access: StoredAccess,
 ) -> CheckResults:
     """
     Check the connections called *names*, and return when each ended and how.
@@ -61,9 +60,7 @@ def check_now(
     Args:
         askers: For connections of an application that was refused, who asks
             first: they ask for themselves only if it is accepted again.
-        held: The refresh tokens that handshakes brought, and what tells tokens apart;
-            None where no key is at hand.
-        worked: The Amazon stores that were let in before, as `build_checker` takes them.
+        access: What the database knows of their credentials.
 
     Raises:
         SecretUnavailable: A secret went away meanwhile.
@@ -78,9 +75,7 @@ def check_now(
         disable=not is_watched,
     ) as progress:
         bar = progress.add_task("", total=len(names))
-        return asyncio.run(
-            check_each(config, names, askers, held, worked, lambda: progress.advance(bar))
-        )
+        return asyncio.run(check_each(config, names, askers, access, lambda: progress.advance(bar)))
 
 
 def choose_probes(
@@ -99,9 +94,8 @@ async def check_each(
     config: Config,
     names: Collection[str],
     askers: Mapping[str, str],
-    held: HandshakeTokens | None,
-    worked: Mapping[str, str | None],
-    on_answer: Callable[[], None],
+    access: StoredAccess,
+    on_answer: Callable[[], None] = lambda: None,
 ) -> CheckResults:
     """
     Check the connections called *names* at once; the same arguments as `ask`.
@@ -125,7 +119,10 @@ async def check_each(
         return outcome
 
     async with HttpClients(config.checks.concurrency) as clients:
-        checkers = _build_checkers(config, clients, names, held, worked)
+        try:
+            checkers = build_checkers(config, clients, GrantLocks(), access, names)
+        except ValueError as error:
+            raise CommandError(str(error)) from error
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = {
@@ -153,24 +150,6 @@ async def _take_over(asking: asyncio.Task[Outcome]) -> Outcome | None:
     if not outcome.reason.is_of_application:
         return None
     return Outcome(outcome.reason, outcome.detail, is_taken_over=True)
-
-
-def _build_checkers(
-    config: Config,
-    clients: HttpClients,
-    names: Collection[str],
-    held: HandshakeTokens | None,
-    worked: Mapping[str, str | None],
-) -> dict[str, Checker]:
-    grants = GrantLocks()
-    try:
-        return {
-            connection.name: build_checker(connection, config, clients, grants, held, worked=worked)
-            for connection in config.connections
-            if connection.name in names
-        }
-    except ValueError as error:
-        raise CommandError(str(error)) from error
 
 
 def send_due(session: Session) -> None:

@@ -23,7 +23,7 @@ import os
 import pwd
 import sys
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from monitor.config.describe import Leaf
     from monitor.config.model import Config
     from monitor.config.plan import Plan
+    from monitor.engine.checkers import StoredAccess
     from monitor.judge.connections import ConnectionRecord, Entry
-    from monitor.providers.tokens import HandshakeTokens
     from monitor.store.engine import Database, Transaction
 
 
@@ -96,16 +96,6 @@ def never_checked(entry: Entry, now: datetime) -> ConnectionRecord:
         account_key=None,
         clock=declare_date(AuthorizationClock(), entry.declared, now),
     )
-
-
-def find_authorized(database: Database | None, names: Collection[str]) -> dict[str, str | None]:
-    """Return which of *names* worked before, as far as that is known."""
-    from monitor.store import checks
-
-    if database is None:
-        return {}
-    with database.read() as tx:
-        return checks.list_authorized(tx, names)
 
 
 _FEW = 500
@@ -358,30 +348,22 @@ def _unreadable_secrets(leaves: Sequence[Leaf]) -> Iterator[Problem]:
                 yield Problem(leaf.place, f'{error} (needed for "{leaf.table.name}")')
 
 
-def find_stored_tokens(
+def read_access(
     session: Session, database: Database | None, names: Collection[str]
-) -> HandshakeTokens | None:
+) -> StoredAccess:
     """
-    Return the refresh tokens that handshakes brought *names*, if there is a key for that yet.
+    Return what the database knows of the credentials of *names*.
 
     Raises:
-        CommandError: One is there and cannot be read: to ask with the file's
-            would only find out that it is an old one.
+        CommandError: A token that a handshake brought cannot be read: a check with the
+            file's would only find out that it is an old one.
     """
-    from monitor.engine.checkers import decrypt_tokens
-    from monitor.store import credentials
+    from monitor.engine import checkers
 
     if database is None:
-        return None
+        return checkers.StoredAccess()
     with database.read() as tx:
-        key = credentials.find_key(tx, credentials.FINGERPRINT_KEY)
-        stored = credentials.list_refresh_tokens(tx)
-    if key is None:
-        return None
-    wanted = {name: token for name, token in stored.items() if name in names}
-    return decrypt_tokens(
-        session.config, wanted, partial(credentials.fingerprint, key), _refuse_unreadable
-    )
+        return checkers.read_access(tx, session.config, names, _refuse_unreadable)
 
 
 def _refuse_unreadable(name: str, error: Exception) -> None:

@@ -1,20 +1,17 @@
 """
-Check one connection step by step, and say who can mend it where (`validate`).
+Check one connection step by step, and print what was found and who can mend it (`validate`).
 
-The check is the one of `check`: judged and stored as the daemon does. What the
-steps are is decided in `monitor.report.validation`, what to do in `monitor.report.advice`.
-
-Show in a terminal the steps of a validation and what follows from them.
-
-Lines are made for 80 columns and wrap below their words. What stands in them is
-decided in `monitor.report.validation` and `monitor.report.advice`.
+The check is the one of `check`: judged and stored as the daemon does. What the steps are is
+decided in `report.validation`, what to do in `report.advice`; lines are made for 80 columns
+and wrap below their words.
 """
 
 from __future__ import annotations
 
 import asyncio
 import webbrowser
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,10 +21,13 @@ from monitor.cli.checks import callable_names, read_records, store_results
 from monitor.cli.completion import ConnectionName  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import NOT_DONE, CommandError, print_error
 from monitor.cli.output import clean, connection_row, open_console, print_rows
-from monitor.cli.session import find_authorized
+from monitor.cli.session import read_access
 from monitor.clock import utc_now
 from monitor.config.connections import AmazonConnection
-from monitor.report.validation import Mark, StepName
+from monitor.judge.outcome import State
+from monitor.report.status import exit_code
+from monitor.report.validation import CheckedConnection, Mark, StepName
+from monitor.report.validation import validate as take_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,8 +41,7 @@ if TYPE_CHECKING:
     from monitor.judge.incidents import Connectivity
     from monitor.judge.outcome import Transition
     from monitor.report.advice import Advice, Surroundings
-    from monitor.report.status import Json
-    from monitor.report.validation import CheckedConnection, ValidationStep
+    from monitor.report.validation import ValidationStep
     from monitor.store.engine import Database
 
 
@@ -88,9 +87,9 @@ def validate(
             last = step.target
 
         asyncio.run(_walk(visit, tell))
-        print_advice(visit.answered, visit.advise(), is_paused=visit.is_paused)
+        print_advice(visit.answered, visit.advice, is_paused=visit.is_paused)
     if is_opening:
-        open_page(visit.advise())
+        open_page(visit.advice)
     raise typer.Exit(visit.exit_code())
 
 
@@ -108,34 +107,33 @@ class _Validation:
     connection: Connection
     database: Database | None
     is_paused: bool
-    _asked: list[CheckedConnection] = field(default_factory=list)
-    _advice: list[Advice] | None = None
+    answered: CheckedConnection = field(init=False)
 
-    @property
-    def answered(self) -> CheckedConnection:
-        return self._asked[-1]
+    @cached_property
+    def advice(self) -> list[Advice]:
+        """What to do; the same however often it is asked for."""
+        from monitor.report.advice import advise
+
+        return advise(self.answered, self.connection, self.session.config)
 
     async def ask(self) -> CheckedConnection:
         """Check once; store what came of it, or only judge it."""
         from monitor.cli.runner import check_each, find_connectivity
-        from monitor.cli.session import find_stored_tokens
-        from monitor.report.validation import CheckedConnection
 
         name = self.connection.name
         before = read_records(self.session, self.database, {name})
-        held = find_stored_tokens(self.session, self.database, {name})
-        worked = find_authorized(self.database, {name})
-        answers = await check_each(self.session.config, {name}, {}, held, worked, lambda: None)
+        access = read_access(self.session, self.database, {name})
+        answers = await check_each(self.session.config, {name}, {}, access)
         uplink = await find_connectivity(self.session.config, answers)
         record = self._judge(before, answers, uplink)
-        shown = replace(record, is_paused=False, is_enabled=True)
-        days = self.session.config.alerts.expiring_soon_days
-        outcome = answers[name][1]
-        answered = CheckedConnection(
-            outcome, self._describe(shown), utc_now(), max(days, default=0)
+        self.answered = CheckedConnection.of(
+            answers[name][1],
+            record,
+            self.session.plan.watched[name],
+            self.session.config,
+            utc_now(),
         )
-        self._asked.append(answered)
-        return answered
+        return self.answered
 
     def _judge(
         self, before: Sequence[ConnectionRecord], answers: CheckResults, uplink: Connectivity
@@ -152,31 +150,8 @@ class _Validation:
         at, outcome = answers[name]
         return preview(before[0], outcome, self.session.plan.watched[name], at)
 
-    def _describe(self, record: ConnectionRecord) -> Json:
-        from monitor.report.status import connection_json
-
-        return connection_json(record, self.session.plan.watched[record.name], utc_now())
-
-    def advise(self) -> list[Advice]:
-        """Return what to do; the same however often it is asked for."""
-        import secrets
-
-        from monitor.config.connections import AmazonConnection
-        from monitor.report.advice import advise
-
-        if self._advice is None:
-            application = None
-            if isinstance(self.connection, AmazonConnection):
-                application = self.session.config.application(self.connection.application)
-            word = secrets.token_urlsafe(16)
-            self._advice = advise(self.answered, self.connection, application, word)
-        return self._advice
-
     def exit_code(self) -> int:
         """Return the contract's exit code; paused connections count for nothing."""
-        from monitor.judge.outcome import State
-        from monitor.report.status import exit_code
-
         each = self.answered.each | ({"state": State.PAUSED.value} if self.is_paused else {})
         return exit_code([each], is_check=True, soon_days=self.answered.soon_days)
 
@@ -206,9 +181,7 @@ def _open_validation(session: Session, name: str) -> _Validation:
 
 
 async def _walk(visit: _Validation, tell: Callable[[ValidationStep], None]) -> list[ValidationStep]:
-    """Take every step, and tell of each at once."""
-    from monitor.report.validation import validate as take_steps
-
+    """Take every step, and print each at once."""
     steps = []
     async for step in take_steps(visit.connection, visit.session.config, visit.ask):
         tell(step)

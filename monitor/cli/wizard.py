@@ -235,12 +235,13 @@ def try_connection(config: Config, name: str) -> bool | None:
         print_text(f"{name} is not tried yet: {missing}")
         return None
     from monitor.cli.runner import check_each
+    from monitor.engine.checkers import StoredAccess
     from monitor.judge.outcome import OutcomeClass
     from monitor.log import configure_logging
 
     configure_logging(is_verbose=False, is_quiet=True)
     print_text(f"Trying {name} ...")
-    answers = asyncio.run(check_each(config, {name}, {}, None, {}, lambda: None))
+    answers = asyncio.run(check_each(config, {name}, {}, StoredAccess()))
     outcome = answers[name][1]
     is_good = outcome.reason.outcome_class is OutcomeClass.SUCCESS
     print_text(f"  {'✓' if is_good else '✗'} {_describe(outcome)}")

@@ -1,17 +1,14 @@
 """
-Prepare what calls services: checkers, and what they share.
+Build the checkers, with what the database knows of their credentials.
 
-The daemon makes its checks with them; the dashboard validates and shakes hands.
-
-Read and write the refresh tokens that the database keeps, with the key of the file.
-
-Decides which of them still count: the file's token wins once it is another one
-than when a handshake brought the stored one.
+The daemon and the commands make their checks with them; the dashboard validates and shakes
+hands. Of two refresh tokens the file's wins once it is another one than when a handshake
+brought the stored one. Stored tokens are encrypted with the key of the file.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,13 +22,12 @@ from monitor.providers.tokens import HandshakeToken, HandshakeTokens
 from monitor.store import checks, credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from monitor.config.model import Config
     from monitor.config.secret import Secret
     from monitor.providers.base import Checker
     from monitor.providers.transport import HttpClients
-    from monitor.store.credentials import StoredToken
     from monitor.store.engine import Transaction
 
 
@@ -89,32 +85,51 @@ class Cipher:
             raise KeyUnusable("web.key is not the key that the token was encrypted with") from None
 
 
-def decrypt_tokens(
-    config: Config,
-    stored: Mapping[str, StoredToken],
-    fingerprint: Callable[[str], str],
-    on_unreadable: Callable[[str, KeyUnusable], None] | None = None,
-) -> HandshakeTokens:
+@dataclass(frozen=True, slots=True)
+class StoredAccess:
     """
-    Return the tokens *stored* for connections of the file.
+    What the database knows of the credentials that checkers use.
 
     Args:
-        on_unreadable: Told of what cannot be decrypted; else that is logged, and
-            the connection is not asked until it can be.
+        held: The refresh tokens that handshakes brought, and what tells tokens
+            apart; None where there is no key for that yet.
+        worked: The Amazon stores that were let in before, as `build_checker` takes them.
     """
+
+    held: HandshakeTokens | None = None
+    worked: Mapping[str, str | None] = field(default_factory=dict)
+
+
+def read_access(
+    tx: Transaction,
+    config: Config,
+    names: Collection[str],
+    on_unreadable: Callable[[str, KeyUnusable], None],
+) -> StoredAccess:
+    """
+    Return what is stored for the connections called *names*.
+
+    Args:
+        on_unreadable: Called for a token that cannot be decrypted; unless it raises,
+            the connection is not checked until it can be.
+    """
+    worked = checks.list_authorized(tx, names)
+    key = credentials.find_key(tx, credentials.FINGERPRINT_KEY)
+    if key is None:
+        return StoredAccess(None, worked)
     found = {}
-    for name, each in stored.items():
-        if not isinstance(config.connection(name), AmazonConnection):
+    for name, stored in credentials.list_refresh_tokens(tx).items():
+        if name not in names or not isinstance(config.connection(name), AmazonConnection):
             continue
         try:
-            value = Cipher(config.web.key).decrypt(each.encrypted)
+            value = Cipher(config.web.key).decrypt(stored.encrypted)
         except KeyUnusable as error:
-            (on_unreadable or _warn)(name, error)
+            on_unreadable(name, error)
             why = f"{error}; {_REMEDY}"
-            found[name] = HandshakeToken("", each.file_fingerprint, why)
+            found[name] = HandshakeToken("", stored.file_fingerprint, why)
         else:
-            found[name] = HandshakeToken(value, each.file_fingerprint)
-    return HandshakeTokens(fingerprint, found)
+            found[name] = HandshakeToken(value, stored.file_fingerprint)
+    return StoredAccess(HandshakeTokens(partial(credentials.fingerprint, key), found), worked)
 
 
 def _warn(name: str, error: KeyUnusable) -> None:
@@ -135,6 +150,28 @@ def find_outdated_tokens(config: Config, held: HandshakeTokens) -> list[str]:
         if held.choose(name, connection.refresh_token) is None:
             outdated.append(name)
     return outdated
+
+
+def build_checkers(
+    config: Config,
+    clients: HttpClients,
+    grants: GrantLocks,
+    access: StoredAccess,
+    names: Collection[str],
+) -> dict[str, Checker]:
+    """
+    Build the checkers of the connections called *names*.
+
+    Raises:
+        ValueError: A setting cannot work, such as a CA file that was emptied just now.
+    """
+    return {
+        connection.name: build_checker(
+            connection, config, clients, grants, access.held, worked=access.worked
+        )
+        for connection in config.connections
+        if connection.name in names
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,19 +211,15 @@ def prepare_checkers(
     Raises:
         ValueError: A setting cannot work, such as a CA file that was emptied just now.
     """
-    fingerprint = partial(
-        credentials.fingerprint, credentials.find_or_make_key(tx, credentials.FINGERPRINT_KEY)
-    )
-    stored = decrypt_tokens(config, credentials.list_refresh_tokens(tx), fingerprint)
+    credentials.find_or_make_key(tx, credentials.FINGERPRINT_KEY)
+    access = read_access(tx, config, {each.name for each in config.connections}, _warn)
+    stored = access.held
+    assert stored is not None, "the key was just made"
     for name in find_outdated_tokens(config, stored):
         credentials.drop_refresh_token(tx, name)
     grants = former.grants if former else GrantLocks()
     held = former.held if former else stored
-    worked = checks.list_authorized(tx)
-    checkers = {
-        connection.name: build_checker(connection, config, clients, grants, held, worked=worked)
-        for connection in config.connections
-        if connection.enabled
-    }
+    switched_on = {each.name for each in config.connections if each.enabled}
+    checkers = build_checkers(config, clients, grants, replace(access, held=held), switched_on)
     kept = former.clients if former else clients
-    return CheckerSet(checkers, kept, grants, held, fingerprint, stored)
+    return CheckerSet(checkers, kept, grants, held, stored.fingerprint, stored)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from monitor.judge.outcome import Reason
 
 
+JUST_NOW = timedelta(seconds=5)
+
+
 def format_span(span: timedelta) -> str:
     """Return *span* in its two largest units: "2 days 3 hours", never "0 days"."""
     minutes = int(span / timedelta(minutes=1))
@@ -66,6 +69,22 @@ def format_when(instant: datetime, now: datetime) -> str:
         return texts.YESTERDAY if days == -1 else texts.DAYS_AGO.format(n=format_number(-days))
     near = {0: texts.TODAY, 1: texts.TOMORROW}
     return near.get(days) or texts.IN_DAYS.format(n=format_number(days))
+
+
+def format_ago(at: datetime, now: datetime) -> str:
+    """Return how long ago *at* was, or how far ahead it is, in its largest unit."""
+    age = abs(now - at)
+    for unit, word in (
+        (timedelta(days=1), "day"),
+        (timedelta(hours=1), "hour"),
+        (timedelta(minutes=1), "min"),
+        (timedelta(seconds=1), "s"),
+    ):
+        count = age // unit
+        if count >= 1 and (word != "s" or age >= JUST_NOW):
+            plural = "s" if count > 1 and word in {"day", "hour"} else ""
+            return f"in {count} {word}{plural}" if at > now else f"{count} {word}{plural} ago"
+    return "just now"
 
 
 def format_expiry(at: datetime, now: datetime) -> str:
@@ -113,7 +132,7 @@ def format_unit(unit: str) -> str:
 
 def read_instant(value: object) -> datetime | None:
     """
-    Read an instant of an alert's facts; None where there is none.
+    Read an instant of an alert's facts or of a report; None where there is none.
 
     Facts may have been stored by another version: what cannot be read is left
     out of the text and stops no message.

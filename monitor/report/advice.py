@@ -18,6 +18,7 @@ person. What services said was freed of secrets where it was read.
 from __future__ import annotations
 
 import re
+import secrets
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from monitor.config.connections import Application, Connection
+    from monitor.config.model import Config
     from monitor.judge.outcome import Transition
     from monitor.report.status import Json
     from monitor.report.validation import CheckedConnection, ValidationStep
@@ -164,15 +166,12 @@ class Advice:
     page: RemedyPage | None
 
 
-def advise(
-    answered: CheckedConnection, connection: Connection, application: Application | None, state: str
-) -> list[Advice]:
-    """
-    Return what to do, the most urgent first; nothing where all is well.
-
-    Args:
-        state: A random word for the consent page.
-    """
+def advise(answered: CheckedConnection, connection: Connection, config: Config) -> list[Advice]:
+    """Return what to do, the most urgent first; nothing where all is well."""
+    application = None
+    if isinstance(connection, AmazonConnection):
+        application = config.application(connection.application)
+    state = secrets.token_urlsafe(16)
     advice = []
     needs: set[Need] = set()
     for remedy, need in _problems(answered):

@@ -1,22 +1,16 @@
 """
-Turn what one check of a connection saw into steps that a person can follow.
+Validate one connection step by step: decide what is looked at, in which order, and what it means.
 
-Pure: the way to a host (`providers.reachability`), the outcome of the ordinary checker and
-what is known after it (`monitor.report.status`) come in, steps go out. In which order
-things are asked is decided in `validating`; what a person can do about it, in
-`consent`; how steps look, by whoever shows them.
-
-Validate one connection step by step, and tell of each step as it finishes.
-
-Decides the order: the way to a host, then what was said there. The check itself
-is made by the caller, the way it makes all its checks, so that its result is
-judged and stored like any other. What the steps say is decided in `validation`.
+First comes the way to a host (`providers.reachability`), then what was said there. The check
+itself is made by the caller, the way it makes all its checks, so that its result is judged and
+stored like any other. What a person can do about it is decided in `report.advice`; how steps
+look, by whoever shows them.
 """
 
 from __future__ import annotations
 
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -35,13 +29,14 @@ from monitor.judge.quota import Level
 from monitor.notify.reasons import REASONS
 from monitor.notify.texts import RENEW_COMMAND
 from monitor.notify.words import format_expiry, format_number, name_command
-from monitor.report.status import CLIENT_SECRET
+from monitor.report.status import CLIENT_SECRET, connection_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 
     from monitor.config.connections import Application, Connection
     from monitor.config.model import Config
+    from monitor.judge.connections import ConnectionRecord, Watched
     from monitor.providers.reachability import ProbeResult
     from monitor.report.status import Json
 
@@ -117,6 +112,20 @@ class CheckedConnection:
     each: Json
     now: datetime
     soon_days: int
+
+    @classmethod
+    def of(
+        cls,
+        outcome: Outcome,
+        record: ConnectionRecord,
+        watched: Watched,
+        config: Config,
+        now: datetime,
+    ) -> CheckedConnection:
+        """Describe what is known after a check; a paused connection as if it were not paused."""
+        shown = replace(record, is_paused=False, is_enabled=True)
+        soon_days = max(config.alerts.expiring_soon_days, default=0)
+        return cls(outcome, connection_json(shown, watched, now), now, soon_days)
 
 
 def read_probe(reached: ProbeResult, target: str, now: datetime) -> ValidationStep:

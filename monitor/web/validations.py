@@ -9,17 +9,14 @@ watches that one: services are not asked twice because two people pressed.
 from __future__ import annotations
 
 import asyncio
-import secrets
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
 
-from monitor.config.connections import AmazonConnection
 from monitor.engine.batch import FinishedCheck
 from monitor.engine.evaluate import evaluate, preview
 from monitor.report.advice import advise
-from monitor.report.status import connection_json
 from monitor.report.validation import CheckedConnection, validate
 from monitor.store import connections
 from monitor.store.engine import StoreError
@@ -174,11 +171,11 @@ class Validations:
                 raise NotPossible(f'"{connection.name}" was taken out of the file meanwhile')
             outcome = await checker.check()
             record = await self._keep(connection.name, outcome)
-            settings, now = self._live.now, self._clock()
-            shown = replace(record, is_paused=False, is_enabled=True)
-            each = connection_json(shown, _watched(settings.plan, connection.name), now)
-            days = settings.config.alerts.expiring_soon_days
-            run.answered = CheckedConnection(outcome, each, now, max(days, default=0))
+            settings = self._live.now
+            watched = _watched(settings.plan, connection.name)
+            run.answered = CheckedConnection.of(
+                outcome, record, watched, settings.config, self._clock()
+            )
             return run.answered
 
         config = self._live.config
@@ -193,11 +190,7 @@ class Validations:
             run.failure = "the database could not be used; the daemon's log says why"
             return
         if run.answered is not None:
-            application = None
-            if isinstance(connection, AmazonConnection):
-                application = config.application(connection.application)
-            word = secrets.token_urlsafe(16)
-            run.advice = advise(run.answered, connection, application, word)
+            run.advice = advise(run.answered, connection, config)
 
     async def _keep(self, name: str, outcome: Outcome) -> ConnectionRecord:
         """Store what the check came to; return what is known after it."""

@@ -12,6 +12,7 @@ import pytest
 
 from monitor.cli.runner import check_now
 from monitor.config.load import load_config
+from monitor.engine.checkers import StoredAccess
 from tests.bench import NOWHERE, OK, REFUSED, connection
 from tests.command_line import converse
 from tests.sinks import run_web_hook
@@ -251,7 +252,7 @@ def test_no_more_checks_run_at_once_than_the_file_allows(bench, simulator):
     tables = [connection(name, simulator.soldscope_url) for name in names]
     bench.configure(*tables, more="[checks]\nconcurrency = 1\n")
     began = time.monotonic()
-    answers = check_now(load_config(bench.config_path), names, {}, None, {})
+    answers = check_now(load_config(bench.config_path), names, {}, StoredAccess())
     assert time.monotonic() - began >= 5 * 0.2
     # Waiting for one's turn is not the service's latency.
     latencies = [outcome.latency_ms for _, outcome in answers.values()]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.notify.words import format_instant, format_span, read_instant
+from monitor.notify.words import format_ago, format_instant, format_span, read_instant
 
 SPANS = [
     (timedelta(seconds=-5), "less than a minute"),
@@ -37,6 +37,23 @@ def test_no_span_has_a_zero_in_it(span):
 def test_an_instant_is_said_in_utc():
     berlin = timezone(timedelta(hours=1))
     assert format_instant(datetime(2026, 11, 22, 5, 0, tzinfo=berlin)) == "2026-11-22 04:00 UTC"
+
+
+AGES = [
+    (timedelta(seconds=4), "just now"),
+    (timedelta(seconds=5), "5 s ago"),
+    (timedelta(minutes=1), "1 min ago"),
+    (timedelta(minutes=59), "59 min ago"),
+    (timedelta(hours=1), "1 hour ago"),
+    (timedelta(days=2, hours=3), "2 days ago"),
+    (-timedelta(minutes=2), "in 2 min"),
+]
+
+
+@pytest.mark.parametrize(("age", "expected"), AGES, ids=[text for _, text in AGES])
+def test_an_age_is_said_in_its_largest_unit(age, expected):
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    assert format_ago(now - age, now) == expected
 
 
 INSTANTS = {

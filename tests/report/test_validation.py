@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from monitor.config.connections import CountdownConnection
+from monitor.config.model import Config
 from monitor.judge.outcome import Marketplace, Outcome, Reason
 from monitor.providers.fetch import Failure
 from monitor.providers.reachability import Hop, ProbeResult
@@ -252,7 +253,7 @@ COUNTDOWN = CountdownConnection.model_validate(
 
 
 def advice(**more: Any) -> list[tuple[str, bool]]:
-    found = advise(known(**more), COUNTDOWN, None, "w0rd")
+    found = advise(known(**more), COUNTDOWN, Config())
     return [(each.remedy.split(maxsplit=1)[0], each.page is not None) for each in found]
 
 
