@@ -113,7 +113,8 @@ def _find_suppressions(
 ) -> list[tuple[Pending, Suppression | None]]:
     lasting = suppression.list_active_silences(tx, now)
     quiet = {channel.name: channel.quiet_hours for channel in plan.channels}
-    watched = plan.watched
+    pending = list(pending)
+    watched = plan.watched_of({name for one in pending for name in one.about.values()})
     return [
         (
             one,

@@ -20,7 +20,7 @@ from monitor.judge.outcome import Rules
 from monitor.judge.routing import ChannelRoute, DigestTime, QuietInterval, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from monitor.config import model
     from monitor.config.connections import Application, Connection
@@ -49,10 +49,24 @@ class Plan:
     remind_every: timedelta = timedelta(hours=24)
     uplink: tuple[str, ...] = ()
 
+    def find(self, name: str) -> Watched | None:
+        """Return the settings of one connection; None where it is not watched."""
+        return self.watched.get(name)
+
     def watched_of(self, names: Iterable[str]) -> Mapping[str, Watched]:
         """Return the settings of those of *names* that are watched."""
         watched = self.watched
         return {name: watched[name] for name in names if name in watched}
+
+    def entries_of(self, names: Collection[str]) -> list[Entry]:
+        """Return those of *names* as the store needs them."""
+        return [entry for entry in self.entries if entry.name in names]
+
+    @property
+    def intervals(self) -> tuple[timedelta, timedelta] | None:
+        """Return the shortest and the longest `every`; None where nothing is watched."""
+        every = {one.rules.every for one in self.watched.values()}
+        return (min(every), max(every)) if every else None
 
 
 def make_plan(config: Config) -> Plan:

@@ -204,7 +204,7 @@ def _bring_in_line(
     now = utc_now()
     applications.sync(tx, plan.applications, now)
     ignored = connections.sync(tx, plan.entries, now)
-    bring_forward(tx, [each for each in plan.entries if each.name in changes.checked_anew], now)
+    bring_forward(tx, plan.entries_of(changes.checked_anew), now)
     review_suppressed(tx, plan, now, all_of_it=True)
     suppress_unsent(tx, plan, now)
     for name in sorted(ignored):

@@ -81,7 +81,7 @@ class Swept:
 def is_anything_passed(tx: Transaction, plan: Plan, now: datetime) -> bool:
     """Tell whether a sweep would find anything; needs no right to write."""
     return (
-        any(name in plan.watched for _, name in authorizations.find_passed(tx, now))
+        bool(plan.watched_of([name for _, name in authorizations.find_passed(tx, now)]))
         or any(name in plan.applications for name in applications.find_passed(tx, now))
         or any(_is_ending(tx, one, plan, now) for one in incidents.list_open_outages(tx).values())
         or is_any_stable(tx, now)
@@ -118,12 +118,13 @@ def sweep(tx: Transaction, plan: Plan, now: datetime) -> list[Swept]:
 def _sweep_authorizations(tx: Transaction, plan: Plan, now: datetime) -> list[Swept]:
     names = dict(authorizations.find_passed(tx, now))
     # A command that read a newer file may have put in what only the next start knows.
-    ids = [number for number, name in names.items() if name in plan.watched]
+    watched = plan.watched_of(names.values())
+    ids = [number for number, name in names.items() if name in watched]
     records = checks.load_records(tx, ids)
     swept, clocks = [], []
     for number in ids:
         record = records[number]
-        steps = plan.watched[record.name].rules.expiring_soon_days
+        steps = watched[record.name].rules.expiring_soon_days
         passed = pass_steps(record.clock, record.standing.state, steps, now)
         for alert in passed.alerts:
             dispatch_alert(tx, alert, {record.id: record.name}, plan, now)
