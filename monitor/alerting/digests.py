@@ -170,8 +170,7 @@ def note_absence(tx: Transaction, plan: Plan, now: datetime) -> Absence | None:
         incidents.drop_unannounced_absence(tx)
         return None
     last_at = incidents.last_checked_at(tx)
-    shortest = min(one.rules.every for one in plan.watched.values())
-    if last_at is not None and now - last_at > ANNOUNCED_FROM * shortest:
+    if last_at is not None and now - last_at > ANNOUNCED_FROM * plan.shortest_interval:
         untold = (untold[0] if untold else last_at), now
         incidents.save_unannounced_absence(tx, *untold)
     return None if untold is None else Absence(*untold)
@@ -179,8 +178,7 @@ def note_absence(tx: Transaction, plan: Plan, now: datetime) -> Absence | None:
 
 def is_all_checked(tx: Transaction, absence: Absence, plan: Plan, now: datetime) -> bool:
     """Tell whether all have been asked once since the absence, or long enough was waited."""
-    longest = max((one.rules.every for one in plan.watched.values()), default=timedelta())
-    if now >= absence.until + min(longest, WAIT_AT_MOST) + SPARE:
+    if now >= absence.until + min(plan.longest_interval, WAIT_AT_MOST) + SPARE:
         return True
     return not incidents.is_any_unchecked(tx, absence.until)
 
@@ -213,8 +211,8 @@ def dispatch_resumed(tx: Transaction, absence: Absence, plan: Plan, now: datetim
 def _count_missed(tx: Transaction, absence: Absence, plan: Plan) -> int:
     """Return how many checks would have been made, by the rhythms of now."""
     length = absence.until - absence.since
-    names = incidents.list_watched(tx)
-    return sum(length // one.rules.every for name, one in plan.watched.items() if name in names)
+    watched = plan.watched_of(incidents.list_watched(tx))
+    return sum(length // one.rules.every for one in watched.values())
 
 
 class Resumption:

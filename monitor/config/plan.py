@@ -54,6 +54,16 @@ class Plan:
         watched = self.watched
         return {name: watched[name] for name in names if name in watched}
 
+    @property
+    def shortest_interval(self) -> timedelta:
+        """Return how soon the connection that is checked most often is checked again."""
+        return min((one.rules.every for one in self.watched.values()), default=timedelta())
+
+    @property
+    def longest_interval(self) -> timedelta:
+        """Return how long it takes until all connections were checked once."""
+        return max((one.rules.every for one in self.watched.values()), default=timedelta())
+
 
 def make_plan(config: Config) -> Plan:
     """Return the plan of *config*."""
