@@ -166,12 +166,11 @@ def note_absence(tx: Transaction, plan: Plan, now: datetime) -> Absence | None:
     """
     untold = incidents.find_unannounced_absence(tx)
     is_wanted = any(AlertKind.RESUMED in (channel.kinds or ()) for channel in plan.channels)
-    if not is_wanted or plan.intervals is None:
+    if not is_wanted or not plan.watched:
         incidents.drop_unannounced_absence(tx)
         return None
     last_at = incidents.last_checked_at(tx)
-    shortest, _ = plan.intervals
-    if last_at is not None and now - last_at > ANNOUNCED_FROM * shortest:
+    if last_at is not None and now - last_at > ANNOUNCED_FROM * plan.shortest_interval:
         untold = (untold[0] if untold else last_at), now
         incidents.save_unannounced_absence(tx, *untold)
     return None if untold is None else Absence(*untold)
@@ -179,8 +178,7 @@ def note_absence(tx: Transaction, plan: Plan, now: datetime) -> Absence | None:
 
 def is_all_checked(tx: Transaction, absence: Absence, plan: Plan, now: datetime) -> bool:
     """Tell whether all have been asked once since the absence, or long enough was waited."""
-    _, longest = plan.intervals or (timedelta(), timedelta())
-    if now >= absence.until + min(longest, WAIT_AT_MOST) + SPARE:
+    if now >= absence.until + min(plan.longest_interval, WAIT_AT_MOST) + SPARE:
         return True
     return not incidents.is_any_unchecked(tx, absence.until)
 

@@ -63,10 +63,14 @@ class Plan:
         return [entry for entry in self.entries if entry.name in names]
 
     @property
-    def intervals(self) -> tuple[timedelta, timedelta] | None:
-        """Return the shortest and the longest `every`; None where nothing is watched."""
-        every = {one.rules.every for one in self.watched.values()}
-        return (min(every), max(every)) if every else None
+    def shortest_interval(self) -> timedelta:
+        """Return how soon the connection that is checked most often is checked again."""
+        return min((one.rules.every for one in self.watched.values()), default=timedelta())
+
+    @property
+    def longest_interval(self) -> timedelta:
+        """Return how long it takes until all connections were checked once."""
+        return max((one.rules.every for one in self.watched.values()), default=timedelta())
 
 
 def make_plan(config: Config) -> Plan:

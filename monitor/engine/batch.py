@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from monitor.judge.applications import ApplicationStanding
     from monitor.judge.batch import Inquiry, Outage, Retractable
     from monitor.judge.checks import Judged, JudgedCheck
-    from monitor.judge.connections import ConnectionRecord
+    from monitor.judge.connections import ConnectionRecord, ConnectionSettings
     from monitor.judge.forecast import Outlook
     from monitor.judge.incidents import Connectivity, HostGroup, LinkVerdict
     from monitor.judge.outcome import Outcome
@@ -116,9 +116,11 @@ def load_known(
     )
 
 
-def _load_checks(tx: Transaction, finished: Sequence[FinishedCheck], plan: Plan) -> list[Check]:
+def _load_checks(
+    tx: Transaction, finished: Sequence[FinishedCheck], settings: ConnectionSettings
+) -> list[Check]:
     records = stored_checks.load_records(tx, [each.connection_id for each in finished])
-    watched = plan.watched_of([record.name for record in records.values()])
+    watched = settings.watched_of([record.name for record in records.values()])
     checks = []
     for each in finished:
         record = records.get(each.connection_id)

@@ -72,7 +72,7 @@ def evaluate(
     effects = correlate(batch)
     made = dispatch(effects.proposals, batch.context, effects.withdrawn_alerts)
     save(tx, known, batch, effects, made)
-    return _settled(batch, effects, made)
+    return _list_evaluated(batch, effects, made)
 
 
 def preview(
@@ -82,7 +82,9 @@ def preview(
     return preview_record(Check(record, watched, None, now, outcome))
 
 
-def _settled(batch: Batch, effects: Effects, made: Sequence[NewAlert | None]) -> list[Evaluated]:
+def _list_evaluated(
+    batch: Batch, effects: Effects, made: Sequence[NewAlert | None]
+) -> list[Evaluated]:
     """Return what each check has led to, with the alerts that it raised for its own sake."""
     raised: dict[int | None, list[AlertDue]] = {}
     for proposal, new in zip(effects.proposals, made, strict=True):

@@ -1,8 +1,8 @@
 """
 Decide by a batch of checks whether our own link is gone, or there again.
 
-What one answer says of it is decided in `link`; who asks the URLs of `checks.uplink`, and which
-hosts the connections beside the batch have, is found out by others.
+What one answer says of it is decided in `incidents`; who asks the URLs of `checks.uplink`, and
+which hosts the connections beside the batch have, is found out by others.
 """
 
 from __future__ import annotations

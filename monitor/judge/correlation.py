@@ -3,7 +3,7 @@ Find the one cause behind many problems of a batch, so that it is announced once
 
 A rejected client id or secret is its application's fault; connections of one host that fail
 together make an outage; one that changes all the time flaps; and where our own link is gone,
-nobody else is to blame. When that is so is decided in `application`, `outage`, `flapping` and
+nobody else is to blame. When that is so is decided in `applications`, `incidents` and
 `connectivity`; here they meet the alerts that would have announced each problem by itself.
 Pure: what must be known for it was read into a `Batch`, what follows is stored from `Effects`.
 """

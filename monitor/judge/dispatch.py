@@ -2,7 +2,7 @@
 Decide what of all that is due is announced, on which channels, and what must wait.
 
 Pure: what was announced before and which silences last are arguments. Who wants an alert is
-decided in `route`, what suppresses it in `hold`; sending is left to `monitor.alert`.
+decided in `routing`, what suppresses it in `suppression`; sending is left to `monitor.notify`.
 """
 
 from __future__ import annotations

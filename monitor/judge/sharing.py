@@ -2,8 +2,8 @@
 Judge quotas and forecasts account by account: what is one account's is announced once.
 
 Takes the checks of a batch one after another: one may change what is known of the quota of
-another. What a single connection would announce is decided in `quota_verdict` and `outlook`, who
-of an account announces it in `account`. Pure: the other connections of accounts were read before.
+another. What a single connection would announce is decided in `quota` and `forecast`, and so is who
+of an account announces it. Pure: the other connections of accounts were read before.
 """
 
 from __future__ import annotations

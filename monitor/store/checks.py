@@ -352,30 +352,25 @@ def save_quotas(tx: Transaction, changed: Mapping[int, tuple[Quota, str | None]]
 
 
 def is_quota_news(before: Quota, after: Quota) -> bool:
-    """Tell whether a quota has changed enough to be written."""
+    """
+    Tell whether a quota has changed enough to be written.
+
+    Not all that is known is stored: only what is can be news.
+    """
     if before is after:
         return False
-    if before.seen_at is not None and after.seen_at is not None:
-        if after.seen_at - before.seen_at >= SEEN_AT_PRECISION:
+    if before.seen_at is None or after.seen_at is None:
+        if before.seen_at is not after.seen_at:
             return True
-        if _LASTING(before) == _LASTING(after):
-            return False
-        before = replace(before, seen_at=after.seen_at)
-    elif before == after:
-        return False
-    # Not all that is known is stored: only what is can be news.
-    return quota_values(before) != quota_values(after)
+    elif after.seen_at - before.seen_at >= SEEN_AT_PRECISION:
+        return True
+    if _KEPT(before) != _KEPT(after) or bool(before.others) != bool(after.others):
+        return True
+    return before.shown is not after.shown and _SHOWN(before.shown) != _SHOWN(after.shown)
 
 
-_LASTING = attrgetter(
-    "shown",
-    "known",
-    "longest_reset_s",
-    "is_payment_required",
-    "told_step",
-    "told_limit",
-    "others",
-)
+_KEPT = attrgetter("known", "longest_reset_s", "is_payment_required", "told_step", "told_limit")
+_SHOWN = attrgetter("limit", "remaining", "resets_at")
 
 
 def add_transitions(tx: Transaction, changes: Sequence[tuple[int, Transition]]) -> None:

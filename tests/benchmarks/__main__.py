@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import daemon, dashboard, forecast, startup, year
+from tests.benchmarks import daemon, dashboard, evaluate, forecast, startup, year
 
 BENCHMARKS = {
     "daemon": daemon.main,
     "dashboard": dashboard.main,
+    "evaluate": evaluate.main,
     "forecast": forecast.main,
     "startup": startup.main,
     "year": year.main,

@@ -1,0 +1,102 @@
+"""
+What a batch of checks asks the database, and through whom settings come.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, NoReturn
+
+from sqlalchemy import event
+
+from monitor.engine.batch import FinishedCheck
+from monitor.engine.evaluate import evaluate
+from monitor.judge.connections import Watched
+from tests.builders import EVERY, OK, UNREACHED, Story, entry, ok_with, plan_of
+from tests.fakes import NOON
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from monitor.judge.outcome import Outcome
+
+
+@contextmanager
+def counted(story: Story) -> Iterator[Counter[str]]:
+    """Count the statements of a transaction by their first word."""
+    seen: Counter[str] = Counter()
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        seen[statement.split(maxsplit=1)[0]] += 1
+
+    event.listen(story.database.engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(story.database.engine, "before_cursor_execute", note)
+
+
+def finish(story: Story, outcomes: Mapping[str, Outcome], at: datetime) -> list[FinishedCheck]:
+    return [
+        FinishedCheck(story.record(name).id, at, at, outcome) for name, outcome in outcomes.items()
+    ]
+
+
+def evaluate_counted(story: Story, outcomes: Mapping[str, Outcome], at: datetime) -> Counter[str]:
+    finished = finish(story, outcomes, at)
+    with counted(story) as seen, story.database.write() as tx:
+        evaluate(tx, finished, story.plan)
+    return seen
+
+
+def test_a_batch_in_which_nothing_is_wrong_reads_records_and_what_is_open(database):
+    story = Story.begin(database, plan_of(*(entry(f"c{n}") for n in range(40))))
+    good = {f"c{n}": ok_with(9_000, account=f"a{n}") for n in range(40)}
+    story.evaluate(NOON, **good)
+    seen = evaluate_counted(story, good, NOON + EVERY)
+    # Records, a time without a link, outages, inquiries; checks and standings.
+    assert (seen["SELECT"], seen["INSERT"], seen["UPDATE"]) == (4, 1, 1)
+
+
+def test_reads_do_not_grow_with_the_alerts_of_a_batch(database):
+    story = Story.begin(database, plan_of(*(entry(f"c{n}", host=f"h{n}") for n in range(40))))
+    bad = {f"c{n}": UNREACHED for n in range(40)}
+    few = dict(list(bad.items())[:2])
+    for n in range(2):
+        story.evaluate(NOON + n * EVERY, **bad | {"c39": OK})
+    seen = evaluate_counted(story, few | {"c39": OK}, NOON + 2 * EVERY)
+    hosts = 3 * len(few)
+    many = {name: one for name, one in bad.items() if name not in few} | {"c39": OK}
+    more = evaluate_counted(story, many, NOON + 2 * EVERY)
+    assert len(story.alerts()) == 39
+    assert more["SELECT"] - 3 * (len(many) - 1) == seen["SELECT"] - hosts
+
+
+class Guarded(dict[str, Watched]):
+    """Settings of connections that are looked up by name, and never gone through."""
+
+    def __init__(self, settings: Mapping[str, Watched]) -> None:
+        super().__init__(settings)
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> Watched:
+        self.asked.add(name)
+        return super().__getitem__(name)
+
+    def _refuse(self) -> NoReturn:
+        raise AssertionError("all connections were asked for")
+
+    __iter__ = keys = values = items = _refuse
+
+
+def test_settings_are_asked_for_of_those_only_that_a_batch_touches(database):
+    story = Story.begin(database, plan_of(*(entry(f"c{n}", host=f"h{n}") for n in range(5))))
+    guarded = Guarded(story.plan.watched)
+    plan = replace(story.plan, watched=guarded)
+    for n in range(3):
+        finished = finish(story, {"c1": UNREACHED, "c2": OK}, NOON + n * EVERY)
+        with database.write() as tx:
+            evaluate(tx, finished, plan)
+    assert guarded.asked == {"c1", "c2"}
+    assert story.kinds() == [("error", ("c1",))]
