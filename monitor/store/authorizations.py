@@ -1,5 +1,5 @@
 """
-Keep the clocks of authorizations, and find those that time has changed.
+Keep what is known of authorizations, and find those that time has changed.
 
 What a date or an instant means is decided in `monitor.judge.authorizations`.
 """

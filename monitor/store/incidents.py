@@ -1,19 +1,8 @@
 """
-Keep which hosts are out, and who was asked about it.
+Keep the incidents that go beyond one check: outages, flapping, our own link, our own absence.
 
-When a host is out is decided in `monitor.judge.incidents`.
-
-Keep which connections change their state too often.
-
-When that is so is decided in `monitor.judge.incidents`.
-
-Keep the times when this machine had no link, and look for signs of one.
-
-What is a sign is decided in `monitor.judge.incidents`.
-
-Keep a time when nobody watched, and read what changed around it.
-
-Whether that is worth telling is left to `monitor.alerting.digests`.
+When one begins or ends is decided in `monitor.judge.incidents`, what is announced of it in
+`monitor.alerting`.
 """
 
 from __future__ import annotations

@@ -1,12 +1,8 @@
 """
-Keep of which alerts people are reminded, and when next.
+Keep when people are reminded of which alerts, and when channels were sent their digests.
 
-Which they are is decided in `monitor.judge.alerts`, whether what they say is
-still true in `monitor.alerting.reminders`.
-
-Keep when channels were sent their summaries, and count what those say.
-
-When one is due is decided in `monitor.judge.routing`.
+Which alerts those are, and when a digest is due, is decided in `monitor.judge`; whether an alert
+is still true, in `monitor.alerting.reminders`.
 """
 
 from __future__ import annotations

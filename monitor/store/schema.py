@@ -1,35 +1,9 @@
 """
-Declare the tables of connections, and of what checks said; alerts are in `alert_tables`.
+Describe every table of the database, and how its values are stored.
 
-Declare the tables of alerts, and of their way to the channels.
-
-Declare the tables of handshakes: those under way, and the tokens that came of others.
-
-Declare the tables of what quotas were and will be.
-
-Declare the tables of the web: who may enter.
-
-Of what lets somebody in, only hashes are kept.
-
-Say how values are stored: instants, ids, and the names of constraints.
-
-Instants are stored as whole microseconds since 1970 UTC: they sort, they take
-eight bytes, and every database agrees on them.
-
-Describe every table of the database.
-
-Tables stand by subject: connections and their checks, alerts, quotas, handshakes, the web.
-
-Cut long lists of ids into pieces: databases limit the parameters of a statement.
-
-Say which connections are watched: the file has them, and nobody switched them off.
-
-Keep instants by name: how far something has come, or when it was last seen.
-
-Keep when the daemon was last seen to write.
-
-One row, written again and again: whether a database accepts writes is known
-only by writing.
+Tables stand by subject: connections and their checks, alerts and their way to the channels,
+handshakes, quotas, the web. Of what lets somebody in, only hashes are kept. Instants are whole
+microseconds since 1970 UTC: they sort, they take eight bytes, and every database agrees on them.
 """
 
 from __future__ import annotations
