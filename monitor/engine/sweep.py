@@ -44,9 +44,9 @@ from monitor.notify.delivery import LEASE, LONGEST_DELAY
 from monitor.store import (
     applications,
     authorizations,
-    checks,
     incidents,
     outbox,
+    results,
     schedule,
     suppression,
 )
@@ -119,7 +119,7 @@ def _sweep_authorizations(tx: Transaction, plan: Plan, now: datetime) -> list[Sw
     names = dict(authorizations.find_passed(tx, now))
     # A command that read a newer file may have put in what only the next start knows.
     ids = [number for number, name in names.items() if name in plan.watched]
-    records = checks.load_records(tx, ids)
+    records = results.load_records(tx, ids)
     swept, clocks = [], []
     for number in ids:
         record = records[number]

@@ -15,7 +15,7 @@ from sqlalchemy import and_, bindparam, delete, exists, func, insert, not_, or_,
 from monitor.judge.alerts import AlertKind
 from monitor.judge.batch import Inquiry, Outage
 from monitor.judge.incidents import UNREACHED, HostGroup, OfflineTime
-from monitor.store import schema
+from monitor.store import watermarks
 from monitor.store.outbox import NotificationState, is_unclaimed
 from monitor.store.schedule import make_due
 from monitor.store.schema import (
@@ -437,20 +437,20 @@ def last_checked_at(tx: Transaction) -> datetime | None:
 
 def find_unannounced_absence(tx: Transaction) -> tuple[datetime, datetime] | None:
     """Return from when to when an absence lasted of which it is not settled yet what to tell."""
-    since, until = schema.find_watermark(tx, SINCE), schema.find_watermark(tx, UNTIL)
+    since, until = watermarks.find_watermark(tx, SINCE), watermarks.find_watermark(tx, UNTIL)
     return None if since is None or until is None else (since, until)
 
 
 def save_unannounced_absence(tx: Transaction, since: datetime, until: datetime) -> None:
     """Keep an absence until it is settled what to tell of it."""
-    schema.save_watermark(tx, SINCE, since)
-    schema.save_watermark(tx, UNTIL, until)
+    watermarks.save_watermark(tx, SINCE, since)
+    watermarks.save_watermark(tx, UNTIL, until)
 
 
 def drop_unannounced_absence(tx: Transaction) -> None:
     """Note that there is nothing more to tell."""
     for name in (SINCE, UNTIL):
-        schema.drop_watermark(tx, name)
+        watermarks.drop_watermark(tx, name)
 
 
 def is_any_unchecked(tx: Transaction, since: datetime) -> bool:

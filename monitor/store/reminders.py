@@ -14,9 +14,9 @@ from sqlalchemy import delete, exists, insert, select, update
 
 from monitor.judge.alerts import REMINDER_COUNT, AlertKind, Severity
 from monitor.judge.outcome import State
-from monitor.store.checks import CLOCK_COLUMNS
 from monitor.store.outbox import NotificationState
 from monitor.store.records import read_clock, read_quota
+from monitor.store.results import CLOCK_COLUMNS
 from monitor.store.schema import (
     alert_connections,
     alerts,

@@ -28,13 +28,9 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     and_,
-    delete,
     false,
-    insert,
     not_,
-    select,
     text,
-    update,
 )
 
 from monitor.judge.authorizations import ClockSource
@@ -44,8 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
     from sqlalchemy import Dialect
-
-    from monitor.store.engine import Transaction
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -570,31 +564,3 @@ def is_watched(table: Any = connections) -> Any:
         table: `connections`, or an alias of it.
     """
     return and_(table.c.is_configured, table.c.is_enabled, not_(table.c.is_paused))
-
-
-def find_watermark(tx: Transaction, name: str) -> datetime | None:
-    """Return the instant that is kept as *name*; None if none is."""
-    at: datetime | None = tx.execute(
-        select(watermarks.c.at).where(watermarks.c.name == name)
-    ).scalar_one_or_none()
-    return at
-
-
-def save_watermark(tx: Transaction, name: str, at: datetime) -> None:
-    """Keep *at* as *name*, instead of any before it."""
-    moved = tx.execute(update(watermarks).where(watermarks.c.name == name).values(at=at))
-    if moved.rowcount == 0:
-        tx.execute(insert(watermarks).values(name=name, at=at))
-
-
-def drop_watermark(tx: Transaction, name: str) -> None:
-    """Keep nothing as *name* any more."""
-    tx.execute(delete(watermarks).where(watermarks.c.name == name))
-
-
-ALIVE = "alive"
-
-
-def note_alive(tx: Transaction, now: datetime) -> None:
-    """Keep that the daemon runs and writes *now*."""
-    save_watermark(tx, ALIVE, now)
