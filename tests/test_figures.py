@@ -105,7 +105,7 @@ def test_a_call_into_a_higher_package_is_a_climb_also_past_a_library():
 
     notify = of_module("monitor.engine.evaluate", notice)
     library = of_module("library", pass_on)
-    store = of_module("monitor.store.checks", save)
+    store = of_module("monitor.store.results", save)
     trip = follow(of_module("monitor.engine.evaluate", evaluate))
 
     assert {
@@ -123,7 +123,7 @@ def test_to_ask_a_generator_for_more_is_no_climb():
         return list(values)
 
     values = of_module("monitor.engine.evaluate", numbers)()
-    trip = follow(of_module("monitor.store.checks", save))
+    trip = follow(of_module("monitor.store.results", save))
     assert not trip.climbs
 
 
@@ -140,7 +140,7 @@ def test_to_go_on_above_is_a_return():
         judge()  # known by then
 
     judge = of_module("monitor.judge.verdict", decide)
-    store = of_module("monitor.store.checks", save)
+    store = of_module("monitor.store.results", save)
     trip = follow(of_module("monitor.engine.evaluate", evaluate))
     assert (trip.stays, trip.n_returns) == (["engine", "judge", "store"], 1)
 

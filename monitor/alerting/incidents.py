@@ -27,7 +27,7 @@ from monitor.judge.connectivity import describe_online
 from monitor.judge.correlation import describe_outage_over, find_certain, release
 from monitor.judge.incidents import FLAPPING_WINDOW
 from monitor.judge.outcome import Reason
-from monitor.store import checks, incidents
+from monitor.store import incidents, results
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -59,7 +59,7 @@ def dispatch_inhibited(
     watched = plan.watched_of([record.name for record in records])
     released = release(records, watched, now)
     dispatch_all(tx, released.proposals, plan, now)
-    checks.save_announced(tx, released.announced)
+    results.save_announced(tx, released.announced)
 
 
 def close_outage(tx: Transaction, outage: Outage, plan: Plan, now: datetime) -> None:
@@ -75,7 +75,7 @@ def _release(
 ) -> None:
     """End an outage for *members*, and announce what was held back of each."""
     incidents.end_outage(tx, outage, now)
-    records = checks.load_records(tx, list(members)).values()
+    records = results.load_records(tx, list(members)).values()
     certain = find_certain(records, outage.host, incidents.list_flapping(tx), None)
     dispatch_inhibited(tx, certain, plan, now)
 
@@ -89,7 +89,7 @@ def dispatch_lost_permissions(tx: Transaction, outage: Outage, plan: Plan, now: 
     """
     refused = incidents.unexplained_of(tx, outage.host)
     for application, about in refused.items():
-        [first] = checks.load_records(tx, [min(about)]).values()
+        [first] = results.load_records(tx, [min(about)]).values()
         facts = {
             "reason": Reason.PERMISSION_DENIED.value,
             "detail": first.standing.detail,
@@ -119,6 +119,6 @@ def end_flapping(tx: Transaction, plan: Plan, now: datetime) -> None:
     settled = incidents.find_stable(tx, now - FLAPPING_WINDOW)
     incidents.end_flapping(tx, settled)
     out = incidents.list_open_outages(tx)
-    records = checks.load_records(tx, settled).values()
+    records = results.load_records(tx, settled).values()
     certain = [one for one in records if out.keys().isdisjoint({one.host, one.token_host})]
     dispatch_inhibited(tx, certain, plan, now)

@@ -20,7 +20,7 @@ from monitor.judge.alerts import (
 )
 from monitor.judge.quota import Level
 from monitor.judge.suppression import silenced_until
-from monitor.store import checks, incidents, reminders, suppression
+from monitor.store import incidents, reminders, results, suppression
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -84,7 +84,7 @@ def _find_true(tx: Transaction, one: Reminder, plan: Plan) -> list[ConnectionRec
 
 
 def _records(tx: Transaction, ids: Iterable[int], plan: Plan) -> list[ConnectionRecord]:
-    records = checks.load_records(tx, list(ids)).values()
+    records = results.load_records(tx, list(ids)).values()
     return [record for record in records if record.is_configured and record.name in plan.watched]
 
 

@@ -20,8 +20,7 @@ from monitor.judge.correlation import CHECK_AT_MOST, find_lost_permissions
 from monitor.judge.incidents import FLAPPING_WINDOW, failed_host
 from monitor.judge.outcome import State
 from monitor.judge.sharing import account_key_of, find_short, find_unknown, look_ahead, take_samples
-from monitor.store import alerts, applications, incidents, quota
-from monitor.store import checks as stored_checks
+from monitor.store import alerts, applications, incidents, quota, results
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -119,7 +118,7 @@ def load_known(
 def _load_checks(
     tx: Transaction, finished: Sequence[FinishedCheck], settings: ConnectionSettings
 ) -> list[Check]:
-    records = stored_checks.load_records(tx, [each.connection_id for each in finished])
+    records = results.load_records(tx, [each.connection_id for each in finished])
     watched = settings.watched_of([record.name for record in records.values()])
     checks = []
     for each in finished:
@@ -246,7 +245,7 @@ def _load_hosts(
             for host in set(lost)
         },
         members,
-        stored_checks.load_records(tx, sorted(numbers)) if numbers else {},
+        results.load_records(tx, sorted(numbers)) if numbers else {},
     )
 
 
@@ -300,7 +299,7 @@ def _load_quotas(tx: Transaction, judged: Judged) -> _Quotas:
         return _Quotas({}, outlooks, aheads, bool(short))
     # What changes its account in this very batch may speak for both.
     keys |= {key for one in checks if one.record.account_key in keys and (key := _key_of(one))}
-    accounts = stored_checks.load_accounts(tx, keys)
+    accounts = results.load_accounts(tx, keys)
     ids = _ids_by_account(accounts, checks)
     asked = {(n, one.key[1]) for one in short for n in ids.get(_key_of(one.check) or "", ())}
     if asked:

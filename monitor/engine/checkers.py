@@ -19,7 +19,7 @@ from monitor.config.secret import SecretUnavailable
 from monitor.providers.base import GrantLocks
 from monitor.providers.registry import build_checker
 from monitor.providers.tokens import HandshakeToken, HandshakeTokens
-from monitor.store import checks, credentials
+from monitor.store import credentials, results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -113,7 +113,7 @@ def read_access(
         on_unreadable: Called for a token that cannot be decrypted; unless it raises,
             the connection is not checked until it can be.
     """
-    worked = checks.list_authorized(tx, names)
+    worked = results.list_authorized(tx, names)
     key = credentials.find_key(tx, credentials.FINGERPRINT_KEY)
     if key is None:
         return StoredAccess(None, worked)

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.store import alerts, applications, authorizations, incidents, quota
-from monitor.store import checks as stored_checks
+from monitor.store import alerts, applications, authorizations, incidents, quota, results
 from monitor.store.schedule import make_all_due, make_due
 
 if TYPE_CHECKING:
@@ -102,13 +101,13 @@ def _save_link(
 def _save_checks(tx: Transaction, batch: Batch, effects: Effects) -> None:
     checks = batch.judged.checks
     changes = [(one.record.id, one.verdict.transition) for one in checks if one.verdict.transition]
-    stored_checks.add_transitions(tx, changes)
-    stored_checks.add_checks(tx, [(one.record.id, one.at, one.outcome) for one in checks])
+    results.add_transitions(tx, changes)
+    results.add_checks(tx, [(one.record.id, one.at, one.outcome) for one in checks])
     rows = []
     for one, verdict in zip(checks, effects.verdicts, strict=True):
         account = one.outcome.account or one.record.account
         rows.append((one.record.id, verdict.standing, one.next_check_at(verdict), account))
-    stored_checks.save_standings(tx, rows)
+    results.save_standings(tx, rows)
     clocks = {one.record.id: one for one in checks if one.is_clock_changed}
     authorizations.save(
         tx,
@@ -123,7 +122,7 @@ def _save_checks(tx: Transaction, batch: Batch, effects: Effects) -> None:
         if one.outcome.marketplaces is not None and not one.is_disregarded
     }
     if sold_in:
-        stored_checks.save_marketplaces(tx, sold_in)
+        results.save_marketplaces(tx, sold_in)
 
 
 def _save_quotas(tx: Transaction, batch: Batch, quotas: SharedQuotas) -> None:
@@ -133,12 +132,12 @@ def _save_quotas(tx: Transaction, batch: Batch, quotas: SharedQuotas) -> None:
         before = quotas.before[number]
         key = quotas.keys.get(number) or quotas.shared.get(number)
         is_moved = number in keys and key != keys[number]
-        if is_moved or number in quotas.shared or stored_checks.is_quota_news(before, after):
+        if is_moved or number in quotas.shared or results.is_quota_news(before, after):
             changed[number] = (after, key)
-        if stored_checks.have_windows_changed(before.others, after.others):
+        if results.have_windows_changed(before.others, after.others):
             changed_windows[number] = after.others
-    stored_checks.save_quotas(tx, changed)
-    stored_checks.save_windows(tx, changed_windows)
+    results.save_quotas(tx, changed)
+    results.save_windows(tx, changed_windows)
 
 
 def _end_outages(tx: Transaction, known: LoadedBatch, effects: Effects) -> None:
@@ -149,4 +148,4 @@ def _end_outages(tx: Transaction, known: LoadedBatch, effects: Effects) -> None:
         incidents.mark_outage_announced(tx, here[host])
     for host, now in effects.ended.items():
         incidents.end_outage(tx, here[host], now)
-    stored_checks.save_announced(tx, effects.announced)
+    results.save_announced(tx, effects.announced)

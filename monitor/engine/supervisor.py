@@ -29,7 +29,7 @@ from monitor.engine.scheduler import Job
 from monitor.judge.health import LONGEST_STANDSTILL, Liveness, find_stalls
 from monitor.judge.outcome import State
 from monitor.store.overview import count_states
-from monitor.store.schema import note_alive
+from monitor.store.watermarks import note_alive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -44,9 +44,9 @@ from monitor.notify.delivery import LEASE, LONGEST_DELAY
 from monitor.store import (
     applications,
     authorizations,
-    checks,
     incidents,
     outbox,
+    results,
     schedule,
     suppression,
 )
@@ -120,7 +120,7 @@ def _sweep_authorizations(tx: Transaction, plan: Plan, now: datetime) -> list[Sw
     # A command that read a newer file may have put in what only the next start knows.
     watched = plan.watched_of(names.values())
     ids = [number for number, name in names.items() if name in watched]
-    records = checks.load_records(tx, ids)
+    records = results.load_records(tx, ids)
     swept, clocks = [], []
     for number in ids:
         record = records[number]

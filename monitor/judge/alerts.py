@@ -1,8 +1,8 @@
 """
-Name the kinds of alert, and hold in one table what is true of each.
+Name the kinds of alert, and state in one table what is true of each.
 
-Pure. Who receives an alert is decided in `route`, when one is due in the rules
-beside this file, how it reads in `monitor.notify.drafts`.
+Who receives an alert is decided in `routing`, when one is due in the rules beside this file, how
+it reads in `monitor.notify.drafts`.
 """
 
 # long because: the table of all kinds stands whole

@@ -1,9 +1,9 @@
 """
 Decide what is known against an application: an OAuth client that connections share.
 
-A refused client id or secret is one cause: one alert for all its connections,
-and one of them, the asker, is asked until it is accepted again. The others
-take its verdict. Who they are is left to the store.
+A rejected client id or secret is one cause: one alert for all its connections, and one of them,
+the asker, is checked until it is accepted again. The others take its verdict. Who they are is left
+to the store.
 """
 
 from __future__ import annotations

@@ -1,24 +1,10 @@
 """
-Decide what time alone changes about an authorization, and what a check says of it.
+Decide what time alone changes about an authorization, and what a check or a date says of it.
 
-Counting days is left to `expiry`, what a new date means to `renewal`, judging
-answers to `decide`. An
-`AuthorizationClock` is a value like `state.Standing`: the functions here take
-one and return the next; only the store keeps them.
-
-Count the time that is left of an authorization.
-
-Decides at which instant a date begins, and whether an end is soon. When a grant
-ends is decided in `renewal`.
-
-Decide what a date means that somebody gave: a renewal, a correction, or nothing new.
-
-Whoever spoke last is right, the file or a command; the file speaks only when
-the date in it is another one than before. Counting down is left to `clocks`.
-
-Take in when a token itself ends, as its service says with each answer.
-
-Counting down to it is left to `clocks`, reading it to `monitor.check`.
+An `AuthorizationClock` is a value: the functions here take one and return the next; only the store
+keeps them. Whoever spoke last is right, the file or a command; the file speaks only when the date
+in it is another one than before. When a token itself expires, its service says with each response.
+Judging responses is left to `verdict`.
 """
 
 from __future__ import annotations
@@ -211,7 +197,7 @@ def confirm(clock: AuthorizationClock, outcome: Outcome, now: datetime) -> Confi
     if outcome.reason.outcome_class is not OutcomeClass.SUCCESS:
         return Confirmation(clock)
     clock = _withdraw_end(clock, now)
-    # Of a token's own end the service speaks, and nobody has to: see `token_end`.
+    # Of a token's own end the service speaks, and nobody has to: see `observe_token_end`.
     if clock.token_ends_at is None and clock.is_over(sent_at(outcome, now)):
         alert = _alert(AlertKind.RENEWAL_UNRECORDED, clock)
         kept = replace(clock, is_renewal_pending=False, is_renewal_unrecorded=True)

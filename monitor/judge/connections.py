@@ -1,7 +1,5 @@
 """
-Describe a connection of the configuration file, as far as keeping it is concerned.
-
-Describe one connection: what is known of it between two checks, and how it is set up.
+Describe one connection: in the file, between two checks, and as the rules see it.
 
 The store returns a `ConnectionRecord`, the settings a `Watched`; the rules take both as values.
 """

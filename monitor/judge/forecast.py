@@ -1,41 +1,13 @@
 """
 Foresee when a quota runs out: how fast it is used, how that varies, how sure that is.
 
-The method, in short. What was used is put into equal bins (days; hours for
-quotas of a few days) that end at this very time of day, so that no time zone
-matters. Each bin's usual share of a week, and of a period where earlier periods
-are known, is learned only as far as the differences exceed the noise. Freed of
-these shares, the recent bins give the level, the newer the heavier. Level times
-shares, bin after bin from now on, is the path on which what is left is used up;
-how far past bins strayed from it, and what they never fell below, gives the range.
-
-Decides nothing about telling: that is left to `outlook`.
-
-Judge what is foreseen of a quota: what to note, when to look ahead, when to tell.
-
-Decides which samples are worth keeping and whether a forecast is told. How the
-future is foreseen is decided in `forecast`, who else is meant in `account`.
-
-Read from samples of a quota what was used when.
-
-Decides which samples are believed, where a period ended, and what of the time
-is known. Foreseeing anything from that is left to `forecast`.
-
-Learn how much of a quota is used in a usual stretch of time, and how sure that is.
-
-Decides how much newer use weighs, when a change is believed, and how far use
-strays. What is usual for a day or an hour is learned in `forecast`.
-
-Learn which days, hours or parts of a period get more than others, as far as it shows.
-
-Decides how far a difference is believed: the more it exceeds what chance makes
-of equal shares, the further (an empirical Bayes estimate). What the groups are
-is left to `forecast`.
-
-Settle which of several connections on one account tells about its quota.
-
-The quota belongs to the account: a step is told once, naming them all. What a
-single connection would tell is decided in `quota`.
+What was used is put into equal bins (days; hours for quotas of a few days) that end at this very
+time of day, so that no time zone matters. Each bin's usual share of a week, and of a period where
+earlier periods are known, is learned only as far as the differences exceed the noise. Freed of
+these shares, the recent bins give the level, the newer the heavier. Level times shares, bin after
+bin from now on, is the path on which what is left is used up; how far past bins strayed from it,
+and what they never fell below, gives the range. Decides as well which samples are worth keeping,
+when an alert is due, and which of several connections on one account raises it.
 """
 
 from __future__ import annotations

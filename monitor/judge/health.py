@@ -1,14 +1,9 @@
 """
-Decide whether the daemon still does its work, or should be started anew.
+Decide whether the daemon still does its work: whether to restart it, and whether to report it well.
 
-Pure. A daemon that is restarted loses what it had not written, so it is given
-time where waiting may help: for a database that is locked or full. Where a
-signs' absence can only be a fault of ours, it is short.
-
-Decide whether all is well enough to say so to an outside watcher.
-
-Pure. Stricter than `vitals`, which decides whether to start anew: here people
-are told, so that what a restart would not mend counts as well.
+A restarted daemon loses what it had not written, so it is given time where waiting may help: for a
+database that is locked or full. Where the missing sign can only be a fault of ours, that time is
+short. Readiness is stricter than liveness: it counts what a restart would not fix as well.
 """
 
 from __future__ import annotations

@@ -1,15 +1,8 @@
 """
-Decide whether a host is out, by how many of its connections got no answer.
+Decide when a host is out, when a connection is flapping, and what a response says of our own link.
 
-A group is what shares a host and port: Amazon's token service, one of its
-regions, or another API. Counting is left to the store; what becomes of the
-alerts meanwhile, to `monitor.alerting.incidents`.
-
-Decide when a connection changes its state too often to be told each time.
-
-Decide what an answer, or none, says of our own link.
-
-Pure. Who asks the URLs of `checks.uplink`, and what is told, is left to others.
+A group is what shares a host and port: Amazon's token service, one of its regions, or another API.
+Counting is left to the store; what becomes of the alerts, to `monitor.alerting.incidents`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 Describe what is on its way to a channel.
 
-Pure values. Which notifications travel together is decided in `monitor.store`,
-which claims them; how they read and what a failed send means in `monitor.alert`.
+Which notifications travel together is decided in `monitor.store.outbox`, which claims them; how
+they read and what a failed send means, in `monitor.notify`.
 """
 
 from __future__ import annotations

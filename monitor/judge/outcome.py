@@ -1,15 +1,9 @@
 """
-Name what a check can see and what it means.
+Name what a check can see and what it means, and describe what is known between two checks.
 
-Decides which reasons exist and to which class each belongs. How a provider
-arrives at a reason is left to `monitor.check`.
-
-Describe what is known of one connection between two checks.
-
-`Standing` is a value: `decide.judge` takes one and returns the next; only the
-store keeps them.
-
-Hold the settings that the rules of judgement depend on.
+Decides which reasons exist and to which class each belongs. How a provider arrives at a reason is
+left to `monitor.providers`. `Standing` is a value: `verdict.judge` takes one and returns the next,
+by the settings in `Rules`.
 """
 
 from __future__ import annotations

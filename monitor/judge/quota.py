@@ -1,15 +1,10 @@
 """
-Keep what is known of a connection's quota: how much is left, in which window.
+Decide what is known of a connection's quota, and what a response means for it.
 
-Decides levels, steps, and which of several windows speaks for the connection.
-What must be told is decided in `quota_verdict`, reading headers is left to
-`monitor.check`.
-
-Judge what an answer says of a quota: which period it belongs to, what must be told.
-
-Each window keeps its own memory, and the one that decides speaks for all: what
-people were told of one window they are not told again of another, unless that
-is worse. Which of several connections on one account tells is left to `account`.
+Decides levels, steps, which of several windows speaks for the connection, which period a response
+belongs to, and which alerts are due. Each window keeps its own memory, and the one that decides
+speaks for all: what was announced of one window is not announced again of another, unless that is
+worse. Reading headers is left to `monitor.providers`.
 """
 
 from __future__ import annotations

@@ -1,15 +1,8 @@
 """
-Decide which channels receive an alert, and say why or why not.
+Decide which channels receive an alert, and why; when each is quiet, and when it is due a digest.
 
-Pure: when it may go is decided in `hold`, sending is left to `monitor.alert`.
-
-Decide when a channel is due a summary.
-
-Pure. What a summary says is put together in `monitor.alerting.digests`.
-
-Decide when people are not to be woken: a span of each day in a zone of its own.
-
-Pure. What may wake them all the same is decided in `hold`.
+When an alert may go is decided in `suppression`, sending is left to `monitor.notify`; what a
+digest says is put together in `monitor.alerting.digests`.
 """
 
 from __future__ import annotations

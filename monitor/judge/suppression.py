@@ -1,18 +1,9 @@
 """
-Decide whether an alert must wait before a channel is told of it, why, and until when.
+Decide what suppresses a notification, until when, and what is still worth sending afterwards.
 
-Pure. What is still worth telling afterwards is decided in `held`.
-
-Decide what of that which was held back is still worth telling.
-
-Pure, for one channel at a time. The same for what was given up and is to be
-sent after all. A trouble that came and went while nobody was
-to hear of it goes away together with its end; the end of a trouble that was
-told is never dropped. Whether something must be held is decided in `hold`.
-
-Decide what a silence covers, and how long it keeps an alert back.
-
-Pure. What becomes of an alert when its silence ends is decided in `held`.
+For one channel at a time, and the same for what failed and is to be sent after all. A problem that
+came and went while it was suppressed goes away together with its end; the end of a problem that
+was announced is never dropped.
 """
 
 from __future__ import annotations

@@ -1,11 +1,8 @@
 """
 Turn an outcome into a verdict: the contract's table of states, as code.
 
-Decides the next state, when to look again and whether anyone must be told.
-Quotas are judged beside it, in `quota`: a credential that is alive may have
-nothing left.
-
-Decide when a connection is looked at next.
+Decides the next state, when to check again and whether an alert is due. Quotas are judged beside
+it, in `quota`: a credential that is alive may have nothing left.
 """
 
 from __future__ import annotations

@@ -1,35 +1,10 @@
 """
-Keep Amazon's books: applications and their secrets, stores and their tokens.
+Keep Amazon's books: applications and their secrets, stores and their tokens, marketplaces.
 
-Decides who is let in and for how long. No I/O and no clock: `now` is handed in.
-How answers look is left to `amazon_lwa` and `amazon_sp`. Where Amazon's
-behaviour could not be confirmed, `Policy` switches it.
-
-Describe applications registered with Amazon, and their client secrets.
-
-Decides which secret works and how long. What an application may reach is left
-to `amazon`. No I/O and no clock: `now` is handed in.
-
-Describe stores: what one seller authorized one application to do in one region.
-
-Decides when an authorization ends and what can change in an account. Who is let
-in is left to `amazon`. No I/O and no clock: `now` is handed in.
-
-Give out access tokens and authorization codes, and recognise them again.
-
-Decides how they look and how long they are remembered. What a token opens is
-left to `amazon_sp`; refresh tokens are in `amazon`, because they last.
-
-List Amazon's regions and marketplaces, as the Sellers API names them.
-
-Decides what a marketplace looks like in an answer. Which account sells where is
-left to `amazon`. The language codes and the names of the marketplaces that are
-not Amazon's own are invented; ids, countries, domains and currencies are not.
-
-Count calls with a token bucket.
-
-Decides whether one more call fits. What an empty bucket answers is left to
-whoever asks. The clock may be set back: that refills nothing.
+Decides who is let in and for how long. No I/O and no clock: `now` is handed in. How answers look is
+left to `amazon_api`. Where Amazon's behaviour could not be confirmed, `AmazonPolicy` switches it.
+The language codes and the names of the marketplaces that are not Amazon's own are invented; ids,
+countries, domains and currencies are not.
 """
 
 from __future__ import annotations

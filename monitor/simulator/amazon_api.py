@@ -1,24 +1,8 @@
 """
-Answer requests for tokens, as Login with Amazon does.
+Answer as Amazon does: Login with Amazon, the Sellers API, and the rotation of client secrets.
 
-Decides the order of the checks and the texts of the refusals. Which faults take
-an answer's place is left to `amazon_misbehave`, sending it to `amazon_server`.
-
-Answer calls to a regional host of the Selling Partner API.
-
-Decides which paths there are, which access tokens are let in and how a refusal
-looks. The Sellers API itself is in `amazon_sellers`, the new client secrets are
-in `amazon_rotation`.
-
-Answer calls to the Sellers API: where a seller takes part.
-
-Decides what a good token must be good for, when there were too many calls, and
-the body of the answer.
-
-Give applications new client secrets when they ask for them.
-
-Decides who may ask and how often, and the message that brings the secret: the
-answer itself is empty. The queue stands in `amazon`.
+Decides the order of the checks, which access tokens are let in, and the texts of the refusals.
+Which faults take an answer's place, and sending it, is left to `amazon_server`.
 """
 
 from __future__ import annotations

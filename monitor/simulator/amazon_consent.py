@@ -1,13 +1,8 @@
 """
-Judge what happens on the page where sellers authorize applications.
-
-Decides which requests the page refuses, with Amazon's codes, and where a seller
-who confirms is led. Showing the page is left to `amazon_consent_page`.
-
 Serve the page on which sellers authorize applications.
 
-Decides how the page looks and where its buttons lead. What it accepts is judged
-in `amazon_consent`. Amazon's page wants a signed-in seller; here one is chosen.
+Decides which requests the page refuses, with Amazon's codes, and where a seller who confirms is
+led. Amazon's page wants a signed-in seller; here one is chosen.
 """
 
 from __future__ import annotations

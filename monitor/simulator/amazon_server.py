@@ -1,20 +1,9 @@
 """
-Serve LWA and the regional hosts over HTTP.
+Serve LWA and the regional hosts over HTTP, below the simulator's root or on ports of their own.
 
-Decides the order in which a request meets faults and the service. The answers
-come from `amazon_lwa`, `amazon_sp` and `amazon_misbehave`; starting and
-stopping is left to `server` and `amazon_hosts`.
-
-Give Amazon's four hosts ports of their own: LWA and one a region.
-
-Decides which ports are open, so that one host can be down while the others
-work. What they answer comes from `amazon_server`, the same as below the
-simulator's own root.
-
-Give Amazon's faults their looks.
-
-Decides what a fault answers in another answer's place, and what it does to the
-connection. Faults that only change an answer are heeded where it is made.
+Decides the order in which a request meets faults and the service, what a fault answers in another
+answer's place, and which ports are open, so that one host can be down while the others work.
+Faults that only change an answer are heeded where it is made, in `amazon_api`.
 """
 
 from __future__ import annotations

@@ -1,27 +1,9 @@
 """
-Tell the simulator's time, which can be moved forward.
+Offer what the parts of the simulator share: its clock, its answers, its refusals, its HTTP server.
 
-Decides what time it is inside the simulator. Waiting (slow answers, latency)
-stays in real seconds.
-
-Hold an HTTP answer before it is sent.
-
-Decides what an answer consists of and how instants are written in one. What it
-says is left to the services, sending it to the servers.
-
-Name what the simulator refuses to do.
-
-Decides the texts' kind only; what becomes of them (a JSON error, a line on the
-page) is left to `control` and `soldscope_api`.
-
-Serve an application on a port of this machine.
-
-Decides how a server starts, what it logs and which address it is told by. What
-it answers is left to the application.
-
-Hold what the books of both services need.
-
-Decides which names and addresses are accepted, and what is kept of a secret value.
+Decides what time it is inside the simulator, which names and addresses are accepted, what is kept
+of a secret value, and how a server starts. Waiting (slow answers, latency) stays in real seconds.
+What an answer says is left to the services.
 """
 
 from __future__ import annotations

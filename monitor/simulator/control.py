@@ -1,23 +1,9 @@
 """
 Let programs and people control the simulator.
 
-Decides the routes under `/control`. Programs send JSON and get JSON; people
-send the page's forms and come back to the page. Both meet the same actions.
-
-Let programs and people control the simulated Amazon.
-
-Decides the paths under `/control/amazon` and what they change. Turning
-requests into actions is left to `control`.
-
-Read what a control request asks for, from JSON or from a form.
-
-Decides which bodies are understood and refuses the rest with a sentence. What
-is done with the fields is left to `control`.
-
-Name an action of the controls, and say what it did.
-
-Decides nothing. `control` and `amazon_control` make these, for programs and for
-people at once.
+Decides the routes under `/control`, which bodies are understood, and what each action does.
+Programs send JSON and get JSON; people send the page's forms and come back to the page. Both meet
+the same actions.
 """
 
 from __future__ import annotations

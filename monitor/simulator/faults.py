@@ -1,24 +1,10 @@
 """
-Name what can go wrong with SoldScope.
+Name what can go wrong with each service, and remember what is switched on, and where.
 
-Decides which faults exist and which value each takes. A fault is on for all
-requests or for one token's. How they look on the wire is left to `misbehave`.
-
-Name what can go wrong with Amazon.
-
-Decides which faults exist and which value each takes. A fault is on everywhere,
-in one region (`na`) or for one store (`store_1`). How it looks is left to
-`amazon_misbehave`.
-
-Remember which faults are switched on, and where.
-
-Decides how a fault is named, switched, looked up and described, for any service.
-Which faults a service has is said in `faults` and `amazon_faults`.
-
-Read the values that faults take.
-
-Decides what is accepted, from JSON and from a form, and how the hint reads.
-Which fault takes what is said in `faults`.
+Decides which faults exist, which value each takes, and how one is switched, looked up and
+described. A fault is on everywhere or in one place: for a token of SoldScope's, in a region (`na`)
+or for a store (`store_1`) of Amazon's. How it looks on the wire is left to `misbehave` and
+`amazon_server`.
 """
 
 from __future__ import annotations

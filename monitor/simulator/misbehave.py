@@ -1,8 +1,8 @@
 """
 Give the faults their looks: answers, headers and broken connections.
 
-Decides what each fault does. Which faults hold for a request is left to
-`faults`, the order of events to `server`.
+Decides what each fault does. Which faults are on for a request is left to `faults`, the order of
+events to `server`.
 """
 
 from __future__ import annotations

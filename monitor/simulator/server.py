@@ -1,9 +1,9 @@
 """
 Serve the simulator over HTTP.
 
-Decides the order in which a request meets faults, tokens and the API, and how
-the server starts and stops. The answers themselves come from `soldscope_api`
-and `misbehave`; Amazon's are joined from `amazon_server`.
+Decides the order in which a request meets faults, tokens and the API, and how the server starts and
+stops. The answers themselves come from `soldscope_api` and `misbehave`; Amazon's are joined from
+`amazon_server`.
 """
 
 from __future__ import annotations

@@ -1,24 +1,8 @@
 """
-Keep SoldScope's books: accounts, tokens, plans, quota, past searches.
+Keep SoldScope's books: accounts, tokens, plans, quota, billing cycles, searches.
 
-Decides who may ask, what a call costs and when a quota resets. No I/O and no
-clock: `now` is handed in. How an answer looks is left to `soldscope_api`.
-
-Hold a customer of SoldScope and the searches that were made.
-
-Decides how many searches are remembered and how long variations stay at hand.
-What a search costs is decided in `soldscope`.
-
-Count billing cycles.
-
-Decides when a monthly cycle starts and ends. What is counted within it is left
-to `soldscope`.
-
-Hold the searches of SoldScope that take a while, and what is to be found.
-
-Decides how far a search has come, what it finds, how long variations stay at
-hand, and which categories there are. No I/O and no clock: `now` is handed in.
-What a search costs is decided in `soldscope`.
+Decides who is let in, what a call costs, when a quota resets, how far a search has come and what
+it finds. No I/O and no clock: `now` is handed in. How an answer looks is left to `soldscope_api`.
 """
 
 from __future__ import annotations

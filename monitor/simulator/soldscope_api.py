@@ -1,14 +1,9 @@
 """
 Answer requests to the SoldScope API.
 
-Decides status, body and headers of an honest answer. What `faults` make of it
-is decided in `misbehave`; sending it is left to `server`.
-
-Answer the research endpoints of the SoldScope API: searches, variations, categories.
-
-Decides status and body. Three calls are metered: a new product search, and a
-new search by keyword or by products; all others are free. What is found is
-decided in `soldscope_searches`.
+Decides status, body and headers of an honest answer. Three calls are metered: a new product
+search, and a new search by keyword or by products; all others are free. What `faults` make of an
+answer is decided in `misbehave`; sending it is left to `server`.
 """
 
 from __future__ import annotations

@@ -1,17 +1,9 @@
 """
 Describe a world in plain values, for the control API and its page.
 
-Decides what is told. Token values are not: nobody has them.
-
-Describe Amazon's part of a world in plain values, for the control API and its page.
-
-Decides what is told. Tokens and secrets are not: nobody has them. New client
-secrets in the queue are, since bringing them is what the queue is for.
-
-Write what a configuration needs to watch simulated stores.
-
-Decides the lines only; they are shown once, with the secrets in them. Nobody
-reads them back.
+Tokens and secrets are left out, since nobody has them; new client secrets in the queue are shown,
+since bringing them is what the queue is for. What a configuration needs to watch the sample stores
+is written once, with its secrets.
 """
 
 from __future__ import annotations

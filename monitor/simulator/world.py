@@ -1,5 +1,5 @@
 """
-Hold together what one simulator simulates.
+Join what one simulator simulates.
 
 Decides what there is at the start. Serving it is left to `server`.
 """
@@ -45,7 +45,7 @@ class World:
     The simulated services, what is wrong with them, and what time it is there.
 
     Args:
-        amazon_hosts: Ports of Amazon's own, by region and `lwa`; see `amazon_hosts`.
+        amazon_hosts: Ports of Amazon's own, by region and `lwa`; see `amazon_server`.
         base_url: Where the simulator can be reached, once it serves.
     """
 

@@ -1,10 +1,8 @@
 """
-Keep alerts, whom they are about, and the notifications that make them due.
+Keep alerts, whom they are about, and the notifications that make them due; take back unsent ones.
 
-Who is told, when, and what is held back is decided by whoever calls; how
-notifications are sent stands in `outbox`.
-
-Take back alerts that nobody has heard of, because one cause speaks for them.
+Who receives an alert, when, and what is suppressed is decided by whoever calls; how notifications
+are sent stands in `outbox`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
-Keep applications: the clocks of their secrets, and what is known against them.
+Keep applications: when their secrets expire, and what is known against them.
 
-What an answer means for an application is decided in `monitor.judge.applications`.
+What a response means for an application is decided in `monitor.judge.applications`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Keep the clocks of authorizations, and find those that time has changed.
+Keep what is known of authorizations, and find those that time has changed.
 
 What a date or an instant means is decided in `monitor.judge.authorizations`.
 """
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, func, insert, or_, select, update
 
 from monitor.judge.authorizations import FLAG_STATES, declare_date, next_step_at
-from monitor.store.checks import CLOCK_COLUMNS
 from monitor.store.records import clock_values, read_clock
+from monitor.store.results import CLOCK_COLUMNS
 from monitor.store.schedule import make_due
 from monitor.store.schema import authorizations, connections, in_pieces, is_watched
 

@@ -9,8 +9,8 @@ from sqlalchemy import bindparam, delete, false, insert, select, update
 from monitor.judge.outcome import Standing
 from monitor.judge.verdict import spread
 from monitor.store import authorizations, suppression
-from monitor.store.checks import RECORDS, with_marketplaces, with_windows
 from monitor.store.records import read_record, read_records, standing_values
+from monitor.store.results import RECORDS, with_marketplaces, with_windows
 from monitor.store.schedule import is_too_far
 from monitor.store.schema import (
     alert_connections,

@@ -1,15 +1,9 @@
 """
-Keep refresh tokens that a handshake brought, and the handshakes under way.
+Keep what lets somebody in: refresh tokens and handshakes, random keys, API tokens, sessions.
 
-Tokens come in and go out encrypted; who can read them is decided in
-`monitor.engine.checkers`.
-
-Keep the random keys of this installation.
-
-Keep who may enter: API tokens and sessions of the dashboard.
-
-A token or session is stored as its SHA-256: it is random enough that nobody
-can try all, and whoever reads the database cannot enter with what stands there.
+Refresh tokens come in and go out encrypted; who can read them is decided in
+`monitor.engine.checkers`. An API token or a session is stored as its SHA-256: it is random enough
+that nobody can try all, and whoever reads the database cannot enter with what stands there.
 """
 
 from __future__ import annotations

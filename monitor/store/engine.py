@@ -1,18 +1,10 @@
 """
 Open the database: the only module that knows that it is SQLite.
 
-Sets write-ahead logging, foreign keys and the busy timeout, and gives out
-read and write transactions. A write transaction takes the write lock when it
-begins: it waits there, if it must, and can never fail half-way for the lock.
-
-Run the daemon's database work in a thread of its own.
-
-One thread, one piece of work at a time: the event loop never waits for a disk
-or a lock, and the daemon is its own only writer.
-
-Say what to do when the database cannot be used, by the words of SQLite.
-
-Keep a second daemon from the same database.
+Decides how it is opened, and gives out read and write transactions. A write transaction takes the
+write lock when it begins: it waits there, if it must, and can never fail half-way for the lock.
+The daemon's work runs in one thread, one piece at a time: the event loop never waits for a disk,
+and a lock beside the file keeps a second daemon away. Says what to do about SQLite's errors.
 """
 
 from __future__ import annotations

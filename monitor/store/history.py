@@ -1,9 +1,7 @@
 """
-Read what happened: transitions, checks, alerts and their deliveries.
+Read what happened: transitions, checks and their sums, alerts and their deliveries.
 
-Read what charts of one connection are drawn from.
-
-Find what happened since somebody last looked: alerts born, notifications sent.
+Charts are drawn from it, and whoever looked last is given what happened since.
 """
 
 from __future__ import annotations

@@ -1,19 +1,8 @@
 """
-Keep which hosts are out, and who was asked about it.
+Keep the incidents that go beyond one check: outages, flapping, our own link, our own absence.
 
-When a host is out is decided in `monitor.judge.incidents`.
-
-Keep which connections change their state too often.
-
-When that is so is decided in `monitor.judge.incidents`.
-
-Keep the times when this machine had no link, and look for signs of one.
-
-What is a sign is decided in `monitor.judge.incidents`.
-
-Keep a time when nobody watched, and read what changed around it.
-
-Whether that is worth telling is left to `monitor.alerting.digests`.
+When one begins or ends is decided in `monitor.judge.incidents`, what is announced of it in
+`monitor.alerting`.
 """
 
 from __future__ import annotations
@@ -26,7 +15,7 @@ from sqlalchemy import and_, bindparam, delete, exists, func, insert, not_, or_,
 from monitor.judge.alerts import AlertKind
 from monitor.judge.batch import Inquiry, Outage
 from monitor.judge.incidents import UNREACHED, HostGroup, OfflineTime
-from monitor.store import schema
+from monitor.store import watermarks
 from monitor.store.outbox import NotificationState, is_unclaimed
 from monitor.store.schedule import make_due
 from monitor.store.schema import (
@@ -448,20 +437,20 @@ def last_checked_at(tx: Transaction) -> datetime | None:
 
 def find_unannounced_absence(tx: Transaction) -> tuple[datetime, datetime] | None:
     """Return from when to when an absence lasted of which it is not settled yet what to tell."""
-    since, until = schema.find_watermark(tx, SINCE), schema.find_watermark(tx, UNTIL)
+    since, until = watermarks.find_watermark(tx, SINCE), watermarks.find_watermark(tx, UNTIL)
     return None if since is None or until is None else (since, until)
 
 
 def save_unannounced_absence(tx: Transaction, since: datetime, until: datetime) -> None:
     """Keep an absence until it is settled what to tell of it."""
-    schema.save_watermark(tx, SINCE, since)
-    schema.save_watermark(tx, UNTIL, until)
+    watermarks.save_watermark(tx, SINCE, since)
+    watermarks.save_watermark(tx, UNTIL, until)
 
 
 def drop_unannounced_absence(tx: Transaction) -> None:
     """Note that there is nothing more to tell."""
     for name in (SINCE, UNTIL):
-        schema.drop_watermark(tx, name)
+        watermarks.drop_watermark(tx, name)
 
 
 def is_any_unchecked(tx: Transaction, since: datetime) -> bool:

@@ -1,17 +1,9 @@
 """
-Bring a database to the present schema.
+Bring a database to the present schema, copy it while it is in use, and restore a copy.
 
-Alembic is imported only when there is something to migrate: commands that read
-compare one word, `HEAD`, and stay quick.
-
-Copy the database while it is in use, and keep few of the copies made by ourselves.
-
-Putting a copy back is left to `restore`.
-
-Put a copy of the database back in its place.
-
-Decides which copy is fit to stand there, and keeps what stood there before. Making
-copies is left to `copies`.
+Alembic is imported only when there is something to migrate: commands that read compare one word,
+`HEAD`, and stay quick. Decides how many of our own copies stay, and which copy is fit to take the
+place of a database.
 """
 
 from __future__ import annotations

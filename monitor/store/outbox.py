@@ -1,23 +1,10 @@
 """
-Keep the notifications that are due, and what became of them.
+Keep the notifications that are due: choose, claim and finish them, channel by channel.
 
-Which of them go out next, and who is sending them, is decided in `claims`.
-
-Claim the notifications of a message for one sender.
-
-They are claimed by a conditional update and a lease: two processes never send
-one at the same time, and one that died gives them back. Which of them travel
-together is decided in `queue`.
-
-Choose which notifications of a channel go out next, in one message.
-
-Decides the order, the company and the pace: nobody hears of a recovery before
-the error; alerts of one kind travel together; a channel that had many messages
-lately gets one a kind. Claiming them is left to `claims`.
-
-Count how notifications fare, channel by channel.
-
-Keep which channels fail, since when, and whether the others were told.
+Decides the order, the company and the pace: nobody hears of a recovery before the error; alerts of
+one kind travel together; a channel that had many messages lately gets one a kind. They are claimed
+by a conditional update and a lease: two processes never send one at the same time, and one that
+died gives them back. Keeps as well which channels fail, and counts how they fare.
 """
 
 from __future__ import annotations
@@ -440,7 +427,7 @@ def claim_next(  # noqa: PLR0913 - who claims what, when, for how long, and what
     *,
     is_final: bool = False,
 ) -> NotificationGroup | None:
-    """Claim what goes out next on *channel* in one message: see `queue.choose`."""
+    """Claim what goes out next on *channel* in one message: see `choose_next`."""
     chosen = choose_next(tx, channel, now, skip, is_final=is_final)
     if not chosen:
         return None

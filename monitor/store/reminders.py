@@ -1,12 +1,8 @@
 """
-Keep of which alerts people are reminded, and when next.
+Keep when people are reminded of which alerts, and when channels were sent their digests.
 
-Which they are is decided in `monitor.judge.alerts`, whether what they say is
-still true in `monitor.alerting.reminders`.
-
-Keep when channels were sent their summaries, and count what those say.
-
-When one is due is decided in `monitor.judge.routing`.
+Which alerts those are, and when a digest is due, is decided in `monitor.judge`; whether an alert
+is still true, in `monitor.alerting.reminders`.
 """
 
 from __future__ import annotations
@@ -18,9 +14,9 @@ from sqlalchemy import delete, exists, insert, select, update
 
 from monitor.judge.alerts import REMINDER_COUNT, AlertKind, Severity
 from monitor.judge.outcome import State
-from monitor.store.checks import CLOCK_COLUMNS
 from monitor.store.outbox import NotificationState
 from monitor.store.records import read_clock, read_quota
+from monitor.store.results import CLOCK_COLUMNS
 from monitor.store.schema import (
     alert_connections,
     alerts,

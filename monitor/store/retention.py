@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, case, cast, delete, func, insert, literal, select
 
 from monitor.judge.outcome import OutcomeClass, Reason
-from monitor.store import schema
 from monitor.store.quota import prune_samples
 from monitor.store.schema import (
     MICROSECOND,
@@ -24,6 +23,7 @@ from monitor.store.schema import (
     offline_times,
     outages,
 )
+from monitor.store.watermarks import find_watermark, save_watermark
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
@@ -140,11 +140,11 @@ def _store_sums(tx: Transaction, table: Table, sums: Any, name: str, until: date
     if _watermark(tx, name) >= until:
         return
     tx.execute(insert(table).from_select(columns, sums))
-    schema.save_watermark(tx, name, until)
+    save_watermark(tx, name, until)
 
 
 def _watermark(tx: Transaction, name: str) -> datetime:
-    return schema.find_watermark(tx, name) or datetime(1970, 1, 1, tzinfo=UTC)
+    return find_watermark(tx, name) or datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _start_of(column: Any, length: timedelta) -> Any:

@@ -1,10 +1,8 @@
 """
-Say what is due, and bring forward what must be asked sooner.
+Say which checks are due, and give connections their place in the schedule.
 
-Give connections their place in the rhythm: at a start, and after a step of the clock.
-
-Decides which instants of a next check still hold. The rhythm itself is decided
-in `monitor.judge.verdict`.
+Decides which instants of a next check still count, after a start or a step of the clock. The
+interval itself is decided in `monitor.judge.verdict`.
 """
 
 from __future__ import annotations

@@ -1,35 +1,9 @@
 """
-Declare the tables of connections, and of what checks said; alerts are in `alert_tables`.
+Describe every table of the database, and how its values are stored.
 
-Declare the tables of alerts, and of their way to the channels.
-
-Declare the tables of handshakes: those under way, and the tokens that came of others.
-
-Declare the tables of what quotas were and will be.
-
-Declare the tables of the web: who may enter.
-
-Of what lets somebody in, only hashes are kept.
-
-Say how values are stored: instants, ids, and the names of constraints.
-
-Instants are stored as whole microseconds since 1970 UTC: they sort, they take
-eight bytes, and every database agrees on them.
-
-Describe every table of the database.
-
-Tables stand by subject: connections and their checks, alerts, quotas, handshakes, the web.
-
-Cut long lists of ids into pieces: databases limit the parameters of a statement.
-
-Say which connections are watched: the file has them, and nobody switched them off.
-
-Keep instants by name: how far something has come, or when it was last seen.
-
-Keep when the daemon was last seen to write.
-
-One row, written again and again: whether a database accepts writes is known
-only by writing.
+Tables stand by subject: connections and their checks, alerts and their way to the channels,
+handshakes, quotas, the web. Of what lets somebody in, only hashes are kept. Instants are whole
+microseconds since 1970 UTC: they sort, they take eight bytes, and every database agrees on them.
 """
 
 from __future__ import annotations
@@ -54,13 +28,9 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     and_,
-    delete,
     false,
-    insert,
     not_,
-    select,
     text,
-    update,
 )
 
 from monitor.judge.authorizations import ClockSource
@@ -70,8 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
     from sqlalchemy import Dialect
-
-    from monitor.store.engine import Transaction
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -596,31 +564,3 @@ def is_watched(table: Any = connections) -> Any:
         table: `connections`, or an alias of it.
     """
     return and_(table.c.is_configured, table.c.is_enabled, not_(table.c.is_paused))
-
-
-def find_watermark(tx: Transaction, name: str) -> datetime | None:
-    """Return the instant that is kept as *name*; None if none is."""
-    at: datetime | None = tx.execute(
-        select(watermarks.c.at).where(watermarks.c.name == name)
-    ).scalar_one_or_none()
-    return at
-
-
-def save_watermark(tx: Transaction, name: str, at: datetime) -> None:
-    """Keep *at* as *name*, instead of any before it."""
-    moved = tx.execute(update(watermarks).where(watermarks.c.name == name).values(at=at))
-    if moved.rowcount == 0:
-        tx.execute(insert(watermarks).values(name=name, at=at))
-
-
-def drop_watermark(tx: Transaction, name: str) -> None:
-    """Keep nothing as *name* any more."""
-    tx.execute(delete(watermarks).where(watermarks.c.name == name))
-
-
-ALIVE = "alive"
-
-
-def note_alive(tx: Transaction, now: datetime) -> None:
-    """Keep that the daemon runs and writes *now*."""
-    save_watermark(tx, ALIVE, now)

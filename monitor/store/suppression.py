@@ -1,15 +1,9 @@
 """
-Keep what is held back, hold what is due, and find what bears on it.
+Keep what is suppressed and what suppresses it: silences and acknowledgements.
 
-What holds a notification is decided in `monitor.judge.suppression`, whether it is
-still worth sending in `monitor.judge.suppression`.
-
-Keep silences; what one covers is decided in `monitor.judge.suppression`.
-
-Keep who has taken on which trouble.
-
-An acknowledgement is of the trouble that stands when it is made: what is told
-later is another one.
+What a silence covers, what suppresses a notification and whether it is still worth sending
+afterwards is decided in `monitor.judge.suppression`. An acknowledgement is of the problem that
+stands when it is made: what is announced later is another one.
 """
 
 from __future__ import annotations

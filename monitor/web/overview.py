@@ -23,8 +23,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from monitor.report.status import SOON_DAYS, Health, connection_json, health_of, urgency
-from monitor.store.checks import load_records, with_marketplaces
 from monitor.store.overview import list_marks
+from monitor.store.results import load_records, with_marketplaces
 from monitor.store.schema import MICROSECOND
 
 if TYPE_CHECKING:

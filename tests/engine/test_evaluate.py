@@ -13,7 +13,7 @@ from monitor.judge.alerts import AlertKind, Severity
 from monitor.judge.outcome import Outcome, Reason, Rules, State
 from monitor.judge.quota import Level
 from monitor.judge.routing import ChannelRoute, Subject
-from monitor.store import checks, connections, history, outbox
+from monitor.store import connections, history, outbox, results
 from monitor.store.schedule import claim_due
 from monitor.store.schema import metadata
 from tests.builders import (
@@ -123,7 +123,7 @@ def test_a_second_recovery_needs_a_second_error(story):
     with story.database.write() as tx:
         one = story.record("one")
         again = replace(one.standing, announced_state=State.ERROR)
-        checks.save_standings(tx, [(one.id, again, one.next_check_at, None)])
+        results.save_standings(tx, [(one.id, again, one.next_check_at, None)])
     story.evaluate(NOON + 2 * EVERY, one=OK)
     assert [kind for kind, _ in story.kinds()] == ["error", "recovered"]
 
@@ -424,7 +424,7 @@ def test_a_failure_late_in_the_batch_keeps_nothing_of_it(story, monkeypatch):
         def fail(*_: object) -> None:
             raise LookupError
 
-        patch.setattr(checks, "save_standings", fail)
+        patch.setattr(results, "save_standings", fail)
         with pytest.raises(LookupError):
             story.evaluate(NOON + 30 * SECOND, one=REFUSED, two=ok_with(100))
     assert (count_all(story), story.record("one"), story.record("two")) == before

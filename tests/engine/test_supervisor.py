@@ -15,9 +15,9 @@ from monitor.judge.health import LONGEST_STANDSTILL, LONGEST_WITHOUT_WRITE
 from monitor.judge.outcome import State
 from monitor.notify.delivery import Delivery, DeliveryTerms
 from monitor.notify.outbox import AlertError
-from monitor.store import schema
+from monitor.store import watermarks
 from monitor.store.engine import StoreWorker
-from monitor.store.schema import ALIVE
+from monitor.store.watermarks import ALIVE
 from tests.builders import OK, REFUSED, Story, entry, plan_of
 from tests.fakes import NOON, FakeOutbox, FakeSender, FixedClock
 from tests.notify_socket import NotifySocket, listen
@@ -127,7 +127,7 @@ async def test_a_write_is_a_sign_of_life(bench: Bench):
     await bench.job("note_alive")
     await bench.supervisor.feed()
     assert bench.is_fed()
-    assert await bench.store.read(lambda tx: schema.find_watermark(tx, ALIVE)) is not None
+    assert await bench.store.read(lambda tx: watermarks.find_watermark(tx, ALIVE)) is not None
 
 
 async def test_a_job_that_fails_has_moved_all_the_same(bench: Bench):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import insert
 
-from monitor.store import checks, history, retention
+from monitor.store import history, results, retention
 from monitor.store.schema import check_days, check_hours
 from tests.builders import DAY, HOUR, MINUTE, OK, REFUSED, UNREACHED
 
@@ -89,7 +89,7 @@ def test_what_the_retention_sums_is_read_as_one_line(database):
     ]
     now = begun + 10 * DAY
     with database.write() as tx:
-        checks.add_checks(tx, rows)
+        results.add_checks(tx, rows)
         retention.roll_up(tx, now)
 
     with database.read() as tx:
@@ -106,7 +106,7 @@ def test_what_the_retention_sums_is_read_as_one_line(database):
 
 def test_a_sum_without_an_answer_has_no_mean(database):
     with database.write() as tx:
-        checks.add_checks(tx, [(1, MIDNIGHT, UNREACHED)])
+        results.add_checks(tx, [(1, MIDNIGHT, UNREACHED)])
         retention.roll_up(tx, MIDNIGHT + 2 * HOUR)
         [found] = history.list_sums(tx, 1, MIDNIGHT - DAY, MIDNIGHT)
     assert (found.mean_ms, found.n_failed) == (None, 1)

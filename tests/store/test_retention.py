@@ -10,8 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason
-from monitor.store import checks as stored_checks
-from monitor.store import incidents, retention, schema
+from monitor.store import incidents, results, retention, schema
 from monitor.store.schema import check_days, check_hours, checks, offline_times
 from tests.builders import DAY, HOUR, MINUTE, OK, REFUSED, UNREACHED, throttled
 
@@ -30,7 +29,7 @@ Sums = tuple[int, int, int, int, int, int]
 
 def add(database: Database, *rows: tuple[int, datetime, Outcome]) -> None:
     with database.write() as tx:
-        stored_checks.add_checks(tx, rows)
+        results.add_checks(tx, rows)
 
 
 def roll_up(database: Database, now: datetime) -> None:

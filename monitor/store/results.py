@@ -1,15 +1,9 @@
 """
-Read what a batch of checks is judged by, and write what it led to.
+Load what a batch of checks is judged by, and save what it led to.
 
-All functions work inside a transaction that the caller opened: `cycle.settle`
-does everything about a batch in one.
-
-Keep the windows of a quota that do not decide, for services that have several.
-
-They change with every answer and matter little: which change is worth writing
-is decided here. The window that decides is kept in the table `quotas`.
-
-Keep what Amazon accounts sell in, as they were last seen.
+All functions work inside a transaction that the caller opened: `monitor.engine.evaluate` does
+everything about a batch in one. Quotas and their other windows change with every answer and matter
+little: which change is worth writing is decided here.
 """
 
 from __future__ import annotations
