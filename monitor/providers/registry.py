@@ -113,7 +113,7 @@ def _read_store(
     others = [region for region in Region if is_amazons_own and region is not connection.region]
     return Store(
         connection.region,
-        connection.address,
+        connection.called_url,
         connection.host,
         token,
         _read_expected(connection) if connection.probe is Probe.SELLERS else None,
