@@ -4,6 +4,7 @@ Hold the documents against the tree.
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer
 
-import monitor
+import monitor.providers
 from monitor.cli import app
 from monitor.clock import utc_now
 from monitor.config.describe import write_reference
@@ -191,6 +192,21 @@ def test_every_test_that_shows_what_stops_a_threat_exists():
     }
     assert named
     assert named - defined == set()
+
+
+def test_the_worked_example_of_a_plugin_imports_the_one_face_only():
+    tree = ast.parse((ROOT / "tests/plugin_example/connwatch_acme.py").read_text(encoding="utf-8"))
+    imports = [each for each in ast.walk(tree) if isinstance(each, ast.Import | ast.ImportFrom)]
+    ours = [text for each in imports if "monitor" in (text := ast.unparse(each))]
+    assert [text.split(" import ")[0] for text in ours] == ["from monitor.providers"]
+
+
+def test_every_name_that_plugins_are_told_of_is_offered():
+    text = (ROOT / "docs/plugins.md").read_text(encoding="utf-8")
+    names = re.findall(r"`(?:monitor\.)?providers\.([\w.]+)`|`([A-Z][A-Za-z]+)`", text)
+    told = {name or short for name, short in names}
+    assert {"Connection", "Failure", "fetch"} <= told <= set(monitor.providers.__all__)
+    assert set(re.findall(r"`monitor\.(\w+)", text)) == {"providers"}
 
 
 def test_the_reference_of_settings_is_what_they_say():

@@ -1,20 +1,8 @@
 """
-Declare what every connection may say, whatever its provider.
+Declare what a connection may say, whatever its provider, and what those of each provider may.
 
-What a provider needs beside it stands in that provider's own module.
-
-Declare a connection to the SoldScope API.
-
-Declare a connection whose grant lives elsewhere: its days are counted, nothing is called.
-
-Declare a connection to an Amazon store: one authorization for one region.
-
-Whether its application exists, and its marketplaces lie in its region, is
-decided in `cross`; what the regions are, in `marketplaces`.
-
-Declare an Amazon application: an OAuth client and its secret, shared by stores.
-
-How the days of the secret are counted is decided in `monitor.judge`.
+The provider `http` has a module of its own. Whether a store's application exists, and its
+marketplaces lie in its region, is decided in `load`; how days are counted, in `monitor.judge`.
 """
 
 from __future__ import annotations
@@ -35,7 +23,7 @@ from monitor.config.marketplaces import (
     by_id,
     endpoint_of,
 )
-from monitor.config.secret import Secret, check_client_secret, check_refresh_token
+from monitor.config.secret import Secret, check_client_secret, check_refresh_token, must_pass
 from monitor.config.values import (
     BaseUrl,
     CalledUrl,
@@ -61,6 +49,9 @@ class Connection(Settings):
 
     own_rhythm: ClassVar[timedelta | None] = None
     """The provider's default for `every`, where it does not follow `checks.every`."""
+
+    own_title: ClassVar[str] = ""
+    """What people call the provider; empty where that is the word of the file."""
 
     name: Name = Field(description="How the connection is called everywhere.")
     provider: str = Field(description="How the connection is checked.")
@@ -95,13 +86,20 @@ class Connection(Settings):
     )
 
     @property
+    def called_url(self) -> str:
+        """Return what checks call; empty where nothing is called, or only a plug-in knows it."""
+        return ""
+
+    @property
     def host(self) -> str:
         """Return the host and port that checks go to; empty where nothing is called."""
-        return ""
+        return urlsplit(self.called_url).netloc.lower()
 
 
 class SoldscopeConnection(Connection):
     """A SoldScope API token."""
+
+    own_title: ClassVar[str] = "SoldScope"
 
     provider: Literal["soldscope"] = Field(description="SoldScope: Amazon market research.")
     base_url: BaseUrl = Field(description="As shown in your API reference.")
@@ -112,13 +110,15 @@ class SoldscopeConnection(Connection):
     )
 
     @property
-    def host(self) -> str:
-        """Return the host and port that checks go to."""
-        return urlsplit(self.base_url).netloc
+    def called_url(self) -> str:
+        """Return the address of the API."""
+        return self.base_url
 
 
 class CountdownConnection(Connection):
     """An authorization that another program uses, such as a store connected inside SoldScope."""
+
+    own_title: ClassVar[str] = "Countdown"
 
     provider: Literal["countdown"] = Field(description="A grant held elsewhere: no network.")
     authorized_on: PastDay = Field(description="When the authorization was granted.")
@@ -170,13 +170,10 @@ Country = Annotated[
 """A country code, as the file writes it: UK and GB are both accepted."""
 
 
-def _require_refresh_token(secret: Secret) -> Secret:
-    return secret.require(check_refresh_token)
-
-
 class AmazonConnection(Connection):
     """A store of the Selling Partner API."""
 
+    own_title: ClassVar[str] = "Amazon"
     own_rhythm: ClassVar[timedelta | None] = timedelta(minutes=15)
 
     provider: Literal["amazon"] = Field(description="An Amazon store: Selling Partner API.")
@@ -192,7 +189,7 @@ class AmazonConnection(Connection):
         default=None,
         description="The countries it must cover, by code; default: whatever the account has.",
     )
-    refresh_token: Annotated[Secret, AfterValidator(_require_refresh_token)] = Field(
+    refresh_token: Annotated[Secret, must_pass(check_refresh_token)] = Field(
         description="The refresh token of the authorization."
     )
     probe: Annotated[Probe, BeforeValidator(choice_of(Probe))] = Field(
@@ -204,14 +201,9 @@ class AmazonConnection(Connection):
     )
 
     @property
-    def address(self) -> str:
+    def called_url(self) -> str:
         """Return the address of the API, without a slash at the end."""
         return self.endpoint or endpoint_of(self.region)
-
-    @property
-    def host(self) -> str:
-        """Return the host and port that checks go to."""
-        return urlsplit(self.address).netloc
 
 
 _OF_APPLICATIONS = ("amzn1.sp.solution.", "amzn1.sellerapps.app.")
@@ -252,10 +244,6 @@ def _check_application_id(value: Any) -> str:
     return identifier
 
 
-def _require_client_secret(secret: Secret) -> Secret:
-    return secret.require(check_client_secret)
-
-
 _AS_TEXT = WithJsonSchema({"type": "string", "minLength": 1})
 
 
@@ -266,7 +254,7 @@ class Application(Settings):
     client_id: Annotated[str, BeforeValidator(_check_client_id), _AS_TEXT] = Field(
         description="The client id of Login with Amazon (LWA)."
     )
-    client_secret: Annotated[Secret, AfterValidator(_require_client_secret)] = Field(
+    client_secret: Annotated[Secret, must_pass(check_client_secret)] = Field(
         description="The client secret of Login with Amazon."
     )
     client_secret_created_on: PastDay | None = Field(

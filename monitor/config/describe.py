@@ -1,18 +1,9 @@
 """
-Write the reference of all settings for `docs/configuration.md`.
+Describe the settings: as JSON Schema, as `docs/configuration.md`, and as they take effect.
 
-`python -m monitor.config.describe` prints it; what it says comes from the JSON
-Schema, which comes from the settings themselves.
-
-Describe the file to editors, as JSON Schema.
-
-Rules between keys and entries are not in it; `connwatch config check` has them.
-
-List the effective settings, each with where it comes from.
-
-Secrets are shown as a mask and their source.
-
-Go through all settings of a configuration, each with its place.
+`python -m monitor.config.describe` prints the page; what it says comes from the schema, which
+comes from the settings themselves. Rules between keys and entries are not in it. Secrets are shown
+as a mask and their source.
 """
 
 from __future__ import annotations
@@ -35,6 +26,8 @@ from monitor.config.values import Settings, format_duration
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+
+# --- JSON Schema
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -73,6 +66,8 @@ def _is_noise(key: str, value: Any) -> bool:
         or (key == "title" and isinstance(value, str))
     )
 
+
+# --- the page of reference
 
 Json = dict[str, Any]
 
@@ -200,8 +195,7 @@ def _known_form(node: Json) -> str | None:
     return "length of time" if is_length else None
 
 
-if __name__ == "__main__":
-    sys.stdout.write(write_reference())
+# --- effective settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,3 +306,7 @@ def _write(value: Any) -> str:  # noqa: PLR0911 - a table of cases
             return f"{{ {', '.join(f'{key} = {_write(inner)}' for key, inner in pairs)} }}"
         case _:
             return str(value)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(write_reference())

@@ -1,12 +1,8 @@
 """
-Say what is wrong with a configuration, and where.
+Say what is wrong with a configuration, where, and in plain words.
 
-The places and sentences are made by the modules that find the problems.
-
-Put what was found in a file into plain words.
-
-Nothing longer than a few words of the file is ever repeated: what stands in
-the wrong place may be a secret.
+The problems are found by the modules that read the file. Nothing longer than a few words of the
+file is ever repeated: what stands in the wrong place may be a secret.
 """
 
 from __future__ import annotations
@@ -25,9 +21,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class _Remark:
     """
-    A mistake that keeps the configuration from being used.
+    Something about the file.
 
     Args:
         place: Where, such as `connections[2].every`, counted from 0; the path
@@ -41,15 +37,12 @@ class Problem:
         return f"{self.place}: {self.message}"
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Problem(_Remark):
+    """A mistake that keeps the configuration from being used."""
+
+
+class Notice(_Remark):
     """Something the owner of the file should know that stops nothing."""
-
-    place: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.message}"
 
 
 class ConfigError(Exception):
@@ -103,6 +96,11 @@ def _escape(char: str) -> str:
 def got(value: Any) -> str:
     """Say what kind of thing *value* is; numbers and dates are shown, texts are not."""
     return f"got {_kind_of(value)}"
+
+
+def got_text(value: Any) -> str:
+    """Say what kind of thing *value* is, and show the beginning of a text as well."""
+    return f"got {quoted(value)}" if isinstance(value, str) else got(value)
 
 
 def _kind_of(value: Any) -> str:  # noqa: PLR0911 - a table of cases

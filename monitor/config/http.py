@@ -1,13 +1,9 @@
 """
-Declare a connection to any HTTP API.
+Declare a connection to any HTTP API, and read what is known of well-known ones from `presets/`.
 
-What a preset knows is filled in here, so that everyone else sees one kind of
-settings. What an answer means is decided in `monitor.check`.
-
-Read what is known of well-known APIs: one data file each, in `presets/`.
-
-A preset fills in keys of a connection that the file leaves out; the rest of it
-is what no key can say: the service's words for what went wrong.
+A preset fills in keys that the file leaves out, so that everyone else sees one kind of settings;
+the rest of it is what no key can say: the service's words for what went wrong. What an answer
+means is decided in `monitor.providers.http_api`.
 """
 
 from __future__ import annotations
@@ -19,7 +15,6 @@ from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -33,7 +28,7 @@ from pydantic import (
 )
 
 from monitor.config.connections import Connection
-from monitor.config.errors import MisplacedError, did_you_mean, got, one_of, quoted
+from monitor.config.errors import MisplacedError, did_you_mean, got, got_text, one_of, quoted
 from monitor.config.secret import MASK, Secret, read_secret
 from monitor.config.values import (
     AuthForm,
@@ -50,6 +45,8 @@ if TYPE_CHECKING:
 
     from pydantic import ModelWrapValidatorHandler
 
+
+# --- presets
 
 PRESETS = ("anthropic", "github", "gitlab", "openai", "shopify", "slack")
 
@@ -83,12 +80,7 @@ class Preset:
 
 @lru_cache
 def load_preset(name: str) -> Preset:
-    """
-    Return the preset called *name*, one of `PRESETS`.
-
-    Raises:
-        ValueError: There is none of that name.
-    """
+    """Return the preset called *name*, one of `PRESETS`; raise ValueError for any other name."""
     if name not in PRESETS:
         raise ValueError(f"there is no preset called {name}")
     content = tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
@@ -99,6 +91,8 @@ def load_preset(name: str) -> Preset:
         **content.get("service", {}),
     )
 
+
+# --- kinds of value
 
 _POINTER = re.compile(r"(?:/(?:[^~/]|~[01])*)*")
 _LONGEST_POINTER = 200
@@ -120,7 +114,7 @@ class Method(StrEnum):
 def _check_preset(value: Any) -> Any:
     if isinstance(value, str) and value in PRESETS:
         return value
-    found = quoted(value) if isinstance(value, str) else got(value).removeprefix("got ")
+    found = got_text(value).removeprefix("got ")
     hint = did_you_mean(value, PRESETS) if isinstance(value, str) else ""
     raise ValueError(f"unknown preset {found}; known: {one_of(PRESETS)}{hint}")
 
@@ -289,9 +283,9 @@ class HttpConnection(Connection):
         return self
 
     @property
-    def host(self) -> str:
-        """Return the host and port that checks go to."""
-        return urlsplit(self.url).netloc.lower()
+    def called_url(self) -> str:
+        """Return the address that is called."""
+        return self.url
 
 
 def _add_headers(known: dict[str, Any], written: dict[str, Any]) -> dict[str, Any]:

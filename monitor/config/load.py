@@ -1,21 +1,9 @@
 """
 Find the configuration file, read it, and tell everything that is wrong at once.
 
-What a key means is declared in `model`; secrets are not read here.
-
-Turn pydantic's errors into places and sentences for the file's owner.
-
-The only module that knows pydantic's error codes.
-
-Find what is wrong between keys or entries that are each right by themselves.
-
-Works on the file's data before it becomes settings, so that these problems are
-told together with all others; what has the wrong type is passed over here and
-told by `translate`.
-
-Find marketplaces that no authorization of their connection can cover, or that stand there twice.
-
-Works on the file's data before it becomes settings, as `cross` does.
+What a key means is declared in `model`; secrets are not read here. Nothing else knows pydantic's
+error codes. What is wrong between keys or entries that are each right by themselves is found in
+the file's data, before it becomes settings; what has the wrong type is passed over there.
 """
 
 from __future__ import annotations
@@ -52,6 +40,8 @@ if TYPE_CHECKING:
 
     from monitor.config.marketplaces import KnownMarketplace
 
+
+# --- pydantic's errors in our words
 
 KeyPath = tuple[str | int, ...]
 Located = tuple[KeyPath, str]
@@ -183,6 +173,9 @@ def _model_in(annotation: Any) -> type[Settings] | None:
     )
 
 
+# --- contradictions
+
+
 def find_wrong_marketplaces(stores: list[tuple[int, dict[str, Any]]]) -> Iterator[Located]:
     """Yield the contradictions between the marketplaces and the region of each of *stores*."""
     for index, entry in stores:
@@ -223,15 +216,15 @@ def find_conflicts(data: Mapping[str, Any]) -> Iterator[Located]:
     connections, channels = _entries(data, "connections"), _entries(data, "channels")
     applications = _entries(data, "applications")
     stores = [(index, entry) for index, entry in connections if entry.get("provider") == "amazon"]
-    yield from _find_repeated_names("connections", connections)
-    yield from _find_repeated_names("channels", channels)
-    yield from _find_repeated_names("applications", applications)
-    for references, target, entries in (
-        (_names_in_lists("connections", connections, "channels"), "channels", channels),
-        (_names_in_lists("channels", channels, "connections"), "connections", connections),
-        (_single_names("connections", stores, "application"), "applications", applications),
+    named = {"connections": connections, "channels": channels, "applications": applications}
+    for section, entries in named.items():
+        yield from _find_repeated_names(section, entries)
+    for references, target in (
+        (_names_in_lists("connections", connections, "channels"), "channels"),
+        (_names_in_lists("channels", channels, "connections"), "connections"),
+        (_single_names("connections", stores, "application"), "applications"),
     ):
-        yield from _find_unknown(references, target, _names_of(entries))
+        yield from _find_unknown(references, target, _names_of(named[target]))
     yield from _find_wrong_renames(connections)
     yield from find_wrong_marketplaces(stores)
     yield from _find_long_timeouts(_table(data, "checks"), connections)
@@ -373,6 +366,8 @@ def _find_open_dashboard(web: dict[str, Any]) -> Iterator[Located]:
         )
 
 
+# --- the file
+
 SYSTEM_WIDE = Path("/etc/connwatch/config.toml")
 
 _READABLE_BY_OTHERS = 0o044
@@ -442,12 +437,7 @@ def load_config(path: Path, now: datetime | None = None) -> Config:
 
 
 def build_config(data: dict[str, Any], reading: Reading) -> Config:
-    """
-    Return the settings that the file's *data* means.
-
-    Raises:
-        ConfigError: Holds all problems.
-    """
+    """Return the settings that the file's *data* means; raise ConfigError with all problems."""
     if add_plugins(data):
         Config.model_rebuild(force=True)
     config: Config | None = None

@@ -1,8 +1,8 @@
 """
 Know Amazon's regions and marketplaces, and the hosts that belong to them.
 
-The facts stand in `marketplaces.toml`, with their sources. What a connection
-may say about them is decided in `amazon`.
+The facts stand in `marketplaces.toml`, with their sources. What a connection may say about them is
+decided in `connections`.
 """
 
 from __future__ import annotations

@@ -1,20 +1,8 @@
 """
 Declare the whole file: frozen settings, every table a class.
 
-Rules that look at several entries at once are in `cross`; what the daemon does
-with a setting is decided where it is used.
-
-Declare the tables that stand once in the file.
-
-What the daemon does with each is decided where it is used.
-
-Declare a channel: who is told, and of what.
-
-Which channels receive an alert is decided in `monitor.judge.routing`.
-
-Read the hours during which people are not to be woken.
-
-Say where on the dashboard more is to be read.
+What the daemon does with a setting is decided where it is used. Rules that look at several entries
+at once are in `load`, which channels receive an alert is decided in `monitor.judge.routing`.
 """
 
 from __future__ import annotations
@@ -40,13 +28,10 @@ from pydantic import (
     model_validator,
 )
 
-from monitor.config.connections import (
-    Application,
-    Connection,
-)
-from monitor.config.errors import did_you_mean, got, quoted
+from monitor.config.connections import Application, Connection
+from monitor.config.errors import did_you_mean, got, got_text, quoted
 from monitor.config.registry import AnyConnection
-from monitor.config.secret import Secret
+from monitor.config.secret import Secret, must_pass
 from monitor.config.values import (
     CalledUrl,
     Count,
@@ -73,6 +58,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+# ruff: noqa: TC001 - pydantic reads the annotations when the program runs
+
+# --- quiet hours
+
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 
 
@@ -82,8 +71,7 @@ def _read_time(value: Any) -> time:
         return time(int(match[1]), int(match[2]))
     if isinstance(value, time):
         raise ValueError(f'a time in quotes: write "{value:%H:%M}"')  # noqa: TRY004 - pydantic collects ValueErrors only
-    found = f"got {quoted(value)}" if isinstance(value, str) else got(value)
-    raise ValueError(f'a time of day such as "22:00", {found}')
+    raise ValueError(f'a time of day such as "22:00", {got_text(value)}')
 
 
 def _check_zone(value: Any) -> str:
@@ -123,8 +111,7 @@ class QuietHours(Settings):
         return self
 
 
-# ruff: noqa: TC001 - pydantic reads the annotations when the program runs
-
+# --- tables that stand once
 
 DATABASE_NAME = "connwatch.db"
 SYSTEM_FOLDER = Path("/etc/connwatch")
@@ -270,8 +257,8 @@ def _check_listen(value: Any) -> str:
         return ""
     match = _LISTEN.fullmatch(value) if isinstance(value, str) else None
     if match is None or not is_host(match["v6"] or match["host"]):
-        found = f"got {quoted(value)}" if isinstance(value, str) else got(value)
-        raise ValueError(f'an address and a port such as "127.0.0.1:8080", or "" for none, {found}')
+        form = 'an address and a port such as "127.0.0.1:8080", or "" for none'
+        raise ValueError(f"{form}, {got_text(value)}")
     if int(match["port"]) > _LAST_PORT:
         raise ValueError(f"ports end at {_LAST_PORT}, got {match['port']}")
     return str(value)
@@ -301,14 +288,10 @@ class WebSettings(Settings):
     )
 
 
-def _require_callable(secret: Secret) -> Secret:
-    return secret.require(refuse_uncallable)
-
-
 class HeartbeatSettings(Settings):
     """The outside watcher that is told while all is well here."""
 
-    url: Annotated[Secret, AfterValidator(_require_callable)] | None = Field(
+    url: Annotated[Secret, must_pass(refuse_uncallable)] | None = Field(
         default=None, description="Called while every due check ran; with /fail when one did not."
     )
     every: TenSecondsOrMore = Field(
@@ -316,8 +299,7 @@ class HeartbeatSettings(Settings):
     )
 
 
-# ruff: noqa: TC001 - pydantic reads the annotations when the program runs
-
+# --- channels
 
 _KINDS = tuple(kind.value for kind in AlertKind)
 
@@ -364,6 +346,9 @@ class Channel(Settings):
     digest: Annotated[Digest, BeforeValidator(choice_of(Digest))] | None = Field(
         default=None, description="How often a summary is sent here; default: never."
     )
+
+
+# --- the file
 
 
 class Config(Settings):

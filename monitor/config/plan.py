@@ -1,7 +1,7 @@
 """
 Say what the configuration means for judging and routing.
 
-Built once from the settings; `cycle` reads it for every check.
+Built once from the settings; `monitor.engine.evaluate` reads it for every check.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from monitor.judge.routing import ChannelRoute, DigestTime, QuietInterval, Subje
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from datetime import date
 
     from monitor.config import model
-    from monitor.config.connections import Application, Connection
+    from monitor.config.connections import Connection
     from monitor.config.model import Channel, Config
 
 
@@ -76,7 +77,10 @@ class Plan:
 def make_plan(config: Config) -> Plan:
     """Return the plan of *config*."""
     rules_by_rhythm: dict[timedelta, Rules] = {}
-    secrets = {one.name: _secret(one) for one in config.applications}
+    secrets = {
+        one.name: _declare(one.client_secret_created_on, SECRET_VALID_DAYS)
+        for one in config.applications
+    }
     watched = {}
     for connection in config.connections:
         every = config.every_of(connection)
@@ -118,7 +122,7 @@ def _entry(connection: Connection, config: Config) -> Entry:
         config.every_of(connection),
         connection.enabled,
         connection.renamed_from,
-        _declared(connection),
+        _declare(connection.authorized_on, connection.valid_days),
         tuple(config.alerts.expiring_soon_days),
     )
     if not isinstance(connection, AmazonConnection):
@@ -142,14 +146,8 @@ def _rules(config: Config, every: timedelta) -> Rules:
     )
 
 
-def _secret(application: Application) -> Declared:
-    day = application.client_secret_created_on
-    return Declared(None if day is None else start_of(day), SECRET_VALID_DAYS)
-
-
-def _declared(connection: Connection) -> Declared:
-    day = connection.authorized_on
-    return Declared(None if day is None else start_of(day), connection.valid_days)
+def _declare(day: date | None, valid_days: int) -> Declared:
+    return Declared(None if day is None else start_of(day), valid_days)
 
 
 def _channel_route(channel: Channel, common: model.QuietHours | None) -> ChannelRoute:

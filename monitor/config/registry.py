@@ -1,15 +1,10 @@
 """
-List the providers: a new one is a module of its own and a line here.
+List the providers: a new one has its line in `PROVIDERS`.
 
-Those of other packages are added when a file names one (`add_plugins`).
-
-Find providers that other packages bring, through their entry points.
-
-A package is loaded only if the file names a provider that is not one of ours,
-so that nobody waits for what is not used. What is loaded here stays loaded.
-
-One that is broken is told, and its connections stand there without a check:
-all others go on. How a plug-in's checks are run is left to `monitor.check`.
+Those of other packages are found through their entry points and added when a file names one, so
+that nobody waits for what is not used. A broken one is named, and its connections stand there
+without a check: all others go on. How the checks of a plug-in are run is decided in
+`monitor.providers.plugin`.
 """
 
 from __future__ import annotations
@@ -134,6 +129,12 @@ PROVIDERS: dict[str, type[Connection]] = {
     "countdown": CountdownConnection,
     "http": HttpConnection,
 }
+
+
+def title_of(provider: str) -> str:
+    """Return what people call the provider that the file calls *provider*."""
+    settings = PROVIDERS.get(provider)
+    return (settings and settings.own_title) or provider
 
 
 def add_plugins(data: dict[str, Any]) -> bool:

@@ -1,12 +1,9 @@
 """
-Say what the file's owner should know although nothing is wrong with the file.
+Say what the file's owner should know although the file can be used.
 
-That is what has no effect as it is written, and what cannot be found out the
-way a connection is set up.
-
-Look at what the file refers to: secrets, and certificates on disk.
-
-Not part of loading: most commands work without any secret.
+That is what has no effect as it is written, what cannot be found out the way a connection is set
+up, and what the file refers to and is not there: secrets, certificates. The latter is no part of
+loading, since most commands work without any secret.
 """
 
 from __future__ import annotations

@@ -1,12 +1,9 @@
 """
-Hold a secret so that it cannot be shown by accident.
+Keep a secret so that it cannot be shown by accident.
 
-Decides where a secret comes from and when it is read. Which secrets are read
-is decided by what uses them: nothing here is read before `reveal`.
-
-Decide which texts can be secrets, and which of Amazon's secrets one is.
-
-Nothing in here repeats a text. Where secrets come from is left to `secret`.
+Decides where a secret comes from, when it is read and which texts can be one of which kind. Which
+secrets are read is decided by what uses them: nothing is read before `reveal`, and no message
+repeats one.
 """
 
 from __future__ import annotations
@@ -18,6 +15,7 @@ from hmac import compare_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+from pydantic import AfterValidator
 from pydantic_core import core_schema
 
 from monitor.config.errors import MisplacedError, did_you_mean
@@ -29,6 +27,8 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
     from pydantic.json_schema import JsonSchemaValue
 
+
+# --- which texts can be secrets
 
 _FORBIDDEN = {"Cc", "Cs", "Zl", "Zp"}
 _BYTE_ORDER_MARK = "\ufeff"
@@ -49,12 +49,7 @@ _SHAPES = {
 
 
 def refuse_unusable(text: str) -> None:
-    """
-    Refuse what no service accepts and what would break out of a header.
-
-    Raises:
-        ValueError: Without the text.
-    """
+    """Raise ValueError for what no service accepts, or what would break out of a header."""
     if not text.strip():
         raise ValueError("the secret is empty")
     if any(unicodedata.category(char) in _FORBIDDEN for char in text):
@@ -65,23 +60,13 @@ def refuse_unusable(text: str) -> None:
 
 
 def check_refresh_token(text: str) -> None:
-    """
-    Refuse what can be no refresh token of Amazon's.
-
-    Raises:
-        ValueError: Without the text.
-    """
+    """Raise ValueError for what can be no refresh token of Amazon's."""
     _refuse_unsendable(text)
     _refuse_other(text, _REFRESH_TOKEN, 'a refresh token begins with "Atzr|"')
 
 
 def check_client_secret(text: str) -> None:
-    """
-    Refuse what can be no client secret of Amazon's; older ones begin with anything.
-
-    Raises:
-        ValueError: Without the text.
-    """
+    """Raise ValueError for what can be no client secret of Amazon's, old ones included."""
     _refuse_unsendable(text)
     where = "the client secret stands beside the client id in the developer console"
     _refuse_other(text, _CLIENT_SECRET, where)
@@ -106,6 +91,8 @@ def _refuse_other(text: str, wanted: str, hint: str) -> None:
         if what != wanted and text.startswith(shape):
             raise ValueError(f"this is {what}; {hint}")
 
+
+# --- secrets
 
 MASK = "••••"
 
@@ -185,24 +172,14 @@ class Secret:
         return Path(self._reference) if self._kind is SourceKind.FILE else None
 
     def require(self, check: Callable[[str], None]) -> Self:
-        """
-        Take only what *check* lets pass, from now on and wherever it is read.
-
-        Raises:
-            ValueError: The literal text does not.
-        """
+        """Take only what *check* lets pass from now on, or raise ValueError."""
         if self._value is not None:
             check(self._value)
         self._check = check
         return self
 
     def reveal(self) -> str:
-        """
-        Return the secret, reading it on the first call.
-
-        Raises:
-            SecretUnavailable: It is not where it should be, or not usable.
-        """
+        """Return the secret, read on the first call, or raise SecretUnavailable."""
         if self._value is None:
             self._value = self._read()
         return self._value
@@ -323,13 +300,13 @@ class Secret:
         return {"oneOf": [{"type": "string", "minLength": 1}, *tables]}
 
 
-def read_secret(value: Any, info: ValidationInfo) -> Secret:
-    """
-    Return the secret that *value* of the file means.
+def must_pass(check: Callable[[str], None]) -> AfterValidator:
+    """Return a validator of secrets that takes only what *check* lets pass."""
+    return AfterValidator(lambda secret: secret.require(check))
 
-    Raises:
-        ValueError: It is no secret, or stands where others may read it.
-    """
+
+def read_secret(value: Any, info: ValidationInfo) -> Secret:
+    """Return the secret that *value* of the file means; raise ValueError if it means none."""
     if isinstance(value, Secret):
         return value
     if not isinstance(value, str | dict):

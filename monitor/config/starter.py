@@ -89,12 +89,7 @@ def _write(table: Table) -> str:
 
 
 def write_new(path: Path, text: str) -> None:
-    """
-    Write *text* to a new file that only its owner may read.
-
-    Raises:
-        ConfigError: Something stands there already, or it cannot be written.
-    """
+    """Write *text* to a new file that only its owner may read, or raise ConfigError."""
     try:
         descriptor = _open_new(path, _OWNER_ONLY)
     except FileExistsError:
@@ -108,11 +103,7 @@ def write_new(path: Path, text: str) -> None:
 
 
 def create_file(path: Path, text: str, mode: int) -> None:
-    """
-    Write *text* to a new file with the permissions *mode*, whatever the umask.
-
-    Raises OSError if it exists or cannot be written.
-    """
+    """Create a file with *text* and permissions *mode*, whatever the umask, or raise OSError."""
     _fill(_open_new(path, mode), path, text)
     path.chmod(mode)
 

@@ -1,21 +1,9 @@
 """
-Read and write lengths of time such as `"5m"`.
+Declare the kinds of value that tables of the file share, and what all tables have in common.
 
-Which lengths a setting accepts is decided where the setting is declared.
-
-Decide which URLs may be called, and which may be shown as links.
-
-A URL is never repeated in a message: people paste them with passwords inside.
-
-Declare the kinds of value that several tables of the file share.
-
-Each refuses what it cannot use in words for the file's owner.
-
-Decide in which forms a token may be sent, and which headers may carry anything.
-
-What is wrong is never repeated: this is where people paste the token itself.
-
-Say what all settings have in common, and what reading them depends on.
+Each kind refuses what it cannot use in words for the file's owner. URLs and the form of a token
+are never repeated in a message: people paste them with the secret inside. Which lengths a setting
+accepts is decided where it is declared.
 """
 
 from __future__ import annotations
@@ -42,13 +30,15 @@ from pydantic import (
 )
 
 from monitor.clock import utc_now
-from monitor.config.errors import did_you_mean, got, one_of, quoted
+from monitor.config.errors import did_you_mean, got, got_text, one_of, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from enum import StrEnum
     from urllib.parse import SplitResult
 
+
+# --- lengths of time
 
 PATTERN = "^[0-9]+[smhd]$"
 """What a duration looks like, for editors."""
@@ -62,12 +52,7 @@ _MOST_DIGITS = 12
 
 
 def parse_duration(value: Any) -> timedelta:
-    """
-    Return the length of time that *value* writes.
-
-    Raises:
-        ValueError: It is not a text such as `"90s"`, `"5m"`, `"36h"` or `"7d"`.
-    """
+    """Return the length of time that *value* writes; raise ValueError if it writes none."""
     if not isinstance(value, str):
         raise ValueError(_refuse(value))  # noqa: TRY004 - pydantic collects ValueErrors only
     match = _WRITTEN.fullmatch(value)
@@ -97,6 +82,8 @@ def _refuse(value: Any) -> str:
         return f'{message}: write "{value}s" if you mean seconds'
     return message
 
+
+# --- URLs
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", re.ASCII)
 _LONGEST_HOST = 253
@@ -160,10 +147,15 @@ def _refuse_plain_http(parts: SplitResult) -> None:
         )
 
 
-def _check_base(value: Any) -> str:
+def _split_base(value: Any) -> SplitResult:
     parts = _split(value)
     if "?" in value or "#" in value:
         raise ValueError("only scheme, host and path: leave out what follows ? or #")
+    return parts
+
+
+def _check_base(value: Any) -> str:
+    parts = _split_base(value)
     _refuse_plain_http(parts)
     # In one case, since connections are grouped by the host they call.
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path}".rstrip("/")
@@ -178,12 +170,7 @@ def _check_called(value: Any) -> str:
 
 
 def refuse_uncallable(value: str) -> None:
-    """
-    Refuse what cannot be called as it stands, for a URL that is a secret.
-
-    Raises:
-        ValueError: Says why, and at most the host of it.
-    """
+    """Raise ValueError for a URL, itself a secret, that cannot be called as it stands."""
     _check_called(value)
 
 
@@ -195,9 +182,7 @@ def _check_link(value: Any) -> str:
 def _check_public(value: Any) -> str:
     if value == "":
         return ""
-    parts = _split(value)
-    if "?" in value or "#" in value:
-        raise ValueError("only scheme, host and path: leave out what follows ? or #")
+    parts = _split_base(value)
     return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
 
 
@@ -219,6 +204,8 @@ PublicUrl = Annotated[
 ]
 """Our own address as people reach it, or empty."""
 
+
+# --- headers and tokens
 
 _HEADER = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}"
 _NAME = re.compile(_HEADER, re.ASCII)
@@ -254,12 +241,7 @@ def _check_any_form(value: Any) -> str:
 
 
 def check_header_name(value: Any) -> str:
-    """
-    Accept the name of a header that anybody may set.
-
-    Raises:
-        ValueError: Says why not.
-    """
+    """Return the name of a header that anybody may set; raise ValueError for any other."""
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise ValueError("no name of a header: letters, digits and - only")
     if value.lower() in _OF_HTTP_ITSELF:
@@ -284,6 +266,9 @@ AuthForm = Annotated[
 HeaderName = Annotated[
     str, BeforeValidator(check_header_name), WithJsonSchema({"type": "string", "minLength": 1})
 ]
+
+
+# --- tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,12 +413,7 @@ def _read_past_day(value: Any, info: ValidationInfo) -> date:
 
 
 def check_past_day(value: date, now: datetime) -> None:
-    """
-    Refuse a date on which no authorization can have been granted yet.
-
-    Raises:
-        ValueError: Says why.
-    """
+    """Raise ValueError for a date on which no authorization can have been granted yet."""
     if isinstance(value, datetime) and value.tzinfo is None:
         raise ValueError(f"a time needs its zone: write {value.isoformat()}Z, or the date alone")
     if value.year < _EARLIEST_YEAR:
@@ -467,8 +447,7 @@ def choice_of(words: type[Word]) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
         if isinstance(value, str) and value in known:
             return words(value)
-        found = quoted(value) if isinstance(value, str) else got(value).removeprefix("got ")
         hint = did_you_mean(value, known) if isinstance(value, str) else ""
-        raise ValueError(f"one of {one_of(known)}, got {found}{hint}")
+        raise ValueError(f"one of {one_of(known)}, {got_text(value)}{hint}")
 
     return check

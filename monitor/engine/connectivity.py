@@ -55,7 +55,7 @@ class ConnectivityCheck:
         if self._said is Connectivity.DOWN:
             self._is_believed = False
 
-    async def ask(self) -> Connectivity:
+    async def check(self) -> Connectivity:
         """Return what an answer says that was asked for just now."""
         if self._is_up is None:
             return Connectivity.UNKNOWN

@@ -179,7 +179,7 @@ class CheckRunner:
         while self._in_doubt:
             resolved, self._in_doubt = self._in_doubt, []
             try:
-                self._uplink = await self._live.now.connectivity.ask()
+                self._uplink = await self._live.now.connectivity.check()
             finally:
                 # Unresolved, they are let go at a stop: they are due again at the next start.
                 if not self._is_stopping:

@@ -206,7 +206,7 @@ async def check_connectivity(
     Raises:
         StoreError: The database cannot be written; checks will find the same.
     """
-    if not connectivity.is_check_wanted or await connectivity.ask() is not Connectivity.UP:
+    if not connectivity.is_check_wanted or await connectivity.check() is not Connectivity.UP:
         return
     if await store.write(lambda tx: end_offline(tx, plan, utc_now())):
         log.info("link.restored")

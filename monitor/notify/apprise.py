@@ -1,38 +1,15 @@
 """
 Hand messages to Apprise.
 
-Decides what of a failure may be said. How a channel's URL becomes targets is
-decided in `targets`, which alone knows Apprise beside this module; how a message
-is fitted to a service, in `fitting`; when and how often to send, in `delivery`.
+Decides how a channel's URL becomes targets, which form each service gets and where its title goes,
+how long a service wants to be left alone, and what of a failure may be said. When and how often to
+send is decided in `delivery`.
 
-A channel's URL may name several services. They are asked one after the other,
-and the message counts as sent when all of them took it; those that did are
-left out when it is tried again, as long as this process remembers. A service
-with several targets of its own (two recipients of one e-mail URL) is one
-target here: Apprise does not say which of them failed, so all get it again.
-
-Make targets of a channel's URL: services of Apprise, set up as they are used here.
-
-Apprise is slow to import and large, its 180 services more so: it is imported
-with the first URL, and of the usual services only those that are used.
-
-Notice how long a service wants to be left alone.
-
-Decides what is read as such a wish: `Retry-After` of an answer 429 or 503, in
-seconds or as a date, and the field that Telegram and Discord have for it. Apprise keeps the answers
-to itself, so that they are looked at where `requests`, which it sends with,
-makes them. When to try again is decided in `backoff`.
-
-Hold what is known of Apprise without asking it.
-
-Decides nothing: `sender` uses it to load no more of Apprise than is needed, and
-to keep its log to itself.
-
-Fit a message to the service that shows it.
-
-Decides which form a service gets, from what Apprise knows of it, where the
-title goes, and that a channel's template which fails is replaced by the text
-that is built in. How a form is written is decided in `formats`.
+A URL may name several services: they are called one after the other, and the message counts as
+sent when all of them took it. Those that did are left out when it is tried again, as long as this
+process remembers. A service with several recipients of its own is one target: Apprise does not say
+which of them failed, so all get it again. Apprise is slow to import and large, its 180 services
+more so: it is imported with the first URL, and of the usual services only those that are used.
 """
 
 from __future__ import annotations
@@ -72,6 +49,8 @@ if TYPE_CHECKING:
     from monitor.config.secret import Secret
     from monitor.notify.message import Message
 
+
+# --- what services ask for: Apprise keeps their answers to itself, `requests` has them
 
 LONGEST = timedelta(days=1)
 _BUSY = {429, 503}
@@ -169,6 +148,8 @@ def _until(value: str, now: datetime) -> timedelta | None:
 def _bounded(seconds: float) -> timedelta:
     return timedelta(seconds=min(max(seconds, 0.0), LONGEST.total_seconds()))
 
+
+# --- targets
 
 # Apprise and what it sends with write URLs, tokens included, into their logs.
 _TALKATIVE = ("apprise", "urllib3", "requests", "requests_oauthlib", "oauthlib")
@@ -309,6 +290,8 @@ def _make_service(scheme: str, url: str, asset: Any) -> NotifyBase | None:
         return None
     return service
 
+
+# --- a message as a service shows it
 
 log = structlog.get_logger()
 
@@ -459,20 +442,14 @@ def _log_once(template: Path, error: str) -> None:
         )
 
 
+# --- sending
+
 ERROR_LIMIT = 400
 
 _REMEMBERED = 1000
 """Messages that some targets of a channel took and others did not."""
 
 _CAUSE = "Socket Exception"  # begins the only debugging lines of Apprise that tell a cause
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """Why a target did not take a message."""
-
-    error: str
-    retry_after: timedelta | None = None
 
 
 @dataclass(slots=True)
@@ -555,7 +532,7 @@ class AppriseSender:
                 failures.append(failure)
         self._remember(channel, key, taken if failures else frozenset())
         if failures:
-            error = shorten("; ".join(failure.error for failure in failures), ERROR_LIMIT)
+            error = shorten("; ".join(map(str, failures)), ERROR_LIMIT)
             if len(targets) > 1:
                 error = f"{len(failures)} of {len(targets)} targets failed: {error}"
             waits = [failure.retry_after for failure in failures if failure.retry_after]
@@ -603,7 +580,7 @@ def validate_url(secret: Secret) -> str | None:
     return None
 
 
-def _notify(target: Target, fitted: Fitted, severity: Severity) -> _Failure | None:
+def _notify(target: Target, fitted: Fitted, severity: Severity) -> AlertError | None:
     """Send a message to one target and return why that failed, or None."""
     import apprise
 
@@ -620,7 +597,10 @@ def _notify(target: Target, fitted: Fitted, severity: Severity) -> _Failure | No
                 log_level=logging.DEBUG,
             ) as result,
         ):
-            return None if result else _Failure(_explain(result, target.url), asked.retry_after)
+            if result:
+                return None
+            error = _explain(result, target.url)
+            return AlertError(error, retry_after=asked.retry_after)
     finally:
         IS_FINAL.reset(token)
 

@@ -1,31 +1,12 @@
 """
 Deliver what the outbox holds.
 
-Decides which channels are worked on, and when a round ends. Which notification
-is next, and which travel with it, is decided by the outbox; what a failure
-means by the courier.
-
-Each channel has its own task and each send its own thread, so that a dead,
-slow or hanging channel delays nobody else.
-
-Take one group to its channel, and record what came of it.
-
-Decides what a failure means: another try, later, or the end. When a channel's
-turn comes is decided in `delivery`, how a message travels by the sender.
-
-A group is recorded as sent after the sender returned: a crash between may
-send twice, never zero times.
-
-Send one message in a thread of its own, and wait for it only so long.
-
-Decides what happens to sends that hang: a blocking send cannot be stopped, so
-it is left to itself. `Post` keeps count of those, channel by channel, and
-notices when one of them arrives after all. What that means for a notification
-is decided in `delivery`.
-
-Decide when a failed notification is tried again, and when no more.
-
-Pure: chance comes in as a number, time as an argument.
+Decides when a round of a channel begins and ends, what a failure means (another try, later, or the
+end), and what becomes of sends that hang: a blocking send cannot be stopped, so it is left to
+itself, and may arrive after all. Which notification is next, and which travel with it, is decided
+by the outbox. Each channel has its own task and each send its own thread, so that a dead, slow or
+hanging channel delays nobody else. A group is recorded as sent after the sender returned: a crash
+between may send twice, never zero times.
 """
 
 from __future__ import annotations

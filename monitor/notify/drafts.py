@@ -1,7 +1,9 @@
 """
-Decide what each kind of alert about a connection says.
+Decide what each kind of alert says.
 
-Pure. The facts of each kind, as `monitor.judge` leaves them:
+Pure. The facts of each kind, as `monitor.judge` leaves them; they are JSON that others stored,
+perhaps another version of this program, so all may be missing: then the message says less, and is
+sent.
 
 - `error`, `expired`: reason, detail, since, reason_before, provider (one of all
   concerned); `expired`: renew_url, ends_at (unless unknown);
@@ -11,43 +13,20 @@ Pure. The facts of each kind, as `monitor.judge` leaves them:
 - `renewal_unrecorded`: authorized_at, ends_at, connection (the only one)
 - `renewed`: authorized_at, ends_at
 - `recovered`: reason_before, detail_before, since
-- of any kind that lasts: reminder (how often people were reminded, this time included)
-
-What is said of quotas stands in `quota_drafts`, of more than single connections
-in `wide_drafts`.
-All facts may be missing: then the message says less, and is sent.
-
-Read what an alert knows, and hold what is said of it.
-
-Decides nothing: facts are JSON that others stored, perhaps another version of
-this program, so they are read with care. What is said stands in `drafts` and
-`wide_drafts`.
-
-Decide what the alerts about quotas say.
-
-Pure. The facts of each kind; all may be missing:
-
 - `quota_low`, `quota_exhausted`: limit, remaining, resets_at, step
-- `quota_restored`: limit, remaining, resets_at
-- `limit_changed`: the same and limit_before
+- `quota_restored`: limit, remaining, resets_at; `limit_changed`: the same and limit_before
 - `quota_forecast`: limit, remaining, resets_at, exhausts_at, earliest, latest
-- all of them, where a service has several windows: window, unit
-
-Decide what the alerts say that speak of more than single connections.
-
-Pure. The facts of each kind; all may be missing:
-
+- all five, where a service has several windows: window, unit
 - `secret_expiring`: step, ends_at, application, n_connections
 - `flapping`: n (changes), window (seconds)
 - `outage`: host, n_failing, n_total, reason, since
 - `outage_over`: host, since, until, n (connections that were concerned)
-- `monitor_offline`: since, n_hosts
-- `monitor_online`: since, until, n_missed (checks)
+- `monitor_offline`: since, n_hosts; `monitor_online`: since, until, n_missed (checks)
 - `channel_failed`: channel, error, since; `channel_restored`: channel, since
 - `resumed`: since (when it had stopped), n_missed (checks), n_changed, lines (a text for each)
 - `digest`: n_active, n_error, n_expired, n_pending, n_paused, n_exhausted,
-  n_expiring_soon,
-  next_to_end (a list of objects with name and ends_at)
+  n_expiring_soon, next_to_end (a list of objects with name and ends_at)
+- of any kind that lasts: reminder (how often people were reminded, this time included)
 """
 
 from __future__ import annotations
@@ -72,6 +51,7 @@ from monitor.notify.words import (
     format_when,
     name_command,
     read_instant,
+    describe_span,
 )
 
 if TYPE_CHECKING:
@@ -80,6 +60,10 @@ if TYPE_CHECKING:
 
 
 DETAIL_LIMIT = 300
+WHO_LIMIT = 60
+WINDOW_LIMIT = 60
+MOST_LINES = 20
+_LONGEST_WINDOW_S = 366 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +133,12 @@ class Draft:
     more: str = ""
 
 
-LONGEST_WINDOW = 60
+def _dated(text: str, at: datetime, now: datetime) -> str:
+    """Return *text* with the day of *at* and how far away that is."""
+    return text.format(day=format_day(at), when=format_when(at, now))
+
+
+# --- quotas
 
 
 def _left(about: About) -> str:
@@ -174,7 +163,7 @@ def _unit(about: About) -> str:
 
 def _window(about: About) -> str:
     """Return which of several windows it is; nothing where there is but one."""
-    name = about.text("window", LONGEST_WINDOW)
+    name = about.text("window", WINDOW_LIMIT)
     return texts.QUOTA_WINDOW.format(window=name) if name else ""
 
 
@@ -189,8 +178,7 @@ def _period(about: About) -> str:
     )
 
 
-def write_quota_low(about: About) -> Draft:
-    """Write a `quota_low` alert."""
+def _write_quota_low(about: About) -> Draft:
     step = about.number("step")
     happened = (
         texts.QUOTA_LOW.format(step=step) if step is not None else "",
@@ -202,8 +190,7 @@ def write_quota_low(about: About) -> Draft:
     return Draft("🟠", texts.QUOTA_LOW_TITLE, happened, texts.QUOTA_LOW_STEP, texts.QUOTA_LOW_SHORT)
 
 
-def write_quota_exhausted(about: About) -> Draft:
-    """Write a `quota_exhausted` alert."""
+def _write_quota_exhausted(about: About) -> Draft:
     limit = about.number("limit")
     happened = (
         texts.QUOTA_EXHAUSTED_OF.format(limit=format_number(limit), unit=_unit(about))
@@ -222,8 +209,7 @@ def write_quota_exhausted(about: About) -> Draft:
     )
 
 
-def write_quota_restored(about: About) -> Draft:
-    """Write a `quota_restored` alert."""
+def _write_quota_restored(about: About) -> Draft:
     happened = (texts.QUOTA_RESTORED, _window(about), _left(about), _period(about))
     return Draft(
         "🟢",
@@ -234,8 +220,7 @@ def write_quota_restored(about: About) -> Draft:
     )
 
 
-def write_limit_changed(about: About) -> Draft:
-    """Write a `limit_changed` alert."""
+def _write_limit_changed(about: About) -> Draft:
     limit, before = about.number("limit"), about.number("limit_before")
     step, short = texts.LIMIT_LOWERED_STEP, texts.LIMIT_LOWERED_SHORT
     if limit is None or before is None:
@@ -253,8 +238,7 @@ def write_limit_changed(about: About) -> Draft:
     return Draft("🔵", texts.LIMIT_CHANGED_TITLE, happened, step, short)
 
 
-def write_quota_forecast(about: About) -> Draft:
-    """Write a `quota_forecast` alert."""
+def _write_quota_forecast(about: About) -> Draft:
     exhausts_at = about.instant("exhausts_at")
     if exhausts_at is not None and exhausts_at <= about.now:
         exhausts_at = None  # told late: whether it came true is not known here
@@ -278,56 +262,41 @@ def write_quota_forecast(about: About) -> Draft:
     return Draft("🟠", headline, happened, texts.FORECAST_STEP, texts.FORECAST_SHORT)
 
 
-WHO_LIMIT = 60
-MOST_LINES = 20
-_LONGEST_WINDOW_S = 366 * 24 * 3600
+# --- more than single connections
 
 
 def _since(about: About) -> str:
-    since = about.instant("since")
-    if since is None:
-        return ""
-    return texts.SINCE.format(at=format_instant(since), span=format_span(about.now - since))
+    return describe_span(texts.SINCE, about.instant("since"), about.now)
 
 
-def write_secret_expiring(about: About) -> Draft:
-    """Write a `secret_expiring` alert."""
+def _write_secret_expiring(about: About) -> Draft:
     ends_at, application = about.instant("ends_at"), about.text("application", WHO_LIMIT)
     if ends_at is None:
         headline = texts.ROTATION_EXPIRING_TITLE_WITHOUT_DATE
         sentence = texts.ROTATION_EXPIRING_WITHOUT_DATE
     else:
-        day, when = format_day(ends_at), format_when(ends_at, about.now)
         is_over = ends_at <= about.now
         headline = (
             texts.ROTATION_ENDED_TITLE
             if is_over
-            else texts.ROTATION_EXPIRING_TITLE.format(when=when)
+            else _dated(texts.ROTATION_EXPIRING_TITLE, ends_at, about.now)
         )
-        sentence = (texts.ROTATION_ENDED if is_over else texts.ROTATION_EXPIRING).format(
-            day=day, when=when
-        )
-    return Draft(
-        "🟠",
-        headline,
-        (sentence, texts.ROTATION_BREAKS.format(stores=_stores(about))),
-        texts.ROTATION_STEP,
-        texts.ROTATION_SHORT,
-        who=texts.ROTATION_WHO.format(application=application)
+        sentence = texts.ROTATION_ENDED if is_over else texts.ROTATION_EXPIRING
+        sentence = _dated(sentence, ends_at, about.now)
+    who = (
+        texts.ROTATION_WHO.format(application=application)
         if application
-        else texts.ROTATION_WHO_UNKNOWN,
+        else texts.ROTATION_WHO_UNKNOWN
     )
-
-
-def _stores(about: About) -> str:
     n = about.number("n_connections")
-    if n is None:
-        return texts.ROTATION_STORES_UNCOUNTED
-    return format_counted(texts.ROTATION_STORES, n)
+    stores = (
+        texts.ROTATION_STORES_UNCOUNTED if n is None else format_counted(texts.ROTATION_STORES, n)
+    )
+    happened = (sentence, texts.ROTATION_BREAKS.format(stores=stores))
+    return Draft("🟠", headline, happened, texts.ROTATION_STEP, texts.ROTATION_SHORT, who=who)
 
 
-def write_flapping(about: About) -> Draft:
-    """Write a `flapping` alert."""
+def _write_flapping(about: About) -> Draft:
     n, window = about.number("n"), about.number("window")
     is_counted = n is not None and window is not None and 0 < window <= _LONGEST_WINDOW_S
     changes = (
@@ -351,8 +320,7 @@ def _host(about: About) -> str:
     return about.text("host", WHO_LIMIT) or texts.OUTAGE_WHO_UNKNOWN
 
 
-def write_outage(about: About) -> Draft:
-    """Write an `outage` alert."""
+def _write_outage(about: About) -> Draft:
     n, total, reason = about.number("n_failing"), about.number("n_total"), about.reason("reason")
     headline, sentence = texts.OUTAGE_TITLE, texts.OUTAGE_UNCOUNTED
     if n is not None and total is not None:
@@ -370,16 +338,10 @@ def write_outage(about: About) -> Draft:
     )
 
 
-def write_outage_over(about: About) -> Draft:
-    """Write an `outage_over` alert."""
-    since, until, n = about.instant("since"), about.instant("until"), about.number("n")
-    lasted = (
-        texts.OUTAGE_LASTED.format(
-            at=format_instant(since), span=format_span((until or about.born_at) - since)
-        )
-        if since
-        else ""
-    )
+def _write_outage_over(about: About) -> Draft:
+    n = about.number("n")
+    until = about.instant("until") or about.born_at
+    lasted = describe_span(texts.OUTAGE_LASTED, about.instant("since"), until)
     concerned = format_counted(texts.OUTAGE_CONCERNED, n) if n is not None else ""
     return Draft(
         "🟢",
@@ -391,25 +353,17 @@ def write_outage_over(about: About) -> Draft:
     )
 
 
-def write_monitor_offline(about: About) -> Draft:
-    """Write a `monitor_offline` alert."""
+def _write_monitor_offline(about: About) -> Draft:
     n = about.number("n_hosts")
     sentence = texts.OFFLINE if n is None else format_counted(texts.OFFLINE_COUNTED, n)
     happened = (sentence, _since(about), texts.OFFLINE_MEANS)
     return Draft("🔴", texts.OFFLINE_TITLE, happened, texts.OFFLINE_STEP, texts.OFFLINE_SHORT)
 
 
-def write_monitor_online(about: About) -> Draft:
-    """Write a `monitor_online` alert."""
-    since, n = about.instant("since"), about.number("n_missed")
+def _write_monitor_online(about: About) -> Draft:
+    n = about.number("n_missed")
     until = about.instant("until") or about.born_at
-    between = (
-        texts.ONLINE_BETWEEN.format(
-            at=format_instant(since), until=format_instant(until), span=format_span(until - since)
-        )
-        if since
-        else ""
-    )
+    between = describe_span(texts.ONLINE_BETWEEN, about.instant("since"), until)
     missed = format_counted(texts.ONLINE_MISSED, n) if n is not None else ""
     happened = (texts.ONLINE, between, missed)
     return Draft("🟢", texts.ONLINE_TITLE, happened, texts.ONLINE_STEP, texts.ONLINE_SHORT)
@@ -420,32 +374,21 @@ def _channel(about: About) -> str:
     return texts.CHANNEL_WHO.format(channel=name) if name else texts.CHANNEL_WHO_UNKNOWN
 
 
-def write_channel_failed(about: About) -> Draft:
-    """Write a `channel_failed` alert."""
+def _write_channel_failed(about: About) -> Draft:
     error = about.text("error")
+    detail = texts.DETAIL.format(detail=error) if error else ""
     return Draft(
         "🔴",
         texts.CHANNEL_FAILED_TITLE,
-        (
-            texts.CHANNEL_FAILED,
-            _since(about),
-            texts.DETAIL.format(detail=error) if error else "",
-            texts.CHANNEL_FAILED_BREAKS,
-        ),
+        (texts.CHANNEL_FAILED, _since(about), detail, texts.CHANNEL_FAILED_BREAKS),
         texts.CHANNEL_FAILED_STEP,
         texts.CHANNEL_FAILED_SHORT,
         who=_channel(about),
     )
 
 
-def write_channel_restored(about: About) -> Draft:
-    """Write a `channel_restored` alert."""
-    since = about.instant("since")
-    lasted = (
-        texts.FROM_TO.format(at=format_instant(since), span=format_span(about.born_at - since))
-        if since
-        else ""
-    )
+def _write_channel_restored(about: About) -> Draft:
+    lasted = describe_span(texts.FROM_TO, about.instant("since"), about.born_at)
     return Draft(
         "🟢",
         texts.CHANNEL_RESTORED_TITLE,
@@ -456,16 +399,11 @@ def write_channel_restored(about: About) -> Draft:
     )
 
 
-def write_resumed(about: About) -> Draft:
-    """Write a `resumed` alert."""
-    since, n = about.instant("since"), about.number("n_changed")
+def _write_resumed(about: About) -> Draft:
+    n = about.number("n_changed")
     lines = [clean(line, DETAIL_LIMIT) for line in about.items("lines") if isinstance(line, str)]
     n_more = (len(lines) if n is None else n) - MOST_LINES
-    stopped = (
-        texts.RESUMED_SINCE.format(at=format_instant(since), span=format_span(about.now - since))
-        if since
-        else ""
-    )
+    stopped = describe_span(texts.RESUMED_SINCE, about.instant("since"), about.now)
     n_missed = about.number("n_missed")
     missed = format_counted(texts.RESUMED_MISSED, n_missed) if n_missed else ""
     changed = format_counted(texts.RESUMED_CHANGED, n) if n else ""
@@ -481,8 +419,7 @@ def write_resumed(about: About) -> Draft:
     )
 
 
-def write_digest(about: About) -> Draft:
-    """Write a `digest` alert."""
+def _write_digest(about: About) -> Draft:
     counts = {name: about.number(name) or 0 for name in texts.DIGEST_COUNTS}
     # What is out of quota or expiring soon is counted by its state as well.
     n_total = sum(n for name, n in counts.items() if name not in {"n_exhausted", "n_expiring_soon"})
@@ -519,6 +456,9 @@ def _next_to_end(about: About) -> Iterator[tuple[str, datetime]]:
             yield clean(name, WHO_LIMIT), ends_at
 
 
+# --- single connections
+
+
 def draft(kind: AlertKind, about: About) -> Draft:
     """Return what an alert of *kind* says."""
     said = WRITERS[kind](about)
@@ -543,22 +483,17 @@ def _write_problem(about: About, icon: str) -> Draft:
     reason = about.reason("reason")
     provider = about.text("provider")
     text = explain(reason, provider) if reason else reasons.UNKNOWN_REASON
-    detail, since, before = about.text("detail"), about.instant("since"), _before(about)
+    detail, before = about.text("detail"), _before(about)
+    is_open = reason is None or reason.outcome_class is OutcomeClass.INCONCLUSIVE
     happened = (
         text.meaning,
-        texts.SINCE.format(at=format_instant(since), span=format_span(about.now - since))
-        if since
-        else "",
+        _since(about),
         texts.DETAIL.format(detail=detail) if detail else "",
         texts.BEFORE.format(before=before) if before else "",
-        reasons.MAYBE_THEIRS if _is_open(reason) else "",
+        reasons.MAYBE_THEIRS if is_open else "",
     )
     headline = texts.TROUBLE_TITLE.format(name=text.name)
     return Draft(icon, headline, happened, text.remedy, text.short)
-
-
-def _is_open(reason: Reason | None) -> bool:
-    return reason is None or reason.outcome_class is OutcomeClass.INCONCLUSIVE
 
 
 def _write_error(about: About) -> Draft:
@@ -591,8 +526,7 @@ def _write_expired(about: About) -> Draft:
     said, ends_at = _write_problem(about, "🟡"), about.instant("ends_at")
     if ends_at is not None:
         # Not since when it is known: that may be much later.
-        when = format_when(ends_at, about.now)
-        ended = texts.EXPIRED_MEANWHILE.format(day=format_day(ends_at), when=when)
+        ended = _dated(texts.EXPIRED_MEANWHILE, ends_at, about.now)
         meaning, _, *others = said.happened
         said = replace(said, happened=(meaning, ended, *others))
     return _with_page(said, about)
@@ -614,13 +548,10 @@ def _write_expiring_soon(about: About) -> Draft:
         happened = [texts.EXPIRING_WITHOUT_DATE, texts.EXPIRING_BREAKS]
     elif ends_at <= about.now:
         headline = texts.EXPIRED_MEANWHILE_TITLE
-        when = format_when(ends_at, about.now)
-        happened = [texts.EXPIRED_MEANWHILE.format(day=format_day(ends_at), when=when)]
+        happened = [_dated(texts.EXPIRED_MEANWHILE, ends_at, about.now)]
     else:
-        when = format_when(ends_at, about.now)
-        headline = texts.EXPIRING_TITLE.format(when=when)
-        ends = texts.EXPIRING.format(day=format_day(ends_at), when=when)
-        happened = [ends, texts.EXPIRING_BREAKS]
+        headline = _dated(texts.EXPIRING_TITLE, ends_at, about.now)
+        happened = [_dated(texts.EXPIRING, ends_at, about.now), texts.EXPIRING_BREAKS]
     said = Draft("🟠", headline, happened, texts.EXPIRING_STEP, texts.EXPIRING_SHORT)
     if about.facts.get("is_of_token") is True:
         said = _of_token(said)
@@ -663,9 +594,7 @@ def _write_renewed(about: About) -> Draft:
         texts.RENEWED.format(day=format_day(authorized_at))
         if authorized_at
         else texts.RENEWED_WITHOUT_DATE,
-        texts.RENEWED_UNTIL.format(day=format_day(ends_at), when=format_when(ends_at, about.now))
-        if ends_at
-        else texts.RENEWED_WITHOUT_END,
+        _dated(texts.RENEWED_UNTIL, ends_at, about.now) if ends_at else texts.RENEWED_WITHOUT_END,
     )
     return Draft("🟢", texts.RENEWED_TITLE, happened, texts.RENEWED_STEP, texts.RENEWED_SHORT)
 
@@ -676,18 +605,13 @@ def _before(about: About) -> str:
 
 
 def _write_recovered(about: About) -> Draft:
-    since, before, detail = about.instant("since"), _before(about), about.text("detail_before")
+    before, detail = _before(about), about.text("detail_before")
     if before and detail:
         before_line = texts.BEFORE_WITH_DETAIL.format(before=before, detail=detail)
     else:
         before_line = texts.BEFORE.format(before=before) if before else ""
-    happened = (
-        texts.RECOVERED,
-        texts.FROM_TO.format(at=format_instant(since), span=format_span(about.born_at - since))
-        if since
-        else "",
-        before_line,
-    )
+    lasted = describe_span(texts.FROM_TO, about.instant("since"), about.born_at)
+    happened = (texts.RECOVERED, lasted, before_line)
     return Draft(
         "🟢",
         texts.RECOVERED_TITLE,
@@ -707,23 +631,23 @@ WRITERS: Mapping[AlertKind, Callable[[About], Draft]] = {
     AlertKind.EXPIRED: _write_expired,
     AlertKind.RECOVERED: _write_recovered,
     AlertKind.EXPIRING_SOON: _write_expiring_soon,
-    AlertKind.SECRET_EXPIRING: write_secret_expiring,
+    AlertKind.SECRET_EXPIRING: _write_secret_expiring,
     AlertKind.RENEWAL_UNRECORDED: _write_renewal_unrecorded,
     AlertKind.RENEWED: _write_renewed,
-    AlertKind.QUOTA_LOW: write_quota_low,
-    AlertKind.QUOTA_FORECAST: write_quota_forecast,
-    AlertKind.QUOTA_EXHAUSTED: write_quota_exhausted,
-    AlertKind.QUOTA_RESTORED: write_quota_restored,
-    AlertKind.LIMIT_CHANGED: write_limit_changed,
-    AlertKind.FLAPPING: write_flapping,
-    AlertKind.OUTAGE: write_outage,
-    AlertKind.OUTAGE_OVER: write_outage_over,
-    AlertKind.MONITOR_OFFLINE: write_monitor_offline,
-    AlertKind.MONITOR_ONLINE: write_monitor_online,
-    AlertKind.CHANNEL_FAILED: write_channel_failed,
-    AlertKind.CHANNEL_RESTORED: write_channel_restored,
-    AlertKind.RESUMED: write_resumed,
-    AlertKind.DIGEST: write_digest,
+    AlertKind.QUOTA_LOW: _write_quota_low,
+    AlertKind.QUOTA_FORECAST: _write_quota_forecast,
+    AlertKind.QUOTA_EXHAUSTED: _write_quota_exhausted,
+    AlertKind.QUOTA_RESTORED: _write_quota_restored,
+    AlertKind.LIMIT_CHANGED: _write_limit_changed,
+    AlertKind.FLAPPING: _write_flapping,
+    AlertKind.OUTAGE: _write_outage,
+    AlertKind.OUTAGE_OVER: _write_outage_over,
+    AlertKind.MONITOR_OFFLINE: _write_monitor_offline,
+    AlertKind.MONITOR_ONLINE: _write_monitor_online,
+    AlertKind.CHANNEL_FAILED: _write_channel_failed,
+    AlertKind.CHANNEL_RESTORED: _write_channel_restored,
+    AlertKind.RESUMED: _write_resumed,
+    AlertKind.DIGEST: _write_digest,
     AlertKind.TEST: _write_test,
 }
 """What says each kind: a new kind has its line here, its sentences in `texts`."""

@@ -1,20 +1,12 @@
 """
 Write a message in the form that a medium shows.
 
-Pure. Decides how each form marks bold text, code, links and lists, how text
-is kept from being taken for such a mark, and what is left out of a message
-that is too long. What a message says is decided in `message`; which service
-wants which form in `services`.
-
-A text is escaped character by character and cut before it is escaped, so that
-no cut falls into the middle of a mark.
-
-Lay out the HTML page of an e-mail.
-
-Decides how it looks. It is one column with styles in place, because mail
-programs drop style sheets; nothing is loaded from anywhere. The tags are those
-that turn into good plain text, which is made of this page for readers without
-HTML.
+Pure. Decides how each form marks bold text, code, links and lists, how text is kept from being
+taken for such a mark, what is left out of a message that is too long, and how the page of an
+e-mail looks: one column with styles in place, because mail programs drop style sheets, of tags
+that turn into good plain text. A text is cut before it is escaped, so that no cut falls into the
+middle of a mark. What a message says is decided in `message`; which service wants which form in
+`apprise`.
 """
 
 from __future__ import annotations
@@ -26,7 +18,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from monitor.notify import texts
-from monitor.notify.message import Paragraph
+from monitor.notify.message import Paragraph, lay_out
 from monitor.notify.words import shorten
 
 if TYPE_CHECKING:
@@ -118,11 +110,7 @@ def _link_html(url: str) -> str:
     return f'<a href="{shown}">{shown}</a>'
 
 
-def _as_it_is(text: str) -> str:
-    return text
-
-
-_PLAIN = _Dialect(_as_it_is, _as_it_is, lambda text: f"`{text}`", _as_it_is)
+_PLAIN = _Dialect(str, str, lambda text: f"`{text}`", str)
 _DIALECTS = {
     Form.PLAIN: _PLAIN,
     Form.SHORT: _PLAIN,
@@ -255,14 +243,13 @@ def _write(title: str, parts: Sequence[Paragraph], urls: Sequence[str], form: Fo
 
 def _write_part(part: Paragraph, urls: Sequence[str], form: Form) -> str:
     dialect = _DIALECTS[form]
-    label = dialect.bold(dialect.escape(f"{part.label}:")) if part.label else ""
-    lines = [mark_up(line, urls, form) for line in part.lines]
-    more = [mark_up(part.more, urls, form)] if part.more else []
-    if part.is_list:
-        items = [dialect.bullet + line for line in lines]
-        return dialect.line_break.join([*([label] if label else []), *items, *more])
-    text = dialect.line_break.join([*lines, *more])
-    return f"{label} {text}" if label else text
+    return lay_out(
+        part,
+        lambda line: mark_up(line, urls, form),
+        lambda label: dialect.bold(dialect.escape(label)),
+        dialect.line_break,
+        dialect.bullet,
+    )
 
 
 def _parts_of(body: str) -> list[Paragraph]:

@@ -1,16 +1,10 @@
 """
-Word the alerts: from facts to a message for any medium.
+Compose messages for any medium: of one alert, or of several of one kind.
 
-Pure. Decides the form of a message: who is concerned, what happened, what to
-do, where to read more. What each kind of alert says is decided in `drafts`,
-the sentences stand in `texts`, how a medium writes them is decided in
-`formats`, who receives them in `monitor.judge.routing`.
-
-Word several alerts of one kind as one message.
-
-Pure. Decides what is said once for all of them and what line by line: who,
-what, since when. What each says by itself is decided in `drafts`, the form of
-a message in `message`.
+Pure. Decides the form of a message: who is concerned, what happened, what to do, where to read
+more; and of several what is said once for all and what line by line. What each kind says is
+decided in `drafts`, the sentences stand in `texts`, how a medium writes them is decided in
+`formats`.
 """
 
 from __future__ import annotations
@@ -29,7 +23,7 @@ from monitor.notify.words import (
     format_day,
     format_instant,
     format_number,
-    format_span,
+    describe_span,
     shorten,
 )
 
@@ -140,8 +134,10 @@ def compose(  # noqa: PLR0913, PLR0917 - the contract lists what an alert is mad
     n = max(len(connections), n_connections or 0)
     page = clean_url(link or "")
     mark = [texts.TEST] if is_test and kind is not AlertKind.TEST else []
-    happened = [line for line in (*said.happened, _late(about)) if line]
-    parts = _parts(said, [*mark, *_who_first(happened, said, names, n)], names, n, page)
+    happened = [line for line in (*said.happened, _late(born_at, now)) if line]
+    who = _subject(said, names, n)
+    first = [f"{who}: {happened[0]}", *happened[1:]] if who and happened else happened
+    parts = _parts([*mark, *first], _lists(said, names, n, page), (said.remedy,), page)
     title = _title(said, names, n, is_test=is_test)
     return Message(
         title,
@@ -157,45 +153,62 @@ def compose(  # noqa: PLR0913, PLR0917 - the contract lists what an alert is mad
 
 def write_plain(parts: Sequence[Paragraph]) -> str:
     """Return *parts* as plain text."""
-    return "\n\n".join(_write_part(part) for part in parts)
+    return "\n\n".join(lay_out(part) for part in parts)
 
 
-def _write_part(part: Paragraph) -> str:
-    more = [part.more] if part.more else []
+def lay_out(
+    part: Paragraph,
+    mark: Callable[[str], str] = str,
+    bold: Callable[[str], str] = str,
+    line_break: str = "\n",
+    bullet: str = "- ",
+) -> str:
+    """
+    Return a paragraph as text.
+
+    Args:
+        mark: Writes a line in the form of a medium.
+        bold: Writes a label in it.
+    """
+    label = bold(f"{part.label}:") if part.label else ""
+    lines = [mark(line) for line in part.lines]
+    more = [mark(part.more)] if part.more else []
     if part.is_list:
-        label = [f"{part.label}:"] if part.label else []
-        return "\n".join([*label, *(f"- {line}" for line in part.lines), *more])
-    text = f"{part.label}: " if part.label else ""
-    return text + "\n".join([*part.lines, *more])
+        items = [bullet + line for line in lines]
+        return line_break.join([*([label] if label else []), *items, *more])
+    text = line_break.join([*lines, *more])
+    return f"{label} {text}" if label else text
 
 
 def _parts(
-    said: Draft, happened: Sequence[str], names: Sequence[str], n: int, link: str
+    happened: Sequence[str], lists: Sequence[Paragraph], remedies: tuple[str, ...], page: str
 ) -> tuple[Paragraph, ...]:
-    parts = [Paragraph(tuple(happened))]
-    if said.lines:
-        parts.append(Paragraph(said.lines, said.label, is_list=True, more=said.more))
-    is_cut = False
-    if _is_about_connections(said) and n > 1 and names:
-        is_cut = n > len(names)
-        more = _more(n - len(names), link)
-        parts.append(Paragraph(tuple(names), texts.LISTED, is_list=True, more=more))
-    parts.append(Paragraph((said.remedy,), texts.NEXT_STEP))
-    if link and not is_cut:
-        parts.append(Paragraph((link,), texts.LINK))
+    parts = [
+        Paragraph(tuple(happened)),
+        *lists,
+        Paragraph(remedies, texts.NEXT_STEP, is_list=len(remedies) > 1),
+    ]
+    # A list that is cut names the page already.
+    if page and not any(part.more.endswith(page) for part in lists):
+        parts.append(Paragraph((page,), texts.LINK))
     return tuple(parts)
 
 
-def _who_first(happened: Sequence[str], said: Draft, names: Sequence[str], n: int) -> Sequence[str]:
-    who = _subject(said, names, n)
-    return [f"{who}: {happened[0]}", *happened[1:]] if who and happened else happened
+def _lists(said: Draft, names: Sequence[str], n: int, page: str) -> list[Paragraph]:
+    lists = []
+    if said.lines:
+        lists.append(Paragraph(said.lines, said.label, is_list=True, more=said.more))
+    if _is_about_connections(said) and n > 1 and names:
+        more = _more(n - len(names), page)
+        lists.append(Paragraph(tuple(names), texts.LISTED, is_list=True, more=more))
+    return lists
 
 
-def _more(n: int, link: str) -> str:
+def _more(n: int, page: str = "") -> str:
     if n <= 0:
         return ""
-    said = texts.AND_MORE_AT if link else texts.AND_MORE
-    return said.format(n=format_number(n), link=link)
+    said = texts.AND_MORE_AT if page else texts.AND_MORE
+    return said.format(n=format_number(n), link=page)
 
 
 def _title(said: Draft, names: Sequence[str], n: int, *, is_test: bool) -> str:
@@ -203,10 +216,13 @@ def _title(said: Draft, names: Sequence[str], n: int, *, is_test: bool) -> str:
     headline = said.headline
     if n > 1 and not said.who:
         headline = said.headline_of_many or headline
-    fixed = f"{icon} {headline}"
-    room = TITLE_LIMIT - len(fixed.format(who=""))
     who = _subject(said, names, n) or texts.MANY.format(n=format_number(n))
-    return fixed.format(who=shorten(who, room))
+    return _fit_who(f"{icon} {headline}", who)
+
+
+def _fit_who(title: str, who: str) -> str:
+    """Return *title* with as much of *who* as it has room for."""
+    return title.format(who=shorten(who, TITLE_LIMIT - len(title.format(who=""))))
 
 
 def _is_about_connections(said: Draft) -> bool:
@@ -227,11 +243,11 @@ def _short(title: str, said: Draft, link: str) -> str:
     return with_link if link and len(with_link) <= SHORT_LIMIT else short
 
 
-def _late(about: About) -> str:
-    late = about.now - about.born_at
-    if late < LATE_AFTER:
-        return ""
-    return texts.LATE.format(at=format_instant(about.born_at), span=format_span(late))
+def _late(born_at: datetime, now: datetime) -> str:
+    return describe_span(texts.LATE, born_at, now) if now - born_at >= LATE_AFTER else ""
+
+
+# --- several alerts of one kind
 
 
 MOST_NAMED = 3
@@ -303,16 +319,11 @@ def compose_many(
     kind, items = listed[0].kind, [_read(one, now) for one in listed]
     n_more, page = n_alerts - len(items), clean_url(link or "")
     title = _many_title(kind, items, n_alerts, n_connections)
-    happened = [line for line in (_happened(items, n_more), _many_late(listed, now)) if line]
-    remedies = _remedies(items)
-    parts = (
-        Paragraph(tuple(happened)),
-        Paragraph(
-            tuple(map(_line, items)), texts.LISTED, is_list=True, more=_many_more(n_more, page)
-        ),
-        Paragraph(remedies, texts.NEXT_STEP, is_list=len(remedies) > 1),
-        *([Paragraph((page,), texts.LINK)] if page and n_more <= 0 else []),
-    )
+    late = _late(min(one.born_at for one in listed), now)
+    happened = [line for line in (_happened(items, n_more), late) if line]
+    lines, remedies = tuple(map(_line, items)), _remedies(items)
+    listing = Paragraph(lines, texts.LISTED, is_list=True, more=_more(n_more, page))
+    parts = _parts(happened, [listing], remedies, page)
     names = tuple(dict.fromkeys(clean(n, NAME_LIMIT) for one in listed for n in one.connections))
     return Message(
         title,
@@ -320,7 +331,7 @@ def compose_many(
         max((one.severity for one in listed), key=lambda severity: severity.rank),
         _many_short(title, items, n_more, page),
         parts,
-        tuple(dict.fromkeys([url for item in items if (url := item.page)] + [page] * bool(page))),
+        tuple(dict.fromkeys(url for url in (*(item.page for item in items), page) if url)),
         Content(
             kind,
             title,
@@ -341,7 +352,7 @@ def _read(one: Notification, now: datetime) -> _Item:
     said = draft(one.kind, about)
     named = [clean(name, NAME_LIMIT) for name in one.connections[:MOST_NAMED]]
     n_more = one.n_connections - len(named)
-    who = ", ".join(named) + (f" {_many_more(n_more, '')}" if n_more > 0 else "")
+    who = ", ".join(named) + (f" {_more(n_more)}" if n_more > 0 else "")
     page = About(one.facts, one.born_at, now).url("renew_url")
     if one.n_connections > 1 and not said.who:
         said = replace(said, headline=said.headline_of_many or said.headline)
@@ -362,8 +373,7 @@ def _many_title(kind: AlertKind, items: Sequence[_Item], n_alerts: int, n_connec
         who = texts.OTHERS_OF_MANY[subject].format(n=format_number(n_alerts))
     else:
         who = texts.MANY.format(n=format_number(max(n_connections, 1)))
-    fixed = f"{first.icon} {headline}"
-    return fixed.format(who=shorten(who, TITLE_LIMIT - len(fixed.format(who=""))))
+    return _fit_who(f"{first.icon} {headline}", who)
 
 
 def _happened(items: Sequence[_Item], n_more: int) -> str:
@@ -390,8 +400,7 @@ def _remark(item: _Item) -> str:
     if ends_at is not None:
         return format_day(ends_at)
     if since is not None and item.is_end:
-        span = format_span((about.instant("until") or about.born_at) - since)
-        return texts.BROKEN_BRIEFLY.format(at=format_instant(since), span=span)
+        return describe_span(texts.BROKEN_BRIEFLY, since, about.instant("until") or about.born_at)
     if since is not None:
         return texts.SINCE_BRIEFLY.format(at=format_instant(since))
     if remaining is not None and limit is not None:
@@ -415,28 +424,11 @@ def _remedies(items: Sequence[_Item]) -> tuple[str, ...]:
     )
 
 
-def _many_more(n: int, link: str) -> str:
-    if n <= 0:
-        return ""
-    said = texts.AND_MORE_AT if link else texts.AND_MORE
-    return said.format(n=format_number(n), link=link)
-
-
-def _many_late(listed: Sequence[Notification], now: datetime) -> str:
-    born_at = min(one.born_at for one in listed)
-    late = now - born_at
-    return (
-        texts.LATE.format(at=format_instant(born_at), span=format_span(late))
-        if late >= LATE_AFTER
-        else ""
-    )
-
-
 def _many_short(title: str, items: Sequence[_Item], n_more: int, page: str) -> str:
     steps = {item.said.short for item in items}
     step = steps.pop().replace("`", "") if len(steps) == 1 else ""
     who = ", ".join(dict.fromkeys(item.who for item in items if item.who))
-    more = f" {_many_more(n_more, '')}" if n_more > 0 else ""
+    more = f" {_more(n_more)}" if n_more > 0 else ""
     for text in (f"{title}: {who}{more}. {step}".strip(), f"{title}. {step}".strip()):
         with_page = f"{text} {page}" if page else text
         if len(with_page) <= SHORT_LIMIT:

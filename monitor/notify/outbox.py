@@ -1,14 +1,9 @@
 """
-Say what the delivery of alerts needs from the store.
+Say what the delivery of alerts needs from the store, and what can go wrong.
 
-Decides which steps a group can take: due, claimed, then sent, failed or dead.
-Which notifications travel together, and how they are kept and claimed, is left
-to the store.
-
-Name what can go wrong while people are being told.
-
-Senders raise `AlertError` and nothing else, outboxes raise `OutboxUnavailable`
-and nothing else; what to do about either is decided in `delivery`.
+Decides which steps a group can take: due, claimed, then sent, failed or dead. Which notifications
+travel together is left to the store. Senders raise `AlertError` and nothing else; what to do about
+that is decided in `delivery`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Say what each reason means, and who can mend it how.
+Say what each reason means, and who can fix it how.
 
 Which of it a message uses is decided in `words` and `drafts`.
 """

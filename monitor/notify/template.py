@@ -1,22 +1,14 @@
 """
-Word a message with the template of a channel.
+Compose a message with the template of a channel, which can neither harm nor hang the program.
 
-Decides what a template gets to see, what its first line means, and how its
-mistakes are told. What it may do is decided in `sandbox`, which is imported,
-with Jinja2, by the first channel that has a template.
+Decides what a template gets to see, what its first line means, how its mistakes are told, and what
+it may do: print values, which are escaped for the form it is written in, loop and branch over
+them, and little else. No attribute that can be called, no file, no import. Rounds of loops, calls
+and characters are counted, so that every template ends, and soon, without a look at the time.
 
-A template can use: `kind`, `severity`, `title`, `happened` (lines), `remedy`,
-`link` (or an empty text), `connections` (names, worst first, at most 20),
-`n_connections`, `facts` (what the kind knows: see `drafts`), `born_at`, `now`
-and `is_test`.
-
-Run templates that people wrote, so that none can harm or hang the program.
-
-Decides what a template may do: print values, which are escaped for the form it
-is written in, loop and branch over them, and little else. No attribute that can
-be called, no file, no import. Rounds of loops, calls and characters are counted,
-so that every template ends, and soon, without a look at the time. What a
-template gets to see is decided in `template`.
+A template can use: `kind`, `severity`, `title`, `happened` (lines), `remedy`, `link` (or an empty
+text), `connections` (names, worst first, at most 20), `n_connections`, `facts` (what the kind
+knows: see `drafts`), `born_at`, `now` and `is_test`.
 """
 
 from __future__ import annotations
@@ -27,8 +19,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import DictLoader, StrictUndefined, nodes
-from jinja2.exceptions import SecurityError
+from jinja2 import DictLoader, StrictUndefined, Template, nodes
+from jinja2.exceptions import SecurityError, TemplateNotFound, TemplateSyntaxError
+from jinja2.exceptions import TemplateError as JinjaError
 from jinja2.filters import FILTERS
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -43,8 +36,6 @@ from monitor.notify.words import clean, clean_facts, clean_url, format_instant, 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
-
-    from jinja2 import Template
 
     from monitor.notify.message import Message
 
@@ -122,9 +113,6 @@ def _split(source: str) -> tuple[str | None, str]:
 
 
 def _render(path: Path, source: str, message: Message, form: Form) -> str:
-    from jinja2.exceptions import TemplateError as JinjaError
-    from jinja2.exceptions import TemplateNotFound, TemplateSyntaxError
-
     token = budget.set(Budget())
     try:
         template = _compile(str(path), source, form)
@@ -148,16 +136,12 @@ def _render(path: Path, source: str, message: Message, form: Form) -> str:
 
 @lru_cache(maxsize=256)
 def _compile(filename: str, source: str, form: Form) -> Template:
-    from jinja2 import Template
-
     environment = make_environment(form)
     code = environment.compile(source, filename, filename)
     return Template.from_code(environment, code, environment.make_globals(None))
 
 
 def _context(message: Message, form: Form) -> dict[str, object]:
-    from markupsafe import Markup
-
     content = message.content
     if content is None:
         raise TemplateError("the message has nothing that a template could use")
@@ -199,6 +183,8 @@ def _explain(path: Path, line: int | None, error: Exception) -> TemplateError:
     said = clean(str(error), _ERROR_LIMIT) or type(error).__name__
     return TemplateError(f"{place}: {said}")
 
+
+# --- the sandbox
 
 MOST_STEPS = 10_000
 """Rounds of loops and calls in one text."""

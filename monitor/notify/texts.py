@@ -1,45 +1,16 @@
 """
-Say what surrounds the news in a message, whatever its kind.
+Hold the sentences of the messages, and the words for days, instants and lengths of time.
 
-How its parts are put together is decided in `message` and `many`.
-
-Say what several alerts of one kind say in one message.
-
-How they are listed is decided in `many`.
-
-Say what the alerts about a connection say.
-
-Which of the sentences an alert uses is decided in `drafts`.
-
-Say what the alerts about a quota say.
-
-Which of the sentences an alert uses is decided in `quota_drafts`.
-
-Say days, instants and lengths of time.
-
-Which unit is used is decided in `words`.
-
-Say what the alerts say that speak of more than single connections.
-
-Which of the sentences an alert uses is decided in `wide_drafts`.
-
-Hold a realistic alert of each kind: the facts that its sentences are made of.
-
-How a message is made of them is decided in `monitor.notify.samples`.
+Which of them an alert uses is decided in `drafts`, how they are put together in `message`, which
+unit of time is used in `words`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
-
 from monitor.judge.alerts import AlertKind, SubjectKind
 from monitor.judge.outcome import QuotaUnit
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+# --- around the news, whatever the kind
 
 SINCE = "Since {at} ({span})."
 FROM_TO = "It was broken from {at} on, for {span}."
@@ -62,6 +33,8 @@ AND_MORE_AT = "and {n} more: {link}"
 CUT = "... and more"
 TEST_MARK = "[TEST]"
 
+
+# --- connections
 
 TROUBLE_TITLE = "{{who}}: {name}"
 
@@ -133,6 +106,8 @@ TEST_STEP = "If you can read this, the channel works. Nothing needs to be done."
 TEST_SHORT = "The channel works. Nothing to do."
 
 
+# --- quotas
+
 QUOTA_LEFT = "Left in this period: {remaining} of {limit} {unit} ({percent} %)."
 QUOTA_LEFT_OF_UNKNOWN = "Left in this period: {remaining} {unit}."
 QUOTA_WINDOW = 'It is the quota that the API calls "{window}".'
@@ -193,6 +168,8 @@ UNITS: dict[str, str] = {
 """What a quota counts, where that is not called what people call it."""
 
 
+# --- time
+
 LESS_THAN_A_MINUTE = "less than a minute"
 DAYS = ("day", "days")
 HOURS = ("hour", "hours")
@@ -210,6 +187,8 @@ YESTERDAY = "yesterday"
 DAYS_AGO = "{n} days ago"
 INSTANT = "%Y-%m-%d %H:%M UTC"
 
+
+# --- more than single connections
 
 ROTATION_WHO = "application {application}"
 ROTATION_WHO_UNKNOWN = "an application"
@@ -340,6 +319,8 @@ DIGEST_SHORT = "Nothing to do."
 DIGEST_SHORT_BROKEN = "See `connwatch status`."
 
 
+# --- several alerts of one kind
+
 MANY_DIFFER = "They are told together; what each of them reports stands below."
 SINCE_BRIEFLY = "since {at}"
 BROKEN_BRIEFLY = "broken from {at} on, for {span}"
@@ -357,135 +338,4 @@ OTHERS_OF_MANY = {
     SubjectKind.APPLICATION: "{n} applications",
     SubjectKind.HOST: "{n} services",
     SubjectKind.CHANNEL: "{n} channels",
-}
-
-
-TOKEN = "soldscope-production"  # noqa: S105 - the name of a connection
-STORE = "acme-europe"
-STORES = ("acme-europe", "acme-north-america", "globex-europe")
-RENEW_URL = (
-    "https://sellercentral.amazon.com/apps/authorize/consent?application_id=amzn1.sp.example"
-)
-HOST = "sellingpartnerapi-eu.amazon.com:443"
-
-
-@dataclass(frozen=True, slots=True)
-class AlertSample:
-    """
-    What an alert could be made of.
-
-    Args:
-        facts: As `monitor.judge` leaves them, but with instants given as the
-            time from now.
-        n_connections: How many are concerned, if more than are named.
-    """
-
-    facts: dict[str, Any] = field(default_factory=dict)
-    connections: tuple[str, ...] = (TOKEN,)
-    n_connections: int | None = None
-
-
-_MINUTES, _DAYS = timedelta(minutes=1), timedelta(days=1)
-_QUOTA = {"limit": 10_000, "remaining": 1_950, "resets_at": 9 * _DAYS}
-
-SAMPLES: Mapping[AlertKind, AlertSample] = {
-    AlertKind.ERROR: AlertSample(
-        {
-            "reason": "token_rejected",
-            "detail": "401 Unauthorized from api.example.com",
-            "since": -5 * _MINUTES,
-            "reason_before": None,
-        }
-    ),
-    AlertKind.EXPIRED: AlertSample(
-        {
-            "reason": "authorization_expired",
-            "detail": "invalid_grant",
-            "since": -5 * _MINUTES,
-            "reason_before": None,
-            "renew_url": RENEW_URL,
-        },
-        (STORE,),
-    ),
-    AlertKind.RECOVERED: AlertSample(
-        {
-            "reason_before": "token_rejected",
-            "detail_before": "401 Unauthorized from api.example.com",
-            "since": -90 * _MINUTES,
-        }
-    ),
-    AlertKind.EXPIRING_SOON: AlertSample(
-        {
-            "step": 14,
-            "authorized_at": -351 * _DAYS,
-            "ends_at": 14 * _DAYS,
-            "renew_url": RENEW_URL,
-        },
-        (STORE,),
-    ),
-    AlertKind.SECRET_EXPIRING: AlertSample(
-        {"step": 14, "ends_at": 14 * _DAYS, "application": "our-app", "n_connections": 3}, STORES
-    ),
-    AlertKind.RENEWAL_UNRECORDED: AlertSample(
-        {"authorized_at": -366 * _DAYS, "ends_at": -1 * _DAYS}, (STORE,)
-    ),
-    AlertKind.RENEWED: AlertSample({"authorized_at": 0 * _DAYS, "ends_at": 365 * _DAYS}, (STORE,)),
-    AlertKind.QUOTA_LOW: AlertSample({**_QUOTA, "step": 20}),
-    AlertKind.QUOTA_EXHAUSTED: AlertSample({**_QUOTA, "remaining": 0, "step": 0}),
-    AlertKind.QUOTA_FORECAST: AlertSample(
-        {**_QUOTA, "exhausts_at": 4 * _DAYS, "earliest": 3 * _DAYS, "latest": 6 * _DAYS}
-    ),
-    AlertKind.QUOTA_RESTORED: AlertSample({**_QUOTA, "remaining": 10_000, "resets_at": 30 * _DAYS}),
-    AlertKind.LIMIT_CHANGED: AlertSample(
-        {**_QUOTA, "limit": 50_000, "remaining": 41_950, "limit_before": 10_000}
-    ),
-    AlertKind.FLAPPING: AlertSample({"n": 6, "window": 3600}),
-    AlertKind.OUTAGE: AlertSample(
-        {
-            "host": HOST,
-            "n_failing": 41,
-            "n_total": 60,
-            "reason": "timeout",
-            "since": -3 * _MINUTES,
-        },
-        STORES,
-        41,
-    ),
-    AlertKind.OUTAGE_OVER: AlertSample(
-        {"host": HOST, "since": -50 * _MINUTES, "until": -1 * _MINUTES, "n": 41}, STORES, 41
-    ),
-    AlertKind.MONITOR_OFFLINE: AlertSample({"since": -3 * _MINUTES, "n_hosts": 4}, ()),
-    AlertKind.MONITOR_ONLINE: AlertSample(
-        {"since": -50 * _MINUTES, "until": -1 * _MINUTES, "n_missed": 120}, ()
-    ),
-    AlertKind.CHANNEL_FAILED: AlertSample(
-        {"channel": "ops-slack", "error": "Slack: error=404.", "since": -1 * _DAYS}, ()
-    ),
-    AlertKind.CHANNEL_RESTORED: AlertSample({"channel": "ops-slack", "since": -1 * _DAYS}, ()),
-    AlertKind.RESUMED: AlertSample(
-        {
-            "since": -2 * _DAYS,
-            "n_missed": 1152,
-            "n_changed": 2,
-            "lines": [f"{TOKEN}: active -> error", f"{STORE}: active -> expired"],
-        },
-        (TOKEN, STORE),
-    ),
-    AlertKind.DIGEST: AlertSample(
-        {
-            "n_active": 40,
-            "n_error": 0,
-            "n_expired": 0,
-            "n_pending": 0,
-            "n_paused": 1,
-            "n_exhausted": 0,
-            "n_expiring_soon": 1,
-            "next_to_end": [
-                {"name": STORE, "ends_at": 14 * _DAYS},
-                {"name": STORES[1], "ends_at": 90 * _DAYS},
-            ],
-        },
-        (),
-    ),
-    AlertKind.TEST: AlertSample({}, ()),
 }

@@ -1,12 +1,9 @@
 """
-Say instants, lengths of time and numbers in words, and find the words for a reason.
+Say instants, lengths of time and numbers in words, and make text from outside fit for a message.
 
-Pure: everything is UTC, everything is rounded down.
-
-Make text from outside fit for a message.
-
-Decides which characters may pass and what would ring a whole channel. Escaping
-for the format of a service (HTML, Markdown) is left to `formats`.
+Pure: everything is UTC, everything is rounded down. Decides which characters may pass and what
+would ring a whole channel. Escaping for the format of a service (HTML, Markdown) is left to
+`formats`.
 """
 
 from __future__ import annotations
@@ -87,6 +84,14 @@ def format_ago(at: datetime, now: datetime) -> str:
     return "just now"
 
 
+def describe_span(text: str, since: datetime | None, until: datetime) -> str:
+    """Return *text* with both instants and the time between; nothing where *since* is unknown."""
+    if since is None:
+        return ""
+    at, end, span = format_instant(since), format_instant(until), format_span(until - since)
+    return text.format(at=at, until=end, span=span)
+
+
 def format_expiry(at: datetime, now: datetime) -> str:
     """Return when something ends or ended, with the days left rounded down as in every table."""
     if at <= now:
@@ -145,6 +150,8 @@ def read_instant(value: object) -> datetime | None:
     except (ValueError, OverflowError):
         return None
 
+
+# --- text from outside
 
 _BREAKS = {"Cc", "Zl", "Zp"}
 """Categories that could forge a line; each becomes a space."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from monitor.config.values import BaseUrl
     from monitor.judge.outcome import Outcome, QuotaReading, Reason
     from monitor.providers.base import Checker
-    from monitor.providers.fetch import Answer, Failure, fetch
+    from monitor.providers.fetcher import Answer, Failure, fetch
     from monitor.providers.registry import build_checker
 
 __all__ = [
@@ -36,16 +36,16 @@ __all__ = [
 
 __getattr__ = lazily(
     {
-        "Answer": "monitor.providers.fetch",
+        "Answer": "monitor.providers.fetcher",
         "BaseUrl": "monitor.config.values",
         "Checker": "monitor.providers.base",
         "Connection": "monitor.config.connections",
-        "Failure": "monitor.providers.fetch",
+        "Failure": "monitor.providers.fetcher",
         "Outcome": "monitor.judge.outcome",
         "QuotaReading": "monitor.judge.outcome",
         "Reason": "monitor.judge.outcome",
         "Secret": "monitor.config.secret",
         "build_checker": "monitor.providers.registry",
-        "fetch": "monitor.providers.fetch",
+        "fetch": "monitor.providers.fetcher",
     }
 )

@@ -1,20 +1,10 @@
 """
 Check a store of Amazon's Selling Partner API: one authorization, one region.
 
-Decides what is asked and in which order: the refresh token is exchanged afresh,
-so that a revocation shows, then the Sellers API is asked once. No other path is
-ever called. What answers mean is decided in `amazon_lwa`, `amazon_sellers`,
-`amazon_refusals` and `amazon_regions`.
-
-Find out what a refusal without a reason means.
-
-Decides whether the authorization belongs to another region, by asking there with
-the same access token, and otherwise which of the remaining causes is named.
-
-Exchange the code of a consent page for a refresh token, at Login with Amazon.
-
-Decides what an answer to that means for the person who has just confirmed. A
-code works once and for five minutes, so that it is never sent twice.
+The refresh token is exchanged afresh, so that a revocation shows; then the Sellers API is called
+once. No other path is ever called. A refusal without a reason is looked into: the same access token
+is tried in the other regions, and where none lets it in, the cause is named from what is known.
+What answers mean is decided in `amazon_lwa` and `amazon_sellers`.
 """
 
 from __future__ import annotations
@@ -25,37 +15,28 @@ from datetime import timedelta
 from http import HTTPStatus
 from time import perf_counter
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from monitor.clock import utc_now
 from monitor.config.secret import SecretUnavailable
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason
-from monitor.providers.amazon_lwa import (
-    FORM,
-    MAX_TOKEN,
-    AmazonAnswer,
-    Credentials,
-    Lwa,
-    is_sendable,
-    read_exchange,
-)
+from monitor.providers.amazon_lwa import Credentials, exchange
 from monitor.providers.amazon_sellers import (
     Expected,
     lists_marketplaces,
     read_sellers,
     request_sellers,
 )
-from monitor.providers.fetch import Deadline, Failure, fetch_before
+from monitor.providers.base import is_sendable
+from monitor.providers.fetcher import Deadline, Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import httpx
 
-    from monitor.config.secret import Secret
+    from monitor.config.connections import Application
     from monitor.providers.amazon_sellers import Complaint, Doubt
-    from monitor.providers.base import GrantLocks
-    from monitor.providers.tokens import TokenSource
+    from monitor.providers.base import GrantLocks, RefreshableSecret
 
 
 _WORKED = (
@@ -105,7 +86,7 @@ class OtherRegions:
             has_worked: The same authorization was let in before.
         """
         if self._addresses and not self._have_answered:
-            await self._ask(credentials, deadline)
+            await self._try(credentials, deadline)
         if self._opened is not None:
             return replace(
                 refusal,
@@ -120,7 +101,7 @@ class OtherRegions:
             why = _NEVER_WORKED + (_NOBODY if self._have_answered else _NOT_CALLED)
         return replace(refusal, detail=f"{refusal.detail} {why}")
 
-    async def _ask(self, credentials: Credentials, deadline: Deadline) -> None:
+    async def _try(self, credentials: Credentials, deadline: Deadline) -> None:
         answers = await asyncio.gather(
             *(self._opens(address, credentials, deadline) for address in self._addresses.values())
         )
@@ -163,22 +144,6 @@ UNSENDABLE = (
 
 
 @dataclass(frozen=True, slots=True)
-class OAuthClient:
-    """
-    The application on whose behalf a store is checked.
-
-    Args:
-        token_address: Where refresh tokens are exchanged.
-        token_host: Host and port of that, as outages are grouped by.
-    """
-
-    token_address: str
-    token_host: str
-    client_id: str
-    client_secret: Secret
-
-
-@dataclass(frozen=True, slots=True)
 class LastSuccess:
     """
     That the Sellers API let a store in once, as the database remembers it.
@@ -207,7 +172,7 @@ class Store:
     region: str
     address: str
     host: str
-    refresh_token: TokenSource
+    refresh_token: RefreshableSecret
     expected: Expected | None
     other_regions: Mapping[str, str]
     past: LastSuccess | None = None
@@ -236,7 +201,7 @@ class AmazonChecker:
     def __init__(
         self,
         store: Store,
-        app: OAuthClient,
+        app: Application,
         client: httpx.AsyncClient,
         grants: GrantLocks,
         timeout: timedelta,
@@ -245,7 +210,7 @@ class AmazonChecker:
         self._store = store
         self._app = app
         self._client = client
-        self._lwa = Lwa(app.token_address, app.token_host, client, grants)
+        self._grants = grants
         self._timeout = timeout
         self._fingerprint = fingerprint
         self._others = OtherRegions(store.region, store.other_regions, client)
@@ -254,51 +219,49 @@ class AmazonChecker:
         self._n_throttled = 0
 
     async def check(self) -> Outcome:
-        """
-        Ask whether the authorization works.
-
-        A refusal counts only if no newer secret is at hand.
-        """
+        """Check whether the authorization works; a refusal counts if no newer secret is at hand."""
         started = perf_counter()
-        visit = _CheckBudget(Deadline(self._timeout))
-        outcome = await self._reconsider(await self._ask(visit), visit)
-        if visit.credentials is None:
+        budget = _CheckBudget(Deadline(self._timeout))
+        outcome = await self._reconsider(await self._check_once(budget), budget)
+        if budget.credentials is None:
             return outcome
         outcome = self._space_out(outcome)
         return replace(
             outcome,
             latency_ms=(perf_counter() - started) * 1000,
-            fingerprint=self._fingerprint and self._fingerprint(visit.credentials.refresh_token),
-            is_token_issued=visit.is_token_issued,
+            fingerprint=self._fingerprint and self._fingerprint(budget.credentials.refresh_token),
+            is_token_issued=budget.is_token_issued,
         )
 
-    async def _ask(self, visit: _CheckBudget) -> Outcome:
+    async def _check_once(self, budget: _CheckBudget) -> Outcome:
         """Exchange the refresh token and use what it brings, again with a fresh one if in doubt."""
         credentials = self._read_credentials()
         if isinstance(credentials, Outcome):
             return credentials
-        visit.credentials = credentials
+        budget.credentials = credentials
         seen: set[Complaint] = set()
         doubt: Doubt | None = None
-        while visit.n_exchanges < MAX_EXCHANGES:
-            visit.n_exchanges += 1
-            token = await self._lwa.exchange(credentials, visit.deadline)
-            visit.is_token_issued = isinstance(token, str)
+        while budget.n_exchanges < MAX_EXCHANGES:
+            budget.n_exchanges += 1
+            token = await exchange(
+                self._app, credentials, self._client, self._grants, budget.deadline
+            )
+            budget.is_token_issued = isinstance(token, str)
             if isinstance(token, Outcome):
                 return token
             if self._store.expected is None:
                 return Outcome(Reason.OK, http_status=HTTPStatus.OK.value)
             granted = replace(credentials, access_token=token)
-            reading = await self._use(granted, self._store.expected, visit.deadline)
+            reading = await self._use(granted, self._store.expected, budget.deadline)
             if isinstance(reading, Outcome):
                 return reading
             doubt = reading
             if doubt.complaint in seen:
                 return doubt.outcome
             seen.add(doubt.complaint)
-        return self._give_up(doubt)
+        return self._conclude_undecided(doubt)
 
-    def _give_up(self, doubt: Doubt | None) -> Outcome:
+    def _conclude_undecided(self, doubt: Doubt | None) -> Outcome:
         seen = doubt.outcome if doubt else Outcome(Reason.UNEXPECTED_RESPONSE)
         return replace(
             seen,
@@ -342,7 +305,7 @@ class AmazonChecker:
             return True
         return tell_apart(credentials.refresh_token) == past.fingerprint
 
-    async def _reconsider(self, outcome: Outcome, visit: _CheckBudget) -> Outcome:
+    async def _reconsider(self, outcome: Outcome, budget: _CheckBudget) -> Outcome:
         """
         Read the secret that a refusal is about once more, and try a newer one.
 
@@ -350,23 +313,25 @@ class AmazonChecker:
         the refresh token: what a newer one meets is looked at likewise.
         """
         is_refused = outcome.reason.outcome_class is OutcomeClass.REFUSAL
-        if visit.credentials is None or not is_refused:
+        if budget.credentials is None or not is_refused:
             return outcome
-        secret: TokenSource = self._app.client_secret
+        secret: RefreshableSecret = self._app.client_secret
         if outcome.reason.is_of_application:
             name = "client secret"
-            sent = visit.credentials.client_secret
+            sent = budget.credentials.client_secret
         else:
             name, secret = "refresh token", self._store.refresh_token
-            sent = visit.credentials.refresh_token
+            sent = budget.credentials.refresh_token
         try:
             # Connections may share a secret: another's refresh shows only in its value.
             has_newer = secret.refresh() or secret.reveal() != sent
         except SecretUnavailable as error:
             detail = f"{outcome.detail} The {name} could not be read again: {error}."
             return replace(outcome, detail=detail)
-        # It ends: a visit exchanges tokens so many times and then gives up.
-        return await self._reconsider(await self._ask(visit), visit) if has_newer else outcome
+        # It ends: a check exchanges tokens so many times and no more.
+        return (
+            await self._reconsider(await self._check_once(budget), budget) if has_newer else outcome
+        )
 
     def _read_credentials(self) -> Credentials | Outcome:
         values = []
@@ -392,60 +357,3 @@ class AmazonChecker:
         wait = min(FIRST_WAIT * 2 ** min(self._n_throttled, 10), LONGEST_WAIT)
         self._n_throttled += 1
         return replace(outcome, retry_at=outcome.retry_at or utc_now() + wait)
-
-
-INVALID_GRANT = (
-    "Amazon does not take the code of the consent page any more: it works once, and for five"
-    " minutes only."
-)
-
-
-class CodeRefused(Exception):  # noqa: N818 - it says what happened to the code
-    """Raised when a code brought no refresh token; the text says why, for people."""
-
-
-async def redeem_code(
-    client: httpx.AsyncClient,
-    app: OAuthClient,
-    code: str,
-    redirect_url: str | None,
-    within: timedelta,
-) -> str:
-    """
-    Return the refresh token that *code* stands for.
-
-    Raises:
-        CodeRefused: Amazon does not give one.
-    """
-    try:
-        client_secret = app.client_secret.reveal()
-    except SecretUnavailable as error:
-        raise CodeRefused(f"The client secret cannot be read: {error}.") from None
-    fields = {
-        "grant_type": "authorization_code",
-        "code": code,
-        "client_id": app.client_id,
-        "client_secret": client_secret,
-    }
-    if redirect_url is not None:
-        fields["redirect_uri"] = redirect_url
-    request = client.build_request(
-        "POST", app.token_address, content=urlencode(fields).encode("ascii"), headers=FORM
-    )
-    fetched = await fetch_before(Deadline(within), client, request)
-    if isinstance(fetched, Failure):
-        raise CodeRefused(fetched.detail)
-    return _find_token(AmazonAnswer(fetched, app.token_host, (client_secret, code)))
-
-
-def _find_token(heard: AmazonAnswer) -> str:
-    value = heard.read_json()
-    if isinstance(value, dict) and value.get("error") == "invalid_grant":
-        raise CodeRefused(INVALID_GRANT)
-    read = read_exchange(heard)
-    if isinstance(read, Outcome):
-        raise CodeRefused(read.detail)
-    token = value.get("refresh_token")
-    if not isinstance(token, str) or not is_sendable(token) or len(token) > MAX_TOKEN:
-        raise CodeRefused(f"{heard.host} answered without a refresh token.")
-    return token

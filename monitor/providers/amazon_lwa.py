@@ -1,16 +1,10 @@
 """
-Exchange a refresh token for an access token at Login with Amazon (LWA).
+Exchange a refresh token, or the code of a consent page, at Login with Amazon (LWA).
 
-Decides what an answer of its token endpoint means: the error it names counts,
-not the status. LWA says neither why a grant is gone nor which of id and secret
-is wrong, so the texts do not pretend to know. When to ask again is left to
-`amazon`.
-
-Carry an answer of one of Amazon's hosts to where it is read.
-
-Decides what all readings of Amazon's answers share: which outcome names the
-host, when an answer asks for a pause, and that no secret is quoted. What an
-answer means is left to `amazon_lwa` and `amazon_sellers`.
+Decides what an answer of the token endpoint means: the error that it names counts, not the status.
+LWA says neither why a grant is gone nor which of id and secret is wrong, so the texts do not
+pretend to know. `AmazonAnswer` is what all readings of Amazon's answers share: an inconclusive
+outcome names the host, and no secret is quoted.
 """
 
 from __future__ import annotations
@@ -23,32 +17,31 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from monitor.config.secret import SecretUnavailable
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason
 from monitor.providers import answers as bodies
-from monitor.providers.fetch import MAX_BODY, Failure, fetch_before
+from monitor.providers.answers import MAX_TOKEN, REDIRECTS, SERVER_ERRORS
+from monitor.providers.base import is_sendable
+from monitor.providers.fetcher import MAX_BODY, Deadline, Failure, fetch_before
 from monitor.providers.headers import parse_retry_after, read_server_date
 from monitor.providers.transport import REPEATABLE
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     import httpx
 
+    from monitor.config.connections import Application
     from monitor.providers.base import GrantLocks
-    from monitor.providers.fetch import Answer, Deadline
+    from monitor.providers.fetcher import Answer
 
 
-SERVER_ERRORS = range(500, 600)
-REDIRECTS = range(300, 400)
 MAX_REQUEST_ID = 64
 
 # A server may repeat a part of a secret, in which the secret is not to be found.
 _SHAPES = re.compile(
     r"(?:\bAt(?:za|zr|c)(?:\||%7C)|\bamzn1\.oa2-cs\.)[^\s\"'<>,;&]+", re.IGNORECASE
 )
-
-
-def is_sendable(value: str) -> bool:
-    """Tell whether *value* can travel in a header and a form as it is."""
-    return bool(value) and value.isascii() and value.isprintable() and " " not in value
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +61,7 @@ class AmazonAnswer:
     @property
     def status(self) -> str:
         """The status, with its usual name."""
-        try:
-            return f"{self.answer.status} {HTTPStatus(self.answer.status).phrase}"
-        except ValueError:
-            return str(self.answer.status)
+        return bodies.name_status(self.answer)
 
     def read_json(self) -> Any:
         """Return the JSON value that was answered, or None."""
@@ -110,7 +100,7 @@ class AmazonAnswer:
         )
 
     @property
-    def asks_for_pause(self) -> bool:
+    def is_throttled(self) -> bool:
         """Tell whether there were too many requests."""
         if self.answer.status == HTTPStatus.FORBIDDEN:
             return "retry-after" in self.answer.headers or bodies.says_rate_limited(
@@ -142,9 +132,6 @@ class AmazonAnswer:
 
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded;charset=UTF-8"}
-MAX_TOKEN = 16 * 1024
-"""Amazon names 2,048 bytes; what is longer than this fits into no header."""
-
 _REVOKED = (
     Reason.AUTHORIZATION_REVOKED,
     (
@@ -215,71 +202,54 @@ class Credentials:
         return self.client_secret, self.refresh_token, self.access_token
 
 
-class Lwa:
+async def exchange(
+    app: Application,
+    credentials: Credentials,
+    client: httpx.AsyncClient,
+    grants: GrantLocks,
+    deadline: Deadline,
+) -> str | Outcome:
     """
-    The token endpoint of Login with Amazon.
+    Return a new access token, or why there is none.
+
+    One exchange per grant runs at a time; waiting for others counts in.
 
     Args:
-        host: Host and port, as outages are grouped by.
         grants: Shared by all who exchange tokens.
     """
-
-    def __init__(
-        self, address: str, host: str, client: httpx.AsyncClient, grants: GrantLocks
-    ) -> None:
-        self._address = address
-        self._host = host
-        self._client = client
-        self._grants = grants
-
-    async def exchange(self, credentials: Credentials, deadline: Deadline) -> str | Outcome:
-        """
-        Return a new access token, or why there is none.
-
-        One exchange per grant runs at a time; waiting for others counts in.
-        """
-        fetched = await self._fetch_in_turn(credentials, deadline)
-        if isinstance(fetched, Failure):
-            return Outcome(fetched.reason, fetched.detail, failed_host=self._host)
-        return read_exchange(AmazonAnswer(fetched, self._host, credentials.secrets))
-
-    async def _fetch_in_turn(
-        self, credentials: Credentials, deadline: Deadline
-    ) -> Answer | Failure:
-        request = self._client.build_request(
-            "POST",
-            self._address,
-            content=_write_form(credentials),
-            headers=FORM,
-            # The refresh token is not rotated by use (reference 1.2).
-            extensions={REPEATABLE: True},
-        )
-        async with AsyncExitStack() as stack:
-            turn = self._grants.turn(
-                self._address, credentials.client_id, credentials.refresh_token
-            )
-            try:
-                async with asyncio.timeout(deadline.left.total_seconds()):
-                    await stack.enter_async_context(turn)
-            except TimeoutError:
-                return deadline.explain(self._host)
-            return await fetch_before(deadline, self._client, request)
+    fields = {
+        "grant_type": "refresh_token",
+        "refresh_token": credentials.refresh_token,
+        "client_id": credentials.client_id,
+        "client_secret": credentials.client_secret,
+    }
+    request = _build_request(client, app.token_address, fields)
+    # The refresh token is not rotated by use (reference 1.2).
+    request.extensions[REPEATABLE] = True
+    turn = grants.turn(app.token_address, credentials.client_id, credentials.refresh_token)
+    async with AsyncExitStack() as stack:
+        try:
+            async with asyncio.timeout(deadline.left.total_seconds()):
+                await stack.enter_async_context(turn)
+        except TimeoutError:
+            fetched: Answer | Failure = deadline.explain(app.token_host)
+        else:
+            fetched = await fetch_before(deadline, client, request)
+    if isinstance(fetched, Failure):
+        return Outcome(fetched.reason, fetched.detail, failed_host=app.token_host)
+    return read_exchange(AmazonAnswer(fetched, app.token_host, credentials.secrets))
 
 
-def _write_form(credentials: Credentials) -> bytes:
-    return urlencode(
-        {
-            "grant_type": "refresh_token",
-            "refresh_token": credentials.refresh_token,
-            "client_id": credentials.client_id,
-            "client_secret": credentials.client_secret,
-        }
-    ).encode("ascii")
+def _build_request(
+    client: httpx.AsyncClient, address: str, fields: dict[str, str]
+) -> httpx.Request:
+    content = urlencode(fields).encode("ascii")
+    return client.build_request("POST", address, content=content, headers=FORM)
 
 
 def read_exchange(heard: AmazonAnswer) -> str | Outcome:
     """Return the access token that was answered, or what the answer means instead."""
-    if heard.asks_for_pause:
+    if heard.is_throttled:
         return heard.conclude_pause()
     if heard.answer.status in SERVER_ERRORS:
         return heard.conclude_failure()
@@ -297,10 +267,13 @@ def read_exchange(heard: AmazonAnswer) -> str | Outcome:
 
 
 def _find_token(heard: AmazonAnswer, value: dict[str, Any]) -> str | None:
-    token = value.get("access_token")
-    if heard.answer.status != HTTPStatus.OK or not isinstance(token, str):
-        return None
-    return token if is_sendable(token) and len(token) <= MAX_TOKEN else None
+    return _sendable(value.get("access_token")) if heard.answer.status == HTTPStatus.OK else None
+
+
+def _sendable(token: object) -> str | None:
+    if isinstance(token, str) and is_sendable(token) and len(token) <= MAX_TOKEN:
+        return token
+    return None
 
 
 def _conclude_surprise(heard: AmazonAnswer, *words: object) -> Outcome:
@@ -317,3 +290,56 @@ def _conclude_surprise(heard: AmazonAnswer, *words: object) -> Outcome:
         )
     said = ": ".join(word for word in words if isinstance(word, str))
     return heard.conclude(Reason.UNEXPECTED_RESPONSE, detail + heard.quote(said))
+
+
+INVALID_GRANT = (
+    "Amazon does not take the code of the consent page any more: it works once, and for five"
+    " minutes only."
+)
+
+
+class CodeRefused(Exception):  # noqa: N818 - it says what happened to the code
+    """Raised when a code brought no refresh token; the text says why, for people."""
+
+
+async def redeem_code(
+    client: httpx.AsyncClient,
+    app: Application,
+    code: str,
+    within: timedelta,
+) -> str:
+    """
+    Return the refresh token that *code*, of the consent page, stands for.
+
+    A code works once and for five minutes, so that it is never sent twice.
+
+    Raises:
+        CodeRefused: Amazon does not give one.
+    """
+    try:
+        client_secret = app.client_secret.reveal()
+    except SecretUnavailable as error:
+        raise CodeRefused(f"The client secret cannot be read: {error}.") from None
+    fields = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "client_id": app.client_id,
+        "client_secret": client_secret,
+    }
+    if app.redirect_url is not None:
+        fields["redirect_uri"] = app.redirect_url
+    request = _build_request(client, app.token_address, fields)
+    fetched = await fetch_before(Deadline(within), client, request)
+    if isinstance(fetched, Failure):
+        raise CodeRefused(fetched.detail)
+    heard = AmazonAnswer(fetched, app.token_host, (client_secret, code))
+    value = heard.read_json()
+    if isinstance(value, dict) and value.get("error") == "invalid_grant":
+        raise CodeRefused(INVALID_GRANT)
+    read = read_exchange(heard)
+    if isinstance(read, Outcome):
+        raise CodeRefused(read.detail)
+    token = _sendable(value.get("refresh_token"))
+    if token is None:
+        raise CodeRefused(f"{heard.host} answered without a refresh token.")
+    return token

@@ -1,15 +1,10 @@
 """
-Ask the Sellers API where an account sells: the one call that is made.
+Call the Sellers API, which lists where an account sells, and read what it says.
 
-Decides what the list of marketplaces means, compared with those the connection
-is meant to cover. Refusals are read in `amazon_refusals`; where to ask, and when
-to ask again, is left to `amazon` and `amazon_regions`.
-
-Read what a regional host of the Selling Partner API says instead of an answer.
-
-Decides whose fault a refusal is: `code` and `details` count, not the status
-alone, because one 403 stands for a stale token, a secret past its date, a lost
-permission and a storm at Amazon. What is not the API's own word is no refusal.
+Decides what the list means, compared with the marketplaces that the connection should cover, and
+whose fault a refusal is: `code` and `details` count, not the status alone, because one 403 stands
+for a stale token, a secret past its date, a lost permission and a storm at Amazon. What is not the
+API's own word is no refusal.
 """
 
 from __future__ import annotations
@@ -22,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.judge.outcome import Marketplace, Outcome, Reason
 from monitor.providers import answers as bodies
-from monitor.providers.amazon_lwa import REDIRECTS, SERVER_ERRORS, AmazonAnswer
-from monitor.providers.answers import MAX_ACCOUNT
-from monitor.providers.fetch import Failure, fetch_before
+from monitor.providers.amazon_lwa import AmazonAnswer
+from monitor.providers.answers import MAX_ACCOUNT, REDIRECTS, SERVER_ERRORS
+from monitor.providers.fetcher import Failure, fetch_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -32,7 +27,7 @@ if TYPE_CHECKING:
     import httpx
 
     from monitor.providers.amazon_lwa import Credentials
-    from monitor.providers.fetch import Deadline
+    from monitor.providers.fetcher import Deadline
 
 
 _SECRET_EXPIRED = re.compile(r"secret.*expired", re.IGNORECASE | re.DOTALL)
@@ -86,7 +81,7 @@ def read_refusal(heard: AmazonAnswer) -> Outcome | Doubt:
     """Return what an answer other than 200 means."""
     status = heard.answer.status
     error = _read_error(heard)
-    if heard.asks_for_pause or (error is not None and error.code.lower() == "quotaexceeded"):
+    if heard.is_throttled or (error is not None and error.code.lower() == "quotaexceeded"):
         return heard.conclude_pause()
     if status in SERVER_ERRORS:
         return heard.conclude_failure()

@@ -1,22 +1,10 @@
 """
-Read what an answer's body says, and make it fit to be shown to people.
+Decide what an answer of an API with a token means, and what of it may be shown.
 
-Decides whether a body is the API's answer, whose account it names and what
-text of it may be quoted. Everything quoted is cleaned, freed of the secrets
-that were sent, and of long pieces of them, and cut, in this order: a cut could
-hide half a secret.
-
-Follow a JSON pointer (RFC 6901) into an answer.
-
-Decide what an answer of an API with a token means: the contract's table.
-
-Every provider that sends one token and reads one answer ends here. Sending,
-and reading the quota from the headers, is left to the provider.
-
-Find out when a token itself ends: from a header, from the body, from the token.
-
-Decides only what is said. Which of several clocks counts, and when people are
-told, is judged elsewhere.
+Decides whether a body is the API's answer, whose account it names, when the token ends, and which
+outcome an answer is: the contract's table. Everything quoted is cleaned, freed of the secrets that
+were sent and of long pieces of them, and cut, in this order: a cut could hide half a secret.
+Reading the quota from the headers is left to the provider.
 """
 
 from __future__ import annotations
@@ -35,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, urlsplit
 
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
-from monitor.providers.fetch import MAX_BODY
+from monitor.providers.fetcher import MAX_BODY
 from monitor.providers.headers import (
     EARLIEST,
     EPOCH,
@@ -49,8 +37,10 @@ from monitor.providers.headers import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from monitor.providers.fetch import Answer
+    from monitor.providers.fetcher import Answer
 
+
+# --- bodies
 
 Secrets = str | tuple[str, ...]
 """What was sent and must not be repeated: one secret, or several."""
@@ -255,6 +245,8 @@ def _texts(value: object) -> Iterator[str]:
     yield from (place for place in places if isinstance(place, str))
 
 
+# --- JSON pointers (RFC 6901)
+
 _INDEX = re.compile(r"0|[1-9]\d{0,8}", re.ASCII)
 
 
@@ -285,11 +277,8 @@ def follow(value: Any, pointer: str) -> Any:
     return value
 
 
-OK = 200
-PAYMENT_REQUIRED = 402
-REFUSED = 401
-FORBIDDEN = 403
-THROTTLED = 429
+# --- outcomes
+
 REDIRECTS = range(300, 400)
 BAD_REQUESTS = range(400, 500)
 SERVER_ERRORS = range(500, 600)
@@ -309,7 +298,7 @@ def read_outcome(answer: Answer, quota: QuotaReading, secret: Secrets, renewal: 
         secret: The token; kept out of every text that quotes the server.
         renewal: A sentence that says where to get a new token.
     """
-    if answer.status == OK:
+    if answer.status == HTTPStatus.OK:
         return _read_success(answer, quota, secret)
     return read_failure(answer, quota, secret, renewal)
 
@@ -328,10 +317,10 @@ def read_failure(
     Args:
         windows: All windows of the quota, where there are several.
     """
-    if answer.status == PAYMENT_REQUIRED:
+    if answer.status == HTTPStatus.PAYMENT_REQUIRED:
         return replace(outcome_of(answer, Reason.OK), quota=quota, is_payment_required=True)
-    if answer.status == THROTTLED or (
-        answer.status == FORBIDDEN and _is_limit(answer, (quota, *windows))
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS or (
+        answer.status == HTTPStatus.FORBIDDEN and _is_limit(answer, (quota, *windows))
     ):
         return read_throttling(answer, quota, windows)
     reason, detail = _name_failure(answer, secret, renewal)
@@ -341,12 +330,14 @@ def read_failure(
 def _name_failure(answer: Answer, secret: Secrets, renewal: str) -> tuple[Reason, str]:
     challenge = answer.headers.get("www-authenticate", "")[:MAX_CHALLENGE]
     error = match[1] if (match := _OAUTH_ERROR.search(challenge)) else ""
-    if answer.status == REFUSED or (answer.status == FORBIDDEN and error == "invalid_token"):
+    if answer.status == HTTPStatus.UNAUTHORIZED or (
+        answer.status == HTTPStatus.FORBIDDEN and error == "invalid_token"
+    ):
         detail = f"The token was refused ({answer.status}): it was revoked or mistyped. {renewal}"
         return Reason.TOKEN_REJECTED, detail.rstrip()
-    if answer.status == FORBIDDEN and error == "insufficient_scope":
+    if answer.status == HTTPStatus.FORBIDDEN and error == "insufficient_scope":
         return Reason.PERMISSION_DENIED, _missing_scope(challenge, secret)
-    if answer.status == FORBIDDEN:
+    if answer.status == HTTPStatus.FORBIDDEN:
         detail = (
             "The token is known but may not do this (403): its permissions or the plan"
             " were probably changed. Check both in the account."
@@ -459,7 +450,10 @@ def outcome_of(answer: Answer, reason: Reason, detail: str = "") -> Outcome:
     return Outcome(reason, detail, latency_ms=answer.latency_ms, http_status=answer.status)
 
 
+# --- when a token ends
+
 MAX_TOKEN = 16 * 1024
+"""Longer ones fit into no header; Amazon names 2,048 bytes."""
 
 MADE_UP_WITHIN = timedelta(minutes=2)
 """GitHub was seen to send its own time of day as the end of a token that has none."""

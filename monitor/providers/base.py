@@ -1,16 +1,10 @@
 """
-Say what a provider must offer.
+Say what a checker is, and do what every check of a secret does, whatever the service.
 
-Let one exchange per grant run at a time.
-
-Decides who waits for whom. Several connections may share a refresh token, and
-a service may end a token that another exchange has just brought.
-
-Do what every check of a secret does, whoever is asked.
-
-Decides when a request is built anew, when a refusal is believed, and how often a
-header that cannot be read is told of. What is asked, and what an answer means,
-is left to the provider.
+Decides when a request is built anew, when a refusal is believed, how often an unreadable header is
+logged, and who waits for whom where several connections share a grant: a service may end a token
+that another exchange has just brought. What is sent, and what an answer means, is left to the
+provider.
 """
 
 from __future__ import annotations
@@ -26,7 +20,7 @@ import structlog
 from monitor.config.secret import SecretUnavailable
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason
 from monitor.providers.answers import clean
-from monitor.providers.fetch import Answer, Failure, fetch
+from monitor.providers.fetcher import Answer, Failure, fetch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -42,7 +36,7 @@ class Checker(Protocol):
 
     async def check(self) -> Outcome:
         """
-        Ask the provider and return what was seen.
+        Call the service and return what was seen.
 
         Never raises for what the network or the provider does: that is an
         outcome. Cancellation passes through.
@@ -101,12 +95,17 @@ MAX_LOGGED = 50
 log = structlog.get_logger()
 
 
+def is_sendable(value: str) -> bool:
+    """Tell whether *value* can travel in a header and a form as it is."""
+    return bool(value) and value.isascii() and value.isprintable() and " " not in value
+
+
 class UnsendableError(ValueError):
     """Raised for a secret that HTTP cannot carry; says so in a sentence, never what it is."""
 
 
 class RefreshableSecret(Protocol):
-    """A secret that may be replaced while we run."""
+    """A secret that may be replaced while we run, such as a `Secret`."""
 
     def reveal(self) -> str:
         """Return the secret itself, or raise SecretUnavailable."""
@@ -114,7 +113,7 @@ class RefreshableSecret(Protocol):
 
     def refresh(self) -> bool:
         """
-        Read the secret again where it came from; tell whether it changed.
+        Read it again where it came from, and tell whether it changed.
 
         Raises SecretUnavailable, and keeps the value it had, if it is gone.
         """
@@ -150,9 +149,9 @@ class Requester:
         self._prepared: Prepared | None = None
         self._revealed: tuple[str, ...] = ()
 
-    async def ask(self, prepare: Prepare, read: Read) -> Outcome:
+    async def request(self, prepare: Prepare, read: Read) -> Outcome:
         """
-        Ask; a refusal counts only if no newer secret is at hand.
+        Send the request; a refusal counts only if no newer secret is at hand.
 
         Args:
             prepare: Builds the request anew, after a secret has changed; raises
@@ -199,14 +198,14 @@ class Requester:
 
 
 class UnreadableFields:
-    """Tell of unreadable header fields, once for each connection."""
+    """Log unreadable header fields, once for each connection."""
 
     def __init__(self, connection: str, event: str = "quota.unreadable") -> None:
         self._connection = connection
         self._event = event
         self._is_logged = False
 
-    def tell(self, answer: Answer, fields: Iterable[str], secret: Secrets) -> None:
+    def log(self, answer: Answer, fields: Iterable[str], secret: Secrets) -> None:
         """Log the texts of *fields*, unless that was done before."""
         texts = {field: clean(answer.headers[field], secret, MAX_LOGGED) for field in fields}
         if texts and not self._is_logged:

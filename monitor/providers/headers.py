@@ -1,19 +1,9 @@
 """
-Read the values of header fields: counts, instants, `Retry-After`.
+Read the values of header fields: counts, instants, pauses, lists (RFC 9651), SoldScope's quota.
 
-Pure, and safe with any bytes: what cannot be read is None, never an error.
-Which field is read, and what it means, is left to the caller.
-
-Read structured header fields (RFC 9651): the only module that knows the library.
-
-Decides what an item of a list or dictionary is; what it means is left to the
-caller. Safe with any text: what is malformed is None as a whole, as the RFC
-wants it.
-
-Read SoldScope's quota from the headers of an answer, and when a period or a pause ends.
-
-Decides only what the headers say; what a quota means is judged in
-`monitor.judge.quota`. Other services' dialects are read in `quota_headers`.
+Pure, and safe with any bytes: what cannot be read is None, never an error; a malformed list is
+None as a whole, as the RFC wants it. Which field is read is left to the caller, other services'
+quotas to `quota_headers`, what a quota means to `monitor.judge.quota`.
 """
 
 from __future__ import annotations
@@ -214,6 +204,8 @@ def _believe(instant: datetime, received_at: datetime) -> datetime | None:
     return instant if EARLIEST <= instant <= received_at + LATEST_AFTER else None
 
 
+# --- structured fields (RFC 9651): nothing else knows the library
+
 MAX_FIELD = 4096
 """No quota needs more; what is longer is not read."""
 
@@ -264,6 +256,8 @@ def _plain(value: object) -> int | str | None:
         return str(value)
     return value if isinstance(value, int | str) else None
 
+
+# --- quotas and pauses
 
 LIMIT = "x-api-ratelimit-limit"
 REMAINING = "x-api-ratelimit-remaining"

@@ -1,21 +1,9 @@
 """
 Check a credential of any HTTP API, as its settings or a preset say.
 
-Decides what an outcome carries along: the quota windows and the token's own
-end. How a request is built is decided in `generic_request`, what an answer
-means in `generic_answer`, what its headers say in `quota_headers` and
-`token_end`.
-
-Decide what an answer of any HTTP API means, by what was expected of it.
-
-The contract's table for tokens is in `token_api`; here is what comes before
-it: which statuses are a success, what the body must hold, and the words by
-which a service says in its body what others say by a status.
-
-Build the request for any HTTP API, with its secrets where they belong.
-
-Decides how a credential is written into a request, and which texts must never
-come back in a message. What is asked for, and where, is said in the settings.
+Decides how a credential is written into a request, which texts must never come back in a message,
+which statuses are a success, what the body must hold, and what a service's own word for a failure
+means. The rest is the table in `answers`; quotas are read in `quota_headers`.
 """
 
 from __future__ import annotations
@@ -23,6 +11,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -30,14 +19,14 @@ import httpx
 from monitor.config.http import Preset, load_preset
 from monitor.config.secret import Secret
 from monitor.judge.outcome import Outcome, Reason
-from monitor.providers import answers as bodies
 from monitor.providers.answers import (
     ABSENT,
     BAD_REQUESTS,
-    PAYMENT_REQUIRED,
-    THROTTLED,
     clean,
+    describe,
+    find_account,
     follow,
+    is_answer,
     is_header_unreadable,
     name_status,
     outcome_of,
@@ -47,10 +36,11 @@ from monitor.providers.answers import (
     read_header_end,
     read_jwt_end,
     read_throttling,
+    says_rate_limited,
     server_message,
 )
 from monitor.providers.base import Prepared, Requester, UnreadableFields, UnsendableError
-from monitor.providers.fetch import MAX_BODY
+from monitor.providers.fetcher import MAX_BODY
 from monitor.providers.quota_headers import QuotaNames, QuotaReport, read_quota_headers
 from monitor.providers.transport import REPEATABLE
 
@@ -60,8 +50,10 @@ if TYPE_CHECKING:
 
     from monitor.config.http import HttpConnection
     from monitor.providers.answers import Secrets
-    from monitor.providers.fetch import Answer
+    from monitor.providers.fetcher import Answer
 
+
+# --- answers
 
 HTML = ("text/html", "application/xhtml+xml")
 MAX_VALUE = 60
@@ -104,16 +96,16 @@ def read_answer(
 ) -> Outcome:
     """Return what *answer* says about the credential that was sent."""
     quota = report.tightest
-    value = bodies.parse_json(answer.body)
+    value = parse_json(answer.body)
     if (word := _find_word(answer, value, terms)) is not None:
         return _read_word(answer, word, report, terms, secrets)
     if answer.status not in terms.expect_status:
         return read_failure(answer, quota, secrets, terms.renewal, windows=report.windows)
     surprise = _find_surprise(answer, value, terms, secrets)
     if surprise is None:
-        account = bodies.find_account(value, secrets) if isinstance(value, dict) else None
+        account = find_account(value, secrets) if isinstance(value, dict) else None
         return replace(outcome_of(answer, Reason.OK), quota=quota, account=account)
-    if bodies.says_rate_limited(answer.body):
+    if says_rate_limited(answer.body):
         return read_throttling(answer, quota, report.windows)
     return outcome_of(
         answer, Reason.UNEXPECTED_RESPONSE, surprise + server_message(answer, secrets)
@@ -127,7 +119,11 @@ def _find_word(answer: Answer, value: object, terms: ExpectedAnswer) -> str | No
     A status that says it all by itself needs no word.
     """
     is_open = answer.status in terms.expect_status or answer.status in BAD_REQUESTS
-    if terms.word_at is None or not is_open or answer.status in {PAYMENT_REQUIRED, THROTTLED}:
+    if (
+        terms.word_at is None
+        or not is_open
+        or answer.status in {HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.TOO_MANY_REQUESTS}
+    ):
         return None
     word = follow(value, terms.word_at)
     return word if isinstance(word, str) and word in terms.words else None
@@ -139,7 +135,7 @@ def _read_word(
     reason = terms.words[word]
     if reason is Reason.THROTTLED:
         return read_throttling(answer, report.tightest, report.windows)
-    said = f' The API says "{bodies.clean(word, secrets, MAX_VALUE)}".'
+    said = f' The API says "{clean(word, secrets, MAX_VALUE)}".'
     is_renewable = reason in {Reason.TOKEN_REJECTED, Reason.AUTHORIZATION_EXPIRED}
     renewal = f" {terms.renewal}" if is_renewable and terms.renewal else ""
     return outcome_of(answer, reason, DETAIL_OF_WORD[reason] + said + renewal)
@@ -156,12 +152,12 @@ def _find_surprise(
     status = name_status(answer)
     content_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type in HTML or (value is None and _is_html(answer.body)):
-        came = bodies.describe(answer.body, content_type, secrets)
+        came = describe(answer.body, content_type, secrets)
         return (
             f"The answer ({status}) is a page for people, not an API's: {came}."
             " Check the address; a proxy or a maintenance page may stand in the way."
         )
-    if isinstance(value, dict) and not bodies.is_answer(value):
+    if isinstance(value, dict) and not is_answer(value):
         return (
             f"The answer ({status}) reports an error inside. If it is a good answer all the"
             " same, say in `expect_json` what such an answer holds."
@@ -214,9 +210,12 @@ def _show(value: object, secrets: Secrets) -> str:
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "a list"
     if not isinstance(value, str):
-        return bodies.clean(json.dumps(value), secrets, MAX_VALUE)
+        return clean(json.dumps(value), secrets, MAX_VALUE)
     # Masked before quotes and escapes are put around it, which would hide a secret.
-    return f'"{bodies.clean(value, secrets, MAX_VALUE)}"'
+    return f'"{clean(value, secrets, MAX_VALUE)}"'
+
+
+# --- requests
 
 
 def secrets_of(connection: HttpConnection) -> list[Secret]:
@@ -285,6 +284,8 @@ def _unsendable(why: str) -> UnsendableError:
     return UnsendableError(f"The request cannot be sent: {why}. {again}")
 
 
+# --- checks
+
 MAX_LABEL = 60
 WITHOUT_BODY = frozenset({"HEAD"})
 
@@ -310,19 +311,15 @@ class HttpChecker:
         self._unreadable_end = UnreadableFields(connection.name, "token_end.unreadable")
 
     async def check(self) -> Outcome:
-        """
-        Ask whether the credential works.
-
-        A refusal counts only if no newer secret is at hand.
-        """
-        return await self._requester.ask(self._prepare, self._read)
+        """Check whether the credential works; a refusal counts if no newer secret is at hand."""
+        return await self._requester.request(self._prepare, self._read)
 
     def _prepare(self) -> Prepared:
         return prepare_request(self._connection, self._url, self._client)
 
     def _read(self, answer: Answer, prepared: Prepared) -> Outcome:
         report = read_quota_headers(answer.headers, answer.received_at, self._names)
-        self._unreadable.tell(answer, report.unreadable, prepared.secrets)
+        self._unreadable.log(answer, report.unreadable, prepared.secrets)
         # The service chooses these names, and they are shown.
         report = QuotaReport(
             tuple(
@@ -335,7 +332,7 @@ class HttpChecker:
         header = self._connection.expires_header
         is_unclear = header is not None and is_header_unreadable(answer, header)
         if header and is_unclear:
-            self._unreadable_end.tell(answer, [header], prepared.secrets)
+            self._unreadable_end.log(answer, [header], prepared.secrets)
         if outcome.reason is Reason.TOKEN_REJECTED and ends_at and ends_at <= answer.received_at:
             detail = f"The token ended on {ends_at:%Y-%m-%d}. {self._terms.renewal}".rstrip()
             outcome = replace(outcome, reason=Reason.AUTHORIZATION_EXPIRED, detail=detail)

@@ -1,13 +1,9 @@
 """
 Run the checks of providers that other packages bring, and let no fault of theirs out.
 
-Decides what an outcome is where a plug-in fails: the connection is told to be
-unchecked, with the name of the plug-in. All other connections go on.
-
-Find what is wrong with an outcome that another package made.
-
-Decides only whether each part is of the kind that judging and storing rely on:
-one bad outcome must not keep those of other connections from being stored.
+Decides what the outcome is where a plug-in fails, which is named then, and whether each part of an
+outcome is of the kind that judging and storing rely on: one bad outcome must not keep those of
+other connections from being stored.
 """
 
 from __future__ import annotations

@@ -1,14 +1,9 @@
 """
-Ask whether our own link is there.
+Call what is no service that is watched: the URLs of `checks.uplink`, and that of the heartbeat.
 
-Decides how the URLs of `checks.uplink` are asked; what follows from their
-answers is decided in `monitor.judge.incidents`.
-
-Call the outside URL that watches the watcher.
-
-Decides how a signal becomes a request: Healthchecks, and services like it, take
-`/start` and `/fail` at the end of the URL's path. When one is sent, and what it
-says, is decided in `monitor.engine.heartbeat`.
+Decides how these are called. Healthchecks, and services like it, take `/start` and `/fail` at the
+end of the URL's path. What follows from an answer of the uplink is decided in
+`monitor.judge.incidents`, when a signal is sent in `monitor.engine.heartbeat`.
 """
 
 from __future__ import annotations
@@ -21,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from monitor.config.secret import SecretUnavailable
-from monitor.providers.fetch import Answer, Failure, fetch
+from monitor.providers.fetcher import Answer, Failure, fetch
 from monitor.providers.transport import REPEATABLE
 
 if TYPE_CHECKING:

@@ -1,20 +1,11 @@
 """
 Read every quota that the headers of an answer tell of, in any known dialect.
 
-Decides what the headers say, window by window. Which names are known is
-decided in `quota_names`, how a value is read in `fields` and `structured`,
-what a quota means in `monitor.judge.quota`.
-
-Recognize the header fields in which services tell of their quotas, by name.
-
-Decides which part of which window a field holds; reading its value is left to
-`quota_headers`. The families are those that services were seen to use; a field
-whose name says nothing known is none of ours.
-
-Read the two header fields of the IETF's draft: `RateLimit` and `RateLimit-Policy`.
-
-Decides what they say in each form that the draft ever had and services still
-send. A malformed field is ignored as a whole, as the draft wants it.
+Decides which window a field belongs to and which part of it it holds, by its name: the families are
+those that services were seen to use, a field whose name says nothing known is none of ours. The two
+fields of the IETF's draft, `RateLimit` and `RateLimit-Policy`, are read in each form that services
+still send; a malformed one is ignored as a whole. What a quota means is left to
+`monitor.judge.quota`.
 """
 
 from __future__ import annotations
@@ -46,6 +37,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+
+# --- names of fields
 
 MAX_NAME = 100
 
@@ -179,6 +172,8 @@ def unit_of(window: str) -> QuotaUnit:
     return next((unit for word, unit in UNIT_WORDS if word in window), QuotaUnit.REQUESTS)
 
 
+# --- the draft of the IETF
+
 CURRENT = "ratelimit"
 POLICIES = ("ratelimit-policy", "x-ratelimit-policy", "x-rate-limit-policy")
 
@@ -304,6 +299,8 @@ def _after(value: object, received_at: datetime) -> datetime | None:
         return None
     return believe_reset(received_at + timedelta(seconds=seconds), received_at)
 
+
+# --- windows
 
 MAX_WINDOWS = 20
 """More are nobody's quota; what is shown has to end somewhere."""

@@ -1,9 +1,8 @@
 """
 Find out how far the way to a host leads: its name, its port, its TLS.
 
-Decides how each of the three is tried, with the trust and the limits of a
-check. Nothing is sent: what the service says is left to its checker, and what
-becomes of this in words for people to `monitor.report.validation`.
+Decides how each of the three is tried, with the trust and the limits of a check. Nothing is sent.
+What becomes of this in words for people is left to `monitor.report.validation`.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from monitor.judge.outcome import Reason
-from monitor.providers.fetch import Failure, explain, explain_timeout
+from monitor.providers.fetcher import Failure, explain, explain_timeout
 from monitor.providers.transport import trust
 
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ class _Probe:
         self._socket: socket.socket | None = None
 
     async def resolve(self) -> ProbeResult:
-        """Ask for the host's addresses."""
+        """Look up the host's addresses."""
         return await self._time(Hop.RESOLVE, self._resolve)
 
     async def connect(self) -> ProbeResult:

@@ -1,11 +1,8 @@
 """
-Find the checker for a connection: one case a provider.
+Build the checker of a connection: one case a provider.
 
-Stand in for a check where nobody can be asked.
-
-The grant lives elsewhere, so no request is made. What its clock says is read
-when the result is judged (`monitor.judge.authorizations.count_down`): a renewal may be
-recorded at any moment, and the database knows it first.
+A `countdown` connection has nothing to call: its grant lives elsewhere, and the days that are left
+are counted when its outcome is judged, since a renewal may be recorded at any moment.
 """
 
 from __future__ import annotations
@@ -22,7 +19,7 @@ from monitor.config.http import HttpConnection
 from monitor.config.marketplaces import Region, by_country, by_id, endpoint_of
 from monitor.config.registry import UnusableConnection, find_plugin
 from monitor.judge.outcome import Outcome, Reason
-from monitor.providers.amazon import AmazonChecker, LastSuccess, OAuthClient, Store
+from monitor.providers.amazon import AmazonChecker, LastSuccess, Store
 from monitor.providers.amazon_sellers import Expected
 from monitor.providers.http_api import HttpChecker
 from monitor.providers.plugin import PluginChecker, UnusableChecker
@@ -32,15 +29,15 @@ from monitor.providers.tokens import LatestToken
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from monitor.config.connections import Connection
+    from monitor.config.connections import Application, Connection
     from monitor.config.model import Config
-    from monitor.providers.base import Checker, GrantLocks
-    from monitor.providers.tokens import HandshakeTokens, TokenSource
+    from monitor.providers.base import Checker, GrantLocks, RefreshableSecret
+    from monitor.providers.tokens import HandshakeTokens
     from monitor.providers.transport import HttpClients
 
 
 class CountdownChecker:
-    """Ask nobody, and leave the answer to the clock."""
+    """Call nothing, and leave the answer to the clock."""
 
     async def check(self) -> Outcome:
         """Return at once, without any I/O."""
@@ -52,7 +49,7 @@ def build_checker(
     config: Config,
     clients: HttpClients,
     grants: GrantLocks,
-    held: HandshakeTokens | None = None,
+    handshakes: HandshakeTokens | None = None,
     *,
     worked: Mapping[str, str | None] | None = None,
 ) -> Checker:
@@ -63,28 +60,23 @@ def build_checker(
     holds no certificate.
 
     Args:
-        held: The refresh tokens that handshakes brought, and what tells tokens apart.
+        handshakes: The refresh tokens that handshakes brought, and what tells tokens apart.
         worked: The Amazon stores that were let in before, each with the fingerprint
             of the refresh token that was used last.
     """
     match connection:
         case SoldscopeConnection():
             return SoldscopeChecker(
-                connection.name,
-                connection.base_url,
-                connection.token,
-                connection.auth,
-                clients.get(connection.ca_file),
-                config.timeout_of(connection),
+                connection, clients.get(connection.ca_file), config.timeout_of(connection)
             )
         case AmazonConnection():
             return AmazonChecker(
-                _read_store(connection, held, worked or {}),
-                read_oauth_client(connection, config),
+                _read_store(connection, handshakes, worked or {}),
+                _application_of(connection, config),
                 clients.get(connection.ca_file),
                 grants,
                 config.timeout_of(connection),
-                held.fingerprint if held is not None else None,
+                handshakes.fingerprint if handshakes is not None else None,
             )
         case CountdownConnection():
             return CountdownChecker()
@@ -111,17 +103,17 @@ def _build_foreign(connection: Connection, config: Config, clients: HttpClients)
 
 def _read_store(
     connection: AmazonConnection,
-    held: HandshakeTokens | None,
+    handshakes: HandshakeTokens | None,
     worked: Mapping[str, str | None],
 ) -> Store:
-    token: TokenSource = connection.refresh_token
-    if held is not None:
-        token = LatestToken(connection.name, token, held)
+    token: RefreshableSecret = connection.refresh_token
+    if handshakes is not None:
+        token = LatestToken(connection.name, token, handshakes)
     is_amazons_own = connection.endpoint is None
     others = [region for region in Region if is_amazons_own and region is not connection.region]
     return Store(
         connection.region,
-        connection.address,
+        connection.called_url,
         connection.host,
         token,
         _read_expected(connection) if connection.probe is Probe.SELLERS else None,
@@ -142,21 +134,11 @@ def _country_of(marketplace_id: str) -> str | None:
     return None if known is None else known.country
 
 
-def read_oauth_client(connection: AmazonConnection, config: Config) -> OAuthClient:
-    """
-    Return the application on whose behalf *connection* is checked.
-
-    Raises ValueError if the file has none of that name.
-    """
+def _application_of(connection: AmazonConnection, config: Config) -> Application:
     application = config.application(connection.application)
     if application is None:
         raise ValueError(
             f"connection {connection.name}: no application {connection.application};"
             " define it under [[applications]]"
         )
-    return OAuthClient(
-        application.token_address,
-        application.token_host,
-        application.client_id,
-        application.client_secret,
-    )
+    return application

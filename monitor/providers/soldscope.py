@@ -1,15 +1,9 @@
 """
-Check a SoldScope token, without ever spending its quota.
+Check a SoldScope token and read past searches, without ever spending the quota.
 
-Decides what is asked and with which token; what the answer means is decided in
-`token_api`, what its headers say in `quota`.
-
-Read past searches of SoldScope, and how far one has come, without spending quota.
-
-Decides what an answer says about searches; what one that is none means (a
-refused token, a used-up quota, trouble on the way) is read as checks read it.
-How often to ask, and when to give up, is left to the caller. Nothing in here can
-start a search: it asks with GET, and only for `soldscope.FREE_PATHS`.
+Decides what is called, and what an answer says about searches; what an answer means for the token
+is decided in `answers`, what its headers say of the quota in `headers`. Nothing in here can start a
+search: it sends GET, and only to `FREE_PATHS`. How often to look at a search is left to the caller.
 """
 
 from __future__ import annotations
@@ -32,8 +26,14 @@ from monitor.providers.answers import (
     read_outcome,
     server_message,
 )
-from monitor.providers.base import Prepared, Requester, UnreadableFields, UnsendableError
-from monitor.providers.fetch import Answer, Failure, fetch
+from monitor.providers.base import (
+    Prepared,
+    Requester,
+    UnreadableFields,
+    UnsendableError,
+    is_sendable,
+)
+from monitor.providers.fetcher import Answer, Failure, fetch
 from monitor.providers.headers import read_soldscope_quota
 
 if TYPE_CHECKING:
@@ -42,12 +42,13 @@ if TYPE_CHECKING:
 
     from monitor.config.connections import SoldscopeConnection
     from monitor.judge.outcome import Outcome
-    from monitor.providers.base import RefreshableSecret
 
 
+CHECK_PATH = "/auth/check"
+SEARCHES_PATH = "/product-research/searches"
 FREE_PATHS = (
-    "/auth/check",
-    "/product-research/searches",
+    CHECK_PATH,
+    SEARCHES_PATH,
     "/keyword-research/searches/{id}/progress",
 )
 """
@@ -74,47 +75,42 @@ class SoldscopeChecker:
     """
     Check one SoldScope connection.
 
-    Args:
-        base_url: The API's address, as its reference shows it.
-        auth: `bearer`, or `header:NAME` for a header that carries the bare token.
+    Raises ValueError for settings that cannot work.
     """
 
     def __init__(
-        self,
-        name: str,
-        base_url: str,
-        token: RefreshableSecret,
-        auth: str,
-        client: httpx.AsyncClient,
-        timeout: timedelta,
+        self, connection: SoldscopeConnection, client: httpx.AsyncClient, timeout: timedelta
     ) -> None:
-        self._url = free_url(base_url, "/auth/check")
-        self._token = token
-        self._header, self._prefix = read_auth(auth)
+        free_url(connection.base_url, CHECK_PATH)
+        read_auth(connection.auth)
+        self._connection = connection
         self._client = client
-        self._requester = Requester((token,), client, timeout)
-        self._unreadable = UnreadableFields(name)
+        self._requester = Requester((connection.token,), client, timeout)
+        self._unreadable = UnreadableFields(connection.name)
 
     async def check(self) -> Outcome:
-        """
-        Ask whether the token works.
-
-        A refusal counts only if no newer token is at hand.
-        """
-        return await self._requester.ask(self._prepare, self._read)
+        """Check whether the token works; a refusal counts only if no newer token is at hand."""
+        return await self._requester.request(self._prepare, self._read)
 
     def _prepare(self) -> Prepared:
-        token = self._token.reveal()
-        if not can_be_sent(token):
-            raise UnsendableError(UNSENDABLE)
-        headers = {self._header: self._prefix + token}
-        request = self._client.build_request("GET", self._url, headers=headers)
-        return Prepared(request, (token,), token)
+        return _prepare(self._connection, CHECK_PATH, self._client)
 
     def _read(self, answer: Answer, prepared: Prepared) -> Outcome:
         quota, unreadable = read_soldscope_quota(answer.headers, answer.received_at)
-        self._unreadable.tell(answer, unreadable, prepared.token)
+        self._unreadable.log(answer, unreadable, prepared.token)
         return read_outcome(answer, quota, prepared.token, RENEWAL)
+
+
+def _prepare(connection: SoldscopeConnection, path: str, client: httpx.AsyncClient) -> Prepared:
+    """Return the request for a path that costs nothing; raise UnsendableError for odd tokens."""
+    url = free_url(connection.base_url, path)
+    header, prefix = read_auth(connection.auth)
+    token = connection.token.reveal()
+    if not is_sendable(token):
+        raise UnsendableError(UNSENDABLE)
+    return Prepared(
+        client.build_request("GET", url, headers={header: prefix + token}), (token,), token
+    )
 
 
 @lru_cache(maxsize=64)  # thousands of connections share an address
@@ -126,11 +122,6 @@ def free_url(base_url: str, path: str) -> httpx.URL:
     if base.query or base.fragment or base.userinfo or not base.host:
         raise ValueError("base_url: expected scheme, host and path only")
     return httpx.URL(base_url.rstrip("/") + path)
-
-
-def can_be_sent(token: str) -> bool:
-    """Tell whether *token* can stand in a header."""
-    return bool(token) and token.isascii() and token.isprintable() and " " not in token
 
 
 def read_auth(auth: str) -> tuple[str, str]:
@@ -221,14 +212,12 @@ class SearchFailure:
 
 
 class SearchReader:
-    """Ask about the searches of one SoldScope connection."""
+    """Read the searches of one SoldScope connection."""
 
     def __init__(
         self, connection: SoldscopeConnection, client: httpx.AsyncClient, timeout: timedelta
     ) -> None:
-        self._base_url = connection.base_url
-        self._token: RefreshableSecret = connection.token
-        self._header, self._prefix = read_auth(connection.auth)
+        self._connection = connection
         self._client = client
         self._timeout = timeout
 
@@ -239,13 +228,11 @@ class SearchReader:
         Raises:
             SecretUnavailable: The token cannot be read.
         """
-        answer, token = await self._ask("/product-research/searches")
+        answer, token = await self._fetch(SEARCHES_PATH)
         if isinstance(answer, SearchFailure):
             return answer
-        found = _find_list(answer)
-        if found is None:
-            return _surprise(answer, "a list of searches")
-        return list(_read_past(found, token))
+        found = read_past(answer, token)
+        return _surprise(answer, "a list of searches") if found is None else found
 
     async def read_progress(self, search_id: str) -> Progress | SearchFailure:
         """
@@ -255,20 +242,19 @@ class SearchReader:
             SecretUnavailable: The token cannot be read.
             ValueError: No search can have this id.
         """
-        answer, _ = await self._ask(f"/keyword-research/searches/{search_id}/progress")
+        answer, _ = await self._fetch(f"/keyword-research/searches/{search_id}/progress")
         if isinstance(answer, SearchFailure):
             return answer
-        return _read_progress(answer) or _surprise(answer, "the progress of a search")
+        return read_progress(answer) or _surprise(answer, "the progress of a search")
 
-    async def _ask(self, path: str) -> tuple[Answer | SearchFailure, str]:
+    async def _fetch(self, path: str) -> tuple[Answer | SearchFailure, str]:
         """Return an answer with status 200, or why there is none, and the token that was sent."""
-        url = free_url(self._base_url, path)
-        token = self._token.reveal()
-        if not can_be_sent(token):
-            return SearchFailure(SearchFailureKind.REFUSED, UNSENDABLE), token
-        headers = {self._header: self._prefix + token}
-        request = self._client.build_request("GET", url, headers=headers)
-        match await fetch(self._client, request, self._timeout):
+        try:
+            prepared = _prepare(self._connection, path, self._client)
+        except UnsendableError as error:
+            return SearchFailure(SearchFailureKind.REFUSED, str(error)), ""
+        token = prepared.token
+        match await fetch(self._client, prepared.request, self._timeout):
             case Failure(_, detail):
                 return SearchFailure(SearchFailureKind.HICCUP, detail), token
             case answer if answer.status == HTTPStatus.OK:
@@ -306,15 +292,16 @@ def _surprise(answer: Answer, expected: str) -> SearchFailure:
     return SearchFailure(SearchFailureKind.HICCUP, detail)
 
 
-def _find_list(answer: Answer) -> list[Any] | None:
+def read_past(answer: Answer, token: str) -> list[PastSearch] | None:
+    """Return the searches that *answer* lists; None if it holds no list."""
     value = parse_json(answer.body)
     if isinstance(value, dict):
         value = next((value[name] for name in LIST_PLACES if name in value), None)
-    return value if isinstance(value, list) else None
+    return list(_read_entries(value, token)) if isinstance(value, list) else None
 
 
-def _read_past(found: list[Any], token: str) -> Iterator[PastSearch]:
-    for each in found:
+def _read_entries(entries: list[Any], token: str) -> Iterator[PastSearch]:
+    for each in entries:
         number = each.get("id") if isinstance(each, dict) else None
         # True is an int to Python, and no id.
         if not isinstance(number, str | int) or isinstance(number, bool):
@@ -328,7 +315,8 @@ def _read_past(found: list[Any], token: str) -> Iterator[PastSearch]:
         )
 
 
-def _read_progress(answer: Answer) -> Progress | None:
+def read_progress(answer: Answer) -> Progress | None:
+    """Return the progress that *answer* tells of; None if it tells of none."""
     value = parse_json(answer.body)
     inner = value.get("data") if isinstance(value, dict) else None
     for place in (value, inner):

@@ -1,39 +1,21 @@
 """
 Choose between the refresh token of the file and one that a handshake brought.
 
-Decides that whichever changed last is used. Keeping tokens over a restart is
-left to whoever fills `HeldTokens`.
+Whichever changed last is used. Keeping tokens over a restart is left to whoever fills
+`HandshakeTokens`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from monitor.config.secret import SecretUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-
-class TokenSource(Protocol):
-    """Where a checker takes a refresh token from; a `Secret` is one."""
-
-    def reveal(self) -> str:
-        """
-        Return the token.
-
-        Raises:
-            SecretUnavailable: It is not where it should be.
-        """
-
-    def refresh(self) -> bool:
-        """
-        Read it again, and tell whether it changed.
-
-        Raises:
-            SecretUnavailable: It is no longer where it was.
-        """
+    from monitor.providers.base import RefreshableSecret
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +51,11 @@ class HandshakeTokens:
     def __iter__(self) -> Iterator[str]:
         return iter(list(self._tokens))
 
-    def hold(self, name: str, value: str, configured: TokenSource) -> HandshakeToken:
-        """Use *value* for a connection from now on, and return what must be kept of that."""
-        held = HandshakeToken(value, self._mark(configured))
-        self._tokens[name] = held
-        return held
+    def put(self, name: str, value: str, configured: RefreshableSecret) -> HandshakeToken:
+        """Use *value* for a connection from now on, and return what must be stored of that."""
+        token = HandshakeToken(value, self._fingerprint_of(configured))
+        self._tokens[name] = token
+        return token
 
     def drop(self, name: str) -> None:
         """Use what the file says from now on."""
@@ -81,29 +63,29 @@ class HandshakeTokens:
 
     def take_over(self, stored: HandshakeTokens, names: Collection[str]) -> None:
         """
-        Hold as well what was *stored*, and nothing of others than *names*.
+        Add what was *stored*, and drop what belongs to others than *names*.
 
-        What is held already was at least as new: it is kept before it is stored.
+        What is here already was at least as new: it is put here before it is stored.
         """
         known = stored._tokens | self._tokens
         self._tokens = {name: token for name, token in known.items() if name in names}
 
-    def choose(self, name: str, configured: TokenSource) -> HandshakeToken | None:
+    def choose(self, name: str, configured: RefreshableSecret) -> HandshakeToken | None:
         """
-        Return the held token, unless the file has another one than when it came.
+        Return the token of the handshake, unless the file has another one than when it came.
 
         A file that cannot be read says nothing new.
         """
-        held = self._tokens.get(name)
-        if held is None:
+        token = self._tokens.get(name)
+        if token is None:
             return None
-        mark = self._mark(configured)
-        if mark is not None and mark != held.file_fingerprint:
+        now = self._fingerprint_of(configured)
+        if now is not None and now != token.file_fingerprint:
             self.drop(name)
             return None
-        return held
+        return token
 
-    def _mark(self, configured: TokenSource) -> str | None:
+    def _fingerprint_of(self, configured: RefreshableSecret) -> str | None:
         try:
             return self.fingerprint(configured.reveal())
         except SecretUnavailable:
@@ -112,38 +94,31 @@ class HandshakeTokens:
 
 @dataclass(frozen=True, slots=True)
 class LatestToken:
-    """The refresh token of one connection: the file's, or a newer one."""
+    """The refresh token of one connection, a `RefreshableSecret`: the file's, or a newer one."""
 
     name: str
-    configured: TokenSource
-    held: HandshakeTokens
+    configured: RefreshableSecret
+    tokens: HandshakeTokens
 
     def reveal(self) -> str:
-        """
-        Return the token that changed last.
-
-        Raises:
-            SecretUnavailable: There is only the file's, and it is not where it
-                should be; or the one that is held cannot be read.
-        """
-        held = self.held.choose(self.name, self.configured)
-        if held is not None and held.unreadable:
-            raise SecretUnavailable("the refresh token from the dashboard", held.unreadable)
-        return self.configured.reveal() if held is None else held.value
+        """Return the token that changed last; raise SecretUnavailable if it cannot be read."""
+        newer = self.tokens.choose(self.name, self.configured)
+        if newer is not None and newer.unreadable:
+            raise SecretUnavailable("the refresh token from the dashboard", newer.unreadable)
+        return self.configured.reveal() if newer is None else newer.value
 
     def refresh(self) -> bool:
         """
         Read the file's again, and tell whether another token is to be used now.
 
-        Raises:
-            SecretUnavailable: There is only the file's, and it is no longer where it was.
+        Raises SecretUnavailable if there is only the file's, and it is no longer where it was.
         """
-        before = self.held.choose(self.name, self.configured)
+        before = self.tokens.choose(self.name, self.configured)
         try:
             has_changed = self.configured.refresh()
         except SecretUnavailable:
             if before is None:
                 raise
             return False
-        after = self.held.choose(self.name, self.configured)
+        after = self.tokens.choose(self.name, self.configured)
         return has_changed if before is None else before != after

@@ -1,19 +1,12 @@
 """
-Keep the HTTP clients: one for all connections, one for each CA file, one of our own.
+Keep the HTTP clients, and carry their requests over aiohttp.
 
-Decides how they are shared, trusted, replaced and closed. Everyone else builds and sends
-plain httpx requests; how those travel is in `carry`, the limits on an answer in `http`.
-
-Carry httpx requests over aiohttp: the only module that knows what is under httpx.
-
-Decides how connections are opened and kept, and what is sent again when one was
-dead. Who gets which client is decided in `client`.
-
-httpx's own pool costs 1.8 ms of processor time a request once many are under
-way, aiohttp's connections under httpx cost a tenth of that: the difference
-between 500 and 5,000 checks a second on one core.
-
-Decide which certificates are trusted, and which versions of TLS.
+Decides which certificates and versions of TLS are trusted, how connections are opened, kept and
+shared (a client for all connections, one for each CA file, one of our own), what is sent again
+when a connection was dead, and when clients are replaced and closed. Everyone else builds and
+sends plain httpx requests. httpx's own pool costs 1.8 ms of processor time a request once many are
+under way, aiohttp's connections under httpx a tenth of that: 500 or 5,000 checks a second on one
+core.
 """
 
 from __future__ import annotations
@@ -31,7 +24,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from httpx_aiohttp import AiohttpTransport
 
 from monitor import __version__
-from monitor.providers.fetch import LOCATION
+from monitor.providers.fetcher import LOCATION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -167,7 +160,7 @@ def _speaking_httpx() -> Iterator[None]:
 
 
 def _translate(error: BaseException) -> httpx.TransportError:
-    # The texts are for tracebacks; what people read is worded in `http`.
+    # The texts are for tracebacks; what people read is worded in `fetcher`.
     match error:
         case aiohttp.ClientConnectorError():
             return httpx.ConnectError("cannot connect")
@@ -322,11 +315,7 @@ class _Client(httpx.AsyncClient):
         auth: object = None,
         follow_redirects: object = False,
     ) -> httpx.Response:
-        """
-        Send *request* once and return the answer, its body still to be read.
-
-        Raises ValueError if asked for what this client does not do.
-        """
+        """Send *request* once, as a stream; raise ValueError for what this client does not do."""
         if not stream or auth or follow_redirects is not False:
             raise ValueError("this client streams, and neither logs in nor follows redirects")
         response = await self._transport.handle_async_request(request)

@@ -36,10 +36,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from monitor.config.connections import AmazonConnection, SoldscopeConnection
+from monitor.config.connections import AmazonConnection
 from monitor.config.describe import walk
 from monitor.config.errors import Notice, Problem, as_argument, format_count
-from monitor.config.http import HttpConnection
 from monitor.config.remarks import check_files, check_secrets, notices
 from monitor.config.secret import Secret, SourceKind
 from monitor.judge.health import is_late
@@ -247,16 +246,12 @@ def _list_targets(config: Config) -> Iterator[_Target]:
 
 
 def _urls_of(connection: Connection, config: Config) -> Iterator[str]:
-    match connection:
-        case SoldscopeConnection():
-            yield connection.base_url
-        case HttpConnection():
-            yield connection.url
-        case AmazonConnection():
-            application = config.application(connection.application)
-            if application is not None:
-                yield application.token_address
-            yield connection.address
+    if isinstance(connection, AmazonConnection):
+        application = config.application(connection.application)
+        if application is not None:
+            yield application.token_address
+    if connection.called_url:
+        yield connection.called_url
 
 
 async def _examine_host(target: _Target, now: datetime) -> Finding:

@@ -21,9 +21,7 @@ from monitor.config.connections import (
     AmazonConnection,
     CountdownConnection,
     Probe,
-    SoldscopeConnection,
 )
-from monitor.config.http import HttpConnection
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason, State
 from monitor.judge.quota import Level
 from monitor.notify.reasons import REASONS
@@ -334,12 +332,10 @@ async def validate(
             application = config.application(connection.application)
             assert application is not None, "the configuration was checked for that"
             steps = _validate_store(connection, application, config, ask)
-        case SoldscopeConnection():
-            steps = _validate_token(connection, connection.base_url, config, ask)
-        case HttpConnection():
-            steps = _validate_token(connection, connection.url, config, ask)
         case CountdownConnection():
             steps = _validate_clock(ask)
+        case _ if connection.called_url:
+            steps = _validate_token(connection, config, ask)
         case _:
             steps = _validate_foreign(connection, ask)
     async with aclosing(steps):
@@ -386,7 +382,7 @@ async def _validate_store(
     else:
         # One that serves as both was reached already.
         if connection.host != application.token_host:
-            async for step in _probe(connection.address, connection, config):
+            async for step in _probe(connection.called_url, connection, config):
                 is_reached = is_reached and step.state is not Mark.FAILED
                 yield step
         yield read_permission(outcome, connection.host, is_reached=is_reached)
@@ -396,10 +392,10 @@ async def _validate_store(
 
 
 async def _validate_token(
-    connection: Connection, url: str, config: Config, ask: Ask
+    connection: Connection, config: Config, ask: Ask
 ) -> AsyncGenerator[ValidationStep, None]:
     is_reached = True
-    async for step in _probe(url, connection, config):
+    async for step in _probe(connection.called_url, connection, config):
         is_reached = is_reached and step.state is not Mark.FAILED
         yield step
     answered = await ask()

@@ -32,8 +32,8 @@ from monitor.engine.checkers import MAKE_KEY, Cipher, KeyUnusable
 from monitor.engine.evaluate import evaluate
 from monitor.judge.authorizations import set_date
 from monitor.judge.outcome import Reason
-from monitor.providers.amazon import CodeRefused, redeem_code
-from monitor.providers.registry import build_checker, read_oauth_client
+from monitor.providers.amazon_lwa import CodeRefused, redeem_code
+from monitor.providers.registry import build_checker
 from monitor.providers.tokens import HandshakeTokens
 from monitor.store import authorizations, connections, credentials
 from monitor.store.schedule import make_due
@@ -97,19 +97,17 @@ async def redeem_grant(
 ) -> tuple[str, Outcome]:
     """Return the new refresh token, and what a check with it says."""
     name = connection.name
-    application = application_of(parts, connection)
     try:
         token = await redeem_code(
             parts.clients.get(connection.ca_file),
-            read_oauth_client(connection, parts.config),
+            application_of(parts, connection),
             code,
-            application.redirect_url,
             parts.config.timeout_of(connection),
         )
     except CodeRefused as error:
         raise HandshakeRefused("Amazon gave no new token", f"{error} Begin again.", name) from None
     trial = HandshakeTokens(parts.fingerprint)
-    trial.hold(name, token, connection.refresh_token)
+    trial.put(name, token, connection.refresh_token)
     # This token is new: what worked before was another one.
     checker = build_checker(connection, parts.config, parts.clients, parts.grants, trial)
     outcome = await checker.check()
@@ -134,7 +132,7 @@ async def save_grant(
     """Keep the token and all that follows, unless it is another account's."""
     name = connection.name
     entry = next(entry for entry in parts.plan.entries if entry.name == name)
-    held = HandshakeTokens(parts.fingerprint).hold(name, token, connection.refresh_token)
+    held = HandshakeTokens(parts.fingerprint).put(name, token, connection.refresh_token)
     encrypted = Cipher(parts.config.web.key).encrypt(token)
 
     def store(tx: Transaction) -> list[Evaluated]:
@@ -363,7 +361,7 @@ async def finish_handshake(parts: Parts, query: Mapping[str, str], session: str)
     token, outcome = await redeem_grant(parts, connection, back.code)
     seller = Seller(back.seller_id, back.state.startswith(RENAMED))
     settled = await save_grant(parts, connection, token, seller, outcome)
-    parts.held.hold(name, token, connection.refresh_token)
+    parts.held.put(name, token, connection.refresh_token)
     log.info("handshake.finished", connection=name, reason=outcome.reason.value)
     parts.announce(settled)
     return name

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from monitor.config.connections import AmazonConnection
+from monitor.config.registry import title_of
 from monitor.judge.authorizations import DEFAULT_VALID_DAYS
 from monitor.judge.outcome import OutcomeClass, Reason, State
 from monitor.judge.quota import Level
@@ -51,8 +52,6 @@ STATE_WORDS = {
 }
 COLUMNS = ("State", "Connection", "At", "Authorization", "Quota", "Last checked")
 """What stands above the list; `rows.html` has a cell for each."""
-
-PROVIDERS = {"amazon": "Amazon", "soldscope": "SoldScope", "countdown": "Countdown"}
 
 
 def read_instant(instant: str | None) -> datetime | None:
@@ -168,7 +167,7 @@ def _format_doubt(each: Json) -> tuple[str, str] | None:
 
 def format_place(each: Json, region: str | None) -> str:
     """Return the provider, and the region of a store."""
-    name = PROVIDERS.get(each["provider"], str(each["provider"]))
+    name = title_of(str(each["provider"]))
     return f"{name} {region.upper()}" if region else name
 
 

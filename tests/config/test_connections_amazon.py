@@ -34,7 +34,7 @@ def test_store_says_all_it_can(load, application, store):
     assert (one.application, one.region, one.probe) == ("our-app", Region.NA, Probe.TOKEN)
     assert one.marketplaces == ("US", "CA", "MX", "BR")
     assert one.every == timedelta(seconds=65)
-    assert one.address == "https://sandbox.sellingpartnerapi-na.amazon.com"
+    assert one.called_url == "https://sandbox.sellingpartnerapi-na.amazon.com"
     assert one.host == "sandbox.sellingpartnerapi-na.amazon.com"
     assert (one.authorized_on, one.valid_days) == (date(2026, 1, 15), 0)
 
@@ -55,12 +55,12 @@ def test_defaults_of_a_store(load, application, store):
 )
 def test_store_is_checked_on_the_host_of_its_region(load, application, store, region, host):
     one = only_store(load(application() + store(f'region = "{region}"')))
-    assert (one.address, one.host) == (f"https://{host}", host)
+    assert (one.called_url, one.host) == (f"https://{host}", host)
 
 
 def test_endpoint_of_a_simulator_is_named_with_its_port(load, application, store):
     one = only_store(load(application() + store('endpoint = "http://LOCALHOST:8000"')))
-    assert (one.address, one.host) == ("http://localhost:8000", "localhost:8000")
+    assert (one.called_url, one.host) == ("http://localhost:8000", "localhost:8000")
 
 
 @pytest.mark.parametrize(

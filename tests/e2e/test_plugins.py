@@ -34,7 +34,7 @@ BROKEN = {
     "exits": ("import sys; sys.exit(3)", "cannot be loaded (SystemExit: 3)"),
     "raises": (
         """
-from monitor.config.connections import Connection
+from monitor.providers import Connection
 name = "raises"
 settings = Connection
 def build(*_):

@@ -32,12 +32,12 @@ def _hurried(monkeypatch):
 
 @pytest.mark.parametrize(("is_up", "said"), [(True, Connectivity.UP), (False, Connectivity.DOWN)])
 async def test_the_answer_is_what_the_pages_say(is_up, said):
-    assert await ConnectivityCheck(Page(is_up=is_up)).ask() is said
+    assert await ConnectivityCheck(Page(is_up=is_up)).check() is said
 
 
 async def test_without_pages_nothing_is_known():
     uplinks = ConnectivityCheck(None)
-    assert await uplinks.ask() is Connectivity.UNKNOWN
+    assert await uplinks.check() is Connectivity.UNKNOWN
     assert not uplinks.has_any
     assert not uplinks.is_check_wanted
 
@@ -46,7 +46,7 @@ async def test_nobody_is_asked_more_often_than_every_few_seconds(monkeypatch):
     monkeypatch.setattr(module, "CHECK_EVERY_S", 0.2)
     page = Page(is_up=True)
     uplinks = ConnectivityCheck(page)
-    await asyncio.gather(*(uplinks.ask() for _ in range(3)))
+    await asyncio.gather(*(uplinks.check() for _ in range(3)))
     first, second, third = page.asked_at
     assert min(second - first, third - second) >= 0.19
 
@@ -54,20 +54,20 @@ async def test_nobody_is_asked_more_often_than_every_few_seconds(monkeypatch):
 async def test_pages_that_are_down_while_services_answer_are_not_believed():
     page = Page(is_up=False)
     uplinks = ConnectivityCheck(page)
-    await uplinks.ask()
+    await uplinks.check()
     uplinks.note_answer()
-    assert await uplinks.ask() is Connectivity.UNKNOWN
+    assert await uplinks.check() is Connectivity.UNKNOWN
     assert uplinks.is_check_wanted
     page.is_up = True
-    assert await uplinks.ask() is Connectivity.UP
+    assert await uplinks.check() is Connectivity.UP
     page.is_up = False
-    assert await uplinks.ask() is Connectivity.DOWN, "who has answered is believed again"
+    assert await uplinks.check() is Connectivity.DOWN, "who has answered is believed again"
 
 
 async def test_an_answer_from_before_takes_no_belief_away():
     uplinks = ConnectivityCheck(Page(is_up=False))
     uplinks.note_answer()
-    assert await uplinks.ask() is Connectivity.DOWN
+    assert await uplinks.check() is Connectivity.DOWN
 
 
 async def test_it_is_asked_again_only_while_it_is_down():
@@ -75,6 +75,6 @@ async def test_it_is_asked_again_only_while_it_is_down():
     uplinks = ConnectivityCheck(page)
     seen = [uplinks.is_check_wanted]
     for page.is_up in (False, True):
-        await uplinks.ask()
+        await uplinks.check()
         seen.append(uplinks.is_check_wanted)
     assert seen == [False, True, False]

@@ -26,7 +26,7 @@ from monitor.engine.live import Live, build_connectivity_check
 from monitor.judge.health import Liveness
 from monitor.judge.incidents import Connectivity
 from monitor.judge.outcome import State
-from monitor.providers.fetch import fetch
+from monitor.providers.fetcher import fetch
 from monitor.providers.probes import Signal, address_of
 from monitor.providers.transport import HttpClients
 from monitor.store import connections, outbox
@@ -236,7 +236,7 @@ async def test_checks_that_hang_hold_up_neither_the_signal_nor_the_look_at_our_l
 
         async with asyncio.timeout(3):
             await bench.heartbeat.beat()
-            assert await build_connectivity_check(plan, clients).ask() is Connectivity.UP
+            assert await build_connectivity_check(plan, clients).check() is Connectivity.UP
 
         may_end.set()
         await check

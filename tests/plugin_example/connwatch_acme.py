@@ -13,11 +13,16 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from monitor.config.connections import Connection
-from monitor.config.secret import Secret  # noqa: TC001 - pydantic reads it
-from monitor.config.values import BaseUrl  # noqa: TC001 - pydantic reads it
-from monitor.judge.outcome import Outcome, QuotaReading, Reason
-from monitor.providers.fetch import Failure, fetch
+from monitor.providers import (
+    BaseUrl,
+    Connection,
+    Failure,
+    Outcome,
+    QuotaReading,
+    Reason,
+    Secret,
+    fetch,
+)
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -29,9 +34,7 @@ name = "acme"
 
 
 class AcmeConnection(Connection):
-    """
-    The keys that a connection to Acme has, beside those of every connection.
-    """
+    """The keys that a connection to Acme has, beside those of every connection."""
 
     provider: Literal["acme"]
     base_url: BaseUrl = Field(description="Where Acme is.")
@@ -39,9 +42,7 @@ class AcmeConnection(Connection):
 
     @property
     def host(self) -> str:
-        """
-        Return whom the checks call: connections to one host share a quota and an outage.
-        """
+        """Return whom the checks call: connections to one host share a quota and an outage."""
         return urlsplit(self.base_url).netloc
 
 
@@ -49,9 +50,7 @@ settings = AcmeConnection
 
 
 class AcmeChecker:
-    """
-    Check one key: `GET /v1/whoami` is free.
-    """
+    """Check one key: `GET /v1/whoami` is free."""
 
     def __init__(
         self, connection: AcmeConnection, client: httpx.AsyncClient, timeout: timedelta
@@ -61,9 +60,7 @@ class AcmeChecker:
         self._timeout = timeout
 
     async def check(self) -> Outcome:
-        """
-        Ask once, and say what was seen. A failed check is an outcome, not an exception.
-        """
+        """Send one request, and say what was seen. A failed check is no exception."""
         request = self._client.build_request(
             "GET",
             f"{self._connection.base_url}/v1/whoami",

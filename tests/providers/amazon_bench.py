@@ -10,9 +10,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+from monitor.config.connections import Application
 from monitor.config.marketplaces import by_country, by_id
 from monitor.config.secret import Secret
-from monitor.providers.amazon import AmazonChecker, LastSuccess, OAuthClient, Store
+from monitor.providers.amazon import AmazonChecker, LastSuccess, Store
 from monitor.providers.amazon_sellers import Expected
 from monitor.providers.base import GrantLocks
 
@@ -103,11 +104,11 @@ def make_checker(
             other_regions or {},
             past,
         ),
-        OAuthClient(
-            token_address,
-            host_of(token_address),
-            client_id,
-            client_secret or Secret(CLIENT_SECRET),
+        Application.model_construct(
+            name="our-app",
+            client_id=client_id,
+            client_secret=client_secret or Secret(CLIENT_SECRET),
+            token_url=token_address,
         ),
         cast("httpx.AsyncClient", client),
         grants or GrantLocks(),

@@ -479,7 +479,7 @@ async def test_what_holds_secrets_does_not_show_them(serve, clients):
     assert (await checker.check()).reason is Reason.OK
     credentials = Credentials(CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, ACCESS_TOKEN)
 
-    told = repr([checker, checker._store, checker._app, checker._lwa, credentials])
+    told = repr([checker, checker._store, checker._app, credentials])
 
     assert CLIENT_ID in told
     assert not any(secret in told for secret in SECRETS)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.providers.answers import read_body_end, read_header_end, read_jwt_end
-from monitor.providers.fetch import Answer
+from monitor.providers.fetcher import Answer
 
 NOW = datetime(2026, 11, 22, 4, 0, 0, tzinfo=UTC)
 DECEMBER = datetime(2026, 12, 1, tzinfo=UTC)

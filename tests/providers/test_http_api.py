@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from monitor.config.http import HttpConnection
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
-from monitor.providers.fetch import MAX_BODY, Answer
+from monitor.providers.fetcher import MAX_BODY, Answer
 from monitor.providers.http_api import ExpectedAnswer, HttpChecker, read_answer
 from monitor.providers.quota_headers import QuotaReport
 from tests.dialects import Asked, Reply, speaking

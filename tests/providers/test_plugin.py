@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import structlog
 
+from monitor import providers
 from monitor.config.connections import Connection
 from monitor.config.model import Config
 from monitor.config.registry import Plugin, UnusableConnection
@@ -41,6 +45,13 @@ class Checker:
 def checker_of(clients, build, timeout_s: float = 5) -> PluginChecker:
     plugin = Plugin("acme", Connection, build)
     return PluginChecker(plugin, CONNECTION, clients.get(), timedelta(seconds=timeout_s))
+
+
+def test_what_plugins_import_is_no_module_whatever_was_imported_before():
+    for path in Path(providers.__path__[0]).glob("*.py"):
+        import_module(f"monitor.providers.{path.stem}")
+    offered = {name: getattr(providers, name) for name in providers.__all__}
+    assert [name for name, each in offered.items() if isinstance(each, ModuleType)] == []
 
 
 async def test_the_outcome_of_a_plugin_is_passed_on(clients):

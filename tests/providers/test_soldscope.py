@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 
+from monitor.config.connections import SoldscopeConnection
 from monitor.config.secret import Secret
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
 from monitor.providers.soldscope import FREE_PATHS, SoldscopeChecker, free_url
@@ -54,6 +55,14 @@ class FakeToken:
         return True
 
 
+def connection_to(
+    base_url: str, token: RefreshableSecret, auth: str = "bearer"
+) -> SoldscopeConnection:
+    return SoldscopeConnection.model_construct(
+        name="shop", base_url=base_url, token=token, auth=auth
+    )
+
+
 def checker_for(
     server: WireServer,
     clients: HttpClients,
@@ -62,10 +71,7 @@ def checker_for(
     path: str = "/v1",
 ) -> SoldscopeChecker:
     return SoldscopeChecker(
-        "shop",
-        f"http://127.0.0.1:{server.port}{path}",
-        token or FakeToken(),
-        auth,
+        connection_to(f"http://127.0.0.1:{server.port}{path}", token or FakeToken(), auth),
         clients.get(),
         timedelta(seconds=5),
     )
@@ -442,14 +448,8 @@ async def test_a_token_sent_back_is_shown_nowhere(serve, clients, answer, caplog
 
 
 async def test_a_failure_names_the_host_and_not_the_token(clients):
-    checker = SoldscopeChecker(
-        "shop",
-        "http://api.example.invalid",
-        FakeToken(),
-        "bearer",
-        clients.get(),
-        timedelta(seconds=5),
-    )
+    connection = connection_to("http://api.example.invalid", FakeToken())
+    checker = SoldscopeChecker(connection, clients.get(), timedelta(seconds=5))
 
     outcome = await checker.check()
 

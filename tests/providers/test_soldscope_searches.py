@@ -12,16 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.config.connections import SoldscopeConnection
-from monitor.providers.fetch import Answer
+from monitor.providers.fetcher import Answer
 from monitor.providers.soldscope import (
     PastSearch,
     Progress,
     SearchFailure,
     SearchFailureKind,
     SearchReader,
-    _find_list,
-    _read_past,
-    _read_progress,
+    read_past,
+    read_progress,
 )
 from tests.fakes import NOON
 from tests.providers.wire import http_answer
@@ -181,5 +180,5 @@ async def test_a_list_that_is_none_is_a_hiccup(serve, clients, body):
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode()))
 def test_no_body_raises(body):
     answer = Answer(200, Headers(), body, 1.0, NOON)
-    _read_progress(answer)
-    list(_read_past(_find_list(answer) or [], SECRET))
+    read_progress(answer)
+    read_past(answer, SECRET)

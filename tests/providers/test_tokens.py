@@ -38,7 +38,7 @@ def test_without_a_handshake_the_files_token_is_used(configured):
 def test_a_token_of_a_handshake_is_used_from_then_on_and_for_its_connection_only(configured):
     held = HandshakeTokens(mark)
 
-    kept = held.hold("a", "new", configured)
+    kept = held.put("a", "new", configured)
 
     assert (kept.value, kept.file_fingerprint) == ("new", "mark of from-file")
     assert LatestToken("a", configured, held).reveal() == "new"
@@ -47,7 +47,7 @@ def test_a_token_of_a_handshake_is_used_from_then_on_and_for_its_connection_only
 
 def test_another_token_in_the_file_wins_even_if_the_first_one_comes_back(configured, file):
     held = HandshakeTokens(mark)
-    held.hold("a", "new", configured)
+    held.put("a", "new", configured)
     token = LatestToken("a", configured, held)
     file.write_text("newer")
 
@@ -60,7 +60,7 @@ def test_another_token_in_the_file_wins_even_if_the_first_one_comes_back(configu
 
 def test_a_file_that_did_not_change_brings_nothing_new(configured):
     held = HandshakeTokens(mark)
-    held.hold("a", "new", configured)
+    held.put("a", "new", configured)
     token = LatestToken("a", configured, held)
     token.reveal()
 
@@ -69,7 +69,7 @@ def test_a_file_that_did_not_change_brings_nothing_new(configured):
 
 def test_a_file_that_is_gone_takes_no_held_token_away(configured, file):
     held = HandshakeTokens(mark)
-    held.hold("a", "new", configured)
+    held.put("a", "new", configured)
     file.unlink()
 
     token = LatestToken("a", Secret({"file": str(file)}), held)
@@ -82,6 +82,6 @@ def test_a_file_that_is_gone_takes_no_held_token_away(configured, file):
 
 def test_a_token_shows_itself_nowhere(configured):
     held = HandshakeTokens(mark)
-    kept = held.hold("a", "new-secret", configured)
+    kept = held.put("a", "new-secret", configured)
 
     assert "new-secret" not in f"{kept!r} {held!r} {LatestToken('a', configured, held)!r}"

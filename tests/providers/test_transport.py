@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.judge.outcome import Reason
-from monitor.providers.fetch import Answer, Failure, fetch
+from monitor.providers.fetcher import Answer, Failure, fetch
 from monitor.providers.transport import REPEATABLE, HttpClients
 from tests.providers.wire import http_answer, reset
 

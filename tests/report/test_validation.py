@@ -12,7 +12,7 @@ import pytest
 from monitor.config.connections import CountdownConnection
 from monitor.config.model import Config
 from monitor.judge.outcome import Marketplace, Outcome, Reason
-from monitor.providers.fetch import Failure
+from monitor.providers.fetcher import Failure
 from monitor.providers.reachability import Hop, ProbeResult
 from monitor.report.advice import Surroundings, advise, write_ticket
 from monitor.report.validation import (

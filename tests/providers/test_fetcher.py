@@ -11,7 +11,7 @@ import pytest
 
 from monitor.clock import utc_now
 from monitor.judge.outcome import Reason
-from monitor.providers.fetch import MAX_BODY, Answer, Failure, fetch
+from monitor.providers.fetcher import MAX_BODY, Answer, Failure, fetch
 from tests.providers.wire import http_answer, reset
 
 if TYPE_CHECKING:

@@ -1,13 +1,9 @@
 """
 Fetch one answer, within its limits of time and size.
 
-Decides when an exchange has failed and says so in plain words. What an answer
-means is left to the providers; how it is carried, to `client`.
-
-Give all requests of one check one limit of time.
-
-A check that takes several steps must end when its settings say so, however the
-time was spent; waiting for one's turn counts as well.
+Decides when an exchange has failed and says so in plain words. A check that takes several steps
+shares one `Deadline`, which waiting for one's turn counts into. What an answer means is left to the
+providers; how it is carried, to `transport`.
 """
 
 from __future__ import annotations
@@ -36,7 +32,7 @@ MAX_BODY = 256 * 1024
 """The most that is read of a body, compressed or not."""
 
 LOCATION = "connwatch.location"
-"""Where `client` hides a redirect's target from httpx, which stumbles over odd ones."""
+"""Where `transport` hides a redirect's target from httpx, which stumbles over odd ones."""
 
 GZIP = zlib.MAX_WBITS + 16
 WINDOWS = {
