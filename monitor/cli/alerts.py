@@ -12,25 +12,39 @@ is decided here and nothing is sent.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from monitor.cli.completion import ConnectionName, complete_channel, complete_kind
 from monitor.cli.errors import CommandError, print_error
+from monitor.cli.output import TableRow, clean, open_console, print_json, print_rows
 from monitor.clock import utc_now
+from monitor.config.errors import did_you_mean
+from monitor.config.values import format_duration
+from monitor.judge import routing as routing_rules
+from monitor.judge.alerts import (
+    ABOUT_NO_CONNECTION,
+    OPENED_BY,
+    REMINDED_KINDS,
+    AlertKind,
+    severities_of,
+)
+from monitor.notify.words import format_number
+from monitor.report.status import instant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from monitor.cli.output import TableRow
     from monitor.cli.session import Session
     from monitor.config.model import Channel
     from monitor.config.plan import Plan
-    from monitor.judge.alerts import AlertKind, Severity
+    from monitor.judge.alerts import Severity
     from monitor.judge.routing import ChannelRoute, Routing
     from monitor.judge.suppression import Silence, Suppression
     from monitor.notify.apprise import AppriseSender
@@ -67,7 +81,6 @@ def list_(
     is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List what people were told, are being told, or could not be told."""
-    from monitor.cli.output import open_console, print_json, print_rows
     from monitor.report.history import alert_json
 
     rows = _read(context.obj, limit + 1, only_dead=only_dead)
@@ -84,10 +97,6 @@ def list_(
 
 def _line(row: AlertRow) -> TableRow:
     """Return the line of an alert, and one for each channel below it."""
-    from rich.text import Text
-
-    from monitor.cli.output import TableRow, clean
-    from monitor.notify.words import format_number
     from monitor.store.outbox import NotificationState
 
     names = ", ".join(row.connections[:MOST_NAMED])
@@ -179,8 +188,6 @@ def send_test(
     ] = None,
 ) -> None:
     """Send a sample of each kind, marked as a test, to one channel or to all, now."""
-    import asyncio
-
     session: Session = context.obj
     channels = _choose(session.config.channels, channel)
     chosen = None if kind is None else read_kind(kind)
@@ -196,9 +203,6 @@ def read_kind(word: str) -> AlertKind:
     Raises:
         CommandError: There is none.
     """
-    from monitor.config.errors import did_you_mean
-    from monitor.judge.alerts import AlertKind
-
     kinds = [kind.value for kind in AlertKind]
     if word not in kinds:
         hint = did_you_mean(word, kinds) or f"; there are: {', '.join(kinds)}"
@@ -207,8 +211,6 @@ def read_kind(word: str) -> AlertKind:
 
 
 def _choose(channels: Sequence[Channel], name: str | None) -> Sequence[Channel]:
-    from monitor.config.errors import did_you_mean
-
     if not channels:
         raise CommandError(
             "no channel is configured: add a [[channels]] table with a name and the Apprise URL"
@@ -225,8 +227,6 @@ def _choose(channels: Sequence[Channel], name: str | None) -> Sequence[Channel]:
 
 async def _send_to(channels: Sequence[Channel], kind: AlertKind | None) -> int:
     """Send to all at once, print what came of it, and return how many failed."""
-    import asyncio
-
     from monitor.notify.apprise import AppriseSender
     from monitor.notify.delivery import ThreadedSender
     from monitor.notify.samples import kinds_of
@@ -323,8 +323,6 @@ def explain(
     is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say who would be told of an alert now, when, and why or why not."""
-    from monitor.cli.output import open_console, print_json, print_rows
-
     session: Session = context.obj
     session.require_known(name)
     chosen, now = read_kind(kind), utc_now()
@@ -347,7 +345,6 @@ def explain(
 
 
 def _look_up(session: Session, name: str, kind: AlertKind, now: datetime) -> _Facts:
-    from monitor.judge.alerts import OPENED_BY
     from monitor.store import alerts, applications, connections, incidents, suppression
 
     entry = next(entry for entry in session.plan.entries if entry.name == name)
@@ -378,8 +375,6 @@ def _explain_channel(
     channel: ChannelRoute, plan: Plan, name: str, kind: AlertKind, known: _Facts, now: datetime
 ) -> list[_Explanation]:
     """Return one answer, or one for each severity where that makes a difference."""
-    from monitor.judge import routing as routing_rules
-    from monitor.judge.alerts import ABOUT_NO_CONNECTION, severities_of
     from monitor.judge.suppression import find_suppression
 
     subject = plan.watched[name].subject
@@ -399,10 +394,6 @@ def _explain_channel(
 
 
 def _row(answer: _Explanation, plan: Plan) -> TableRow:
-    from rich.text import Text
-
-    from monitor.cli.output import TableRow
-    from monitor.config.values import format_duration
 
     is_told = answer.routing.is_told
     words = _REASONS[answer.routing.value]
@@ -438,8 +429,6 @@ _SUPPRESSED = {"silence": "silenced", "quiet_hours": "quiet hours"}
 
 def _remarks(kind: AlertKind, known: _Facts) -> list[str]:
     """Return what holds for every channel."""
-    from monitor.judge.alerts import OPENED_BY, REMINDED_KINDS
-
     said = []
     if known.is_paused:
         said.append("It is paused: nobody is told of it until it is resumed.")
@@ -467,9 +456,6 @@ def _as_json(
     plan: Plan,
     now: datetime,
 ) -> Json:
-    from monitor.judge.alerts import OPENED_BY
-    from monitor.report.status import instant
-
     return {
         "connection": name,
         "kind": kind.value,

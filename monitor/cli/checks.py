@@ -7,6 +7,7 @@ is shown comes from `monitor.report.status`, the exit codes as well.
 
 from __future__ import annotations
 
+import asyncio
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,12 @@ import typer
 
 from monitor.cli.completion import complete_connection
 from monitor.cli.errors import CommandError
+from monitor.cli.output import HEADER, connection_row, format_counts, open_console, print_rows
+from monitor.cli.session import read_access
 from monitor.clock import utc_now
+from monitor.judge.outcome import State
+from monitor.report import status as status_report
+from monitor.report.status import ending_secret, summary, urgency
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -117,7 +123,6 @@ def _check_dry(
     session: Session, database: Database | None, records: Sequence[ConnectionRecord]
 ) -> CheckResults:
     from monitor.cli.runner import check_now, choose_probes
-    from monitor.cli.session import read_access
     from monitor.store import applications
 
     callable_records = [record for record in records if not record.is_switched_off]
@@ -150,8 +155,6 @@ def check_and_store(
     session: Session, database: Database, names: Collection[str]
 ) -> tuple[list[ConnectionRecord], CheckResults]:
     """Check those of *names* that are not paused; judge and store as the daemon does."""
-    import asyncio
-
     from monitor.cli.runner import find_connectivity
 
     records = read_records(session, database, names)
@@ -230,8 +233,6 @@ def _show(
     Args:
         answers: What they just answered; None if nobody was asked.
     """
-    from monitor.report import status as status_report
-
     now = utc_now()
     soon_days = max(session.config.alerts.expiring_soon_days, default=0)
     objects = [
@@ -252,10 +253,6 @@ def _show(
 def _print_table(
     objects: Sequence[Json], now: datetime, answers: CheckResults | None, sort: Sort, soon_days: int
 ) -> None:
-    from monitor.cli.output import HEADER, connection_row, format_counts, open_console, print_rows
-    from monitor.judge.outcome import State
-    from monitor.report.status import ending_secret, summary, urgency
-
     is_check = answers is not None
     said = {name: outcome.detail for name, (_, outcome) in (answers or {}).items()}
     ordered = list(objects)

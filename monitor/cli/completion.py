@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.config.errors import ConfigError
+from monitor.config.load import find_config, load_config
+from monitor.judge.alerts import AlertKind
 
 if TYPE_CHECKING:
     from monitor.config.model import Config
@@ -33,14 +35,10 @@ def complete_channel(context: typer.Context, incomplete: str) -> list[str]:
 
 def complete_kind(incomplete: str) -> list[str]:
     """Return the kinds of alert that begin with *incomplete*."""
-    from monitor.judge.alerts import AlertKind
-
     return [kind.value for kind in AlertKind if kind.startswith(incomplete)]
 
 
 def _read(context: typer.Context) -> Config | None:
-    from monitor.config.load import find_config, load_config
-
     try:
         return load_config(find_config(context.find_root().params.get("config_path")))
     except ConfigError:

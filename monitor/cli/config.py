@@ -29,8 +29,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from monitor.cli.errors import CommandError
+from monitor.cli.output import TableRow, open_console, print_json, print_rows
 from monitor.cli.wizard import (
     SOLDSCOPE_NAME,
     ConfigDraft,
@@ -42,8 +44,10 @@ from monitor.cli.wizard import (
     run_wizard,
 )
 from monitor.clock import utc_now
-from monitor.config.errors import ConfigError, Notice
+from monitor.config.describe import Origin, json_schema, list_settings
+from monitor.config.errors import ConfigError, Notice, as_argument, format_count
 from monitor.config.load import find_config
+from monitor.config.remarks import check_secrets
 from monitor.config.secret import Secret, SecretUnavailable, SourceKind
 from monitor.config.starter import (
     CHANNELS,
@@ -116,8 +120,6 @@ def init(
 @commands.command()
 def check(context: typer.Context) -> None:
     """Look for mistakes in the file and in all that it refers to; calls nothing."""
-    from monitor.config.errors import format_count
-    from monitor.config.remarks import check_secrets
     from monitor.report.doctor import list_problems, list_remarks
 
     session: Session = context.obj
@@ -138,7 +140,6 @@ def check(context: typer.Context) -> None:
 
 def _deleted(session: Session) -> Iterable[Notice]:
     """Return the entries of the file that `delete` took out."""
-    from monitor.config.errors import as_argument
     from monitor.store import connections
     from monitor.store.engine import StoreError
 
@@ -167,11 +168,6 @@ def show(
     is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List all settings as they take effect, and which of them the file sets."""
-    from rich.text import Text
-
-    from monitor.cli.output import TableRow, open_console, print_json, print_rows
-    from monitor.config.describe import Origin, list_settings
-
     session: Session = context.obj
     settings = list_settings(session.config)
     if is_json:
@@ -200,9 +196,6 @@ def show(
 @commands.command()
 def schema() -> None:
     """Print the JSON Schema of the file, for editors."""
-    from monitor.cli.output import print_json
-    from monitor.config.describe import json_schema
-
     print_json(json_schema())
 
 

@@ -21,17 +21,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.checks import AsJson, read_records
+from monitor.cli import output
+from monitor.cli.checks import AsJson, check_and_store, print_checked, read_records
 from monitor.cli.completion import ConnectionName  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import NOT_DONE, CommandError, print_error
+from monitor.cli.output import clean, open_console, print_json, print_rows
 from monitor.clock import utc_now
+from monitor.config.errors import ConfigError, as_argument, quoted
+from monitor.config.values import check_past_day
+from monitor.judge.authorizations import DateChange, start_of
+from monitor.notify.words import format_day, format_expiry, format_instant
+from monitor.report.status import connection_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from monitor.cli.output import TableRow
     from monitor.cli.session import Session
-    from monitor.judge.authorizations import AuthorizationClock, DateChange
+    from monitor.judge.authorizations import AuthorizationClock
     from monitor.judge.connections import ConnectionRecord
     from monitor.report.status import Json
     from monitor.store.engine import Transaction
@@ -94,7 +101,6 @@ def delete(
     is_sure: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Forget it: history, alerts and quota go, and its entry in the file is ignored."""
-    from monitor.config.errors import as_argument
     from monitor.store import connections
 
     session: Session = context.obj
@@ -174,9 +180,6 @@ def _read_date(text: str | None, now: datetime) -> datetime:
     Raises:
         CommandError: It is no date, or in the future.
     """
-    from monitor.config.values import check_past_day
-    from monitor.judge.authorizations import start_of
-
     day = now.astimezone(UTC).date() if text is None else _parse(text)
     try:
         check_past_day(day, now)
@@ -186,8 +189,6 @@ def _read_date(text: str | None, now: datetime) -> datetime:
 
 
 def _parse(text: str) -> date:
-    from monitor.config.errors import quoted
-
     for kind in (date, datetime):
         try:
             return kind.fromisoformat(text)
@@ -210,9 +211,6 @@ def _record(
 
 
 def _say(clock: AuthorizationClock, change: DateChange) -> str:
-    from monitor.judge.authorizations import DateChange
-    from monitor.notify.words import format_day, format_expiry
-
     assert clock.authorized_at is not None
     done = {
         DateChange.NONE: "was recorded already as authorized on",
@@ -227,8 +225,6 @@ def _say(clock: AuthorizationClock, change: DateChange) -> str:
 
 def _check(session: Session, name: str) -> None:
     """Ask at once, as `check` does; without its secrets that is left to the daemon."""
-    from monitor.cli.checks import check_and_store, print_checked
-    from monitor.config.errors import ConfigError
     from monitor.log import configure_logging
 
     try:
@@ -254,8 +250,6 @@ def register_history(app: typer.Typer) -> None:
 
 def history(context: typer.Context, name: ConnectionName, is_json: AsJson = False) -> None:
     """Show what happened to one connection: changes, checks, alerts."""
-    from monitor.cli.output import print_json
-
     session: Session = context.obj
     session.require_known(name)
     records = read_records(session, session.open_for_reading(), {name})
@@ -286,10 +280,6 @@ def _read_history(session: Session, record: ConnectionRecord) -> Json:
 
 
 def _print_history(session: Session, record: ConnectionRecord, past: Json) -> None:
-    from monitor.cli import output
-    from monitor.cli.output import open_console, print_rows
-    from monitor.report.status import connection_json
-
     now = utc_now()
     console = open_console()
     each = connection_json(record, session.plan.watched[record.name], now)
@@ -307,8 +297,6 @@ def _print_history(session: Session, record: ConnectionRecord, past: Json) -> No
 
 def _print_acknowledgement(session: Session, record: ConnectionRecord) -> None:
     from monitor.alerting.suppression import find_acknowledged
-    from monitor.cli.output import clean, open_console
-    from monitor.notify.words import format_day, format_instant
 
     database = session.open_for_reading()
     if database is None or not record.id:
@@ -323,8 +311,6 @@ def _print_acknowledgement(session: Session, record: ConnectionRecord) -> None:
 
 
 def _print_part(title: str, rows: Sequence[TableRow]) -> None:
-    from monitor.cli.output import open_console, print_rows
-
     console = open_console()
     more = f", the latest {SHOWN}" if len(rows) > SHOWN else ""
     console.print(f"{title}{more}" if rows else f"{title}: none", style="bold")

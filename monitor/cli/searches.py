@@ -14,10 +14,11 @@ from typer.core import TyperGroup
 
 from monitor.cli.checks import AsJson  # noqa: TC001 - typer reads the annotations at run time
 from monitor.cli.errors import CommandError
+from monitor.config.connections import SoldscopeConnection
+from monitor.config.errors import did_you_mean
 
 if TYPE_CHECKING:
     from monitor.cli.session import Session
-    from monitor.config.connections import SoldscopeConnection
     from monitor.config.model import Channel
 
 Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="A SoldScope connection.")]
@@ -77,8 +78,6 @@ def wait(
 
 def _find(session: Session, name: str) -> SoldscopeConnection:
     """Return the connection called *name*, with a token that can be read."""
-    from monitor.config.connections import SoldscopeConnection
-
     session.require_known(name)
     connection = session.config.connection(name)
     if not isinstance(connection, SoldscopeConnection):
@@ -88,8 +87,6 @@ def _find(session: Session, name: str) -> SoldscopeConnection:
 
 
 def _find_channel(session: Session, name: str) -> Channel:
-    from monitor.config.errors import did_you_mean
-
     channels = session.config.channels
     for channel in channels:
         if channel.name == name:

@@ -31,11 +31,14 @@ from monitor.cli.errors import CommandError, print_error
 from monitor.clock import utc_now
 from monitor.config.connections import AmazonConnection, Application, Connection
 from monitor.config.describe import walk
-from monitor.config.errors import ConfigError, Problem
+from monitor.config.errors import ConfigError, Problem, as_argument, did_you_mean
 from monitor.config.load import find_config, load_config
 from monitor.config.model import Channel
 from monitor.config.remarks import check_files
 from monitor.config.secret import Secret, SecretUnavailable
+from monitor.judge.authorizations import AuthorizationClock, declare_date
+from monitor.judge.outcome import Standing
+from monitor.judge.quota import Quota
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -61,8 +64,6 @@ def find_former(tx: Transaction, entry: Entry) -> ConnectionRecord | None:
 
 def as_configured(record: ConnectionRecord, entry: Entry, now: datetime) -> ConnectionRecord:
     """Return *record* with what the file says of it now."""
-    from monitor.judge.authorizations import declare_date
-
     return replace(
         record,
         name=entry.name,
@@ -76,10 +77,7 @@ def as_configured(record: ConnectionRecord, entry: Entry, now: datetime) -> Conn
 
 def never_checked(entry: Entry, now: datetime) -> ConnectionRecord:
     """Return the record of a connection that the database has not heard of."""
-    from monitor.judge.authorizations import AuthorizationClock, declare_date
     from monitor.judge.connections import ConnectionRecord
-    from monitor.judge.outcome import Standing
-    from monitor.judge.quota import Quota
 
     return ConnectionRecord(
         id=0,
@@ -228,8 +226,6 @@ class Session:
         Raises:
             CommandError: Says which, and the nearest known one.
         """
-        from monitor.config.errors import did_you_mean
-
         for name in names:
             if self.config.connection(name) is None:
                 known = [connection.name for connection in self.config.connections]
@@ -237,8 +233,6 @@ class Session:
 
     def deleted_name(self, name: str) -> CommandError:
         """Return the complaint about a connection that was deleted."""
-        from monitor.config.errors import as_argument
-
         return CommandError(
             f'connection "{name}" was deleted and is ignored although the file has it; '
             f"connwatch resume {as_argument(name)} brings it back"

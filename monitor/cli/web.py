@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli.errors import CommandError, print_error
+from monitor.cli.output import TableRow, open_console, print_json, print_rows
 from monitor.clock import utc_now
+from monitor.config.errors import did_you_mean
+from monitor.report.status import instant
 
 if TYPE_CHECKING:
     from monitor.cli.session import Session
@@ -88,8 +91,6 @@ def list_(
     is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the tokens: their names and when they were last used, not themselves."""
-    from monitor.cli.output import TableRow, open_console, print_json, print_rows
-
     known = _read(context.obj)
     if is_json:
         print_json({"tokens": [_describe(one) for one in known]})
@@ -122,8 +123,6 @@ def _read(session: Session) -> list[ApiToken]:
 
 
 def _describe(token: ApiToken) -> Json:
-    from monitor.report.status import instant
-
     return {
         "name": token.name,
         "read_only": token.is_read_only,
@@ -135,7 +134,6 @@ def _describe(token: ApiToken) -> Json:
 @tokens.command()
 def revoke(context: typer.Context, name: Name) -> None:
     """Take a token away: whoever uses it is refused from now on."""
-    from monitor.config.errors import did_you_mean
     from monitor.store import credentials
 
     session: Session = context.obj

@@ -43,6 +43,9 @@ from monitor.config.starter import (
     starter_config,
 )
 from monitor.config.values import Reading
+from monitor.judge.alerts import AlertKind
+from monitor.judge.outcome import OutcomeClass, Reason
+from monitor.notify.words import explain, format_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -236,7 +239,6 @@ def try_connection(config: Config, name: str) -> bool | None:
         return None
     from monitor.cli.runner import check_each
     from monitor.engine.checkers import StoredAccess
-    from monitor.judge.outcome import OutcomeClass
     from monitor.log import configure_logging
 
     configure_logging(is_verbose=False, is_quiet=True)
@@ -263,9 +265,6 @@ def _find_unreadable(config: Config, connection: Connection) -> SecretUnavailabl
 
 
 def _describe(outcome: Outcome) -> str:
-    from monitor.judge.outcome import Reason
-    from monitor.notify.words import explain, format_number
-
     if outcome.reason is not Reason.OK:
         return f"{explain(outcome.reason, None).name}: {outcome.detail}"
     words = "it works"
@@ -282,7 +281,6 @@ def try_channel(channel: Channel) -> bool | None:
 
     Returns None where it could not be tried.
     """
-    from monitor.judge.alerts import AlertKind
     from monitor.notify.apprise import AppriseSender
     from monitor.notify.delivery import ThreadedSender
     from monitor.notify.outbox import AlertError
