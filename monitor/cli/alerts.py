@@ -63,11 +63,6 @@ _STYLES = {"critical": "bold red", "warning": "yellow", "info": "green"}
 commands = typer.Typer(no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Add `alerts` to *app*."""
-    app.add_typer(commands, name="alerts", help="List alerts, send dead ones again, test channels.")
-
-
 @commands.command("list")
 def list_(
     context: typer.Context,
@@ -279,11 +274,6 @@ Kind = Annotated[
 ]
 
 
-def register_explain(app: typer.Typer) -> None:
-    """Add `explain` to the commands about alerts."""
-    app.command()(explain)
-
-
 @dataclass(frozen=True, slots=True)
 class _Facts:
     """
@@ -316,6 +306,7 @@ class _Explanation:
     hold: Suppression | None
 
 
+@commands.command()
 def explain(
     context: typer.Context,
     name: ConnectionName,

@@ -52,12 +52,6 @@ Names = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module to *app*."""
-    app.command()(check)
-    app.command()(status)
-
-
 def check(
     context: typer.Context,
     names: Names = None,

@@ -70,11 +70,6 @@ if TYPE_CHECKING:
 commands = typer.Typer(no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Add `config` to *app*."""
-    app.add_typer(commands, name="config", help="Make, check and show the configuration file.")
-
-
 @commands.command()
 def init(
     context: typer.Context,

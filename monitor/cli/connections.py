@@ -44,13 +44,6 @@ if TYPE_CHECKING:
     from monitor.store.engine import Transaction
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module to *app*."""
-    app.command()(pause)
-    app.command()(resume)
-    app.command()(delete)
-
-
 def pause(context: typer.Context, name: ConnectionName) -> None:
     """Call nothing and tell nothing until it is resumed."""
     from monitor.store import connections
@@ -147,11 +140,6 @@ def _find(tx: Transaction, name: str, session: Session) -> ConnectionRecord:
     return record
 
 
-def register_renew(app: typer.Typer) -> None:
-    """Add `renew` to *app*."""
-    app.command()(renew)
-
-
 def renew(
     context: typer.Context,
     name: ConnectionName,
@@ -241,11 +229,6 @@ KEPT_CHECKS = 100
 
 SHOWN = 15
 """How many of each it shows to people."""
-
-
-def register_history(app: typer.Typer) -> None:
-    """Add `history` to *app*."""
-    app.command()(history)
 
 
 def history(context: typer.Context, name: ConnectionName, is_json: AsJson = False) -> None:

@@ -35,11 +35,6 @@ LINGER_S = 1.0
 """How long threads that nobody can stop, as those waiting for a name server, may hold the end."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command of this module to *app*."""
-    app.command()(run)
-
-
 def run(context: typer.Context) -> None:
     """
     Watch the connections and tell people: the daemon.

@@ -30,11 +30,6 @@ BROKEN = 2
 SOON = 1
 
 
-def register(app: typer.Typer) -> None:
-    """Add `doctor` to *app*."""
-    app.command()(doctor)
-
-
 def doctor(
     context: typer.Context,
     *,

@@ -30,11 +30,6 @@ PLAIN_GLYPHS = ("#", "+", ".")
 """Used, foreseen to be used by the reset, left; with and without Unicode."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add `quota` to *app*."""
-    app.command()(quota)
-
-
 def quota(context: typer.Context, names: Names = None, is_json: AsJson = False) -> None:
     """
     Show how much of each quota is used, and whether the rest will last.

@@ -37,12 +37,6 @@ class _ListsByDefault(TyperGroup):
 commands = typer.Typer(cls=_ListsByDefault, no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Add `searches` to *app*."""
-    help_ = "List past SoldScope searches (searches CONNECTION), or wait for one to end."
-    app.add_typer(commands, name="searches", help=help_)
-
-
 @commands.command("list")
 def list_(context: typer.Context, name: Name, is_json: AsJson = False) -> None:
     """List past searches, which costs nothing; `searches CONNECTION` does so too."""

@@ -43,11 +43,6 @@ NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 """What an id looks like that a database can hold."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add `silence` to *app*."""
-    app.command()(silence)
-
-
 def silence(
     context: typer.Context,
     name: Annotated[
@@ -183,11 +178,6 @@ def _row(each: Silence) -> TableRow:
 
     until = f"{each.ends_at:%Y-%m-%d %H:%M:%S}"
     return TableRow((f"{each.id}", describe_scope(each.scope, each.target), until, each.reason))
-
-
-def register_ack(app: typer.Typer) -> None:
-    """Add `ack` to *app*."""
-    app.command()(ack)
 
 
 def ack(

@@ -25,12 +25,6 @@ ACCOUNT = "acme"
 TOKEN_NAMES = ("production", "staging")
 
 
-def register(app: typer.Typer) -> None:
-    """Add `simulate` and `demo` to *app*."""
-    app.command()(simulate)
-    app.command()(demo)
-
-
 def simulate(
     port: Annotated[
         int, typer.Option(metavar="N", min=0, max=LAST_PORT, help="0 takes any free port.")

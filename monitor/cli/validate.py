@@ -51,11 +51,6 @@ LISTED_CHANGES = 5
 """How many changes of state a ticket names."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add `validate` to *app*."""
-    app.command()(validate)
-
-
 def validate(
     context: typer.Context,
     name: ConnectionName,

@@ -27,15 +27,10 @@ SHORTEST = 8
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 commands = typer.Typer(no_args_is_help=True)
-tokens = typer.Typer(no_args_is_help=True)
-commands.add_typer(tokens, name="token", help="Make, list and revoke API tokens.")
+tokens = typer.Typer(name="token", help="Make, list and revoke API tokens.", no_args_is_help=True)
+commands.add_typer(tokens)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="What the token is called.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add `web` to *app*."""
-    app.add_typer(commands, name="web", help="The dashboard's password, and API tokens.")
 
 
 @commands.command()
