@@ -1,13 +1,8 @@
 """
-Offer the commands about alerts: list them, try dead ones again, test a channel.
+List alerts, send dead ones again, test channels, and explain who would be notified (`alerts`).
 
-Who receives what is decided in `monitor.judge.routing`; delivering is the
-daemon's work, apart from test messages.
-
-Say who would be told of something, when, and why or why not (`alerts explain`).
-
-The rules are those of `monitor.judge.routing` and `monitor.judge.suppression`; nothing
-is decided here and nothing is sent.
+Who receives what, and when, is decided in `judge.routing` and `judge.suppression`. Delivering
+is the daemon's work, apart from test messages.
 """
 
 from __future__ import annotations
@@ -20,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from monitor.cli.completion import ConnectionName, complete_channel, complete_kind
+from monitor.cli.completion import AsJson, ConnectionName, complete_channel, complete_kind
 from monitor.cli.errors import CommandError, print_error
 from monitor.cli.output import TableRow, clean, open_console, print_json, print_rows
 from monitor.clock import utc_now
@@ -48,7 +43,6 @@ if TYPE_CHECKING:
     from monitor.judge.routing import ChannelRoute, Routing
     from monitor.judge.suppression import Silence, Suppression
     from monitor.notify.apprise import AppriseSender
-    from monitor.notify.delivery import ThreadedSender
     from monitor.report.status import Json
     from monitor.store.history import AlertRow, NotificationRow
     from monitor.store.suppression import Acknowledgement
@@ -73,12 +67,14 @@ def list_(
     limit: Annotated[
         int, typer.Option(metavar="N", min=1, max=MOST_LISTED, help="How many, newest first.")
     ] = 100,
-    is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    is_json: AsJson = False,
 ) -> None:
     """List what people were told, are being told, or could not be told."""
     from monitor.report.history import alert_json
+    from monitor.store.history import list_alerts
 
-    rows = _read(context.obj, limit + 1, only_dead=only_dead)
+    session: Session = context.obj
+    rows = session.read(lambda tx: list_alerts(tx, limit + 1, only_dead=only_dead)) or []
     if is_json:
         print_json({"alerts": [alert_json(row) for row in rows[:limit]]})
     elif rows:
@@ -127,16 +123,6 @@ def _format_suppression(each: NotificationRow) -> str:
 
 def _format_instant(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}"
-
-
-def _read(session: Session, limit: int, *, only_dead: bool) -> list[AlertRow]:
-    from monitor.store.history import list_alerts
-
-    database = session.open_for_reading()
-    if database is None:
-        return []
-    with database.read() as tx:
-        return list_alerts(tx, limit, only_dead=only_dead)
 
 
 @commands.command()
@@ -223,13 +209,12 @@ def _choose(channels: Sequence[Channel], name: str | None) -> Sequence[Channel]:
 async def _send_to(channels: Sequence[Channel], kind: AlertKind | None) -> int:
     """Send to all at once, print what came of it, and return how many failed."""
     from monitor.notify.apprise import AppriseSender
-    from monitor.notify.delivery import ThreadedSender
     from monitor.notify.samples import kinds_of
 
-    post, sender = ThreadedSender(SEND_TIMEOUT), AppriseSender.for_channels(channels)
+    sender = AppriseSender.for_channels(channels)
     kinds = [kinds_of(channel) if kind is None else [kind] for channel in channels]
     sends = [
-        asyncio.create_task(_send_all(post, sender, channel.name, wanted))
+        asyncio.create_task(send_samples(sender, channel.name, wanted))
         for channel, wanted in zip(channels, kinds, strict=True)
     ]
     n_failed = 0
@@ -246,32 +231,22 @@ def _report_sent(n_sent: int, n_wanted: int, error: str | None) -> str:
     return f"{n_sent} of {n_wanted} sent, then: {error}" if n_sent else f"not sent: {error}"
 
 
-async def _send_all(
-    post: ThreadedSender, sender: AppriseSender, channel: str, kinds: Sequence[AlertKind]
+async def send_samples(
+    sender: AppriseSender, channel: str, kinds: Sequence[AlertKind]
 ) -> tuple[int, str | None]:
     """Send samples up to the first failure; return how many went out, and why no more."""
+    from monitor.notify.delivery import ThreadedSender
     from monitor.notify.outbox import AlertError
     from monitor.notify.samples import sample_message
 
-    n_sent = 0
-    for kind in kinds:
+    threads = ThreadedSender(SEND_TIMEOUT)
+    for n_sent, kind in enumerate(kinds):
         try:
             message = sample_message(kind, utc_now())
-            await post.send(sender, channel, (n_sent,), message, kind.value)
+            await threads.send(sender, channel, (n_sent,), message, kind.value)
         except AlertError as error:
             return n_sent, str(error)
-        n_sent += 1
-    return n_sent, None
-
-
-Kind = Annotated[
-    str,
-    typer.Argument(
-        metavar="KIND",
-        help="The kind of alert, such as error.",
-        autocompletion=complete_kind,
-    ),
-]
+    return len(kinds), None
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,8 +285,15 @@ class _Explanation:
 def explain(
     context: typer.Context,
     name: ConnectionName,
-    kind: Kind,
-    is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="The kind of alert, such as error.",
+            autocompletion=complete_kind,
+        ),
+    ],
+    is_json: AsJson = False,
 ) -> None:
     """Say who would be told of an alert now, when, and why or why not."""
     session: Session = context.obj
@@ -385,7 +367,6 @@ def _explain_channel(
 
 
 def _row(answer: _Explanation, plan: Plan) -> TableRow:
-
     is_told = answer.routing.is_told
     words = _REASONS[answer.routing.value]
     if is_told and answer.hold is not None:
@@ -395,14 +376,8 @@ def _row(answer: _Explanation, plan: Plan) -> TableRow:
     elif is_told:
         words += f"; within {format_duration(plan.group_wait)}, together with others of its kind"
     told = Text("held", "yellow") if is_told and answer.hold else Text("yes", "green")
-    return TableRow(
-        (
-            answer.channel,
-            answer.severity.value,
-            told if is_told else Text("no", "bold red"),
-            words,
-        )
-    )
+    verdict = told if is_told else Text("no", "bold red")
+    return TableRow((answer.channel, answer.severity.value, verdict, words))
 
 
 _REASONS = {

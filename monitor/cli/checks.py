@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.completion import complete_connection
+from monitor.cli.completion import AsObject, ConnectionNames  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import CommandError
 from monitor.cli.output import HEADER, connection_row, format_counts, open_console, print_rows
 from monitor.cli.session import read_access
@@ -41,21 +41,10 @@ class Sort(StrEnum):
     EXPIRY = "expiry"
 
 
-Names = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="NAME",
-        help="Only these connections; default: all.",
-        autocompletion=complete_connection,
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-
-
 def check(
     context: typer.Context,
-    names: Names = None,
-    is_json: AsJson = False,
+    names: ConnectionNames = None,
+    is_json: AsObject = False,
     is_dry: Annotated[
         bool,
         typer.Option("--no-store", help="Judge by what is known, and write nothing."),
@@ -196,8 +185,8 @@ def print_checked(
 
 def status(
     context: typer.Context,
-    names: Names = None,
-    is_json: AsJson = False,
+    names: ConnectionNames = None,
+    is_json: AsObject = False,
     sort: Annotated[
         Sort, typer.Option("--sort", help="What stands first: the worst, or the fewest days left.")
     ] = Sort.URGENCY,

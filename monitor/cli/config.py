@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from monitor.cli.completion import AsJson  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import CommandError
 from monitor.cli.output import TableRow, open_console, print_json, print_rows
 from monitor.cli.wizard import (
@@ -139,11 +140,7 @@ def _deleted(session: Session) -> Iterable[Notice]:
     from monitor.store.engine import StoreError
 
     try:
-        database = session.open_for_reading()
-        if database is None:
-            return
-        with database.read() as tx:
-            deleted = connections.list_deleted(tx)
+        deleted = session.read(connections.list_deleted) or set()
     except (CommandError, StoreError) as error:
         yield Notice("monitor.database", f"not looked at: {error}")
         return
@@ -158,10 +155,7 @@ def _deleted(session: Session) -> Iterable[Notice]:
 
 
 @commands.command()
-def show(
-    context: typer.Context,
-    is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+def show(context: typer.Context, is_json: AsJson = False) -> None:
     """List all settings as they take effect, and which of them the file sets."""
     session: Session = context.obj
     settings = list_settings(session.config)

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli import output
-from monitor.cli.checks import AsJson, check_and_store, print_checked, read_records
-from monitor.cli.completion import ConnectionName  # noqa: TC001 - typer reads the annotations
+from monitor.cli.checks import check_and_store, print_checked, read_records
+from monitor.cli.completion import AsObject, ConnectionName  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import NOT_DONE, CommandError, print_error
 from monitor.cli.output import clean, open_console, print_json, print_rows
 from monitor.clock import utc_now
@@ -231,7 +231,7 @@ SHOWN = 15
 """How many of each it shows to people."""
 
 
-def history(context: typer.Context, name: ConnectionName, is_json: AsJson = False) -> None:
+def history(context: typer.Context, name: ConnectionName, is_json: AsObject = False) -> None:
     """Show what happened to one connection: changes, checks, alerts."""
     session: Session = context.obj
     session.require_known(name)

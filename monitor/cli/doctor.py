@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from monitor.cli.completion import AsJson  # noqa: TC001 - typer reads the annotations
 from monitor.cli.output import clean, open_console, print_json
 from monitor.cli.validate import LOOKS, print_wrapped
 from monitor.clock import utc_now
@@ -33,7 +34,7 @@ SOON = 1
 def doctor(
     context: typer.Context,
     *,
-    is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    is_json: AsJson = False,
     is_offline: Annotated[bool, typer.Option("--offline", help="Reach for no host.")] = False,
 ) -> None:
     """

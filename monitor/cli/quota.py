@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import typer  # noqa: TC002 - typer reads the annotations when the program runs
 from rich.text import Text
 
-from monitor.cli.checks import AsJson, Names, read_records
+from monitor.cli.checks import read_records
+from monitor.cli.completion import AsObject, ConnectionNames  # noqa: TC001 - typer reads the annotations
 from monitor.cli.output import LEVEL_STYLES, clean, open_console, print_json
 from monitor.clock import utc_now
 from monitor.notify.words import format_number, format_span, format_unit, format_when, read_instant
@@ -30,7 +31,7 @@ PLAIN_GLYPHS = ("#", "+", ".")
 """Used, foreseen to be used by the reset, left; with and without Unicode."""
 
 
-def quota(context: typer.Context, names: Names = None, is_json: AsJson = False) -> None:
+def quota(context: typer.Context, names: ConnectionNames = None, is_json: AsObject = False) -> None:
     """
     Show how much of each quota is used, and whether the rest will last.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from monitor.cli.checks import AsJson  # noqa: TC001 - typer reads the annotations at run time
+from monitor.cli.completion import AsObject  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import CommandError
 from monitor.config.connections import SoldscopeConnection
 from monitor.config.errors import did_you_mean
@@ -38,7 +38,7 @@ commands = typer.Typer(cls=_ListsByDefault, no_args_is_help=True)
 
 
 @commands.command("list")
-def list_(context: typer.Context, name: Name, is_json: AsJson = False) -> None:
+def list_(context: typer.Context, name: Name, is_json: AsObject = False) -> None:
     """List past searches, which costs nothing; `searches CONNECTION` does so too."""
     from monitor.cli.search_runner import list_searches
 

@@ -1,19 +1,10 @@
 """
 Open what a command needs: the configuration, its secrets and its database.
 
-Commands that only read never create, migrate or write anything, and see the
-connections as the file has them now, whatever the database has heard of it.
-
-See a connection as the file has it now, whatever the database has heard of that.
-
-Read the refresh tokens that the database keeps, for commands that ask services.
-
-Become the user who owns the database, where a command was started by root.
-
-What root creates beside the database, its log or its lock, would stop the daemon,
-which runs as another user. So root gives up all it may do but one thing, if
-that is needed: to pass through folders that are closed to the user, as
-systemd keeps the state of a `DynamicUser` in one.
+Commands that only read never create, migrate or write anything, and see the connections as
+the file has them now, whatever the database has heard of that. Started by root, a command
+becomes the user who owns the database: what root creates beside it, its log or its lock,
+would stop the daemon, which runs as another user.
 """
 
 from __future__ import annotations
@@ -25,7 +16,7 @@ import sys
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from monitor.cli.errors import CommandError, print_error
 from monitor.clock import utc_now
@@ -41,7 +32,7 @@ from monitor.judge.outcome import Standing
 from monitor.judge.quota import Quota
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from datetime import datetime
 
     from monitor.config.describe import Leaf
@@ -95,6 +86,8 @@ def never_checked(entry: Entry, now: datetime) -> ConnectionRecord:
         clock=declare_date(AuthorizationClock(), entry.declared, now),
     )
 
+
+ResultT = TypeVar("ResultT")
 
 _FEW = 500
 
@@ -174,6 +167,14 @@ class Session:
             return None
         require_head(self.database)
         return self.database
+
+    def read(self, ask: Callable[[Transaction], ResultT]) -> ResultT | None:
+        """Return what *ask* finds in the database; None where there is no database yet."""
+        database = self.open_for_reading()
+        if database is None:
+            return None
+        with database.read() as tx:
+            return ask(tx)
 
     def open_for_writing(self, about: str | None = None) -> Database:
         """

@@ -159,11 +159,7 @@ def _list(session: Session, *, is_json: bool) -> None:
     from monitor.report.history import silence_json
     from monitor.store import suppression
 
-    database = session.open_for_reading()
-    lasting: list[Silence] = []
-    if database is not None:
-        with database.read() as tx:
-            lasting = suppression.list_active_silences(tx, utc_now())
+    lasting = session.read(lambda tx: suppression.list_active_silences(tx, utc_now())) or []
     if is_json:
         print_json({"silences": [silence_json(each) for each in lasting]})
     elif lasting:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from monitor.cli.completion import AsJson  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import CommandError, print_error
 from monitor.cli.output import TableRow, open_console, print_json, print_rows
 from monitor.clock import utc_now
@@ -81,10 +82,7 @@ def add(
 
 
 @tokens.command("list")
-def list_(
-    context: typer.Context,
-    is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+def list_(context: typer.Context, is_json: AsJson = False) -> None:
     """List the tokens: their names and when they were last used, not themselves."""
     known = _read(context.obj)
     if is_json:
@@ -110,11 +108,7 @@ def list_(
 def _read(session: Session) -> list[ApiToken]:
     from monitor.store import credentials
 
-    database = session.open_for_reading()
-    if database is None:
-        return []
-    with database.read() as tx:
-        return credentials.list_api_tokens(tx)
+    return session.read(credentials.list_api_tokens) or []
 
 
 def _describe(token: ApiToken) -> Json:

@@ -19,13 +19,14 @@ from __future__ import annotations
 import asyncio
 import tomllib
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import typer
 
+from monitor.cli.alerts import send_samples
 from monitor.clock import utc_now
 from monitor.config.connections import AmazonConnection, CountdownConnection
 from monitor.config.describe import walk
@@ -221,9 +222,6 @@ def print_text(text: str) -> None:
     typer.echo(text, err=True)
 
 
-SEND_TIMEOUT = timedelta(seconds=30)
-
-
 def try_connection(config: Config, name: str) -> bool | None:
     """
     Check the connection called *name* once, say how that went, and tell whether it worked.
@@ -282,9 +280,6 @@ def try_channel(channel: Channel) -> bool | None:
     Returns None where it could not be tried.
     """
     from monitor.notify.apprise import AppriseSender
-    from monitor.notify.delivery import ThreadedSender
-    from monitor.notify.outbox import AlertError
-    from monitor.notify.samples import sample_message
 
     try:
         channel.url.reveal()
@@ -292,18 +287,9 @@ def try_channel(channel: Channel) -> bool | None:
         print_text(f"It is not tried yet: {error}")
         return None
     sender = AppriseSender({channel.name: channel.url})
-    message = sample_message(AlertKind.TEST, utc_now())
-    try:
-        asyncio.run(
-            ThreadedSender(SEND_TIMEOUT).send(
-                sender, channel.name, (0,), message, AlertKind.TEST.value
-            )
-        )
-    except AlertError as error:
-        print_text(f"  ✗ not sent: {error}")
-        return False
-    print_text("  ✓ sent: look whether it arrived")
-    return True
+    _, why = asyncio.run(send_samples(sender, channel.name, [AlertKind.TEST]))
+    print_text("  ✓ sent: look whether it arrived" if why is None else f"  ✗ not sent: {why}")
+    return why is None
 
 
 if TYPE_CHECKING:
