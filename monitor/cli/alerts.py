@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from monitor.config.model import Channel
     from monitor.config.plan import Plan
     from monitor.judge.alerts import Severity
+    from monitor.judge.connections import Entry
     from monitor.judge.routing import ChannelRoute, Routing
     from monitor.judge.suppression import Silence, Suppression
     from monitor.notify.apprise import AppriseSender
@@ -297,9 +298,9 @@ def explain(
 ) -> None:
     """Say who would be told of an alert now, when, and why or why not."""
     session: Session = context.obj
-    session.require_known(name)
+    entry = session.entry(name)
     chosen, now = read_kind(kind), utc_now()
-    known = _look_up(session, name, chosen, now)
+    known = _look_up(session, entry, chosen, now)
     answers = [
         answer
         for channel in session.plan.channels
@@ -317,18 +318,17 @@ def explain(
         typer.echo(remark)
 
 
-def _look_up(session: Session, name: str, kind: AlertKind, now: datetime) -> _Facts:
+def _look_up(session: Session, entry: Entry, kind: AlertKind, now: datetime) -> _Facts:
     from monitor.store import alerts, applications, connections, incidents, suppression
 
-    entry = next(entry for entry in session.plan.entries if entry.name == name)
     database = session.open_for_reading()
     if database is None:
         return _Facts(is_paused=not entry.is_enabled)
     with database.read() as tx:
         lasting = tuple(suppression.list_active_silences(tx, now))
-        if name in connections.list_deleted(tx):
-            raise session.deleted_name(name)
-        record = connections.find_record(tx, name)
+        if entry.name in connections.list_deleted(tx):
+            raise session.deleted_name(entry.name)
+        record = connections.find_record(tx, entry.name)
         if record is None:
             return _Facts(is_paused=not entry.is_enabled, silences=lasting)
         hosts, application = {record.host, record.token_host}, record.application

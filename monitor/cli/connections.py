@@ -1,16 +1,9 @@
 """
-Switch connections off and on, and take them out.
+Switch connections off and on, delete and renew them, and show their history.
 
-Every command works while a daemon runs, which sees the change at its next
-tick, and none needs a secret.
-
-Record that somebody has renewed an authorization.
-
-What the date means is decided in `monitor.judge.authorizations`. Where the connection
-can be asked, it is, as `check` does: people are told of a renewal only when it
-works.
-
-Show what happened to one connection (`history`).
+Every command works while a daemon runs, which sees the change at its next tick, and none needs
+a secret. What the date of a renewal means is decided in `judge.authorizations`. Where a renewed
+connection can be checked, it is: people are notified of a renewal only when it works.
 """
 
 from __future__ import annotations
@@ -67,8 +60,7 @@ def resume(context: typer.Context, name: ConnectionName) -> None:
     from monitor.engine import actions
 
     session: Session = context.obj
-    session.require_known(name)
-    entry = next(entry for entry in session.plan.entries if entry.name == name)
+    entry = session.entry(name)
     with session.open_for_writing(about=name).write() as tx:
         resumed = actions.resume(tx, entry, utc_now())
     if resumed is None:
@@ -78,8 +70,7 @@ def resume(context: typer.Context, name: ConnectionName) -> None:
         actions.Resumed.PAUSE: "is resumed: it is due now",
         actions.Resumed.NOTHING: "was not paused",
     }[resumed]
-    is_enabled = entry.is_enabled
-    if is_enabled:
+    if entry.is_enabled:
         typer.echo(f"{name} {sentence}")
         return
     remedy = "set enabled = true there"
@@ -106,7 +97,11 @@ def delete(
             f"{name} is deleted already; connwatch resume {as_argument(name)} brings it back"
         )
         return
-    if not is_sure and sys.stdin.isatty() and not _is_confirmed(name):
+    question = (
+        f"Delete {name}? Its checks stop, its history and alerts are lost, and its entry in the "
+        "file is ignored from then on."
+    )
+    if not is_sure and sys.stdin.isatty() and not typer.confirm(question, err=True):
         raise CommandError(f"{name} was not deleted")
     with database.write() as tx:
         connections.delete_connection(tx, _find(tx, name, session), utc_now())
@@ -114,14 +109,6 @@ def delete(
         f"{name} is deleted: its checks stop, its history and alerts are gone.\n"
         f"Its entry in the file is ignored until it is taken out and put in again, "
         f"or until: connwatch resume {as_argument(name)}"
-    )
-
-
-def _is_confirmed(name: str) -> bool:
-    return typer.confirm(
-        f"Delete {name}? Its checks stop, its history and alerts are lost, and its entry in the "
-        "file is ignored from then on.",
-        err=True,
     )
 
 
@@ -190,7 +177,7 @@ def _record(
 ) -> tuple[ConnectionRecord, DateChange]:
     from monitor.engine import actions
 
-    entry = next(entry for entry in session.plan.entries if entry.name == name)
+    entry = session.entry(name)
     with session.open_for_writing(about=name).write() as tx:
         renewed = actions.renew(tx, entry, authorized_at, utc_now())
     if renewed is None:
@@ -238,28 +225,26 @@ def history(context: typer.Context, name: ConnectionName, is_json: AsObject = Fa
     records = read_records(session, session.open_for_reading(), {name})
     if not records:
         raise typer.Exit(NOT_DONE)  # deleted, as was said
-    (record,) = records
-    past = _read_history(session, record)
+    past = _read_history(session, records[0])
     if is_json:
         print_json(past)
     else:
-        _print_history(session, record, past)
+        _print_history(session, records[0], past)
 
 
 def _read_history(session: Session, record: ConnectionRecord) -> Json:
     from monitor.report.history import history_json
     from monitor.store import history as stored
 
-    database = session.open_for_reading()
-    if database is None or not record.id:
-        return history_json(record.name, (), (), ())
-    with database.read() as tx:
-        return history_json(
+    past = session.read(
+        lambda tx: history_json(
             record.name,
             stored.list_transitions(tx, record.id, KEPT_CHECKS),
             stored.list_checks(tx, record.id, KEPT_CHECKS),
             stored.list_alerts(tx, KEPT_CHECKS, connection_id=record.id),
         )
+    )
+    return past or history_json(record.name, (), (), ())
 
 
 def _print_history(session: Session, record: ConnectionRecord, past: Json) -> None:
@@ -281,11 +266,7 @@ def _print_history(session: Session, record: ConnectionRecord, past: Json) -> No
 def _print_acknowledgement(session: Session, record: ConnectionRecord) -> None:
     from monitor.alerting.suppression import find_acknowledged
 
-    database = session.open_for_reading()
-    if database is None or not record.id:
-        return
-    with database.read() as tx:
-        given = find_acknowledged(tx, record, session.plan, utc_now())
+    given = session.read(lambda tx: find_acknowledged(tx, record, session.plan, utc_now()))
     if given is None:
         return
     until = f", until {format_day(given.until)}" if given.until else ""

@@ -204,21 +204,15 @@ class Session:
         if "database" in self.__dict__:
             self.database.close()
 
-    def find(self, database: Database, name: str) -> ConnectionRecord:
+    def entry(self, name: str) -> Entry:
         """
-        Return the record of the connection called *name*.
+        Return what the file says of the connection called *name*.
 
         Raises:
-            CommandError: Nobody knows that name, or it was deleted.
+            CommandError: The file does not have it.
         """
-        from monitor.store import connections
-
         self.require_known(name)
-        with database.read() as tx:
-            record = connections.find_record(tx, name)
-        if record is None or not record.is_configured:
-            raise self.deleted_name(name)
-        return record
+        return next(entry for entry in self.plan.entries if entry.name == name)
 
     def require_known(self, *names: str) -> None:
         """

@@ -1,17 +1,9 @@
 """
-Ask what a first configuration file needs to know, and try each part at once.
+Ask for what a first configuration file needs, and try each part at once (`config init`).
 
-Decides the questions for every kind of connection and channel. How one answer
-is asked for stands in `questions`, how a part is tried in `trying`.
-
-Ask one thing on a terminal, again and again until the answer can be used.
-
-Which answers can be used is decided by the rules of every configuration file;
-what is asked, in `interview`. Everything goes to stderr.
-
-Try a connection or a channel that was just named, and say what came of it.
-
-Nothing is stored: there is no installation yet.
+Decides the questions for every kind of connection and channel. An answer is asked for until
+the rules of every configuration file take it. Everything goes to stderr, and nothing is
+stored: there is no installation yet.
 """
 
 from __future__ import annotations
