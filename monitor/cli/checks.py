@@ -15,12 +15,25 @@ import typer
 
 from monitor.cli.completion import AsObject, ConnectionNames  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import CommandError
-from monitor.cli.output import HEADER, connection_row, format_counts, open_console, print_rows
+from monitor.cli.output import (
+    HEADER,
+    connection_row,
+    format_counts,
+    open_console,
+    print_rows,
+)
 from monitor.cli.session import read_access
 from monitor.clock import utc_now
 from monitor.judge.outcome import State
-from monitor.report import status as status_report
-from monitor.report.status import ending_secret, summary, urgency
+from monitor.report.status import (
+    connection_json,
+    ending_first,
+    ending_secret,
+    exit_code,
+    report_json,
+    summary,
+    urgency,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -219,18 +232,17 @@ def _show(
     now = utc_now()
     soon_days = max(session.config.alerts.expiring_soon_days, default=0)
     objects = [
-        status_report.connection_json(record, session.plan.watched[record.name], now)
-        for record in records
+        connection_json(record, session.plan.watched[record.name], now) for record in records
     ]
     if sort is Sort.EXPIRY:
-        objects.sort(key=status_report.ending_first)
+        objects.sort(key=ending_first)
     if is_json:
         from monitor.cli.output import print_json
 
-        print_json(status_report.report_json(objects, now))
+        print_json(report_json(objects, now))
     else:
         _print_table(objects, now, answers, sort, soon_days)
-    return status_report.exit_code(objects, is_check=answers is not None, soon_days=soon_days)
+    return exit_code(objects, is_check=answers is not None, soon_days=soon_days)
 
 
 def _print_table(
