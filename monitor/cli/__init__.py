@@ -1,8 +1,7 @@
 """
 Offer the commands, one module a group.
 
-Decides how a command ends: what is said, where, and with which exit code. Data
-goes to stdout, everything else to stderr.
+Data goes to stdout, everything else to stderr; how a command ends stands in `cli.errors`.
 """
 
 from __future__ import annotations
@@ -39,27 +38,37 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-REGISTER = (
-    daemon.register,
-    checks.register,
-    validate.register,
-    quota.register,
-    connections.register_history,
-    searches.register,
-    connections.register,
-    connections.register_renew,
-    silences.register,
-    silences.register_ack,
-    alerts.register,
-    config.register,
-    web.register,
-    database.register,
-    doctor.register,
-    simulator.register,
+COMMANDS = (
+    daemon.run,
+    checks.check,
+    checks.status,
+    validate.validate,
+    quota.quota,
+    connections.history,
+    connections.pause,
+    connections.resume,
+    connections.delete,
+    connections.renew,
+    silences.silence,
+    silences.ack,
+    doctor.doctor,
+    simulator.simulate,
+    simulator.demo,
 )
-for register in REGISTER:
-    register(app)
-alerts.register_explain(alerts.commands)
+GROUPS = {
+    "searches": (
+        searches,
+        "List past SoldScope searches (searches CONNECTION), or wait for one to end.",
+    ),
+    "alerts": (alerts, "List alerts, send dead ones again, test channels."),
+    "config": (config, "Make, check and show the configuration file."),
+    "web": (web, "The dashboard's password, and API tokens."),
+    "db": (database, "Migrate, inspect, copy and restore the database."),
+}
+for command in COMMANDS:
+    app.command()(command)
+for name, (group, help_) in GROUPS.items():
+    app.add_typer(group.commands, name=name, help=help_)
 
 
 def _show_version(is_wanted: bool) -> None:

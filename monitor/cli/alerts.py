@@ -1,40 +1,49 @@
 """
-Offer the commands about alerts: list them, try dead ones again, test a channel.
+List alerts, send dead ones again, test channels, and explain who would be notified (`alerts`).
 
-Who receives what is decided in `monitor.judge.routing`; delivering is the
-daemon's work, apart from test messages.
-
-Say who would be told of something, when, and why or why not (`alerts explain`).
-
-The rules are those of `monitor.judge.routing` and `monitor.judge.suppression`; nothing
-is decided here and nothing is sent.
+Who receives what, and when, is decided in `judge.routing` and `judge.suppression`. Delivering
+is the daemon's work, apart from test messages.
 """
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
-from monitor.cli.completion import ConnectionName, complete_channel, complete_kind
+from monitor.cli.completion import AsJson, ConnectionName, complete_channel, complete_kind
 from monitor.cli.errors import CommandError, print_error
+from monitor.cli.output import TableRow, clean, open_console, print_json, print_rows
 from monitor.clock import utc_now
+from monitor.config.errors import did_you_mean
+from monitor.config.values import format_duration
+from monitor.judge import routing as routing_rules
+from monitor.judge.alerts import (
+    ABOUT_NO_CONNECTION,
+    OPENED_BY,
+    REMINDED_KINDS,
+    AlertKind,
+    severities_of,
+)
+from monitor.notify.words import format_number
+from monitor.report.status import instant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from monitor.cli.output import TableRow
     from monitor.cli.session import Session
     from monitor.config.model import Channel
     from monitor.config.plan import Plan
-    from monitor.judge.alerts import AlertKind, Severity
+    from monitor.judge.alerts import Severity
+    from monitor.judge.connections import Entry
     from monitor.judge.routing import ChannelRoute, Routing
     from monitor.judge.suppression import Silence, Suppression
     from monitor.notify.apprise import AppriseSender
-    from monitor.notify.delivery import ThreadedSender
     from monitor.report.status import Json
     from monitor.store.history import AlertRow, NotificationRow
     from monitor.store.suppression import Acknowledgement
@@ -49,11 +58,6 @@ _STYLES = {"critical": "bold red", "warning": "yellow", "info": "green"}
 commands = typer.Typer(no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Add `alerts` to *app*."""
-    app.add_typer(commands, name="alerts", help="List alerts, send dead ones again, test channels.")
-
-
 @commands.command("list")
 def list_(
     context: typer.Context,
@@ -64,13 +68,14 @@ def list_(
     limit: Annotated[
         int, typer.Option(metavar="N", min=1, max=MOST_LISTED, help="How many, newest first.")
     ] = 100,
-    is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    is_json: AsJson = False,
 ) -> None:
     """List what people were told, are being told, or could not be told."""
-    from monitor.cli.output import open_console, print_json, print_rows
     from monitor.report.history import alert_json
+    from monitor.store.history import list_alerts
 
-    rows = _read(context.obj, limit + 1, only_dead=only_dead)
+    session: Session = context.obj
+    rows = session.read(lambda tx: list_alerts(tx, limit + 1, only_dead=only_dead)) or []
     if is_json:
         print_json({"alerts": [alert_json(row) for row in rows[:limit]]})
     elif rows:
@@ -84,10 +89,6 @@ def list_(
 
 def _line(row: AlertRow) -> TableRow:
     """Return the line of an alert, and one for each channel below it."""
-    from rich.text import Text
-
-    from monitor.cli.output import TableRow, clean
-    from monitor.notify.words import format_number
     from monitor.store.outbox import NotificationState
 
     names = ", ".join(row.connections[:MOST_NAMED])
@@ -123,16 +124,6 @@ def _format_suppression(each: NotificationRow) -> str:
 
 def _format_instant(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}"
-
-
-def _read(session: Session, limit: int, *, only_dead: bool) -> list[AlertRow]:
-    from monitor.store.history import list_alerts
-
-    database = session.open_for_reading()
-    if database is None:
-        return []
-    with database.read() as tx:
-        return list_alerts(tx, limit, only_dead=only_dead)
 
 
 @commands.command()
@@ -179,8 +170,6 @@ def send_test(
     ] = None,
 ) -> None:
     """Send a sample of each kind, marked as a test, to one channel or to all, now."""
-    import asyncio
-
     session: Session = context.obj
     channels = _choose(session.config.channels, channel)
     chosen = None if kind is None else read_kind(kind)
@@ -196,9 +185,6 @@ def read_kind(word: str) -> AlertKind:
     Raises:
         CommandError: There is none.
     """
-    from monitor.config.errors import did_you_mean
-    from monitor.judge.alerts import AlertKind
-
     kinds = [kind.value for kind in AlertKind]
     if word not in kinds:
         hint = did_you_mean(word, kinds) or f"; there are: {', '.join(kinds)}"
@@ -207,8 +193,6 @@ def read_kind(word: str) -> AlertKind:
 
 
 def _choose(channels: Sequence[Channel], name: str | None) -> Sequence[Channel]:
-    from monitor.config.errors import did_you_mean
-
     if not channels:
         raise CommandError(
             "no channel is configured: add a [[channels]] table with a name and the Apprise URL"
@@ -225,16 +209,13 @@ def _choose(channels: Sequence[Channel], name: str | None) -> Sequence[Channel]:
 
 async def _send_to(channels: Sequence[Channel], kind: AlertKind | None) -> int:
     """Send to all at once, print what came of it, and return how many failed."""
-    import asyncio
-
     from monitor.notify.apprise import AppriseSender
-    from monitor.notify.delivery import ThreadedSender
     from monitor.notify.samples import kinds_of
 
-    post, sender = ThreadedSender(SEND_TIMEOUT), AppriseSender.for_channels(channels)
+    sender = AppriseSender.for_channels(channels)
     kinds = [kinds_of(channel) if kind is None else [kind] for channel in channels]
     sends = [
-        asyncio.create_task(_send_all(post, sender, channel.name, wanted))
+        asyncio.create_task(send_samples(sender, channel.name, wanted))
         for channel, wanted in zip(channels, kinds, strict=True)
     ]
     n_failed = 0
@@ -251,37 +232,22 @@ def _report_sent(n_sent: int, n_wanted: int, error: str | None) -> str:
     return f"{n_sent} of {n_wanted} sent, then: {error}" if n_sent else f"not sent: {error}"
 
 
-async def _send_all(
-    post: ThreadedSender, sender: AppriseSender, channel: str, kinds: Sequence[AlertKind]
+async def send_samples(
+    sender: AppriseSender, channel: str, kinds: Sequence[AlertKind]
 ) -> tuple[int, str | None]:
     """Send samples up to the first failure; return how many went out, and why no more."""
+    from monitor.notify.delivery import ThreadedSender
     from monitor.notify.outbox import AlertError
     from monitor.notify.samples import sample_message
 
-    n_sent = 0
-    for kind in kinds:
+    threads = ThreadedSender(SEND_TIMEOUT)
+    for n_sent, kind in enumerate(kinds):
         try:
             message = sample_message(kind, utc_now())
-            await post.send(sender, channel, (n_sent,), message, kind.value)
+            await threads.send(sender, channel, (n_sent,), message, kind.value)
         except AlertError as error:
             return n_sent, str(error)
-        n_sent += 1
-    return n_sent, None
-
-
-Kind = Annotated[
-    str,
-    typer.Argument(
-        metavar="KIND",
-        help="The kind of alert, such as error.",
-        autocompletion=complete_kind,
-    ),
-]
-
-
-def register_explain(app: typer.Typer) -> None:
-    """Add `explain` to the commands about alerts."""
-    app.command()(explain)
+    return len(kinds), None
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,19 +282,25 @@ class _Explanation:
     hold: Suppression | None
 
 
+@commands.command()
 def explain(
     context: typer.Context,
     name: ConnectionName,
-    kind: Kind,
-    is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="The kind of alert, such as error.",
+            autocompletion=complete_kind,
+        ),
+    ],
+    is_json: AsJson = False,
 ) -> None:
     """Say who would be told of an alert now, when, and why or why not."""
-    from monitor.cli.output import open_console, print_json, print_rows
-
     session: Session = context.obj
-    session.require_known(name)
+    entry = session.entry(name)
     chosen, now = read_kind(kind), utc_now()
-    known = _look_up(session, name, chosen, now)
+    known = _look_up(session, entry, chosen, now)
     answers = [
         answer
         for channel in session.plan.channels
@@ -346,19 +318,17 @@ def explain(
         typer.echo(remark)
 
 
-def _look_up(session: Session, name: str, kind: AlertKind, now: datetime) -> _Facts:
-    from monitor.judge.alerts import OPENED_BY
+def _look_up(session: Session, entry: Entry, kind: AlertKind, now: datetime) -> _Facts:
     from monitor.store import alerts, applications, connections, incidents, suppression
 
-    entry = next(entry for entry in session.plan.entries if entry.name == name)
     database = session.open_for_reading()
     if database is None:
         return _Facts(is_paused=not entry.is_enabled)
     with database.read() as tx:
         lasting = tuple(suppression.list_active_silences(tx, now))
-        if name in connections.list_deleted(tx):
-            raise session.deleted_name(name)
-        record = connections.find_record(tx, name)
+        if entry.name in connections.list_deleted(tx):
+            raise session.deleted_name(entry.name)
+        record = connections.find_record(tx, entry.name)
         if record is None:
             return _Facts(is_paused=not entry.is_enabled, silences=lasting)
         hosts, application = {record.host, record.token_host}, record.application
@@ -378,8 +348,6 @@ def _explain_channel(
     channel: ChannelRoute, plan: Plan, name: str, kind: AlertKind, known: _Facts, now: datetime
 ) -> list[_Explanation]:
     """Return one answer, or one for each severity where that makes a difference."""
-    from monitor.judge import routing as routing_rules
-    from monitor.judge.alerts import ABOUT_NO_CONNECTION, severities_of
     from monitor.judge.suppression import find_suppression
 
     subject = plan.watched[name].subject
@@ -399,11 +367,6 @@ def _explain_channel(
 
 
 def _row(answer: _Explanation, plan: Plan) -> TableRow:
-    from rich.text import Text
-
-    from monitor.cli.output import TableRow
-    from monitor.config.values import format_duration
-
     is_told = answer.routing.is_told
     words = _REASONS[answer.routing.value]
     if is_told and answer.hold is not None:
@@ -413,14 +376,8 @@ def _row(answer: _Explanation, plan: Plan) -> TableRow:
     elif is_told:
         words += f"; within {format_duration(plan.group_wait)}, together with others of its kind"
     told = Text("held", "yellow") if is_told and answer.hold else Text("yes", "green")
-    return TableRow(
-        (
-            answer.channel,
-            answer.severity.value,
-            told if is_told else Text("no", "bold red"),
-            words,
-        )
-    )
+    verdict = told if is_told else Text("no", "bold red")
+    return TableRow((answer.channel, answer.severity.value, verdict, words))
 
 
 _REASONS = {
@@ -438,8 +395,6 @@ _SUPPRESSED = {"silence": "silenced", "quiet_hours": "quiet hours"}
 
 def _remarks(kind: AlertKind, known: _Facts) -> list[str]:
     """Return what holds for every channel."""
-    from monitor.judge.alerts import OPENED_BY, REMINDED_KINDS
-
     said = []
     if known.is_paused:
         said.append("It is paused: nobody is told of it until it is resumed.")
@@ -467,9 +422,6 @@ def _as_json(
     plan: Plan,
     now: datetime,
 ) -> Json:
-    from monitor.judge.alerts import OPENED_BY
-    from monitor.report.status import instant
-
     return {
         "connection": name,
         "kind": kind.value,

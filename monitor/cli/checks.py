@@ -7,14 +7,33 @@ is shown comes from `monitor.report.status`, the exit codes as well.
 
 from __future__ import annotations
 
+import asyncio
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.completion import complete_connection
+from monitor.cli.completion import AsObject, ConnectionNames  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import CommandError
+from monitor.cli.output import (
+    HEADER,
+    connection_row,
+    format_counts,
+    open_console,
+    print_rows,
+)
+from monitor.cli.session import read_access
 from monitor.clock import utc_now
+from monitor.judge.outcome import State
+from monitor.report.status import (
+    connection_json,
+    ending_first,
+    ending_secret,
+    exit_code,
+    report_json,
+    summary,
+    urgency,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -35,27 +54,10 @@ class Sort(StrEnum):
     EXPIRY = "expiry"
 
 
-Names = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="NAME",
-        help="Only these connections; default: all.",
-        autocompletion=complete_connection,
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module to *app*."""
-    app.command()(check)
-    app.command()(status)
-
-
 def check(
     context: typer.Context,
-    names: Names = None,
-    is_json: AsJson = False,
+    names: ConnectionNames = None,
+    is_json: AsObject = False,
     is_dry: Annotated[
         bool,
         typer.Option("--no-store", help="Judge by what is known, and write nothing."),
@@ -117,7 +119,6 @@ def _check_dry(
     session: Session, database: Database | None, records: Sequence[ConnectionRecord]
 ) -> CheckResults:
     from monitor.cli.runner import check_now, choose_probes
-    from monitor.cli.session import read_access
     from monitor.store import applications
 
     callable_records = [record for record in records if not record.is_switched_off]
@@ -150,8 +151,6 @@ def check_and_store(
     session: Session, database: Database, names: Collection[str]
 ) -> tuple[list[ConnectionRecord], CheckResults]:
     """Check those of *names* that are not paused; judge and store as the daemon does."""
-    import asyncio
-
     from monitor.cli.runner import find_connectivity
 
     records = read_records(session, database, names)
@@ -199,8 +198,8 @@ def print_checked(
 
 def status(
     context: typer.Context,
-    names: Names = None,
-    is_json: AsJson = False,
+    names: ConnectionNames = None,
+    is_json: AsObject = False,
     sort: Annotated[
         Sort, typer.Option("--sort", help="What stands first: the worst, or the fewest days left.")
     ] = Sort.URGENCY,
@@ -230,32 +229,25 @@ def _show(
     Args:
         answers: What they just answered; None if nobody was asked.
     """
-    from monitor.report import status as status_report
-
     now = utc_now()
     soon_days = max(session.config.alerts.expiring_soon_days, default=0)
     objects = [
-        status_report.connection_json(record, session.plan.watched[record.name], now)
-        for record in records
+        connection_json(record, session.plan.watched[record.name], now) for record in records
     ]
     if sort is Sort.EXPIRY:
-        objects.sort(key=status_report.ending_first)
+        objects.sort(key=ending_first)
     if is_json:
         from monitor.cli.output import print_json
 
-        print_json(status_report.report_json(objects, now))
+        print_json(report_json(objects, now))
     else:
         _print_table(objects, now, answers, sort, soon_days)
-    return status_report.exit_code(objects, is_check=answers is not None, soon_days=soon_days)
+    return exit_code(objects, is_check=answers is not None, soon_days=soon_days)
 
 
 def _print_table(
     objects: Sequence[Json], now: datetime, answers: CheckResults | None, sort: Sort, soon_days: int
 ) -> None:
-    from monitor.cli.output import HEADER, connection_row, format_counts, open_console, print_rows
-    from monitor.judge.outcome import State
-    from monitor.report.status import ending_secret, summary, urgency
-
     is_check = answers is not None
     said = {name: outcome.detail for name, (_, outcome) in (answers or {}).items()}
     ordered = list(objects)

@@ -1,8 +1,8 @@
 """
-Complete the names of connections, channels and kinds of alert in shells.
+Declare the arguments and options that commands share, and complete their names in shells.
 
-`connwatch --install-completion` sets it up. Nothing is asked and nothing said:
-where the file cannot be read there is nothing to propose.
+`connwatch --install-completion` sets that up. Nothing is checked and nothing said: where the
+file cannot be read there is nothing to propose.
 """
 
 from __future__ import annotations
@@ -12,35 +12,38 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.config.errors import ConfigError
+from monitor.config.load import find_config, load_config
+from monitor.judge.alerts import AlertKind
 
 if TYPE_CHECKING:
-    from monitor.config.model import Config
+    from collections.abc import Sequence
+
+    from monitor.config.connections import Connection
+    from monitor.config.model import Channel, Config
 
 
 def complete_connection(context: typer.Context, incomplete: str) -> list[str]:
     """Return the connections whose names begin with *incomplete*."""
     config = _read(context)
-    names = [] if config is None else [each.name for each in config.connections]
-    return [name for name in names if name.startswith(incomplete)]
+    return _matching([] if config is None else config.connections, incomplete)
 
 
 def complete_channel(context: typer.Context, incomplete: str) -> list[str]:
     """Return the channels whose names begin with *incomplete*."""
     config = _read(context)
-    names = [] if config is None else [each.name for each in config.channels]
-    return [name for name in names if name.startswith(incomplete)]
+    return _matching([] if config is None else config.channels, incomplete)
 
 
 def complete_kind(incomplete: str) -> list[str]:
     """Return the kinds of alert that begin with *incomplete*."""
-    from monitor.judge.alerts import AlertKind
-
     return [kind.value for kind in AlertKind if kind.startswith(incomplete)]
 
 
-def _read(context: typer.Context) -> Config | None:
-    from monitor.config.load import find_config, load_config
+def _matching(tables: Sequence[Channel | Connection], incomplete: str) -> list[str]:
+    return [each.name for each in tables if each.name.startswith(incomplete)]
 
+
+def _read(context: typer.Context) -> Config | None:
     try:
         return load_config(find_config(context.find_root().params.get("config_path")))
     except ConfigError:
@@ -52,3 +55,16 @@ ConnectionName = Annotated[
     typer.Argument(metavar="NAME", help="The connection.", autocompletion=complete_connection),
 ]
 """The argument that says which connection a command is about."""
+
+ConnectionNames = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="NAME",
+        help="Only these connections; default: all.",
+        autocompletion=complete_connection,
+    ),
+]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+AsObject = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -1,18 +1,10 @@
 """
-Offer the commands about the configuration file: make, check, show, describe it.
+Make, check, show and describe the configuration file (`config`).
 
-What the file means is decided in `monitor.config`; the questions for a first
-file stand in `first_config`.
-
-Write a first configuration file, and say what comes next.
-
-Decides what must be known for that, and that nothing is ever overwritten. The
-questions stand in `interview`, the text of the file in `monitor.config.starter`.
-
-Make a service of systemd from a first configuration file.
-
-Decides where the unit, the file and the secrets go, and that nothing that
-stands there is touched. What the unit says is decided in `deploy/systemd/`.
+What the file means is decided in `monitor.config`, the text of a first file in
+`config.starter`; the questions for it stand in `cli.wizard`. Nothing that stands anywhere is
+overwritten. A first file can become a service of systemd: where its unit, the file and the
+secrets go is decided here, what the unit says in `deploy/systemd/`.
 """
 
 from __future__ import annotations
@@ -29,8 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
+from monitor.cli.completion import AsJson  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import CommandError
+from monitor.cli.output import TableRow, open_console, print_json, print_rows
 from monitor.cli.wizard import (
     SOLDSCOPE_NAME,
     ConfigDraft,
@@ -42,8 +37,10 @@ from monitor.cli.wizard import (
     run_wizard,
 )
 from monitor.clock import utc_now
-from monitor.config.errors import ConfigError, Notice
+from monitor.config.describe import Origin, json_schema, list_settings
+from monitor.config.errors import ConfigError, Notice, as_argument, format_count
 from monitor.config.load import find_config
+from monitor.config.remarks import check_secrets
 from monitor.config.secret import Secret, SecretUnavailable, SourceKind
 from monitor.config.starter import (
     CHANNELS,
@@ -64,11 +61,6 @@ if TYPE_CHECKING:
 
 
 commands = typer.Typer(no_args_is_help=True)
-
-
-def register(app: typer.Typer) -> None:
-    """Add `config` to *app*."""
-    app.add_typer(commands, name="config", help="Make, check and show the configuration file.")
 
 
 @commands.command()
@@ -107,17 +99,21 @@ def init(
     A file that exists is never touched.
     """
     named = context.find_root().params.get("config_path")
-    write_first_config(
-        (output or Path(named or "config.toml")).absolute(),
-        Given(base_url, token_env, token_file, channel_env, channel_file, no_channel, name),
-    )
+    path = (output or Path(named or "config.toml")).absolute()
+    if os.path.lexists(path):
+        raise CommandError(
+            f"{path} exists already and is left as it is. Change it with an editor and look"
+            " whether it is right with `connwatch config check`; or write another file with"
+            " `connwatch config init --output FILE`"
+        )
+    token = _secret_place("token", token_env, token_file)
+    channel = _secret_place("channel", channel_env, channel_file, is_none=no_channel)
+    write_first_config(path, Prefilled(base_url, token, name, channel, no_channel))
 
 
 @commands.command()
 def check(context: typer.Context) -> None:
     """Look for mistakes in the file and in all that it refers to; calls nothing."""
-    from monitor.config.errors import format_count
-    from monitor.config.remarks import check_secrets
     from monitor.report.doctor import list_problems, list_remarks
 
     session: Session = context.obj
@@ -138,16 +134,11 @@ def check(context: typer.Context) -> None:
 
 def _deleted(session: Session) -> Iterable[Notice]:
     """Return the entries of the file that `delete` took out."""
-    from monitor.config.errors import as_argument
     from monitor.store import connections
     from monitor.store.engine import StoreError
 
     try:
-        database = session.open_for_reading()
-        if database is None:
-            return
-        with database.read() as tx:
-            deleted = connections.list_deleted(tx)
+        deleted = session.read(connections.list_deleted) or set()
     except (CommandError, StoreError) as error:
         yield Notice("monitor.database", f"not looked at: {error}")
         return
@@ -162,47 +153,27 @@ def _deleted(session: Session) -> Iterable[Notice]:
 
 
 @commands.command()
-def show(
-    context: typer.Context,
-    is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+def show(context: typer.Context, is_json: AsJson = False) -> None:
     """List all settings as they take effect, and which of them the file sets."""
-    from rich.text import Text
-
-    from monitor.cli.output import TableRow, open_console, print_json, print_rows
-    from monitor.config.describe import Origin, list_settings
-
     session: Session = context.obj
     settings = list_settings(session.config)
     if is_json:
-        print_json(
-            {
-                "settings": [
-                    {"place": each.place, "value": each.value, "origin": each.origin.value}
-                    for each in settings
-                ]
-            }
-        )
+        listed = [
+            {"place": each.place, "value": each.value, "origin": each.origin.value}
+            for each in settings
+        ]
+        print_json({"settings": listed})
         return
-    rows = [
-        TableRow(
-            (
-                each.place,
-                each.value or '""',
-                Text("" if each.origin is Origin.FILE else "default", "dim"),
-            )
-        )
-        for each in settings
-    ]
-    print_rows(open_console(), rows, header=("SETTING", "VALUE", "FROM"))
+    rows = []
+    for each in settings:
+        origin = Text("" if each.origin is Origin.FILE else "default", "dim")
+        rows.append(TableRow((each.place, each.value or '""', origin)))
+    print_rows(open_console(), rows, ("SETTING", "VALUE", "FROM"))
 
 
 @commands.command()
 def schema() -> None:
     """Print the JSON Schema of the file, for editors."""
-    from monitor.cli.output import print_json
-    from monitor.config.describe import json_schema
-
     print_json(json_schema())
 
 
@@ -362,48 +333,34 @@ def _reveal(kept: SecretPlace, folder: Path) -> str:
     return Secret({kept.kind.value: kept.value}, folder).reveal()
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What the options of the command say; None for what they do not."""
+def _secret_place(
+    noun: str, variable: str | None, file: str | None, *, is_none: bool = False
+) -> SecretPlace | None:
+    """
+    Return where a secret is kept, as the options say.
 
-    base_url: str | None = None
-    token_env: str | None = None
-    token_file: str | None = None
-    channel_env: str | None = None
-    channel_file: str | None = None
-    no_channel: bool = False
-    name: str | None = None
-
-    @property
-    def token(self) -> SecretPlace | None:
-        """Return where the token is kept."""
-        return _secret_place(self.token_env, self.token_file)
-
-    @property
-    def channel(self) -> SecretPlace | None:
-        """Return where the Apprise URL is kept."""
-        return _secret_place(self.channel_env, self.channel_file)
-
-
-def _secret_place(variable: str | None, file: str | None) -> SecretPlace | None:
+    Raises:
+        CommandError: They contradict one another.
+    """
+    options = {f"--{noun}-env": variable, f"--{noun}-file": file, f"--no-{noun}": is_none or None}
+    named = [option for option, value in options.items() if value is not None]
+    if len(named) > 1:
+        raise CommandError(f"only one of {' and '.join(named)} can be")
     if variable is not None:
         return SecretPlace(SourceKind.ENV, variable)
     return None if file is None else SecretPlace(SourceKind.FILE, at_home(file))
 
 
-def write_first_config(path: Path, given: Given) -> None:
+def write_first_config(path: Path, known: Prefilled) -> None:
     """
-    Write a file to *path* from what is *given* and what the person says.
+    Write a file to *path* from what is *known* and what the person says.
 
     Raises:
-        CommandError: Something stands there, or nobody can be asked.
-        ConfigError: What was given is of no use, or cannot be written.
+        CommandError: Nobody can be asked.
+        ConfigError: What is known is of no use, or cannot be written.
     """
-    _refuse_existing(path)
-    _refuse_contradictions(given)
     draft = ConfigDraft(path)
-    known = Prefilled(given.base_url, given.token, given.name, given.channel, given.no_channel)
-    missing = _missing(given)
+    missing = _missing(known)
     if not missing:
         _fill(draft, known)
     elif sys.stdin.isatty():
@@ -451,37 +408,14 @@ def _fill(draft: ConfigDraft, known: Prefilled) -> None:
         draft.tables.append(channel_table(known.channel))
 
 
-def _refuse_existing(path: Path) -> None:
-    if os.path.lexists(path):
-        raise CommandError(
-            f"{path} exists already and is left as it is. Change it with an editor and look"
-            " whether it is right with `connwatch config check`; or write another file with"
-            " `connwatch config init --output FILE`"
-        )
-
-
-def _refuse_contradictions(given: Given) -> None:
-    for options in (
-        {"--token-env": given.token_env, "--token-file": given.token_file},
-        {
-            "--channel-env": given.channel_env,
-            "--channel-file": given.channel_file,
-            "--no-channel": given.no_channel or None,
-        },
-    ):
-        named = [option for option, value in options.items() if value is not None]
-        if len(named) > 1:
-            raise CommandError(f"only one of {' and '.join(named)} can be")
-
-
-def _missing(given: Given) -> list[str]:
-    """Return the options that would say what is not given."""
+def _missing(known: Prefilled) -> list[str]:
+    """Return the options that would say what is not known."""
     missing = []
-    if given.base_url is None:
+    if known.base_url is None:
         missing.append("--base-url URL")
-    if given.token is None:
+    if known.token is None:
         missing.append("--token-env NAME or --token-file FILE")
-    if given.channel is None and not given.no_channel:
+    if known.channel is None and not known.is_without_channel:
         missing.append("--channel-env NAME, --channel-file FILE or --no-channel")
     return missing
 

@@ -1,16 +1,9 @@
 """
-Switch connections off and on, and take them out.
+Switch connections off and on, delete and renew them, and show their history.
 
-Every command works while a daemon runs, which sees the change at its next
-tick, and none needs a secret.
-
-Record that somebody has renewed an authorization.
-
-What the date means is decided in `monitor.judge.authorizations`. Where the connection
-can be asked, it is, as `check` does: people are told of a renewal only when it
-works.
-
-Show what happened to one connection (`history`).
+Every command works while a daemon runs, which sees the change at its next tick, and none needs
+a secret. What the date of a renewal means is decided in `judge.authorizations`. Where a renewed
+connection can be checked, it is: people are notified of a renewal only when it works.
 """
 
 from __future__ import annotations
@@ -21,27 +14,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.checks import AsJson, read_records
-from monitor.cli.completion import ConnectionName  # noqa: TC001 - typer reads the annotations
+from monitor.cli import output
+from monitor.cli.checks import check_and_store, print_checked, read_records
+from monitor.cli.completion import AsObject, ConnectionName  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import NOT_DONE, CommandError, print_error
+from monitor.cli.output import clean, open_console, print_json, print_rows
 from monitor.clock import utc_now
+from monitor.config.errors import ConfigError, as_argument, quoted
+from monitor.config.values import check_past_day
+from monitor.judge.authorizations import DateChange, start_of
+from monitor.notify.words import format_day, format_expiry, format_instant
+from monitor.report.status import connection_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from monitor.cli.output import TableRow
     from monitor.cli.session import Session
-    from monitor.judge.authorizations import AuthorizationClock, DateChange
+    from monitor.judge.authorizations import AuthorizationClock
     from monitor.judge.connections import ConnectionRecord
     from monitor.report.status import Json
     from monitor.store.engine import Transaction
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module to *app*."""
-    app.command()(pause)
-    app.command()(resume)
-    app.command()(delete)
 
 
 def pause(context: typer.Context, name: ConnectionName) -> None:
@@ -67,8 +60,7 @@ def resume(context: typer.Context, name: ConnectionName) -> None:
     from monitor.engine import actions
 
     session: Session = context.obj
-    session.require_known(name)
-    entry = next(entry for entry in session.plan.entries if entry.name == name)
+    entry = session.entry(name)
     with session.open_for_writing(about=name).write() as tx:
         resumed = actions.resume(tx, entry, utc_now())
     if resumed is None:
@@ -78,8 +70,7 @@ def resume(context: typer.Context, name: ConnectionName) -> None:
         actions.Resumed.PAUSE: "is resumed: it is due now",
         actions.Resumed.NOTHING: "was not paused",
     }[resumed]
-    is_enabled = entry.is_enabled
-    if is_enabled:
+    if entry.is_enabled:
         typer.echo(f"{name} {sentence}")
         return
     remedy = "set enabled = true there"
@@ -94,7 +85,6 @@ def delete(
     is_sure: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Forget it: history, alerts and quota go, and its entry in the file is ignored."""
-    from monitor.config.errors import as_argument
     from monitor.store import connections
 
     session: Session = context.obj
@@ -107,7 +97,11 @@ def delete(
             f"{name} is deleted already; connwatch resume {as_argument(name)} brings it back"
         )
         return
-    if not is_sure and sys.stdin.isatty() and not _is_confirmed(name):
+    question = (
+        f"Delete {name}? Its checks stop, its history and alerts are lost, and its entry in the "
+        "file is ignored from then on."
+    )
+    if not is_sure and sys.stdin.isatty() and not typer.confirm(question, err=True):
         raise CommandError(f"{name} was not deleted")
     with database.write() as tx:
         connections.delete_connection(tx, _find(tx, name, session), utc_now())
@@ -115,14 +109,6 @@ def delete(
         f"{name} is deleted: its checks stop, its history and alerts are gone.\n"
         f"Its entry in the file is ignored until it is taken out and put in again, "
         f"or until: connwatch resume {as_argument(name)}"
-    )
-
-
-def _is_confirmed(name: str) -> bool:
-    return typer.confirm(
-        f"Delete {name}? Its checks stop, its history and alerts are lost, and its entry in the "
-        "file is ignored from then on.",
-        err=True,
     )
 
 
@@ -139,11 +125,6 @@ def _find(tx: Transaction, name: str, session: Session) -> ConnectionRecord:
     if record is None:
         raise session.deleted_name(name)
     return record
-
-
-def register_renew(app: typer.Typer) -> None:
-    """Add `renew` to *app*."""
-    app.command()(renew)
 
 
 def renew(
@@ -174,9 +155,6 @@ def _read_date(text: str | None, now: datetime) -> datetime:
     Raises:
         CommandError: It is no date, or in the future.
     """
-    from monitor.config.values import check_past_day
-    from monitor.judge.authorizations import start_of
-
     day = now.astimezone(UTC).date() if text is None else _parse(text)
     try:
         check_past_day(day, now)
@@ -186,8 +164,6 @@ def _read_date(text: str | None, now: datetime) -> datetime:
 
 
 def _parse(text: str) -> date:
-    from monitor.config.errors import quoted
-
     for kind in (date, datetime):
         try:
             return kind.fromisoformat(text)
@@ -201,7 +177,7 @@ def _record(
 ) -> tuple[ConnectionRecord, DateChange]:
     from monitor.engine import actions
 
-    entry = next(entry for entry in session.plan.entries if entry.name == name)
+    entry = session.entry(name)
     with session.open_for_writing(about=name).write() as tx:
         renewed = actions.renew(tx, entry, authorized_at, utc_now())
     if renewed is None:
@@ -210,9 +186,6 @@ def _record(
 
 
 def _say(clock: AuthorizationClock, change: DateChange) -> str:
-    from monitor.judge.authorizations import DateChange
-    from monitor.notify.words import format_day, format_expiry
-
     assert clock.authorized_at is not None
     done = {
         DateChange.NONE: "was recorded already as authorized on",
@@ -227,8 +200,6 @@ def _say(clock: AuthorizationClock, change: DateChange) -> str:
 
 def _check(session: Session, name: str) -> None:
     """Ask at once, as `check` does; without its secrets that is left to the daemon."""
-    from monitor.cli.checks import check_and_store, print_checked
-    from monitor.config.errors import ConfigError
     from monitor.log import configure_logging
 
     try:
@@ -247,49 +218,36 @@ SHOWN = 15
 """How many of each it shows to people."""
 
 
-def register_history(app: typer.Typer) -> None:
-    """Add `history` to *app*."""
-    app.command()(history)
-
-
-def history(context: typer.Context, name: ConnectionName, is_json: AsJson = False) -> None:
+def history(context: typer.Context, name: ConnectionName, is_json: AsObject = False) -> None:
     """Show what happened to one connection: changes, checks, alerts."""
-    from monitor.cli.output import print_json
-
     session: Session = context.obj
     session.require_known(name)
     records = read_records(session, session.open_for_reading(), {name})
     if not records:
         raise typer.Exit(NOT_DONE)  # deleted, as was said
-    (record,) = records
-    past = _read_history(session, record)
+    past = _read_history(session, records[0])
     if is_json:
         print_json(past)
     else:
-        _print_history(session, record, past)
+        _print_history(session, records[0], past)
 
 
 def _read_history(session: Session, record: ConnectionRecord) -> Json:
     from monitor.report.history import history_json
     from monitor.store import history as stored
 
-    database = session.open_for_reading()
-    if database is None or not record.id:
-        return history_json(record.name, (), (), ())
-    with database.read() as tx:
-        return history_json(
+    past = session.read(
+        lambda tx: history_json(
             record.name,
             stored.list_transitions(tx, record.id, KEPT_CHECKS),
             stored.list_checks(tx, record.id, KEPT_CHECKS),
             stored.list_alerts(tx, KEPT_CHECKS, connection_id=record.id),
         )
+    )
+    return past or history_json(record.name, (), (), ())
 
 
 def _print_history(session: Session, record: ConnectionRecord, past: Json) -> None:
-    from monitor.cli import output
-    from monitor.cli.output import open_console, print_rows
-    from monitor.report.status import connection_json
-
     now = utc_now()
     console = open_console()
     each = connection_json(record, session.plan.watched[record.name], now)
@@ -307,14 +265,8 @@ def _print_history(session: Session, record: ConnectionRecord, past: Json) -> No
 
 def _print_acknowledgement(session: Session, record: ConnectionRecord) -> None:
     from monitor.alerting.suppression import find_acknowledged
-    from monitor.cli.output import clean, open_console
-    from monitor.notify.words import format_day, format_instant
 
-    database = session.open_for_reading()
-    if database is None or not record.id:
-        return
-    with database.read() as tx:
-        given = find_acknowledged(tx, record, session.plan, utc_now())
+    given = session.read(lambda tx: find_acknowledged(tx, record, session.plan, utc_now()))
     if given is None:
         return
     until = f", until {format_day(given.until)}" if given.until else ""
@@ -323,8 +275,6 @@ def _print_acknowledgement(session: Session, record: ConnectionRecord) -> None:
 
 
 def _print_part(title: str, rows: Sequence[TableRow]) -> None:
-    from monitor.cli.output import open_console, print_rows
-
     console = open_console()
     more = f", the latest {SHOWN}" if len(rows) > SHOWN else ""
     console.print(f"{title}{more}" if rows else f"{title}: none", style="bold")

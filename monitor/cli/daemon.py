@@ -7,6 +7,7 @@ else is `monitor.engine.app`.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -16,10 +17,13 @@ from typing import TYPE_CHECKING
 import typer  # noqa: TC002 - typer reads the annotations when it runs
 
 from monitor.cli.errors import DONE
+from monitor.cli.session import become_owner
+from monitor.clock import utc_now
 from monitor.config.errors import ConfigError, Problem
+from monitor.config.remarks import check_secrets
+from monitor.config.secret import SecretUnavailable
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Iterator
 
     from monitor.cli.session import Session
@@ -31,11 +35,6 @@ LINGER_S = 1.0
 """How long threads that nobody can stop, as those waiting for a name server, may hold the end."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command of this module to *app*."""
-    app.command()(run)
-
-
 def run(context: typer.Context) -> None:
     """
     Watch the connections and tell people: the daemon.
@@ -43,8 +42,6 @@ def run(context: typer.Context) -> None:
     Stops after SIGTERM or Ctrl-C, when running checks have ended and due alerts
     are sent; a second signal ends it at once. SIGHUP has it read its file again.
     """
-    import asyncio
-
     from monitor.engine.reload import log_notices
     from monitor.log import configure_logging
 
@@ -96,9 +93,6 @@ def _raise_file_limit() -> None:
 
 def _become_owner(session: Session) -> None:
     """Become the owner of the database, if root started this; read before what only root may."""
-    from monitor.cli.session import become_owner
-    from monitor.config.remarks import check_secrets
-
     if os.geteuid() == 0:
         check_secrets(session.config)
     become_owner(session.config.monitor.database_path)
@@ -114,8 +108,6 @@ def _unusable_channels(config: Config) -> Iterator[Problem]:
 
 
 def _unusable_heartbeat(config: Config) -> Iterator[Problem]:
-    from monitor.config.secret import SecretUnavailable
-
     try:
         if config.heartbeat.url is not None:
             config.heartbeat.url.reveal()
@@ -127,7 +119,6 @@ def _report_bad_templates(config: Config) -> None:
     """Log the templates that will not do: alerts go out in the built-in words meanwhile."""
     import structlog
 
-    from monitor.clock import utc_now
     from monitor.report.doctor import bad_templates
 
     for problem in bad_templates(config, utc_now()):
@@ -144,8 +135,6 @@ async def _serve(session: Session, wanted: threading.Event, leaving: threading.T
         wanted: Set if a reload was wanted before there was a daemon.
         leaving: Ends the process even if threads still hold it.
     """
-    import asyncio
-
     import structlog
 
     from monitor.engine.app import App
@@ -179,7 +168,6 @@ def _load_again(session: Session) -> Config:
     Raises:
         ConfigError: With all that is wrong, or missing around it.
     """
-    from monitor.clock import utc_now
     from monitor.report.doctor import bad_templates
 
     anew = session.anew()

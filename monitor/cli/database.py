@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 commands = typer.Typer(no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Add `db` to *app*."""
-    app.add_typer(commands, name="db", help="Migrate, inspect, copy and restore the database.")
-
-
 @commands.command()
 def upgrade(context: typer.Context) -> None:
     """

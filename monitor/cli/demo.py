@@ -123,7 +123,7 @@ def write_config(folder: Path, simulator: Simulator, inbox: Inbox, grant: Grant,
         stores=f'"{STORE}", "{SELLER}"',
         tables="\n".join([*tables, store, seller]),
     )
-    write_new(folder / "config.toml", text)
+    write_new(config_path(folder), text)
 
 
 _CONFIG = """\
@@ -206,42 +206,37 @@ class Screen:
 
     def say(self, text: str, style: str = "") -> None:
         """Print a paragraph."""
-        self._print(textwrap.fill(text, self._width), style)
+        self.lines(textwrap.fill(text, self._width), style)
 
-    def lines(self, text: str) -> None:
+    def lines(self, text: str, style: str = "") -> None:
         """Print lines as they are."""
-        self._print(text)
+        self._console.print(Text(text, style), soft_wrap=True)
 
     def step(self, text: str) -> None:
         """Print what happens now, with the seconds since the start."""
         seconds = f"{time.monotonic() - self._began_at:4.0f} s"
-        body = textwrap.fill(
-            text,
-            self._width,
-            initial_indent=" " * INDENT,
-            subsequent_indent=" " * INDENT,
-        )
+        margin = " " * INDENT
+        body = textwrap.fill(text, self._width, initial_indent=margin, subsequent_indent=margin)
         self._console.print()
-        self._print(f"{seconds:{INDENT}}{body[INDENT:]}", "bold")
+        self.lines(f"{seconds:{INDENT}}{body[INDENT:]}", "bold")
 
     def command(self, *words: str) -> None:
         """Print the command whose output follows."""
         self._console.print()
-        self._print(f"$ {shlex.join(words)}", "cyan")
+        self.lines(f"$ {shlex.join(words)}", "cyan")
 
     def alert(self, message: ReceivedMessage) -> None:
         """Print an alert."""
         self._console.print()
         if not self._console.is_terminal:
-            self._print(f"ALERT   {message.title}")
-            self._print(textwrap.indent(message.body, "      | ", lambda _: True))
+            self.lines(f"ALERT   {message.title}")
+            self.lines(textwrap.indent(message.body, "      | ", lambda _: True))
             return
-        colour = _COLOURS.get(message.kind, "blue")
         panel = Panel(
             Text.assemble((message.title, "bold"), "\n\n", message.body),
             title="what people are sent",
             title_align="left",
-            border_style=colour,
+            border_style=_COLOURS.get(message.kind, "blue"),
             box=box.ROUNDED,
             width=self._width,
             padding=(0, 1),
@@ -251,9 +246,6 @@ class Screen:
     @property
     def _width(self) -> int:
         return min(self._console.width, WIDTH)
-
-    def _print(self, text: str, style: str = "") -> None:
-        self._console.print(Text(text, style), soft_wrap=True)
 
 
 SPENT = {"acme": 2_579, "globex": 77, "initech": 970}
@@ -289,16 +281,6 @@ class Stage:
     port: int
     daemon: Process
 
-    @property
-    def config_path(self) -> Path:
-        """The daemon's configuration."""
-        return self.folder / "config.toml"
-
-    @property
-    def database_url(self) -> str:
-        """The daemon's database."""
-        return f"sqlite:///{self.folder / 'connwatch.db'}"
-
     def replace_token(self, connection: str) -> None:
         """Make a new token and put it where the configuration says, as a person would."""
         account = ACCOUNTS[connection]
@@ -327,7 +309,7 @@ class Stage:
 
     async def run(self, *words: str) -> None:
         """Run a command of connwatch, which prints."""
-        command = connwatch_command("--config", str(self.config_path), *words)
+        command = connwatch_command(self.folder, *words)
         sys.stdout.flush()
         process = await asyncio.create_subprocess_exec(*command, env=_environment(os.environ))
         await process.wait()
@@ -364,9 +346,15 @@ def _find_free_port() -> int:
         return port
 
 
-def connwatch_command(*arguments: str) -> list[str]:
+def config_path(folder: Path) -> Path:
+    """Return the daemon's configuration."""
+    return folder / "config.toml"
+
+
+def connwatch_command(folder: Path, *words: str) -> list[str]:
     """Return a command line that runs this connwatch, whatever the folder holds."""
-    return [sys.executable, "-P", "-m", "monitor", *arguments]
+    config = str(config_path(folder))
+    return [sys.executable, "-P", "-m", "monitor", "--config", config, *words]
 
 
 def _make_folder() -> Path:
@@ -415,13 +403,12 @@ def _open_store(simulator: Simulator, folder: Path) -> Grant:
 
 
 async def _start_daemon(folder: Path) -> Process:
-    command = connwatch_command("--config", str(folder / "config.toml"), "run")
     log = os.open(folder / "daemon.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         # In a process group of its own, so that Ctrl-C reaches the demo alone,
         # which then ends the daemon before what the daemon talks to.
         return await asyncio.create_subprocess_exec(
-            *command,
+            *connwatch_command(folder, "run"),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -483,8 +470,8 @@ async def _play(stage: Stage, screen: Screen, stop: asyncio.Event, seconds: floa
     stopping = asyncio.create_task(stop.wait())
     dying = asyncio.create_task(stage.daemon.wait())
     showing = asyncio.create_task(_show_alerts(stage, screen))
-    telling = asyncio.create_task(_Story(stage, screen).tell())
-    waiting = {stopping, dying, showing, telling}
+    playing = asyncio.create_task(_Story(stage, screen).play())
+    tasks = waiting = {stopping, dying, showing, playing}
     deadline = None if seconds is None else time.monotonic() + seconds
     try:
         while not stopping.done():
@@ -502,9 +489,9 @@ async def _play(stage: Stage, screen: Screen, stop: asyncio.Event, seconds: floa
             for task in done:
                 task.result()
     finally:
-        for task in (stopping, dying, showing, telling):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(stopping, dying, showing, telling, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _show_alerts(stage: Stage, screen: Screen) -> None:
@@ -518,9 +505,9 @@ class _Story:
     def __init__(self, stage: Stage, screen: Screen) -> None:
         self._stage = stage
         self._screen = screen
-        self._database = Database(stage.database_url)
+        self._database = Database(f"sqlite:///{stage.folder / 'connwatch.db'}")
 
-    async def tell(self) -> None:
+    async def play(self) -> None:
         try:
             await self._begin()
             await self._lose_a_token()
@@ -528,10 +515,17 @@ class _Story:
             await self._lose_a_store_while_initech_spends()
             await self._win_it_back_and_upgrade()
             await self._renew()
-            await self._show_status()
+            await self._run("status")
         finally:
             self._database.close()
-        self._screen.lines(_your_turn(self._stage))
+        invitation = _YOUR_TURN.format(
+            controls=self._stage.simulator.control_url,
+            dashboard=f"http://127.0.0.1:{self._stage.port}/",
+            config=shlex.quote(str(config_path(self._stage.folder))),
+            command=_own_command(),
+            staging=STAGING,
+        )
+        self._screen.lines(invitation)
 
     async def _begin(self) -> None:
         self._screen.step(
@@ -542,7 +536,7 @@ class _Story:
         await self._until("every connection was checked", _is_all_active)
         await self._until_notified(AlertKind.QUOTA_LOW, INITECH)
         await self._until_notified(AlertKind.EXPIRING_SOON, STORE)
-        await self._show_status()
+        await self._run("status")
 
     async def _lose_a_token(self) -> None:
         self._screen.step(
@@ -553,7 +547,7 @@ class _Story:
         token = self._stage.tokens[STAGING]
         soldscope.revoke_token(token.id, self._stage.simulator.clock.now())
         await self._until_notified(AlertKind.ERROR, STAGING)
-        await self._show_status(STAGING)
+        await self._run("status", STAGING)
 
     async def _fix_it_while_globex_spends(self) -> None:
         self._screen.step(
@@ -597,9 +591,6 @@ class _Story:
         await self._run("renew", STORE)
         await self._until_notified(AlertKind.RENEWED, STORE)
 
-    async def _show_status(self, *names: str) -> None:
-        await self._run("status", *names)
-
     async def _run(self, *words: str) -> None:
         self._screen.command("connwatch", *words)
         await self._stage.run(*words)
@@ -642,16 +633,6 @@ class _Story:
 def _is_all_active(tx: Transaction) -> bool:
     records = connections.list_records(tx)
     return bool(records) and all(each.shown_state is State.ACTIVE for each in records)
-
-
-def _your_turn(stage: Stage) -> str:
-    return _YOUR_TURN.format(
-        controls=stage.simulator.control_url,
-        dashboard=f"http://127.0.0.1:{stage.port}/",
-        config=shlex.quote(str(stage.config_path)),
-        command=_own_command(),
-        staging=STAGING,
-    )
 
 
 def _own_command() -> str:

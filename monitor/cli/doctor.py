@@ -7,13 +7,19 @@ the findings, in the words of `status`.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
+from monitor.cli.completion import AsJson  # noqa: TC001 - typer reads the annotations
+from monitor.cli.output import clean, open_console, print_json
+from monitor.cli.validate import LOOKS, print_wrapped
 from monitor.clock import utc_now
 from monitor.config.errors import ConfigError
+from monitor.report.validation import Mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,15 +31,10 @@ BROKEN = 2
 SOON = 1
 
 
-def register(app: typer.Typer) -> None:
-    """Add `doctor` to *app*."""
-    app.command()(doctor)
-
-
 def doctor(
     context: typer.Context,
     *,
-    is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    is_json: AsJson = False,
     is_offline: Annotated[bool, typer.Option("--offline", help="Reach for no host.")] = False,
 ) -> None:
     """
@@ -41,9 +42,7 @@ def doctor(
 
     Exit code: 2 something is wrong, 1 something should be mended, 0 all is well.
     """
-    from monitor.cli.output import print_json
     from monitor.log import configure_logging
-    from monitor.report.validation import Mark
 
     session: Session = context.obj
     configure_logging(is_verbose=session.is_verbose, is_quiet=True)
@@ -65,11 +64,8 @@ def doctor(
 
 def _examine(session: Session, *, is_offline: bool) -> Iterator[Finding]:
     """Yield finding after finding, each as soon as it is known."""
-    import asyncio
-
     from monitor.report import doctor as doctor_report
     from monitor.report.doctor import Area, Finding
-    from monitor.report.validation import Mark
 
     now = utc_now()
     try:
@@ -112,10 +108,6 @@ def _examine_work(session: Session) -> Iterable[Finding]:
 
 
 def _print_finding(finding: Finding, last: Finding | None) -> None:
-    from rich.text import Text
-
-    from monitor.cli.output import clean, open_console
-    from monitor.cli.validate import LOOKS, print_wrapped
 
     console = open_console()
     if last is None or last.area is not finding.area:
@@ -129,9 +121,6 @@ def _print_finding(finding: Finding, last: Finding | None) -> None:
 
 
 def _print_end(counts: dict[str, int]) -> None:
-    from monitor.cli.output import open_console
-    from monitor.report.validation import Mark
-
     wrong, soon = counts[Mark.FAILED.value], counts[Mark.WARNING.value]
     troubles = f"{wrong:,} wrong, {soon:,} to be mended."
     console = open_console()

@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import typer  # noqa: TC002 - typer reads the annotations when the program runs
+from rich.text import Text
 
-from monitor.cli.checks import AsJson, Names, read_records
+from monitor.cli.checks import read_records
+from monitor.cli.completion import AsObject, ConnectionNames  # noqa: TC001 - typer reads the annotations
+from monitor.cli.output import LEVEL_STYLES, clean, open_console, print_json
 from monitor.clock import utc_now
+from monitor.notify.words import format_number, format_span, format_unit, format_when, read_instant
+from monitor.report.status import quotas_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime, timedelta
 
     from rich.console import Console
-    from rich.text import Text
 
     from monitor.cli.session import Session
     from monitor.report.status import Json
@@ -27,20 +31,12 @@ PLAIN_GLYPHS = ("#", "+", ".")
 """Used, foreseen to be used by the reset, left; with and without Unicode."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add `quota` to *app*."""
-    app.command()(quota)
-
-
-def quota(context: typer.Context, names: Names = None, is_json: AsJson = False) -> None:
+def quota(context: typer.Context, names: ConnectionNames = None, is_json: AsObject = False) -> None:
     """
     Show how much of each quota is used, and whether the rest will last.
 
     Nobody is asked: it shows what the checks have seen.
     """
-    from monitor.cli.output import open_console, print_json
-    from monitor.report.status import quotas_json
-
     session: Session = context.obj
     chosen = {connection.name for connection in session.choose(names or [])}
     records = read_records(session, session.open_for_reading(), chosen)
@@ -54,8 +50,6 @@ def quota(context: typer.Context, names: Names = None, is_json: AsJson = False) 
 
 def _print_quotas(console: Console, report: Json, now: datetime, *, is_asked: bool) -> None:
     """Print the quotas that are known, and of those asked for also that they are not."""
-    from monitor.cli.output import clean
-
     shown = [each for each in report["connections"] if each["windows"] or is_asked]
     if not shown:
         console.print("no quota has been seen yet")
@@ -78,9 +72,6 @@ def _print_quotas(console: Console, report: Json, now: datetime, *, is_asked: bo
 def _draw(
     window: Json, now: datetime, console: Console, *, is_one_of_several: bool
 ) -> Iterator[Text]:
-    from rich.text import Text
-
-    from monitor.cli.output import LEVEL_STYLES, clean
 
     style = LEVEL_STYLES.get(window["level"], "")
     mark = " (decides)" if is_one_of_several and window["deciding"] else ""
@@ -96,8 +87,6 @@ def _draw(
 
 
 def _bar(window: Json, console: Console, style: str) -> Text:
-    from rich.text import Text
-
     width = max(min(console.width - len(INDENT) - 2, WIDEST_BAR), 1)
     limit, remaining = window["limit"], min(window["remaining"], window["limit"])
     foreseen = window["forecast"] and window["forecast"]["left_at_reset"]
@@ -118,8 +107,6 @@ def _glyphs(console: Console) -> tuple[str, str, str]:
 
 
 def _format_left(window: Json) -> str:
-    from monitor.notify.words import format_number, format_unit
-
     limit, remaining, unit = window["limit"], window["remaining"], format_unit(window["unit"])
     if remaining is None:
         return f"how many {unit} are left is not known"
@@ -131,8 +118,6 @@ def _format_left(window: Json) -> str:
 
 def _format_forecast(window: Json, now: datetime) -> Iterator[str]:
     """Say in words when it is reset, and whether it lasts until then."""
-    from monitor.notify.words import format_number, format_when, read_instant
-
     resets_at, forecast = read_instant(window["resets_at"]), window["forecast"]
     if resets_at is not None:
         verb = "is reset" if resets_at > now else "should have been reset"
@@ -178,8 +163,6 @@ def _format_range(
 
 
 def _format_length(length: timedelta) -> str:
-    from monitor.notify.words import format_span
-
     return f"{length.days} days" if length.days > 1 else format_span(length)
 
 

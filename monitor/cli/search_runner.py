@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from monitor.cli.alerts import SEND_TIMEOUT
 from monitor.cli.errors import DONE, NOT_DONE, CommandError, print_error
 from monitor.cli.output import TableRow, clean, open_console, print_json, print_rows
 from monitor.clock import utc_now
@@ -54,8 +55,6 @@ LONGEST_PAUSE = timedelta(seconds=60)
 
 GIVE_UP_AFTER = 60
 """Answers in a row that could not be used: five minutes of trouble, or more."""
-
-SEND_TIMEOUT = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from monitor.cli.checks import AsJson  # noqa: TC001 - typer reads the annotations at run time
+from monitor.cli.completion import AsObject  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import CommandError
+from monitor.config.connections import SoldscopeConnection
+from monitor.config.errors import did_you_mean
 
 if TYPE_CHECKING:
     from monitor.cli.session import Session
-    from monitor.config.connections import SoldscopeConnection
     from monitor.config.model import Channel
 
 Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="A SoldScope connection.")]
@@ -36,14 +37,8 @@ class _ListsByDefault(TyperGroup):
 commands = typer.Typer(cls=_ListsByDefault, no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Add `searches` to *app*."""
-    help_ = "List past SoldScope searches (searches CONNECTION), or wait for one to end."
-    app.add_typer(commands, name="searches", help=help_)
-
-
 @commands.command("list")
-def list_(context: typer.Context, name: Name, is_json: AsJson = False) -> None:
+def list_(context: typer.Context, name: Name, is_json: AsObject = False) -> None:
     """List past searches, which costs nothing; `searches CONNECTION` does so too."""
     from monitor.cli.search_runner import list_searches
 
@@ -77,8 +72,6 @@ def wait(
 
 def _find(session: Session, name: str) -> SoldscopeConnection:
     """Return the connection called *name*, with a token that can be read."""
-    from monitor.config.connections import SoldscopeConnection
-
     session.require_known(name)
     connection = session.config.connection(name)
     if not isinstance(connection, SoldscopeConnection):
@@ -88,8 +81,6 @@ def _find(session: Session, name: str) -> SoldscopeConnection:
 
 
 def _find_channel(session: Session, name: str) -> Channel:
-    from monitor.config.errors import did_you_mean
-
     channels = session.config.channels
     for channel in channels:
         if channel.name == name:

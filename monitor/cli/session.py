@@ -1,19 +1,10 @@
 """
 Open what a command needs: the configuration, its secrets and its database.
 
-Commands that only read never create, migrate or write anything, and see the
-connections as the file has them now, whatever the database has heard of it.
-
-See a connection as the file has it now, whatever the database has heard of that.
-
-Read the refresh tokens that the database keeps, for commands that ask services.
-
-Become the user who owns the database, where a command was started by root.
-
-What root creates beside the database, its log or its lock, would stop the daemon,
-which runs as another user. So root gives up all it may do but one thing, if
-that is needed: to pass through folders that are closed to the user, as
-systemd keeps the state of a `DynamicUser` in one.
+Commands that only read never create, migrate or write anything, and see the connections as
+the file has them now, whatever the database has heard of that. Started by root, a command
+becomes the user who owns the database: what root creates beside it, its log or its lock,
+would stop the daemon, which runs as another user.
 """
 
 from __future__ import annotations
@@ -25,20 +16,23 @@ import sys
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from monitor.cli.errors import CommandError, print_error
 from monitor.clock import utc_now
 from monitor.config.connections import AmazonConnection, Application, Connection
 from monitor.config.describe import walk
-from monitor.config.errors import ConfigError, Problem
+from monitor.config.errors import ConfigError, Problem, as_argument, did_you_mean
 from monitor.config.load import find_config, load_config
 from monitor.config.model import Channel
 from monitor.config.remarks import check_files
 from monitor.config.secret import Secret, SecretUnavailable
+from monitor.judge.authorizations import AuthorizationClock, declare_date
+from monitor.judge.outcome import Standing
+from monitor.judge.quota import Quota
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from datetime import datetime
 
     from monitor.config.describe import Leaf
@@ -61,8 +55,6 @@ def find_former(tx: Transaction, entry: Entry) -> ConnectionRecord | None:
 
 def as_configured(record: ConnectionRecord, entry: Entry, now: datetime) -> ConnectionRecord:
     """Return *record* with what the file says of it now."""
-    from monitor.judge.authorizations import declare_date
-
     return replace(
         record,
         name=entry.name,
@@ -76,10 +68,7 @@ def as_configured(record: ConnectionRecord, entry: Entry, now: datetime) -> Conn
 
 def never_checked(entry: Entry, now: datetime) -> ConnectionRecord:
     """Return the record of a connection that the database has not heard of."""
-    from monitor.judge.authorizations import AuthorizationClock, declare_date
     from monitor.judge.connections import ConnectionRecord
-    from monitor.judge.outcome import Standing
-    from monitor.judge.quota import Quota
 
     return ConnectionRecord(
         id=0,
@@ -97,6 +86,8 @@ def never_checked(entry: Entry, now: datetime) -> ConnectionRecord:
         clock=declare_date(AuthorizationClock(), entry.declared, now),
     )
 
+
+ResultT = TypeVar("ResultT")
 
 _FEW = 500
 
@@ -177,6 +168,14 @@ class Session:
         require_head(self.database)
         return self.database
 
+    def read(self, ask: Callable[[Transaction], ResultT]) -> ResultT | None:
+        """Return what *ask* finds in the database; None where there is no database yet."""
+        database = self.open_for_reading()
+        if database is None:
+            return None
+        with database.read() as tx:
+            return ask(tx)
+
     def open_for_writing(self, about: str | None = None) -> Database:
         """
         Return the database, made and migrated if need be, and in line with the file.
@@ -205,21 +204,15 @@ class Session:
         if "database" in self.__dict__:
             self.database.close()
 
-    def find(self, database: Database, name: str) -> ConnectionRecord:
+    def entry(self, name: str) -> Entry:
         """
-        Return the record of the connection called *name*.
+        Return what the file says of the connection called *name*.
 
         Raises:
-            CommandError: Nobody knows that name, or it was deleted.
+            CommandError: The file does not have it.
         """
-        from monitor.store import connections
-
         self.require_known(name)
-        with database.read() as tx:
-            record = connections.find_record(tx, name)
-        if record is None or not record.is_configured:
-            raise self.deleted_name(name)
-        return record
+        return next(entry for entry in self.plan.entries if entry.name == name)
 
     def require_known(self, *names: str) -> None:
         """
@@ -228,8 +221,6 @@ class Session:
         Raises:
             CommandError: Says which, and the nearest known one.
         """
-        from monitor.config.errors import did_you_mean
-
         for name in names:
             if self.config.connection(name) is None:
                 known = [connection.name for connection in self.config.connections]
@@ -237,8 +228,6 @@ class Session:
 
     def deleted_name(self, name: str) -> CommandError:
         """Return the complaint about a connection that was deleted."""
-        from monitor.config.errors import as_argument
-
         return CommandError(
             f'connection "{name}" was deleted and is ignored although the file has it; '
             f"connwatch resume {as_argument(name)} brings it back"

@@ -12,6 +12,7 @@ What is told anew is another trouble, which nobody has taken on yet.
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,12 +22,16 @@ from monitor.cli.completion import (
     complete_connection,
 )
 from monitor.cli.errors import CommandError
+from monitor.cli.output import TableRow, open_console, print_json, print_rows
 from monitor.clock import utc_now
+from monitor.config.errors import did_you_mean, quoted
+from monitor.config.values import parse_duration
+from monitor.judge.authorizations import start_of
+from monitor.notify.words import format_day, format_instant
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from monitor.cli.output import TableRow
     from monitor.cli.session import Session
     from monitor.judge.suppression import Scope, Silence
 
@@ -36,11 +41,6 @@ END = "end"
 
 NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 """What an id looks like that a database can hold."""
-
-
-def register(app: typer.Typer) -> None:
-    """Add `silence` to *app*."""
-    app.command()(silence)
 
 
 def silence(
@@ -98,7 +98,6 @@ def _choose(
     Raises:
         CommandError: Nothing or too much was named, or nobody knows it.
     """
-    from monitor.config.errors import did_you_mean
     from monitor.judge.suppression import Scope
 
     if (name is not None) + (tag is not None) + is_all != 1:
@@ -115,8 +114,6 @@ def _choose(
 
 
 def _read_length(text: str | None) -> timedelta:
-    from monitor.config.values import parse_duration
-
     if text is None:
         raise CommandError("say for how long: --for 2h")
     try:
@@ -132,7 +129,6 @@ def _begin(
     session: Session, scope: Scope, target: str | None, length: timedelta, reason: str
 ) -> None:
     from monitor.alerting.suppression import begin_silence, describe_scope
-    from monitor.notify.words import format_instant
 
     with session.open_for_writing().write() as tx:
         begun = begin_silence(tx, session.plan, scope, target, length, reason, utc_now())
@@ -160,15 +156,10 @@ def _end(session: Session, number: str | None) -> None:
 
 
 def _list(session: Session, *, is_json: bool) -> None:
-    from monitor.cli.output import open_console, print_json, print_rows
     from monitor.report.history import silence_json
     from monitor.store import suppression
 
-    database = session.open_for_reading()
-    lasting: list[Silence] = []
-    if database is not None:
-        with database.read() as tx:
-            lasting = suppression.list_active_silences(tx, utc_now())
+    lasting = session.read(lambda tx: suppression.list_active_silences(tx, utc_now())) or []
     if is_json:
         print_json({"silences": [silence_json(each) for each in lasting]})
     elif lasting:
@@ -180,15 +171,9 @@ def _list(session: Session, *, is_json: bool) -> None:
 
 def _row(each: Silence) -> TableRow:
     from monitor.alerting.suppression import describe_scope
-    from monitor.cli.output import TableRow
 
     until = f"{each.ends_at:%Y-%m-%d %H:%M:%S}"
     return TableRow((f"{each.id}", describe_scope(each.scope, each.target), until, each.reason))
-
-
-def register_ack(app: typer.Typer) -> None:
-    """Add `ack` to *app*."""
-    app.command()(ack)
 
 
 def ack(
@@ -202,7 +187,6 @@ def ack(
 ) -> None:
     """Stop the reminders of a connection's present trouble: somebody takes care of it."""
     from monitor.alerting.suppression import acknowledge
-    from monitor.notify.words import format_day
     from monitor.store import connections
     from monitor.store.suppression import Acknowledgement
 
@@ -229,11 +213,6 @@ def _read_date(text: str) -> datetime:
     Raises:
         CommandError: It is no date, or not in the future.
     """
-    from datetime import date
-
-    from monitor.config.errors import quoted
-    from monitor.judge.authorizations import start_of
-
     try:
         end = start_of(date.fromisoformat(text))
     except ValueError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import ipaddress
 import signal
 from contextlib import contextmanager
@@ -12,7 +14,6 @@ import typer
 from monitor.cli.errors import CommandError, print_error
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Iterator
 
     from monitor.simulator.server import Simulator
@@ -24,12 +25,6 @@ ACCOUNT = "acme"
 TOKEN_NAMES = ("production", "staging")
 
 
-def register(app: typer.Typer) -> None:
-    """Add `simulate` and `demo` to *app*."""
-    app.command()(simulate)
-    app.command()(demo)
-
-
 def simulate(
     port: Annotated[
         int, typer.Option(metavar="N", min=0, max=LAST_PORT, help="0 takes any free port.")
@@ -39,8 +34,6 @@ def simulate(
     ] = "127.0.0.1",
 ) -> None:
     """Serve a local SoldScope and Amazon with faults to switch on, until Ctrl-C."""
-    import asyncio
-
     if not host.strip():
         raise CommandError("--host is empty, which means every address: name one, or 0.0.0.0")
     asyncio.run(_simulate(host, port))
@@ -53,8 +46,6 @@ def demo(
     ] = None,
 ) -> None:
     """Show connwatch at work: a simulator, the daemon, alerts; on throwaway data."""
-    import asyncio
-
     from monitor.cli.demo import run_demo
 
     async def run() -> None:
@@ -67,8 +58,6 @@ def demo(
 @contextmanager
 def signals_set(stop: asyncio.Event) -> Iterator[None]:
     """Let Ctrl-C, a polite kill and a closed terminal set *stop*, and do nothing else."""
-    import asyncio
-
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     for number in signals:
@@ -81,7 +70,6 @@ def signals_set(stop: asyncio.Event) -> Iterator[None]:
 
 
 async def _simulate(host: str, port: int) -> None:
-    import asyncio
 
     from monitor.simulator.server import start_simulator
 
@@ -101,8 +89,6 @@ async def _simulate(host: str, port: int) -> None:
 
 
 def _why_not_listening(host: str, port: int, error: OSError) -> str:
-    import errno
-
     if error.errno == errno.EADDRINUSE:
         return f"port {port} is taken: name another one, or take any free one with --port 0"
     why = error.strerror or str(error)

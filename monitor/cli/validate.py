@@ -9,6 +9,7 @@ and wrap below their words.
 from __future__ import annotations
 
 import asyncio
+import platform
 import webbrowser
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from monitor import __version__
 from monitor.cli.checks import callable_names, read_records, store_results
 from monitor.cli.completion import ConnectionName  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import NOT_DONE, CommandError, print_error
@@ -47,11 +49,6 @@ if TYPE_CHECKING:
 
 LISTED_CHANGES = 5
 """How many changes of state a ticket names."""
-
-
-def register(app: typer.Typer) -> None:
-    """Add `validate` to *app*."""
-    app.command()(validate)
 
 
 def validate(
@@ -197,10 +194,7 @@ def _print_ticket(visit: _Validation, steps: Sequence[ValidationStep]) -> None:
 
 
 def _look_around(connection: Connection, *, is_paused: bool) -> Surroundings:
-    import platform
 
-    from monitor import __version__
-    from monitor.config.connections import AmazonConnection
     from monitor.report.advice import Surroundings
 
     facts = {"connection": connection.name, "provider": connection.provider}

@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from monitor.cli.completion import AsJson  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import CommandError, print_error
+from monitor.cli.output import TableRow, open_console, print_json, print_rows
 from monitor.clock import utc_now
+from monitor.config.errors import did_you_mean
+from monitor.report.status import instant
 
 if TYPE_CHECKING:
     from monitor.cli.session import Session
@@ -24,15 +28,10 @@ SHORTEST = 8
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 commands = typer.Typer(no_args_is_help=True)
-tokens = typer.Typer(no_args_is_help=True)
-commands.add_typer(tokens, name="token", help="Make, list and revoke API tokens.")
+tokens = typer.Typer(name="token", help="Make, list and revoke API tokens.", no_args_is_help=True)
+commands.add_typer(tokens)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="What the token is called.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add `web` to *app*."""
-    app.add_typer(commands, name="web", help="The dashboard's password, and API tokens.")
 
 
 @commands.command()
@@ -83,13 +82,8 @@ def add(
 
 
 @tokens.command("list")
-def list_(
-    context: typer.Context,
-    is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+def list_(context: typer.Context, is_json: AsJson = False) -> None:
     """List the tokens: their names and when they were last used, not themselves."""
-    from monitor.cli.output import TableRow, open_console, print_json, print_rows
-
     known = _read(context.obj)
     if is_json:
         print_json({"tokens": [_describe(one) for one in known]})
@@ -114,16 +108,10 @@ def list_(
 def _read(session: Session) -> list[ApiToken]:
     from monitor.store import credentials
 
-    database = session.open_for_reading()
-    if database is None:
-        return []
-    with database.read() as tx:
-        return credentials.list_api_tokens(tx)
+    return session.read(credentials.list_api_tokens) or []
 
 
 def _describe(token: ApiToken) -> Json:
-    from monitor.report.status import instant
-
     return {
         "name": token.name,
         "read_only": token.is_read_only,
@@ -135,7 +123,6 @@ def _describe(token: ApiToken) -> Json:
 @tokens.command()
 def revoke(context: typer.Context, name: Name) -> None:
     """Take a token away: whoever uses it is refused from now on."""
-    from monitor.config.errors import did_you_mean
     from monitor.store import credentials
 
     session: Session = context.obj

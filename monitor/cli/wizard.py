@@ -1,17 +1,9 @@
 """
-Ask what a first configuration file needs to know, and try each part at once.
+Ask for what a first configuration file needs, and try each part at once (`config init`).
 
-Decides the questions for every kind of connection and channel. How one answer
-is asked for stands in `questions`, how a part is tried in `trying`.
-
-Ask one thing on a terminal, again and again until the answer can be used.
-
-Which answers can be used is decided by the rules of every configuration file;
-what is asked, in `interview`. Everything goes to stderr.
-
-Try a connection or a channel that was just named, and say what came of it.
-
-Nothing is stored: there is no installation yet.
+Decides the questions for every kind of connection and channel. An answer is asked for until
+the rules of every configuration file take it. Everything goes to stderr, and nothing is
+stored: there is no installation yet.
 """
 
 from __future__ import annotations
@@ -19,13 +11,14 @@ from __future__ import annotations
 import asyncio
 import tomllib
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import typer
 
+from monitor.cli.alerts import send_samples
 from monitor.clock import utc_now
 from monitor.config.connections import AmazonConnection, CountdownConnection
 from monitor.config.describe import walk
@@ -43,6 +36,9 @@ from monitor.config.starter import (
     starter_config,
 )
 from monitor.config.values import Reading
+from monitor.judge.alerts import AlertKind
+from monitor.judge.outcome import OutcomeClass, Reason
+from monitor.notify.words import explain, format_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -218,9 +214,6 @@ def print_text(text: str) -> None:
     typer.echo(text, err=True)
 
 
-SEND_TIMEOUT = timedelta(seconds=30)
-
-
 def try_connection(config: Config, name: str) -> bool | None:
     """
     Check the connection called *name* once, say how that went, and tell whether it worked.
@@ -236,7 +229,6 @@ def try_connection(config: Config, name: str) -> bool | None:
         return None
     from monitor.cli.runner import check_each
     from monitor.engine.checkers import StoredAccess
-    from monitor.judge.outcome import OutcomeClass
     from monitor.log import configure_logging
 
     configure_logging(is_verbose=False, is_quiet=True)
@@ -263,9 +255,6 @@ def _find_unreadable(config: Config, connection: Connection) -> SecretUnavailabl
 
 
 def _describe(outcome: Outcome) -> str:
-    from monitor.judge.outcome import Reason
-    from monitor.notify.words import explain, format_number
-
     if outcome.reason is not Reason.OK:
         return f"{explain(outcome.reason, None).name}: {outcome.detail}"
     words = "it works"
@@ -282,11 +271,7 @@ def try_channel(channel: Channel) -> bool | None:
 
     Returns None where it could not be tried.
     """
-    from monitor.judge.alerts import AlertKind
     from monitor.notify.apprise import AppriseSender
-    from monitor.notify.delivery import ThreadedSender
-    from monitor.notify.outbox import AlertError
-    from monitor.notify.samples import sample_message
 
     try:
         channel.url.reveal()
@@ -294,18 +279,9 @@ def try_channel(channel: Channel) -> bool | None:
         print_text(f"It is not tried yet: {error}")
         return None
     sender = AppriseSender({channel.name: channel.url})
-    message = sample_message(AlertKind.TEST, utc_now())
-    try:
-        asyncio.run(
-            ThreadedSender(SEND_TIMEOUT).send(
-                sender, channel.name, (0,), message, AlertKind.TEST.value
-            )
-        )
-    except AlertError as error:
-        print_text(f"  ✗ not sent: {error}")
-        return False
-    print_text("  ✓ sent: look whether it arrived")
-    return True
+    _, why = asyncio.run(send_samples(sender, channel.name, [AlertKind.TEST]))
+    print_text("  ✓ sent: look whether it arrived" if why is None else f"  ✗ not sent: {why}")
+    return why is None
 
 
 if TYPE_CHECKING:
