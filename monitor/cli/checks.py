@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from monitor.cli.session import Session
     from monitor.judge.connections import ConnectionRecord
     from monitor.judge.incidents import Connectivity
-    from monitor.report.status import Json
+    from monitor.report.status import ConnectionJson
     from monitor.store.engine import Database
 
 
@@ -250,7 +250,11 @@ def _show(
 
 
 def _print_table(
-    objects: Sequence[Json], now: datetime, answers: CheckResults | None, sort: Sort, soon_days: int
+    objects: Sequence[ConnectionJson],
+    now: datetime,
+    answers: CheckResults | None,
+    sort: Sort,
+    soon_days: int,
 ) -> None:
     from monitor.cli.output import HEADER, connection_row, format_counts, open_console, print_rows
     from monitor.judge.outcome import State

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from monitor.cli.session import Session
     from monitor.judge.authorizations import AuthorizationClock, DateChange
     from monitor.judge.connections import ConnectionRecord
-    from monitor.report.status import Json
+    from monitor.report.history import HistoryJson
     from monitor.store.engine import Transaction
 
 
@@ -269,7 +269,7 @@ def history(context: typer.Context, name: ConnectionName, is_json: AsJson = Fals
         _print_history(session, record, past)
 
 
-def _read_history(session: Session, record: ConnectionRecord) -> Json:
+def _read_history(session: Session, record: ConnectionRecord) -> HistoryJson:
     from monitor.report.history import history_json
     from monitor.store import history as stored
 
@@ -285,7 +285,7 @@ def _read_history(session: Session, record: ConnectionRecord) -> Json:
         )
 
 
-def _print_history(session: Session, record: ConnectionRecord, past: Json) -> None:
+def _print_history(session: Session, record: ConnectionRecord, past: HistoryJson) -> None:
     from monitor.cli import output
     from monitor.cli.output import open_console, print_rows
     from monitor.report.status import connection_json
