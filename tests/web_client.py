@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import jsonschema_rs
 from prometheus_client import CollectorRegistry
 
 from monitor.config.model import Config
@@ -80,6 +81,13 @@ class Web:
 
     async def log_in(self, password: str) -> httpx.Response:
         return await self.change("/login", data={"password": password})
+
+    def check_described(self, name: str, answer: Any) -> None:
+        """
+        Fail unless *answer* is the object that the OpenAPI document calls *name*.
+        """
+        described = self.app.openapi() | {"$ref": f"#/components/schemas/{name}"}
+        jsonschema_rs.validator_for(described, validate_formats=True).validate(answer)
 
     def stranger(self, **headers: str) -> httpx.AsyncClient:
         """

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from monitor.cli.session import Session
     from monitor.judge.connections import ConnectionRecord
     from monitor.judge.incidents import Connectivity
-    from monitor.report.status import Json
+    from monitor.report.status import ConnectionJson
     from monitor.store.engine import Database
 
 
@@ -246,7 +246,11 @@ def _show(
 
 
 def _print_table(
-    objects: Sequence[Json], now: datetime, answers: CheckResults | None, sort: Sort, soon_days: int
+    objects: Sequence[ConnectionJson],
+    now: datetime,
+    answers: CheckResults | None,
+    sort: Sort,
+    soon_days: int,
 ) -> None:
     is_check = answers is not None
     said = {name: outcome.detail for name, (_, outcome) in (answers or {}).items()}

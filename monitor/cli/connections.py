@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from monitor.cli.session import Session
     from monitor.judge.authorizations import AuthorizationClock
     from monitor.judge.connections import ConnectionRecord
-    from monitor.report.status import Json
+    from monitor.report.history import HistoryJson
     from monitor.store.engine import Transaction
 
 
@@ -232,7 +232,7 @@ def history(context: typer.Context, name: ConnectionName, is_json: AsObject = Fa
         _print_history(session, records[0], past)
 
 
-def _read_history(session: Session, record: ConnectionRecord) -> Json:
+def _read_history(session: Session, record: ConnectionRecord) -> HistoryJson:
     from monitor.report.history import history_json
     from monitor.store import history as stored
 
@@ -247,7 +247,15 @@ def _read_history(session: Session, record: ConnectionRecord) -> Json:
     return past or history_json(record.name, (), (), ())
 
 
+<<<<<<< HEAD
 def _print_history(session: Session, record: ConnectionRecord, past: Json) -> None:
+=======
+def _print_history(session: Session, record: ConnectionRecord, past: HistoryJson) -> None:
+    from monitor.cli import output
+    from monitor.cli.output import open_console, print_rows
+    from monitor.report.status import connection_json
+
+>>>>>>> team/web2
     now = utc_now()
     console = open_console()
     each = connection_json(record, session.plan.watched[record.name], now)

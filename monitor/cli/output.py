@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from monitor.report.status import Json
+    from monitor.report.history import CheckJson, HistoryJson, NotificationJson, TransitionJson
+    from monitor.report.status import ConnectionJson
 
 
 GAP = "  "
@@ -134,11 +135,11 @@ LOOKS = {
     State.PAUSED: ("⏸ ", "dim"),  # half as wide as the others
 }
 
-LEVEL_STYLES = {Level.LOW: "yellow", Level.EXHAUSTED: "bold red"}
+LEVEL_STYLES: dict[str | None, str] = {Level.LOW: "yellow", Level.EXHAUSTED: "bold red"}
 
 
 def connection_row(
-    each: Json,
+    each: ConnectionJson,
     now: datetime,
     *,
     is_check: bool = False,
@@ -172,7 +173,7 @@ def connection_row(
     )
 
 
-def _days_left(each: Json) -> Text | str:
+def _days_left(each: ConnectionJson) -> Text | str:
     end = end_of(each)
     if end is None:
         return ""
@@ -182,7 +183,7 @@ def _days_left(each: Json) -> Text | str:
     return Text(f"🟠 {text}", "yellow") if each["expiring_soon"] else text
 
 
-def _quota(each: Json) -> Text | str:
+def _quota(each: ConnectionJson) -> Text | str:
     quota = each["quota"]
     if quota is None:
         return ""
@@ -193,7 +194,9 @@ def _quota(each: Json) -> Text | str:
     return Text(text, LEVEL_STYLES.get(quota["level"], ""))
 
 
-def _remarks(each: Json, now: datetime, said: str, soon_days: int) -> Iterator[Text | str]:
+def _remarks(
+    each: ConnectionJson, now: datetime, said: str, soon_days: int
+) -> Iterator[Text | str]:
     state, reason = State(each["state"]), Reason(each["reason"])
     name, detail = REASONS[reason].name, clean(each["detail"])
     if state is State.PAUSED:
@@ -214,7 +217,7 @@ def _remarks(each: Json, now: datetime, said: str, soon_days: int) -> Iterator[T
     yield from _quota_remark(each, now)
 
 
-def _end_remark(each: Json) -> Iterator[str]:
+def _end_remark(each: ConnectionJson) -> Iterator[str]:
     end, authorization = end_of(each), each["authorization"]
     if end is None:
         return
@@ -222,19 +225,20 @@ def _end_remark(each: Json) -> Iterator[str]:
         yield f"the authorization ends on {end['ends_at'][:10]}"
         return
     declared = authorization and authorization["expires_at"]
-    differs = declared and declared[:10] != end["ends_at"][:10]
-    but = f"; by the file it would be {declared[:10]}" if differs else ""
+    but = ""
+    if declared and declared[:10] != end["ends_at"][:10]:
+        but = f"; by the file it would be {declared[:10]}"
     yield f"the token ends on {end['ends_at'][:10]}, its service says{but}"
 
 
-def _secret_remark(each: Json, soon_days: int) -> Iterator[str]:
+def _secret_remark(each: ConnectionJson, soon_days: int) -> Iterator[str]:
     end = ending_secret(each, soon_days)
     if end is not None and each["reason"] != Reason.CLIENT_SECRET_EXPIRED:
         verb = "ended" if end["days_left"] < 0 else "ends"
         yield f"the client secret of {end['of']} {verb} on {end['ends_at'][:10]}"
 
 
-def _marketplace_remark(each: Json) -> Iterator[str]:
+def _marketplace_remark(each: ConnectionJson) -> Iterator[str]:
     suspended = [one["country"] for one in each["marketplaces"] or () if one["suspended_listings"]]
     if suspended:
         yield (
@@ -243,7 +247,7 @@ def _marketplace_remark(each: Json) -> Iterator[str]:
         )
 
 
-def _last_check_remark(each: Json, said: str) -> Iterator[str]:
+def _last_check_remark(each: ConnectionJson, said: str) -> Iterator[str]:
     last = each["last_check"]
     if last is None or last["conclusive"] or last["reason"] == each["reason"]:
         return
@@ -256,7 +260,7 @@ def _last_check_remark(each: Json, said: str) -> Iterator[str]:
         yield f"the last check had no usable answer: {REASONS[reason].name}{times}{why}"
 
 
-def _quota_remark(each: Json, now: datetime) -> Iterator[Text]:
+def _quota_remark(each: ConnectionJson, now: datetime) -> Iterator[Text]:
     quota = each["quota"]
     if quota is None or quota["level"] not in LEVEL_STYLES:
         return
@@ -282,7 +286,7 @@ def format_counts(summary: dict[str, int], n_secrets: int = 0) -> str:
     return f"{format_number(total)} connection{'' if total == 1 else 's'}: {', '.join(parts)}"
 
 
-def transition_rows(history: Json) -> list[TableRow]:
+def transition_rows(history: HistoryJson) -> list[TableRow]:
     """Return the lines of a connection's changes."""
     return [
         TableRow(
@@ -297,7 +301,7 @@ def transition_rows(history: Json) -> list[TableRow]:
     ]
 
 
-def check_rows(history: Json) -> list[TableRow]:
+def check_rows(history: HistoryJson) -> list[TableRow]:
     """Return the lines of a connection's checks."""
     return [
         TableRow(
@@ -313,7 +317,7 @@ def check_rows(history: Json) -> list[TableRow]:
     ]
 
 
-def alert_rows(history: Json) -> list[TableRow]:
+def alert_rows(history: HistoryJson) -> list[TableRow]:
     """Return the lines of the alerts about a connection."""
     return [
         TableRow(
@@ -324,7 +328,7 @@ def alert_rows(history: Json) -> list[TableRow]:
     ]
 
 
-def _delivery(notification: Json) -> str:
+def _delivery(notification: NotificationJson) -> str:
     text = f"{notification['channel']}: {notification['state']}"
     sent_at = notification["sent_at"]
     if sent_at is not None:
@@ -333,7 +337,7 @@ def _delivery(notification: Json) -> str:
     return f"{text} after {attempts} attempt{'' if attempts == 1 else 's'}" if attempts else text
 
 
-def _said(each: Json) -> tuple[str, ...]:
+def _said(each: CheckJson | TransitionJson) -> tuple[str, ...]:
     return (each["detail"],) if each["detail"] else ()
 
 

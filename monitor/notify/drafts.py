@@ -41,6 +41,7 @@ from monitor.notify import reasons, texts
 from monitor.notify.words import (
     clean,
     clean_url,
+    describe_span,
     explain,
     format_counted,
     format_day,
@@ -51,7 +52,6 @@ from monitor.notify.words import (
     format_when,
     name_command,
     read_instant,
-    describe_span,
 )
 
 if TYPE_CHECKING:

@@ -20,10 +20,10 @@ from monitor.notify.drafts import About, Draft, draft
 from monitor.notify.words import (
     clean,
     clean_url,
+    describe_span,
     format_day,
     format_instant,
     format_number,
-    describe_span,
     shorten,
 )
 

@@ -1,18 +1,10 @@
 """
-Say what somebody should do about a connection that was just checked.
+Say what somebody should do about a connection, and on which page, or write it down for support.
 
-Decides which of its troubles deserve advice; the words are those of alerts, and
-the pages come from `consent`.
-
-Name the page on which a person can mend a connection.
-
-Decides which trouble a page helps against, whose page that is and how its
-address is made. Whether it is printed or opened is left to who asked for it.
-
-Write what a support team asks for, as plain text to be pasted.
-
-Pure. Decides what stands in it: nothing of it is a secret, and no address of a
-person. What services said was freed of secrets where it was read.
+Decides which troubles deserve advice, whose page helps against each and how its address
+is made; the words are those of alerts. A ticket is plain text to be pasted: nothing in it
+is a secret, and no address of a person. Whether a page is printed or opened is left to
+who asked for it.
 """
 
 from __future__ import annotations
@@ -39,9 +31,11 @@ if TYPE_CHECKING:
     from monitor.config.connections import Application, Connection
     from monitor.config.model import Config
     from monitor.judge.outcome import Transition
-    from monitor.report.status import Json
+    from monitor.report.status import ConnectionJson
     from monitor.report.validation import CheckedConnection, ValidationStep
 
+
+# --- pages
 
 CONSENT_PATH = "/apps/authorize/consent"
 
@@ -152,7 +146,9 @@ def consent_page_of(connection: AmazonConnection) -> str:
     return f"https://{seller_central_host(connection)}{CONSENT_PATH}"
 
 
-_QUOTA_STEPS = {
+# --- advice
+
+_QUOTA_STEPS: dict[str | None, str] = {
     Level.LOW: texts.QUOTA_LOW_STEP,
     Level.EXHAUSTED: texts.QUOTA_EXHAUSTED_STEP,
 }
@@ -200,13 +196,15 @@ def _problems(answered: CheckedConnection) -> Iterator[tuple[str, Need | None]]:
         yield reasons.REASONS[Reason.CLIENT_SECRET_EXPIRED].remedy, Need.DEVELOP
 
 
-def problem_reason(each: Json) -> Reason | None:
+def problem_reason(each: ConnectionJson) -> Reason | None:
     """Return what is wrong with the connection, or with its latest check; None if nothing is."""
     if State(each["state"]) in {State.ERROR, State.EXPIRED}:
         return Reason(each["reason"])
     last = each["last_check"]
     return None if last is None or last["conclusive"] else Reason(last["reason"])
 
+
+# --- tickets
 
 _MAIL_ADDRESS = re.compile(r"[^\s@\"'<>(),;:]+@[^\s@\"'<>(),;:]+")
 _HIDDEN = "(address hidden)"

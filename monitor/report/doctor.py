@@ -1,24 +1,11 @@
 """
-Look over an installation, and say what to mend.
+Look over an installation, and say what to fix.
 
-One module for each thing that is looked at; each yields findings and changes
-nothing. What a finding is stands in `finding`; in which order they are asked for
-and how they look, in `monitor.cli.doctor`.
-
-Look whether a daemon is at work: what is overdue, and what its channels took.
-
-Say what was found, how bad it is, and what to do about it.
-
-Look at what the daemon needs of its machine: a clock that is right, and ways to the hosts.
-
-Hosts are reached as a check reaches them, up to TLS; nothing is sent to them.
-
-Look at the file, at all that it refers to, and at who may read the secrets.
-
-Nothing is called. Mistakes that can be seen in the file alone are found when it
-is loaded.
-
-Look at the database's files and at the disk below them; no table is read.
+Each function looks at one thing, yields findings and changes nothing: the daemon and its
+channels; the clock and the ways to the hosts, as far as TLS, where nothing is sent; the
+file, all that it refers to and who may read the secrets; the files of the database and
+their disk. In which order they are called and how findings look is left to
+`monitor.cli.doctor`.
 """
 
 from __future__ import annotations

@@ -2,20 +2,84 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from monitor.report.status import instant, milliseconds
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from monitor.report.status import Instant, closed, instant, milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from monitor.judge.outcome import Transition
     from monitor.judge.suppression import Silence
-    from monitor.report.status import Json
     from monitor.store.history import AlertRow, CheckRow
 
 
-def check_json(row: CheckRow) -> Json:
+@closed
+class CheckJson(TypedDict):
+    """One attempt."""
+
+    at: Instant
+    conclusive: bool
+    reason: str
+    latency_ms: float | None
+    detail: str
+
+
+TransitionJson = TypedDict(
+    "TransitionJson", {"at": Instant, "from": str, "to": str, "reason": str, "detail": str}
+)
+TransitionJson.__doc__ = "A change of state or reason."
+closed(TransitionJson)
+
+
+@closed
+class NotificationJson(TypedDict):
+    """How far an alert came on one channel."""
+
+    channel: str
+    state: Annotated[str, Field(description="due, sent, dead or held")]
+    attempts: int
+    sent_at: Instant | None
+
+
+@closed
+class AlertJson(TypedDict):
+    """Something people were told, or are being told."""
+
+    id: int
+    kind: str
+    severity: str
+    connections: list[str]
+    born_at: Instant
+    notifications: list[NotificationJson]
+
+
+@closed
+class HistoryJson(TypedDict):
+    """What happened to one connection, the newest first."""
+
+    name: str
+    transitions: list[TransitionJson]
+    checks: list[CheckJson]
+    alerts: list[AlertJson]
+
+
+@closed
+class SilenceJson(TypedDict):
+    """A span in which nobody is told of something."""
+
+    id: int
+    scope: Annotated[str, Field(description="connection, tag or all")]
+    target: Annotated[str | None, Field(description="The connection or tag; null for all.")]
+    reason: str
+    starts_at: Instant
+    ends_at: Instant
+
+
+def check_json(row: CheckRow) -> CheckJson:
     """Return one check of a connection's history."""
     return {
         "at": instant(row.at),
@@ -26,7 +90,7 @@ def check_json(row: CheckRow) -> Json:
     }
 
 
-def transition_json(transition: Transition) -> Json:
+def transition_json(transition: Transition) -> TransitionJson:
     """Return one change of state or reason."""
     return {
         "at": instant(transition.at),
@@ -37,7 +101,7 @@ def transition_json(transition: Transition) -> Json:
     }
 
 
-def alert_json(row: AlertRow) -> Json:
+def alert_json(row: AlertRow) -> AlertJson:
     """Return one alert and how far it came on each channel."""
     return {
         "id": row.id,
@@ -57,7 +121,7 @@ def alert_json(row: AlertRow) -> Json:
     }
 
 
-def silence_json(silence: Silence) -> Json:
+def silence_json(silence: Silence) -> SilenceJson:
     """Return one silence."""
     return {
         "id": silence.id,
@@ -74,7 +138,7 @@ def history_json(
     transitions: Iterable[Transition],
     checks: Iterable[CheckRow],
     alerts: Iterable[AlertRow],
-) -> Json:
+) -> HistoryJson:
     """Return what `history --json` prints."""
     return {
         "name": name,

@@ -1,22 +1,21 @@
 """
-Describe what is known in the contract's JSON, for commands and for the HTTP API.
+Describe connections and quotas in the contract's JSON, for commands, pages and programs.
 
-Pure: records, the plan and the present instant come in, plain objects go out.
-Also decides which connections are worse than others, and the exit code that a
-list of them means. What happened to them is described in `report_past`, how
-they look in a table is left to `cli.output`.
-
-Describe quotas and what is foreseen of them in JSON, for commands and programs.
-
-Pure. The contract's short form, one line of a connection, is in `report`; how
-it looks on a terminal is left to `cli.quota`.
+Pure: records, the plan and the present instant come in, objects of JSON go out. Each
+object is declared here once; the HTTP API describes itself by these declarations.
+Also decides which connections are worse than others, and the exit code that a list
+of them means. What happened to them is in `monitor.report.history`, how they look is
+left to the commands and pages.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, overload
+
+from pydantic import ConfigDict, Field, WithJsonSchema, with_config
+from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
 
 from monitor.judge.authorizations import FLAG_STATES, ClockSource, days_left
 from monitor.judge.outcome import Rules, State
@@ -25,20 +24,100 @@ from monitor.judge.quota import Level
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from monitor.judge.authorizations import AuthorizationClock
+    from monitor.judge.authorizations import AuthorizationClock, Declared
     from monitor.judge.connections import ConnectionRecord, Watched
     from monitor.judge.forecast import Outlook
     from monitor.judge.quota import Quota
-
-
-Json = dict[str, Any]
-
 
 AUTHORIZATION = "authorization"
 TOKEN = "token"  # noqa: S105 - a kind of clock, not a password
 CLIENT_SECRET = "client_secret"  # noqa: S105 - a kind of clock, not a password
 
 SOON_DAYS = max(Rules().expiring_soon_days)
+
+Json = dict[str, Any]
+"""An object that only commands print."""
+
+closed = with_config(ConfigDict(extra="forbid"))
+"""Says that an object has the members that are declared, and no others."""
+
+Instant = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+
+
+@closed
+class LastCheckJson(TypedDict):
+    """The latest attempt."""
+
+    at: Instant
+    conclusive: Annotated[bool, Field(description="The service said yes or no.")]
+    reason: str
+    in_a_row: Annotated[int, Field(description="How many attempts in a row ended like this one.")]
+
+
+@closed
+class AuthorizationJson(TypedDict):
+    """The grant that somebody declared."""
+
+    authorized_at: Instant
+    expires_at: Instant | None
+    days_left: int | None
+    source: str
+
+
+@closed
+class ClockJson(TypedDict):
+    """Something with an end."""
+
+    kind: Annotated[str, Field(description="authorization, client_secret or token")]
+    of: Annotated[str, Field(description="The connection or application that it belongs to.")]
+    ends_at: Instant
+    days_left: int
+    source: str
+
+
+@closed
+class QuotaJson(TypedDict):
+    """What is left to call."""
+
+    limit: int | None
+    remaining: int | None
+    resets_at: Instant | None
+    level: Annotated[str | None, Field(description="ok, low or exhausted; null where unknown")]
+    exhausts_at: Instant | None
+
+
+@closed
+class MarketplaceJson(TypedDict):
+    """Where an Amazon account sells."""
+
+    country: str
+    id: str
+    participating: bool
+    suspended_listings: bool
+    configured: bool
+
+
+@closed
+class ConnectionJson(TypedDict):
+    """One connection."""
+
+    name: str
+    provider: str
+    state: Annotated[str, Field(description="active, error, expired, pending or paused")]
+    reason: str
+    detail: str
+    since: Instant
+    checked_at: Instant | None
+    latency_ms: float | None
+    tags: list[str]
+    account: str | None
+    last_check: LastCheckJson | None
+    expiring_soon: bool
+    renewal_unrecorded: bool
+    authorization: AuthorizationJson | None
+    clocks: list[ClockJson]
+    quota: QuotaJson | None
+    marketplaces: list[MarketplaceJson] | None
 
 
 class Health(IntEnum):
@@ -56,10 +135,9 @@ _WORST_FIRST = (Health.BROKEN, Health.UNKNOWN, Health.SOON, Health.NONE)
 _BY_URGENCY = (State.ERROR, State.EXPIRED, State.PENDING, State.ACTIVE, State.PAUSED)
 
 
-def connection_json(record: ConnectionRecord, watched: Watched, now: datetime) -> Json:
+def connection_json(record: ConnectionRecord, watched: Watched, now: datetime) -> ConnectionJson:
     """Return one connection as people and programs are shown it."""
     standing = record.standing
-    authorization = _authorization_json(record.clock, now)
     return {
         "name": record.name,
         "provider": record.provider,
@@ -77,14 +155,14 @@ def connection_json(record: ConnectionRecord, watched: Watched, now: datetime) -
             and record.clock.is_expiring_soon(watched.rules.expiring_soon_days, now)
         ),
         "renewal_unrecorded": record.clock.is_renewal_unrecorded,
-        "authorization": authorization,
-        "clocks": _clocks_json(record, authorization, watched, now),
+        "authorization": _authorization_json(record.clock, now),
+        "clocks": _clocks_json(record, watched, now),
         "quota": _quota_json(record, watched, now),
         "marketplaces": _marketplaces_json(record),
     }
 
 
-def _last_check_json(record: ConnectionRecord) -> Json | None:
+def _last_check_json(record: ConnectionRecord) -> LastCheckJson | None:
     standing = record.standing
     if standing.checked_at is None or standing.last_reason is None:
         return None
@@ -96,11 +174,10 @@ def _last_check_json(record: ConnectionRecord) -> Json | None:
     }
 
 
-def _authorization_json(clock: AuthorizationClock, now: datetime) -> Json | None:
+def _authorization_json(clock: AuthorizationClock, now: datetime) -> AuthorizationJson | None:
     if clock.authorized_at is None:
         return None
-    # Once it has proved wrong, nobody knows the end until a renewal is recorded.
-    ends_at = None if clock.is_renewal_unrecorded else clock.ends_at
+    ends_at = _declared_end(clock)
     return {
         "authorized_at": instant(clock.authorized_at),
         "expires_at": instant(ends_at),
@@ -109,48 +186,46 @@ def _authorization_json(clock: AuthorizationClock, now: datetime) -> Json | None
     }
 
 
-def _clocks_json(
-    record: ConnectionRecord, authorization: Json | None, watched: Watched, now: datetime
-) -> list[Json]:
-    clocks = []
-    if authorization is not None and authorization["expires_at"] is not None:
-        clocks.append(
-            {
-                "kind": AUTHORIZATION,
-                "of": record.name,
-                "ends_at": authorization["expires_at"],
-                "days_left": authorization["days_left"],
-                "source": authorization["source"],
-            }
-        )
-    if record.clock.token_ends_at is not None:
-        ends_at = record.clock.token_ends_at
-        clocks.append(_clock_json(TOKEN, record.name, ends_at, ClockSource.OBSERVED, now))
-    secret = watched.secret
-    secret_ends_at = secret and secret.authorized_at and secret.ends_at(secret.authorized_at)
-    if secret_ends_at and watched.application is not None:
-        source = ClockSource.DECLARED
-        clocks.append(_clock_json(CLIENT_SECRET, watched.application, secret_ends_at, source, now))
-    return clocks
+def _clocks_json(record: ConnectionRecord, watched: Watched, now: datetime) -> list[ClockJson]:
+    clock = record.clock
+    ends = [
+        (AUTHORIZATION, record.name, _declared_end(clock), clock.source),
+        (TOKEN, record.name, clock.token_ends_at, ClockSource.OBSERVED),
+    ]
+    if watched.secret is not None and watched.application is not None:
+        secret_ends_at = secret_end(watched.secret)
+        ends.append((CLIENT_SECRET, watched.application, secret_ends_at, ClockSource.DECLARED))
+    return [
+        {
+            "kind": kind,
+            "of": of,
+            "ends_at": instant(ends_at),
+            "days_left": days_left(ends_at, now),
+            "source": source.value,
+        }
+        for kind, of, ends_at, source in ends
+        if ends_at is not None
+    ]
 
 
-def _clock_json(kind: str, of: str, ends_at: datetime, source: ClockSource, now: datetime) -> Json:
-    return {
-        "kind": kind,
-        "of": of,
-        "ends_at": instant(ends_at),
-        "days_left": days_left(ends_at, now),
-        "source": source.value,
-    }
+def _declared_end(clock: AuthorizationClock) -> datetime | None:
+    """Return when an authorization ends; once that has proved wrong, nobody knows."""
+    is_known = clock.authorized_at is not None and not clock.is_renewal_unrecorded
+    return clock.ends_at if is_known else None
 
 
-def end_of(each: Json) -> Json | None:
+def secret_end(secret: Declared) -> datetime | None:
+    """Return when a client secret ends, as far as the file says when it was made."""
+    return None if secret.authorized_at is None else secret.ends_at(secret.authorized_at)
+
+
+def end_of(each: ConnectionJson) -> ClockJson | None:
     """Return the clock that a connection's days are counted by: the service's, else the file's."""
     by_kind = {clock["kind"]: clock for clock in each["clocks"]}
     return by_kind.get(TOKEN) or by_kind.get(AUTHORIZATION)
 
 
-def _marketplaces_json(record: ConnectionRecord) -> list[Json] | None:
+def _marketplaces_json(record: ConnectionRecord) -> list[MarketplaceJson] | None:
     if record.marketplaces is None:
         return None
     return [
@@ -165,7 +240,7 @@ def _marketplaces_json(record: ConnectionRecord) -> list[Json] | None:
     ]
 
 
-def _quota_json(record: ConnectionRecord, watched: Watched, now: datetime) -> Json | None:
+def _quota_json(record: ConnectionRecord, watched: Watched, now: datetime) -> QuotaJson | None:
     quota = record.quota
     if not quota.is_known:
         return None
@@ -180,7 +255,7 @@ def _quota_json(record: ConnectionRecord, watched: Watched, now: datetime) -> Js
     }
 
 
-def summary(objects: Iterable[Json]) -> dict[str, int]:
+def summary(objects: Iterable[ConnectionJson]) -> dict[str, int]:
     """Count connections by state, and those that expire soon."""
     counts = {
         state.value: 0
@@ -193,12 +268,14 @@ def summary(objects: Iterable[Json]) -> dict[str, int]:
     return counts | {"expiring_soon": n_expiring}
 
 
-def report_json(objects: Sequence[Json], now: datetime) -> Json:
+def report_json(objects: Sequence[ConnectionJson], now: datetime) -> Json:
     """Return what `status --json` and `check --json` print."""
     return {"checked_at": instant(now), "summary": summary(objects), "connections": list(objects)}
 
 
-def health_of(each: Json, *, is_check: bool = False, soon_days: int = SOON_DAYS) -> Health:
+def health_of(
+    each: ConnectionJson, *, is_check: bool = False, soon_days: int = SOON_DAYS
+) -> Health:
     """
     Say how bad it is with one connection.
 
@@ -221,7 +298,7 @@ def health_of(each: Json, *, is_check: bool = False, soon_days: int = SOON_DAYS)
     return Health.NONE
 
 
-def ending_secret(each: Json, soon_days: int = SOON_DAYS) -> Json | None:
+def ending_secret(each: ConnectionJson, soon_days: int = SOON_DAYS) -> ClockJson | None:
     """Return the clock of a client secret that ends within *soon_days*, or has ended."""
     near = (
         clock
@@ -232,7 +309,7 @@ def ending_secret(each: Json, soon_days: int = SOON_DAYS) -> Json | None:
 
 
 def exit_code(
-    objects: Sequence[Json], *, is_check: bool = False, soon_days: int = SOON_DAYS
+    objects: Sequence[ConnectionJson], *, is_check: bool = False, soon_days: int = SOON_DAYS
 ) -> int:
     """Return the contract's exit code for what was shown."""
     if not objects:
@@ -241,13 +318,15 @@ def exit_code(
     return int(next(trouble for trouble in _WORST_FIRST if trouble in troubles))
 
 
-def urgency(each: Json, *, is_check: bool = False, soon_days: int = SOON_DAYS) -> tuple[int, int]:
+def urgency(
+    each: ConnectionJson, *, is_check: bool = False, soon_days: int = SOON_DAYS
+) -> tuple[int, int]:
     """Return a key that sorts the worst first and keeps the file's order otherwise."""
     trouble = health_of(each, is_check=is_check, soon_days=soon_days)
     return _WORST_FIRST.index(trouble), _BY_URGENCY.index(State(each["state"]))
 
 
-def ending_first(each: Json) -> tuple[int, str]:
+def ending_first(each: ConnectionJson) -> tuple[int, str]:
     """
     Return a key that sorts by the days that are shown as left, and what has none behind that.
 
@@ -261,6 +340,10 @@ def ending_first(each: Json) -> tuple[int, str]:
     return (1, min(ends)) if ends else (2, "")
 
 
+@overload
+def instant(at: datetime) -> str: ...
+@overload
+def instant(at: datetime | None) -> str | None: ...
 def instant(at: datetime | None) -> str | None:
     """Write an instant as RFC 3339 in UTC, to the second."""
     if at is None:

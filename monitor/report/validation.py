@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from monitor.config.model import Config
     from monitor.judge.connections import ConnectionRecord, Watched
     from monitor.providers.reachability import ProbeResult
-    from monitor.report.status import Json
+    from monitor.report.status import ConnectionJson
 
 
 CERTIFICATE_SOON = timedelta(days=14)
@@ -107,7 +107,7 @@ class CheckedConnection:
     """
 
     outcome: Outcome
-    each: Json
+    each: ConnectionJson
     now: datetime
     soon_days: int
 
@@ -231,7 +231,7 @@ def read_marketplaces(outcome: Outcome, target: str) -> ValidationStep:
     return ValidationStep(name, target, mark, "; ".join(parts) or "none")
 
 
-def read_quota(outcome: Outcome, each: Json, target: str) -> ValidationStep:
+def read_quota(outcome: Outcome, each: ConnectionJson, target: str) -> ValidationStep:
     """Return the step that says what is left of a quota."""
     if outcome.reason is not Reason.OK:
         return ValidationStep(
@@ -249,7 +249,7 @@ def read_quota(outcome: Outcome, each: Json, target: str) -> ValidationStep:
         words = f"used up (HTTP {outcome.http_status}): {words}"
     if quota["resets_at"] is not None:
         words += f", until {quota['resets_at'][:10]}"
-    marks = {Level.LOW: Mark.WARNING, Level.EXHAUSTED: Mark.FAILED}
+    marks: dict[str | None, Mark] = {Level.LOW: Mark.WARNING, Level.EXHAUSTED: Mark.FAILED}
     return ValidationStep(StepName.QUOTA, target, marks.get(quota["level"], Mark.OK), words)
 
 
@@ -269,7 +269,7 @@ def read_clocks(answered: CheckedConnection, application: str | None) -> Iterato
         yield ValidationStep(StepName.CLIENT_SECRET, CLOCKS, *_read_secret(answered, application))
 
 
-def _read_authorization(each: Json, now: datetime) -> tuple[Mark, str]:
+def _read_authorization(each: ConnectionJson, now: datetime) -> tuple[Mark, str]:
     authorization = each["authorization"]
     if authorization is None:
         return Mark.SKIPPED, (

@@ -1,19 +1,12 @@
 """
-Answer programs: connections, their history, alerts.
+Answer programs what is known: connections, their history, alerts, the file, and what happens.
 
-What is said of a connection is decided in `monitor.report.status`, which commands use
-as well.
-
-Give JSON a fingerprint, and spare those who have it already the body.
-
-Say how reading the configuration file went, to programs.
-
-Tell browsers and programs what happens, as it happens (server-sent events).
-
-Who listens is looked at again and again: a stream outlives neither the login nor
-the token that opened it.
+What is said of a connection is decided in `monitor.report`, which commands use as well.
+JSON carries a fingerprint: who has it already is spared the body. A stream of events
+outlives neither the login nor the token that opened it.
 """
 
+# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
 from __future__ import annotations
 
 import asyncio
@@ -24,35 +17,36 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from monitor.report.history import alert_json, history_json
-from monitor.report.status import instant
+from monitor.report.history import HistoryJson, alert_json, history_json
+from monitor.report.status import ConnectionJson, instant
 from monitor.store import connections, history
 from monitor.store.engine import StoreError
-from monitor.web import overview, schemas
+from monitor.web import overview
 from monitor.web.overview import read_cursor, write_cursor
 from monitor.web.parts import Here
-from monitor.web.problems import NOT_MODIFIED, problems
-from monitor.web.schemas import Model
+from monitor.web.problems import answers, problems
+from monitor.web.schemas import AlertListJson, ConfigurationJson, ConnectionListJson
 from monitor.web.sessions import Authenticator, Who
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
     from monitor.judge.connections import ConnectionRecord
-    from monitor.report.status import Json
     from monitor.store.engine import Transaction
+    from monitor.store.history import AlertRow
     from monitor.web.hub import Hub
 
+router = APIRouter(prefix="/api/v1", tags=["reading"])
 
 REVALIDATE = "private, no-cache"
 
 
-def answer(request: Request, body: Json) -> Response:
+def answer(request: Request, body: Mapping[str, object]) -> Response:
     """Return *body*, or 304 if the client has the same already."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return tagged(request, text.encode(), "application/json")
@@ -71,11 +65,6 @@ def _names(sent: str, tag: str) -> bool:
     tags = [one.strip().removeprefix("W/") for one in sent.split(",")]
     return tag in tags or tags == ["*"]
 
-
-# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
-
-
-router = APIRouter(prefix="/api/v1", tags=["reading"])
 
 MOST_LISTED = 1000
 USUALLY_LISTED = 100
@@ -103,10 +92,8 @@ class Order(StrEnum):
     WORST_FIRST = "worst_first"
 
 
-class Wanted(BaseModel):
+class Wanted(BaseModel, extra="forbid"):
     """Which connections are listed: filters of one kind widen, of several kinds narrow."""
-
-    model_config = ConfigDict(extra="forbid")
 
     state: list[StateSchema] = Field(default=[], max_length=10)
     tag: list[Annotated[str, Field(max_length=100)]] = Field(default=[], max_length=20)
@@ -133,23 +120,20 @@ class Wanted(BaseModel):
         )
 
 
-@router.get(
-    "/connections",
-    responses={200: {"model": schemas.ConnectionListSchema}, **NOT_MODIFIED, **problems()},
-)
+@router.get("/connections", responses=answers(ConnectionListJson))
 async def list_connections(
     request: Request, here: Here, wanted: Annotated[Wanted, Query()]
 ) -> Response:
     """List the connections of the file; the summary counts those of all pages."""
     query = wanted.query()
-    try:
-        page = await here.reader.read(lambda tx: here.overview.find(tx, query))
-    except ValueError as error:
-        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"cursor: {error}") from error
-    return answer(
-        request,
-        {"connections": page.connections, "summary": page.counts, "next": page.next},
-    )
+    page = await here.reader.read(lambda tx: here.overview.find(tx, query))
+    body = {"connections": page.connections, "summary": page.counts, "next": page.next}
+    return answer(request, body)
+
+
+def no_such_connection() -> HTTPException:
+    """Return what is said of a name that no connection has."""
+    return HTTPException(HTTPStatus.NOT_FOUND, "There is no connection of this name.")
 
 
 def find_or_refuse(tx: Transaction, here: Here, name: str) -> ConnectionRecord:
@@ -161,11 +145,11 @@ def find_or_refuse(tx: Transaction, here: Here, name: str) -> ConnectionRecord:
     """
     record = connections.find_record(tx, name)
     if record is None or not record.is_configured or name not in here.plan.watched:
-        raise HTTPException(HTTPStatus.NOT_FOUND, "There is no connection of this name.")
+        raise no_such_connection()
     return record
 
 
-def read_connection(tx: Transaction, here: Here, name: str) -> Json:
+def read_connection(tx: Transaction, here: Here, name: str) -> ConnectionJson:
     """
     Return the connection called *name* as it is shown.
 
@@ -176,33 +160,19 @@ def read_connection(tx: Transaction, here: Here, name: str) -> Json:
     return each
 
 
-@router.get(
-    "/connections/{name}",
-    responses={
-        200: {"model": schemas.ConnectionSchema},
-        **NOT_MODIFIED,
-        **problems(HTTPStatus.NOT_FOUND),
-    },
-)
+@router.get("/connections/{name}", responses=answers(ConnectionJson, HTTPStatus.NOT_FOUND))
 async def get_connection(request: Request, here: Here, name: str) -> Response:
     """Describe one connection."""
     return answer(request, await here.reader.read(lambda tx: read_connection(tx, here, name)))
 
 
-@router.get(
-    "/connections/{name}/history",
-    responses={
-        200: {"model": schemas.HistorySchema},
-        **NOT_MODIFIED,
-        **problems(HTTPStatus.NOT_FOUND),
-    },
-)
+@router.get("/connections/{name}/history", responses=answers(HistoryJson, HTTPStatus.NOT_FOUND))
 async def get_history(
     request: Request, here: Here, name: str, limit: Limit = USUALLY_LISTED
 ) -> Response:
     """Say what happened to one connection: changes, checks and alerts, the newest first."""
 
-    def read(tx: Transaction) -> Json:
+    def read(tx: Transaction) -> HistoryJson:
         record = find_or_refuse(tx, here, name)
         return history_json(
             record.name,
@@ -214,9 +184,7 @@ async def get_history(
     return answer(request, await here.reader.read(read))
 
 
-@router.get(
-    "/alerts", responses={200: {"model": schemas.AlertListSchema}, **NOT_MODIFIED, **problems()}
-)
+@router.get("/alerts", responses=answers(AlertListJson))
 async def list_alerts(
     request: Request,
     here: Here,
@@ -225,63 +193,40 @@ async def list_alerts(
     cursor: Cursor = None,
 ) -> Response:
     """List what people were told, are being told, or could not be told; the newest first."""
-    try:
-        after = read_cursor(cursor, 1)
-    except ValueError as error:
-        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"cursor: {error}") from error
-    before_id = after[0] if after else None
-    rows = await here.reader.read(
-        lambda tx: history.list_alerts(tx, limit + 1, only_dead=dead, before_id=before_id)
+    shown, following = await here.reader.read(
+        lambda tx: list_alerts_from(tx, cursor, limit, only_dead=dead)
     )
-    shown = rows[:limit]
-    following = write_cursor((shown[-1].id,)) if len(rows) > limit else None
     return answer(request, {"alerts": [alert_json(row) for row in shown], "next": following})
 
 
-# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
+def list_alerts_from(
+    tx: Transaction, cursor: str | None, limit: int, *, only_dead: bool
+) -> tuple[list[AlertRow], str | None]:
+    """
+    Return a page of the alerts, the newest first, and the cursor of the next one.
+
+    Raises:
+        BadCursorError: *cursor* was not made here.
+    """
+    after = read_cursor(cursor, 1)
+    before_id = after[0] if after else None
+    rows = history.list_alerts(tx, limit + 1, only_dead=only_dead, before_id=before_id)
+    shown = rows[:limit]
+    return shown, write_cursor((shown[-1].id,)) if len(rows) > limit else None
 
 
-class MistakeSchema(Model):
-    """What keeps the file from being used."""
-
-    place: str = Field(description="Where, such as connections[2].every, counted from 0.")
-    message: str
-
-
-class ConfigurationSchema(Model):
-    """How reading the configuration file went."""
-
-    path: str
-    read_at: str | None = Field(description="When the settings in force were read.")
-    failed_at: str | None = Field(
-        description="When a reload found that the file cannot be used; null if the latest did well."
-    )
-    mistakes: list[MistakeSchema]
-    needs_restart: list[str] = Field(
-        description="Settings that the file has changed and only a restart puts in force."
-    )
-
-
-@router.get(
-    "/configuration",
-    responses={200: {"model": ConfigurationSchema}, **NOT_MODIFIED, **problems()},
-)
+@router.get("/configuration", responses=answers(ConfigurationJson))
 async def show_configuration(request: Request, here: Here) -> Response:
     """Say which settings are in force, and what is wrong with the file."""
     reloads = here.reloads
-    return answer(
-        request,
-        {
-            "path": str(here.config.path),
-            "read_at": instant(reloads.read_at),
-            "failed_at": instant(reloads.failed_at),
-            "mistakes": [{"place": one.place, "message": one.message} for one in reloads.problems],
-            "needs_restart": list(reloads.need_restart),
-        },
-    )
-
-
-# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
+    body: ConfigurationJson = {
+        "path": str(here.config.path),
+        "read_at": instant(reloads.read_at),
+        "failed_at": instant(reloads.failed_at),
+        "mistakes": [{"place": one.place, "message": one.message} for one in reloads.problems],
+        "needs_restart": list(reloads.need_restart),
+    }
+    return answer(request, body)
 
 
 HEARTBEAT_S = 15.0

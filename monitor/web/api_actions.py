@@ -1,15 +1,12 @@
 """
-Do what programs and pages order: validate, pause, resume, renew, delete, retry.
+Do what programs and pages order: about connections, and about what people are alerted of.
 
-The same as the commands of these names; `guard` has made sure that whoever
-orders may do so.
-
-Take on troubles, silence, and try channels, as programs and pages order it.
-
-The same as the commands `ack`, `silence` and `alerts test`; what they mean is
-decided in `monitor.alerting.suppression`.
+The same as the commands `validate`, `pause`, `resume`, `renew`, `delete`, `ack`, `silence`
+and `alerts`; `monitor.web.security` has made sure that whoever orders may do so. What
+orders mean is decided in `monitor.engine.actions` and `monitor.alerting.suppression`.
 """
 
+# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
 from __future__ import annotations
 
 from datetime import UTC
@@ -22,42 +19,34 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from monitor.alerting import suppression as suppression_alerting
-from monitor.alerting.suppression import retry_dead
+from monitor.alerting import suppression
 from monitor.config.values import check_past_day
 from monitor.engine import actions
 from monitor.judge.alerts import AlertDue, AlertKind
 from monitor.judge.authorizations import start_of
 from monitor.judge.suppression import Scope
 from monitor.report.history import silence_json
-from monitor.report.status import instant
+from monitor.report.status import ConnectionJson, instant, milliseconds
 from monitor.store import alerts, connections
-from monitor.store import suppression as stored_suppression
+from monitor.store import suppression as stored
 from monitor.web import schemas
-from monitor.web import schemas as models
-from monitor.web.api import answer, find_or_refuse, read_connection
+from monitor.web.api import answer, find_or_refuse, no_such_connection, read_connection
 from monitor.web.parts import Here
-from monitor.web.problems import NOT_MODIFIED, problems
+from monitor.web.problems import answers, problems
 from monitor.web.sessions import Who
 from monitor.web.validations import NotPossible, ValidationRun
 
 if TYPE_CHECKING:
-    from monitor.judge.connections import Entry
-    from monitor.report.status import Json
+    from collections.abc import Callable
+
+    from monitor.judge.connections import ConnectionRecord, Entry
     from monitor.store.engine import Transaction
-
-
-# ruff: noqa: TC001 - FastAPI reads the annotations when the program runs
-
 
 log = structlog.get_logger()
 
 router = APIRouter(prefix="/api/v1", tags=["changing"])
 
-_CONNECTION = {
-    200: {"model": schemas.ConnectionSchema},
-    **problems(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, is_change=True),
-}
+_CONNECTION = answers(ConnectionJson, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, is_change=True)
 
 
 def entry_of(here: Here, name: str) -> Entry:
@@ -70,20 +59,37 @@ def entry_of(here: Here, name: str) -> Entry:
     for entry in here.plan.entries:
         if entry.name == name:
             return entry
-    raise HTTPException(HTTPStatus.NOT_FOUND, "There is no connection of this name.")
+    raise no_such_connection()
 
 
-def note(who: Who, order: str, name: str) -> None:
+def _note(who: Who, order: str, **about: str) -> None:
     """Log who ordered what."""
-    log.info("web.ordered", order=order, connection=name, by=who.by.value, token=who.name or None)
+    log.info("web.ordered", order=order, **about, by=who.by.value, token=who.name or None)
+
+
+async def _change(
+    here: Here,
+    who: Who,
+    order: str,
+    name: str,
+    change: Callable[[Transaction, ConnectionRecord], object],
+) -> Response:
+    """Change the connection called *name*, and answer with what it is then."""
+
+    def write(tx: Transaction) -> ConnectionJson:
+        change(tx, find_or_refuse(tx, here, name))
+        return read_connection(tx, here, name)
+
+    each = await here.store.write(write)
+    _note(who, order, connection=name)
+    return JSONResponse(each)
 
 
 @router.post(
     "/connections/{name}/validate",
-    responses={
-        200: {"model": schemas.ValidationSchema},
-        **problems(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, is_change=True),
-    },
+    responses=answers(
+        schemas.ValidationJson, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, is_change=True
+    ),
 )
 async def validate(here: Here, who: Who, name: str) -> Response:
     """
@@ -91,12 +97,7 @@ async def validate(here: Here, who: Who, name: str) -> Response:
 
     A paused connection is asked once and stays paused; nothing of that is stored.
     """
-    await here.reader.read(lambda tx: find_or_refuse(tx, here, name))
-    try:
-        run = await here.validations.start(name)
-    except NotPossible as error:
-        raise HTTPException(HTTPStatus.CONFLICT, f"{error}.") from error
-    note(who, "validate", name)
+    _, run = await begin_validation(here, who, name)
     await run.wait()
     if run.answered is None or run.failure is not None:
         raise HTTPException(HTTPStatus.CONFLICT, f"It could not be validated: {run.failure}.")
@@ -104,7 +105,25 @@ async def validate(here: Here, who: Who, name: str) -> Response:
     return JSONResponse(validation_json(run, each))
 
 
-def validation_json(run: ValidationRun, each: Json) -> Json:
+async def begin_validation(
+    here: Here, who: Who, name: str
+) -> tuple[ConnectionRecord, ValidationRun]:
+    """
+    Begin to validate the connection called *name*; return it as it was, and the run.
+
+    Raises:
+        HTTPException: There is none, or it cannot be validated.
+    """
+    record = await here.reader.read(lambda tx: find_or_refuse(tx, here, name))
+    try:
+        run = await here.validations.start(name)
+    except NotPossible as error:
+        raise HTTPException(HTTPStatus.CONFLICT, f"{error}.") from error
+    _note(who, "validate", connection=name)
+    return record, run
+
+
+def validation_json(run: ValidationRun, each: ConnectionJson) -> schemas.ValidationJson:
     """
     Return what a validation found.
 
@@ -119,7 +138,7 @@ def validation_json(run: ValidationRun, each: Json) -> Json:
                 "target": step.target,
                 "state": step.state.value,
                 "words": step.words,
-                "took_ms": None if step.took_ms is None else round(step.took_ms, 1),
+                "took_ms": milliseconds(step.took_ms),
             }
             for step in run.steps
         ],
@@ -138,14 +157,9 @@ def validation_json(run: ValidationRun, each: Json) -> Json:
 @router.post("/connections/{name}/pause", responses=_CONNECTION)
 async def pause(here: Here, who: Who, name: str) -> Response:
     """Call nothing and tell nothing until it is resumed."""
-
-    def change(tx: Transaction) -> Json:
-        connections.pause(tx, find_or_refuse(tx, here, name).id)
-        return read_connection(tx, here, name)
-
-    each = await here.store.write(change)
-    note(who, "pause", name)
-    return JSONResponse(each)
+    return await _change(
+        here, who, "pause", name, lambda tx, record: connections.pause(tx, record.id)
+    )
 
 
 @router.post("/connections/{name}/resume", responses=_CONNECTION)
@@ -153,7 +167,7 @@ async def resume(here: Here, who: Who, name: str) -> Response:
     """Watch a connection again: after a pause, or after a deletion."""
     entry = entry_of(here, name)
 
-    def change(tx: Transaction) -> Json:
+    def change(tx: Transaction) -> ConnectionJson:
         if actions.resume(tx, entry, here.clock()) is None:
             find_or_refuse(tx, here, name)
         return read_connection(tx, here, name)
@@ -163,7 +177,7 @@ async def resume(here: Here, who: Who, name: str) -> Response:
         raise HTTPException(
             HTTPStatus.CONFLICT, "The file switches it off: set enabled = true there."
         )
-    note(who, "resume", name)
+    _note(who, "resume", connection=name)
     return JSONResponse(each)
 
 
@@ -180,14 +194,9 @@ async def renew(
     except ValueError as error:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"on: {error}") from error
 
-    def change(tx: Transaction) -> Json:
-        find_or_refuse(tx, here, name)
-        actions.renew(tx, entry, start_of(day), now)
-        return read_connection(tx, here, name)
-
-    each = await here.store.write(change)
-    note(who, "renew", name)
-    return JSONResponse(each)
+    return await _change(
+        here, who, "renew", name, lambda tx, _: actions.renew(tx, entry, start_of(day), now)
+    )
 
 
 @router.delete(
@@ -202,24 +211,22 @@ async def delete(here: Here, who: Who, name: str) -> Response:
         connections.delete_connection(tx, find_or_refuse(tx, here, name), here.clock())
 
     await here.store.write(change)
-    note(who, "delete", name)
+    _note(who, "delete", connection=name)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-@router.post(
-    "/alerts/retry",
-    responses={200: {"model": schemas.RevivedSchema}, **problems(is_change=True)},
-)
+@router.post("/alerts/retry", responses=answers(schemas.RevivedJson, is_change=True))
 async def retry(here: Here, who: Who) -> Response:
     """Make dead notifications due again."""
-    revived, _ = await here.store.write(lambda tx: retry_dead(tx, here.plan, here.clock()))
+    revived, _ = await here.store.write(
+        lambda tx: suppression.retry_dead(tx, here.plan, here.clock())
+    )
     here.wake()
-    log.info("web.ordered", order="retry", by=who.by.value, token=who.name or None)
+    _note(who, "retry")
     return JSONResponse({"revived": revived})
 
 
-# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
-
+# --- what people are alerted of
 
 alerts_router = APIRouter(prefix="/api/v1", tags=["being told"])
 
@@ -229,26 +236,25 @@ LARGEST_ID = 2**63 - 1
 SilenceId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 
-@alerts_router.get(
-    "/silences", responses={200: {"model": models.SilenceListSchema}, **NOT_MODIFIED, **problems()}
-)
+@alerts_router.get("/silences", responses=answers(schemas.SilenceListJson))
 async def list_silences(request: Request, here: Here) -> Response:
     """List the silences that last."""
-    lasting = await here.reader.read(
-        lambda tx: stored_suppression.list_active_silences(tx, here.clock())
-    )
+    lasting = await here.reader.read(lambda tx: stored.list_active_silences(tx, here.clock()))
     return answer(request, {"silences": [silence_json(one) for one in lasting], "next": None})
 
 
 @alerts_router.post(
     "/silences",
     status_code=HTTPStatus.CREATED,
-    responses={
-        201: {"model": models.BegunSilenceSchema},
-        **problems(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, is_change=True),
-    },
+    responses=answers(
+        schemas.BegunSilenceJson,
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.NOT_FOUND,
+        status=HTTPStatus.CREATED,
+        is_change=True,
+    ),
 )
-async def silence(here: Here, who: Who, wanted: models.NewSilenceSchema) -> Response:
+async def silence(here: Here, who: Who, wanted: schemas.NewSilenceSchema) -> Response:
     """
     Hold back what there is to tell of a connection, of a tag or of everything.
 
@@ -262,19 +268,17 @@ async def silence(here: Here, who: Who, wanted: models.NewSilenceSchema) -> Resp
     if wanted.scope is Scope.TAG and wanted.target not in known_tags(here):
         raise HTTPException(HTTPStatus.NOT_FOUND, "No connection has this tag.")
 
-    def begin(tx: Transaction) -> Json:
+    def begin(tx: Transaction) -> schemas.BegunSilenceJson:
         if wanted.scope is Scope.CONNECTION:
             find_or_refuse(tx, here, wanted.target or "")
-        begun = suppression_alerting.begin_silence(
+        begun = suppression.begin_silence(
             tx, here.plan, wanted.scope, wanted.target, wanted.length, wanted.reason, now
         )
-        [kept] = [
-            one for one in stored_suppression.list_active_silences(tx, now) if one.id == begun.id
-        ]
-        return silence_json(kept) | {"held": begun.n_suppressed}
+        [kept] = [one for one in stored.list_active_silences(tx, now) if one.id == begun.id]
+        return {**silence_json(kept), "held": begun.n_suppressed}
 
     begun = await here.store.write(begin)
-    note(who, "silence", suppression_alerting.describe_scope(wanted.scope, wanted.target))
+    _note(who, "silence", connection=suppression.describe_scope(wanted.scope, wanted.target))
     return JSONResponse(begun, HTTPStatus.CREATED)
 
 
@@ -285,34 +289,32 @@ def known_tags(here: Here) -> list[str]:
 
 @alerts_router.delete(
     "/silences/{number}",
-    responses={
-        200: {"model": models.EndedSilenceSchema},
-        **problems(HTTPStatus.NOT_FOUND, is_change=True),
-    },
+    responses=answers(schemas.EndedSilenceJson, HTTPStatus.NOT_FOUND, is_change=True),
 )
 async def end_silence(here: Here, who: Who, number: SilenceId) -> Response:
     """End a silence early: what was held back and is still true is told."""
     n_due = await here.store.write(
-        lambda tx: suppression_alerting.end_silence(tx, here.plan, number, here.clock())
+        lambda tx: suppression.end_silence(tx, here.plan, number, here.clock())
     )
     if n_due is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, "No such silence lasts.")
     here.wake()
-    note(who, "end silence", str(number))
+    _note(who, "end silence", connection=str(number))
     return JSONResponse({"due": n_due})
 
 
 @alerts_router.post(
     "/connections/{name}/ack",
-    responses={
-        200: {"model": models.AcknowledgementSchema},
-        **problems(
-            HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, is_change=True
-        ),
-    },
+    responses=answers(
+        schemas.AcknowledgementJson,
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.CONFLICT,
+        is_change=True,
+    ),
 )
 async def acknowledge(
-    here: Here, who: Who, name: str, given: models.NewAcknowledgementSchema | None = None
+    here: Here, who: Who, name: str, given: schemas.NewAcknowledgementSchema | None = None
 ) -> Response:
     """
     Take on the present trouble of a connection: nobody is reminded of it.
@@ -320,30 +322,27 @@ async def acknowledge(
     A new trouble is told as ever.
     """
     now = here.clock()
-    wanted = given or models.NewAcknowledgementSchema()
+    wanted = given or schemas.NewAcknowledgementSchema()
     until = None if wanted.until is None else start_of(wanted.until)
     if until is not None and until <= now:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "until: a day to come")
-    kept = stored_suppression.Acknowledgement(now, until, wanted.note)
+    kept = stored.Acknowledgement(now, until, wanted.note)
     trouble = await here.store.write(
-        lambda tx: suppression_alerting.acknowledge(
-            tx, find_or_refuse(tx, here, name), here.plan, kept
-        )
+        lambda tx: suppression.acknowledge(tx, find_or_refuse(tx, here, name), here.plan, kept)
     )
     if trouble is None:
         raise HTTPException(
             HTTPStatus.CONFLICT, "It has no trouble that people are reminded of: nothing to take on"
         )
-    note(who, "ack", name)
-    return JSONResponse(
-        {
-            "connection": name,
-            "trouble": trouble,
-            "at": instant(kept.at),
-            "until": instant(kept.until),
-            "note": kept.note,
-        }
-    )
+    _note(who, "ack", connection=name)
+    body: schemas.AcknowledgementJson = {
+        "connection": name,
+        "trouble": trouble,
+        "at": instant(kept.at),
+        "until": instant(kept.until),
+        "note": kept.note,
+    }
+    return JSONResponse(body)
 
 
 @alerts_router.delete(
@@ -354,22 +353,21 @@ async def acknowledge(
 async def take_back(here: Here, who: Who, name: str) -> Response:
     """Take an acknowledgement back: people are reminded again."""
     was_there = await here.store.write(
-        lambda tx: stored_suppression.drop_acknowledgement(tx, find_or_refuse(tx, here, name).id)
+        lambda tx: stored.drop_acknowledgement(tx, find_or_refuse(tx, here, name).id)
     )
     if not was_there:
         raise HTTPException(HTTPStatus.NOT_FOUND, "Nobody has taken it on.")
-    note(who, "take back ack", name)
+    _note(who, "take back ack", connection=name)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 @alerts_router.post(
     "/alerts/test",
-    responses={
-        200: {"model": models.TestedSchema},
-        **problems(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, is_change=True),
-    },
+    responses=answers(
+        schemas.TestedJson, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, is_change=True
+    ),
 )
-async def send_test(here: Here, who: Who, wanted: models.NewTestSchema) -> Response:
+async def send_test(here: Here, who: Who, wanted: schemas.NewTestSchema) -> Response:
     """Send a test message to one channel, the way any alert goes."""
     channel = wanted.channel
     if channel not in {one.name for one in here.plan.channels}:
@@ -379,5 +377,5 @@ async def send_test(here: Here, who: Who, wanted: models.NewTestSchema) -> Respo
         lambda tx: alerts.add_alert(tx, alert, [], [channel], here.clock())
     )
     here.wake()
-    log.info("web.ordered", order="test", channel=channel, by=who.by.value, token=who.name or None)
+    _note(who, "test", channel=channel)
     return JSONResponse({"alert": number})

@@ -1,13 +1,9 @@
 """
-Turn numbers over time into what an SVG needs; pure geometry.
+Draw what happened to a connection: states, answer times, and what was left of its quota.
 
-The axes are drawn by the templates; nothing here knows colours.
-
-Turn the samples of a quota into a picture: what was left, where it goes, when it comes back.
-
-Pure, like `charts`, whose geometry it uses.
-
-Decide what the charts of a connection show.
+Pure: rows come in, what an SVG needs goes out. First comes the geometry of any line over
+time, then the picture of a quota, then what a connection's page shows. The axes are drawn
+by the templates; nothing here knows colours.
 """
 
 from __future__ import annotations
@@ -17,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from monitor.judge.outcome import OutcomeClass, State
-from monitor.web import views
+from monitor.notify.words import read_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +21,7 @@ if TYPE_CHECKING:
 
     from monitor.judge.forecast import Forecast, QuotaSample
     from monitor.judge.outcome import Transition
-    from monitor.report.status import Json
+    from monitor.report.status import ConnectionJson, QuotaJson
     from monitor.store.history import CheckRow, SumRow
 
 
@@ -194,6 +190,8 @@ def _share(at: datetime, start: datetime, end: datetime) -> float:
     return (at - start) / (end - start)
 
 
+# --- a quota
+
 if TYPE_CHECKING:
     Point = Callable[[datetime, float], str]
     Seen = list[tuple[datetime, int]]
@@ -330,6 +328,8 @@ def _until(point: Point, now: datetime, remaining: int, end: datetime, empty_at:
     return point(end, remaining * (1 - (end - now) / (empty_at - now)))
 
 
+# --- a connection
+
 DAY = timedelta(days=1)
 DAYS_SHOWN = 90 * DAY
 RAW_SHOWN = timedelta(hours=24)
@@ -338,7 +338,7 @@ CHART_KINDS = ("active", "error", "expired", "paused", "pending", UNKNOWN)
 """What the strip can show, in the order of its legend."""
 
 
-def draw_charts(known: Mapping[str, Any], each: Json, now: datetime) -> dict[str, Any]:
+def draw_charts(known: Mapping[str, Any], each: ConnectionJson, now: datetime) -> dict[str, Any]:
     """Return the strip of states, the line of latencies, and the picture of the quota."""
     start = now - DAYS_SHOWN
     spans: list[Span] = lay_out_states(known["states"], each["state"], start, now)
@@ -381,10 +381,12 @@ def has_days(sums: Sequence[SumRow]) -> bool:
     return bool(sums) and sums[0].length >= DAY
 
 
-def _draw_quota(known: Mapping[str, Any], quota: Json | None, now: datetime) -> QuotaChart | None:
+def _draw_quota(
+    known: Mapping[str, Any], quota: QuotaJson | None, now: datetime
+) -> QuotaChart | None:
     if quota is None or not quota["limit"] or quota["remaining"] is None:
         return None
-    resets_at = views.read_instant(quota["resets_at"])
+    resets_at = read_instant(quota["resets_at"])
     return draw_quota(
         known["quotas"], now, quota["remaining"], quota["limit"], resets_at, known["outlook"]
     )

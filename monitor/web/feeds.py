@@ -1,14 +1,11 @@
 """
-Draw a connection's state as a small picture for other sites.
+Show connections elsewhere: a badge for other sites, a calendar that programs subscribe to.
 
-The state is told by its word, and by a colour beside it.
-
-Offer what ends when as a calendar that programs subscribe to.
-
-Write calendars as RFC 5545 wants them.
-
-Pure: what ends when comes in, text goes out.
+Both have secret addresses of their own. A badge tells the state by its word, and by a
+colour beside it; calendars are written as RFC 5545 wants them.
 """
+
+# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
 
 from __future__ import annotations
 
@@ -25,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitor.config.model import dashboard_address
+from monitor.report.status import secret_end
 from monitor.store.overview import list_ends
 from monitor.web.api import read_connection, tagged
 from monitor.web.parts import Here, Parts
@@ -34,11 +32,8 @@ from monitor.web.sessions import Who, may_see_badge, may_see_calendar
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from monitor.report.status import Json
+    from monitor.report.status import ConnectionJson
     from monitor.store.engine import Transaction
-
-
-# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
 
 
 router = APIRouter(tags=["elsewhere"])
@@ -83,7 +78,7 @@ async def badge(
     return response
 
 
-def draw_badge(each: Json) -> str:
+def draw_badge(each: ConnectionJson) -> str:
     """Return the picture of a connection."""
     state = each["state"]
     word = BADGE_SOON_DAYS if state == "active" and each["expiring_soon"] else state
@@ -108,6 +103,8 @@ def draw_badge(each: Json) -> str:
 def _text_width(text: str) -> int:
     return _MARGIN + sum(_PER_CHARACTER if one.isascii() else _WIDE for one in text)
 
+
+# --- the calendar
 
 _LONGEST_LINE = 75
 _DAY = timedelta(days=1)
@@ -192,9 +189,7 @@ def _fold(line: str) -> Iterator[str]:
     yield piece
 
 
-# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
-
-
+CLIENT_SECRET = "client secret"  # noqa: S105 - a kind of end, not a password
 CALENDAR_NAME = "connwatch: renewals"
 
 
@@ -217,40 +212,63 @@ async def calendar(
             "Use the address of the calendar that the dashboard shows.",
             {"WWW-Authenticate": 'Bearer realm="connwatch"'},
         )
-    endings = await here.reader.read(lambda tx: list(list_expiries(tx, here)))
+    endings = await here.reader.read(
+        lambda tx: [_calendar_event(one, here) for one in list_expiries(tx, here)]
+    )
     # The stamp is the day's, so that the same calendar has the same tag.
     stamp = datetime.combine(here.clock().astimezone(UTC).date(), datetime.min.time(), UTC)
     text = write_calendar(CALENDAR_NAME, endings, stamp)
     return tagged(request, text.encode("utf-8", "replace"), "text/calendar; charset=utf-8")
 
 
-def list_expiries(tx: Transaction, here: Parts) -> Iterator[CalendarEvent]:
+@dataclass(frozen=True, slots=True)
+class ExpiryDate:
+    """
+    When something ends.
+
+    Args:
+        of: The connection, or the application whose client secret it is.
+        steps: Days before at which to remind.
+    """
+
+    at: datetime
+    of: str
+    kind: str
+    steps: tuple[int, ...]
+
+
+def list_expiries(tx: Transaction, here: Parts) -> Iterator[ExpiryDate]:
     """Yield what ends, the connections in the order of the file and then the applications."""
-    link = dashboard_address(here.config) or ""
     for ends in list_ends(tx):
         watched = here.plan.watched.get(ends.name)
         if watched is None:
             continue
-        name, path = ends.name, quote(ends.name, safe="")
-        for kind, ends_at in (("authorization", ends.authorization_at), ("token", ends.token_at)):
-            if ends_at is not None:
-                yield CalendarEvent(
-                    f"{kind}-{path}@connwatch",
-                    f"{name}: the {kind} ends",
-                    f"Renew it before {ends_at:%Y-%m-%d}, or {name} stops working.",
-                    ends_at,
-                    watched.rules.expiring_soon_days,
-                    f"{link}/connections/{path}",
-                )
+        for kind, at in (("authorization", ends.authorization_at), ("token", ends.token_at)):
+            if at is not None:
+                yield ExpiryDate(at, ends.name, kind, watched.rules.expiring_soon_days)
     for name, (secret, steps) in here.plan.applications.items():
-        secret_ends_at = secret.authorized_at and secret.ends_at(secret.authorized_at)
-        if secret_ends_at:
-            yield CalendarEvent(
-                f"client-secret-{quote(name, safe='')}@connwatch",
-                f"{name}: the client secret expires",
-                "Make a new one in the developer console, put it in the configuration with its"
-                " date, and reload connwatch.",
-                secret_ends_at,
-                steps,
-                link,
-            )
+        ends_at = secret_end(secret)
+        if ends_at is not None:
+            yield ExpiryDate(ends_at, name, CLIENT_SECRET, steps)
+
+
+def _calendar_event(one: ExpiryDate, here: Parts) -> CalendarEvent:
+    link, path = dashboard_address(here.config) or "", quote(one.of, safe="")
+    if one.kind == CLIENT_SECRET:
+        return CalendarEvent(
+            f"client-secret-{path}@connwatch",
+            f"{one.of}: the client secret expires",
+            "Make a new one in the developer console, put it in the configuration with its"
+            " date, and reload connwatch.",
+            one.at,
+            one.steps,
+            link,
+        )
+    return CalendarEvent(
+        f"{one.kind}-{path}@connwatch",
+        f"{one.of}: the {one.kind} ends",
+        f"Renew it before {one.at:%Y-%m-%d}, or {one.of} stops working.",
+        one.at,
+        one.steps,
+        f"{link}/connections/{path}",
+    )

@@ -1,17 +1,11 @@
 """
 Have a seller authorize an application again, and take what comes of it into use.
 
-Decides which answers of a consent page count: begun here, by the same browser,
-not long ago, and not answered before. What is made of their code is decided in
-`new_grants`; pages are left to `pages.handshakes`.
-
-Exchange the code of a consent page, and take what it brings into use.
-
-Decides whose authorization is taken: that of the account from before, in the
-region of the connection. One transaction keeps the token, starts the year anew
-and stores the first check with it.
-
-Say why a connection cannot be renewed by a handshake from here, and what would change that.
+Decides why that is not possible where it is not; which answers of a consent page count:
+begun here, by the same browser, not long ago, and not answered before; and whose
+authorization is taken: that of the account from before, in the region of the connection.
+One transaction keeps the token, starts the year anew and stores the first check with it.
+Pages are left to `monitor.web.pages.handshake`.
 """
 
 from __future__ import annotations
@@ -50,8 +44,106 @@ if TYPE_CHECKING:
     from monitor.store.engine import Transaction
     from monitor.web.parts import Parts
 
+log = structlog.get_logger()
 
-class HandshakeRefused(Exception):  # noqa: N818 - likewise
+STATE_LIFE = timedelta(minutes=10)
+NONCE_BYTES = 24
+RENAMED = "~"
+"""Begins the nonce of those who said that the store has another name now."""
+
+MAX_FIELD = 2048
+"""What is longer than this was not sent by Amazon."""
+
+
+# --- why there is no way
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """
+    What stands in the way of a handshake.
+
+    Args:
+        why: A sentence.
+        remedy: What to do about it.
+        lines: What to type or to write into the file for that.
+    """
+
+    why: str
+    remedy: str
+    lines: tuple[str, ...] = ()
+
+
+def find_obstacle(config: Config, connection: Connection) -> Obstacle | None:
+    """Return what keeps *connection* from a handshake; None if nothing does."""
+    return find_own_obstacle(config, connection) or find_key_obstacle(config)
+
+
+def find_own_obstacle(config: Config, connection: Connection) -> Obstacle | None:
+    """Return what keeps this connection from a handshake, and perhaps not others."""
+    if not isinstance(connection, AmazonConnection):
+        return Obstacle(
+            f"{connection.name} is no Amazon store: only those are authorized on Amazon's pages.",
+            "Renew it at its service, then record that on its page, under “Renewed elsewhere”.",
+        )
+    if not connection.valid_days:
+        return Obstacle(
+            "Its application is self-authorized (valid_days = 0): Amazon has no consent page for"
+            " those.",
+            "Authorize it in Seller Central under Develop Apps, then put the new refresh token"
+            " where refresh_token points.",
+        )
+    return _find_setting(_application_of(config, connection), connection.region)
+
+
+def _find_setting(application: Application, region: str) -> Obstacle | None:
+    for key, value, example in (
+        ("application_id", application.application_id, "amzn1.sp.solution.…"),
+        ("redirect_url", application.redirect_url, "https://…/oauth/amazon/callback"),
+    ):
+        if value is None:
+            return Obstacle(
+                f"Application {application.name} has no {key}, so that nobody can be sent to the"
+                f" consent page of the region {region.upper()}.",
+                "Put it under its [[applications]], as the developer console shows it:",
+                (f'{key} = "{example}"',),
+            )
+    return None
+
+
+def find_key_obstacle(config: Config) -> Obstacle | None:
+    """Return why the key is of no use that tokens are kept with."""
+    try:
+        Cipher(config.web.key)
+    except KeyUnusable as error:
+        return Obstacle(
+            f"The new refresh token could not be kept safely: {error}.",
+            "Make a key beside the configuration file, name it there, and reload connwatch:",
+            (MAKE_KEY, "[web]", 'key = { file = "fernet-key" }'),
+        )
+    return None
+
+
+class HandshakeImpossible(Exception):  # noqa: N818 - it states a condition
+    """Raised where no handshake can be begun."""
+
+    def __init__(self, name: str, obstacle: Obstacle) -> None:
+        super().__init__(obstacle.why)
+        self.name = name
+        self.obstacle = obstacle
+
+
+def _application_of(config: Config, connection: AmazonConnection) -> Application:
+    """Return the application that *connection* was granted to."""
+    application = config.application(connection.application)
+    assert application is not None, "the configuration was checked for that"
+    return application
+
+
+# --- to the consent page and back
+
+
+class HandshakeRefused(Exception):  # noqa: N818 - it states a condition
     """
     Raised where an answer of a consent page changes nothing; says why, for people.
 
@@ -85,18 +177,156 @@ class Seller:
     is_renamed: bool = False
 
 
-def application_of(parts: Parts, connection: AmazonConnection) -> Application:
-    """Return the application that *connection* was granted to."""
-    application = parts.config.application(connection.application)
-    assert application is not None, "the configuration was checked for that"
-    return application
+@dataclass(frozen=True, slots=True)
+class _Back:
+    """What the consent page sent back with the browser."""
+
+    state: str
+    code: str
+    seller_id: str | None
+    error: str
 
 
-async def redeem_grant(
+async def begin_handshake(
+    parts: Parts, name: str, session: str, *, is_renamed: bool = False
+) -> str:
+    """
+    Return the address of the consent page on which *name* is authorized again.
+
+    Args:
+        is_renamed: The name of the store is not to be compared with that from before.
+
+    Raises:
+        LookupError: There is no such connection.
+        HandshakeImpossible: Something is missing for that.
+    """
+    connection = parts.config.connection(name)
+    if connection is None:
+        raise LookupError(name)
+    obstacle = find_obstacle(parts.config, connection)
+    if obstacle is not None:
+        raise HandshakeImpossible(name, obstacle)
+    assert isinstance(connection, AmazonConnection), "all others are an obstacle"
+    application = _application_of(parts.config, connection)
+    # What the seller brings back says it, and is signed.
+    nonce = (RENAMED if is_renamed else "") + secrets.token_urlsafe(NONCE_BYTES)
+    now = parts.clock()
+
+    def remember(tx: Transaction) -> bytes:
+        record = connections.find_record(tx, name)
+        if record is None:
+            raise LookupError(name)
+        credentials.forget_handshakes(tx, now - STATE_LIFE)
+        credentials.begin_handshake(tx, _hash(nonce), record.id, _hash(session), now)
+        return credentials.find_or_make_key(tx, credentials.HANDSHAKE_KEY)
+
+    key = await parts.store.write(remember)
+    log.info("handshake.begun", connection=name, is_renamed=is_renamed)
+    fields = {
+        "application_id": application.application_id,
+        "state": f"{nonce}.{_sign(key, nonce)}",
+        "redirect_uri": application.redirect_url,
+    }
+    return f"{parts.consent_page(connection)}?{urlencode(fields)}"
+
+
+async def finish_handshake(parts: Parts, query: Mapping[str, str], session: str) -> str:
+    """
+    Take an answer of the consent page into use; return the connection's name.
+
+    Raises:
+        HandshakeRefused: Nothing was changed.
+    """
+    back = _Back(
+        query.get("state", "")[:MAX_FIELD],
+        query.get("spapi_oauth_code", "")[:MAX_FIELD],
+        query.get("selling_partner_id", "")[:100] or None,
+        query.get("error", "")[:100],
+    )
+    begun = await _take(parts, back.state, session)
+    name = begun.connection
+    if not back.code:
+        raise HandshakeRefused(
+            "Nothing was authorized",
+            "The consent page was left without a confirmation. The authorization is as it was.",
+            name,
+        )
+    connection = parts.config.connection(name)
+    if not isinstance(connection, AmazonConnection) or find_obstacle(parts.config, connection):
+        raise HandshakeRefused(
+            "The settings have changed",
+            f"{name} can no longer be authorized from here; its page says why.",
+            name,
+        )
+    token, outcome = await _redeem_grant(parts, connection, back.code)
+    seller = Seller(back.seller_id, back.state.startswith(RENAMED))
+    settled = await _save_grant(parts, connection, token, seller, outcome)
+    parts.held.hold(name, token, connection.refresh_token)
+    log.info("handshake.finished", connection=name, reason=outcome.reason.value)
+    parts.announce(settled)
+    return name
+
+
+async def _take(parts: Parts, state: str, session: str) -> Handshake:
+    """Return the handshake that *state* stands for, and have it count this once."""
+    nonce, _, signature = state.partition(".")
+    now = parts.clock()
+
+    def take(tx: Transaction) -> Handshake | None:
+        key = credentials.find_key(tx, credentials.HANDSHAKE_KEY)
+        if key is None or not hmac.compare_digest(
+            _sign(key, nonce).encode(), signature.encode("utf-8", "replace")
+        ):
+            raise HandshakeRefused(
+                "Not begun here",
+                "This answer does not belong to any authorization that was begun here. If you"
+                " came from Amazon, begin again with the button on the connection's page.",
+            )
+        return credentials.take_handshake(tx, _hash(nonce))
+
+    begun = await parts.store.write(take)
+    if begun is None:
+        raise HandshakeRefused(
+            "Used already",
+            "This answer was used before, or it comes much too late. Look at the connection: if"
+            " its authorization is still the old one, begin again there.",
+        )
+    if not hmac.compare_digest(begun.session_hash, _hash(session)):
+        raise HandshakeRefused(
+            "Begun in another browser",
+            "The authorization was begun in another browser, or before you logged in anew. Begin"
+            " again, and stay in this browser.",
+        )
+    if now - begun.started_at > STATE_LIFE:
+        raise HandshakeRefused(
+            "Too late",
+            "The consent page was open for longer than ten minutes. Nothing was changed: begin"
+            " again.",
+            begun.connection,
+        )
+    return begun
+
+
+def _hash(value: str) -> str:
+    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _sign(key: bytes, nonce: str) -> str:
+    return hmac.new(key, b"handshake\0" + nonce.encode("utf-8", "replace"), "sha256").hexdigest()
+
+
+# --- into use
+
+
+async def _redeem_grant(
     parts: Parts, connection: AmazonConnection, code: str
 ) -> tuple[str, Outcome]:
     """Return the new refresh token, and what a check with it says."""
     name = connection.name
+<<<<<<< HEAD
+=======
+    application = _application_of(parts.config, connection)
+>>>>>>> team/web2
     try:
         token = await redeem_code(
             parts.clients.get(connection.ca_file),
@@ -122,12 +352,8 @@ async def redeem_grant(
     return token, outcome
 
 
-async def save_grant(
-    parts: Parts,
-    connection: AmazonConnection,
-    token: str,
-    seller: Seller,
-    outcome: Outcome,
+async def _save_grant(
+    parts: Parts, connection: AmazonConnection, token: str, seller: Seller, outcome: Outcome
 ) -> list[Evaluated]:
     """Keep the token and all that follows, unless it is another account's."""
     name = connection.name
@@ -193,6 +419,7 @@ def _refuse_other_account(
 
 def _is_same_name(known: str, said: str) -> bool:
     return known.casefold().split() == said.casefold().split()
+<<<<<<< HEAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,3 +640,5 @@ def _hash(value: str) -> str:
 
 def _sign(key: bytes, nonce: str) -> str:
     return hmac.new(key, b"handshake\0" + nonce.encode("utf-8", "replace"), "sha256").hexdigest()
+=======
+>>>>>>> team/web2

@@ -1,10 +1,10 @@
 """
-Say to supervisors how the process is: alive (`/healthz`), and at work (`/readyz`).
+Say to supervisors how the process is: alive (`/healthz`), at work (`/readyz`), in figures.
 
-Both are open to all, and name no connection.
-
-Hand out the metrics.
+The first two are open to all, and name no connection; `/metrics` is for those who may look.
 """
+
+# ruff: noqa: TC001 - FastAPI reads the annotations when the program runs
 
 from __future__ import annotations
 
@@ -21,25 +21,22 @@ from monitor.store.migrate import HEAD, revision_in
 from monitor.store.schedule import lateness
 from monitor.web.parts import Here, Parts
 from monitor.web.problems import problems
-from monitor.web.schemas import AliveSchema, ReadySchema
+from monitor.web.schemas import AliveJson, ReadyJson
 
 if TYPE_CHECKING:
     from monitor.store.engine import Transaction
 
 
-# ruff: noqa: TC001 - FastAPI reads the annotations when the program runs
-
-
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", responses={200: {"model": AliveSchema}})
+@router.get("/healthz", responses={200: {"model": AliveJson}})
 async def healthz() -> Response:
     """Say that the process lives."""
     return JSONResponse({"status": "alive"})
 
 
-@router.get("/readyz", responses={200: {"model": ReadySchema}, 503: {"model": ReadySchema}})
+@router.get("/readyz", responses={200: {"model": ReadyJson}, 503: {"model": ReadyJson}})
 async def readyz(here: Here) -> Response:
     """Say whether the database is migrated and no check is overdue."""
     try:
@@ -60,9 +57,6 @@ def list_readiness_problems(tx: Transaction, here: Parts) -> list[str]:
     if is_late(late, here.config.longest_timeout):
         troubles.append("checks")
     return troubles
-
-
-# ruff: noqa: TC001 - FastAPI reads the annotations when the program runs
 
 
 metrics_router = APIRouter(tags=["elsewhere"])

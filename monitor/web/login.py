@@ -1,5 +1,6 @@
-# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
 """Let people in by the password, and out again."""
+
+# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
 
 from __future__ import annotations
 
@@ -11,13 +12,13 @@ from typing import Annotated
 import structlog
 from fastapi import APIRouter, Query
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from monitor.store import credentials
 from monitor.web import sessions
 from monitor.web.parts import Here, Parts
 from monitor.web.problems import is_secure
-from monitor.web.security import parse_fields
+from monitor.web.security import Fields
 from monitor.web.sessions import (
     SESSION_COOKIE,
     SESSION_LASTS,
@@ -27,7 +28,7 @@ from monitor.web.sessions import (
     needs_login,
     password_mark,
 )
-from monitor.web.templating import base_of, render
+from monitor.web.templating import lead_to, render
 
 log = structlog.get_logger()
 
@@ -49,14 +50,13 @@ def _ask(request: Request, target: str, failure: str = "", status: int = HTTPSta
 
 
 @router.post("/login")
-async def log_in(request: Request, here: Here) -> Response:
+async def log_in(request: Request, here: Here, fields: Fields) -> Response:
     """Compare the password, and begin a session."""
-    fields = parse_fields(await request.body())
     target = fields.get("next", "/")
     password = here.config.web.password
     if password is None:
         return _go_to(request, target)
-    attempts = _attempts(request)
+    attempts: Attempts = request.app.state.attempts
     address = _address_of(request, here)
     now = here.clock()
     wait = attempts.wait_for(address, now)
@@ -96,11 +96,6 @@ def _address_of(request: Request, here: Parts) -> str:
     return far if is_neighbour and here.config.web.public_url else near
 
 
-def _attempts(request: Request) -> Attempts:
-    attempts: Attempts = request.app.state.attempts
-    return attempts
-
-
 async def _begin(request: Request, here: Parts, target: str) -> Response:
     now = here.clock()
     mark = password_mark(here)
@@ -127,7 +122,7 @@ async def log_out(request: Request, here: Here) -> Response:
     """End the session."""
     secret = request.cookies.get(SESSION_COOKIE, "")
     await here.store.write(lambda tx: credentials.close_session(tx, secret))
-    response = RedirectResponse(f"{base_of(request)}/login", HTTPStatus.SEE_OTHER)
+    response = lead_to(request, "/login")
     response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax", secure=is_secure(here))
     return response
 
@@ -135,5 +130,4 @@ async def log_out(request: Request, here: Here) -> Response:
 def _go_to(request: Request, target: str) -> Response:
     """Lead to *target*, which is one of our own pages or nothing."""
     is_own = target.startswith("/") and not target.startswith(("//", "/\\"))
-    safe = target if is_own and target.isprintable() else "/"
-    return RedirectResponse(f"{base_of(request)}{safe}", HTTPStatus.SEE_OTHER)
+    return lead_to(request, target if is_own and target.isprintable() else "/")

@@ -5,12 +5,10 @@ A hundred thousand are too many to describe for every page: of each, only what
 sorts and finds it is kept, and renewed when it changes. What is shown is read
 anew, and described by `monitor.report.status`.
 
-Everything in here runs in the reader's thread, one call at a time.
-
-Write down where a page of a list ended, and read it again.
-
-A cursor is the sort key of the last entry: entries that come and go meanwhile
+A cursor is the sort key of the last entry of a page: entries that come and go meanwhile
 neither repeat nor hide others.
+
+Everything in here runs in the reader's thread, one call at a time.
 """
 
 from __future__ import annotations
@@ -32,11 +30,17 @@ if TYPE_CHECKING:
 
     from monitor.config.plan import Plan
     from monitor.judge.connections import ConnectionRecord
-    from monitor.report.status import Json
+    from monitor.report.status import ConnectionJson
     from monitor.store.engine import Transaction
 
 
+# --- cursors
+
 _NUMBERS = re.compile(rb"[0-9]{1,20}(?:\.[0-9]{1,20})*")
+
+
+class BadCursorError(ValueError):
+    """Raised for a cursor that was not made here, or for another list."""
 
 
 def write_cursor(key: tuple[int, ...]) -> str:
@@ -50,7 +54,7 @@ def read_cursor(cursor: str | None, length: int) -> tuple[int, ...] | None:
     Return the key in *cursor*, or None for the beginning.
 
     Raises:
-        ValueError: It was not made here, or for another list.
+        BadCursorError: It was not made here, or for another list.
     """
     if cursor is None:
         return None
@@ -60,9 +64,13 @@ def read_cursor(cursor: str | None, length: int) -> tuple[int, ...] | None:
         text = b""
     key = tuple(int(part) for part in text.split(b".")) if _NUMBERS.fullmatch(text) else ()
     if len(key) != length or max(key) >= 2**63:
-        raise ValueError("not a cursor of this list: use `next` of the page before, as it stands")
+        raise BadCursorError(
+            "not a cursor of this list: use `next` of the page before, as it stands"
+        )
     return key
 
+
+# --- the list
 
 DAY = timedelta(days=1)
 EXPIRING_SOON = "expiring_soon"
@@ -127,7 +135,7 @@ class OverviewPage:
         next: The cursor of the next page; None on the last one.
     """
 
-    connections: list[Json]
+    connections: list[ConnectionJson]
     counts: dict[str, int]
     total: int
     next: str | None
@@ -165,7 +173,7 @@ class Overview:
         Return the page that *query* asks for.
 
         Raises:
-            ValueError: Its cursor was not made here.
+            BadCursorError: Its cursor was not made here.
         """
         after = read_cursor(query.cursor, 4 if query.is_worst_first else 1)
         self.refresh(tx)
@@ -194,7 +202,7 @@ class Overview:
         Return the page that *query* asks for, and what can be filtered by, at one look.
 
         Raises:
-            ValueError: Its cursor was not made here.
+            BadCursorError: Its cursor was not made here.
         """
         found = self.find(tx, query)
         known = self._entries.values()
@@ -203,7 +211,7 @@ class Overview:
         n_needing = sum(one.is_needing for one in known)
         return Among(found, _count(known), n_needing, sorted(tags), sorted(providers))
 
-    def describe(self, tx: Transaction, ids: list[int]) -> list[Json]:
+    def describe(self, tx: Transaction, ids: list[int]) -> list[ConnectionJson]:
         """Return the connections of *ids*, in that order, as people and programs are shown them."""
         known = load_records(tx, ids)
         records = with_marketplaces(tx, [known[number] for number in ids if number in known])

@@ -1,13 +1,14 @@
 """
-Say what went wrong: to programs as `application/problem+json`, to people as a page.
+Decide what all answers have in common: errors, headers, and their description.
 
-Name the answers that routes have in common, for the description of the API.
-
-Put on every answer what keeps browsers from mischief.
+Errors are `application/problem+json` for programs and a page for people; every answer
+carries what keeps browsers from mischief. The names that readers of the API's
+description see are those of the classes without their suffix.
 """
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 
 from monitor.store.engine import StoreError
 from monitor.web import sessions
+from monitor.web.overview import BadCursorError
 from monitor.web.schemas import ProblemSchema
 from monitor.web.sessions import Pass
 from monitor.web.templating import render
@@ -162,6 +164,7 @@ def add_error_pages(app: FastAPI) -> None:
     """Have every error of *app* told in our own words."""
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_bad_input)
+    app.add_exception_handler(BadCursorError, _on_bad_cursor)
     app.add_exception_handler(StoreError, _on_store_error)
     app.add_exception_handler(500, _on_fault)
 
@@ -190,6 +193,10 @@ async def _on_bad_input(request: Request, error: Exception) -> Response:
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=wrong)
 
 
+async def _on_bad_cursor(request: Request, error: Exception) -> Response:
+    return refuse(request, HTTPStatus.UNPROCESSABLE_ENTITY, f"cursor: {error}")
+
+
 async def _on_store_error(request: Request, error: Exception) -> Response:
     return refuse_without_store(request, error)
 
@@ -211,8 +218,8 @@ async def _on_fault(request: Request, error: Exception) -> Response:
 
 _SCHEMA = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
-SUFFIX = "Schema"
-"""Of the classes in `schemas`; the description calls them without it."""
+_SUFFIX = re.compile(r"(Schema|Json)$")
+"""Of the classes that describe the API, which calls them without it."""
 
 _WHY = {
     HTTPStatus.BAD_REQUEST: "What was sent cannot be read.",
@@ -243,12 +250,22 @@ def problems(*also: HTTPStatus, is_change: bool = False) -> dict[int | str, dict
     """Return the errors that a route can answer with."""
     statuses = {*_ALWAYS, *also, *(_CHANGES if is_change else ())}
     return {
-        int(status): {
-            "description": _WHY[status],
-            "content": _SCHEMA,
-        }
+        int(status): {"description": _WHY[status], "content": _SCHEMA}
         for status in sorted(statuses)
     }
+
+
+def answers(
+    model: type, *errors: HTTPStatus, status: int = HTTPStatus.OK, is_change: bool = False
+) -> dict[int | str, dict[str, Any]]:
+    """
+    Return all that a route can answer with.
+
+    Args:
+        model: What its JSON looks like where all goes well.
+    """
+    known = {} if is_change else NOT_MODIFIED
+    return {int(status): {"model": model}, **known, **problems(*errors, is_change=is_change)}
 
 
 def describe(schema: dict[str, Any]) -> dict[str, Any]:
@@ -275,7 +292,7 @@ def _without_suffix(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     return {
-        key.removesuffix(SUFFIX): value.removesuffix(SUFFIX)
+        _SUFFIX.sub("", key): _SUFFIX.sub("", value)
         if key in {"$ref", "title"} and isinstance(value, str)
         else _without_suffix(value)
         for key, value in node.items()

@@ -1,100 +1,36 @@
 """
-Describe the JSON to those who read `/api/docs`.
+Describe to those who read `/api/docs` what is sent to the API, and what only it answers.
 
-What is answered comes from `monitor.report.status`; these classes are its description,
-and a test holds one against the other.
-
-Describe silences and acknowledgements to those who read `/api/docs`, and read those sent.
+What is sent is read by these classes (`...Schema`); what is answered are plain objects,
+which are declared (`...Json`) and never built by way of them. The connections, alerts and
+silences within are declared in `monitor.report`, where they are made.
 """
 
+# ruff: noqa: TC001 - pydantic reads the annotations when the program runs
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
+from typing_extensions import TypedDict
 
 from monitor.config.values import PATTERN, parse_duration
 from monitor.judge.suppression import Scope
+from monitor.report.history import AlertJson, SilenceJson
+from monitor.report.status import ConnectionJson, Instant, closed
+
+LONGEST_TEXT = 500
+LONGEST_NAME = 100
+
+NextPage = Annotated[str | None, Field(description="The cursor of the next page.")]
 
 
-class Model(BaseModel):
-    """An object of the API: it has these members and no others."""
-
-    model_config = ConfigDict(extra="forbid")
+# --- what is answered
 
 
-class LastCheckSchema(Model):
-    """The latest attempt."""
-
-    at: datetime
-    conclusive: bool = Field(description="The service said yes or no.")
-    reason: str
-    in_a_row: int = Field(description="How many attempts in a row ended like this one.")
-
-
-class AuthorizationSchema(Model):
-    """The grant that somebody declared."""
-
-    authorized_at: datetime
-    expires_at: datetime | None
-    days_left: int | None
-    source: str
-
-
-class ClockSchema(Model):
-    """Something with an end."""
-
-    kind: str = Field(description="authorization, client_secret or token")
-    of: str = Field(description="The connection or application that it belongs to.")
-    ends_at: datetime
-    days_left: int
-    source: str
-
-
-class QuotaSchema(Model):
-    """What is left to call."""
-
-    limit: int | None
-    remaining: int | None
-    resets_at: datetime | None
-    level: str | None = Field(description="ok, low or exhausted; null where unknown")
-    exhausts_at: datetime | None
-
-
-class MarketplaceSchema(Model):
-    """Where an Amazon account sells."""
-
-    country: str
-    id: str
-    participating: bool
-    suspended_listings: bool
-    configured: bool
-
-
-class ConnectionSchema(Model):
-    """One connection."""
-
-    name: str
-    provider: str
-    state: str = Field(description="active, error, expired, pending or paused")
-    reason: str
-    detail: str
-    since: datetime
-    checked_at: datetime | None
-    latency_ms: float | None
-    tags: list[str]
-    account: str | None
-    last_check: LastCheckSchema | None
-    expiring_soon: bool
-    renewal_unrecorded: bool
-    authorization: AuthorizationSchema | None
-    clocks: list[ClockSchema]
-    quota: QuotaSchema | None
-    marketplaces: list[MarketplaceSchema] | None
-
-
-class SummarySchema(Model):
+@closed
+class SummaryJson(TypedDict):
     """How many connections of the list are in which state."""
 
     active: int
@@ -105,83 +41,36 @@ class SummarySchema(Model):
     expiring_soon: int
 
 
-class ConnectionListSchema(Model):
+@closed
+class ConnectionListJson(TypedDict):
     """A page of the list."""
 
-    connections: list[ConnectionSchema]
-    summary: SummarySchema
-    next: str | None = Field(description="The cursor of the next page.")
+    connections: list[ConnectionJson]
+    summary: SummaryJson
+    next: NextPage
 
 
-class TransitionSchema(Model):
-    """A change of state or reason."""
-
-    model_config = ConfigDict(extra="forbid", validate_by_alias=True)
-
-    at: datetime
-    from_: str = Field(alias="from")
-    to: str
-    reason: str
-    detail: str
-
-
-class CheckSchema(Model):
-    """One attempt."""
-
-    at: datetime
-    conclusive: bool
-    reason: str
-    latency_ms: float | None
-    detail: str
-
-
-class NotificationSchema(Model):
-    """How far an alert came on one channel."""
-
-    channel: str
-    state: str = Field(description="due, sent, dead or held")
-    attempts: int
-    sent_at: datetime | None
-
-
-class AlertSchema(Model):
-    """Something people were told, or are being told."""
-
-    id: int
-    kind: str
-    severity: str
-    connections: list[str]
-    born_at: datetime
-    notifications: list[NotificationSchema]
-
-
-class AlertListSchema(Model):
+@closed
+class AlertListJson(TypedDict):
     """A page of the list, the newest first."""
 
-    alerts: list[AlertSchema]
-    next: str | None = Field(description="The cursor of the next page.")
+    alerts: list[AlertJson]
+    next: NextPage
 
 
-class HistorySchema(Model):
-    """What happened to one connection, the newest first."""
-
-    name: str
-    transitions: list[TransitionSchema]
-    checks: list[CheckSchema]
-    alerts: list[AlertSchema]
-
-
-class StepSchema(Model):
+@closed
+class StepJson(TypedDict):
     """One thing that a validation looked at."""
 
     name: str
     target: str
-    state: str = Field(description="ok, warning, failed or skipped")
+    state: Annotated[str, Field(description="ok, warning, failed or skipped")]
     words: str
     took_ms: float | None
 
 
-class AdviceSchema(Model):
+@closed
+class AdviceJson(TypedDict):
     """What to do, and on which page."""
 
     remedy: str
@@ -189,48 +78,114 @@ class AdviceSchema(Model):
     url: str | None
 
 
-class ValidationSchema(Model):
+@closed
+class ValidationJson(TypedDict):
     """What a validation found."""
 
     name: str
-    steps: list[StepSchema]
-    advice: list[AdviceSchema]
-    connection: ConnectionSchema
+    steps: list[StepJson]
+    advice: list[AdviceJson]
+    connection: ConnectionJson
 
 
-class RenewalSchema(BaseModel):
-    """A renewed authorization."""
+@closed
+class MistakeJson(TypedDict):
+    """What keeps the file from being used."""
 
-    on: date | None = Field(default=None, description="When; default: today, in UTC.")
+    place: Annotated[str, Field(description="Where, such as connections[2].every, counted from 0.")]
+    message: str
 
 
-class RevivedSchema(Model):
+@closed
+class ConfigurationJson(TypedDict):
+    """How reading the configuration file went."""
+
+    path: str
+    read_at: Annotated[str | None, Field(description="When the settings in force were read.")]
+    failed_at: Annotated[
+        str | None,
+        Field(
+            description="When a reload found that the file cannot be used; null if the latest did"
+            " well."
+        ),
+    ]
+    mistakes: list[MistakeJson]
+    needs_restart: Annotated[
+        list[str],
+        Field(description="Settings that the file has changed and only a restart puts in force."),
+    ]
+
+
+@closed
+class SilenceListJson(TypedDict):
+    """The silences that last, the one that ends first at the top."""
+
+    silences: list[SilenceJson]
+    next: Annotated[str | None, Field(description="Always null: they all stand here.")]
+
+
+@closed
+class BegunSilenceJson(SilenceJson):
+    """A silence that has just begun."""
+
+    held: Annotated[int, Field(description="Messages held back that were about to be sent.")]
+
+
+@closed
+class EndedSilenceJson(TypedDict):
+    """What follows from the end of a silence."""
+
+    due: Annotated[int, Field(description="Messages held back until now that are told.")]
+
+
+@closed
+class AcknowledgementJson(TypedDict):
+    """Somebody's word that a trouble is taken care of: nobody is reminded of it."""
+
+    connection: str
+    trouble: str
+    at: Instant
+    until: Instant | None
+    note: str
+
+
+@closed
+class RevivedJson(TypedDict):
     """How many dead notifications are due again."""
 
     revived: int
 
 
-class AliveSchema(Model):
+@closed
+class TestedJson(TypedDict):
+    """A test message that is on its way."""
+
+    alert: Annotated[int, Field(description="Its id in the list of alerts.")]
+
+
+@closed
+class AliveJson(TypedDict):
     """The process lives."""
 
     status: str
 
 
-class ReadySchema(Model):
+@closed
+class ReadyJson(TypedDict):
     """Whether the daemon is at work."""
 
     status: str
-    failing: list[str] = Field(description="database, migration, checks")
+    failing: Annotated[list[str], Field(description="database, migration, checks")]
 
 
-class FieldProblemSchema(Model):
+class FieldProblemSchema(BaseModel, extra="forbid"):
     """What was wrong with one field."""
 
     place: str
     why: str
 
 
-class ProblemSchema(Model):
+class ProblemSchema(BaseModel, extra="forbid"):
     """An error, as RFC 9457 describes it."""
 
     type: str
@@ -240,11 +195,13 @@ class ProblemSchema(Model):
     errors: list[FieldProblemSchema] | None = None
 
 
-# ruff: noqa: TC001 - pydantic reads the annotations when the program runs
+# --- what is sent
 
 
-LONGEST_TEXT = 500
-LONGEST_NAME = 100
+class RenewalSchema(BaseModel):
+    """A renewed authorization."""
+
+    on: date | None = Field(default=None, description="When; default: today, in UTC.")
 
 
 def _check_length(length: timedelta) -> timedelta:
@@ -261,28 +218,8 @@ Length = Annotated[
 ]
 
 
-class SilenceSchema(Model):
-    """A span in which nobody is told of something."""
-
-    id: int
-    scope: str = Field(description="connection, tag or all")
-    target: str | None = Field(description="The connection or tag; null for all.")
-    reason: str
-    starts_at: datetime
-    ends_at: datetime
-
-
-class SilenceListSchema(Model):
-    """The silences that last, the one that ends first at the top."""
-
-    silences: list[SilenceSchema]
-    next: str | None = Field(description="Always null: they all stand here.")
-
-
-class NewSilenceSchema(BaseModel):
+class NewSilenceSchema(BaseModel, extra="forbid", validate_by_alias=True):
     """What is to be silent, and for how long."""
-
-    model_config = ConfigDict(extra="forbid", validate_by_alias=True)
 
     scope: Scope
     target: str | None = Field(
@@ -294,22 +231,8 @@ class NewSilenceSchema(BaseModel):
     reason: str = Field(default="", max_length=LONGEST_TEXT, description="For those who see it.")
 
 
-class BegunSilenceSchema(SilenceSchema):
-    """A silence that has just begun."""
-
-    held: int = Field(description="Messages held back that were about to be sent.")
-
-
-class EndedSilenceSchema(Model):
-    """What follows from the end of a silence."""
-
-    due: int = Field(description="Messages held back until now that are told.")
-
-
-class NewAcknowledgementSchema(BaseModel):
+class NewAcknowledgementSchema(BaseModel, extra="forbid"):
     """That somebody takes care of a trouble."""
-
-    model_config = ConfigDict(extra="forbid")
 
     until: date | None = Field(
         default=None,
@@ -318,25 +241,7 @@ class NewAcknowledgementSchema(BaseModel):
     note: str = Field(default="", max_length=LONGEST_TEXT, description="What is being done.")
 
 
-class AcknowledgementSchema(Model):
-    """Somebody's word that a trouble is taken care of: nobody is reminded of it."""
-
-    connection: str
-    trouble: str
-    at: datetime
-    until: datetime | None
-    note: str
-
-
-class NewTestSchema(BaseModel):
+class NewTestSchema(BaseModel, extra="forbid"):
     """Which channel is tried."""
 
-    model_config = ConfigDict(extra="forbid")
-
     channel: str = Field(max_length=LONGEST_NAME)
-
-
-class TestedSchema(Model):
-    """A test message that is on its way."""
-
-    alert: int = Field(description="Its id in the list of alerts.")

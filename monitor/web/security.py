@@ -1,17 +1,9 @@
 """
 Let nobody in who may not enter, before any route is asked.
 
-In this order: the host that was asked for, how much is sent, who asks, whether
-they may do that, and whether a change comes from one of our own pages. What is
-not listed here as open to all needs a visitor: a new route is closed by itself.
-
-Decide under which names the dashboard answers.
-
-A page elsewhere can point its own name at this machine's address and have a
-browser ask us in its name (DNS rebinding): only the names that the file gives
-us count. An address in figures cannot be pointed anywhere.
-
-Read what is sent, and no more than a form or a small object can be.
+In this order: the host that was asked for, who asks, whether they may do that, how much
+is sent, and whether a change comes from one of our own pages. What is not listed here as
+open to all needs a visitor: a new route is closed by itself.
 """
 
 from __future__ import annotations
@@ -19,11 +11,11 @@ from __future__ import annotations
 import socket
 from http import HTTPStatus
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from fastapi import Depends
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import RedirectResponse
 
 from monitor.config.model import is_reachable_from_outside
 from monitor.store.engine import StoreError
@@ -31,7 +23,7 @@ from monitor.web import sessions
 from monitor.web.parts import parts_of
 from monitor.web.problems import add_headers, only_head, refuse, refuse_without_store, wants_page
 from monitor.web.sessions import STRANGER, Authenticator, Pass, Visitor, needs_login, sent_token
-from monitor.web.templating import base_of
+from monitor.web.templating import base_of, lead_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +39,13 @@ _OWN_NAMES = {"localhost"}
 
 
 class Hosts:
-    """The names and addresses of `web.listen` and `web.public_url`."""
+    """
+    The names and addresses of `web.listen` and `web.public_url`.
+
+    A page elsewhere can point its own name at this machine's address and have a browser
+    ask us in its name (DNS rebinding): only the names that the file gives us count. An
+    address in figures cannot be pointed anywhere.
+    """
 
     def __init__(self, web: WebSettings) -> None:
         listen = urlsplit(f"//{web.listen}").hostname
@@ -118,6 +116,14 @@ def parse_fields(body: bytes) -> dict[str, str]:
         return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=MOST_FIELDS))
     except ValueError:
         return {}
+
+
+async def _fields_of(request: Request) -> dict[str, str]:
+    return parse_fields(await request.body())
+
+
+Fields = Annotated[dict[str, str], Depends(_fields_of)]
+"""The fields of a form, as a parameter of a route."""
 
 
 READING = {"GET", "HEAD", "OPTIONS"}
@@ -215,8 +221,7 @@ class AccessMiddleware:
         is_page = request.method in READING and wants_page(request)
         if is_page and needs_login(parts_of(request)) and "HX-Request" not in request.headers:
             target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-            address = f"{base_of(request)}/login?next={quote(target, safe='/')}"
-            return RedirectResponse(address, HTTPStatus.SEE_OTHER)
+            return lead_to(request, f"/login?next={quote(target, safe='/')}")
         return refuse(
             request,
             HTTPStatus.UNAUTHORIZED,

@@ -8,13 +8,14 @@ Everything is escaped; what all pages know is put in here: `visitor`,
 from __future__ import annotations
 
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse
 
 from monitor import __version__
 from monitor.web.charts import short_number
@@ -33,7 +34,7 @@ STATIC = Path(__file__).parent / "static"
 
 @cache
 def environment() -> Environment:
-    """Return the templates; whoever adds filters adds them to this one."""
+    """Return the templates."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -60,6 +61,11 @@ def base_of(request: Request) -> str:
     parts = parts_of(request)
     public = urlsplit(parts.config.web.public_url)
     return public.path if public.hostname == request.url.hostname else ""
+
+
+def lead_to(request: Request, path: str) -> RedirectResponse:
+    """Lead a browser to a page of ours."""
+    return RedirectResponse(f"{base_of(request)}{path}", HTTPStatus.SEE_OTHER)
 
 
 def render(

@@ -1,19 +1,17 @@
 """
 Prepare connections for the list and for their own pages: words, bars, buttons.
 
-Decides what stands on a button where somebody is needed. Everything in here is
-worked out anew for each page; nothing asks the database.
-
-Say in the few words of a page how things stand.
-
-Takes the objects of `monitor.report.status`, so that pages, commands and programs are
-told the same. How it looks is left to the templates.
+Decides what stands on a button where somebody is needed. Takes the objects of
+`monitor.report.status`, so that pages, commands and programs are told the same; how it
+looks is left to the templates. Everything is worked out anew for each page; nothing asks
+the database.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -24,55 +22,34 @@ from monitor.judge.outcome import OutcomeClass, Reason, State
 from monitor.judge.quota import Level
 from monitor.notify import texts
 from monitor.notify.reasons import REASONS
-from monitor.notify.words import format_day, format_number, format_span, format_when, name_command
+from monitor.notify.words import (
+    format_ago,
+    format_day,
+    format_number,
+    format_span,
+    format_when,
+    name_command,
+    read_instant,
+)
 from monitor.report.advice import NEEDS, Need
-from monitor.web.handshake import find_obstacle
+from monitor.report.status import CLIENT_SECRET
+from monitor.web.handshake import find_key_obstacle, find_own_obstacle
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable
 
     from monitor.config.connections import Connection
-    from monitor.report.status import Json
+    from monitor.report.status import ClockJson, ConnectionJson, QuotaJson
     from monitor.web.parts import Parts
 
-
-JUST_NOW = timedelta(seconds=5)
 HANDSHAKE_STEP = (
     "Whoever owns the store presses “Renew at Amazon” and confirms in Seller Central; the new"
     " token is then used by itself."
 )
 NEAR_END_DAYS = 7
 
-STATE_WORDS = {
-    State.ACTIVE: "active",
-    State.ERROR: "error",
-    State.EXPIRED: "expired",
-    State.PENDING: "pending",
-    State.PAUSED: "paused",
-}
 COLUMNS = ("State", "Connection", "At", "Authorization", "Quota", "Last checked")
 """What stands above the list; `rows.html` has a cell for each."""
-
-
-def read_instant(instant: str | None) -> datetime | None:
-    """Return the instant that `monitor.report.status` wrote."""
-    return None if instant is None else datetime.fromisoformat(instant)
-
-
-def format_ago(at: datetime, now: datetime) -> str:
-    """Return how long ago *at* was, or how far ahead it is, in its largest unit."""
-    age = abs(now - at)
-    for unit, word in (
-        (timedelta(days=1), "day"),
-        (timedelta(hours=1), "hour"),
-        (timedelta(minutes=1), "min"),
-        (timedelta(seconds=1), "s"),
-    ):
-        count = age // unit
-        if count >= 1 and (word != "s" or age >= JUST_NOW):
-            plural = "s" if count > 1 and word in {"day", "hour"} else ""
-            return f"in {count} {word}{plural}" if at > now else f"{count} {word}{plural} ago"
-    return "just now"
 
 
 def format_days_left(days: int) -> str:
@@ -87,14 +64,14 @@ def format_exactly(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def format_quota(quota: Json) -> str:
+def format_quota(quota: QuotaJson) -> str:
     """Return what is left of a quota."""
     remaining, limit = quota["remaining"], quota["limit"]
     text = "?" if remaining is None else format_number(remaining)
     return text if limit is None else f"{text} of {format_number(limit)}"
 
 
-def format_forecast(quota: Json, now: datetime) -> str:
+def format_forecast(quota: QuotaJson, now: datetime) -> str:
     """Return when a quota runs out, or when its period ends."""
     exhausts_at, resets_at = read_instant(quota["exhausts_at"]), read_instant(quota["resets_at"])
     if quota["level"] == Level.EXHAUSTED:
@@ -107,13 +84,13 @@ def format_forecast(quota: Json, now: datetime) -> str:
     return ""
 
 
-def runs_out_early(quota: Json) -> bool:
+def runs_out_early(quota: QuotaJson) -> bool:
     """Tell whether a quota is foreseen to be used up before it is reset."""
     exhausts_at, resets_at = read_instant(quota["exhausts_at"]), read_instant(quota["resets_at"])
     return exhausts_at is not None and resets_at is not None and exhausts_at < resets_at
 
 
-def format_problem(each: Json, now: datetime) -> tuple[str, str] | None:
+def format_problem(each: ConnectionJson, now: datetime) -> tuple[str, str] | None:
     """Return what is wrong in a few words, and what to do; None if nothing is."""
     state, reason = State(each["state"]), Reason(each["reason"])
     if state is State.PAUSED:
@@ -123,7 +100,7 @@ def format_problem(each: Json, now: datetime) -> tuple[str, str] | None:
     return _format_quota_problem(each, now) or _format_clock_problem(each) or _format_doubt(each)
 
 
-def _format_quota_problem(each: Json, now: datetime) -> tuple[str, str] | None:
+def _format_quota_problem(each: ConnectionJson, now: datetime) -> tuple[str, str] | None:
     quota = each["quota"]
     if quota is None:
         return None
@@ -137,22 +114,26 @@ def _format_quota_problem(each: Json, now: datetime) -> tuple[str, str] | None:
     return None
 
 
-def _format_clock_problem(each: Json) -> tuple[str, str] | None:
+def _format_clock_problem(each: ConnectionJson) -> tuple[str, str] | None:
     if each["expiring_soon"]:
-        ends = [one for one in each["clocks"] if one["kind"] != "client_secret"]
-        first = min(ends, key=lambda one: str(one["ends_at"]), default=None)
+        first = _next_end(each)
         if first is None:
             return "Authorization ends soon", texts.EXPIRING_STEP
-        left = {0: "today", 1: "1 day left"}.get(
-            first["days_left"], f"{first['days_left']} days left"
-        )
+        days = first["days_left"]
+        left = {0: "today", 1: "1 day left"}.get(days, f"{days} days left")
         return f"Authorization ends on {first['ends_at'][:10]} ({left})", texts.EXPIRING_STEP
     if each["renewal_unrecorded"]:
         return "Works past its known end", name_command(texts.UNRECORDED_STEP, each["name"])
     return None
 
 
-def _format_doubt(each: Json) -> tuple[str, str] | None:
+def _next_end(each: ConnectionJson) -> ClockJson | None:
+    """Return what ends first, client secrets aside: those are their applications'."""
+    ends = (one for one in each["clocks"] if one["kind"] != CLIENT_SECRET)
+    return min(ends, key=lambda one: one["ends_at"], default=None)
+
+
+def _format_doubt(each: ConnectionJson) -> tuple[str, str] | None:
     """Speak of a last check without a usable answer: no trouble yet, but worth knowing."""
     last = each["last_check"]
     if last is None or last["conclusive"] or last["reason"] == Reason.NOT_CHECKED:
@@ -165,18 +146,22 @@ def _format_doubt(each: Json) -> tuple[str, str] | None:
     return f"{name} at the last check{times}", "It is asked again by itself; wait for that."
 
 
-def format_place(each: Json, region: str | None) -> str:
+def format_place(each: ConnectionJson, region: str | None) -> str:
     """Return the provider, and the region of a store."""
+<<<<<<< HEAD
     name = title_of(str(each["provider"]))
+=======
+    name = PROVIDERS.get(each["provider"], each["provider"])
+>>>>>>> team/web2
     return f"{name} {region.upper()}" if region else name
 
 
-def format_since(each: Json, now: datetime) -> str:
+def format_since(each: ConnectionJson, now: datetime) -> str:
     """Return for how long it has been in its state; nothing of a pause, whose start is not kept."""
     state = State(each["state"])
     if state is State.PAUSED:
         return ""
-    return f"{STATE_WORDS[state]} for {format_span(now - (read_instant(each['since']) or now))}"
+    return f"{state} for {format_span(now - datetime.fromisoformat(each['since']))}"
 
 
 def _capital(text: str) -> str:
@@ -219,7 +204,7 @@ class ConnectionRow:
         renew_url: A page outside on which it can be renewed.
     """
 
-    each: Json
+    each: ConnectionJson
     path: str
     look: str
     place: str
@@ -240,19 +225,35 @@ def path_of(name: str) -> str:
     return f"/connections/{quote(name, safe='')}"
 
 
-def make_rows(parts: Parts, found: Sequence[Json], now: datetime) -> list[ConnectionRow]:
-    """Return the rows of *found*."""
-    return [make_row(parts, each, now) for each in found]
+def make_rows(parts: Parts, found: Iterable[ConnectionJson], now: datetime) -> list[ConnectionRow]:
+    """Return the rows of *found*; the key of handshakes is looked at once for all of them."""
+
+    @cache
+    def has_key() -> bool:
+        return find_key_obstacle(parts.config) is None
+
+    return [_make_row(parts, each, now, has_key) for each in found]
 
 
-def make_row(parts: Parts, each: Json, now: datetime) -> ConnectionRow:
+def make_row(parts: Parts, each: ConnectionJson, now: datetime) -> ConnectionRow:
     """Return the row of one connection."""
+    return make_rows(parts, [each], now)[0]
+
+
+def _make_row(
+    parts: Parts, each: ConnectionJson, now: datetime, has_key: Callable[[], bool]
+) -> ConnectionRow:
     connection = parts.config.connection(each["name"])
     region = connection.region.value if isinstance(connection, AmazonConnection) else None
     checked_at = read_instant(each["checked_at"])
     is_needing = _is_needing(each)
     wants_renewal = is_needing and _wants_renewal(each)
-    can_renew = wants_renewal and _can_shake_hands(parts, connection)
+    can_renew = (
+        wants_renewal
+        and connection is not None
+        and find_own_obstacle(parts.config, connection) is None
+        and has_key()
+    )
     trouble = format_problem(each, now)
     if trouble is not None and can_renew:
         trouble = trouble[0], HANDSHAKE_STEP
@@ -274,7 +275,7 @@ def make_row(parts: Parts, each: Json, now: datetime) -> ConnectionRow:
     )
 
 
-def _is_needing(each: Json) -> bool:
+def _is_needing(each: ConnectionJson) -> bool:
     """Tell whether somebody has to do something."""
     if each["state"] == State.PAUSED:
         return False
@@ -287,17 +288,13 @@ def _is_needing(each: Json) -> bool:
     )
 
 
-def _wants_renewal(each: Json) -> bool:
+def _wants_renewal(each: ConnectionJson) -> bool:
     if each["state"] in {State.ERROR, State.EXPIRED}:
         return NEEDS.get(Reason(each["reason"])) is Need.AUTHORIZE
     return bool(each["expiring_soon"])
 
 
-def _can_shake_hands(parts: Parts, connection: Connection | None) -> bool:
-    return isinstance(connection, AmazonConnection) and not find_obstacle(parts.config, connection)
-
-
-def _marketplaces(each: Json, connection: Connection | None) -> tuple[str, ...]:
+def _marketplaces(each: ConnectionJson, connection: Connection | None) -> tuple[str, ...]:
     if each["marketplaces"] is not None:
         return tuple(one["country"] for one in each["marketplaces"] if one["participating"])
     if isinstance(connection, AmazonConnection):
@@ -305,15 +302,13 @@ def _marketplaces(each: Json, connection: Connection | None) -> tuple[str, ...]:
     return ()
 
 
-def _days(each: Json, connection: Connection | None, now: datetime) -> Bar | None:
-    ends = [one for one in each["clocks"] if one["kind"] != "client_secret"]
-    if not ends:
+def _days(each: ConnectionJson, connection: Connection | None, now: datetime) -> Bar | None:
+    first = _next_end(each)
+    if first is None:
         if each["renewal_unrecorded"]:
             return Bar("end unknown", None, WARN, "record the renewal")
         return None
-    first = min(ends, key=lambda one: one["ends_at"])
-    ends_at = read_instant(first["ends_at"])
-    assert ends_at is not None, "a clock has an end"
+    ends_at = datetime.fromisoformat(first["ends_at"])
     days = first["days_left"]
     whole = (connection.valid_days if connection else 0) or DEFAULT_VALID_DAYS
     tone = GOOD
@@ -331,14 +326,15 @@ def _days(each: Json, connection: Connection | None, now: datetime) -> Bar | Non
     )
 
 
-def _quota(each: Json, now: datetime) -> Bar | None:
+def _quota(each: ConnectionJson, now: datetime) -> Bar | None:
     quota = each["quota"]
     if quota is None:
         return None
     percent = None
     if quota["limit"] and quota["remaining"] is not None:
         percent = max(0, min(100, round(quota["remaining"] * 100 / quota["limit"])))
-    tone = {Level.LOW: WARN, Level.EXHAUSTED: BAD, None: SOFT}.get(quota["level"], GOOD)
+    tones: dict[str | None, str] = {Level.LOW: WARN, Level.EXHAUSTED: BAD, None: SOFT}
+    tone = tones.get(quota["level"], GOOD)
     if tone == GOOD and runs_out_early(quota):
         tone = WARN
     resets_at = read_instant(quota["resets_at"])

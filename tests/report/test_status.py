@@ -87,7 +87,7 @@ def record(
     )
 
 
-def shown(*outcomes: Outcome, **more) -> status.Json:
+def shown(*outcomes: Outcome, **more) -> Any:
     return status.connection_json(record(*outcomes, **more), WATCHED, NOW)
 
 
@@ -239,7 +239,7 @@ def test_a_flag_begins_with_the_first_step_that_the_authorization_has():
 
 
 def test_what_ends_first_comes_first_and_what_never_ends_last():
-    objects = {
+    objects: Any = {
         "endless": shown(OK),
         "late": shown(OK, authorized_on=date(2026, 10, 1)),
         "over": shown(REFUSED, authorized_on=date(2025, 10, 1)),
@@ -254,7 +254,7 @@ def test_the_end_of_a_client_secret_sorts_only_what_has_no_other_end():
     def of(**ends: str) -> dict[str, Any]:
         return {"clocks": [{"kind": kind, "ends_at": at} for kind, at in ends.items()]}
 
-    objects = {
+    objects: Any = {
         "none": of(),
         "secret late": of(client_secret="2027-03-01"),
         "secret soon": of(client_secret="2026-12-01"),
@@ -283,7 +283,7 @@ def test_instants_are_written_in_utc_whatever_zone_they_came_in():
 
 
 def test_the_summary_counts_each_state_and_the_flag():
-    objects = [
+    objects: Any = [
         shown(OK),
         shown(OK, authorized_on=date(2025, 12, 1)),
         shown(REFUSED),
@@ -342,7 +342,7 @@ def test_exit_codes_are_the_first_that_applies(objects, of_status, of_check):
 
 
 def test_the_worst_comes_first_and_equals_keep_their_order():
-    objects = {
+    objects: Any = {
         "paused": shown(is_paused=True),
         "fine": FINE,
         "fine too": dict(FINE),

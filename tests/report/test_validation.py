@@ -46,7 +46,8 @@ EACH: dict[str, Any] = {
 
 
 def known(outcome: Outcome | None = None, **more: Any) -> CheckedConnection:
-    return CheckedConnection(outcome or Outcome(Reason.OK), EACH | more, NOON, 30)
+    each: Any = EACH | more
+    return CheckedConnection(outcome or Outcome(Reason.OK), each, NOON, 30)
 
 
 def at(days: float) -> str:
@@ -179,7 +180,8 @@ QUOTAS = {
 
 @pytest.mark.parametrize(("left", "mark", "words"), QUOTAS.values(), ids=QUOTAS)
 def test_the_quota_is_told(left, mark, words):
-    step = read_quota(Outcome(Reason.OK), EACH | {"quota": left}, HOST)
+    each: Any = EACH | {"quota": left}
+    step = read_quota(Outcome(Reason.OK), each, HOST)
     assert step.state is mark
     assert words in step.words
 

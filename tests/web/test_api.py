@@ -19,7 +19,6 @@ from monitor.report.status import connection_json
 from monitor.store import connections, history, outbox
 from monitor.store.engine import StoreError
 from monitor.store.outbox import NotificationState
-from monitor.web import schemas
 from tests.builders import (
     DAY,
     MINUTE,
@@ -161,7 +160,7 @@ async def test_what_is_known_already_is_not_sent_again(story):
 async def test_one_connection_is_described(story):
     async with open_web(story.database, PLAN) as web:
         answer = (await web.get(f"{LIST}/gamma")).json()
-    schemas.ConnectionSchema.model_validate(answer)
+    web.check_described("Connection", answer)
     assert (answer["name"], answer["marketplaces"][0]["country"]) == ("gamma", "US")
 
 
@@ -199,14 +198,14 @@ async def test_a_name_that_nobody_knows_is_not_found(story, method, path):
     async with open_web(story.database, PLAN) as web:
         response = await web.change(f"{LIST}/nobody{path}", method)
     assert response.status_code == 404
-    schemas.ProblemSchema.model_validate(response.json())
+    web.check_described("Problem", response.json())
 
 
 async def test_the_history_is_what_the_command_prints(story):
     story.evaluate(NOON + MINUTE, beta=REFUSED)
     async with open_web(story.database, PLAN) as web:
         answer = (await web.get(f"{LIST}/beta/history?limit=1")).json()
-    schemas.HistorySchema.model_validate(answer)
+    web.check_described("History", answer)
     assert [one["to"] for one in answer["transitions"]] == ["error"]
     assert len(answer["checks"]) == 1
     assert [one["kind"] for one in answer["alerts"]] == ["error"]
@@ -221,7 +220,7 @@ async def test_alerts_are_listed_page_by_page(story):
         found, query = [], ""
         for _ in expected:
             page = (await web.get(f"/api/v1/alerts?limit=1{query}")).json()
-            schemas.AlertListSchema.model_validate(page)
+            web.check_described("AlertList", page)
             found += page["alerts"]
             query = f"&cursor={page['next']}"
         assert page["next"] is None
@@ -282,7 +281,7 @@ async def test_a_renewal_on_an_impossible_day_is_refused(story, on):
     async with open_web(story.database, PLAN) as web:
         response = await web.change(f"{LIST}/gamma/renew", json={"on": on})
     assert (response.status_code, story.record("gamma").clock) == (422, before)
-    schemas.ProblemSchema.model_validate(response.json())
+    web.check_described("Problem", response.json())
 
 
 COUNTDOWN = """
@@ -314,7 +313,7 @@ async def test_a_validation_checks_and_stores_like_any_check(
         run = web.parts.validations.find("acme")
         assert run is not None
         assert len(run.steps) == len(response.json()["steps"]) > 0
-    schemas.ValidationSchema.model_validate(response.json())
+    web.check_described("Validation", response.json())
     assert response.json()["connection"]["state"] == state
     assert (len(web.settled), story.record("acme").standing.checked_at) == (n_settled, NOON)
 
@@ -379,7 +378,7 @@ async def test_a_fault_within_a_validation_is_told_as_ours(counted, capsys):
 
 async def test_every_model_describes_what_is_answered(story):
     async with open_web(story.database, PLAN) as web:
-        schemas.ConnectionListSchema.model_validate((await web.get(LIST)).json())
+        web.check_described("ConnectionList", (await web.get(LIST)).json())
 
 
 async def test_channels_of_the_plan_have_counters_from_the_start(story):

@@ -13,7 +13,6 @@ from monitor.config.secret import Secret
 from monitor.judge.routing import Subject
 from monitor.store import credentials, suppression
 from monitor.store.outbox import NotificationState
-from monitor.web import schemas as models
 from monitor.web.sessions import CSRF_COOKIE
 from tests.builders import DAY, HOUR, MINUTE, OK, OPS, REFUSED, Story, entry, plan_of
 from tests.fakes import NOON
@@ -60,11 +59,11 @@ async def test_a_silence_holds_back_what_is_about_to_be_told_until_it_ends(story
         wanted = {"scope": scope, "target": target, "for": "2h", "reason": "moving"}
         begun = await web.change(SILENCES, json=wanted)
         assert begun.status_code == 201
-        models.BegunSilenceSchema.model_validate(begun.json())
+        web.check_described("BegunSilence", begun.json())
         assert (begun.json()["held"], begun.json()["ends_at"]) == (1, "2026-11-22T14:00:00Z")
         assert states(story) == [NotificationState.HELD]
         listed = (await web.get(SILENCES)).json()
-        models.SilenceListSchema.model_validate(listed)
+        web.check_described("SilenceList", listed)
         assert [one["reason"] for one in listed["silences"]] == ["moving"]
 
         ended = await web.change(f"{SILENCES}/{begun.json()['id']}", "DELETE")
@@ -119,7 +118,7 @@ async def test_a_trouble_is_taken_on_and_given_back(story):
     async with open_web(story.database, PLAN) as web:
         taken = await web.change(ACK, json={"until": TOMORROW, "note": "on it"})
         assert taken.status_code == 200
-        models.AcknowledgementSchema.model_validate(taken.json())
+        web.check_described("Acknowledgement", taken.json())
         assert taken.json() == {
             "connection": "acme",
             "trouble": "token rejected",

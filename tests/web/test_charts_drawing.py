@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 MIDNIGHT = NOON - 12 * HOUR
-EACH = {"state": "active", "quota": None}
+EACH: Any = {"state": "active", "quota": None}
 
 
 def days(n: int, mean_ms: float = 40.0) -> list[SumRow]:

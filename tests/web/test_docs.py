@@ -88,3 +88,17 @@ def test_the_page_shows_every_path_and_object(described):
     assert ("GET", "/api/v1/events") in described_paths
     names = {one["name"] for one in list_models(app.openapi())}
     assert {"Connection", "Problem", "FieldProblem"} <= names
+
+
+OBJECTS = (
+    "Acknowledgement Advice Alert AlertList Alive Authorization BegunSilence Check Clock"
+    " Configuration Connection ConnectionList EndedSilence FieldProblem History LastCheck"
+    " Marketplace Mistake NewAcknowledgement NewSilence NewTest Notification Order Problem"
+    " Quota Ready Renewal Revived Scope Silence SilenceList State Step Summary Tested"
+    " Transition Validation"
+)
+
+
+def test_the_objects_bear_the_names_that_programs_are_generated_from(described):
+    app, _ = described
+    assert sorted(app.openapi()["components"]["schemas"]) == sorted(OBJECTS.split())

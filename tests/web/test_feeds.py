@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -145,7 +145,8 @@ async def test_a_secret_address_lets_in_to_that_one_thing(story, path_of, kind):
 @pytest.mark.parametrize("name", ["acme", '<script>alert("x")</script>', "ü" * 99, "a&b"])
 @pytest.mark.parametrize("state", ["active", "error", "expired", "pending", "paused"])
 def test_a_badge_says_name_and_state(name, state):
-    root = ET.fromstring(draw_badge({"name": name, "state": state, "expiring_soon": True}))
+    each: Any = {"name": name, "state": state, "expiring_soon": True}
+    root = ET.fromstring(draw_badge(each))
     word = "expiring soon" if state == "active" else state
     left, right = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
     assert (left, right) == (name if len(name) <= 60 else name[:59] + "…", word)

@@ -4,29 +4,14 @@ The few words of a page.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from monitor.web import views
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("age", "expected"),
-    [
-        (timedelta(seconds=4), "just now"),
-        (timedelta(seconds=5), "5 s ago"),
-        (timedelta(minutes=1), "1 min ago"),
-        (timedelta(minutes=59), "59 min ago"),
-        (timedelta(hours=1), "1 hour ago"),
-        (timedelta(days=2, hours=3), "2 days ago"),
-        (-timedelta(minutes=2), "in 2 min"),
-    ],
-)
-def test_an_age_is_told_in_its_largest_unit(age, expected):
-    assert views.format_ago(NOW - age, NOW) == expected
 
 
 @pytest.mark.parametrize(
@@ -72,7 +57,7 @@ def test_a_quota_says_what_comes_first(known, expected):
     assert views.format_forecast(known, NOW) == expected
 
 
-def each(**changes: object) -> dict[str, object]:
+def each(**changes: object) -> Any:
     known: dict[str, object] = {
         "name": "acme",
         "state": "active",
@@ -133,6 +118,6 @@ def test_trouble_is_named_in_a_few_words(known, expected):
 
 @pytest.mark.parametrize(("state", "expected"), [("error", "error for 28 minutes"), ("paused", "")])
 def test_the_time_before_a_pause_is_not_taken_for_the_pause(state, expected):
-    each = {"state": state, "since": "2026-11-22T11:32:00Z"}
+    each: Any = {"state": state, "since": "2026-11-22T11:32:00Z"}
 
     assert views.format_since(each, NOW) == expected

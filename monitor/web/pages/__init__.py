@@ -1,15 +1,16 @@
-"""Offer the pages, one module each."""
+"""Offer the pages, one module each, and what their buttons do."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
 
-from monitor.web.pages import alerts, calendar, connection, connections, handshake, status
+from monitor.web.pages import actions, alerts, calendar, connection, connections, handshake, status
 
 router = APIRouter(include_in_schema=False)
 ROUTERS = (
     connections.router,
     connection.router,
+    actions.router,
     alerts.router,
     calendar.router,
     status.router,

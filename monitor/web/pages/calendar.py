@@ -11,23 +11,20 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from starlette.responses import Response  # noqa: TC002 - likewise
 
 from monitor.notify.words import format_when
-from monitor.store import overview
+from monitor.web.feeds import CLIENT_SECRET, list_expiries
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.sessions import calendar_path
 from monitor.web.templating import render
 from monitor.web.views import path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from monitor.store.overview import Ends
-    from monitor.web.parts import Parts
+    from monitor.web.feeds import ExpiryDate
 
 router = APIRouter()
 
 MOST_SHOWN = 300
-AUTHORIZATION, TOKEN, CLIENT_SECRET = "authorization", "token", "client secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +47,8 @@ class End:
 @router.get("/calendar")
 async def show_calendar(request: Request, here: Here) -> Response:
     """Show what ends, the next first."""
-    found = await here.reader.read(overview.list_ends)
-    ends = sorted(_list_ends(here, found))
+    found = await here.reader.read(lambda tx: list(list_expiries(tx, here)))
+    ends = sorted(found, key=lambda one: (one.at, one.of, one.kind))
     now = here.clock()
     shown = [_describe(end, now) for end in ends[:MOST_SHOWN]]
     months = [
@@ -66,22 +63,6 @@ async def show_calendar(request: Request, here: Here) -> Response:
     return render(request, "calendar.html", context)
 
 
-def _list_ends(parts: Parts, found: Iterable[Ends]) -> Iterator[tuple[datetime, str, str]]:
-    """Yield what ends when, with its name and kind: of connections, and of applications."""
-    for ends in found:
-        if ends.name not in parts.plan.watched:
-            continue
-        if ends.authorization_at is not None:
-            yield ends.authorization_at, ends.name, AUTHORIZATION
-        if ends.token_at is not None:
-            yield ends.token_at, ends.name, TOKEN
-    for name, (secret, _steps) in parts.plan.applications.items():
-        secret_ends_at = secret.authorized_at and secret.ends_at(secret.authorized_at)
-        if secret_ends_at:
-            yield secret_ends_at, name, CLIENT_SECRET
-
-
-def _describe(end: tuple[datetime, str, str], now: datetime) -> End:
-    at, of, kind = end
-    path = None if kind == CLIENT_SECRET else path_of(of)
-    return End(at, kind, of, path, format_when(at, now), at <= now)
+def _describe(end: ExpiryDate, now: datetime) -> End:
+    path = None if end.kind == CLIENT_SECRET else path_of(end.of)
+    return End(end.at, end.kind, end.of, path, format_when(end.at, now), end.at <= now)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from fastapi import Query as Parameter
-from starlette.exceptions import HTTPException
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
 from starlette.responses import Response  # noqa: TC002 - likewise
 
@@ -59,12 +57,11 @@ async def show_connections(  # noqa: PLR0913, PLR0917 - a filter each
         names = {each["name"] for each in among.found.connections}
         return among, list_suppressed_names(tx, here.plan, names, here.clock())
 
-    try:
-        among, held_back = await here.reader.read(read)
-    except ValueError as error:
-        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"cursor: {error}") from error
+    among, held_back = await here.reader.read(read)
     found = among.found
-    context = _count(among.counts) | {
+    context = {
+        "counts": among.counts,
+        "n_all": sum(count for key, count in among.counts.items() if key != "expiring_soon"),
         "n_needing": among.n_needing,
         "columns": COLUMNS,
         "rows": make_rows(here, found.connections, here.clock()),
@@ -81,13 +78,6 @@ async def show_connections(  # noqa: PLR0913, PLR0917 - a filter each
     page = render(request, _template(request), context)
     page.headers["Vary"] = "HX-Request, HX-Target"
     return page
-
-
-def _count(counts: dict[str, int]) -> dict[str, Any]:
-    return {
-        "counts": counts,
-        "n_all": sum(count for key, count in counts.items() if key != "expiring_soon"),
-    }
 
 
 def _template(request: Request) -> str:

@@ -15,10 +15,12 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from starlette.responses import RedirectResponse, Response
 
 from monitor.web import handshake
+from monitor.web.api import no_such_connection
 from monitor.web.handshake import HandshakeRefused
-from monitor.web.pages.connection import go_back, start_of
-from monitor.web.parts import Here  # noqa: TC001 - likewise
-from monitor.web.sessions import Pass, Who
+from monitor.web.pages.actions import go_back
+from monitor.web.pages.connection import start_of
+from monitor.web.parts import Here, Parts  # noqa: TC001 - likewise
+from monitor.web.sessions import Pass, Visitor, Who
 from monitor.web.templating import render
 from monitor.web.views import path_of
 
@@ -30,13 +32,10 @@ router = APIRouter()
 @router.get("/oauth/amazon/start/{name}")
 async def start(request: Request, here: Here, who: Who, name: str) -> Response:
     """Lead to the region's consent page, or say why there is no way there."""
-    try:
-        target = await handshake.begin_handshake(here, name, _browser_of(who))
-    except LookupError:
-        raise HTTPException(HTTPStatus.NOT_FOUND, "There is no connection of this name.") from None
-    except handshake.HandshakeImpossible as error:
-        return _show_obstacle(request, error)
-    return RedirectResponse(target, HTTPStatus.SEE_OTHER)
+    target = await _begin(request, here, who, name)
+    return (
+        target if isinstance(target, Response) else RedirectResponse(target, HTTPStatus.SEE_OTHER)
+    )
 
 
 @router.post("/oauth/amazon/start/{name}")
@@ -46,19 +45,24 @@ async def start_renamed(request: Request, here: Here, who: Who, name: str) -> Re
 
     A form of ours must not lead elsewhere: browsers are told so for all of them.
     """
-    try:
-        target = await handshake.begin_handshake(here, name, _browser_of(who), is_renamed=True)
-    except LookupError:
-        raise HTTPException(HTTPStatus.NOT_FOUND, "There is no connection of this name.") from None
-    except handshake.HandshakeImpossible as error:
-        return _show_obstacle(request, error)
+    target = await _begin(request, here, who, name, is_renamed=True)
+    if isinstance(target, Response):
+        return target
     context = {"name": name, "path": path_of(name), "target": target}
     return render(request, "renamed.html", context)
 
 
-def _show_obstacle(request: Request, error: handshake.HandshakeImpossible) -> Response:
-    context = {"name": error.name, "path": path_of(error.name), "obstacle": error.obstacle}
-    return render(request, "obstacle.html", context, status=HTTPStatus.CONFLICT)
+async def _begin(
+    request: Request, here: Parts, who: Visitor, name: str, *, is_renamed: bool = False
+) -> str | Response:
+    """Return the address of the consent page, or the page that says why there is no way there."""
+    try:
+        return await handshake.begin_handshake(here, name, _browser_of(who), is_renamed=is_renamed)
+    except LookupError:
+        raise no_such_connection() from None
+    except handshake.HandshakeImpossible as error:
+        context = {"name": name, "path": path_of(name), "obstacle": error.obstacle}
+        return render(request, "obstacle.html", context, status=HTTPStatus.CONFLICT)
 
 
 @router.get("/oauth/amazon/callback")
@@ -79,7 +83,7 @@ async def callback(request: Request, here: Here, who: Who) -> Response:
     return go_back(request, name, "authorized")
 
 
-def _browser_of(who: Who) -> str:
+def _browser_of(who: Visitor) -> str:
     """
     Return what binds a handshake to the browser: its session, or the word in its cookie.
 

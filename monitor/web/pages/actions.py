@@ -1,0 +1,183 @@
+"""
+Carry out what pages order, about connections and about what people are alerted of.
+
+Orders are those of the API; a person is led back to where the button was, and told there
+what was done.
+"""
+
+# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
+from __future__ import annotations
+
+from datetime import date
+from http import HTTPStatus
+from typing import TYPE_CHECKING, TypeVar
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from monitor.judge.suppression import Scope
+from monitor.web import api_actions
+from monitor.web.api_actions import SilenceId
+from monitor.web.parts import Here
+from monitor.web.schemas import (
+    NewAcknowledgementSchema,
+    NewSilenceSchema,
+    NewTestSchema,
+    RenewalSchema,
+)
+from monitor.web.security import Fields
+from monitor.web.sessions import Who
+from monitor.web.templating import lead_to
+from monitor.web.views import path_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+router = APIRouter()
+
+DONE = {
+    "paused": "It is paused: nothing is called and nobody is told until it is resumed.",
+    "resumed": "It is watched again, and checked now.",
+    "renewed": "The renewal is recorded, and the connection is checked now.",
+    "taken": "You have taken it on: nobody is reminded of it. A new trouble is told as ever.",
+    "untaken": "It is taken back: people are reminded again while the trouble lasts.",
+    "silenced": "It is silent now. What is still true when the silence ends is told then.",
+    "told": "The silence is over: what was held back and is still true is told now.",
+    "authorized": "Authorized again. The new token is in use, and its days count from today.",
+    "retried": "What was given up is due again, and is being sent now.",
+    "tested": "A test message is on its way; it appears below with what came of it.",
+}
+"""What a page says of the order that led to it."""
+
+
+def go_back(request: Request, name: str, done: str) -> Response:
+    """Lead to the page of a connection, which says what was done."""
+    return lead_to(request, f"{path_of(name)}?done={done}")
+
+
+def _go_to_alerts(request: Request, done: str) -> Response:
+    return lead_to(request, f"/alerts?done={done}")
+
+
+@router.post("/connections/{name}/pause")
+async def pause(request: Request, here: Here, who: Who, name: str) -> Response:
+    """Pause it, and show that."""
+    await api_actions.pause(here, who, name)
+    return go_back(request, name, "paused")
+
+
+@router.post("/connections/{name}/resume")
+async def resume(request: Request, here: Here, who: Who, name: str) -> Response:
+    """Resume it, and show that."""
+    await api_actions.resume(here, who, name)
+    return go_back(request, name, "resumed")
+
+
+@router.post("/connections/{name}/renew")
+async def renew(request: Request, here: Here, who: Who, name: str, fields: Fields) -> Response:
+    """Record a renewal, and show that."""
+    on = fields.get("on", "")
+    try:
+        renewal = RenewalSchema(on=date.fromisoformat(on) if on else None)
+    except ValueError:
+        raise HTTPException(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "The date is not one such as 2026-01-15."
+        ) from None
+    await api_actions.renew(here, who, name, renewal)
+    return go_back(request, name, "renewed")
+
+
+@router.post("/connections/{name}/delete")
+async def delete(request: Request, here: Here, who: Who, name: str) -> Response:
+    """Delete it, and show the list."""
+    await api_actions.delete(here, who, name)
+    return lead_to(request, "/")
+
+
+@router.post("/connections/{name}/ack")
+async def acknowledge(
+    request: Request, here: Here, who: Who, name: str, fields: Fields
+) -> Response:
+    """Take on its trouble, and show that."""
+    sent = {"until": fields.get("until") or None, "note": fields.get("note", "")}
+    await api_actions.acknowledge(here, who, name, _read(NewAcknowledgementSchema, sent))
+    return go_back(request, name, "taken")
+
+
+@router.post("/connections/{name}/ack/end")
+async def take_back(request: Request, here: Here, who: Who, name: str) -> Response:
+    """Take an acknowledgement back, and show that."""
+    await api_actions.take_back(here, who, name)
+    return go_back(request, name, "untaken")
+
+
+@router.post("/connections/{name}/silence")
+async def silence_connection(
+    request: Request, here: Here, who: Who, name: str, fields: Fields
+) -> Response:
+    """Tell nobody of it for a while, and show that."""
+    await _silence(here, who, fields, Scope.CONNECTION, name)
+    return go_back(request, name, "silenced")
+
+
+@router.post("/silences")
+async def silence(request: Request, here: Here, who: Who, fields: Fields) -> Response:
+    """Tell nobody of a tag, or of anything, for a while."""
+    tag = fields.get("tag") or None
+    await _silence(here, who, fields, Scope.ALL if tag is None else Scope.TAG, tag)
+    return _go_to_alerts(request, "silenced")
+
+
+async def _silence(here: Here, who: Who, fields: Fields, scope: Scope, target: str | None) -> None:
+    sent = {
+        "scope": scope,
+        "target": target,
+        "for": fields.get("for", ""),
+        "reason": fields.get("reason", ""),
+    }
+    await api_actions.silence(here, who, _read(NewSilenceSchema, sent))
+
+
+@router.post("/silences/{number}/end")
+async def end_silence(
+    request: Request, here: Here, who: Who, number: SilenceId, fields: Fields
+) -> Response:
+    """End a silence, and go back to the page on which the button was."""
+    await api_actions.end_silence(here, who, number)
+    name = fields.get("name", "")
+    return go_back(request, name, "told") if name else _go_to_alerts(request, "told")
+
+
+@router.post("/alerts/retry")
+async def retry(request: Request, here: Here, who: Who) -> Response:
+    """Send again what was given up."""
+    await api_actions.retry(here, who)
+    return _go_to_alerts(request, "retried")
+
+
+@router.post("/alerts/test")
+async def send_test(request: Request, here: Here, who: Who, fields: Fields) -> Response:
+    """Send a test message through the outbox, as any alert."""
+    channel = fields.get("channel", "")
+    await api_actions.send_test(here, who, NewTestSchema.model_construct(channel=channel))
+    return _go_to_alerts(request, "tested")
+
+
+Read = TypeVar("Read", bound=BaseModel)
+
+
+def _read(kind: type[Read], sent: Mapping[str, object]) -> Read:
+    """
+    Return what a form sent, as the API takes it.
+
+    Raises:
+        HTTPException: It cannot be that.
+    """
+    try:
+        return kind.model_validate(sent)
+    except ValidationError as error:
+        wrong = "; ".join(f"{each['loc'][0]}: {each['msg']}" for each in error.errors())
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, wrong) from None
