@@ -247,15 +247,7 @@ def _read_history(session: Session, record: ConnectionRecord) -> HistoryJson:
     return past or history_json(record.name, (), (), ())
 
 
-<<<<<<< HEAD
-def _print_history(session: Session, record: ConnectionRecord, past: Json) -> None:
-=======
 def _print_history(session: Session, record: ConnectionRecord, past: HistoryJson) -> None:
-    from monitor.cli import output
-    from monitor.cli.output import open_console, print_rows
-    from monitor.report.status import connection_json
-
->>>>>>> team/web2
     now = utc_now()
     console = open_console()
     each = connection_json(record, session.plan.watched[record.name], now)

@@ -148,11 +148,7 @@ def _format_doubt(each: ConnectionJson) -> tuple[str, str] | None:
 
 def format_place(each: ConnectionJson, region: str | None) -> str:
     """Return the provider, and the region of a store."""
-<<<<<<< HEAD
     name = title_of(str(each["provider"]))
-=======
-    name = PROVIDERS.get(each["provider"], each["provider"])
->>>>>>> team/web2
     return f"{name} {region.upper()}" if region else name
 
 
