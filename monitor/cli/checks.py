@@ -1,8 +1,8 @@
 """
-Tell how connections are: ask now (`check`), or say what is known (`status`).
+Print how connections are: check them now (`check`), or show what is known (`status`).
 
-`check` judges and stores as the daemon does, through the same functions. What
-is shown comes from `monitor.report.status`, the exit codes as well.
+`check` judges and stores as the daemon does, through the same functions. What is shown comes
+from `report.status`, the exit codes as well.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from monitor.cli.output import (
     connection_row,
     format_counts,
     open_console,
+    print_json,
     print_rows,
 )
 from monitor.cli.session import read_access
@@ -77,7 +78,7 @@ def check(
     session: Session = context.obj
     if is_dry and is_sending:
         raise CommandError("--no-store and --send exclude each other: what is sent is written down")
-    chosen = {connection.name for connection in session.choose(names or [])}
+    chosen = session.choose(names)
     session.read_ahead(chosen, with_channels=is_sending)
     session.require_usable(callable_names(session, chosen), with_channels=is_sending)
     configure_logging(is_verbose=session.is_verbose, is_quiet=True)
@@ -85,7 +86,7 @@ def check(
         records, answers = _preview(session, session.open_for_reading(), chosen)
     else:
         records, answers = check_and_store(session, session.open_for_writing(), chosen)
-    code = _show(session, records, is_json=is_json, answers=answers)
+    code = print_records(session, records, is_json=is_json, answers=answers)
     if is_sending:
         from monitor.cli.runner import send_due
 
@@ -137,14 +138,11 @@ def _preview(
 
     records = read_records(session, database, names)
     answers = _check_dry(session, database, records)
-    foreseen = []
-    for record in records:
+    for number, record in enumerate(records):
         if record.name in answers:
             at, outcome = answers[record.name]
-            foreseen.append(preview(record, outcome, session.plan.watched[record.name], at))
-        else:
-            foreseen.append(record)
-    return foreseen, answers
+            records[number] = preview(record, outcome, session.plan.watched[record.name], at)
+    return records, answers
 
 
 def check_and_store(
@@ -189,13 +187,6 @@ def store_results(
         return session.records(tx, names, utc_now())
 
 
-def print_checked(
-    session: Session, records: Sequence[ConnectionRecord], answers: CheckResults
-) -> None:
-    """Print for people what a check has found."""
-    _show(session, records, is_json=False, answers=answers)
-
-
 def status(
     context: typer.Context,
     names: ConnectionNames = None,
@@ -210,16 +201,16 @@ def status(
     Exit code: 2 broken, 3 unknown or not done, 1 soon a problem, 0 fine.
     """
     session: Session = context.obj
-    chosen = {connection.name for connection in session.choose(names or [])}
+    chosen = session.choose(names)
     records = read_records(session, session.open_for_reading(), chosen)
-    raise typer.Exit(_show(session, records, is_json=is_json, sort=sort))
+    raise typer.Exit(print_records(session, records, is_json=is_json, sort=sort))
 
 
-def _show(
+def print_records(
     session: Session,
     records: Sequence[ConnectionRecord],
     *,
-    is_json: bool,
+    is_json: bool = False,
     answers: CheckResults | None = None,
     sort: Sort = Sort.URGENCY,
 ) -> int:
@@ -237,8 +228,6 @@ def _show(
     if sort is Sort.EXPIRY:
         objects.sort(key=ending_first)
     if is_json:
-        from monitor.cli.output import print_json
-
         print_json(report_json(objects, now))
     else:
         _print_table(objects, now, answers, sort, soon_days)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli import output
-from monitor.cli.checks import check_and_store, print_checked, read_records
+from monitor.cli.checks import check_and_store, print_records, read_records
 from monitor.cli.completion import AsObject, ConnectionName  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import NOT_DONE, CommandError, print_error
 from monitor.cli.output import clean, open_console, print_json, print_rows
@@ -208,7 +208,8 @@ def _check(session: Session, name: str) -> None:
         print_error(f"{name} is not checked from here, the daemon does that next: {error}")
         return
     configure_logging(is_verbose=session.is_verbose, is_quiet=True)
-    print_checked(session, *check_and_store(session, session.database, {name}))
+    records, answers = check_and_store(session, session.database, {name})
+    print_records(session, records, answers=answers)
 
 
 KEPT_CHECKS = 100

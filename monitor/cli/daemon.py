@@ -1,8 +1,8 @@
 """
-Run the daemon in the foreground, until it is told to stop.
+Run the daemon in the foreground, until it is told to stop (`run`).
 
-Decides what must be right before it starts and what signals mean; everything
-else is `monitor.engine.app`.
+Decides what must be right before it starts and what signals mean; everything else is
+`engine.app`.
 """
 
 from __future__ import annotations

@@ -1,23 +1,9 @@
 """
-Tell the story of the demo: what breaks, who hears of it, how it is mended.
+Show the demo: a simulator, a channel and the real daemon, and a story of what breaks and is mended.
 
-Decides what happens and in which order. Each step waits until the daemon has
-delivered the alert that the step is about.
-
-Name whom the demo watches, and write the daemon's configuration for it.
-
-Decides the lines only. What they have left at the start is decided in
-`demo_stage`.
-
-Print what happens in the demo: lines of a story, and alerts as people get them.
-
-Frames and colours only on a terminal; plain lines otherwise.
-
-Set up what the demo shows: a simulator, a channel, a daemon, and a folder for them.
-
-Decides what those who are watched have left at the start; who they are stands in
-`demo_config`. What happens to them is decided in `demo`. The daemon is the real
-one, a process of its own.
+Decides who is watched, what they have left at the start, and what happens in which order. Each
+step waits until the daemon has delivered the alert that the step is about. Everything lives in
+a folder that is removed in the end. Frames and colours appear only on a terminal.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
-Look over a running installation, and say what to mend (`doctor`).
+Diagnose a running installation, and say what to mend (`doctor`).
 
-What is looked at is decided in `monitor.report.doctor`. The exit code is the worst of
-the findings, in the words of `status`.
+What is looked at is decided in `report.doctor`. The exit code is the worst of the findings, in
+the words of `status`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import typer
 from rich.text import Text
 
 from monitor.cli.completion import AsJson  # noqa: TC001 - typer reads the annotations
-from monitor.cli.output import clean, open_console, print_json
-from monitor.cli.validate import LOOKS, print_wrapped
+from monitor.cli.output import clean, open_console, print_json, print_wrapped
+from monitor.cli.validate import LOOKS
 from monitor.clock import utc_now
 from monitor.config.errors import ConfigError
 from monitor.report.validation import Mark
@@ -108,7 +108,6 @@ def _examine_work(session: Session) -> Iterable[Finding]:
 
 
 def _print_finding(finding: Finding, last: Finding | None) -> None:
-
     console = open_console()
     if last is None or last.area is not finding.area:
         if last is not None:

@@ -1,14 +1,9 @@
 """
 Print what commands have to say: JSON for programs, lines for people.
 
-Decides colours, widths and how texts from outside are made harmless. Lines are
-made for 80 columns and never cut a name. What stands in them is decided in
-`cli.output`; what they are printed for, by the commands.
-
-Say in a terminal's few words how connections stand and what happened to them.
-
-Takes the objects of `monitor.report.status`, so that people and programs are told the
-same. How rows become lines is left to `cli.output`.
+Decides colours, widths, the few words for how connections stand, and how texts from outside are
+made harmless. Lines are made for 80 columns and never cut a name. What is said comes from the
+objects of `report.status`, so that people and programs are told the same.
 """
 
 from __future__ import annotations
@@ -38,7 +33,7 @@ from monitor.notify.words import (
 from monitor.report.status import AUTHORIZATION, SOON_DAYS, end_of, ending_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from monitor.report.history import CheckJson, HistoryJson, NotificationJson, TransitionJson
@@ -95,7 +90,8 @@ def print_rows(console: Console, rows: Sequence[TableRow], header: Sequence[str]
         _print_line(console, [titles[at] for at in shown], [widths[at] for at in shown], "dim")
     for row, line in zip(rows, lines, strict=True):
         _print_line(console, [line[at] for at in shown], [widths[at] for at in shown])
-        _print_remarks(console, row.remarks)
+        for remark in row.remarks:
+            print_wrapped(console, Text(INDENT), _text(remark))
 
 
 def _print_line(
@@ -109,11 +105,13 @@ def _print_line(
     console.print(line, soft_wrap=True)
 
 
-def _print_remarks(console: Console, remarks: Iterable[Text | str]) -> None:
-    for remark in remarks:
-        for line in _text(remark).wrap(console, console.width - len(INDENT)):
-            line.rstrip()
-            console.print(Text(INDENT) + line, soft_wrap=True)
+def print_wrapped(console: Console, first: Text, words: Text) -> None:
+    """Print *words* behind *first*, every further line below their beginning."""
+    margin = Text(" " * first.cell_len)
+    for line in words.wrap(console, max(console.width - first.cell_len, 1)):
+        line.rstrip()
+        console.print(first + line, soft_wrap=True)
+        first = margin
 
 
 def _text(cell: Text | str) -> Text:

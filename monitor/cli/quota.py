@@ -9,7 +9,7 @@ from rich.text import Text
 
 from monitor.cli.checks import read_records
 from monitor.cli.completion import AsObject, ConnectionNames  # noqa: TC001 - typer reads the annotations
-from monitor.cli.output import LEVEL_STYLES, clean, open_console, print_json
+from monitor.cli.output import LEVEL_STYLES, clean, open_console, print_json, print_wrapped
 from monitor.clock import utc_now
 from monitor.notify.words import format_number, format_span, format_unit, format_when, read_instant
 from monitor.report.status import quotas_json
@@ -38,7 +38,7 @@ def quota(context: typer.Context, names: ConnectionNames = None, is_json: AsObje
     Nobody is asked: it shows what the checks have seen.
     """
     session: Session = context.obj
-    chosen = {connection.name for connection in session.choose(names or [])}
+    chosen = session.choose(names)
     records = read_records(session, session.open_for_reading(), chosen)
     now = utc_now()
     report = quotas_json([(record, session.plan.watched[record.name]) for record in records], now)
@@ -59,8 +59,8 @@ def _print_quotas(console: Console, report: Json, now: datetime, *, is_asked: bo
         console.print(clean(each["name"]), style="bold", soft_wrap=True)
         is_one_of_several = len(each["windows"]) > 1
         for window in each["windows"]:
-            for line in _draw(window, now, console, is_one_of_several=is_one_of_several):
-                console.print(line, soft_wrap=True)
+            for text in _draw(window, now, console, is_one_of_several=is_one_of_several):
+                print_wrapped(console, Text(INDENT), text)
         if not each["windows"]:
             console.print(f"{INDENT}no quota has been seen yet")
     if any(window["limit"] for each in shown for window in each["windows"]):
@@ -69,9 +69,7 @@ def _print_quotas(console: Console, report: Json, now: datetime, *, is_asked: bo
         console.print(legend, style="dim", soft_wrap=True)
 
 
-def _draw(
-    window: Json, now: datetime, console: Console, *, is_one_of_several: bool
-) -> Iterator[Text]:
+def _draw(window: Json, now: datetime, console: Console, *, is_one_of_several: bool) -> list[Text]:
 
     style = LEVEL_STYLES.get(window["level"], "")
     mark = " (decides)" if is_one_of_several and window["deciding"] else ""
@@ -79,11 +77,7 @@ def _draw(
     texts = [Text(f"{name}: {_format_left(window)}" if name else _format_left(window), style)]
     if window["limit"] and window["remaining"] is not None:
         texts.insert(0, _bar(window, console, style))
-    texts += map(Text, _format_forecast(window, now))
-    for text in texts:
-        for line in text.wrap(console, console.width - len(INDENT)):
-            line.rstrip()
-            yield Text(INDENT) + line
+    return [*texts, *map(Text, _format_forecast(window, now))]
 
 
 def _bar(window: Json, console: Console, style: str) -> Text:

@@ -1,5 +1,5 @@
 """
-Ask services and deliver alerts from a command, as the daemon does.
+Check services and deliver alerts from a command, as the daemon does.
 
 Apart from `cli.checks`, because it brings in the HTTP client.
 """

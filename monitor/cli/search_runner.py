@@ -1,9 +1,8 @@
 """
 Ask SoldScope about searches, and follow one to its end.
 
-Decides how often it is asked, how long a provider's trouble is borne, and with
-which words and exit code it ends. Apart from `cli.searches`, because it brings
-in the HTTP client.
+Decides how often it is asked, how long a provider's trouble is borne, and with which words and
+exit code it ends. Apart from `cli.searches`, because it brings in the HTTP client.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 List past searches of a SoldScope account, and wait for one to end (`searches`).
 
-Only what is free is asked: no command starts a search or spends quota. Asking
-is left to `cli.search_runner`, which brings in the HTTP client.
+Only what is free is asked: no command starts a search or spends quota. The asking stands in
+`cli.search_runner`, which brings in the HTTP client.
 """
 
 from __future__ import annotations

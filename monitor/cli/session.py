@@ -233,9 +233,9 @@ class Session:
             f"connwatch resume {as_argument(name)} brings it back"
         )
 
-    def choose(self, names: Sequence[str]) -> list[Connection]:
+    def choose(self, names: Collection[str] | None) -> set[str]:
         """
-        Return the connections called *names*, or all, in the order of the file.
+        Return *names*, or those of all connections.
 
         Raises:
             CommandError: There are none at all, or none of that name.
@@ -246,9 +246,8 @@ class Session:
                 "name, provider and what that needs; `connwatch config check` tells whether it is"
                 " right"
             )
-        self.require_known(*names)
-        wanted = set(names)
-        return [each for each in self.config.connections if not wanted or each.name in wanted]
+        self.require_known(*names or ())
+        return set(names or (each.name for each in self.config.connections))
 
     def records(
         self, tx: Transaction | None, names: Collection[str], now: datetime

@@ -1,12 +1,9 @@
 """
-Keep people from being told of something for a while (`silence`).
+Silence alerts for a while (`silence`), and acknowledge a trouble (`ack`).
 
-What a silence covers is decided in `monitor.judge.suppression`; what happens to
-alerts meanwhile and afterwards, in `monitor.alerting.suppression`. Works while a daemon runs.
-
-Take on a trouble, so that nobody is reminded of it (`ack`).
-
-What is told anew is another trouble, which nobody has taken on yet.
+What a silence covers is decided in `judge.suppression`; what happens to alerts meanwhile and
+afterwards, in `alerting.suppression`. Both work while a daemon runs. An acknowledgement ends
+the reminders of the present trouble; the next one is another, which nobody has taken on yet.
 """
 
 from __future__ import annotations

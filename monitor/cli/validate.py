@@ -22,7 +22,7 @@ from monitor import __version__
 from monitor.cli.checks import callable_names, read_records, store_results
 from monitor.cli.completion import ConnectionName  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import NOT_DONE, CommandError, print_error
-from monitor.cli.output import clean, connection_row, open_console, print_rows
+from monitor.cli.output import clean, connection_row, open_console, print_rows, print_wrapped
 from monitor.cli.session import read_access
 from monitor.clock import utc_now
 from monitor.config.connections import AmazonConnection
@@ -33,8 +33,6 @@ from monitor.report.validation import validate as take_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from rich.console import Console
 
     from monitor.cli.runner import CheckResults
     from monitor.cli.session import Session
@@ -248,15 +246,6 @@ def print_step(step: ValidationStep, last_target: str) -> None:
 def _format_ms(took_ms: float) -> str:
     # No space that a line could be broken at.
     return "<1\N{NO-BREAK SPACE}ms" if took_ms < 1 else f"{took_ms:,.0f}\N{NO-BREAK SPACE}ms"
-
-
-def print_wrapped(console: Console, first: Text, words: Text) -> None:
-    """Print *words* behind *first*, every further line below their beginning."""
-    margin = Text(" " * first.cell_len)
-    for line in words.wrap(console, max(console.width - first.cell_len, 1)):
-        line.rstrip()
-        console.print(first + line, soft_wrap=True)
-        first = margin
 
 
 def print_advice(answered: CheckedConnection, advice: Sequence[Advice], *, is_paused: bool) -> None:
