@@ -20,6 +20,7 @@ from monitor.cli.output import (
     connection_row,
     format_counts,
     open_console,
+    print_json,
     print_rows,
 )
 from monitor.cli.session import read_access
