@@ -60,7 +60,8 @@ class Web:
         Go on by other settings, as after a reload.
         """
         overview = Overview(plan, self.parts.clock)
-        self.views.append(replace(self.parts, plan=plan, overview=overview, **replaced))
+        now = replace(self.parts.now, plan=plan)
+        self.views.append(replace(self.parts, now=now, overview=overview, **replaced))
         self.parts.hub.follow_reload()
 
     async def get(self, path: str, **more: Any) -> httpx.Response:
@@ -126,10 +127,8 @@ async def open_web(
     reader, store = StoreWorker(database), StoreWorker(database)
     views: list[Parts] = []
     now_in_force = snapshot_of(plan, checkers, config)
-    calls = now_in_force.calls
     usual: dict[str, Any] = {
-        "config": config,
-        "plan": plan,
+        "now": now_in_force,
         "reader": reader,
         "store": store,
         "overview": Overview(plan, clock),
@@ -141,10 +140,6 @@ async def open_web(
         "started_at": NOON,
         "csrf_key": b"c" * 32,
         "calendar_key": b"k" * 32,
-        "clients": calls.clients,
-        "grants": calls.grants,
-        "held": calls.held,
-        "fingerprint": calls.fingerprint,
         "announce": settled.extend,
     }
     parts = Parts(**usual | replaced)
@@ -155,6 +150,6 @@ async def open_web(
             yield Web(views, app, client, settled, wakes, now)
     finally:
         await parts.validations.stop()
-        await parts.clients.aclose()
+        await parts.now.calls.clients.aclose()
         reader.close()
         store.close()

@@ -23,7 +23,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from monitor.config.connections import AmazonConnection
 from monitor.config.describe import walk
 from monitor.config.errors import Notice, Problem, as_argument, format_count
 from monitor.config.remarks import check_files, check_secrets, notices
@@ -33,7 +32,7 @@ from monitor.notify.apprise import validate_url
 from monitor.notify.samples import try_template
 from monitor.notify.words import format_span
 from monitor.providers.reachability import Hop, probe_host
-from monitor.report.validation import CERTIFICATE_SOON, Mark
+from monitor.report.validation import CERTIFICATE_SOON, Mark, urls_of
 from monitor.store import outbox
 from monitor.store.engine import StoreError, is_locked
 from monitor.store.migrate import HEAD, current_revision, require_head
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from pathlib import Path
 
-    from monitor.config.connections import Connection
     from monitor.config.model import Config
     from monitor.config.remarks import SecretsChecked
     from monitor.store.engine import Database, Transaction
@@ -81,9 +79,12 @@ class Finding:
     remedy: str = ""
 
 
-def may_others_read(facts: os.stat_result) -> bool:
+def _may_others_read(facts: os.stat_result) -> bool:
     """Tell whether more than the owner may read a file."""
     return bool(facts.st_mode & (stat.S_IRGRP | stat.S_IROTH))
+
+
+# --- the daemon and its channels
 
 
 def examine_daemon(
@@ -91,32 +92,23 @@ def examine_daemon(
 ) -> Iterator[Finding]:
     """Yield whether a daemon runs on *database*, and whether it keeps up."""
     if not is_locked(database):
-        yield Finding(
-            Area.DAEMON,
-            Mark.FAILED,
-            f"no daemon runs on {database.path}: nothing is watched, nobody is told",
-            "systemctl start connwatch, or connwatch run",
-        )
+        words = f"no daemon runs on {database.path}: nothing is watched, nobody is told"
+        remedy = "systemctl start connwatch, or connwatch run"
+        yield Finding(Area.DAEMON, Mark.FAILED, words, remedy)
         return
     names = {connection.name for connection in config.connections}
     overdue = find_most_overdue(tx, names, now)
     if overdue is not None and is_late(overdue[1], config.longest_timeout):
         name, late = overdue
-        yield Finding(
-            Area.DAEMON,
-            Mark.FAILED,
-            f"it is behind: the check of {name} has been due for {format_span(late)}",
-            "look into its log, and whether this machine is overloaded",
-        )
+        words = f"it is behind: the check of {name} has been due for {format_span(late)}"
+        remedy = "look into its log, and whether this machine is overloaded"
+        yield Finding(Area.DAEMON, Mark.FAILED, words, remedy)
     else:
         yield Finding(Area.DAEMON, Mark.OK, "it runs, and no check is overdue")
     if config.heartbeat.url is None:
-        yield Finding(
-            Area.DAEMON,
-            Mark.WARNING,
-            "no [heartbeat] is set: if this machine dies, nobody hears of it",
-            "set heartbeat.url to a check of Healthchecks or a service like it",
-        )
+        words = "no [heartbeat] is set: if this machine dies, nobody hears of it"
+        remedy = "set heartbeat.url to a check of Healthchecks or a service like it"
+        yield Finding(Area.DAEMON, Mark.WARNING, words, remedy)
 
 
 def examine_channels(tx: Transaction, config: Config, now: datetime) -> Iterator[Finding]:
@@ -126,31 +118,29 @@ def examine_channels(tx: Transaction, config: Config, now: datetime) -> Iterator
         counts = known.get(channel.name, ChannelCounts())
         failing = outbox.find_channel_failure(tx, channel.name)
         if failing is not None:
-            yield Finding(
-                Area.CHANNELS,
-                Mark.FAILED,
-                f"{channel.name} has taken no message for {format_span(now - failing.since)}",
-                f"mend its URL, then: connwatch alerts test {as_argument(channel.name)}",
-            )
+            words = f"{channel.name} has taken no message for {format_span(now - failing.since)}"
+            remedy = f"mend its URL, then: connwatch alerts test {as_argument(channel.name)}"
+            yield Finding(Area.CHANNELS, Mark.FAILED, words, remedy)
         elif counts.last_sent_at is None:
-            yield Finding(
-                Area.CHANNELS,
-                Mark.SKIPPED,  # a test message leaves no trace here
-                f"{channel.name}: nothing was due yet, so nothing is known of it",
-                f"to try it: connwatch alerts test {as_argument(channel.name)}",
-            )
+            # A test message leaves no trace here.
+            words = f"{channel.name}: nothing was due yet, so nothing is known of it"
+            remedy = f"to try it: connwatch alerts test {as_argument(channel.name)}"
+            yield Finding(Area.CHANNELS, Mark.SKIPPED, words, remedy)
         else:
             ago = format_span(now - counts.last_sent_at)
             yield Finding(Area.CHANNELS, Mark.OK, f"{channel.name} took its last message {ago} ago")
         if counts.n_dead:
-            yield Finding(
-                Area.CHANNELS,
-                Mark.WARNING,
+            words = (
                 f"{format_count(counts.n_dead, 'message')} to {channel.name}"
-                f" {'was' if counts.n_dead == 1 else 'were'} given up",
-                "connwatch alerts list --dead shows them, connwatch alerts retry sends them again",
+                f" {'was' if counts.n_dead == 1 else 'were'} given up"
             )
+            remedy = (
+                "connwatch alerts list --dead shows them, connwatch alerts retry sends them again"
+            )
+            yield Finding(Area.CHANNELS, Mark.WARNING, words, remedy)
 
+
+# --- the machine
 
 MOST_HOSTS = 50
 _AT_ONCE = 10
@@ -176,18 +166,15 @@ def examine_clock(verdict: int) -> Iterator[Finding]:
     Yield whether the kernel holds the clock to be synchronized.
 
     Args:
-        verdict: What `ask_kernel` returned.
+        verdict: What `read_kernel_clock` returned.
     """
     if verdict < 0:
         words = "whether it is synchronized cannot be told here"
         yield Finding(Area.CLOCK, Mark.SKIPPED, words)
     elif verdict == _TIME_ERROR:
-        yield Finding(
-            Area.CLOCK,
-            Mark.WARNING,
-            "the kernel does not know it to be synchronized: dates and alerts may be off",
-            "timedatectl set-ntp true; in a container, look at the host's clock",
-        )
+        words = "the kernel does not know it to be synchronized: dates and alerts may be off"
+        remedy = "timedatectl set-ntp true; in a container, look at the host's clock"
+        yield Finding(Area.CLOCK, Mark.WARNING, words, remedy)
     else:
         yield Finding(Area.CLOCK, Mark.OK, "it is synchronized")
 
@@ -228,17 +215,8 @@ def _list_targets(config: Config) -> Iterator[_Target]:
         yield _Target(url, None, config.checks.timeout)
     for connection in config.connections:
         if connection.enabled:
-            for url in _urls_of(connection, config):
+            for url in urls_of(connection, config):
                 yield _Target(url, connection.ca_file, config.timeout_of(connection))
-
-
-def _urls_of(connection: Connection, config: Config) -> Iterator[str]:
-    if isinstance(connection, AmazonConnection):
-        application = config.application(connection.application)
-        if application is not None:
-            yield application.token_address
-    if connection.called_url:
-        yield connection.called_url
 
 
 async def _examine_host(target: _Target, now: datetime) -> Finding:
@@ -268,6 +246,8 @@ _REMEDIES = {
     Hop.TLS: "check this machine's clock and certificates; a CA of your own goes into ca_file",
 }
 
+
+# --- the settings
 
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -346,32 +326,25 @@ def examine_settings(config: Config, database: Path, now: datetime) -> Iterator[
         is_elsewhere = remark in secrets.notices
         yield Finding(Area.SETTINGS, Mark.SKIPPED if is_elsewhere else Mark.WARNING, str(remark))
     if config.path.stat().st_mode & _OTHERS_MAY_WRITE:
-        yield Finding(
-            Area.SETTINGS,
-            Mark.FAILED,
-            f"others may change {config.path}, and with it where tokens are sent",
-            f"chmod go-w {config.path}",
-        )
+        words = f"others may change {config.path}, and with it where tokens are sent"
+        remedy = f"chmod go-w {config.path}"
+        yield Finding(Area.SETTINGS, Mark.FAILED, words, remedy)
     if not problems:
-        yield Finding(
-            Area.SETTINGS,
-            Mark.OK,
+        words = (
             f"{config.path}: {format_count(len(config.connections), 'connection')},"
-            f" {format_count(len(config.channels), 'channel')}",
+            f" {format_count(len(config.channels), 'channel')}"
         )
+        yield Finding(Area.SETTINGS, Mark.OK, words)
 
 
 def examine_secrets(config: Config) -> Iterator[Finding]:
     """Yield the files with secrets that others may read."""
     files = sorted(_secret_files(config))
     for path in files:
-        if may_others_read(path.stat()):
-            yield Finding(
-                Area.SECRETS,
-                Mark.WARNING,
-                f"others on this machine may read {path}, which holds a secret",
-                f"chmod go-rwx {path}",
-            )
+        if _may_others_read(path.stat()):
+            words = f"others on this machine may read {path}, which holds a secret"
+            remedy = f"chmod go-rwx {path}"
+            yield Finding(Area.SECRETS, Mark.WARNING, words, remedy)
     if files:
         yield Finding(
             Area.SECRETS, Mark.OK, f"{format_count(len(files), 'file')} with secrets looked at"
@@ -392,6 +365,8 @@ def _secret_files(config: Config) -> set[Path]:
         and not str(path).startswith(_OF_CONTAINERS)
     }
 
+
+# --- the database and its disk
 
 _BESIDE = ("-wal", "-shm", ".lock")
 """What stands beside the file while somebody uses it."""
@@ -417,25 +392,23 @@ def examine_files(path: Path) -> Iterator[Finding]:
     for name in _BESIDE:
         other = path.with_name(path.name + name)
         if other.exists() and other.stat().st_uid != facts.st_uid:
-            yield Finding(
-                Area.DATABASE,
-                Mark.FAILED,
+            words = (
                 f"{other} belongs to {_user(other.stat().st_uid)}, the database to"
-                f" {_user(facts.st_uid)}: the daemon will not be able to write",
-                f"chown --reference={path} {other}",
+                f" {_user(facts.st_uid)}: the daemon will not be able to write"
             )
-    if may_others_read(facts):
+            remedy = f"chown --reference={path} {other}"
+            yield Finding(Area.DATABASE, Mark.FAILED, words, remedy)
+    if _may_others_read(facts):
         words = f"others on this machine may read {path}"
         yield Finding(Area.DATABASE, Mark.WARNING, words, f"chmod 600 {path}")
     log = path.with_name(f"{path.name}-wal")
     if log.exists() and log.stat().st_size > _LARGE_LOG:
-        yield Finding(
-            Area.DATABASE,
-            Mark.WARNING,
+        words = (
             f"{log} has grown to {_size(log.stat().st_size)}: some program holds the database open"
-            " and keeps it from being folded back",
-            f"look who has it open (fuser -v {path})",
+            " and keeps it from being folded back"
         )
+        remedy = f"look who has it open (fuser -v {path})"
+        yield Finding(Area.DATABASE, Mark.WARNING, words, remedy)
 
 
 def examine_schema(database: Database) -> Iterator[Finding]:
@@ -449,12 +422,9 @@ def examine_schema(database: Database) -> Iterator[Finding]:
         yield Finding(Area.DATABASE, Mark.FAILED, str(error))
         return
     for fault in faults:
-        yield Finding(
-            Area.DATABASE,
-            Mark.FAILED,
-            f"{database.path} is damaged: {fault}",
-            "stop the daemon, then: connwatch db restore COPY",
-        )
+        words = f"{database.path} is damaged: {fault}"
+        remedy = "stop the daemon, then: connwatch db restore COPY"
+        yield Finding(Area.DATABASE, Mark.FAILED, words, remedy)
     if not faults:
         size = _size(database.path.stat().st_size)
         words = f"{database.path}: whole, schema {HEAD}, {size}"

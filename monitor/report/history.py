@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from monitor.report.status import Instant, closed, instant, milliseconds
+from monitor.report.status import Instant, instant, milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from monitor.store.history import AlertRow, CheckRow
 
 
-@closed
 class CheckJson(TypedDict):
     """One attempt."""
 
@@ -32,10 +31,8 @@ TransitionJson = TypedDict(
     "TransitionJson", {"at": Instant, "from": str, "to": str, "reason": str, "detail": str}
 )
 TransitionJson.__doc__ = "A change of state or reason."
-closed(TransitionJson)
 
 
-@closed
 class NotificationJson(TypedDict):
     """How far an alert came on one channel."""
 
@@ -45,7 +42,6 @@ class NotificationJson(TypedDict):
     sent_at: Instant | None
 
 
-@closed
 class AlertJson(TypedDict):
     """Something people were told, or are being told."""
 
@@ -57,7 +53,6 @@ class AlertJson(TypedDict):
     notifications: list[NotificationJson]
 
 
-@closed
 class HistoryJson(TypedDict):
     """What happened to one connection, the newest first."""
 
@@ -67,7 +62,6 @@ class HistoryJson(TypedDict):
     alerts: list[AlertJson]
 
 
-@closed
 class SilenceJson(TypedDict):
     """A span in which nobody is told of something."""
 

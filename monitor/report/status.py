@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import TYPE_CHECKING, Annotated, Any, overload
 
-from pydantic import ConfigDict, Field, WithJsonSchema, with_config
+from pydantic import Field, WithJsonSchema
 from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
 
 from monitor.judge.authorizations import FLAG_STATES, ClockSource, days_left
@@ -38,13 +38,9 @@ SOON_DAYS = max(Rules().expiring_soon_days)
 Json = dict[str, Any]
 """An object that only commands print."""
 
-closed = with_config(ConfigDict(extra="forbid"))
-"""Says that an object has the members that are declared, and no others."""
-
 Instant = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
-@closed
 class LastCheckJson(TypedDict):
     """The latest attempt."""
 
@@ -54,7 +50,6 @@ class LastCheckJson(TypedDict):
     in_a_row: Annotated[int, Field(description="How many attempts in a row ended like this one.")]
 
 
-@closed
 class AuthorizationJson(TypedDict):
     """The grant that somebody declared."""
 
@@ -64,7 +59,6 @@ class AuthorizationJson(TypedDict):
     source: str
 
 
-@closed
 class ClockJson(TypedDict):
     """Something with an end."""
 
@@ -75,7 +69,6 @@ class ClockJson(TypedDict):
     source: str
 
 
-@closed
 class QuotaJson(TypedDict):
     """What is left to call."""
 
@@ -86,7 +79,6 @@ class QuotaJson(TypedDict):
     exhausts_at: Instant | None
 
 
-@closed
 class MarketplaceJson(TypedDict):
     """Where an Amazon account sells."""
 
@@ -97,7 +89,6 @@ class MarketplaceJson(TypedDict):
     configured: bool
 
 
-@closed
 class ConnectionJson(TypedDict):
     """One connection."""
 

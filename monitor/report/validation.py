@@ -45,6 +45,7 @@ CERTIFICATE_SOON = timedelta(days=14)
 CLOCKS = "the clocks"
 """What the dates are listed under: no host is asked for them."""
 
+UNANSWERED = "not known: that was not answered"
 BLIND = (
     'not asked, because of probe = "token": that sees neither region nor marketplaces, nor a'
     " client secret past its 180 days"
@@ -135,27 +136,20 @@ def read_probe(reached: ProbeResult, target: str, now: datetime) -> ValidationSt
         return _read_tls(reached, target, now)
     words = "open" if reached.address == target else reached.address
     if name is StepName.RESOLVE:
-        words = _count_addresses(reached.n_addresses)
+        n = reached.n_addresses
+        found = f"{n} address{'' if n == 1 else 'es'}"
+        words = found if n else "an address already: nothing to look up"
     return ValidationStep(name, target, Mark.OK, words, reached.took_ms)
-
-
-def _count_addresses(count: int) -> str:
-    if not count:
-        return "an address already: nothing to look up"
-    return f"{count} address{'' if count == 1 else 'es'}"
 
 
 def _read_tls(reached: ProbeResult, target: str, now: datetime) -> ValidationStep:
     end = reached.certificate_ends_at
     if reached.tls is None or end is None:
-        return ValidationStep(
-            StepName.TLS, target, Mark.SKIPPED, "not used: plain HTTP on this machine"
-        )
-    is_soon = end - now <= CERTIFICATE_SOON
+        words = "not used: plain HTTP on this machine"
+        return ValidationStep(StepName.TLS, target, Mark.SKIPPED, words)
+    mark = Mark.WARNING if end - now <= CERTIFICATE_SOON else Mark.OK
     words = f"{reached.tls}, certificate {format_expiry(end, now)}"
-    return ValidationStep(
-        StepName.TLS, target, Mark.WARNING if is_soon else Mark.OK, words, reached.took_ms
-    )
+    return ValidationStep(StepName.TLS, target, mark, words, reached.took_ms)
 
 
 def skip_steps(names: tuple[StepName, ...], target: str, why: str) -> Iterator[ValidationStep]:
@@ -176,9 +170,8 @@ def read_token(outcome: Outcome, target: str, *, is_reached: bool) -> Validation
         took_ms = outcome.latency_ms if is_last else None
         return ValidationStep(StepName.TOKEN, target, Mark.OK, "accepted", took_ms)
     if outcome.http_status is None and not is_reached:
-        return ValidationStep(
-            StepName.TOKEN, target, Mark.SKIPPED, "not sent: there was no way to the host"
-        )
+        words = "not sent: there was no way to the host"
+        return ValidationStep(StepName.TOKEN, target, Mark.SKIPPED, words)
     return _refusal(StepName.TOKEN, target, outcome)
 
 
@@ -195,21 +188,19 @@ def read_permission(outcome: Outcome, target: str, *, is_reached: bool) -> Valid
 
 def _refusal(name: StepName, target: str, outcome: Outcome) -> ValidationStep:
     is_pause = outcome.reason.outcome_class is OutcomeClass.THROTTLED
-    if outcome.http_status is not None:
-        words = f"{REASONS[outcome.reason].name} (HTTP {outcome.http_status})"
-    else:
+    words = f"{REASONS[outcome.reason].name} (HTTP {outcome.http_status})"
+    if outcome.http_status is None:
         # Nobody answered: why not is all there is to say.
         words = outcome.detail or REASONS[outcome.reason].name
-    return ValidationStep(
-        name, target, Mark.WARNING if is_pause else Mark.FAILED, words, outcome.latency_ms
-    )
+    mark = Mark.WARNING if is_pause else Mark.FAILED
+    return ValidationStep(name, target, mark, words, outcome.latency_ms)
 
 
 def read_marketplaces(outcome: Outcome, target: str) -> ValidationStep:
     """Return the step that compares where an account sells with where it should."""
     name = StepName.MARKETPLACES
     if outcome.marketplaces is None:
-        return ValidationStep(name, target, Mark.SKIPPED, "not known: that was not answered")
+        return ValidationStep(name, target, Mark.SKIPPED, UNANSWERED)
     configured = [one for one in outcome.marketplaces if one.is_configured]
     sold = [one.country for one in configured if one.is_participating]
     parts = [", ".join(sold)] if sold else []
@@ -233,15 +224,11 @@ def read_marketplaces(outcome: Outcome, target: str) -> ValidationStep:
 
 def read_quota(outcome: Outcome, each: ConnectionJson, target: str) -> ValidationStep:
     """Return the step that says what is left of a quota."""
-    if outcome.reason is not Reason.OK:
-        return ValidationStep(
-            StepName.QUOTA, target, Mark.SKIPPED, "not known: that was not answered"
-        )
     quota = each["quota"]
-    if quota is None:
-        return ValidationStep(
-            StepName.QUOTA, target, Mark.SKIPPED, "the service says nothing of it"
-        )
+    if outcome.reason is not Reason.OK or quota is None:
+        is_said = outcome.reason is Reason.OK
+        words = "the service says nothing of it" if is_said else UNANSWERED
+        return ValidationStep(StepName.QUOTA, target, Mark.SKIPPED, words)
     remaining, limit = quota["remaining"], quota["limit"]
     words = "?" if remaining is None else format_number(remaining)
     words += " requests left" if limit is None else f" of {format_number(limit)} requests left"
@@ -262,9 +249,8 @@ def read_clocks(answered: CheckedConnection, application: str | None) -> Iterato
     """
     each = answered.each
     if application is not None or each["authorization"] is not None:
-        yield ValidationStep(
-            StepName.AUTHORIZATION, CLOCKS, *_read_authorization(each, answered.now)
-        )
+        mark, words = _read_authorization(each, answered.now)
+        yield ValidationStep(StepName.AUTHORIZATION, CLOCKS, mark, words)
     if application is not None:
         yield ValidationStep(StepName.CLIENT_SECRET, CLOCKS, *_read_secret(answered, application))
 
@@ -334,13 +320,20 @@ async def validate(
             steps = _validate_store(connection, application, config, ask)
         case CountdownConnection():
             steps = _validate_clock(ask)
-        case _ if connection.called_url:
-            steps = _validate_token(connection, config, ask)
         case _:
-            steps = _validate_foreign(connection, ask)
+            steps = _validate_token(connection, config, ask)
     async with aclosing(steps):
         async for step in steps:
             yield step
+
+
+def urls_of(connection: Connection, config: Config) -> list[str]:
+    """Return the addresses that a check of *connection* calls; only plug-ins know their own."""
+    urls = [connection.called_url] if connection.called_url else []
+    if isinstance(connection, AmazonConnection):
+        application = config.application(connection.application)
+        return urls if application is None else [application.token_address, *urls]
+    return urls
 
 
 async def _probe(
@@ -394,24 +387,15 @@ async def _validate_store(
 async def _validate_token(
     connection: Connection, config: Config, ask: Ask
 ) -> AsyncGenerator[ValidationStep, None]:
+    """Yield the way to the host, where it is known, and what was said there."""
     is_reached = True
-    async for step in _probe(connection.called_url, connection, config):
-        is_reached = is_reached and step.state is not Mark.FAILED
-        yield step
-    answered = await ask()
-    yield read_token(answered.outcome, connection.host, is_reached=is_reached)
-    yield read_quota(answered.outcome, answered.each, connection.host)
-    for step in read_clocks(answered, None):
-        yield step
-
-
-async def _validate_foreign(
-    connection: Connection, ask: Ask
-) -> AsyncGenerator[ValidationStep, None]:
-    """Yield what a plug-in's checker found: only it knows the way to its service."""
+    for url in urls_of(connection, config):
+        async for step in _probe(url, connection, config):
+            is_reached = is_reached and step.state is not Mark.FAILED
+            yield step
     answered = await ask()
     target = connection.host or connection.provider
-    yield read_token(answered.outcome, target, is_reached=True)
+    yield read_token(answered.outcome, target, is_reached=is_reached)
     yield read_quota(answered.outcome, answered.each, target)
     for step in read_clocks(answered, None):
         yield step

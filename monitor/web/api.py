@@ -206,7 +206,7 @@ def list_alerts_from(
     Return a page of the alerts, the newest first, and the cursor of the next one.
 
     Raises:
-        BadCursorError: *cursor* was not made here.
+        HTTPException: *cursor* was not made here.
     """
     after = read_cursor(cursor, 1)
     before_id = after[0] if after else None

@@ -1,7 +1,7 @@
 """
 Build the web application.
 
-Decides which routes there are; who may use them is decided in `guard`.
+Decides which routes there are; who may use them is decided in `monitor.web.security`.
 """
 
 from __future__ import annotations

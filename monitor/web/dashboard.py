@@ -1,15 +1,11 @@
-"""
-Join the web to the daemon; with `web.listen = ""` nothing of it is even loaded.
-
-Tell an observer how each attempt to send ended.
-"""
+"""Join the web to the daemon; with `web.listen = ""` nothing of it is even loaded."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from monitor.clock import utc_now
 from monitor.notify.outbox import AlertError
@@ -23,7 +19,7 @@ if TYPE_CHECKING:
     from monitor.config.connections import AmazonConnection
     from monitor.config.model import Config
     from monitor.engine.evaluate import Evaluated
-    from monitor.engine.live import Live, ReloadStatus, Snapshot
+    from monitor.engine.live import Live, ReloadStatus
     from monitor.notify.delivery import Sender
     from monitor.notify.message import Message
     from monitor.store.engine import Database, Transaction
@@ -32,20 +28,12 @@ if TYPE_CHECKING:
     from monitor.web.server import WebServer
 
 
-class Observer(Protocol):
-    """Hear of attempts to send, in any thread."""
-
-    def __call__(self, channel: str, *, is_sent: bool) -> None:
-        """Note one attempt."""
-        ...
-
-
 class CountedSender:
-    """Send as *sender* does, and tell *observer* of it."""
+    """Send as *sender* does, and count it in *metrics*."""
 
-    def __init__(self, sender: Sender, observer: Observer) -> None:
+    def __init__(self, sender: Sender, metrics: Metrics) -> None:
         self._sender = sender
-        self._observer = observer
+        self._metrics = metrics
 
     def send(self, channel: str, message: Message, key: str = "") -> None:
         """
@@ -57,9 +45,9 @@ class CountedSender:
         try:
             self._sender.send(channel, message, key)
         except AlertError:
-            self._observer(channel, is_sent=False)
+            self._metrics.note_sent(channel, is_sent=False)
             raise
-        self._observer(channel, is_sent=True)
+        self._metrics.note_sent(channel, is_sent=True)
 
 
 class WebDashboard:
@@ -82,13 +70,12 @@ class WebDashboard:
         self._live = live
         self._database = database
         self._store = store
-        self._metrics: Metrics | None = None
-        self._server: WebServer | None = None
-        self._reader: StoreWorker | None = None
-        self._started_at = utc_now()
-        self._seen: tuple[Snapshot, Parts] | None = None
         self._reloads = reloads
         self._consent_page = consent_page
+        self._started_at = utc_now()
+        self._metrics: Metrics | None = None
+        self._server: WebServer | None = None
+        self._parts: Parts | None = None
         if live.config.web.listen:
             self._metrics = _make_metrics(live.config)
             self.note_reading(reloads)
@@ -102,7 +89,7 @@ class WebDashboard:
         """Return *sender*, counted where anybody can see the count."""
         if self._metrics is None:
             return sender
-        return CountedSender(sender, self._metrics.note_sent)
+        return CountedSender(sender, self._metrics)
 
     async def start(
         self, on_evaluated: Callable[[list[Evaluated]], None], wake: Callable[[], None]
@@ -111,7 +98,7 @@ class WebDashboard:
         Load the web and begin to serve; checks go on meanwhile.
 
         Args:
-            on_settled: Told of checks that somebody asked for by a button.
+            on_evaluated: Told of checks that somebody asked for by a button.
             wake: Has what is due sent at once.
         """
         if self._metrics is None:
@@ -120,35 +107,27 @@ class WebDashboard:
         await asyncio.to_thread(import_module, "monitor.web.server")
         from monitor.web.server import WebServer
 
-        secret_keys = await self._store.write(_find_keys)
-        self._seen = self._live.now, self._put_together(on_evaluated, wake, secret_keys)
+        csrf_key, calendar_key = await self._store.write(_find_keys)
+        self._parts = self._put_together(on_evaluated, wake, csrf_key, calendar_key)
         self._server = WebServer(self._view)
         await self._server.start()
 
     def follow_reload(self) -> None:
         """Show the channels of now, and have everybody look at everything again."""
-        if self._metrics is None or self._seen is None:
+        if self._metrics is None or self._parts is None:
             return
         self._metrics.show_channels([channel.name for channel in self._live.config.channels])
         self._view().hub.follow_reload()
 
     def _view(self) -> Parts:
         """Return the parts by the settings of now, made anew when those were replaced."""
-        assert self._seen is not None, "without a web there are no parts"
+        assert self._parts is not None, "without a web there are no parts"
         now = self._live.now
-        snapshot, parts = self._seen
-        if snapshot is not now:
+        if self._parts.now is not now:
             from monitor.web.overview import Overview
 
-            parts = replace(
-                parts,
-                config=now.config,
-                plan=now.plan,
-                overview=Overview(now.plan, utc_now),
-                fingerprint=now.calls.fingerprint,
-            )
-            self._seen = now, parts
-        return parts
+            self._parts = replace(self._parts, now=now, overview=Overview(now.plan, utc_now))
+        return self._parts
 
     def note_reading(self, reloads: ReloadStatus) -> None:
         """Show how the latest reading of the file went."""
@@ -159,7 +138,8 @@ class WebDashboard:
         self,
         on_evaluated: Callable[[list[Evaluated]], None],
         wake: Callable[[], None],
-        secret_keys: tuple[bytes, bytes],
+        csrf_key: bytes,
+        calendar_key: bytes,
     ) -> Parts:
         from monitor.web.hub import Hub
         from monitor.web.overview import Overview
@@ -168,11 +148,9 @@ class WebDashboard:
 
         assert self._metrics is not None, "without a web there are no parts"
         now = self._live.now
-        self._reader = reader = StoreWorker(self._database)
-        csrf_key, calendar_key = secret_keys
+        reader = StoreWorker(self._database)
         return Parts(
-            config=now.config,
-            plan=now.plan,
+            now=now,
             reader=reader,
             store=self._store,
             overview=Overview(now.plan, utc_now),
@@ -184,10 +162,6 @@ class WebDashboard:
             started_at=self._started_at,
             csrf_key=csrf_key,
             calendar_key=calendar_key,
-            clients=now.calls.clients,
-            grants=now.calls.grants,
-            held=now.calls.held,
-            fingerprint=now.calls.fingerprint,
             announce=on_evaluated,
             consent_page=self._consent_page,
             reloads=self._reloads,
@@ -197,8 +171,8 @@ class WebDashboard:
         """Stop serving, if it was begun."""
         if self._server is not None:
             await self._server.stop()
-        if self._reader is not None:
-            self._reader.close()
+        if self._parts is not None:
+            self._parts.reader.close()
 
 
 def _make_metrics(config: Config) -> Metrics:

@@ -27,7 +27,7 @@ from monitor.store.overview import list_ends
 from monitor.web.api import read_connection, tagged
 from monitor.web.parts import Here, Parts
 from monitor.web.problems import NOT_MODIFIED, problems
-from monitor.web.sessions import Who, may_see_badge, may_see_calendar
+from monitor.web.sessions import CALENDAR, Who, badge_of, may_see
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -66,16 +66,20 @@ async def badge(
     request: Request, here: Here, who: Who, name: str, token: Annotated[str, Query()] = ""
 ) -> Response:
     """Draw the badge of a connection."""
-    if not may_see_badge(here, who, token, name):
-        raise HTTPException(
-            HTTPStatus.UNAUTHORIZED,
-            "Use the address of the badge that the connection's page shows.",
-            {"WWW-Authenticate": 'Bearer realm="connwatch"'},
-        )
+    _require_token(here, who, token, badge_of(name), "badge that the connection's page shows")
     each = await here.reader.read(lambda tx: read_connection(tx, here, name))
     response = tagged(request, draw_badge(each).encode(), "image/svg+xml", "no-cache")
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
+
+
+def _require_token(here: Here, who: Who, token: str, purpose: str, what: str) -> None:
+    if not may_see(here, who, token, purpose):
+        raise HTTPException(
+            HTTPStatus.UNAUTHORIZED,
+            f"Use the address of the {what}.",
+            {"WWW-Authenticate": 'Bearer realm="connwatch"'},
+        )
 
 
 def draw_badge(each: ConnectionJson) -> str:
@@ -206,12 +210,7 @@ async def calendar(
     request: Request, here: Here, who: Who, token: Annotated[str, Query()] = ""
 ) -> Response:
     """List when authorizations, tokens and client secrets end, each with reminders."""
-    if not may_see_calendar(here, who, token):
-        raise HTTPException(
-            HTTPStatus.UNAUTHORIZED,
-            "Use the address of the calendar that the dashboard shows.",
-            {"WWW-Authenticate": 'Bearer realm="connwatch"'},
-        )
+    _require_token(here, who, token, CALENDAR, "calendar that the dashboard shows")
     endings = await here.reader.read(
         lambda tx: [_calendar_event(one, here) for one in list_expiries(tx, here)]
     )

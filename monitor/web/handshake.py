@@ -177,16 +177,6 @@ class Seller:
     is_renamed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Back:
-    """What the consent page sent back with the browser."""
-
-    state: str
-    code: str
-    seller_id: str | None
-    error: str
-
-
 async def begin_handshake(
     parts: Parts, name: str, session: str, *, is_renamed: bool = False
 ) -> str:
@@ -237,15 +227,10 @@ async def finish_handshake(parts: Parts, query: Mapping[str, str], session: str)
     Raises:
         HandshakeRefused: Nothing was changed.
     """
-    back = _Back(
-        query.get("state", "")[:MAX_FIELD],
-        query.get("spapi_oauth_code", "")[:MAX_FIELD],
-        query.get("selling_partner_id", "")[:100] or None,
-        query.get("error", "")[:100],
-    )
-    begun = await _take(parts, back.state, session)
-    name = begun.connection
-    if not back.code:
+    state = query.get("state", "")[:MAX_FIELD]
+    code = query.get("spapi_oauth_code", "")[:MAX_FIELD]
+    name = (await _take(parts, state, session)).connection
+    if not code:
         raise HandshakeRefused(
             "Nothing was authorized",
             "The consent page was left without a confirmation. The authorization is as it was.",
@@ -258,10 +243,11 @@ async def finish_handshake(parts: Parts, query: Mapping[str, str], session: str)
             f"{name} can no longer be authorized from here; its page says why.",
             name,
         )
-    token, outcome = await _redeem_grant(parts, connection, back.code)
-    seller = Seller(back.seller_id, back.state.startswith(RENAMED))
+    token, outcome = await _redeem_grant(parts, connection, code)
+    seller_id = query.get("selling_partner_id", "")[:100] or None
+    seller = Seller(seller_id, state.startswith(RENAMED))
     settled = await _save_grant(parts, connection, token, seller, outcome)
-    parts.held.put(name, token, connection.refresh_token)
+    parts.now.calls.held.put(name, token, connection.refresh_token)
     log.info("handshake.finished", connection=name, reason=outcome.reason.value)
     parts.announce(settled)
     return name
@@ -322,20 +308,20 @@ async def _redeem_grant(
     parts: Parts, connection: AmazonConnection, code: str
 ) -> tuple[str, Outcome]:
     """Return the new refresh token, and what a check with it says."""
-    name = connection.name
+    name, config, calls = connection.name, parts.config, parts.now.calls
     try:
         token = await redeem_code(
-            parts.clients.get(connection.ca_file),
-            _application_of(parts.config, connection),
+            calls.clients.get(connection.ca_file),
+            _application_of(config, connection),
             code,
-            parts.config.timeout_of(connection),
+            config.timeout_of(connection),
         )
     except CodeRefused as error:
         raise HandshakeRefused("Amazon gave no new token", f"{error} Begin again.", name) from None
-    trial = HandshakeTokens(parts.fingerprint)
+    trial = HandshakeTokens(calls.fingerprint)
     trial.put(name, token, connection.refresh_token)
     # This token is new: what worked before was another one.
-    checker = build_checker(connection, parts.config, parts.clients, parts.grants, trial)
+    checker = build_checker(connection, config, calls.clients, calls.grants, trial)
     outcome = await checker.check()
     if outcome.reason is Reason.REGION_MISMATCH:
         raise HandshakeRefused(
@@ -354,7 +340,7 @@ async def _save_grant(
     """Keep the token and all that follows, unless it is another account's."""
     name = connection.name
     entry = next(entry for entry in parts.plan.entries if entry.name == name)
-    held = HandshakeTokens(parts.fingerprint).put(name, token, connection.refresh_token)
+    held = HandshakeTokens(parts.now.calls.fingerprint).put(name, token, connection.refresh_token)
     encrypted = Cipher(parts.config.web.key).encrypt(token)
 
     def store(tx: Transaction) -> list[Evaluated]:

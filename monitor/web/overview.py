@@ -18,7 +18,10 @@ import binascii
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING
+
+from starlette.exceptions import HTTPException
 
 from monitor.report.status import SOON_DAYS, Health, connection_json, health_of, urgency
 from monitor.store.overview import list_marks
@@ -39,10 +42,6 @@ if TYPE_CHECKING:
 _NUMBERS = re.compile(rb"[0-9]{1,20}(?:\.[0-9]{1,20})*")
 
 
-class BadCursorError(ValueError):
-    """Raised for a cursor that was not made here, or for another list."""
-
-
 def write_cursor(key: tuple[int, ...]) -> str:
     """Return *key* as one opaque word."""
     text = ".".join(str(number) for number in key)
@@ -54,7 +53,7 @@ def read_cursor(cursor: str | None, length: int) -> tuple[int, ...] | None:
     Return the key in *cursor*, or None for the beginning.
 
     Raises:
-        BadCursorError: It was not made here, or for another list.
+        HTTPException: It was not made here, or for another list.
     """
     if cursor is None:
         return None
@@ -64,9 +63,8 @@ def read_cursor(cursor: str | None, length: int) -> tuple[int, ...] | None:
         text = b""
     key = tuple(int(part) for part in text.split(b".")) if _NUMBERS.fullmatch(text) else ()
     if len(key) != length or max(key) >= 2**63:
-        raise BadCursorError(
-            "not a cursor of this list: use `next` of the page before, as it stands"
-        )
+        why = "cursor: not a cursor of this list: use `next` of the page before, as it stands"
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, why)
     return key
 
 
@@ -173,7 +171,7 @@ class Overview:
         Return the page that *query* asks for.
 
         Raises:
-            BadCursorError: Its cursor was not made here.
+            HTTPException: Its cursor was not made here.
         """
         after = read_cursor(query.cursor, 4 if query.is_worst_first else 1)
         self.refresh(tx)
@@ -202,7 +200,7 @@ class Overview:
         Return the page that *query* asks for, and what can be filtered by, at one look.
 
         Raises:
-            BadCursorError: Its cursor was not made here.
+            HTTPException: Its cursor was not made here.
         """
         found = self.find(tx, query)
         known = self._entries.values()

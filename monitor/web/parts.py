@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from monitor.config.model import Config
     from monitor.config.plan import Plan
     from monitor.engine.evaluate import Evaluated
-    from monitor.providers.base import GrantLocks
-    from monitor.providers.tokens import HandshakeTokens
-    from monitor.providers.transport import HttpClients
+    from monitor.engine.live import Snapshot
     from monitor.store.engine import StoreWorker
     from monitor.web.hub import Hub
     from monitor.web.metrics import Metrics
@@ -39,6 +37,7 @@ class Parts:
     What routes work with: one of these from the beginning of a request to its end.
 
     Args:
+        now: The settings in force, and what calls services by them.
         reader: A thread for reading; the pages wait for no write.
         store: The daemon's own thread, through which everything is written.
         overview: All connections, short and sorted, without asking for each.
@@ -49,16 +48,12 @@ class Parts:
         started_at: When the daemon began.
         csrf_key: Signs what changes must carry.
         calendar_key: Makes the secret addresses of the calendar and of badges.
-        clients: Carry what handshakes ask of Amazon, as they do for checks.
-        held: The refresh tokens that handshakes brought, which the checkers use.
-        fingerprint: Tells one refresh token from another without revealing either.
         announce: Told of what was stored, as of every check.
         consent_page: Where sellers authorize an application again.
         reloads: How reading the file went.
     """
 
-    config: Config
-    plan: Plan
+    now: Snapshot
     reader: StoreWorker
     store: StoreWorker
     overview: Overview
@@ -70,17 +65,23 @@ class Parts:
     started_at: datetime
     csrf_key: bytes
     calendar_key: bytes
-    clients: HttpClients
-    grants: GrantLocks
-    held: HandshakeTokens
-    fingerprint: Callable[[str], str]
     announce: Callable[[list[Evaluated]], None]
     consent_page: Callable[[AmazonConnection], str] = consent_page_of
     reloads: ReloadStatus = field(default_factory=ReloadStatus)
 
+    @property
+    def config(self) -> Config:
+        """Return the configuration in force."""
+        return self.now.config
+
+    @property
+    def plan(self) -> Plan:
+        """Return the plan in force."""
+        return self.now.plan
+
 
 def parts_of(request: Request) -> Parts:
-    """Return the parts that *request* is answered with; `guard` has put them there."""
+    """Return the parts that *request* is answered with; `AccessMiddleware` put them there."""
     parts: Parts = request.state.parts
     return parts
 

@@ -3,7 +3,7 @@ Ask a running daemon whether it is at work: `python -m monitor.web.probe`.
 
 For supervisors that want a command rather than an address, as a container's
 health check does, where there is neither a shell nor curl. Decides where to ask;
-what counts as being at work is decided in `health`.
+what counts as being at work is decided in `monitor.web.health`.
 """
 
 from __future__ import annotations

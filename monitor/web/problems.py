@@ -20,7 +20,6 @@ from starlette.responses import JSONResponse, Response
 
 from monitor.store.engine import StoreError
 from monitor.web import sessions
-from monitor.web.overview import BadCursorError
 from monitor.web.schemas import ProblemSchema
 from monitor.web.sessions import Pass
 from monitor.web.templating import render
@@ -35,6 +34,10 @@ if TYPE_CHECKING:
     from monitor.web.parts import Parts
     from monitor.web.sessions import Visitor
 
+
+log = structlog.get_logger()
+
+# --- headers
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
@@ -112,7 +115,7 @@ def _hand_out_token(
     )
 
 
-log = structlog.get_logger()
+# --- errors
 
 PROBLEM = "application/problem+json"
 _PROGRAMS_ONLY = ("/api/v1", "/api/openapi.json", "/metrics", "/healthz", "/readyz")
@@ -164,7 +167,6 @@ def add_error_pages(app: FastAPI) -> None:
     """Have every error of *app* told in our own words."""
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_bad_input)
-    app.add_exception_handler(BadCursorError, _on_bad_cursor)
     app.add_exception_handler(StoreError, _on_store_error)
     app.add_exception_handler(500, _on_fault)
 
@@ -193,10 +195,6 @@ async def _on_bad_input(request: Request, error: Exception) -> Response:
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=wrong)
 
 
-async def _on_bad_cursor(request: Request, error: Exception) -> Response:
-    return refuse(request, HTTPStatus.UNPROCESSABLE_ENTITY, f"cursor: {error}")
-
-
 async def _on_store_error(request: Request, error: Exception) -> Response:
     return refuse_without_store(request, error)
 
@@ -212,9 +210,11 @@ def refuse_without_store(request: Request, error: Exception) -> Response:
 async def _on_fault(request: Request, error: Exception) -> Response:
     log.error("web.fault", path=request.url.path, exc_info=error)
     detail = "This is a fault of connwatch; the daemon's log has the details to report."
-    # This answer does not pass `guard`, which puts them on all others.
+    # This answer does not pass `AccessMiddleware`, which puts them on all others.
     return refuse(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail, HEADERS)
 
+
+# --- the description of the API
 
 _SCHEMA = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
@@ -271,7 +271,12 @@ def answers(
 def describe(schema: dict[str, Any]) -> dict[str, Any]:
     """Add to the description of the API what no route can say."""
     components = schema.setdefault("components", {})
-    named = _without_suffix(components.get("schemas", {}))
+    known = components.get("schemas", {})
+    for name, one in known.items():
+        if name.endswith("Json"):
+            # An object that is answered has the members that are declared, and no others.
+            known[name] = {"properties": one["properties"], "additionalProperties": False} | one
+    named = _without_suffix(known)
     problem = ProblemSchema.model_json_schema(ref_template="#/components/schemas/{model}")
     nested = problem.pop("$defs", {})
     components["schemas"] = dict(sorted(named.items())) | _without_suffix(

@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 from monitor.config.values import PATTERN, parse_duration
 from monitor.judge.suppression import Scope
 from monitor.report.history import AlertJson, SilenceJson
-from monitor.report.status import ConnectionJson, Instant, closed
+from monitor.report.status import ConnectionJson, Instant
 
 LONGEST_TEXT = 500
 LONGEST_NAME = 100
@@ -29,7 +29,6 @@ NextPage = Annotated[str | None, Field(description="The cursor of the next page.
 # --- what is answered
 
 
-@closed
 class SummaryJson(TypedDict):
     """How many connections of the list are in which state."""
 
@@ -41,7 +40,6 @@ class SummaryJson(TypedDict):
     expiring_soon: int
 
 
-@closed
 class ConnectionListJson(TypedDict):
     """A page of the list."""
 
@@ -50,7 +48,6 @@ class ConnectionListJson(TypedDict):
     next: NextPage
 
 
-@closed
 class AlertListJson(TypedDict):
     """A page of the list, the newest first."""
 
@@ -58,7 +55,6 @@ class AlertListJson(TypedDict):
     next: NextPage
 
 
-@closed
 class StepJson(TypedDict):
     """One thing that a validation looked at."""
 
@@ -69,7 +65,6 @@ class StepJson(TypedDict):
     took_ms: float | None
 
 
-@closed
 class AdviceJson(TypedDict):
     """What to do, and on which page."""
 
@@ -78,7 +73,6 @@ class AdviceJson(TypedDict):
     url: str | None
 
 
-@closed
 class ValidationJson(TypedDict):
     """What a validation found."""
 
@@ -88,7 +82,6 @@ class ValidationJson(TypedDict):
     connection: ConnectionJson
 
 
-@closed
 class MistakeJson(TypedDict):
     """What keeps the file from being used."""
 
@@ -96,7 +89,6 @@ class MistakeJson(TypedDict):
     message: str
 
 
-@closed
 class ConfigurationJson(TypedDict):
     """How reading the configuration file went."""
 
@@ -116,7 +108,6 @@ class ConfigurationJson(TypedDict):
     ]
 
 
-@closed
 class SilenceListJson(TypedDict):
     """The silences that last, the one that ends first at the top."""
 
@@ -124,21 +115,18 @@ class SilenceListJson(TypedDict):
     next: Annotated[str | None, Field(description="Always null: they all stand here.")]
 
 
-@closed
 class BegunSilenceJson(SilenceJson):
     """A silence that has just begun."""
 
     held: Annotated[int, Field(description="Messages held back that were about to be sent.")]
 
 
-@closed
 class EndedSilenceJson(TypedDict):
     """What follows from the end of a silence."""
 
     due: Annotated[int, Field(description="Messages held back until now that are told.")]
 
 
-@closed
 class AcknowledgementJson(TypedDict):
     """Somebody's word that a trouble is taken care of: nobody is reminded of it."""
 
@@ -149,28 +137,24 @@ class AcknowledgementJson(TypedDict):
     note: str
 
 
-@closed
 class RevivedJson(TypedDict):
     """How many dead notifications are due again."""
 
     revived: int
 
 
-@closed
 class TestedJson(TypedDict):
     """A test message that is on its way."""
 
     alert: Annotated[int, Field(description="Its id in the list of alerts.")]
 
 
-@closed
 class AliveJson(TypedDict):
     """The process lives."""
 
     status: str
 
 
-@closed
 class ReadyJson(TypedDict):
     """Whether the daemon is at work."""
 

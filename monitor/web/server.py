@@ -1,12 +1,9 @@
 """
 Serve the web application in the daemon's own event loop.
 
-Watching comes first: an address that is taken is told and tried again, and a
-stop waits for nobody who still reads.
-
-Hang up on who begins to ask and does not come to an end.
-
-The server beneath waits for ever for the rest of a request: a few hundred who
+Watching comes first: an address that is taken is told and tried again, and a stop waits
+for nobody who still reads. Who begins to ask and does not come to an end is hung up on:
+the server beneath waits for ever for the rest of a request, so that a few hundred who
 send nothing would keep everybody out, without knowing any password.
 """
 
@@ -31,6 +28,8 @@ if TYPE_CHECKING:
 
     from monitor.web.parts import Parts
 
+
+log = structlog.get_logger()
 
 MOST_CONNECTIONS = 600
 """
@@ -79,8 +78,6 @@ class TimedProtocol(H11Protocol):
             self._hang_up.cancel()
             self._hang_up = None
 
-
-log = structlog.get_logger()
 
 TRY_AGAIN_AFTER_S = 10.0
 STOP_WITHIN_S = 2

@@ -1,20 +1,10 @@
 """
-Compare passwords, and let nobody try many.
+Recognise who asks: by a session's cookie, by an API token, by a secret address, or as everybody.
 
-Recognise who asks: by a session's cookie, by an API token, or as everybody.
-
-Say who asks, and what they may do.
-
-Make and read the word that a change from a page must carry.
-
-The same word stands in a cookie and in the page. It is signed together with
-the session, so that neither another site nor a neighbour on another port of
-this machine can put in a word of its own.
-
-Make the secret addresses of the calendar and of badges.
-
-Calendars and web sites cannot log in: their address itself lets them in, to
-nothing but that one thing.
+Compares passwords, and lets nobody try many. Makes and reads the word that a change from a
+page must carry: the same stands in a cookie and in the page, signed together with the
+session, so that neither another site nor a neighbour on another port of this machine can
+put in a word of its own. The address of the calendar or of a badge lets in to nothing else.
 """
 
 from __future__ import annotations
@@ -44,6 +34,10 @@ if TYPE_CHECKING:
 
     from monitor.web.parts import Parts
 
+
+log = structlog.get_logger()
+
+# --- passwords
 
 HASH_PREFIX = "$argon2"
 
@@ -111,6 +105,9 @@ def hash_password(password: str) -> str:
     return PasswordHasher().hash(password)
 
 
+# --- visitors
+
+
 class Pass(StrEnum):
     """By what somebody came in."""
 
@@ -149,7 +146,7 @@ STRANGER = Visitor(Pass.NONE, may_change=False)
 
 
 def visitor_of(request: Request) -> Visitor:
-    """Return who asks, as `guard` found out."""
+    """Return who asks, as `AccessMiddleware` found out."""
     visitor: Visitor = request.state.visitor
     return visitor
 
@@ -162,6 +159,8 @@ def needs_login(parts: Parts) -> bool:
     """Tell whether there is a password to know."""
     return parts.config.web.password is not None
 
+
+# --- the word that changes carry
 
 CSRF_COOKIE = "connwatch_csrf"
 CSRF_FIELD = "csrf_token"
@@ -186,7 +185,7 @@ def _sign_csrf(key: bytes, word: str, session: str) -> str:
     return hmac.new(key, f"{word}.{session}".encode(), hashlib.sha256).hexdigest()
 
 
-log = structlog.get_logger()
+# --- sessions and tokens
 
 SESSION_COOKIE = "connwatch_session"
 SESSION_LASTS = timedelta(days=7)
@@ -269,34 +268,28 @@ async def _note_use(parts: Parts, name: str, now: datetime) -> None:
         log.warning("web.use_not_noted", token=name, error=str(error))
 
 
-_CALENDAR = "calendar"
+# --- secret addresses: calendars and web sites cannot log in
+
+CALENDAR = "calendar"
+
+
+def badge_of(name: str) -> str:
+    """Return what the address of a badge is made for."""
+    return f"badge:{name}"
 
 
 def calendar_path(parts: Parts) -> str:
     """Return the path under which the calendar can be subscribed to."""
-    return f"/calendar.ics?token={_token(parts, _CALENDAR)}"
+    return f"/calendar.ics?token={_token(parts, CALENDAR)}"
 
 
 def badge_path(parts: Parts, name: str) -> str:
     """Return the path under which the badge of a connection can be shown anywhere."""
-    return f"/badge/{quote(name, safe='')}.svg?token={_token(parts, _badge(name))}"
+    return f"/badge/{quote(name, safe='')}.svg?token={_token(parts, badge_of(name))}"
 
 
-def may_see_calendar(parts: Parts, visitor: Visitor, token: str) -> bool:
-    """Tell whether somebody may have the calendar."""
-    return _may_see(parts, visitor, token, _CALENDAR)
-
-
-def may_see_badge(parts: Parts, visitor: Visitor, token: str, name: str) -> bool:
-    """Tell whether somebody may have the badge of the connection called *name*."""
-    return _may_see(parts, visitor, token, _badge(name))
-
-
-def _badge(name: str) -> str:
-    return f"badge:{name}"
-
-
-def _may_see(parts: Parts, visitor: Visitor, token: str, purpose: str) -> bool:
+def may_see(parts: Parts, visitor: Visitor, token: str, purpose: str) -> bool:
+    """Tell whether somebody may have what *token* is to let them see, and nothing else."""
     if visitor.by is not Pass.NONE:
         return True
     return hmac.compare_digest(token.encode(), _token(parts, purpose).encode())

@@ -246,15 +246,21 @@ def test_attempts_to_send_are_counted_by_their_end(is_failing):
             if is_failing:
                 raise AlertError("no")
 
-    seen = []
-    sender = CountedSender(Sender(), lambda channel, *, is_sent: seen.append((channel, is_sent)))
+    registry = CollectorRegistry()
+    sender = CountedSender(Sender(), Metrics(registry, ["ops"]))
     message = Message("title", "body")
     if is_failing:
         with pytest.raises(AlertError):
             sender.send("ops", message)
     else:
         sender.send("ops", message)
-    assert seen == [("ops", not is_failing)]
+    counts = [
+        registry.get_sample_value(
+            "connwatch_notifications_total", {"channel": "ops", "result": end}
+        )
+        for end in ("sent", "failed")
+    ]
+    assert counts == ([0, 1] if is_failing else [1, 0])
 
 
 def test_a_channel_that_is_gone_is_counted_no_longer():
