@@ -23,6 +23,7 @@ from monitor.judge.applications import SECRET_VALID_DAYS
 from monitor.judge.authorizations import Declared
 from monitor.judge.connections import Entry, Watched
 from monitor.judge.incidents import Connectivity
+from monitor.judge.outbox import NotificationState
 from monitor.judge.outcome import Outcome, QuotaReading, Reason, Rules
 from monitor.judge.routing import ChannelRoute, Subject
 from monitor.notify.apprise import AppriseSender
@@ -31,7 +32,6 @@ from monitor.providers.base import GrantLocks
 from monitor.providers.tokens import HandshakeTokens
 from monitor.providers.transport import HttpClients
 from monitor.store import applications, connections, history
-from monitor.store.outbox import NotificationState
 from monitor.store.schema import notifications
 from tests.fakes import NOON, FakeSender
 

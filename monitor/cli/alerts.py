@@ -89,7 +89,7 @@ def list_(
 
 def _line(row: AlertRow) -> TableRow:
     """Return the line of an alert, and one for each channel below it."""
-    from monitor.store.outbox import NotificationState
+    from monitor.judge.outbox import NotificationState
 
     names = ", ".join(row.connections[:MOST_NAMED])
     if len(row.connections) > MOST_NAMED:

@@ -34,13 +34,13 @@ from monitor.cli.output import open_console
 from monitor.config.starter import write_new
 from monitor.judge.alerts import AlertKind
 from monitor.judge.authorizations import DEFAULT_VALID_DAYS
+from monitor.judge.outbox import NotificationState
 from monitor.judge.outcome import State
 from monitor.simulator.inbox import start_inbox
 from monitor.simulator.server import start_simulator
 from monitor.store import connections, migrate
 from monitor.store.engine import Database
 from monitor.store.history import list_alerts
-from monitor.store.outbox import NotificationState
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process

@@ -8,6 +8,7 @@ they read and what a failed send means, in `monitor.notify`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
 
 MOST_LISTED = 20
 """How many alerts of a message, and connections of an alert, a text lists: no more are read."""
+
+
+class NotificationState(StrEnum):
+    """Where a notification stands."""
+
+    DUE = "due"
+    SENT = "sent"
+    DEAD = "dead"
+    HELD = "held"
 
 
 @dataclass(frozen=True, slots=True)

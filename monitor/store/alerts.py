@@ -10,22 +10,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, exists, func, insert, not_, or_, select, update
+from sqlalchemy import bindparam, exists, func, insert, not_, or_, select, update
 
 from monitor.judge.alerts import CLOSED_BY, OPENED_BY, AlertKind
 from monitor.judge.batch import Retractable
 from monitor.judge.dispatch import NewAlert, NewNotification
-from monitor.judge.outcome import Reason, State
+from monitor.judge.outbox import NotificationState
+from monitor.judge.outcome import State
 from monitor.store import reminders
-from monitor.store.outbox import NotificationState, is_unclaimed
-from monitor.store.schema import (
-    alert_connections,
-    alerts,
-    connections,
+from monitor.store.outbox import is_unclaimed
+from monitor.store.schema import alert_connections, alerts, connections, notifications, outages
+from monitor.store.statements import (
+    delete_in,
+    execute_many,
     in_pieces,
     is_watched,
-    notifications,
-    outages,
+    select_in,
 )
 
 if TYPE_CHECKING:
@@ -92,23 +92,17 @@ def add_all(tx: Transaction, made: Sequence[NewAlert | None]) -> list[int | None
     about = [
         {"alert_id": number, "connection_id": each} for number, new in kept for each in new.about
     ]
-    if about:
-        tx.execute(insert(alert_connections), about)
+    execute_many(tx, insert(alert_connections), about)
     rows = [_notification(number, one) for number, new in kept for one in new.notifications]
-    if rows:
-        tx.execute(insert(notifications), rows)
+    execute_many(tx, insert(notifications), rows)
     reminders.add_reminder(tx, [(number, new.remind_at) for number, new in kept if new.remind_at])
     return ids
 
 
 def _add(tx: Transaction, new: NewAlert) -> int:
-    values = {
-        "kind": new.alert.kind.value,
-        "severity": new.alert.severity.value,
-        "facts": new.alert.facts,
-        "born_at": new.born_at,
-    }
-    alert_id: int = tx.execute(_ADD, values).scalar_one()
+    alert = new.alert
+    values = {"kind": alert.kind, "severity": alert.severity, "facts": alert.facts}
+    alert_id: int = tx.execute(_ADD, values | {"born_at": new.born_at}).scalar_one()
     return alert_id
 
 
@@ -121,7 +115,7 @@ def _notification(alert_id: int, one: NewNotification) -> dict[str, Any]:
         "attempts": 0,
         "due_since": one.due_since,
         "next_attempt_at": one.send_at,
-        "held_by": hold and hold.by.value,
+        "held_by": hold and hold.by,
         "held_until": hold and hold.until,
     }
 
@@ -161,10 +155,7 @@ def list_opened(
     Args:
         is_any: Stop as soon as some are found.
     """
-    kinds = {
-        "opening": [kind.value for kind in OPENED_BY[closing]],
-        "closing": [kind.value for kind in CLOSED_BY[closing]],
-    }
+    kinds = {"opening": OPENED_BY[closing], "closing": CLOSED_BY[closing]}
     found: dict[int, list[int]] = {}
     for piece in in_pieces(connection_ids):
         for number, alert_id in tx.execute(_OPENED, kinds | {"ids": piece}):
@@ -176,23 +167,20 @@ def list_opened(
 
 def about_of(tx: Transaction, alert_ids: Collection[int]) -> dict[int, dict[int, str]]:
     """Return for each alert the names of its connections, by their ids."""
+    query = (
+        select(alert_connections.c.alert_id, connections.c.id, connections.c.name)
+        .join(connections, connections.c.id == alert_connections.c.connection_id)
+        .order_by(connections.c.id)
+    )
     names: dict[int, dict[int, str]] = {}
-    for piece in in_pieces(alert_ids):
-        rows = tx.execute(
-            select(alert_connections.c.alert_id, connections.c.id, connections.c.name)
-            .join(connections, connections.c.id == alert_connections.c.connection_id)
-            .where(alert_connections.c.alert_id.in_(piece))
-            .order_by(connections.c.id)
-        )
-        for alert_id, number, name in rows:
-            names.setdefault(alert_id, {})[number] = name
+    for alert_id, number, name in select_in(tx, query, alert_connections.c.alert_id, alert_ids):
+        names.setdefault(alert_id, {})[number] = name
     return names
 
 
 def withdraw_notifications(tx: Transaction, notification_ids: Collection[int]) -> None:
     """Take notifications out that nobody needs to hear of any more."""
-    for piece in in_pieces(notification_ids):
-        tx.execute(delete(notifications).where(notifications.c.id.in_(piece)))
+    delete_in(tx, notifications.c.id, notification_ids)
 
 
 def list_retractable(
@@ -222,8 +210,8 @@ def list_retractable(
         .where(
             is_watched(),
             or_(is_here, connections.c.id.in_(also)) if also else is_here,
-            connections.c.announced_state == State.ERROR.value,
-            alerts.c.kind == AlertKind.ERROR.value,
+            connections.c.announced_state == State.ERROR,
+            alerts.c.kind == AlertKind.ERROR,
             alerts.c.born_at >= connections.c.since,
             exists().where(of_alert),
             ~exists().where(of_alert, _is_begun(now)),
@@ -234,9 +222,9 @@ def list_retractable(
         Retractable(
             alert_id,
             number,
-            Reason(reason),
+            reason,
             is_unexplained,
-            application if announced and Reason(announced).is_of_application else None,
+            application if announced and announced.is_of_application else None,
         )
         for alert_id, number, reason, is_unexplained, announced, application in rows
     ]
@@ -259,7 +247,7 @@ def list_unsent_outages(tx: Transaction, now: datetime) -> dict[int, str]:
     of_alert = notifications.c.alert_id == alerts.c.id
     rows = tx.execute(
         select(alerts.c.id, alerts.c.facts).where(
-            alerts.c.kind == AlertKind.OUTAGE.value,
+            alerts.c.kind == AlertKind.OUTAGE,
             alerts.c.born_at >= started_at.scalar_subquery(),
             exists().where(of_alert),
             ~exists().where(of_alert, _is_begun(now)),
@@ -291,5 +279,4 @@ def _is_begun(now: datetime) -> Any:
 
 def delete_alerts(tx: Transaction, alert_ids: Collection[int]) -> None:
     """Delete alerts, with their notifications."""
-    for piece in in_pieces(alert_ids):
-        tx.execute(delete(alerts).where(alerts.c.id.in_(piece)))
+    delete_in(tx, alerts.c.id, alert_ids)

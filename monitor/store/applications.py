@@ -14,7 +14,11 @@ from sqlalchemy import and_, insert, select, update
 from monitor.judge.applications import ApplicationStanding, Refusal
 from monitor.judge.authorizations import AuthorizationClock, declare_date, next_step_at
 from monitor.judge.outcome import Reason
-from monitor.store.schema import applications, connections, is_watched
+from monitor.store.schema import applications, connections
+from monitor.store.statements import (
+    is_watched,
+    list_names,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -149,12 +153,7 @@ def find_passed(tx: Transaction, now: datetime) -> list[str]:
 
 def watched_of(tx: Transaction, name: str) -> dict[int, str]:
     """Return the names of an application's watched connections, by their ids."""
-    rows = tx.execute(
-        select(connections.c.id, connections.c.name)
-        .where(connections.c.application == name, is_watched())
-        .order_by(connections.c.id)
-    )
-    return {row.id: row.name for row in rows}
+    return list_names(tx, connections.c.application == name)
 
 
 def _read(row: Row[Any]) -> ApplicationRecord:

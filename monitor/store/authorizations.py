@@ -8,16 +8,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, func, insert, or_, select, update
+from sqlalchemy import func, insert, or_, select
 
 from monitor.judge.authorizations import FLAG_STATES, declare_date, next_step_at
 from monitor.store.records import clock_values, read_clock
 from monitor.store.results import CLOCK_COLUMNS
 from monitor.store.schedule import make_due
-from monitor.store.schema import authorizations, connections, in_pieces, is_watched
+from monitor.store.schema import authorizations, connections
+from monitor.store.statements import (
+    execute_many,
+    is_watched,
+    names_of,
+    select_in,
+    update_one,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from monitor.judge.authorizations import AuthorizationClock, Declared
@@ -58,17 +65,7 @@ def declare_all(
     save(tx, changed)
 
 
-_UPDATE = (
-    update(authorizations)
-    .where(authorizations.c.connection_id == bindparam("of_id"))
-    .values(
-        {
-            column.name: bindparam(column.name)
-            for column in authorizations.c
-            if not column.primary_key
-        }
-    )
-)
+_UPDATE = update_one(authorizations.c.connection_id, names_of(authorizations))
 
 
 def save(tx: Transaction, clocks: Iterable[tuple[int, AuthorizationClock, Iterable[int]]]) -> None:
@@ -82,27 +79,11 @@ def save(tx: Transaction, clocks: Iterable[tuple[int, AuthorizationClock, Iterab
         clock_values(clock) | {"of_id": number, "next_step_at": next_step_at(clock, steps)}
         for number, clock, steps in clocks
     ]
-    if not values:
-        return
-    known = _known(tx, [one["of_id"] for one in values])
-    old = [one for one in values if one["of_id"] in known]
-    new = [one | {"connection_id": one["of_id"]} for one in values if one["of_id"] not in known]
-    if old:
-        tx.execute(_UPDATE, old)
-    if new:
-        names = {column.name for column in authorizations.c}
-        tx.execute(
-            insert(authorizations),
-            [{key: value for key, value in one.items() if key in names} for one in new],
-        )
-
-
-def _known(tx: Transaction, ids: Sequence[int]) -> set[int]:
-    known: set[int] = set()
-    for piece in in_pieces(ids):
-        query = select(authorizations.c.connection_id)
-        known.update(tx.execute(query.where(authorizations.c.connection_id.in_(piece))).scalars())
-    return known
+    key = authorizations.c.connection_id
+    known = {row[0] for row in select_in(tx, select(key), key, [one["of_id"] for one in values])}
+    execute_many(tx, _UPDATE, [one for one in values if one["of_id"] in known])
+    new = [one | {"connection_id": one.pop("of_id")} for one in values if one["of_id"] not in known]
+    execute_many(tx, insert(authorizations), new)
 
 
 def find_passed(tx: Transaction, now: datetime) -> list[tuple[int, str]]:
@@ -111,14 +92,13 @@ def find_passed(tx: Transaction, now: datetime) -> list[tuple[int, str]]:
 
     Of those that are switched off nothing is told: their steps wait.
     """
-    states = [state.value for state in FLAG_STATES]
     rows = tx.execute(
         select(connections.c.id, connections.c.name)
         .join(authorizations)
         .where(
             authorizations.c.next_step_at <= now,
             or_(
-                connections.c.state.in_(states),
+                connections.c.state.in_(FLAG_STATES),
                 func.coalesce(authorizations.c.token_ends_at, authorizations.c.ends_at) <= now,
             ),
             is_watched(),

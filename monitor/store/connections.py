@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, false, insert, select, update
+from sqlalchemy import delete, false, insert, select, update
 
 from monitor.judge.outcome import Standing
 from monitor.judge.verdict import spread
 from monitor.store import authorizations, suppression
-from monitor.store.records import read_record, read_records, standing_values
+from monitor.store.records import read_records, standing_values
 from monitor.store.results import RECORDS, with_marketplaces, with_windows
 from monitor.store.schedule import is_too_far
 from monitor.store.schema import (
@@ -23,6 +23,7 @@ from monitor.store.schema import (
     notifications,
     quotas,
 )
+from monitor.store.statements import delete_in, execute_many, update_one
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -42,8 +43,8 @@ def list_records(tx: Transaction, names: Sequence[str] = ()) -> list[ConnectionR
 
 def find_record(tx: Transaction, name: str) -> ConnectionRecord | None:
     """Return the record of *name*, hidden or not."""
-    row = tx.execute(RECORDS.where(connections.c.name == name)).first()
-    return None if row is None else with_windows(tx, [read_record(row)])[0]
+    found = read_records(tx.execute(RECORDS.where(connections.c.name == name)))
+    return next(iter(with_windows(tx, found)), None)
 
 
 def list_deleted(tx: Transaction) -> set[str]:
@@ -90,8 +91,7 @@ def sync(
             values = _values(entry, record, first_check_at, now, is_start=jitter is not None)
             if any(getattr(record, name) != value for name, value in values.items()):
                 changed.append(values | {"of_id": record.id})
-    if changed:
-        tx.execute(_ADOPT, changed)
+    execute_many(tx, _ADOPT, changed)
     suppression.rename_targets(tx, renamed)
     _insert(tx, new)
     _hide(tx, (record for record in known.values() if record.id not in adopted))
@@ -102,17 +102,15 @@ def sync(
 
 
 def _hide(tx: Transaction, records: Iterable[ConnectionRecord]) -> None:
-    hidden = [{"of_id": record.id} for record in records if record.is_configured]
-    if hidden:
-        tx.execute(
-            update(connections)
-            .where(connections.c.id == bindparam("of_id"))
-            .values(is_configured=False, next_check_at=None),
-            hidden,
-        )
+    hidden = [
+        {"of_id": record.id, "is_configured": False, "next_check_at": None}
+        for record in records
+        if record.is_configured
+    ]
+    execute_many(tx, _HIDE, hidden)
 
 
-def _new_row(entry: Entry, first_check_at: datetime, now: datetime) -> dict[str, Any]:
+def _entry_values(entry: Entry, next_check_at: datetime | None) -> dict[str, Any]:
     return {
         "name": entry.name,
         "provider": entry.provider,
@@ -121,10 +119,13 @@ def _new_row(entry: Entry, first_check_at: datetime, now: datetime) -> dict[str,
         "token_host": entry.token_host,
         "is_configured": True,
         "is_enabled": entry.is_enabled,
-        "is_paused": False,
-        "next_check_at": first_check_at if entry.is_enabled else None,
-        **standing_values(Standing.unknown(now)),
+        "next_check_at": next_check_at,
     }
+
+
+def _new_row(entry: Entry, first_check_at: datetime, now: datetime) -> dict[str, Any]:
+    values = _entry_values(entry, first_check_at if entry.is_enabled else None)
+    return values | {"is_paused": False} | standing_values(Standing.unknown(now))
 
 
 def _insert(tx: Transaction, rows: list[dict[str, Any]]) -> None:
@@ -155,37 +156,23 @@ def _values(
         next_check_at = first_check_at
     elif is_start and next_check_at <= now:
         next_check_at = first_check_at
-    return {
-        "name": entry.name,
-        "provider": entry.provider,
-        "host": entry.host,
-        "application": entry.application,
-        "token_host": entry.token_host,
-        "is_configured": True,
-        "is_enabled": entry.is_enabled,
-        "next_check_at": next_check_at,
-    }
+    return _entry_values(entry, next_check_at)
 
 
-_ADOPT = (
-    update(connections)
-    .where(connections.c.id == bindparam("of_id"))
-    .values(
-        {
-            name: bindparam(name)
-            for name in (
-                "name",
-                "provider",
-                "host",
-                "application",
-                "token_host",
-                "is_configured",
-                "is_enabled",
-                "next_check_at",
-            )
-        }
-    )
+_ADOPT = update_one(
+    connections.c.id,
+    [
+        "name",
+        "provider",
+        "host",
+        "application",
+        "token_host",
+        "is_configured",
+        "is_enabled",
+        "next_check_at",
+    ],
 )
+_HIDE = update_one(connections.c.id, ["is_configured", "next_check_at"])
 
 
 def pause(tx: Transaction, connection_id: int) -> None:
@@ -237,9 +224,8 @@ def delete_connection(tx: Transaction, record: ConnectionRecord, now: datetime) 
         alert_connections.c.alert_id.not_in(shared),
     )
     own_ids = list(tx.execute(own).scalars())
-    if own_ids:
-        tx.execute(delete(notifications).where(notifications.c.alert_id.in_(own_ids)))
-        tx.execute(delete(alerts).where(alerts.c.id.in_(own_ids)))
+    delete_in(tx, notifications.c.alert_id, own_ids)
+    delete_in(tx, alerts.c.id, own_ids)
     for table in (checks, check_hours, check_days):
         tx.execute(delete(table).where(table.c.connection_id == record.id))
     tx.execute(delete(connections).where(connections.c.id == record.id))

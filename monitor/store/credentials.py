@@ -28,8 +28,6 @@ from monitor.store.schema import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Row
-
     from monitor.store.engine import Transaction
 
 
@@ -50,23 +48,25 @@ class StoredToken:
     obtained_at: datetime
 
 
+_REFRESH_TOKENS = select(
+    stored_tokens.c.token,
+    stored_tokens.c.file_fingerprint,
+    stored_tokens.c.seller_id,
+    stored_tokens.c.obtained_at,
+)
+
+
 def list_refresh_tokens(tx: Transaction) -> dict[str, StoredToken]:
     """Return all stored tokens by the name of their connection."""
-    rows = tx.execute(select(connections.c.name, stored_tokens).join(stored_tokens))
-    return {
-        row.name: StoredToken(row.token, row.file_fingerprint, row.seller_id, row.obtained_at)
-        for row in rows
-    }
+    rows = tx.execute(_REFRESH_TOKENS.join(connections).add_columns(connections.c.name))
+    return {name: StoredToken(*token) for *token, name in rows}
 
 
 def find_refresh_token(tx: Transaction, connection_id: int) -> StoredToken | None:
     """Return the stored token of a connection."""
-    row = tx.execute(
-        select(stored_tokens).where(stored_tokens.c.connection_id == connection_id)
-    ).first()
-    if row is None:
-        return None
-    return StoredToken(row.token, row.file_fingerprint, row.seller_id, row.obtained_at)
+    is_of = stored_tokens.c.connection_id == connection_id
+    row = tx.execute(_REFRESH_TOKENS.where(is_of)).first()
+    return None if row is None else StoredToken(*row)
 
 
 def save_refresh_token(tx: Transaction, connection_id: int, token: StoredToken) -> None:
@@ -114,13 +114,11 @@ class Handshake:
 
 def take_handshake(tx: Transaction, nonce_hash: str) -> Handshake | None:
     """Return a handshake that was begun, and forget it: nobody can take it up twice."""
-    row = tx.execute(
-        select(connections.c.name, handshakes)
-        .join(handshakes)
-        .where(handshakes.c.nonce_hash == nonce_hash)
-    ).first()
-    tx.execute(delete(handshakes).where(handshakes.c.nonce_hash == nonce_hash))
-    return None if row is None else Handshake(row.name, row.session_hash, row.started_at)
+    is_it = handshakes.c.nonce_hash == nonce_hash
+    query = select(connections.c.name, handshakes.c.session_hash, handshakes.c.started_at)
+    row = tx.execute(query.join(handshakes).where(is_it)).first()
+    tx.execute(delete(handshakes).where(is_it))
+    return None if row is None else Handshake(*row)
 
 
 def forget_handshakes(tx: Transaction, before: datetime) -> None:
@@ -197,26 +195,24 @@ def add_api_token(tx: Transaction, name: str, now: datetime, *, is_read_only: bo
     return token
 
 
+_API_TOKENS = select(
+    api_tokens.c.name,
+    api_tokens.c.is_read_only,
+    api_tokens.c.created_at,
+    api_tokens.c.last_used_at,
+)
+
+
 def list_api_tokens(tx: Transaction) -> list[ApiToken]:
     """Return all tokens, by name."""
-    return [
-        _read_api_token(row) for row in tx.execute(select(api_tokens).order_by(api_tokens.c.name))
-    ]
+    return [ApiToken(*row) for row in tx.execute(_API_TOKENS.order_by(api_tokens.c.name))]
 
 
 def find_api_token(tx: Transaction, token: str) -> ApiToken | None:
     """Return what *token* stands for, if it was not revoked."""
-    row = tx.execute(
-        select(api_tokens).where(api_tokens.c.token_hash == hash_secret(token))
-    ).first()
-    return None if row is None else _read_api_token(row)
-
-
-def _read_api_token(row: Row[tuple[object, ...]]) -> ApiToken:
-    fields = row._asdict()
-    return ApiToken(
-        fields["name"], fields["is_read_only"], fields["created_at"], fields["last_used_at"]
-    )
+    is_it = api_tokens.c.token_hash == hash_secret(token)
+    row = tx.execute(_API_TOKENS.where(is_it)).first()
+    return None if row is None else ApiToken(*row)
 
 
 def note_token_use(tx: Transaction, name: str, now: datetime) -> None:

@@ -7,13 +7,14 @@ Charts are drawn from it, and whoever looked last is given what happened since.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import fields as fields_of
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exists, func, or_, select
 
+from monitor.judge.outbox import NotificationState
 from monitor.judge.outcome import Transition
-from monitor.store.outbox import NotificationState
 from monitor.store.schema import (
     alert_connections,
     alerts,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import Table
+    from sqlalchemy import Select, Table
 
     from monitor.judge.outcome import Reason
     from monitor.store.engine import Transaction
@@ -74,15 +75,21 @@ class AlertRow:
 
 def list_transitions(tx: Transaction, connection_id: int, limit: int) -> list[Transition]:
     """Return the latest transitions of a connection, the newest first."""
-    rows = tx.execute(
-        select(transitions)
-        .where(transitions.c.connection_id == connection_id)
-        .order_by(transitions.c.id.desc())
-        .limit(limit)
-    )
-    return [
-        Transition(row.at, row.from_state, row.to_state, row.reason, row.detail) for row in rows
-    ]
+    latest = _transitions_of(connection_id).order_by(transitions.c.id.desc()).limit(limit)
+    return [Transition(*row) for row in tx.execute(latest)]
+
+
+def list_states(tx: Transaction, connection_id: int, since: datetime) -> list[Transition]:
+    """Return the changes of state after *since*, and the last one before it; the oldest first."""
+    of_it = _transitions_of(connection_id)
+    before = of_it.where(transitions.c.at < since).order_by(transitions.c.id.desc()).limit(1)
+    after = of_it.where(transitions.c.at >= since).order_by(transitions.c.id)
+    return [Transition(*row) for query in (before, after) for row in tx.execute(query)]
+
+
+def _transitions_of(connection_id: int) -> Select[Any]:
+    columns = (transitions.c[each.name] for each in fields_of(Transition))
+    return select(*columns).where(transitions.c.connection_id == connection_id)
 
 
 def list_checks(tx: Transaction, connection_id: int, limit: int) -> list[CheckRow]:
@@ -139,15 +146,7 @@ def list_alerts(
     names = _names(tx, ids)
     deliveries = _deliveries(tx, ids)
     return [
-        AlertRow(
-            row.id,
-            row.kind,
-            row.severity,
-            row.facts,
-            row.born_at,
-            tuple(names.get(row.id, ())),
-            tuple(deliveries.get(row.id, ())),
-        )
+        AlertRow(*row, *(tuple(found.get(row.id, ())) for found in (names, deliveries)))
         for row in rows
     ]
 
@@ -166,25 +165,15 @@ def _names(tx: Transaction, alert_ids: Sequence[int]) -> dict[int, list[str]]:
 
 
 def _deliveries(tx: Transaction, alert_ids: Sequence[int]) -> dict[int, list[NotificationRow]]:
+    columns = (notifications.c[each.name] for each in fields_of(NotificationRow))
     rows = tx.execute(
-        select(notifications)
+        select(notifications.c.alert_id, *columns)
         .where(notifications.c.alert_id.in_(alert_ids))
         .order_by(notifications.c.id)
     )
     deliveries: dict[int, list[NotificationRow]] = {}
-    for row in rows:
-        deliveries.setdefault(row.alert_id, []).append(
-            NotificationRow(
-                row.channel,
-                NotificationState(row.state),
-                row.attempts,
-                row.sent_at,
-                row.error,
-                row.next_attempt_at,
-                row.held_by,
-                row.held_until,
-            )
-        )
+    for alert_id, *row in rows:
+        deliveries.setdefault(alert_id, []).append(NotificationRow(*row))
     return deliveries
 
 
@@ -241,21 +230,6 @@ def _list_sums_of(
             row.n_refusal + row.n_inconclusive,
         )
         for row in tx.execute(query.order_by(table.c.starts_at))
-    ]
-
-
-def list_states(tx: Transaction, connection_id: int, since: datetime) -> list[Transition]:
-    """Return the changes of state after *since*, and the last one before it; the oldest first."""
-    of_connection = select(transitions).where(transitions.c.connection_id == connection_id)
-    before = tx.execute(
-        of_connection.where(transitions.c.at < since).order_by(transitions.c.id.desc()).limit(1)
-    ).all()
-    after = tx.execute(
-        of_connection.where(transitions.c.at >= since).order_by(transitions.c.id)
-    ).all()
-    return [
-        Transition(row.at, row.from_state, row.to_state, row.reason, row.detail)
-        for row in (*before, *after)
     ]
 
 

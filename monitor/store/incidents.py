@@ -15,8 +15,9 @@ from sqlalchemy import and_, bindparam, delete, exists, func, insert, not_, or_,
 from monitor.judge.alerts import AlertKind
 from monitor.judge.batch import Inquiry, Outage
 from monitor.judge.incidents import UNREACHED, HostGroup, OfflineTime
+from monitor.judge.outbox import NotificationState
 from monitor.store import watermarks
-from monitor.store.outbox import NotificationState, is_unclaimed
+from monitor.store.outbox import is_unclaimed
 from monitor.store.schedule import make_due
 from monitor.store.schema import (
     alert_connections,
@@ -24,18 +25,26 @@ from monitor.store.schema import (
     applications,
     connections,
     flappings,
-    in_pieces,
     inquiries,
-    is_watched,
     notifications,
     offline_times,
     outages,
     transitions,
 )
+from monitor.store.statements import (
+    delete_in,
+    execute_many,
+    in_pieces,
+    is_watched,
+    list_names,
+    update_one,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
+
+    from sqlalchemy import Table
 
     from monitor.judge.outcome import State
     from monitor.store.engine import Transaction
@@ -53,20 +62,27 @@ def list_open_outages(tx: Transaction) -> dict[str, Outage]:
 
 def begin_outage(tx: Transaction, host: str, now: datetime) -> Outage:
     """Note that *host* is out."""
-    number: int = tx.execute(
-        insert(outages).values(host=host, started_at=now, is_told=False).returning(outages.c.id)
-    ).scalar_one()
+    number = _begin(tx, outages, host=host, started_at=now, is_told=False)
     return Outage(number, host, now, is_told=False)
 
 
 def mark_outage_announced(tx: Transaction, outage: Outage) -> None:
     """Note that people were told of *outage*."""
-    tx.execute(update(outages).where(outages.c.id == outage.id).values(is_told=True))
+    _change(tx, outages, outage, is_told=True)
 
 
 def end_outage(tx: Transaction, outage: Outage, now: datetime) -> None:
     """Note that *outage* is over."""
-    tx.execute(update(outages).where(outages.c.id == outage.id).values(ended_at=now))
+    _change(tx, outages, outage, ended_at=now)
+
+
+def _begin(tx: Transaction, table: Table, **values: Any) -> int:
+    number: int = tx.execute(insert(table).values(values).returning(table.c.id)).scalar_one()
+    return number
+
+
+def _change(tx: Transaction, table: Table, one: Outage | OfflineTime, **values: Any) -> None:
+    tx.execute(update(table).where(table.c.id == one.id).values(values))
 
 
 def _is_of(host: str) -> tuple[Any, Any]:
@@ -100,12 +116,7 @@ def count_unexplained(tx: Transaction, host: str) -> int:
 
 def failing_of(tx: Transaction, host: str) -> dict[int, str]:
     """Return the names of the connections that fail at *host*, by their ids."""
-    rows = tx.execute(
-        select(connections.c.id, connections.c.name)
-        .where(is_watched(), connections.c.failed_host == host)
-        .order_by(connections.c.id)
-    )
-    return {row.id: row.name for row in rows}
+    return list_names(tx, connections.c.failed_host == host)
 
 
 def unexplained_of(tx: Transaction, host: str) -> dict[str | None, dict[int, str]]:
@@ -136,22 +147,11 @@ def announce_unexplained(tx: Transaction, host: str) -> None:
 
 def members_of(tx: Transaction, host: str) -> dict[int, str]:
     """Return the names of the watched connections of *host*, by their ids."""
-    members: dict[int, str] = {}
-    for is_of in _is_of(host):
-        rows = tx.execute(
-            select(connections.c.id, connections.c.name)
-            .where(is_watched(), is_of)
-            .order_by(connections.c.id)
-        )
-        members |= {row.id: row.name for row in rows}
-    return members
+    directly, by_token = (list_names(tx, is_of) for is_of in _is_of(host))
+    return directly | by_token
 
 
-_NOTE = (
-    update(connections)
-    .where(connections.c.id == bindparam("of_id"))
-    .values(failed_host=bindparam("failed_host"), is_unexplained=bindparam("is_unexplained"))
-)
+_NOTE = update_one(connections.c.id, ["failed_host", "is_unexplained"])
 
 
 def note_hosts(tx: Transaction, failed: Iterable[tuple[int, str | None, bool]]) -> None:
@@ -165,8 +165,7 @@ def note_hosts(tx: Transaction, failed: Iterable[tuple[int, str | None, bool]]) 
         {"of_id": number, "failed_host": host, "is_unexplained": is_unexplained}
         for number, host, is_unexplained in failed
     ]
-    if values:
-        tx.execute(_NOTE, values)
+    execute_many(tx, _NOTE, values)
 
 
 # Asked for every batch: made once, it costs half.
@@ -202,17 +201,16 @@ def add_inquiries(tx: Transaction, asked: Sequence[Inquiry]) -> None:
     """Wait for the answers of connections, and make them due at once."""
     for one in asked:
         make_due(tx, one.connection_id, one.asked_at)
-        tx.execute(
-            insert(inquiries).values(
-                connection_id=one.connection_id, host=one.host, asked_at=one.asked_at
-            )
-        )
+    rows = [
+        {"connection_id": one.connection_id, "host": one.host, "asked_at": one.asked_at}
+        for one in asked
+    ]
+    execute_many(tx, insert(inquiries), rows)
 
 
 def end_inquiries(tx: Transaction, connection_ids: Collection[int]) -> None:
     """Note that these have answered, whatever they were asked about."""
-    for piece in in_pieces(connection_ids):
-        tx.execute(delete(inquiries).where(inquiries.c.connection_id.in_(piece)))
+    delete_in(tx, inquiries.c.connection_id, connection_ids)
 
 
 _CHANGES = select(transitions.c.connection_id, transitions.c.at).where(
@@ -239,28 +237,20 @@ def list_flapping(tx: Transaction) -> set[int]:
 
 def begin_flapping(tx: Transaction, changed_at: Mapping[int, datetime]) -> None:
     """Note that connections began to flap with their latest change."""
-    if changed_at:
-        tx.execute(
-            insert(flappings),
-            [
-                {"connection_id": number, "since": at, "last_change_at": at}
-                for number, at in changed_at.items()
-            ],
-        )
+    rows = [
+        {"connection_id": number, "since": at, "last_change_at": at}
+        for number, at in changed_at.items()
+    ]
+    execute_many(tx, insert(flappings), rows)
 
 
-_GO_ON = (
-    update(flappings)
-    .where(flappings.c.connection_id == bindparam("of_id"))
-    .values(last_change_at=bindparam("at"))
-)
+_GO_ON = update_one(flappings.c.connection_id, ["last_change_at"])
 
 
 def extend_flapping(tx: Transaction, changed_at: Mapping[int, datetime]) -> None:
     """Note one more change of each."""
-    if changed_at:
-        values = [{"of_id": number, "at": at} for number, at in changed_at.items()]
-        tx.execute(_GO_ON, values)
+    rows = [{"of_id": number, "last_change_at": at} for number, at in changed_at.items()]
+    execute_many(tx, _GO_ON, rows)
 
 
 def find_stable(tx: Transaction, unchanged_since: datetime) -> list[int]:
@@ -280,8 +270,7 @@ def find_stable(tx: Transaction, unchanged_since: datetime) -> list[int]:
 
 def end_flapping(tx: Transaction, ids: Sequence[int]) -> None:
     """Note that these flap no longer."""
-    for piece in in_pieces(ids):
-        tx.execute(delete(flappings).where(flappings.c.connection_id.in_(piece)))
+    delete_in(tx, flappings.c.connection_id, ids)
 
 
 CHECK_HOSTS_AT_MOST = 5
@@ -316,23 +305,18 @@ def begin_offline(
     tx: Transaction, started_at: datetime, alert_id: int | None, n_missed: int = 0
 ) -> OfflineTime:
     """Note that there is no link."""
-    values = {"started_at": started_at, "n_missed": n_missed, "alert_id": alert_id}
-    number: int = tx.execute(
-        insert(offline_times).values(values).returning(offline_times.c.id)
-    ).scalar_one()
+    number = _begin(tx, offline_times, started_at=started_at, n_missed=n_missed, alert_id=alert_id)
     return OfflineTime(number, started_at, n_missed, alert_id)
 
 
 def save_missed_checks(tx: Transaction, time: OfflineTime) -> None:
     """Keep how many checks were missed so far."""
-    tx.execute(
-        update(offline_times).where(offline_times.c.id == time.id).values(n_missed=time.n_missed)
-    )
+    _change(tx, offline_times, time, n_missed=time.n_missed)
 
 
 def end_offline(tx: Transaction, time: OfflineTime, now: datetime) -> None:
     """Note that the link is there again."""
-    tx.execute(update(offline_times).where(offline_times.c.id == time.id).values(ended_at=now))
+    _change(tx, offline_times, time, ended_at=now)
 
 
 def _overtaken(now: datetime) -> Any:

@@ -11,30 +11,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, case, exists, func, insert, not_, or_, select, update
+from sqlalchemy import and_, case, exists, func, insert, not_, or_, select, update
 
 from monitor.judge.alerts import (
     ABOUT_NO_CONNECTION,
     OPENING_OR_CLOSING,
-    AlertKind,
     Key,
-    Severity,
     keys_of,
 )
-from monitor.judge.outbox import MOST_LISTED, Notification, NotificationGroup
+from monitor.judge.outbox import MOST_LISTED, Notification, NotificationGroup, NotificationState
 from monitor.store.schema import (
     Instant,
     alert_connections,
     alerts,
     channel_states,
     connections,
+    notifications,
+)
+from monitor.store.statements import (
+    execute_many,
     in_pieces,
     is_watched,
-    notifications,
+    select_in,
+    update_one,
 )
 
 if TYPE_CHECKING:
@@ -42,15 +44,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.store.engine import Transaction
-
-
-class NotificationState(StrEnum):
-    """Where a notification stands."""
-
-    DUE = "due"
-    SENT = "sent"
-    DEAD = "dead"
-    HELD = "held"
 
 
 def is_unclaimed(now: datetime) -> Any:
@@ -142,10 +135,8 @@ def shift_notifications(
         )
     )
     waits = [{"of_id": number, "next_attempt_at": max(now, at + back)} for number, at in waiting]
-    for column, moved in (("claimed_until", claims), ("next_attempt_at", waits)):
-        if moved:
-            one = update(notifications).where(notifications.c.id == bindparam("of_id"))
-            tx.execute(one.values({column: bindparam(column)}), moved)
+    execute_many(tx, update_one(notifications.c.id, ["claimed_until"]), claims)
+    execute_many(tx, update_one(notifications.c.id, ["next_attempt_at"]), waits)
     # Else what was born on a clock far ahead would be retried until then.
     tx.execute(
         update(notifications).where(is_due, notifications.c.due_since > now).values(due_since=now)
@@ -316,8 +307,7 @@ class _Queue:
 
     def _is_blocked(self, row: Any) -> bool:
         """Tell whether an earlier notification about the same stays behind."""
-        is_end = AlertKind(row.kind).is_closing
-        if is_end and self._first_blocked:
+        if row.kind.is_closing and self._first_blocked:
             # The trouble that it ends is held back here: it waits for that.
             about = self._about.get(row.alert_id, ())
             if any(self._first_blocked.get(each, row.id) < row.id for each in about):
@@ -347,7 +337,7 @@ class _Queue:
             about.setdefault(alert_id, []).append(connection_id)
         wide = select(alerts.c.id, alerts.c.kind, alerts.c.facts).join(notifications)
         for row in self._tx.execute(wide.where(is_waiting, alerts.c.kind.in_(_WIDE))):
-            about[row.id] = list(keys_of(AlertKind(row.kind), row.facts, ()))
+            about[row.id] = list(keys_of(row.kind, row.facts, ()))
         return about
 
     @cached_property
@@ -446,7 +436,7 @@ def claim_next(  # noqa: PLR0913 - who claims what, when, for how long, and what
 
 def _read_group(tx: Transaction, channel: str, chosen: Sequence[Any]) -> NotificationGroup:
     """Return what a message about the *chosen* notifications needs."""
-    worst = sorted(chosen, key=lambda row: (-Severity(row.severity).rank, row.id))[:MOST_LISTED]
+    worst = sorted(chosen, key=lambda row: (-row.severity.rank, row.id))[:MOST_LISTED]
     told = {
         row.id: row
         for row in tx.execute(
@@ -474,25 +464,17 @@ def _read_notification(tx: Transaction, row: Any, alert: Any) -> Notification:
         .limit(MOST_LISTED)
     ).scalars()
     n = tx.execute(select(func.count()).select_from(alert_connections).where(about)).scalar_one()
+    facts, born_at = alert.facts, alert.born_at
     return Notification(
-        row.id,
-        row.alert_id,
-        AlertKind(alert.kind),
-        Severity(alert.severity),
-        alert.facts,
-        tuple(names),
-        n,
-        alert.born_at,
+        row.id, row.alert_id, alert.kind, alert.severity, facts, tuple(names), n, born_at
     )
 
 
 def _count(tx: Transaction, chosen: Sequence[Any]) -> int:
     """Return how many connections the alerts of *chosen* speak of."""
-    found: set[int] = set()
-    for piece in in_pieces([row.alert_id for row in chosen]):
-        query = select(alert_connections.c.connection_id)
-        found.update(tx.execute(query.where(alert_connections.c.alert_id.in_(piece))).scalars())
-    return len(found)
+    query = select(alert_connections.c.connection_id)
+    ids = [row.alert_id for row in chosen]
+    return len(set(select_in(tx, query, alert_connections.c.alert_id, ids)))
 
 
 @dataclass(slots=True)
@@ -518,7 +500,7 @@ def count_by_channel(tx: Transaction) -> dict[str, ChannelCounts]:
     found: dict[str, ChannelCounts] = {}
     for channel, state, count, last_sent_at in rows:
         counts = found.setdefault(channel, ChannelCounts())
-        match NotificationState(state):
+        match state:
             case NotificationState.SENT:
                 counts.n_sent, counts.last_sent_at = count, last_sent_at
             case NotificationState.DEAD:
@@ -580,12 +562,16 @@ def list_announced_failures(tx: Transaction) -> set[str]:
     return set(tx.execute(query).scalars())
 
 
+def save_channel_state(tx: Transaction, channel: str, **values: Any) -> None:
+    """Keep *values* of a channel, whether or not anything was kept of it before."""
+    known = update(channel_states).where(channel_states.c.name == channel)
+    if tx.execute(known.values(values)).rowcount == 0:
+        tx.execute(insert(channel_states).values(name=channel, **values))
+
+
 def begin_channel_failure(tx: Transaction, channel: str, now: datetime) -> None:
     """Note that *channel* fails since *now*."""
-    known = channel_states.c.name == channel
-    noted = tx.execute(update(channel_states).where(known).values(failed_since=now))
-    if noted.rowcount == 0:
-        tx.execute(insert(channel_states).values(name=channel, failed_since=now))
+    save_channel_state(tx, channel, failed_since=now)
 
 
 def mark_failure_announced(tx: Transaction, channel: str) -> None:

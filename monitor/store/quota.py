@@ -7,7 +7,10 @@ hours is enough.
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from dataclasses import fields as fields_of
 from datetime import timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -19,11 +22,16 @@ from sqlalchemy import (
     literal,
     select,
     type_coerce,
-    update,
 )
 
 from monitor.judge.forecast import Forecast, Outlook, QuotaSample
-from monitor.store.schema import MICROSECOND, connections, in_pieces, quota_forecasts, quota_samples
+from monitor.store.schema import MICROSECOND, connections, quota_forecasts, quota_samples
+from monitor.store.statements import (
+    execute_many,
+    in_pieces,
+    names_of,
+    update_one,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -46,6 +54,15 @@ OUTLOOK_COLUMNS = [
 ]
 
 
+_SAMPLE_OF = itemgetter(
+    "outlook_sampled_at",
+    "outlook_sampled_remaining",
+    "outlook_sampled_limit",
+    "outlook_sampled_resets_at",
+)
+_FORECAST_OF = itemgetter("outlook_exhausts_at", "outlook_earliest_at", "outlook_latest_at")
+
+
 def read_outlook(fields: Any) -> Outlook:
     """
     Return what is foreseen, from the fields of a row with `OUTLOOK_COLUMNS`, or from none.
@@ -55,24 +72,12 @@ def read_outlook(fields: Any) -> Outlook:
     sampled_at = fields["outlook_sampled_at"]
     if sampled_at is None:
         return Outlook(fields["window"])
-    forecast = None
-    if fields["outlook_is_foreseen"]:
-        forecast = Forecast(
-            fields["outlook_exhausts_at"],
-            fields["outlook_earliest_at"],
-            fields["outlook_latest_at"],
-        )
     return Outlook(
         window=fields["outlook_window"],
-        sample=QuotaSample(
-            sampled_at,
-            fields["outlook_sampled_remaining"],
-            fields["outlook_sampled_limit"],
-            fields["outlook_sampled_resets_at"],
-        ),
+        sample=QuotaSample(*_SAMPLE_OF(fields)),
         foreseen_at=fields["outlook_foreseen_at"],
         foreseen_remaining=fields["outlook_foreseen_remaining"],
-        forecast=forecast,
+        forecast=Forecast(*_FORECAST_OF(fields)) if fields["outlook_is_foreseen"] else None,
         told=fields["outlook_told_exhausts_at"],
     )
 
@@ -96,19 +101,8 @@ def _outlook_values(outlook: Outlook) -> dict[str, Any]:
     }
 
 
-_SAVE_OUTLOOK = (
-    update(quota_forecasts)
-    .where(
-        quota_forecasts.c.connection_id == bindparam("of_id"),
-        quota_forecasts.c.window == bindparam("of_window"),
-    )
-    .values(
-        {
-            column.name: bindparam(column.name)
-            for column in quota_forecasts.c
-            if not column.primary_key
-        }
-    )
+_SAVE_OUTLOOK = update_one(quota_forecasts.c.connection_id, names_of(quota_forecasts)).where(
+    quota_forecasts.c.window == bindparam("of_window")
 )
 
 
@@ -121,17 +115,13 @@ def save_outlooks(
     Args:
         new: Those of which nothing was kept so far.
     """
-    if new:
-        rows = [{"connection_id": number} | _outlook_values(each) for number, each in new]
-        tx.execute(insert(quota_forecasts), rows)
-    if known:
-        tx.execute(
-            _SAVE_OUTLOOK,
-            [
-                {"of_id": number, "of_window": each.window} | _outlook_values(each)
-                for number, each in known
-            ],
-        )
+    rows = [{"connection_id": number} | _outlook_values(each) for number, each in new]
+    execute_many(tx, insert(quota_forecasts), rows)
+    rows = [
+        {"of_id": number, "of_window": each.window} | _outlook_values(each)
+        for number, each in known
+    ]
+    execute_many(tx, _SAVE_OUTLOOK, rows)
 
 
 _OUTLOOKS = select(quota_forecasts.c.connection_id, *OUTLOOK_COLUMNS).where(
@@ -156,30 +146,15 @@ def load_outlooks(
 
 def add_samples(tx: Transaction, rows: Sequence[tuple[int, str, QuotaSample]]) -> None:
     """Append samples: connection, window, what was left."""
-    if rows:
-        tx.execute(
-            insert(quota_samples),
-            [
-                {
-                    "connection_id": number,
-                    "window": window,
-                    "at": sample.at,
-                    "remaining": sample.remaining,
-                    "limit": sample.limit,
-                    "resets_at": sample.resets_at,
-                }
-                for number, window, sample in rows
-            ],
-        )
+    values = [
+        {"connection_id": number, "window": window} | asdict(sample)
+        for number, window, sample in rows
+    ]
+    execute_many(tx, insert(quota_samples), values)
 
 
 _SAMPLES = (
-    select(
-        quota_samples.c.at,
-        quota_samples.c.remaining,
-        quota_samples.c.limit,
-        quota_samples.c.resets_at,
-    )
+    select(*(quota_samples.c[each.name] for each in fields_of(QuotaSample)))
     .where(
         quota_samples.c.connection_id == bindparam("of_id"),
         quota_samples.c.window == bindparam("of_window"),

@@ -14,7 +14,7 @@ from monitor.judge.quota import NOTHING_READ, Quota
 from monitor.store.quota import read_outlook
 
 if TYPE_CHECKING:
-    from sqlalchemy import Result, Row
+    from sqlalchemy import Result
 
 # The columns have the names of the attributes, but for one that `quotas` has as well.
 _STANDING = [each.name for each in fields_of(Standing)]
@@ -23,13 +23,8 @@ _CLOCK = [each.name for each in fields_of(AuthorizationClock)]
 _CLOCK_OF = itemgetter(*("clock_told_step" if name == "told_step" else name for name in _CLOCK))
 
 
-def read_record(row: Row[Any]) -> ConnectionRecord:
-    """Return the record in a row of `connections` joined with `quotas`."""
-    return _read_record(row._asdict())
-
-
 def read_records(result: Result[Any]) -> list[ConnectionRecord]:
-    """Return the records in such rows: of a whole batch, which takes half the time."""
+    """Return the records in rows of `connections` joined with `quotas`."""
     names = tuple(result.keys())
     return [_read_record(dict(zip(names, row, strict=True))) for row in result]
 
@@ -44,7 +39,7 @@ def _read_record(fields: dict[str, Any]) -> ConnectionRecord:
         is_enabled=fields["is_enabled"],
         is_paused=fields["is_paused"],
         next_check_at=fields["next_check_at"],
-        standing=_read_standing(fields),
+        standing=Standing(*_STANDING_OF(fields)),
         account=fields["account"],
         quota=read_quota(fields),
         account_key=fields["account_key"],
@@ -56,10 +51,6 @@ def _read_record(fields: dict[str, Any]) -> ConnectionRecord:
         outlook=read_outlook(fields),
         has_other_windows=fields["has_others"],
     )
-
-
-def _read_standing(fields: Any) -> Standing:
-    return Standing(*_STANDING_OF(fields))
 
 
 def standing_values(standing: Standing) -> dict[str, Any]:
@@ -123,16 +114,7 @@ def clock_values(clock: AuthorizationClock) -> dict[str, Any]:
 
 def read_marketplaces(stored: list[dict[str, Any]]) -> tuple[Marketplace, ...]:
     """Return the marketplaces in a row of `participations`."""
-    return tuple(
-        Marketplace(
-            one["country"],
-            one["id"],
-            one["is_participating"],
-            one["has_suspended_listings"],
-            one["is_configured"],
-        )
-        for one in stored
-    )
+    return tuple(Marketplace(**one) for one in stored)
 
 
 def marketplace_values(marketplaces: tuple[Marketplace, ...]) -> list[dict[str, Any]]:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, exists, insert, select, update
 
 from monitor.judge.alerts import REMINDER_COUNT, AlertKind, Severity
+from monitor.judge.outbox import NotificationState
 from monitor.judge.outcome import State
-from monitor.store.outbox import NotificationState
+from monitor.store.outbox import save_channel_state
 from monitor.store.records import read_clock, read_quota
 from monitor.store.results import CLOCK_COLUMNS
 from monitor.store.schema import (
@@ -23,11 +24,14 @@ from monitor.store.schema import (
     authorizations,
     channel_states,
     connections,
-    in_pieces,
     notifications,
     offline_times,
     quotas,
     reminders,
+)
+from monitor.store.statements import (
+    execute_many,
+    select_in,
 )
 
 if TYPE_CHECKING:
@@ -67,8 +71,8 @@ _ADD = insert(reminders)
 
 def add_reminder(tx: Transaction, due: Sequence[tuple[int, datetime]]) -> None:
     """Remind people of alerts, each at an instant, if they are still true then."""
-    if due:
-        tx.execute(_ADD, [{"alert_id": number, "due_at": at, "n_sent": 0} for number, at in due])
+    rows = [{"alert_id": number, "due_at": at, "n_sent": 0} for number, at in due]
+    execute_many(tx, _ADD, rows)
 
 
 def is_any_reminder_due(tx: Transaction, now: datetime) -> bool:
@@ -86,23 +90,11 @@ def list_due_reminders(tx: Transaction, now: datetime) -> list[Reminder]:
         .order_by(alerts.c.id)
         .limit(REMIND_AT_MOST)
     ).all()
-    about: dict[int, list[int]] = {}
-    for piece in in_pieces([row.id for row in rows]):
-        of_alerts = select(alert_connections).where(alert_connections.c.alert_id.in_(piece))
-        for alert_id, number in tx.execute(of_alerts.order_by(alert_connections.c.connection_id)):
-            about.setdefault(alert_id, []).append(number)
-    return [
-        Reminder(
-            row.id,
-            AlertKind(row.kind),
-            Severity(row.severity),
-            row.facts,
-            row.born_at,
-            row.n_sent,
-            tuple(about.get(row.id, ())),
-        )
-        for row in rows
-    ]
+    about = select(alert_connections).order_by(alert_connections.c.connection_id)
+    ids: dict[int, list[int]] = {row.id: [] for row in rows}
+    for alert_id, number in select_in(tx, about, alert_connections.c.alert_id, ids):
+        ids[alert_id].append(number)
+    return [Reminder(*(*row, tuple(ids[row.id]))) for row in rows]
 
 
 def was_notified(tx: Transaction, one: Reminder) -> bool:
@@ -138,20 +130,17 @@ def find_notified_again(
     tx: Transaction, alert_id: int, kinds: Collection[AlertKind], about: Sequence[int]
 ) -> set[int]:
     """Return which of *about* something of *kinds* was told after *alert_id*, reminders aside."""
-    found: set[int] = set()
-    for piece in in_pieces(about):
-        later = (
-            select(alert_connections.c.connection_id)
-            .join(alerts, alerts.c.id == alert_connections.c.alert_id)
-            .where(
-                alert_connections.c.connection_id.in_(piece),
-                alerts.c.id > alert_id,
-                alerts.c.kind.in_(kind.value for kind in kinds),
-                alerts.c.facts[REMINDER_COUNT].as_string().is_(None),
-            )
+    key = alert_connections.c.connection_id
+    later = (
+        select(key)
+        .join(alerts, alerts.c.id == alert_connections.c.alert_id)
+        .where(
+            alerts.c.id > alert_id,
+            alerts.c.kind.in_(kinds),
+            alerts.c.facts[REMINDER_COUNT].as_string().is_(None),
         )
-        found.update(tx.execute(later).scalars())
-    return found
+    )
+    return {row.connection_id for row in select_in(tx, later, key, about)}
 
 
 def is_offline(tx: Transaction, alert_id: int) -> bool:
@@ -197,11 +186,7 @@ def list_digest_times(tx: Transaction) -> dict[str, datetime]:
 
 def note_digest(tx: Transaction, channel: str, now: datetime) -> None:
     """Keep that a channel's summary was made, or that its rhythm begins."""
-    noted = tx.execute(
-        update(channel_states).where(channel_states.c.name == channel).values(digest_at=now)
-    )
-    if not noted.rowcount:
-        tx.execute(insert(channel_states).values(name=channel, digest_at=now))
+    save_channel_state(tx, channel, digest_at=now)
 
 
 def shift_digests(tx: Transaction, now: datetime) -> None:
@@ -229,7 +214,7 @@ def list_digest_rows(tx: Transaction) -> Iterator[DigestRow]:
     for row in rows:
         fields = row._asdict()
         is_off = row.is_paused or not row.is_enabled
-        state = State.PAUSED if is_off else State(row.state)
+        state = State.PAUSED if is_off else row.state
         is_empty = row.is_payment_required or row.shown_remaining == 0
         quota = read_quota(fields) if is_empty else None
         yield DigestRow(row.name, state, read_clock(fields), quota)

@@ -29,18 +29,20 @@ from monitor.store.records import (
 )
 from monitor.store.schema import (
     EPOCH,
-    IDS_PER_QUERY,
     MICROSECOND,
     authorizations,
     checks,
     connections,
-    in_pieces,
-    is_watched,
     participations,
     quota_forecasts,
     quota_windows,
     quotas,
     transitions,
+)
+from monitor.store.statements import (
+    IDS_PER_QUERY,
+    in_pieces,
+    is_watched,
 )
 
 if TYPE_CHECKING:

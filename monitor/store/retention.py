@@ -8,14 +8,16 @@ hours and days are summed once, after they ended.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, case, cast, delete, func, insert, literal, select
 
 from monitor.judge.outcome import OutcomeClass, Reason
+from monitor.store.history import DAY, HOUR
 from monitor.store.quota import prune_samples
 from monitor.store.schema import (
+    EPOCH,
     MICROSECOND,
     check_days,
     check_hours,
@@ -26,6 +28,8 @@ from monitor.store.schema import (
 from monitor.store.watermarks import find_watermark, save_watermark
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy import Table
 
     from monitor.store.engine import Transaction
@@ -33,9 +37,6 @@ if TYPE_CHECKING:
 KEEP_RAW = timedelta(hours=48)
 KEEP_HOURS = timedelta(days=90)
 KEEP_DAYS = timedelta(days=730)
-
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
 
 LATEST_ARRIVAL = timedelta(minutes=5)
 """A check may be written this long after it was made, while the database was locked."""
@@ -127,24 +128,13 @@ def _sum_days(tx: Transaction, until: datetime) -> None:
 
 
 def _store_sums(tx: Transaction, table: Table, sums: Any, name: str, until: datetime) -> None:
-    columns = [
-        "starts_at",
-        "connection_id",
-        "n_success",
-        "n_refusal",
-        "n_inconclusive",
-        "latency_us_sum",
-        "latency_us_max",
-        "n_latency",
-    ]
-    if _watermark(tx, name) >= until:
-        return
-    tx.execute(insert(table).from_select(columns, sums))
-    save_watermark(tx, name, until)
+    if _watermark(tx, name) < until:
+        tx.execute(insert(table).from_select([each.name for each in table.c], sums))
+        save_watermark(tx, name, until)
 
 
 def _watermark(tx: Transaction, name: str) -> datetime:
-    return find_watermark(tx, name) or datetime(1970, 1, 1, tzinfo=UTC)
+    return find_watermark(tx, name) or EPOCH
 
 
 def _start_of(column: Any, length: timedelta) -> Any:
@@ -154,7 +144,7 @@ def _start_of(column: Any, length: timedelta) -> Any:
 
 
 def _floor(at: datetime, length: timedelta) -> datetime:
-    return at - (at - datetime(1970, 1, 1, tzinfo=UTC)) % length
+    return at - (at - EPOCH) % length
 
 
 _CLASSES = {reason.value: reason.outcome_class.value for reason in Reason}

@@ -17,6 +17,7 @@ from monitor.judge.outcome import Outcome, Reason
 from monitor.judge.verdict import LONGEST_WAIT, spread, spread_over
 from monitor.store.applications import list_refusals
 from monitor.store.schema import EPOCH, MICROSECOND, connections
+from monitor.store.statements import execute_many, update_one
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -143,8 +144,7 @@ def bring_forward(tx: Transaction, entries: Sequence[Entry], now: datetime) -> N
         {"of_name": entry.name, "at": now + spread(position, len(entries), entry.every)}
         for position, entry in enumerate(entries)
     ]
-    if rows:
-        tx.execute(_BRING_FORWARD, rows)
+    execute_many(tx, _BRING_FORWARD, rows)
 
 
 def reslot(tx: Transaction, entries: Sequence[Entry], now: datetime) -> int:
@@ -169,25 +169,15 @@ def reslot(tx: Transaction, entries: Sequence[Entry], now: datetime) -> int:
     moved = [
         (number, rhythms[name])
         for number, name, at, last_reason in rows
-        if name in rhythms
-        and (at <= now or is_too_far(at, rhythms[name], last_reason and Reason(last_reason), now))
+        if name in rhythms and (at <= now or is_too_far(at, rhythms[name], last_reason, now))
     ]
-    if moved:
-        tx.execute(
-            _MOVE,
-            [
-                {"of_id": number, "at": now + spread(position, len(moved), every)}
-                for position, (number, every) in enumerate(moved)
-            ],
-        )
+    values = [
+        {"of_id": number, "next_check_at": now + spread(position, len(moved), every)}
+        for position, (number, every) in enumerate(moved)
+    ]
+    execute_many(tx, update_one(connections.c.id, ["next_check_at"]), values)
     return len(moved)
 
-
-_MOVE = (
-    update(connections)
-    .where(connections.c.id == bindparam("of_id"))
-    .values(next_check_at=bindparam("at"))
-)
 
 # What is not to be checked at all has no next check, which is no later one.
 _BRING_FORWARD = (

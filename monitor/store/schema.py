@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     JSON,
@@ -27,17 +27,18 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
-    and_,
     false,
-    not_,
     text,
 )
 
+from monitor.judge.alerts import AlertKind, Severity
 from monitor.judge.authorizations import ClockSource
+from monitor.judge.outbox import NotificationState
 from monitor.judge.outcome import QuotaUnit, Reason, State
+from monitor.judge.suppression import Scope, SuppressedBy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable
 
     from sqlalchemy import Dialect
 
@@ -341,8 +342,8 @@ alerts = Table(
     "alerts",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("kind", String(30), nullable=False),
-    Column("severity", String(10), nullable=False),
+    Column("kind", EnumText(AlertKind, 30), nullable=False),
+    Column("severity", EnumText(Severity, 10), nullable=False),
     Column("facts", JSON, nullable=False),
     Column("born_at", Instant, nullable=False),
     sqlite_autoincrement=True,
@@ -367,7 +368,7 @@ notifications = Table(
     Column("id", Id, primary_key=True),
     Column("alert_id", Id, ForeignKey("alerts.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("channel", String(100), nullable=False),
-    Column("state", String(10), nullable=False),
+    Column("state", EnumText(NotificationState, 10), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("due_since", Instant, nullable=False),  # `retry_for` counts from here
     Column("next_attempt_at", Instant, nullable=False),
@@ -376,7 +377,7 @@ notifications = Table(
     Column("sent_at", Instant),
     Column("error", Text),
     # Why and until when it is held back; NULL where it is not.
-    Column("held_by", String(20)),
+    Column("held_by", EnumText(SuppressedBy, 20)),
     Column("held_until", Instant, index=True),
     # Those that went out in one message bear the id of the first of them.
     Column("message_id", Id),
@@ -390,7 +391,7 @@ silences = Table(
     "silences",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("scope", String(10), nullable=False),
+    Column("scope", EnumText(Scope, 10), nullable=False),
     Column("target", String(100)),  # the name or tag; NULL for all
     Column("reason", Text, nullable=False),
     Column("starts_at", Instant, nullable=False),
@@ -544,23 +545,3 @@ web_sessions = Table(
     Column("created_at", Instant, nullable=False),
     Column("ends_at", Instant, nullable=False, index=True),
 )
-
-
-IDS_PER_QUERY = 500
-
-
-def in_pieces(ids: Collection[int]) -> Iterator[list[int]]:
-    """Yield *ids*, in ascending order, in pieces that fit into one statement."""
-    ordered = sorted(ids)
-    for start in range(0, len(ordered), IDS_PER_QUERY):
-        yield ordered[start : start + IDS_PER_QUERY]
-
-
-def is_watched(table: Any = connections) -> Any:
-    """
-    Select watched connections.
-
-    Args:
-        table: `connections`, or an alias of it.
-    """
-    return and_(table.c.is_configured, table.c.is_enabled, not_(table.c.is_paused))

@@ -8,7 +8,7 @@ stands when it is made: what is announced later is another one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
@@ -26,32 +26,38 @@ from monitor.judge.alerts import (
     is_known_by_connections,
     keys_of,
 )
+from monitor.judge.outbox import NotificationState
 from monitor.judge.suppression import Scope, Silence
 from monitor.store.alerts import about_of
-from monitor.store.outbox import NotificationState, is_unclaimed
+from monitor.store.outbox import is_unclaimed
 from monitor.store.schema import (
     acknowledgements,
     alert_connections,
     alerts,
     connections,
-    in_pieces,
     notifications,
     silences,
+)
+from monitor.store.statements import (
+    execute_many,
+    in_pieces,
+    replace_rows,
+    select_in,
+    update_one,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
-    from sqlalchemy import Row, Select
+    from sqlalchemy import Select
 
     from monitor.judge.suppression import Suppression
     from monitor.store.engine import Transaction
 
 
-_RELATED = {kind.value for kind in RELATED}
-_LARGER = {kind.value for kind in RELATED if not is_known_by_connections(kind)}
-_WIDE = {kind.value for kind in OPENING_OR_CLOSING if not is_known_by_connections(kind)}
+_LARGER = {kind for kind in RELATED if not is_known_by_connections(kind)}
+_WIDE = {kind for kind in OPENING_OR_CLOSING if not is_known_by_connections(kind)}
 MOST_WIDE_BEFORE = 500
 """How far back the beginning of a trouble is looked for that no connection leads to."""
 
@@ -144,33 +150,24 @@ def _read_pending(tx: Transaction, query: Select[Any]) -> list[Pending]:
             row.id,
             row.alert_id,
             row.channel,
-            AlertKind(row.kind),
-            Severity(row.severity),
+            row.kind,
+            row.severity,
             about.get(row.alert_id, {}),
-            row.state == NotificationState.HELD,
+            row.state is NotificationState.HELD,
         )
         for row in rows
     ]
 
 
-_SUPPRESS = (
-    update(notifications)
-    .where(notifications.c.id == bindparam("of_id"))
-    .values(
-        state=NotificationState.HELD,
-        held_by=bindparam("held_by"),
-        held_until=bindparam("held_until"),
-    )
+_SUPPRESS = update_one(notifications.c.id, ["held_by", "held_until"]).values(
+    state=NotificationState.HELD
 )
 
 
 def suppress(tx: Transaction, held: Iterable[tuple[int, Suppression]]) -> None:
     """Hold notifications back, by their ids."""
-    values = [
-        {"of_id": number, "held_by": one.by.value, "held_until": one.until} for number, one in held
-    ]
-    if values:
-        tx.execute(_SUPPRESS, values)
+    values = [{"of_id": number, "held_by": one.by, "held_until": one.until} for number, one in held]
+    execute_many(tx, _SUPPRESS, values)
 
 
 def release(tx: Transaction, numbers: Collection[int], now: datetime) -> None:
@@ -210,16 +207,13 @@ def list_since(
         only_sent: Name the channels alone that have taken it.
     """
     is_later = alerts.c.id >= alert_id
-    found: set[int] = set()
-    for piece in in_pieces(connection_ids):
-        of_them = (
-            select(alerts.c.id)
-            .join(alert_connections, alert_connections.c.alert_id == alerts.c.id)
-            .where(
-                alert_connections.c.connection_id.in_(piece), is_later, alerts.c.kind.in_(_RELATED)
-            )
-        )
-        found.update(tx.execute(of_them).scalars())
+    of_them = (
+        select(alerts.c.id)
+        .join(alert_connections, alert_connections.c.alert_id == alerts.c.id)
+        .where(is_later, alerts.c.kind.in_(RELATED))
+    )
+    about = alert_connections.c.connection_id
+    found = {row.id for row in select_in(tx, of_them, about, connection_ids)}
     if with_larger:
         larger = select(alerts.c.id).where(is_later, alerts.c.kind.in_(_LARGER))
         found.update(tx.execute(larger).scalars())
@@ -233,22 +227,17 @@ def list_before(tx: Transaction, alert_id: int, connection_ids: Collection[int])
     That is of each kind the latest about each of *connection_ids* on each
     channel, and those that are about something larger.
     """
-    kinds = {kind.value for pair in (*OPENED_BY.items(), *CLOSED_BY.items()) for kind in pair[1]}
-    found: set[int] = set()
-    for piece in in_pieces(connection_ids):
-        latest = (
-            select(func.max(alerts.c.id))
-            .select_from(alerts)
-            .join(alert_connections, alert_connections.c.alert_id == alerts.c.id)
-            .join(notifications, notifications.c.alert_id == alerts.c.id)
-            .where(
-                alert_connections.c.connection_id.in_(piece),
-                alerts.c.id < alert_id,
-                alerts.c.kind.in_(kinds),
-            )
-            .group_by(alert_connections.c.connection_id, alerts.c.kind, notifications.c.channel)
-        )
-        found.update(tx.execute(latest).scalars())
+    kinds = {kind for kinds in (*OPENED_BY.values(), *CLOSED_BY.values()) for kind in kinds}
+    about = alert_connections.c.connection_id
+    latest = (
+        select(func.max(alerts.c.id).label("id"))
+        .select_from(alerts)
+        .join(alert_connections, alert_connections.c.alert_id == alerts.c.id)
+        .join(notifications, notifications.c.alert_id == alerts.c.id)
+        .where(alerts.c.id < alert_id, alerts.c.kind.in_(kinds))
+        .group_by(about, alerts.c.kind, notifications.c.channel)
+    )
+    found = {row.id for row in select_in(tx, latest, about, connection_ids)}
     wide = (
         select(alerts.c.id)
         .where(alerts.c.id < alert_id, alerts.c.kind.in_(_WIDE))
@@ -263,26 +252,22 @@ def _read_past(
     tx: Transaction, ids: Collection[int], *, only_sent: bool = False
 ) -> list[PastAlert]:
     """Return alerts as what may bear on others, the oldest first."""
-    rows: list[Row[Any]] = []
-    for piece in in_pieces(ids):
-        query = select(alerts).where(alerts.c.id.in_(piece)).order_by(alerts.c.id)
-        rows += tx.execute(query).all()
     about = about_of(tx, ids)
+    notified = select(notifications.c.alert_id, notifications.c.channel)
+    if only_sent:
+        notified = notified.where(notifications.c.state == NotificationState.SENT)
     channels: dict[int, set[str]] = {}
-    for piece in in_pieces(ids):
-        told = select(notifications.c.alert_id, notifications.c.channel).where(
-            notifications.c.alert_id.in_(piece)
+    for number, channel in select_in(tx, notified, notifications.c.alert_id, ids):
+        channels.setdefault(number, set()).add(channel)
+    return [
+        PastAlert(
+            row.id,
+            row.kind,
+            keys_of(row.kind, row.facts, about.get(row.id, {})),
+            frozenset(channels.get(row.id, ())),
         )
-        if only_sent:
-            told = told.where(notifications.c.state == NotificationState.SENT)
-        for number, channel in tx.execute(told):
-            channels.setdefault(number, set()).add(channel)
-    return [_past_alert(row, about.get(row.id, {}), channels.get(row.id, set())) for row in rows]
-
-
-def _past_alert(row: Row[Any], about: Iterable[int], channels: Iterable[str]) -> PastAlert:
-    kind = AlertKind(row.kind)
-    return PastAlert(row.id, kind, keys_of(kind, row.facts, about), frozenset(channels))
+        for row in select_in(tx, select(alerts).order_by(alerts.c.id), alerts.c.id, ids)
+    ]
 
 
 # Asked for every alert: made once, it costs half.
@@ -295,10 +280,7 @@ _LASTING = (
 
 def list_active_silences(tx: Transaction, now: datetime) -> list[Silence]:
     """Return the silences that have not ended, the one that ends first at the top."""
-    return [
-        Silence(row.id, Scope(row.scope), row.target, row.reason, row.starts_at, row.ends_at)
-        for row in tx.execute(_LASTING, {"now": now})
-    ]
+    return [Silence(*row) for row in tx.execute(_LASTING, {"now": now})]
 
 
 def add_silence(
@@ -312,9 +294,7 @@ def add_silence(
     """Begin a silence; return its id."""
     number: int = tx.execute(
         insert(silences)
-        .values(
-            scope=scope.value, target=target, reason=reason, starts_at=starts_at, ends_at=ends_at
-        )
+        .values(scope=scope, target=target, reason=reason, starts_at=starts_at, ends_at=ends_at)
         .returning(silences.c.id)
     ).scalar_one()
     return number
@@ -338,7 +318,7 @@ def rename_targets(tx: Transaction, renamed: Mapping[str, str]) -> None:
         renamed: The new name of each, by its old one.
     """
     for old, new in renamed.items():
-        is_of_it = (silences.c.scope == Scope.CONNECTION.value, silences.c.target == old)
+        is_of_it = (silences.c.scope == Scope.CONNECTION, silences.c.target == old)
         tx.execute(update(silences).where(*is_of_it).values(target=new))
 
 
@@ -362,13 +342,8 @@ class Acknowledgement:
 
 def save_acknowledgement(tx: Transaction, connection_id: int, given: Acknowledgement) -> None:
     """Keep an acknowledgement instead of any before it."""
-    is_of = acknowledgements.c.connection_id == connection_id
-    tx.execute(delete(acknowledgements).where(is_of))
-    tx.execute(
-        insert(acknowledgements).values(
-            connection_id=connection_id, at=given.at, until=given.until, note=given.note
-        )
-    )
+    row = {"connection_id": connection_id} | asdict(given)
+    replace_rows(tx, acknowledgements, [connection_id], [row])
 
 
 def drop_acknowledgement(tx: Transaction, connection_id: int) -> bool:
@@ -398,14 +373,9 @@ def load_acknowledgements(
     tx: Transaction, connection_ids: Collection[int]
 ) -> dict[int, Acknowledgement]:
     """Return the acknowledgements of *connection_ids*, whether or not they still count."""
-    found = {}
-    for piece in in_pieces(connection_ids):
-        rows = tx.execute(
-            select(acknowledgements).where(acknowledgements.c.connection_id.in_(piece))
-        )
-        for row in rows:
-            found[row.connection_id] = Acknowledgement(row.at, row.until, row.note)
-    return found
+    key = acknowledgements.c.connection_id
+    rows = select_in(tx, select(acknowledgements), key, connection_ids)
+    return {row.connection_id: Acknowledgement(row.at, row.until, row.note) for row in rows}
 
 
 def find_acknowledgement(
@@ -420,7 +390,7 @@ def find_acknowledgement(
         .join(alert_connections)
         .where(
             alert_connections.c.connection_id == connection_id,
-            alerts.c.kind.in_(kind.value for kind in REMINDED_KINDS),
+            alerts.c.kind.in_(REMINDED_KINDS),
             alerts.c.facts[REMINDER_COUNT].as_string().is_(None),
         )
     ).scalar_one()

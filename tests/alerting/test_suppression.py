@@ -13,10 +13,10 @@ from sqlalchemy import select
 
 from monitor.alerting.suppression import retry_dead, review_suppressed, suppress_unsent
 from monitor.engine.sweep import is_anything_passed
+from monitor.judge.outbox import NotificationState
 from monitor.judge.routing import ChannelRoute, QuietInterval, Subject
 from monitor.judge.suppression import Scope
 from monitor.store import connections, outbox, suppression
-from monitor.store.outbox import NotificationState
 from monitor.store.schema import alerts, notifications
 from tests.builders import (
     HOUR,

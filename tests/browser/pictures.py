@@ -21,10 +21,10 @@ from sqlalchemy import insert, update
 from monitor.clock import utc_now
 from monitor.config.load import load_config
 from monitor.config.plan import make_plan
+from monitor.judge.outbox import NotificationState
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
 from monitor.store import migrate
 from monitor.store.engine import Database
-from monitor.store.outbox import NotificationState
 from monitor.store.schema import check_days, check_hours, notifications
 from tests.browser.conftest import CHROMIUM, DESKTOP, PHONE, start_chromium
 from tests.builders import REVOKED, UNREACHED, Story

@@ -19,13 +19,13 @@ from monitor.judge.authorizations import (
     start_of,
 )
 from monitor.judge.connections import ConnectionRecord, Watched
+from monitor.judge.outbox import NotificationState
 from monitor.judge.outcome import Outcome, QuotaReading, Reason, Rules, Standing, State, Transition
 from monitor.judge.quota import Quota, judge_quota
 from monitor.judge.routing import Subject
 from monitor.judge.verdict import judge
 from monitor.report import history, status
 from monitor.store.history import AlertRow, CheckRow, NotificationRow
-from monitor.store.outbox import NotificationState
 
 NOW = datetime(2026, 11, 22, 4, 0, 0, 250_000, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

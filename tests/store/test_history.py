@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from monitor.judge.outbox import NotificationState
 from monitor.judge.outcome import Reason, State
 from monitor.judge.routing import ChannelRoute
 from monitor.store import connections, history, outbox
-from monitor.store.outbox import NotificationState
 from tests.builders import (
     EVERY,
     HOUR,

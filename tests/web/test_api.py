@@ -12,13 +12,13 @@ from structlog.testing import capture_logs
 
 from monitor.config.load import load_config
 from monitor.config.plan import make_plan
+from monitor.judge.outbox import NotificationState
 from monitor.judge.outcome import Marketplace
 from monitor.judge.routing import ChannelRoute, Subject
 from monitor.report.history import alert_json
 from monitor.report.status import connection_json
 from monitor.store import connections, history, outbox
 from monitor.store.engine import StoreError
-from monitor.store.outbox import NotificationState
 from tests.builders import (
     DAY,
     MINUTE,

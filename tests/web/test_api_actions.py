@@ -10,9 +10,9 @@ import pytest
 
 from monitor.config.model import Channel, Config
 from monitor.config.secret import Secret
+from monitor.judge.outbox import NotificationState
 from monitor.judge.routing import Subject
 from monitor.store import credentials, suppression
-from monitor.store.outbox import NotificationState
 from monitor.web.sessions import CSRF_COOKIE
 from tests.builders import DAY, HOUR, MINUTE, OK, OPS, REFUSED, Story, entry, plan_of
 from tests.fakes import NOON
