@@ -2,7 +2,7 @@
 Announce what is due: read what that depends on, have it decided, store it.
 
 Decides nothing: what is announced, on which channels, and what must wait is decided in
-`judge.dispatch`. A batch of checks takes the same road (`engine.batch`, `engine.effects`).
+`judge.dispatch`. A batch of checks takes the same road (`engine.batch`).
 """
 
 from __future__ import annotations

@@ -11,8 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.engine.batch import FinishedCheck, load_batch, load_known
-from monitor.engine.effects import save
+from monitor.engine.batch import FinishedCheck, load_batch, load_known, save
 from monitor.judge.checks import Check, judge_checks, preview_record
 from monitor.judge.correlation import correlate
 from monitor.judge.dispatch import NewAlert, Proposal, dispatch
