@@ -108,8 +108,6 @@ async def test_marketplaces_are_compared_by_id_and_called_as_written():
 
     assert expected is not None
     assert expected.marketplaces == {"A1F83G8C2ARO7P": "GB", "A1PA6795UKMFR9": "DE"}
-    assert expected.country_of("A1F83G8C2ARO7P") == "UK"
-    assert expected.country_of("A2ZV50J4W1RKNI") is None
 
 
 @pytest.mark.anyio
