@@ -7,7 +7,7 @@ import pytest
 
 from monitor.config.connections import Connection
 from monitor.config.model import Config
-from monitor.config.registry import PROVIDERS
+from monitor.config.registry import PROVIDERS, title_of
 from monitor.providers.amazon import AmazonChecker
 from monitor.providers.base import GrantLocks
 from monitor.providers.http_api import HttpChecker
@@ -133,3 +133,8 @@ def test_a_provider_without_a_checker_is_named():
 
 def test_every_provider_of_the_configuration_is_tried_here():
     assert set(PROVIDERS) == {"soldscope", "countdown", "amazon", "http"}
+
+
+def test_a_provider_is_called_by_its_own_title_or_else_by_the_word_of_the_file():
+    words = ["soldscope", "amazon", "countdown", "http", "acme"]
+    assert [*map(title_of, words)] == ["SoldScope", "Amazon", "Countdown", "http", "acme"]
