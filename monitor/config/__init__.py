@@ -17,13 +17,7 @@ if TYPE_CHECKING:
     from monitor.config.model import Config
     from monitor.config.plan import Plan, make_plan
 
-__all__ = [
-    "Config",
-    "ConfigError",
-    "Plan",
-    "load_config",
-    "make_plan",
-]
+__all__ = ["Config", "ConfigError", "Plan", "load_config", "make_plan"]
 
 __getattr__ = lazily(
     {

@@ -105,8 +105,7 @@ class SoldscopeConnection(Connection):
     base_url: BaseUrl = Field(description="As shown in your API reference.")
     token: Secret = Field(description="The API token.")
     auth: TokenForm = Field(
-        default="bearer",
-        description='How the token is sent: "bearer" or "header:NAME".',
+        default="bearer", description='How the token is sent: "bearer" or "header:NAME".'
     )
 
     @property
@@ -163,9 +162,7 @@ def _suggest(code: str) -> str:
 
 
 Country = Annotated[
-    str,
-    AfterValidator(_check_country),
-    WithJsonSchema({"type": "string", "pattern": "^[A-Z]{2}$"}),
+    str, AfterValidator(_check_country), WithJsonSchema({"type": "string", "pattern": "^[A-Z]{2}$"})
 ]
 """A country code, as the file writes it: UK and GB are both accepted."""
 
@@ -211,7 +208,7 @@ _OF_CLIENTS = "amzn1.application-oa2-client."
 _OF_SECRETS = "amzn1.oa2-cs."
 
 
-def _check_identifier(value: Any) -> str:
+def _check_identifier(value: Any, others: tuple[str, ...], mistaken: str) -> str:
     # Never repeated: people paste the secret that stands beside it in the console.
     if not isinstance(value, str):
         raise ValueError(f"a text in quotes, {got(value)}")  # noqa: TRY004 - pydantic collects ValueErrors only
@@ -221,27 +218,25 @@ def _check_identifier(value: Any) -> str:
         raise ValueError("no spaces, line breaks or control characters")
     if value.startswith(_OF_SECRETS):
         raise ValueError("this is a client secret: write it as client_secret")
+    if value.startswith(others):
+        raise ValueError(mistaken)
     return value
 
 
 def _check_client_id(value: Any) -> str:
-    identifier = _check_identifier(value)
-    if identifier.startswith(_OF_APPLICATIONS):
-        raise ValueError(
-            "this is an application id: write it as application_id; the client id stands"
-            f' beside the client secret in the developer console and begins with "{_OF_CLIENTS}"'
-        )
-    return identifier
+    mistaken = (
+        "this is an application id: write it as application_id; the client id stands"
+        f' beside the client secret in the developer console and begins with "{_OF_CLIENTS}"'
+    )
+    return _check_identifier(value, _OF_APPLICATIONS, mistaken)
 
 
 def _check_application_id(value: Any) -> str:
-    identifier = _check_identifier(value)
-    if identifier.startswith(_OF_CLIENTS):
-        raise ValueError(
-            "this is a client id: write it as client_id; the application id begins with"
-            f' "{_OF_APPLICATIONS[0]}"'
-        )
-    return identifier
+    mistaken = (
+        "this is a client id: write it as client_id; the application id begins with"
+        f' "{_OF_APPLICATIONS[0]}"'
+    )
+    return _check_identifier(value, (_OF_CLIENTS,), mistaken)
 
 
 _AS_TEXT = WithJsonSchema({"type": "string", "minLength": 1})
@@ -258,8 +253,7 @@ class Application(Settings):
         description="The client secret of Login with Amazon."
     )
     client_secret_created_on: PastDay | None = Field(
-        default=None,
-        description="When the secret was made; it lasts 180 days. Default: unknown.",
+        default=None, description="When the secret was made; it lasts 180 days. Default: unknown."
     )
     application_id: Annotated[str, BeforeValidator(_check_application_id), _AS_TEXT] | None = Field(
         default=None, description="The id that the consent page asks for."

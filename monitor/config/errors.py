@@ -46,12 +46,7 @@ class Notice(_Remark):
 
 
 class ConfigError(Exception):
-    """
-    Raised with all problems of a configuration at once.
-
-    Args:
-        path: The file, or None where none was found.
-    """
+    """Raised with all problems of a configuration at once, and the file if one was found."""
 
     def __init__(self, problems: Iterable[Problem], path: Path | None = None) -> None:
         self.problems = tuple(problems)

@@ -197,10 +197,7 @@ Headers = Annotated[
     PlainValidator(_read_headers),
     PlainSerializer(_write_headers),
     WithJsonSchema(
-        {
-            "type": "object",
-            "additionalProperties": {"oneOf": [{"type": "string"}, _SECRET_TABLE]},
-        }
+        {"type": "object", "additionalProperties": {"oneOf": [{"type": "string"}, _SECRET_TABLE]}}
     ),
 ]
 JsonValues = Annotated[

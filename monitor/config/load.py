@@ -351,10 +351,7 @@ def _compare(
     path: tuple[str | int, ...], timeout: timedelta | None, every: timedelta | None
 ) -> Iterator[Located]:
     if timeout is not None and every is not None and timeout > every:
-        yield (
-            path,
-            f"at most `every` ({format_duration(every)}), got {format_duration(timeout)}",
-        )
+        yield (path, f"at most `every` ({format_duration(every)}), got {format_duration(timeout)}")
 
 
 def _find_open_dashboard(web: dict[str, Any]) -> Iterator[Located]:

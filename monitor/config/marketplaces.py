@@ -68,15 +68,7 @@ def _table() -> _Table:
     text = files("monitor.config").joinpath("marketplaces.toml").read_text(encoding="utf-8")
     found = tomllib.loads(text)
     marketplaces = tuple(
-        KnownMarketplace(
-            id=entry["id"],
-            country=entry["country"],
-            name=entry["name"],
-            region=Region(entry["region"]),
-            seller_central=entry["seller_central"],
-            vendor_central=entry.get("vendor_central"),
-            domain=entry["domain"],
-        )
+        KnownMarketplace(**{"vendor_central": None, **entry, "region": Region(entry["region"])})
         for entry in found["marketplaces"]
     )
     return _Table(

@@ -313,9 +313,7 @@ def _check_kind(kind: str) -> str:
 
 
 Kind = Annotated[
-    str,
-    AfterValidator(_check_kind),
-    WithJsonSchema({"type": "string", "enum": list(_KINDS)}),
+    str, AfterValidator(_check_kind), WithJsonSchema({"type": "string", "enum": list(_KINDS)})
 ]
 
 

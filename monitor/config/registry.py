@@ -46,13 +46,7 @@ class UnusableConnection(Connection):
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """
-    A provider that another package brings.
-
-    Args:
-        settings: The class of its connections.
-        build: Makes a checker of a connection, an HTTP client and a timeout.
-    """
+    """A provider of another package: its settings, and what makes a checker of them."""
 
     name: str
     settings: type[Connection]

@@ -112,13 +112,7 @@ def _unknown_ends(config: Config) -> Iterator[Notice]:
 
 @dataclass(frozen=True, slots=True)
 class SecretsChecked:
-    """
-    What became of trying to read all secrets.
-
-    Args:
-        problems: Secrets that are not where they should be.
-        notices: Credentials that only the systemd unit can see.
-    """
+    """Secrets that are not where they should be, and credentials that only systemd shows."""
 
     problems: tuple[Problem, ...] = ()
     notices: tuple[Notice, ...] = ()

@@ -31,12 +31,7 @@ _DELETE = "\x7f"
 
 @dataclass(frozen=True, slots=True)
 class SecretPlace:
-    """
-    Where a secret is kept.
-
-    Args:
-        value: The name or path, by *kind*; the secret itself for a literal.
-    """
+    """Where a secret is kept: a name or path, or for a literal the secret itself."""
 
     kind: SourceKind
     value: str = field(repr=False)
@@ -48,13 +43,7 @@ Value = str | SecretPlace | date
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """
-    An entry of a new file.
-
-    Args:
-        section: The table it is one of, such as `connections`.
-        keys: In the order in which they are written.
-    """
+    """An entry of a new file, in a section such as `connections`; its keys in their order."""
 
     section: str
     keys: Mapping[str, Value]

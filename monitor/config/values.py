@@ -216,28 +216,16 @@ _ANY_FORM = re.compile(
 _OF_HTTP_ITSELF = {"host", "content-length", "transfer-encoding", "connection"}
 
 
-def _refuse_http_headers(name: str) -> None:
-    if name.lower() in _OF_HTTP_ITSELF:
-        raise ValueError("HTTP itself needs this header; write the name of one for the token")
+def _form(pattern: re.Pattern[str], how: str) -> BeforeValidator:
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or not pattern.fullmatch(value):
+            raise ValueError(how)
+        kind, _, name = value.partition(":")
+        if kind == "header" and name.lower() in _OF_HTTP_ITSELF:
+            raise ValueError("HTTP itself needs this header; write the name of one for the token")
+        return value
 
-
-def _check_token_form(value: Any) -> str:
-    if not isinstance(value, str) or not _TOKEN_FORM.fullmatch(value):
-        raise ValueError('write "bearer", or "header:NAME" with the name of a header')
-    _refuse_http_headers(value.partition(":")[2])
-    return value
-
-
-def _check_any_form(value: Any) -> str:
-    if not isinstance(value, str) or not _ANY_FORM.fullmatch(value):
-        raise ValueError(
-            'write "bearer", "basic", "header:NAME" with the name of a header, or "query:NAME"'
-            " with that of a parameter"
-        )
-    kind, _, name = value.partition(":")
-    if kind == "header":
-        _refuse_http_headers(name)
-    return value
+    return BeforeValidator(check)
 
 
 def check_header_name(value: Any) -> str:
@@ -251,14 +239,18 @@ def check_header_name(value: Any) -> str:
 
 TokenForm = Annotated[
     str,
-    BeforeValidator(_check_token_form),
+    _form(_TOKEN_FORM, 'write "bearer", or "header:NAME" with the name of a header'),
     WithJsonSchema({"type": "string", "pattern": "^(bearer|header:.+)$"}),
 ]
 """How a bare token is sent."""
 
 AuthForm = Annotated[
     str,
-    BeforeValidator(_check_any_form),
+    _form(
+        _ANY_FORM,
+        'write "bearer", "basic", "header:NAME" with the name of a header, or "query:NAME"'
+        " with that of a parameter",
+    ),
     WithJsonSchema({"type": "string", "pattern": "^(bearer|basic|header:.+|query:.+)$"}),
 ]
 """How any credential is sent."""
@@ -429,12 +421,7 @@ PastDay = Annotated[
     PlainValidator(_read_past_day),
     PlainSerializer(lambda day: day.isoformat(), return_type=str),
     WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "format": "date"},
-                {"type": "string", "format": "date-time"},
-            ]
-        }
+        {"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}
     ),
 ]
 """A date, or an instant where it is a `datetime`."""

@@ -16,11 +16,7 @@ if TYPE_CHECKING:
     from monitor.notify.delivery import Delivery
     from monitor.notify.message import Message
 
-__all__ = [
-    "AppriseSender",
-    "Delivery",
-    "Message",
-]
+__all__ = ["AppriseSender", "Delivery", "Message"]
 
 __getattr__ = lazily(
     {

@@ -157,28 +157,23 @@ _TALKATIVE = ("apprise", "urllib3", "requests", "requests_oauthlib", "oauthlib")
 SERVICES = {
     "discord": ("discord", "NotifyDiscord"),
     "form": ("custom_form", "NotifyForm"),
-    "forms": ("custom_form", "NotifyForm"),
     "gchat": ("google_chat", "NotifyGoogleChat"),
     "json": ("custom_json", "NotifyJSON"),
-    "jsons": ("custom_json", "NotifyJSON"),
     "mailto": ("email", "NotifyEmail"),
-    "mailtos": ("email", "NotifyEmail"),
     "mmost": ("mattermost", "NotifyMattermost"),
-    "mmosts": ("mattermost", "NotifyMattermost"),
     "ntfy": ("ntfy", "NotifyNtfy"),
-    "ntfys": ("ntfy", "NotifyNtfy"),
     "opsgenie": ("opsgenie", "NotifyOpsgenie"),
     "pagerduty": ("pagerduty", "NotifyPagerDuty"),
     "pover": ("pushover", "NotifyPushover"),
     "rocket": ("rocketchat", "NotifyRocketChat"),
-    "rockets": ("rocketchat", "NotifyRocketChat"),
     "slack": ("slack", "NotifySlack"),
     "tgram": ("telegram", "NotifyTelegram"),
     "workflows": ("workflows", "NotifyWorkflows"),
     "xml": ("custom_xml", "NotifyXML"),
-    "xmls": ("custom_xml", "NotifyXML"),
 }
 """Where Apprise keeps the usual services; all others cost loading all of them."""
+_OVER_TLS_TOO = ("form", "json", "mailto", "mmost", "ntfy", "rocket", "xml")
+SERVICES |= {f"{scheme}s": SERVICES[scheme] for scheme in _OVER_TLS_TOO}
 
 
 def mute_loggers() -> None:
@@ -210,12 +205,7 @@ class Target:
 
 
 def open_urls(urls: str) -> tuple[Target, ...]:
-    """
-    Return the targets of a channel's URL, which may name several services.
-
-    Raises:
-        AlertError: It is of no use; says why without quoting it.
-    """
+    """Return the targets of a channel's URL, or raise AlertError, which does not quote it."""
     parts = [part for part in _NEXT_URL.split(urls.strip()) if part]
     if not parts:
         raise AlertError("the URL is empty", permanent=True)
@@ -261,11 +251,7 @@ def _open_url(url: str) -> Target:
 
 
 def _keep_final(service: NotifyBase) -> None:
-    """
-    Have *service* send what is written in its own dialect already as it is.
-
-    Apprise converts texts of a known format, and in others brings back mentions.
-    """
+    """Keep *service* from converting its own dialect, which would bring mentions back."""
     convert = service.dialect_convert
 
     def keep(body: str, body_format: Any = None, *args: Any, **kwargs: Any) -> str:
@@ -350,12 +336,7 @@ class Fitted:
 
 
 def fit(message: Message, service: Service, template: Path | None = None) -> Fitted:
-    """
-    Return *message* as *service* shows it best.
-
-    Args:
-        template: Words the message, if it can.
-    """
+    """Return *message* as *service* shows it best, in the words of the *template* if it can."""
     form, body_format = choose_form(service)
     if template is not None:
         try:
@@ -374,7 +355,8 @@ def fit(message: Message, service: Service, template: Path | None = None) -> Fit
 def choose_form(service: Service) -> tuple[Form, str]:
     """Return the form that *service* shows, and Apprise's word for it."""
     name = type(service).__name__
-    body_format = _word(service.resolve_format(_WANTED.get(name)))
+    wanted = service.resolve_format(_WANTED.get(name))
+    body_format = str(getattr(wanted, "value", wanted))
     if service.body_maxlen <= SHORT_SERVICE:
         return Form.SHORT, body_format
     return _OWN_FORMS.get((name, body_format), _FORMS[body_format]), body_format
@@ -421,10 +403,6 @@ def _limit(service: Service, form: Form, title: str) -> int:
     if form is Form.SHORT:
         return limit
     return max(1, limit - MARGIN - (len(title) if service.overflow_amalgamate_title else 0))
-
-
-def _word(body_format: Any) -> str:
-    return str(getattr(body_format, "value", body_format))
 
 
 _logged: dict[Path, str] = {}
@@ -568,11 +546,7 @@ class AppriseSender:
 
 
 def validate_url(secret: Secret) -> str | None:
-    """
-    Return why the URL of a channel is not usable, or None if it is.
-
-    Sends nothing. The answer contains no part of the URL.
-    """
+    """Return why the URL of a channel is not usable, without quoting it, or None if it is."""
     try:
         open_urls(secret.reveal())
     except (AlertError, SecretUnavailable) as error:

@@ -77,7 +77,8 @@ class ThreadedSender:
         self._limit_s = limit.total_seconds()
         self._waiting: set[asyncio.Future[None]] = set()
         self._hanging: dict[str, list[_Hanging]] = {}
-        self._arrived: set[tuple[int, ...]] = set()
+        self.arrived: set[tuple[int, ...]] = set()
+        """What arrived, all of it at once, although nobody could record it so far."""
 
     async def send(
         self, sender: Sender, channel: str, ids: tuple[int, ...], message: Message, key: str
@@ -133,18 +134,6 @@ class ThreadedSender:
         hanging = [send for send in self._look_after(channel) if send.began > oldest]
         return frozenset(number for send in hanging for number in send.ids)
 
-    def note_arrival(self, ids: tuple[int, ...]) -> None:
-        """Remember that a message arrived although nobody could record it."""
-        self._arrived.add(ids)
-
-    def has_arrived(self, ids: tuple[int, ...]) -> bool:
-        """Tell whether an earlier send of exactly these notifications arrived after all."""
-        return ids in self._arrived
-
-    def forget(self, ids: tuple[int, ...]) -> None:
-        """Drop what is remembered of a message that is done with."""
-        self._arrived.discard(ids)
-
     def _abandon(self, channel: str, hanging: _Hanging) -> None:
         self._hanging.setdefault(channel, []).append(hanging)
         if self.must_rest(channel):
@@ -161,7 +150,7 @@ class ThreadedSender:
             if not send.result.done():
                 hanging.append(send)
             elif send.result.exception() is None:
-                self._arrived.add(send.ids)
+                self.arrived.add(send.ids)
         if hanging:
             self._hanging[channel] = hanging
         return hanging
@@ -228,13 +217,7 @@ def next_attempt(
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """
-    What became of notifications.
-
-    Args:
-        failed: Will be tried again.
-        dead: Given up.
-    """
+    """How many notifications were sent, failed and will be tried again, or are dead."""
 
     sent: int = 0
     failed: int = 0
@@ -301,16 +284,11 @@ class DeliveryWorker:
         return until is not None
 
     async def take(self, group: NotificationGroup) -> DeliveryReport:
-        """
-        Send *group* and record the end of it.
-
-        Raises:
-            OutboxUnavailable: The end could not be recorded.
-        """
+        """Send *group* and record how that ended; OutboxUnavailable: it could not be recorded."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         terms = self._terms()
-        if not self.post.has_arrived(group.ids):
+        if group.ids not in self.post.arrived:
             message = compose_group(group, terms.link, self._clock())
             try:
                 await self.post.send(terms.sender, group.channel, group.ids, message, group.key)
@@ -323,9 +301,9 @@ class DeliveryWorker:
         log.info("notification.sent", **_facts_of(group), took_ms=round(took_s * 1000, 1))
         # Remembered until it is recorded: if that fails, the next claim of it
         # is recorded instead of sent again.
-        self.post.note_arrival(group.ids)
+        self.post.arrived.add(group.ids)
         await self._outbox.mark_sent(group, self._clock())
-        self.post.forget(group.ids)
+        self.post.arrived.discard(group.ids)
 
     async def _give_up_or_retry(
         self, group: NotificationGroup, retry_for: timedelta, error: AlertError
@@ -337,12 +315,7 @@ class DeliveryWorker:
         next_at = None
         if not error.permanent:
             next_at = next_attempt(
-                group.attempts + 1,
-                first_at,
-                retry_for,
-                error.retry_after,
-                self._jitter(),
-                now,
+                group.attempts + 1, first_at, retry_for, error.retry_after, self._jitter(), now
             )
         if next_at is None:
             log.error("notification.dead", **_facts_of(group), error=str(error))
@@ -428,11 +401,7 @@ class Delivery:
         return sum(reports, DeliveryReport())
 
     async def run_once(self) -> None:
-        """
-        Start a round on every channel with something due that has none running.
-
-        Returns without waiting for any send.
-        """
+        """Start a round on every channel with something due that has none running; do not wait."""
         try:
             await self._start_rounds()
         except OutboxUnavailable as error:
@@ -514,14 +483,23 @@ class Delivery:
         report = DeliveryReport()
         try:
             while not self._worker.must_rest(channel):
-                group = await self._claim(channel)
+                group = await self._outbox.claim_next(
+                    channel,
+                    self._clock(),
+                    self._lease,
+                    self._worker.post.under_way(channel),
+                    is_final=self._is_final,
+                )
                 self._note_move(channel)
                 if group is None:
                     break
-                result = await self._start_delivery(group)
+                if self._is_closing:
+                    await self._outbox.release(group)
+                    break
+                result = await self._worker.take(group)
                 self._note_move(channel)
                 report += result
-                if result.failed or result == DeliveryReport():
+                if result.failed:
                     break
         except OutboxUnavailable as error:
             # Claims end by themselves: nothing is lost.
@@ -530,21 +508,6 @@ class Delivery:
 
     def _note_move(self, channel: str) -> None:
         self._moved_at[channel] = asyncio.get_running_loop().time()
-
-    async def _claim(self, channel: str) -> NotificationGroup | None:
-        return await self._outbox.claim_next(
-            channel,
-            self._clock(),
-            self._lease,
-            self._worker.post.under_way(channel),
-            is_final=self._is_final,
-        )
-
-    async def _start_delivery(self, group: NotificationGroup) -> DeliveryReport:
-        if self._is_closing:
-            await self._outbox.release(group)
-            return DeliveryReport()
-        return await self._worker.take(group)
 
 
 def _result_of(task: asyncio.Task[DeliveryReport]) -> DeliveryReport:

@@ -182,12 +182,7 @@ def cut(text: str, limit: int) -> str | None:
 
 
 def write(message: Message, form: Form, limit: int, *, has_title: bool = False) -> str:
-    """
-    Return *message* in *form*, in at most *limit* characters.
-
-    Args:
-        has_title: The medium has no place for a title: begin with it.
-    """
+    """Return *message* in at most *limit* letters; *has_title*: begin with the title."""
     title = message.title if has_title else ""
     if form is Form.SHORT:
         return _shorten(message.short or f"{message.title} {message.body}".strip(), limit)

@@ -119,7 +119,7 @@ def compose(  # noqa: PLR0913, PLR0917 - the contract lists what an alert is mad
     n_connections: int | None = None,
 ) -> Message:
     """
-    Word an alert.
+    Compose the message of an alert.
 
     Args:
         connections: Names, worst first; the first `MOST_LISTED` are listed.
@@ -163,13 +163,7 @@ def lay_out(
     line_break: str = "\n",
     bullet: str = "- ",
 ) -> str:
-    """
-    Return a paragraph as text.
-
-    Args:
-        mark: Writes a line in the form of a medium.
-        bold: Writes a label in it.
-    """
+    """Return a paragraph as text; *mark* writes a line, *bold* a label, as a medium shows it."""
     label = bold(f"{part.label}:") if part.label else ""
     lines = [mark(line) for line in part.lines]
     more = [mark(part.more)] if part.more else []
@@ -276,12 +270,7 @@ class _Item:
 def compose_group(
     group: NotificationGroup, link: Callable[[Sequence[str]], str | None], now: datetime
 ) -> Message:
-    """
-    Word what a channel is told at once.
-
-    Args:
-        link: Returns the page to name in a message about these connections.
-    """
+    """Compose what a channel is told at once; *link* returns the page about these connections."""
     if len(group.ids) > 1:
         names = [name for one in group.notifications for name in one.connections]
         return compose_many(
@@ -308,7 +297,7 @@ def compose_many(
     now: datetime,
 ) -> Message:
     """
-    Word alerts of one kind.
+    Compose one message of alerts of one kind.
 
     Args:
         alerts: The worst of them, worst first; the first `MOST_LISTED` are listed.

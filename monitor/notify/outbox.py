@@ -70,11 +70,7 @@ class Outbox(Protocol):
         ...
 
     async def mark_dead(self, group: NotificationGroup, error: str, now: datetime) -> None:
-        """
-        Count one more attempt and give up, until a person wants it sent again.
-
-        The other channels are told that this one fails.
-        """
+        """Give up until a person wants it sent again; the other channels are told of it."""
         ...
 
     async def release(self, group: NotificationGroup) -> None:
@@ -103,8 +99,4 @@ class AlertError(Exception):
 
 
 class OutboxUnavailable(Exception):  # noqa: N818 - it names a state that passes, not a mistake
-    """
-    The outbox cannot be read or written at the moment; later it may.
-
-    The only exception that an `Outbox` may raise.
-    """
+    """The outbox cannot be read or written for now: the only exception that an `Outbox` raises."""

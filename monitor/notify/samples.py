@@ -51,13 +51,14 @@ class AlertSample:
 
 
 _MINUTES, _DAYS = timedelta(minutes=1), timedelta(days=1)
+_DETAIL = "401 Unauthorized from api.example.com"
 _QUOTA = {"limit": 10_000, "remaining": 1_950, "resets_at": 9 * _DAYS}
 
 SAMPLES: Mapping[AlertKind, AlertSample] = {
     AlertKind.ERROR: AlertSample(
         {
             "reason": "token_rejected",
-            "detail": "401 Unauthorized from api.example.com",
+            "detail": _DETAIL,
             "since": -5 * _MINUTES,
             "reason_before": None,
         }
@@ -73,19 +74,10 @@ SAMPLES: Mapping[AlertKind, AlertSample] = {
         (STORE,),
     ),
     AlertKind.RECOVERED: AlertSample(
-        {
-            "reason_before": "token_rejected",
-            "detail_before": "401 Unauthorized from api.example.com",
-            "since": -90 * _MINUTES,
-        }
+        {"reason_before": "token_rejected", "detail_before": _DETAIL, "since": -90 * _MINUTES}
     ),
     AlertKind.EXPIRING_SOON: AlertSample(
-        {
-            "step": 14,
-            "authorized_at": -351 * _DAYS,
-            "ends_at": 14 * _DAYS,
-            "renew_url": RENEW_URL,
-        },
+        {"step": 14, "authorized_at": -351 * _DAYS, "ends_at": 14 * _DAYS, "renew_url": RENEW_URL},
         (STORE,),
     ),
     AlertKind.SECRET_EXPIRING: AlertSample(
@@ -106,13 +98,7 @@ SAMPLES: Mapping[AlertKind, AlertSample] = {
     ),
     AlertKind.FLAPPING: AlertSample({"n": 6, "window": 3600}),
     AlertKind.OUTAGE: AlertSample(
-        {
-            "host": HOST,
-            "n_failing": 41,
-            "n_total": 60,
-            "reason": "timeout",
-            "since": -3 * _MINUTES,
-        },
+        {"host": HOST, "n_failing": 41, "n_total": 60, "reason": "timeout", "since": -3 * _MINUTES},
         STORES,
         41,
     ),

@@ -62,15 +62,7 @@ class TemplateError(Exception):
 
 
 def render(path: Path, message: Message, form: Form) -> tuple[str, str]:
-    """
-    Return title and text of *message* as the template in *path* words them.
-
-    Args:
-        form: What the text is written in; the title is plain text.
-
-    Raises:
-        TemplateError: It cannot be read, is no template, or stumbles.
-    """
+    """Return the title and, in *form*, the text of the template in *path*; raise TemplateError."""
     subject, body = _split(_read(path))
     title = message.title
     if subject is not None:

@@ -161,10 +161,7 @@ FORECAST_STEP = (
 )
 FORECAST_SHORT = "Slow the jobs down, or buy a larger quota in time."
 
-UNITS: dict[str, str] = {
-    QuotaUnit.CONCURRENT: "requests at a time",
-    QuotaUnit.OTHER: "units",
-}
+UNITS: dict[str, str] = {QuotaUnit.CONCURRENT: "requests at a time", QuotaUnit.OTHER: "units"}
 """What a quota counts, where that is not called what people call it."""
 
 

@@ -56,11 +56,7 @@ def format_day(instant: datetime) -> str:
 
 
 def format_when(instant: datetime, now: datetime) -> str:
-    """
-    Return how many days of the calendar *instant* is away: "in 30 days", "tomorrow", "today".
-
-    Counted in dates, because it is said beside one.
-    """
+    """Return how many dates *instant* is away: "in 30 days", "tomorrow", "today"."""
     days = (instant.astimezone(UTC).date() - now.astimezone(UTC).date()).days
     if days < 0:
         return texts.YESTERDAY if days == -1 else texts.DAYS_AGO.format(n=format_number(-days))
@@ -103,12 +99,7 @@ def format_expiry(at: datetime, now: datetime) -> str:
 
 
 def explain(reason: Reason, provider: str | None) -> reasons.ReasonText:
-    """
-    Return what is said of *reason* where connections of *provider* have it.
-
-    Args:
-        provider: None where it is not known, or where there are several.
-    """
+    """Return what is said of *reason* where *provider* has it; None: unknown, or several."""
     return reasons.OF_PROVIDER.get((provider or "", reason)) or reasons.REASONS[reason]
 
 

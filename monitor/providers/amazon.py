@@ -15,6 +15,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from time import perf_counter
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from monitor.clock import utc_now
 from monitor.config.secret import SecretUnavailable
@@ -113,12 +114,12 @@ class OtherRegions:
         self, address: str, credentials: Credentials, deadline: Deadline
     ) -> bool | None:
         """Tell whether the token opens an account there; None if that remains unknown."""
-        heard = await request_sellers(self._client, address, address, credentials, deadline)
+        heard = await request_sellers(self._client, address, credentials, deadline)
         if isinstance(heard, Failure):
             return None
         if lists_marketplaces(heard):
             return True
-        reading = read_sellers(heard, Expected(None, lambda _: None))
+        reading = read_sellers(heard, Expected(None))
         has_refused = isinstance(reading, Outcome) and reading.reason.is_conclusive
         return False if has_refused else None
 
@@ -145,12 +146,7 @@ UNSENDABLE = (
 
 @dataclass(frozen=True, slots=True)
 class LastSuccess:
-    """
-    That the Sellers API let a store in once, as the database remembers it.
-
-    Args:
-        fingerprint: Of the refresh token that was used last; None where that was not kept.
-    """
+    """That the API let a store in once, with the fingerprint of the last refresh token if known."""
 
     fingerprint: str | None = None
 
@@ -162,7 +158,6 @@ class Store:
 
     Args:
         address: The region's API, without a slash at the end.
-        host: Host and port of that, as outages are grouped by.
         expected: None stops after the exchange of the token.
         other_regions: Where else an unexplained refusal is looked into; empty
             where the address is not Amazon's own.
@@ -171,11 +166,15 @@ class Store:
 
     region: str
     address: str
-    host: str
     refresh_token: RefreshableSecret
     expected: Expected | None
     other_regions: Mapping[str, str]
     past: LastSuccess | None = None
+
+    @property
+    def host(self) -> str:
+        """Host and port of *address*, as outages are grouped by."""
+        return urlsplit(self.address).netloc
 
 
 @dataclass(slots=True)
@@ -281,9 +280,7 @@ class AmazonChecker:
             self._known_token = credentials.refresh_token
             self._others.forget()
         store = self._store
-        heard = await request_sellers(
-            self._client, store.address, store.host, credentials, deadline
-        )
+        heard = await request_sellers(self._client, store.address, credentials, deadline)
         if isinstance(heard, Failure):
             return Outcome(heard.reason, heard.detail, failed_host=store.host)
         reading = read_sellers(heard, expected)

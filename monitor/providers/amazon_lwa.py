@@ -184,12 +184,7 @@ _MEANINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """
-    What one check sends.
-
-    Args:
-        access_token: What the others were exchanged for; empty before that.
-    """
+    """What one check sends; there is no access token before the others are exchanged for one."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -209,14 +204,7 @@ async def exchange(
     grants: GrantLocks,
     deadline: Deadline,
 ) -> str | Outcome:
-    """
-    Return a new access token, or why there is none.
-
-    One exchange per grant runs at a time; waiting for others counts in.
-
-    Args:
-        grants: Shared by all who exchange tokens.
-    """
+    """Return a new access token, or why there is none; one exchange per grant runs at a time."""
     fields = {
         "grant_type": "refresh_token",
         "refresh_token": credentials.refresh_token,
@@ -303,10 +291,7 @@ class CodeRefused(Exception):  # noqa: N818 - it says what happened to the code
 
 
 async def redeem_code(
-    client: httpx.AsyncClient,
-    app: Application,
-    code: str,
-    within: timedelta,
+    client: httpx.AsyncClient, app: Application, code: str, within: timedelta
 ) -> str:
     """
     Return the refresh token that *code*, of the consent page, stands for.

@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from monitor.config.marketplaces import by_id
 from monitor.judge.outcome import Marketplace, Outcome, Reason
 from monitor.providers import answers as bodies
 from monitor.providers.amazon_lwa import AmazonAnswer
@@ -22,7 +24,7 @@ from monitor.providers.answers import MAX_ACCOUNT, REDIRECTS, SERVER_ERRORS
 from monitor.providers.fetcher import Failure, fetch_before
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     import httpx
 
@@ -51,12 +53,7 @@ class Complaint(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """
-    A refusal that counts only if a fresh access token meets it as well.
-
-    Args:
-        outcome: What it means if it does.
-    """
+    """A refusal that counts, as *outcome*, only if a fresh access token meets it as well."""
 
     complaint: Complaint
     outcome: Outcome
@@ -64,12 +61,7 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class _Error:
-    """
-    What an answer says is wrong.
-
-    Args:
-        is_of_api: It stands in the API's own envelope.
-    """
+    """What an answer says is wrong, and whether it stands in the API's own envelope."""
 
     code: str
     message: str
@@ -201,18 +193,9 @@ PATH = "/sellers/v1/marketplaceParticipations"
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """
-    What a store's account should hold.
-
-    Args:
-        marketplaces: By Amazon's id the country, as the configuration writes it;
-            None where whatever the account has is right.
-        country_of: Names the country of an id; None for an id that is not in
-            Amazon's own table.
-    """
+    """The country by marketplace id that an account should hold; None: whatever it has is right."""
 
     marketplaces: Mapping[str, str] | None
-    country_of: Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,22 +207,16 @@ class _ListedMarketplace:
 
 
 async def request_sellers(
-    client: httpx.AsyncClient,
-    address: str,
-    host: str,
-    credentials: Credentials,
-    deadline: Deadline,
+    client: httpx.AsyncClient, address: str, credentials: Credentials, deadline: Deadline
 ) -> AmazonAnswer | Failure:
     """Call the API at *address* with the access token, and return what it answered."""
     # The token goes bare, without `Bearer` and without a body, which is refused.
     headers = {"x-amz-access-token": credentials.access_token}
     request = client.build_request("GET", address + PATH, headers=headers)
     fetched = await fetch_before(deadline, client, request)
-    return (
-        fetched
-        if isinstance(fetched, Failure)
-        else AmazonAnswer(fetched, host, credentials.secrets)
-    )
+    if isinstance(fetched, Failure):
+        return fetched
+    return AmazonAnswer(fetched, urlsplit(address).netloc, credentials.secrets)
 
 
 def read_sellers(heard: AmazonAnswer, expected: Expected) -> Outcome | Doubt:
@@ -291,10 +268,7 @@ def _read_entry(item: dict[str, Any]) -> _ListedMarketplace | None:
     marketplace, participation = item.get("marketplace"), item.get("participation")
     if not isinstance(marketplace, dict) or not isinstance(participation, dict):
         return None
-    marketplace_id, is_participating = (
-        marketplace.get("id"),
-        participation.get("isParticipating"),
-    )
+    marketplace_id, is_participating = (marketplace.get("id"), participation.get("isParticipating"))
     if not isinstance(marketplace_id, str) or not isinstance(is_participating, bool):
         return None
     store_name = item.get("storeName")
@@ -310,11 +284,7 @@ def _compare(heard: AmazonAnswer, entries: list[_ListedMarketplace], expected: E
     marketplaces = tuple(_list_marketplaces(entries, expected))
     mismatch = _name_mismatch(entries, marketplaces, is_compared=expected.marketplaces is not None)
     outcome = heard.conclude(Reason.MARKETPLACE_MISMATCH if mismatch else Reason.OK, mismatch)
-    return replace(
-        outcome,
-        account=_find_account(heard, entries, expected),
-        marketplaces=marketplaces,
-    )
+    return replace(outcome, account=_find_account(heard, entries), marketplaces=marketplaces)
 
 
 def _list_marketplaces(
@@ -333,11 +303,11 @@ def _list_marketplaces(
             is_configured=True,
         )
     for entry in entries:
-        known = expected.country_of(entry.id)
+        known = by_id(entry.id)
         # Orders from elsewhere have marketplaces that nobody can be asked about.
         if known is not None and entry.id not in configured:
             yield Marketplace(
-                known,
+                known.country,
                 entry.id,
                 entry.is_participating,
                 entry.has_suspended_listings,
@@ -372,11 +342,9 @@ def _name_mismatch(
     )
 
 
-def _find_account(
-    heard: AmazonAnswer, entries: list[_ListedMarketplace], expected: Expected
-) -> str | None:
+def _find_account(heard: AmazonAnswer, entries: list[_ListedMarketplace]) -> str | None:
     for entry in entries:
-        if entry.is_participating and expected.country_of(entry.id) is not None:
+        if entry.is_participating and by_id(entry.id) is not None:
             if account := heard.clean(entry.store_name, MAX_ACCOUNT):
                 return account
     return None

@@ -260,12 +260,7 @@ ABSENT = Absent.ABSENT
 
 
 def follow(value: Any, pointer: str) -> Any:
-    """
-    Return what *pointer* leads to inside *value*, or `ABSENT`.
-
-    Args:
-        pointer: Empty for all of it, else beginning with a slash.
-    """
+    """Return what *pointer*, empty or from a slash on, leads to inside *value*, or `ABSENT`."""
     for step in pointer.split("/")[1:]:
         key = step.replace("~1", "/").replace("~0", "~")
         if isinstance(value, dict) and key in value:
@@ -311,12 +306,7 @@ def read_failure(
     *,
     windows: tuple[QuotaReading, ...] = (),
 ) -> Outcome:
-    """
-    Return what an *answer* says whose status is none of those expected.
-
-    Args:
-        windows: All windows of the quota, where there are several.
-    """
+    """Return what an *answer* says whose status is none of those expected."""
     if answer.status == HTTPStatus.PAYMENT_REQUIRED:
         return replace(outcome_of(answer, Reason.OK), quota=quota, is_payment_required=True)
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS or (
@@ -382,11 +372,7 @@ def _read_success(answer: Answer, quota: QuotaReading, secret: Secrets) -> Outco
 def read_throttling(
     answer: Answer, quota: QuotaReading, windows: tuple[QuotaReading, ...] = ()
 ) -> Outcome:
-    """
-    Return the outcome of an *answer* that asks for a pause.
-
-    It lasts as long as asked, and until every window is refilled that is used up.
-    """
+    """Return the outcome of an *answer* that wants a pause: as asked, or until windows refill."""
     retry_at = read_retry_at(answer.headers, answer.received_at)
     waits = [] if retry_at is None else [retry_at]
     waits += [

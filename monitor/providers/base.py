@@ -14,6 +14,7 @@ import hashlib
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -44,26 +45,17 @@ class Checker(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Turns:
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    n_wanted: int = 0
-
-
 class GrantLocks:
-    """
-    The grants whose tokens are being exchanged, or wait for that.
-
-    All checkers share one of these. What nobody uses is forgotten.
-    """
+    """The grants whose tokens are being exchanged, or wait for that; one for all checkers."""
 
     def __init__(self) -> None:
-        self._turns: dict[bytes, _Turns] = {}
+        # An entry lasts as long as somebody exchanges that grant, or waits for it.
+        self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
     @property
     def n_wanted(self) -> int:
         """How many grants are being exchanged, or are to be."""
-        return len(self._turns)
+        return len(self._locks)
 
     @asynccontextmanager
     async def turn(self, *parts: str) -> AsyncIterator[None]:
@@ -75,15 +67,9 @@ class GrantLocks:
                 of it is kept.
         """
         key = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()
-        turns = self._turns.setdefault(key, _Turns())
-        turns.n_wanted += 1
-        try:
-            async with turns.lock:
-                yield
-        finally:
-            turns.n_wanted -= 1
-            if not turns.n_wanted:
-                del self._turns[key]
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        async with lock:
+            yield
 
 
 if TYPE_CHECKING:
@@ -112,11 +98,7 @@ class RefreshableSecret(Protocol):
         ...
 
     def refresh(self) -> bool:
-        """
-        Read it again where it came from, and tell whether it changed.
-
-        Raises SecretUnavailable, and keeps the value it had, if it is gone.
-        """
+        """Read it again and tell whether it changed; keep it if that raises SecretUnavailable."""
         ...
 
 

@@ -35,11 +35,7 @@ LOCATION = "connwatch.location"
 """Where `transport` hides a redirect's target from httpx, which stumbles over odd ones."""
 
 GZIP = zlib.MAX_WBITS + 16
-WINDOWS = {
-    "gzip": (GZIP,),
-    "x-gzip": (GZIP,),
-    "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS),
-}
+WINDOWS = {"gzip": (GZIP,), "x-gzip": (GZIP,), "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS)}
 """What zlib calls the codings of HTTP; some servers leave out the header of `deflate`."""
 
 CERTIFICATE_PROBLEMS = {

@@ -124,11 +124,7 @@ def parse_instant_field(
 def parse_retry_after(
     text: str, received_at: datetime, server_date: datetime | None = None
 ) -> datetime | None:
-    """
-    Return the instant before which a server does not want to be asked again.
-
-    What lies in the past means now; more than a year is taken for a year.
-    """
+    """Return when a server may be called again: not in the past, and in a year at most."""
     if _NEGATIVE.fullmatch(text.strip(" \t")):
         return received_at
     instant = parse_instant_field(text, received_at, server_date)
@@ -283,12 +279,7 @@ RETRY_FIELDS = (
 def read_soldscope_quota(
     headers: httpx.Headers, received_at: datetime
 ) -> tuple[QuotaReading, list[str]]:
-    """
-    Return what *headers* say of SoldScope's quota, and which of them are unreadable.
-
-    A field that is absent or unreadable leaves its part None and the others as
-    they are.
-    """
+    """Return what *headers* say of SoldScope's quota, and which of them are unreadable."""
     unreadable: list[str] = []
     limit = _read_count(headers, LIMIT, unreadable)
     remaining = _read_count(headers, REMAINING, unreadable)

@@ -41,7 +41,7 @@ from monitor.providers.answers import (
 )
 from monitor.providers.base import Prepared, Requester, UnreadableFields, UnsendableError
 from monitor.providers.fetcher import MAX_BODY
-from monitor.providers.quota_headers import QuotaNames, QuotaReport, read_quota_headers
+from monitor.providers.quota_headers import QuotaReport, read_quota_headers
 from monitor.providers.transport import REPEATABLE
 
 if TYPE_CHECKING:
@@ -113,11 +113,7 @@ def read_answer(
 
 
 def _find_word(answer: Answer, value: object, terms: ExpectedAnswer) -> str | None:
-    """
-    Return the service's word for what went wrong, if it is one that is known.
-
-    A status that says it all by itself needs no word.
-    """
+    """Return the service's word for what went wrong, if it is known and the status needs one."""
     is_open = answer.status in terms.expect_status or answer.status in BAD_REQUESTS
     if (
         terms.word_at is None
@@ -227,13 +223,7 @@ def secrets_of(connection: HttpConnection) -> list[Secret]:
 def prepare_request(
     connection: HttpConnection, url: httpx.URL, client: httpx.AsyncClient
 ) -> Prepared:
-    """
-    Return the request for *connection*.
-
-    Raises:
-        SecretUnavailable: A secret is not where it should be.
-        UnsendableError: A secret cannot be written into a header or an address.
-    """
+    """Return the request for *connection*; raise SecretUnavailable or UnsendableError."""
     token = connection.token.reveal() if connection.token else ""
     password = connection.password.reveal() if connection.password else ""
     headers = {
@@ -291,11 +281,7 @@ WITHOUT_BODY = frozenset({"HEAD"})
 
 
 class HttpChecker:
-    """
-    Check one connection to any HTTP API.
-
-    Raises ValueError for an address that cannot be called.
-    """
+    """Check one connection to any HTTP API; ValueError means an address that cannot be called."""
 
     def __init__(
         self, connection: HttpConnection, client: httpx.AsyncClient, timeout: timedelta
@@ -303,7 +289,6 @@ class HttpChecker:
         self._connection = connection
         self._preset = load_preset(connection.preset) if connection.preset else Preset()
         self._terms = _terms(connection, self._preset)
-        self._names = _quota_names(connection)
         self._client = client
         self._url = _url(connection)
         self._requester = Requester(secrets_of(connection), client, timeout)
@@ -318,7 +303,7 @@ class HttpChecker:
         return prepare_request(self._connection, self._url, self._client)
 
     def _read(self, answer: Answer, prepared: Prepared) -> Outcome:
-        report = read_quota_headers(answer.headers, answer.received_at, self._names)
+        report = read_quota_headers(answer.headers, answer.received_at, self._connection.quota)
         self._unreadable.log(answer, report.unreadable, prepared.secrets)
         # The service chooses these names, and they are shown.
         report = QuotaReport(
@@ -372,13 +357,4 @@ def _terms(connection: HttpConnection, preset: Preset) -> ExpectedAnswer:
         preset.word_at,
         preset.words,
         preset.renewal,
-    )
-
-
-def _quota_names(connection: HttpConnection) -> QuotaNames | None:
-    names = connection.quota
-    if names is None:
-        return None
-    return QuotaNames(
-        *(name and name.lower() for name in (names.limit, names.remaining, names.resets))
     )

@@ -34,12 +34,8 @@ MAX_NAME = 60
 """Of a window: what is stored of it has no more room."""
 
 
-def find_flaw(outcome: Outcome) -> str | None:
-    """Return the name of the first part of *outcome* that is not what it should be."""
-    return _first_flaw(outcome, _OUTCOME)
-
-
-def _first_flaw(value: object, parts: Mapping[str, Callable[[Any], bool]]) -> str | None:
+def _find_flaw(value: object, parts: Mapping[str, Callable[[Any], bool]]) -> str | None:
+    """Return the name of the first of *parts* that is not what it should be."""
     return next(
         (name for name, is_good in parts.items() if not is_good(getattr(value, name))), None
     )
@@ -66,7 +62,7 @@ def _is_instant(value: object) -> bool:
 
 
 def _is_reading(value: object) -> bool:
-    return isinstance(value, QuotaReading) and _first_flaw(value, _READING) is None
+    return isinstance(value, QuotaReading) and _find_flaw(value, _READING) is None
 
 
 def _is_marketplace(value: object) -> bool:
@@ -113,11 +109,7 @@ class PluginChecker:
     """Check one connection through a plug-in."""
 
     def __init__(
-        self,
-        plugin: Plugin,
-        connection: Connection,
-        client: httpx.AsyncClient,
-        timeout: timedelta,
+        self, plugin: Plugin, connection: Connection, client: httpx.AsyncClient, timeout: timedelta
     ) -> None:
         self._plugin = plugin
         self._connection = connection
@@ -156,7 +148,7 @@ class PluginChecker:
             return self._fault(f"it raised {type(error).__name__}")
         if not isinstance(outcome, Outcome):
             return self._fault(f"it returned {type(outcome).__name__} instead of an outcome")
-        if flaw := find_flaw(outcome):
+        if flaw := _find_flaw(outcome, _OUTCOME):
             return self._fault(f"its outcome has no usable {flaw}")
         return outcome
 

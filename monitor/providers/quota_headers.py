@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from monitor.config.http import QuotaHeaders
+
 
 # --- names of fields
 
@@ -316,45 +318,22 @@ _FRACTION = re.compile(r"[01](?:\.\d{1,9})?|\.\d{1,9}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class QuotaNames:
-    """The header fields that someone wrote down for a service, in lower case."""
-
-    limit: str | None = None
-    remaining: str | None = None
-    resets: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class QuotaReport:
-    """
-    What the headers of one answer say about quotas.
-
-    Args:
-        unreadable: The fields that should have said something, and did not.
-    """
+    """The windows that the headers of one answer tell of, and the fields that cannot be read."""
 
     windows: tuple[QuotaReading, ...] = ()
     unreadable: tuple[str, ...] = ()
 
     @property
     def tightest(self) -> QuotaReading:
-        """
-        Return the window with the smallest share left; empty if there is none.
-
-        Which one is worth a warning is judged by the rules, not here.
-        """
+        """The window with the smallest share left; empty if there is none."""
         return min(self.windows, key=_share, default=QuotaReading())
 
 
 def read_quota_headers(
-    headers: httpx.Headers, received_at: datetime, names: QuotaNames | None = None
+    headers: httpx.Headers, received_at: datetime, names: QuotaHeaders | None = None
 ) -> QuotaReport:
-    """
-    Return what *headers* say of quotas; what is absent or unreadable stays unknown.
-
-    Args:
-        names: Where to look; by convention if None.
-    """
+    """Return what *headers* say of quotas, by these *names* or else by convention."""
     reader = _Reader(headers, received_at)
     windows = reader.read_known() if names is None else reader.read_named(names)
     unreadable = tuple(dict.fromkeys(reader.unreadable))
@@ -374,13 +353,14 @@ class _Reader:
         self._date = read_server_date(headers, received_at)
         self.unreadable: list[str] = []
 
-    def read_named(self, names: QuotaNames) -> list[QuotaReading]:
+    def read_named(self, names: QuotaHeaders) -> list[QuotaReading]:
         parts = {
             FieldPart.LIMIT: names.limit,
             FieldPart.REMAINING: names.remaining,
             FieldPart.RESET: names.resets,
         }
-        reading = self._read_window({part: [name] for part, name in parts.items() if name}, "", "")
+        known = {part: [name.lower()] for part, name in parts.items() if name}
+        reading = self._read_window(known, "", "")
         return [] if reading.is_empty else [reading]
 
     def read_known(self) -> list[QuotaReading]:

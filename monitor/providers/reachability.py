@@ -82,8 +82,9 @@ async def probe_host(
     """
     async with AsyncExitStack() as stack:
         way = _Probe(httpx.Request("GET", url), ca_file, timeout, stack)
-        for go in (way.resolve, way.connect, way.agree_on_tls):
-            reached = await go()
+        steps = {Hop.RESOLVE: way.resolve, Hop.CONNECT: way.connect, Hop.TLS: way.agree_on_tls}
+        for hop, step in steps.items():
+            reached = await way.time(hop, step)
             yield reached
             if reached.failure is not None:
                 return
@@ -108,26 +109,15 @@ class _Probe:
         self._found: Sequence[Any] = ()
         self._socket: socket.socket | None = None
 
-    async def resolve(self) -> ProbeResult:
-        """Look up the host's addresses."""
-        return await self._time(Hop.RESOLVE, self._resolve)
-
-    async def connect(self) -> ProbeResult:
-        """Open a connection to the address that answers first."""
-        return await self._time(Hop.CONNECT, self._connect)
-
-    async def agree_on_tls(self) -> ProbeResult:
-        """Agree on TLS over that connection, unless plain HTTP is spoken."""
-        if self._is_plain:
-            return ProbeResult(Hop.TLS)
-        return await self._time(Hop.TLS, self._agree_on_tls)
-
-    async def _time(self, hop: Hop, go: Callable[[], Awaitable[dict[str, Any]]]) -> ProbeResult:
+    async def time(self, hop: Hop, step: Callable[[], Awaitable[dict[str, Any]]]) -> ProbeResult:
+        """Take a *step* within the time that it has, and return how it went."""
+        if hop is Hop.TLS and self._is_plain:
+            return ProbeResult(hop)
         started = perf_counter()
         facts: dict[str, Any] = {}
         try:
             async with asyncio.timeout(self._timeout.total_seconds()) as limit:
-                facts = await go()
+                facts = await step()
         except OSError as error:
             if limit.expired():
                 facts["failure"] = self._explain_timeout(hop)
@@ -144,7 +134,8 @@ class _Probe:
             f"Cannot resolve {self._host}: the name server said nothing within {seconds:g} s.",
         )
 
-    async def _resolve(self) -> dict[str, Any]:
+    async def resolve(self) -> dict[str, Any]:
+        """Look up the host's addresses."""
         port = self._request.url.port or (80 if self._is_plain else 443)
         is_address = _is_address(self._host)
         self._found = await asyncio.get_running_loop().getaddrinfo(
@@ -156,13 +147,15 @@ class _Probe:
         addresses = {found[-1][0] for found in self._found}
         return {"n_addresses": 0 if is_address else len(addresses)}
 
-    async def _connect(self) -> dict[str, Any]:
+    async def connect(self) -> dict[str, Any]:
+        """Open a connection to the address that answers first."""
         self._socket = await _connect_to_first(self._found[:MAX_ADDRESSES])
         self._stack.callback(self._socket.close)
         host, port, *_ = self._socket.getpeername()
         return {"address": f"[{host}]:{port}" if ":" in host else f"{host}:{port}"}
 
-    async def _agree_on_tls(self) -> dict[str, Any]:
+    async def agree_on_tls(self) -> dict[str, Any]:
+        """Agree on TLS over that connection."""
         transport, _ = await asyncio.get_running_loop().create_connection(
             asyncio.Protocol,
             sock=self._socket,
@@ -180,11 +173,7 @@ class _Probe:
 
 
 async def _connect_to_first(found: Sequence[Any]) -> socket.socket:
-    """
-    Return a connection to the address that answers first; each one gets a head start.
-
-    Raises OSError, the first address's, if none answers.
-    """
+    """Return a connection to the address that answers first; raise the OSError of the first."""
     tries: list[asyncio.Task[socket.socket]] = []
     won: asyncio.Task[socket.socket] | None = None
     try:

@@ -16,7 +16,7 @@ from monitor.config.connections import (
     SoldscopeConnection,
 )
 from monitor.config.http import HttpConnection
-from monitor.config.marketplaces import Region, by_country, by_id, endpoint_of
+from monitor.config.marketplaces import Region, by_country, endpoint_of
 from monitor.config.registry import UnusableConnection, find_plugin
 from monitor.judge.outcome import Outcome, Reason
 from monitor.providers.amazon import AmazonChecker, LastSuccess, Store
@@ -114,7 +114,6 @@ def _read_store(
     return Store(
         connection.region,
         connection.called_url,
-        connection.host,
         token,
         _read_expected(connection) if connection.probe is Probe.SELLERS else None,
         {region: endpoint_of(region) for region in others},
@@ -124,14 +123,9 @@ def _read_store(
 
 def _read_expected(connection: AmazonConnection) -> Expected:
     if connection.marketplaces is None:
-        return Expected(None, _country_of)
+        return Expected(None)
     known = ((by_country(code), code) for code in connection.marketplaces)
-    return Expected({one.id: code for one, code in known if one is not None}, _country_of)
-
-
-def _country_of(marketplace_id: str) -> str | None:
-    known = by_id(marketplace_id)
-    return None if known is None else known.country
+    return Expected({one.id: code for one, code in known if one is not None})
 
 
 def _application_of(connection: AmazonConnection, config: Config) -> Application:

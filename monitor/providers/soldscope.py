@@ -46,11 +46,7 @@ if TYPE_CHECKING:
 
 CHECK_PATH = "/auth/check"
 SEARCHES_PATH = "/product-research/searches"
-FREE_PATHS = (
-    CHECK_PATH,
-    SEARCHES_PATH,
-    "/keyword-research/searches/{id}/progress",
-)
+FREE_PATHS = (CHECK_PATH, SEARCHES_PATH, "/keyword-research/searches/{id}/progress")
 """
 All that may ever be called: the FAQ says that authentication and what was saved before are not
 metered, and that progress may be asked for every few seconds.
@@ -60,8 +56,7 @@ SEARCH_ID = re.compile("[0-9A-Za-z_-]{1,64}", re.ASCII)
 """What can stand for `{id}`: nothing that would make another path of it."""
 
 _FREE = re.compile(
-    "|".join(re.escape(path).replace(r"\{id\}", SEARCH_ID.pattern) for path in FREE_PATHS),
-    re.ASCII,
+    "|".join(re.escape(path).replace(r"\{id\}", SEARCH_ID.pattern) for path in FREE_PATHS), re.ASCII
 )
 
 UNSENDABLE = (
@@ -72,11 +67,7 @@ RENEWAL = "Create a new one under API Access in your SoldScope account."
 
 
 class SoldscopeChecker:
-    """
-    Check one SoldScope connection.
-
-    Raises ValueError for settings that cannot work.
-    """
+    """Check one SoldScope connection; ValueError means settings that cannot work."""
 
     def __init__(
         self, connection: SoldscopeConnection, client: httpx.AsyncClient, timeout: timedelta
@@ -149,12 +140,7 @@ PROGRESS_FIELDS = ("progress", "percent", "percentage")
 
 @dataclass(frozen=True, slots=True)
 class PastSearch:
-    """
-    A search that was made before.
-
-    Args:
-        created_at: As the service writes it.
-    """
+    """A search that was made before; *created_at* is as the service writes it."""
 
     id: str
     text: str
@@ -163,13 +149,7 @@ class PastSearch:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """
-    How far a search has come.
-
-    Args:
-        status: The service's `searchStatus`.
-        percent: None where the answer does not say.
-    """
+    """How far a search has come: the service's `searchStatus`, and the percent if it says so."""
 
     status: int
     percent: float | None
@@ -199,12 +179,7 @@ class SearchFailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SearchFailure:
-    """
-    Why there is no answer, in words for people.
-
-    Args:
-        retry_at: When the service wants to be asked again.
-    """
+    """Why there is no answer, in words for people, and when the service may be called again."""
 
     kind: SearchFailureKind
     detail: str
@@ -222,12 +197,7 @@ class SearchReader:
         self._timeout = timeout
 
     async def list_past(self) -> list[PastSearch] | SearchFailure:
-        """
-        Return the searches of the past, as the service orders them.
-
-        Raises:
-            SecretUnavailable: The token cannot be read.
-        """
+        """Return the past searches, as the service orders them, or raise SecretUnavailable."""
         answer, token = await self._fetch(SEARCHES_PATH)
         if isinstance(answer, SearchFailure):
             return answer
@@ -316,7 +286,7 @@ def _read_entries(entries: list[Any], token: str) -> Iterator[PastSearch]:
 
 
 def read_progress(answer: Answer) -> Progress | None:
-    """Return the progress that *answer* tells of; None if it tells of none."""
+    """Return how far the search with this id has come; raise SecretUnavailable or ValueError."""
     value = parse_json(answer.body)
     inner = value.get("data") if isinstance(value, dict) else None
     for place in (value, inner):

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from datetime import timedelta
     from pathlib import Path
-    from types import TracebackType
 
 
 KEEPALIVE_S = 15.0
@@ -173,11 +172,7 @@ def _translate(error: BaseException) -> httpx.TransportError:
 
 
 def trust(ca_file: Path | None) -> ssl.SSLContext:
-    """
-    Return what connections are made with that trust *ca_file*, or the usual authorities.
-
-    Raises ValueError if the file holds no certificate.
-    """
+    """Return what trusts *ca_file*, or the usual authorities; ValueError means no certificate."""
     if ca_file is None:
         context = ssl.create_default_context()
         # Slim container images come without a list of their own.
@@ -221,11 +216,7 @@ class HttpClients:
         self._retired: list[tuple[float, httpx.AsyncClient]] = []
 
     def get(self, ca_file: Path | None = None) -> httpx.AsyncClient:
-        """
-        Return the client that trusts *ca_file*, or the usual authorities.
-
-        Raises ValueError if the file holds no certificate.
-        """
+        """Return the client that trusts *ca_file*; ValueError means no certificate in it."""
         client = self._clients.get(ca_file)
         if client is None:
             client = _open_client(trust(ca_file), self._concurrency)
@@ -233,11 +224,7 @@ class HttpClients:
         return client
 
     def own(self) -> httpx.AsyncClient:
-        """
-        Return the client for what the monitor asks for itself: its link, its heartbeat.
-
-        However many checks hang, there is room for that.
-        """
+        """Return the client for our own calls, link and heartbeat: hanging checks leave it free."""
         if self._own is None:
             self._own = _open_client(trust(None), OWN_AT_ONCE)
         return self._own
@@ -280,12 +267,7 @@ class HttpClients:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.aclose()
 
 

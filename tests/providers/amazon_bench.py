@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from monitor.config.connections import Application
-from monitor.config.marketplaces import by_country, by_id
+from monitor.config.marketplaces import by_country
 from monitor.config.secret import Secret
 from monitor.providers.amazon import AmazonChecker, LastSuccess, Store
 from monitor.providers.amazon_sellers import Expected
@@ -38,11 +38,6 @@ def fingerprint(refresh_token: str) -> str:
     return hashlib.sha256(refresh_token.encode()).hexdigest()[:12]
 
 
-def country_of(marketplace_id: str) -> str | None:
-    known = by_id(marketplace_id)
-    return None if known is None else known.country
-
-
 def expect(*countries: str) -> Expected:
     """What an account must cover; nothing in particular without any."""
     ids = {}
@@ -50,7 +45,7 @@ def expect(*countries: str) -> Expected:
         known = by_country(country)
         assert known is not None
         ids[known.id] = country
-    return Expected(ids or None, country_of)
+    return Expected(ids or None)
 
 
 class Recorder:
@@ -98,7 +93,6 @@ def make_checker(
         Store(
             region,
             address,
-            host_of(address),
             refresh_token or Secret(REFRESH_TOKEN),
             (expected or expect()) if is_probed else None,
             other_regions or {},

@@ -24,7 +24,7 @@ from monitor.providers.fetcher import Answer, Deadline
 
 HOST = "api.example.com"
 SECRETS = ("amzn1.oa2-cs.v1.5d41402a", "Atzr|IwEBIA/first+token==")
-WANTED = Expected({"ATVPDKIKX0DER": "US"}, {"ATVPDKIKX0DER": "US"}.get)
+WANTED = Expected({"ATVPDKIKX0DER": "US"})
 
 
 def heard(status: int, body: bytes, headers: dict[str, str] | None = None) -> AmazonAnswer:
@@ -190,7 +190,7 @@ async def test_nothing_of_a_grant_is_kept():
     grants = GrantLocks()
 
     async with grants.turn("address", SECRETS[1]):
-        assert SECRETS[1] not in repr(grants._turns)
+        assert SECRETS[1] not in repr(dict(grants._locks))
 
 
 def test_a_deadline_never_owes_time():

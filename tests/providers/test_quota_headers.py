@@ -8,9 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from monitor.config.http import QuotaHeaders
 from monitor.judge.outcome import QuotaReading, QuotaUnit
 from monitor.providers.headers import read_retry_at
-from monitor.providers.quota_headers import MAX_WINDOWS, QuotaNames, QuotaReport, read_quota_headers
+from monitor.providers.quota_headers import MAX_WINDOWS, QuotaReport, read_quota_headers
 
 NOW = datetime(2026, 11, 22, 4, 0, 0, tzinfo=UTC)
 DECEMBER = datetime(2026, 12, 1, tzinfo=UTC)
@@ -22,7 +23,10 @@ def after(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def read(fields: dict[str, str], names: QuotaNames | None = None) -> QuotaReport:
+OWN_NAMES = QuotaHeaders(limit="x-all", remaining="x-left", resets="x-until")
+
+
+def read(fields: dict[str, str], names: QuotaHeaders | None = None) -> QuotaReport:
     return read_quota_headers(httpx.Headers(fields), NOW, names)
 
 
@@ -413,13 +417,13 @@ def test_a_second_form_of_the_reset_stands_in_for_an_unreadable_one():
 def test_named_headers_win_over_convention():
     fields = {"X-Left": "3", "X-All": "9", "X-Until": "60", "X-RateLimit-Remaining": "7"}
 
-    report = read(fields, QuotaNames("x-all", "x-left", "x-until"))
+    report = read(fields, OWN_NAMES)
 
     assert report == QuotaReport((QuotaReading(9, 3, after(60)),))
 
 
 def test_named_headers_that_are_absent_say_nothing():
-    assert read({}, QuotaNames("x-all", "x-left", "x-until")) == QuotaReport()
+    assert read({}, OWN_NAMES) == QuotaReport()
 
 
 def test_where_the_servers_clock_is_wrong_the_reset_is_as_far_away_as_there():

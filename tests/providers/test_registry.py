@@ -7,7 +7,7 @@ import pytest
 
 from monitor.config.connections import Connection
 from monitor.config.model import Config
-from monitor.config.registry import PROVIDERS
+from monitor.config.registry import PROVIDERS, title_of
 from monitor.providers.amazon import AmazonChecker
 from monitor.providers.base import GrantLocks
 from monitor.providers.http_api import HttpChecker
@@ -108,8 +108,6 @@ async def test_marketplaces_are_compared_by_id_and_called_as_written():
 
     assert expected is not None
     assert expected.marketplaces == {"A1F83G8C2ARO7P": "GB", "A1PA6795UKMFR9": "DE"}
-    assert expected.country_of("A1F83G8C2ARO7P") == "UK"
-    assert expected.country_of("A2ZV50J4W1RKNI") is None
 
 
 @pytest.mark.anyio
@@ -135,3 +133,8 @@ def test_a_provider_without_a_checker_is_named():
 
 def test_every_provider_of_the_configuration_is_tried_here():
     assert set(PROVIDERS) == {"soldscope", "countdown", "amazon", "http"}
+
+
+def test_a_provider_is_called_by_its_own_title_or_else_by_the_word_of_the_file():
+    words = ["soldscope", "amazon", "countdown", "http", "acme"]
+    assert [*map(title_of, words)] == ["SoldScope", "Amazon", "Countdown", "http", "acme"]
