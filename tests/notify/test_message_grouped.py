@@ -12,7 +12,8 @@ from monitor.judge.alerts import KINDS, AlertKind, Severity
 from monitor.judge.outbox import Notification, NotificationGroup
 from monitor.notify.formats import Form, write
 from monitor.notify.message import SHORT_LIMIT, TITLE_LIMIT, compose_group, compose_many
-from monitor.notify.samples import SAMPLES, sample_facts
+from monitor.notify.samples import sample_facts
+from monitor.notify.texts import SAMPLES
 from tests.fakes import NOON
 
 LINK = "http://127.0.0.1:8080/"

@@ -8,7 +8,8 @@ import pytest
 from monitor.config.model import Channel
 from monitor.judge.alerts import KINDS, ONLY_IF_NAMED, AlertKind, SubjectKind
 from monitor.notify.drafts import WRITERS
-from monitor.notify.samples import SAMPLES, kinds_of, sample_facts, sample_message, try_template
+from monitor.notify.samples import kinds_of, sample_facts, sample_message, try_template
+from monitor.notify.texts import SAMPLES
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
