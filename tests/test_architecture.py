@@ -260,6 +260,15 @@ def test_module_keeps_the_rules(path):
     assert find_breaches(path, (ROOT / path).read_text(encoding="utf-8")) == []
 
 
+def test_no_test_imports_what_is_its_file_s_own():
+    found = {}
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        name = path.relative_to(ROOT).as_posix()
+        if breaches := list(breaches_of_privacy(Module(name, path.read_text(encoding="utf-8")))):
+            found[name] = breaches
+    assert found == {}
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_package_says_in_one_sentence_what_is_decided_there(package):
     face = ast.parse((ROOT / f"monitor/{package}/__init__.py").read_text(encoding="utf-8"))

@@ -109,7 +109,7 @@ def _render(path: Path, source: str, message: Message, form: Form) -> str:
     try:
         template = _compile(str(path), source, form)
         written, length = [], 0
-        for piece in template.generate(_context(message, form)):
+        for piece in template.generate(context_of(message, form)):
             written.append(piece)
             length += len(piece)
             if length > MOST_CHARACTERS:
@@ -133,7 +133,7 @@ def _compile(filename: str, source: str, form: Form) -> Template:
     return Template.from_code(environment, code, environment.make_globals(None))
 
 
-def _context(message: Message, form: Form) -> dict[str, object]:
+def context_of(message: Message, form: Form) -> dict[str, object]:
     content = message.content
     if content is None:
         raise TemplateError("the message has nothing that a template could use")

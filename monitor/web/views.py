@@ -49,7 +49,7 @@ HANDSHAKE_STEP = (
 NEAR_END_DAYS = 7
 
 COLUMNS = ("State", "Connection", "At", "Authorization", "Quota", "Last checked")
-"""What stands above the list; `rows.html` has a cell for each."""
+"""What stands above the list; `connection_rows.html` has a cell for each."""
 
 
 def format_days_left(days: int) -> str:

@@ -84,11 +84,11 @@ def test_the_example_of_a_template_words_every_kind(kind, tmp_path):
 
 
 def test_the_page_about_templates_names_all_that_they_can_use():
-    from monitor.notify.template import _context, make_environment
+    from monitor.notify.template import context_of, make_environment
 
     text = (DOCS / "templates.md").read_text(encoding="utf-8")
     filters = {name for name in make_environment(Form.PLAIN).filters if not name.startswith("_")}
-    context = _context(sample_message(AlertKind.ERROR, utc_now()), Form.PLAIN)
+    context = context_of(sample_message(AlertKind.ERROR, utc_now()), Form.PLAIN)
     missing = [name for name in {*filters, *context} - {"d"} if f"`{name}`" not in text]
     assert missing == []
 

@@ -82,7 +82,7 @@ async def show_connections(  # noqa: PLR0913, PLR0917 - a filter each
 
 def _template(request: Request) -> str:
     """Return the piece that a script asks for: what was found, or only further rows."""
-    return {"found": "found.html", "more": "rows.html"}.get(
+    return {"found": "connection_list.html", "more": "connection_rows.html"}.get(
         request.headers.get("hx-target", ""), "connections.html"
     )
 
