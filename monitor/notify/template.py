@@ -134,6 +134,7 @@ def _compile(filename: str, source: str, form: Form) -> Template:
 
 
 def context_of(message: Message, form: Form) -> dict[str, object]:
+    """Return what a template is given of *message*."""
     content = message.content
     if content is None:
         raise TemplateError("the message has nothing that a template could use")
