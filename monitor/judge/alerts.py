@@ -185,17 +185,11 @@ KINDS: Mapping[AlertKind, Kind] = {
     AlertKind.LIMIT_CHANGED: Kind(Severity.INFO, SubjectKind.CONNECTION),
     AlertKind.FLAPPING: Kind(Severity.WARNING, SubjectKind.CONNECTION),
     AlertKind.OUTAGE: Kind(
-        Severity.CRITICAL,
-        SubjectKind.HOST,
-        closed_by=(AlertKind.OUTAGE_OVER,),
-        is_reminded=True,
+        Severity.CRITICAL, SubjectKind.HOST, closed_by=(AlertKind.OUTAGE_OVER,), is_reminded=True
     ),
     AlertKind.OUTAGE_OVER: Kind(Severity.INFO, SubjectKind.HOST),
     AlertKind.MONITOR_OFFLINE: Kind(
-        Severity.CRITICAL,
-        SubjectKind.LINK,
-        closed_by=(AlertKind.MONITOR_ONLINE,),
-        is_reminded=True,
+        Severity.CRITICAL, SubjectKind.LINK, closed_by=(AlertKind.MONITOR_ONLINE,), is_reminded=True
     ),
     AlertKind.MONITOR_ONLINE: Kind(Severity.INFO, SubjectKind.LINK),
     AlertKind.CHANNEL_FAILED: Kind(
@@ -207,10 +201,7 @@ KINDS: Mapping[AlertKind, Kind] = {
     AlertKind.CHANNEL_RESTORED: Kind(Severity.INFO, SubjectKind.CHANNEL),
     AlertKind.RESUMED: Kind(Severity.INFO, SubjectKind.NONE, is_only_if_named=True),
     AlertKind.DIGEST: Kind(
-        Severity.INFO,
-        SubjectKind.NONE,
-        superseded_by=(AlertKind.DIGEST,),
-        is_only_if_named=True,
+        Severity.INFO, SubjectKind.NONE, superseded_by=(AlertKind.DIGEST,), is_only_if_named=True
     ),
     AlertKind.TEST: Kind(Severity.INFO, SubjectKind.NONE),
 }

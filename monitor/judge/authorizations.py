@@ -32,6 +32,9 @@ class ClockSource(StrEnum):
     OBSERVED = "observed"
 
 
+DAY = timedelta(days=1)
+
+
 def start_of(day: date) -> datetime:
     """Return the instant that *day* means in UTC: its own time, else the day's start."""
     if isinstance(day, datetime):
@@ -41,16 +44,13 @@ def start_of(day: date) -> datetime:
 
 def days_left(ends_at: datetime, now: datetime) -> int:
     """Return the whole days left, rounded down; 0 on the last day and negative after it."""
-    return (ends_at - now) // timedelta(days=1)
+    return (ends_at - now) // DAY
 
 
 def is_expiring_soon(ends_at: datetime, steps: Iterable[int], now: datetime) -> bool:
     """Tell whether *now* lies between the largest step before the end and the end."""
-    largest = max(steps, default=0)
-    return ends_at - timedelta(days=largest) <= now < ends_at
+    return ends_at - max(steps, default=0) * DAY <= now < ends_at
 
-
-DAY = timedelta(days=1)
 
 THE_END = 0
 """The step after the last one: nothing is left, and a check must tell what that means."""
@@ -199,9 +199,8 @@ def confirm(clock: AuthorizationClock, outcome: Outcome, now: datetime) -> Confi
     clock = _withdraw_end(clock, now)
     # Of a token's own end the service speaks, and nobody has to: see `observe_token_end`.
     if clock.token_ends_at is None and clock.is_over(sent_at(outcome, now)):
-        alert = _alert(AlertKind.RENEWAL_UNRECORDED, clock)
         kept = replace(clock, is_renewal_pending=False, is_renewal_unrecorded=True)
-        return Confirmation(kept, (alert,))
+        return Confirmation(kept, (_alert(AlertKind.RENEWAL_UNRECORDED, clock),))
     if clock.is_renewal_pending:
         kept = replace(clock, is_renewal_pending=False)
         return Confirmation(kept, (_alert(AlertKind.RENEWED, kept),))
@@ -345,13 +344,15 @@ def _keep_announced(
         return moved
     if moved.ends_at is None:
         return replace(moved, told_step=None, is_renewal_unrecorded=False)
-    is_over = moved.ends_at <= now
-    told = None
-    if before.told_step is not None:
-        told = max(before.told_step, last_passed(moved.ends_at, now))
     return replace(
-        moved, told_step=told, is_renewal_unrecorded=moved.is_renewal_unrecorded and is_over
+        moved,
+        told_step=_still_passed(before, moved.ends_at, now),
+        is_renewal_unrecorded=moved.is_renewal_unrecorded and moved.ends_at <= now,
     )
+
+
+def _still_passed(clock: AuthorizationClock, ends_at: datetime, now: datetime) -> int | None:
+    return None if clock.told_step is None else max(clock.told_step, last_passed(ends_at, now))
 
 
 SAME_END_WITHIN = timedelta(minutes=1)
@@ -393,12 +394,9 @@ def observe_token_end(
 def _with_end(
     clock: AuthorizationClock, seen: datetime | None, now: datetime, *, is_renewed: bool = False
 ) -> AuthorizationClock:
-    told = None
-    if seen is not None and clock.told_step is not None:
-        told = max(clock.told_step, last_passed(seen, now))
     return replace(
         clock,
         token_ends_at=seen,
-        told_step=told,
+        told_step=None if seen is None else _still_passed(clock, seen, now),
         is_renewal_pending=clock.is_renewal_pending or is_renewed,
     )

@@ -19,7 +19,7 @@ from math import ceil, inf, sqrt
 from typing import TYPE_CHECKING
 
 from monitor.judge.alerts import AlertDue, AlertKind
-from monitor.judge.quota import Quota, is_refilled, is_same_reset
+from monitor.judge.quota import Quota, has_reset, is_refilled, is_same_reset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -101,9 +101,8 @@ class Bin:
 
 def starts_period(before: QuotaSample, after: QuotaSample) -> bool:
     """Tell whether a period ended between two samples: its reset passed, or much came back."""
-    if before.resets_at and after.resets_at and before.resets_at <= after.at:
-        if after.resets_at > before.resets_at:
-            return True
+    if has_reset(before.resets_at, after.resets_at, after.at):
+        return True
     return before.limit == after.limit and _is_far(after, before)
 
 
@@ -287,12 +286,10 @@ def judge_forecast(
     resets_at = sample.resets_at
     if forecast is None or resets_at is None or not is_short(forecast, resets_at, now):
         return outlook, None
-    assert forecast.exhausts_at is not None
-    if outlook.told is not None and not is_clearly_worse(
-        forecast.exhausts_at, outlook.told, resets_at, now
-    ):
+    announced = replace(outlook, told=forecast.exhausts_at)
+    if is_forecast_announced(announced, [outlook.told], now):
         return outlook, None
-    return replace(outlook, told=forecast.exhausts_at), _alert(sample, forecast)
+    return announced, _alert(sample, forecast)
 
 
 def is_short(forecast: Forecast, resets_at: datetime, now: datetime) -> bool:

@@ -337,7 +337,8 @@ def _find_new_alerts(
             changes.append((known, each))
             windows.append(_forget(each))
         elif each.told_step is not None and (
-            _is_new_period(known.known, each.known, now)
+            has_reset(known.known.resets_at, each.known.resets_at, now)
+            or is_refilled(known.known, each.known)
             or (is_402_over and each.step(rules) is None)
         ):
             ended.append(each)
@@ -379,11 +380,9 @@ def _restored_alert(ended: Sequence[Quota], quota: Quota, rules: Rules) -> list[
     return [_alert(AlertKind.QUOTA_RESTORED, quota.of_window(ended[0].known.name) or quota, rules)]
 
 
-def _is_new_period(before: QuotaReading, after: QuotaReading, now: datetime) -> bool:
-    if before.resets_at and before.resets_at <= now and after.resets_at:
-        if after.resets_at > before.resets_at:
-            return True
-    return is_refilled(before, after)
+def has_reset(before: datetime | None, after: datetime | None, now: datetime) -> bool:
+    """Tell whether the reset known *before* has passed, and a later one is known since."""
+    return bool(before and after and before <= now and after > before)
 
 
 def _alert(kind: AlertKind, window: Quota, rules: Rules, **facts: int) -> AlertDue:

@@ -48,11 +48,7 @@ class Verdict:
 
 
 def judge(
-    previous: Standing,
-    outcome: Outcome,
-    rules: Rules,
-    ends_at: datetime | None,
-    now: datetime,
+    previous: Standing, outcome: Outcome, rules: Rules, ends_at: datetime | None, now: datetime
 ) -> Verdict:
     """
     Judge *outcome* against what was known.

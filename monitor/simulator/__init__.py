@@ -18,14 +18,8 @@ from monitor import lazily
 if TYPE_CHECKING:
     from monitor.simulator.server import Simulator, start_simulator
 
-__all__ = [
-    "Simulator",
-    "start_simulator",
-]
+__all__ = ["Simulator", "start_simulator"]
 
 __getattr__ = lazily(
-    {
-        "Simulator": "monitor.simulator.server",
-        "start_simulator": "monitor.simulator.server",
-    }
+    {"Simulator": "monitor.simulator.server", "start_simulator": "monitor.simulator.server"}
 )

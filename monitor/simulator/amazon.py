@@ -14,10 +14,7 @@ import secrets
 import uuid
 from collections import deque
 from dataclasses import InitVar, dataclass, field
-from datetime import (
-    datetime,
-    timedelta,
-)
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +23,7 @@ from monitor.simulator.base import (
     UnknownNameError,
     checked_name,
     digest,
+    find_known,
     is_web_address,
 )
 
@@ -618,12 +616,7 @@ class Amazon:
 
     def application(self, application_id: str) -> AmazonApplication:
         """Return the application with this short id, or refuse an unknown one."""
-        try:
-            return self._applications[application_id]
-        except KeyError:
-            raise UnknownNameError.among(
-                "application", application_id, self._applications
-            ) from None
+        return find_known("application", application_id, self._applications)
 
     def authenticate_client(
         self, client_id: str, value: str, now: datetime

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -57,26 +58,23 @@ if TYPE_CHECKING:
     from monitor.simulator.faults import Value
     from monitor.simulator.world import World
 
+    Look = Fault | Callable[[Value], SimulatedAnswer]
+
 
 ERROR_PAGE = (
     b"<!doctype html><html><head><title>Service unavailable</title></head>"
     b"<body><h1>Service unavailable</h1><p>Please try again later.</p></body></html>"
 )
 
-ON_THE_WIRE: Mapping[AmazonFault, Fault] = {
-    AmazonFault.LWA_HANG: Fault.HANG,
-    AmazonFault.LWA_RESET: Fault.RESET,
-    AmazonFault.SP_HANG: Fault.HANG,
-    AmazonFault.SP_RESET: Fault.RESET,
-}
-"""What some faults do to a connection, in the words of `misbehave`."""
-
 
 def _page(value: Value) -> SimulatedAnswer:
     return SimulatedAnswer(int(float(value or 0)), ERROR_PAGE, "text/html; charset=utf-8")
 
 
-_LWA_ANSWERS: Mapping[AmazonFault, Callable[[Value], SimulatedAnswer]] = {
+# What a fault answers, or does to the connection in the words of `misbehave`; the first one wins.
+_LWA_LOOKS: Mapping[AmazonFault, Look] = {
+    AmazonFault.LWA_HANG: Fault.HANG,
+    AmazonFault.LWA_RESET: Fault.RESET,
     AmazonFault.LWA_500: lambda _: refusal(
         HTTPStatus.INTERNAL_SERVER_ERROR, "server_error", "Internal Server Error"
     ),
@@ -95,7 +93,9 @@ _LWA_ANSWERS: Mapping[AmazonFault, Callable[[Value], SimulatedAnswer]] = {
     AmazonFault.LWA_UNAUTHORIZED_CLIENT: lambda _: unauthorized_client(),
 }
 
-_SP_ANSWERS: Mapping[AmazonFault, Callable[[Value], SimulatedAnswer]] = {
+_SP_LOOKS: Mapping[AmazonFault, Look] = {
+    AmazonFault.SP_HANG: Fault.HANG,
+    AmazonFault.SP_RESET: Fault.RESET,
     AmazonFault.SP_500: lambda _: sp_error(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "InternalFailure",
@@ -118,16 +118,6 @@ _SP_ANSWERS: Mapping[AmazonFault, Callable[[Value], SimulatedAnswer]] = {
     AmazonFault.STORM_403: lambda _: denied(""),
     AmazonFault.TOKEN_REFUSED: lambda _: denied(REFUSED),
 }
-
-
-LWA_LEADING = (AmazonFault.LWA_HANG, AmazonFault.LWA_RESET, *_LWA_ANSWERS)
-SP_LEADING = (AmazonFault.SP_HANG, AmazonFault.SP_RESET, *_SP_ANSWERS)
-"""The faults that take an answer's place, the first one that is on before the others."""
-
-
-def faulty_answer(fault: AmazonFault, value: Value) -> SimulatedAnswer:
-    """Return the answer that *fault* gives."""
-    return (_LWA_ANSWERS if fault in _LWA_ANSWERS else _SP_ANSWERS)[fault](value)
 
 
 def reshape(answer: SimulatedAnswer, faults: Mapping[AmazonFault, Value]) -> SimulatedAnswer:
@@ -161,21 +151,14 @@ _OPERATIONS = {
 
 def add_lwa(app: web.Application, prefix: str, world: World, stopping: asyncio.Event) -> None:
     """Serve the token endpoint below *prefix*."""
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        return await _handle_lwa(world, stopping, request)
-
-    app.router.add_post(prefix + TOKEN_PATH, handle)
+    app.router.add_post(prefix + TOKEN_PATH, partial(_handle_lwa, world, stopping))
 
 
 def add_region(
     app: web.Application, prefix: str, region: AmazonRegion, world: World, stopping: asyncio.Event
 ) -> None:
     """Serve a region's host below *prefix*; it answers every path."""
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        return await _handle_region(world, region, stopping, request)
-
+    handle = partial(_handle_region, world, region, stopping)
     app.router.add_route("*", prefix + "/{path:.*}", handle)
 
 
@@ -187,13 +170,12 @@ async def _handle_lwa(
     grant = world.amazon.grant_of(fields.get("refresh_token", ""))
     region, grant_id = (grant.region, grant.id) if grant else (None, None)
     faults = world.amazon_faults.of(region, grant_id)
-    await _wait(faults, AmazonFault.LWA_SLOW, stopping)
-    fault = next((fault for fault in LWA_LEADING if fault in faults), None)
-    if fault is not None:
-        return await _misbehave(request, fault, faults, stopping)
-    wording = Wording(str(faults.get(AmazonFault.LWA_WORDING, Wording.USUAL)))
-    now = world.clock.now()
-    return _respond(answer_token_request(world.amazon, fields, now, wording), faults)
+
+    def answer() -> SimulatedAnswer:
+        wording = Wording(str(faults.get(AmazonFault.LWA_WORDING, Wording.USUAL)))
+        return answer_token_request(world.amazon, fields, world.clock.now(), wording)
+
+    return await _answer(request, AmazonFault.LWA_SLOW, _LWA_LOOKS, faults, answer, stopping)
 
 
 async def _handle_region(
@@ -208,13 +190,13 @@ async def _handle_region(
     known = world.amazon.access_tokens.find(token) if token else None
     grant = known.grant if known else None
     faults = world.amazon_faults.of(region, grant.id if grant else None)
-    await _wait(faults, AmazonFault.SP_SLOW, stopping)
-    fault = next((fault for fault in SP_LEADING if fault in faults), None)
-    if fault is not None:
-        return await _misbehave(request, fault, faults, stopping)
     has_body = request.body_exists or "Content-Length" in request.headers
     call = SpCall(region, request.method, request.match_info["path"], token, has_body)
-    return _respond(_answer_call(world.amazon, call, faults, world.clock.now()), faults)
+
+    def answer() -> SimulatedAnswer:
+        return _answer_call(world.amazon, call, faults, world.clock.now())
+
+    return await _answer(request, AmazonFault.SP_SLOW, _SP_LOOKS, faults, answer, stopping)
 
 
 def _answer_call(
@@ -229,22 +211,22 @@ def _answer_call(
         return error.answer
 
 
-async def _misbehave(
+async def _answer(
     request: web.Request,
-    fault: AmazonFault,
+    slow: AmazonFault,
+    looks: Mapping[AmazonFault, Look],
     faults: Mapping[AmazonFault, Value],
+    answer: Callable[[], SimulatedAnswer],
     stopping: asyncio.Event,
 ) -> web.StreamResponse:
-    if fault in ON_THE_WIRE:
-        return await break_connection(request, ON_THE_WIRE[fault], None, stopping)
-    return _respond(faulty_answer(fault, faults[fault]), faults)
-
-
-async def _wait(
-    faults: Mapping[AmazonFault, Value], slow: AmazonFault, stopping: asyncio.Event
-) -> None:
+    """Answer late if *slow* is on, and let the first of *looks* that is on take the place."""
     if slow in faults:
         await delay({Fault.SLOW: faults[slow]}, stopping)
+    fault = next((fault for fault in looks if fault in faults), None)
+    look = looks[fault] if fault else None
+    if isinstance(look, Fault):
+        return await break_connection(request, look, None, stopping)
+    return _respond(look(faults[fault]) if fault and look else answer(), faults)
 
 
 def _respond(answer: SimulatedAnswer, faults: Mapping[AmazonFault, Value]) -> web.Response:

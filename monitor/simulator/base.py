@@ -15,7 +15,7 @@ import logging
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable, Mapping
     from datetime import datetime
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,14 @@ class UnknownNameError(SimulatorError):
     def among(cls, kind: str, name: str, known: Iterable[str]) -> Self:
         """Say that *name* is none of those that are *known*."""
         return cls(f"no {kind} {name[:40]!r}; there are: {', '.join(known) or 'none'}")
+
+
+def find_known(kind: str, name: str, known: Mapping[str, T]) -> T:
+    """Return what is *known* by *name*, or refuse a name that is not."""
+    try:
+        return known[name]
+    except KeyError:
+        raise UnknownNameError.among(kind, name, known) from None
 
 
 class QuotaUsedUpError(SimulatorError):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from monitor.simulator.base import SimulatorError, UnknownNameError, is_web_address
+from monitor.simulator.base import SimulatorError, find_known, is_web_address
 from monitor.simulator.soldscope_api import ResetForm
 
 if TYPE_CHECKING:
@@ -134,6 +134,7 @@ class Switches(Generic[F]):
     def __init__(self, kinds: Mapping[F, FaultKind], place: str) -> None:
         self.place = place
         self._kinds = kinds
+        self._faults = {fault.value: fault for fault in kinds}
         self._values: dict[str | None, dict[F, Value]] = {}
 
     def switch_on(
@@ -144,7 +145,7 @@ class Switches(Generic[F]):
 
         Switched on again, it takes the new value. No value means the default.
         """
-        fault = self._known(name)
+        fault = find_known("fault", name, self._faults)
         takes = self._kinds[fault].takes
         accepted = takes.default if value is None else takes.parse(value)
         self._values.setdefault(where, {})[fault] = accepted
@@ -156,7 +157,7 @@ class Switches(Generic[F]):
 
         Returns how many entries that ended; one that is off already is no error.
         """
-        fault = self._known(name)
+        fault = find_known("fault", name, self._faults)
         places = list(self._values) if where is None else [where]
         ended = [one for one in places if fault in self._values.get(one, {})]
         for one in ended:
@@ -195,28 +196,14 @@ class Switches(Generic[F]):
     def describe(self) -> dict[str, list[dict[str, Any]]]:
         """Return, in plain values, what is on and all that can be switched on."""
         known = [
-            {
-                "name": fault.value,
-                "description": kind.description,
-                "value": kind.takes.hint or None,
-            }
+            {"name": fault.value, "description": kind.description, "value": kind.takes.hint or None}
             for fault, kind in self._kinds.items()
         ]
         return {"active": [self.describe_one(one) for one in self.active()], "known": known}
 
     def describe_one(self, switched: Switched[F]) -> dict[str, Any]:
         """Return, in plain values, a fault that is on."""
-        return {
-            "name": switched.fault.value,
-            self.place: switched.where,
-            "value": switched.value,
-        }
-
-    def _known(self, name: str) -> F:
-        for fault in self._kinds:
-            if fault.value == name:
-                return fault
-        raise UnknownNameError.among("fault", name, self._kinds)
+        return {"name": switched.fault.value, self.place: switched.where, "value": switched.value}
 
 
 class Fault(StrEnum):

@@ -80,11 +80,7 @@ def _headers(*, is_leaving: bool) -> Mapping[str, str]:
 
 
 def answer_page(
-    name: str,
-    context: Mapping[str, Any],
-    status: int = HTTPStatus.OK,
-    *,
-    is_leaving: bool = False,
+    name: str, context: Mapping[str, Any], status: int = HTTPStatus.OK, *, is_leaving: bool = False
 ) -> web.Response:
     """
     Return the page that the template called *name* makes.

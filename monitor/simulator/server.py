@@ -9,6 +9,7 @@ stops. The answers themselves come from `soldscope_api` and `misbehave`; Amazon'
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -126,14 +127,11 @@ async def start_simulator(
 
 
 def _build_app(world: World, stopping: asyncio.Event) -> web.Application:
-    async def handle(request: web.Request) -> web.StreamResponse:
-        return await _handle_api(world, stopping, request)
-
     async def to_control(_: web.Request) -> web.StreamResponse:
         return web.Response(status=302, headers={"Location": CONTROL_PATH})
 
     app = web.Application(client_max_size=MAX_BODY)
-    app.router.add_route("*", API_PATH + "/{path:.*}", handle)
+    app.router.add_route("*", API_PATH + "/{path:.*}", partial(_handle_api, world, stopping))
     app.router.add_get("/", to_control)
     add_lwa(app, AMAZON_PATH, world, stopping)
     for region in AmazonRegion:

@@ -23,6 +23,7 @@ from monitor.simulator.base import (
     UnknownNameError,
     checked_name,
     digest,
+    find_known,
 )
 
 if TYPE_CHECKING:
@@ -308,8 +309,8 @@ class SoldScope:
             raise SimulatorError(f"there is already an account {account_id!r}")
         if not 1 <= cycle_day <= LAST_CYCLE_DAY:
             raise SimulatorError(f"cycle_day: a day of the month, 1 to 31, got {cycle_day}")
-        account = Account(account_id, name, email, _known_plan(plan), cycle_day)
-        self._accounts[account_id] = account
+        find_known("plan", plan, PLANS)
+        account = self._accounts[account_id] = Account(account_id, name, email, plan, cycle_day)
         return account
 
     @property
@@ -319,10 +320,7 @@ class SoldScope:
 
     def account(self, account_id: str) -> Account:
         """Return the account, or refuse an unknown id."""
-        try:
-            return self._accounts[account_id]
-        except KeyError:
-            raise UnknownNameError.among("account", account_id, self._accounts) from None
+        return find_known("account", account_id, self._accounts)
 
     def create_token(self, account_id: str, name: str, now: datetime) -> IssuedToken:
         """Make a token. Its value is in the answer and nowhere else."""
@@ -388,7 +386,8 @@ class SoldScope:
         It applies at once; what was used in this cycle stays used.
         """
         account = self.account(account_id)
-        account.plan = _known_plan(plan)
+        find_known("plan", plan, PLANS)
+        account.plan = plan
         return account
 
     def run_search(self, account_id: str, query: str, now: datetime) -> Search:
@@ -408,12 +407,6 @@ class SoldScope:
         if not self.spend(account_id, 1, now):
             raise QuotaUsedUpError("the quota of this billing cycle is used up")
         return self.account(account_id)
-
-
-def _known_plan(plan: str) -> str:
-    if plan not in PLANS:
-        raise UnknownNameError.among("plan", plan, PLANS)
-    return plan
 
 
 def _current_cycle(account: Account, now: datetime) -> BillingCycle:

@@ -155,11 +155,7 @@ class Research:
 
 def describe_search(search: LongSearch, now: datetime) -> dict[str, Any]:
     """Return how far a search has come."""
-    return {
-        "id": search.id,
-        "searchStatus": search.status(now),
-        "progress": search.progress(now),
-    }
+    return {"id": search.id, "searchStatus": search.status(now), "progress": search.progress(now)}
 
 
 def _read_subject(body: bytes) -> tuple[str, ...]:

@@ -14,11 +14,7 @@ from monitor import lazily
 if TYPE_CHECKING:
     from monitor.store.engine import Database, StoreError, StoreWorker
 
-__all__ = [
-    "Database",
-    "StoreError",
-    "StoreWorker",
-]
+__all__ = ["Database", "StoreError", "StoreWorker"]
 
 __getattr__ = lazily(
     {

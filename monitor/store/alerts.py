@@ -20,13 +20,7 @@ from monitor.judge.outcome import State
 from monitor.store import reminders
 from monitor.store.outbox import is_unclaimed
 from monitor.store.schema import alert_connections, alerts, connections, notifications, outages
-from monitor.store.statements import (
-    delete_in,
-    execute_many,
-    in_pieces,
-    is_watched,
-    select_in,
-)
+from monitor.store.statements import delete_in, execute_many, in_pieces, is_watched, select_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

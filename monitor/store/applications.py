@@ -15,10 +15,7 @@ from monitor.judge.applications import ApplicationStanding, Refusal
 from monitor.judge.authorizations import AuthorizationClock, declare_date, next_step_at
 from monitor.judge.outcome import Reason
 from monitor.store.schema import applications, connections
-from monitor.store.statements import (
-    is_watched,
-    list_names,
-)
+from monitor.store.statements import is_watched, list_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -15,13 +15,7 @@ from monitor.store.records import clock_values, read_clock
 from monitor.store.results import CLOCK_COLUMNS
 from monitor.store.schedule import make_due
 from monitor.store.schema import authorizations, connections
-from monitor.store.statements import (
-    execute_many,
-    is_watched,
-    names_of,
-    select_in,
-    update_one,
-)
+from monitor.store.statements import execute_many, is_watched, names_of, select_in, update_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

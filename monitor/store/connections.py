@@ -220,8 +220,7 @@ def delete_connection(tx: Transaction, record: ConnectionRecord, now: datetime) 
         .scalar_subquery()
     )
     own = select(alert_connections.c.alert_id).where(
-        alert_connections.c.connection_id == record.id,
-        alert_connections.c.alert_id.not_in(shared),
+        alert_connections.c.connection_id == record.id, alert_connections.c.alert_id.not_in(shared)
     )
     own_ids = list(tx.execute(own).scalars())
     delete_in(tx, notifications.c.alert_id, own_ids)

@@ -196,10 +196,7 @@ def add_api_token(tx: Transaction, name: str, now: datetime, *, is_read_only: bo
 
 
 _API_TOKENS = select(
-    api_tokens.c.name,
-    api_tokens.c.is_read_only,
-    api_tokens.c.created_at,
-    api_tokens.c.last_used_at,
+    api_tokens.c.name, api_tokens.c.is_read_only, api_tokens.c.created_at, api_tokens.c.last_used_at
 )
 
 

@@ -456,10 +456,7 @@ def changed_states(tx: Transaction, after: datetime) -> dict[int, tuple[str, Sta
     """Return name, first and latest state of the connections that changed after an instant."""
     rows = tx.execute(
         select(
-            connections.c.id,
-            connections.c.name,
-            transitions.c.from_state,
-            transitions.c.to_state,
+            connections.c.id, connections.c.name, transitions.c.from_state, transitions.c.to_state
         )
         .join(transitions, transitions.c.connection_id == connections.c.id)
         .where(transitions.c.at > after, is_watched())

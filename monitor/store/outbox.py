@@ -16,12 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, case, exists, func, insert, not_, or_, select, update
 
-from monitor.judge.alerts import (
-    ABOUT_NO_CONNECTION,
-    OPENING_OR_CLOSING,
-    Key,
-    keys_of,
-)
+from monitor.judge.alerts import ABOUT_NO_CONNECTION, OPENING_OR_CLOSING, Key, keys_of
 from monitor.judge.outbox import MOST_LISTED, Notification, NotificationGroup, NotificationState
 from monitor.store.schema import (
     Instant,
@@ -31,13 +26,7 @@ from monitor.store.schema import (
     connections,
     notifications,
 )
-from monitor.store.statements import (
-    execute_many,
-    in_pieces,
-    is_watched,
-    select_in,
-    update_one,
-)
+from monitor.store.statements import execute_many, in_pieces, is_watched, select_in, update_one
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -72,11 +61,7 @@ def mark_sent(tx: Transaction, ids: Sequence[int], now: datetime) -> None:
 def mark_failed(tx: Transaction, ids: Sequence[int], error: str, next_attempt_at: datetime) -> None:
     """Keep that an attempt failed, and when the next is due."""
     _finish(
-        tx,
-        ids,
-        error=error,
-        next_attempt_at=next_attempt_at,
-        attempts=notifications.c.attempts + 1,
+        tx, ids, error=error, next_attempt_at=next_attempt_at, attempts=notifications.c.attempts + 1
     )
 
 
@@ -87,11 +72,7 @@ def mark_dead(tx: Transaction, ids: Sequence[int], error: str) -> bool:
     Returns whether there was anything left to give up.
     """
     return _finish(
-        tx,
-        ids,
-        state=NotificationState.DEAD,
-        error=error,
-        attempts=notifications.c.attempts + 1,
+        tx, ids, state=NotificationState.DEAD, error=error, attempts=notifications.c.attempts + 1
     )
 
 
@@ -324,8 +305,7 @@ class _Queue:
     def _about(self) -> dict[int, list[Key]]:
         """What the waiting alerts are about: much, and asked for only if need be."""
         is_waiting = and_(
-            notifications.c.state == NotificationState.DUE,
-            notifications.c.channel == self._channel,
+            notifications.c.state == NotificationState.DUE, notifications.c.channel == self._channel
         )
         rows = self._tx.execute(
             select(alert_connections)

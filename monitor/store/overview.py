@@ -97,18 +97,11 @@ def list_ends(tx: Transaction) -> list[Ends]:
         (authorizations.c.is_renewal_unrecorded, null()), else_=authorizations.c.ends_at
     )
     rows = tx.execute(
-        select(
-            connections.c.name,
-            type_coerce(declared, Instant),
-            authorizations.c.token_ends_at,
-        )
+        select(connections.c.name, type_coerce(declared, Instant), authorizations.c.token_ends_at)
         .join(authorizations)
         .where(
             connections.c.is_configured,
-            or_(
-                authorizations.c.ends_at.is_not(None),
-                authorizations.c.token_ends_at.is_not(None),
-            ),
+            or_(authorizations.c.ends_at.is_not(None), authorizations.c.token_ends_at.is_not(None)),
         )
         .order_by(connections.c.id)
     )

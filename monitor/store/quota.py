@@ -7,31 +7,16 @@ hours is enough.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from dataclasses import fields as fields_of
 from datetime import timedelta
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import (
-    BigInteger,
-    bindparam,
-    delete,
-    exists,
-    insert,
-    literal,
-    select,
-    type_coerce,
-)
+from sqlalchemy import BigInteger, bindparam, delete, exists, insert, literal, select, type_coerce
 
 from monitor.judge.forecast import Forecast, Outlook, QuotaSample
 from monitor.store.schema import MICROSECOND, connections, quota_forecasts, quota_samples
-from monitor.store.statements import (
-    execute_many,
-    in_pieces,
-    names_of,
-    update_one,
-)
+from monitor.store.statements import execute_many, in_pieces, names_of, update_one, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -147,7 +132,7 @@ def load_outlooks(
 def add_samples(tx: Transaction, rows: Sequence[tuple[int, str, QuotaSample]]) -> None:
     """Append samples: connection, window, what was left."""
     values = [
-        {"connection_id": number, "window": window} | asdict(sample)
+        {"connection_id": number, "window": window} | values_of(sample)
         for number, window, sample in rows
     ]
     execute_many(tx, insert(quota_samples), values)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from dataclasses import fields as fields_of
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from monitor.judge.authorizations import AuthorizationClock
 from monitor.judge.connections import ConnectionRecord
-from monitor.judge.outcome import Marketplace, QuotaReading, Standing
+from monitor.judge.outcome import QuotaReading, Standing
 from monitor.judge.quota import NOTHING_READ, Quota
 from monitor.store.quota import read_outlook
 
@@ -17,8 +16,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Result
 
 # The columns have the names of the attributes, but for one that `quotas` has as well.
-_STANDING = [each.name for each in fields_of(Standing)]
-_STANDING_OF = itemgetter(*_STANDING)
+STANDING_COLUMNS = [each.name for each in fields_of(Standing)]
+_STANDING_OF = itemgetter(*STANDING_COLUMNS)
 _CLOCK = [each.name for each in fields_of(AuthorizationClock)]
 _CLOCK_OF = itemgetter(*("clock_told_step" if name == "told_step" else name for name in _CLOCK))
 
@@ -55,7 +54,7 @@ def _read_record(fields: dict[str, Any]) -> ConnectionRecord:
 
 def standing_values(standing: Standing) -> dict[str, Any]:
     """Return *standing* as values of the columns of `connections`."""
-    return {name: getattr(standing, name) for name in _STANDING}
+    return {name: getattr(standing, name) for name in STANDING_COLUMNS}
 
 
 def read_quota(fields: Any, others: tuple[Quota, ...] = ()) -> Quota:
@@ -110,13 +109,3 @@ def read_clock(fields: Any) -> AuthorizationClock:
 def clock_values(clock: AuthorizationClock) -> dict[str, Any]:
     """Return *clock* as values of the columns of `authorizations`."""
     return {name: getattr(clock, name) for name in _CLOCK}
-
-
-def read_marketplaces(stored: list[dict[str, Any]]) -> tuple[Marketplace, ...]:
-    """Return the marketplaces in a row of `participations`."""
-    return tuple(Marketplace(**one) for one in stored)
-
-
-def marketplace_values(marketplaces: tuple[Marketplace, ...]) -> list[dict[str, Any]]:
-    """Return *marketplaces* as the value of the column of `participations`."""
-    return [asdict(one) for one in marketplaces]

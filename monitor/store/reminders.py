@@ -29,10 +29,7 @@ from monitor.store.schema import (
     quotas,
     reminders,
 )
-from monitor.store.statements import (
-    execute_many,
-    select_in,
-)
+from monitor.store.statements import execute_many, select_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

@@ -13,16 +13,15 @@ from datetime import timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, insert, select
 
-from monitor.judge.outcome import QuotaReading, QuotaUnit
+from monitor.judge.outcome import Marketplace, QuotaReading, QuotaUnit
 from monitor.judge.quota import NOTHING_READ, Quota, is_same_reset
 from monitor.judge.sharing import Member
 from monitor.store.quota import OUTLOOK_COLUMNS
 from monitor.store.records import (
-    marketplace_values,
+    STANDING_COLUMNS,
     quota_values,
-    read_marketplaces,
     read_quota,
     read_records,
     standing_values,
@@ -41,8 +40,14 @@ from monitor.store.schema import (
 )
 from monitor.store.statements import (
     IDS_PER_QUERY,
+    execute_many,
     in_pieces,
     is_watched,
+    names_of,
+    replace_rows,
+    select_in,
+    update_one,
+    values_of,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +55,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.judge.connections import ConnectionRecord
-    from monitor.judge.outcome import Marketplace, Outcome, Standing, Transition
+    from monitor.judge.outcome import Outcome, Standing, Transition
     from monitor.store.engine import Transaction
 
 
@@ -124,18 +129,12 @@ def with_windows(tx: Transaction, records: Sequence[ConnectionRecord]) -> list[C
 
 def load_windows(tx: Transaction, ids: Sequence[int]) -> dict[int, tuple[Quota, ...]]:
     """Return the windows that do not decide, of the connections that have some."""
-    found = {}
-    for piece in in_pieces(ids):
-        rows = tx.execute(select(quota_windows).where(quota_windows.c.connection_id.in_(piece)))
-        found.update({row.connection_id: tuple(map(_read_window, row.windows)) for row in rows})
-    return found
+    rows = select_in(tx, select(quota_windows), quota_windows.c.connection_id, ids)
+    return {row.connection_id: tuple(map(_read_window, row.windows)) for row in rows}
 
 
 def save_windows(tx: Transaction, changed: Mapping[int, Sequence[Quota]]) -> None:
     """Keep the windows that do not decide, by connection."""
-    if not changed:
-        return
-    tx.execute(delete(quota_windows).where(quota_windows.c.connection_id.in_(changed)))
     rows = [
         {
             "connection_id": number,
@@ -145,8 +144,7 @@ def save_windows(tx: Transaction, changed: Mapping[int, Sequence[Quota]]) -> Non
         for number, windows in changed.items()
         if windows
     ]
-    if rows:
-        tx.execute(insert(quota_windows), rows)
+    replace_rows(tx, quota_windows, changed, rows)
 
 
 def _window_values(window: Quota) -> dict[str, Any]:
@@ -238,10 +236,8 @@ _ACCOUNTS = (
 def load_accounts(tx: Transaction, keys: Collection[str]) -> dict[str, dict[int, Member]]:
     """Return the watched connections of accounts, by account and id."""
     found: dict[str, dict[int, Member]] = {key: {} for key in keys}
-    listed = sorted(keys)
-    for start in range(0, len(listed), IDS_PER_QUERY):
-        piece = {"keys": listed[start : start + IDS_PER_QUERY]}
-        rows = [row._asdict() for row in tx.execute(_ACCOUNTS, piece)]
+    for piece in in_pieces(keys):
+        rows = [row._asdict() for row in tx.execute(_ACCOUNTS, {"keys": piece})]
         others = load_windows(tx, [one["connection_id"] for one in rows if one["has_others"]])
         for one in rows:
             number = one["connection_id"]
@@ -256,42 +252,16 @@ def add_checks(tx: Transaction, rows: Iterable[tuple[int, datetime, Outcome]]) -
         {
             "connection_id": connection_id,
             "at": at,
-            "reason": outcome.reason.value,
+            "reason": outcome.reason,
             "latency_us": None if outcome.latency_ms is None else round(outcome.latency_ms * 1000),
             "detail": outcome.detail or None,
         }
         for connection_id, at, outcome in rows
     ]
-    if values:
-        tx.execute(insert(checks), values)
+    execute_many(tx, insert(checks), values)
 
 
-_SAVE_STANDING = (
-    update(connections)
-    .where(connections.c.id == bindparam("of_id"))
-    .values(
-        {
-            name: bindparam(name)
-            for name in (
-                "state",
-                "reason",
-                "detail",
-                "since",
-                "checked_at",
-                "latency_ms",
-                "last_reason",
-                "successes",
-                "refusals",
-                "refusals_of_any_reason",
-                "failures",
-                "announced_state",
-                "announced_reason",
-                "next_check_at",
-                "account",
-            )
-        }
-    )
-)
+_SAVE_STANDING = update_one(connections.c.id, [*STANDING_COLUMNS, "next_check_at", "account"])
 
 
 def save_standings(
@@ -303,17 +273,10 @@ def save_standings(
         | {"of_id": connection_id, "next_check_at": next_check_at, "account": account}
         for connection_id, standing, next_check_at, account in rows
     ]
-    if values:
-        tx.execute(_SAVE_STANDING, values)
+    execute_many(tx, _SAVE_STANDING, values)
 
 
-_SAVE_ANNOUNCED = (
-    update(connections)
-    .where(connections.c.id == bindparam("of_id"))
-    .values(
-        announced_state=bindparam("announced_state"), announced_reason=bindparam("announced_reason")
-    )
-)
+_SAVE_ANNOUNCED = update_one(connections.c.id, ["announced_state", "announced_reason"])
 
 
 def save_announced(tx: Transaction, records: Iterable[ConnectionRecord]) -> None:
@@ -326,15 +289,10 @@ def save_announced(tx: Transaction, records: Iterable[ConnectionRecord]) -> None
         }
         for record in records
     ]
-    if values:
-        tx.execute(_SAVE_ANNOUNCED, values)
+    execute_many(tx, _SAVE_ANNOUNCED, values)
 
 
-_SAVE_QUOTA = (
-    update(quotas)
-    .where(quotas.c.connection_id == bindparam("of_id"))
-    .values({column.name: bindparam(column.name) for column in quotas.c if not column.primary_key})
-)
+_SAVE_QUOTA = update_one(quotas.c.connection_id, names_of(quotas))
 
 
 def save_quotas(tx: Transaction, changed: Mapping[int, tuple[Quota, str | None]]) -> None:
@@ -343,8 +301,7 @@ def save_quotas(tx: Transaction, changed: Mapping[int, tuple[Quota, str | None]]
         quota_values(quota) | {"of_id": connection_id, "account_key": account_key}
         for connection_id, (quota, account_key) in changed.items()
     ]
-    if values:
-        tx.execute(_SAVE_QUOTA, values)
+    execute_many(tx, _SAVE_QUOTA, values)
 
 
 def is_quota_news(before: Quota, after: Quota) -> bool:
@@ -371,19 +328,8 @@ _SHOWN = attrgetter("limit", "remaining", "resets_at")
 
 def add_transitions(tx: Transaction, changes: Sequence[tuple[int, Transition]]) -> None:
     """Append changes of state or reason to the history."""
-    values = [
-        {
-            "connection_id": connection_id,
-            "at": transition.at,
-            "from_state": transition.from_state.value,
-            "to_state": transition.to_state.value,
-            "reason": transition.reason.value,
-            "detail": transition.detail,
-        }
-        for connection_id, transition in changes
-    ]
-    if values:
-        tx.execute(insert(transitions), values)
+    values = [{"connection_id": number} | values_of(transition) for number, transition in changes]
+    execute_many(tx, insert(transitions), values)
 
 
 def with_marketplaces(tx: Transaction, records: list[ConnectionRecord]) -> list[ConnectionRecord]:
@@ -398,11 +344,10 @@ def with_marketplaces(tx: Transaction, records: list[ConnectionRecord]) -> list[
 
 def load_marketplaces(tx: Transaction, ids: Sequence[int]) -> dict[int, tuple[Marketplace, ...]]:
     """Return what the accounts of *ids* sell in, as last seen."""
-    found = {}
-    for piece in in_pieces(ids):
-        rows = tx.execute(select(participations).where(participations.c.connection_id.in_(piece)))
-        found.update({row.connection_id: read_marketplaces(row.marketplaces) for row in rows})
-    return found
+    rows = select_in(tx, select(participations), participations.c.connection_id, ids)
+    return {
+        row.connection_id: tuple(Marketplace(**one) for one in row.marketplaces) for row in rows
+    }
 
 
 def list_authorized(tx: Transaction, names: Collection[str] = ()) -> dict[str, str | None]:
@@ -427,13 +372,8 @@ def save_marketplaces(tx: Transaction, seen: Mapping[int, tuple[Marketplace, ...
     """Keep what accounts sell in; only what has changed is written."""
     known = load_marketplaces(tx, list(seen))
     changed = {number: value for number, value in seen.items() if known.get(number) != value}
-    if not changed:
-        return
-    tx.execute(delete(participations).where(participations.c.connection_id.in_(changed)))
-    tx.execute(
-        insert(participations),
-        [
-            {"connection_id": number, "marketplaces": marketplace_values(value)}
-            for number, value in changed.items()
-        ],
-    )
+    rows = [
+        {"connection_id": number, "marketplaces": [values_of(one) for one in value]}
+        for number, value in changed.items()
+    ]
+    replace_rows(tx, participations, changed, rows)

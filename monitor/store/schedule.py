@@ -159,10 +159,7 @@ def reslot(tx: Transaction, entries: Sequence[Entry], now: datetime) -> int:
             connections.c.last_reason,
         )
         .where(
-            or_(
-                connections.c.next_check_at <= now,
-                connections.c.next_check_at > now + shortest,
-            )
+            or_(connections.c.next_check_at <= now, connections.c.next_check_at > now + shortest)
         )
         .order_by(connections.c.id)
     )

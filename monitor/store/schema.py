@@ -254,10 +254,7 @@ inquiries = Table(
 
 # What Amazon accounts sell in, as they were last seen.
 participations = Table(
-    "participations",
-    metadata,
-    of_connection(),
-    Column("marketplaces", JSON, nullable=False),
+    "participations", metadata, of_connection(), Column("marketplaces", JSON, nullable=False)
 )
 
 # Random keys of this installation, made when first needed.

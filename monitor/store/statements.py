@@ -7,7 +7,8 @@ or written for every batch is built once, when its module is imported: that cost
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import and_, bindparam, delete, insert, not_, select, update
 
@@ -16,14 +17,17 @@ from monitor.store.schema import connections
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from _typeshed import DataclassInstance
     from sqlalchemy import Column, Executable, Select, Table, Update
 
     from monitor.store.engine import Transaction
 
 IDS_PER_QUERY = 500
 
+IdT = TypeVar("IdT", int, str)
 
-def in_pieces(ids: Collection[int]) -> Iterator[list[int]]:
+
+def in_pieces(ids: Collection[IdT]) -> Iterator[list[IdT]]:
     """Yield *ids*, in ascending order, in pieces that fit into one statement."""
     ordered = sorted(ids)
     for start in range(0, len(ordered), IDS_PER_QUERY):
@@ -62,6 +66,11 @@ def replace_rows(
     """Keep *rows* in the place of those of the connections *ids*."""
     delete_in(tx, table.c.connection_id, ids)
     execute_many(tx, insert(table), rows)
+
+
+def values_of(one: DataclassInstance) -> dict[str, Any]:
+    """Return the fields of *one* by name, as they are: `asdict` copies them."""
+    return {each.name: getattr(one, each.name) for each in fields(one)}
 
 
 def names_of(table: Table) -> list[str]:

@@ -8,7 +8,7 @@ stands when it is made: what is announced later is another one.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
@@ -44,6 +44,7 @@ from monitor.store.statements import (
     replace_rows,
     select_in,
     update_one,
+    values_of,
 )
 
 if TYPE_CHECKING:
@@ -77,7 +78,6 @@ class Pending:
     kind: AlertKind
     severity: Severity
     about: dict[int, str]
-    is_held: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,6 @@ _PENDING = select(
     notifications.c.id,
     notifications.c.alert_id,
     notifications.c.channel,
-    notifications.c.state,
     alerts.c.kind,
     alerts.c.severity,
 ).join(alerts, alerts.c.id == notifications.c.alert_id)
@@ -147,13 +146,7 @@ def _read_pending(tx: Transaction, query: Select[Any]) -> list[Pending]:
     about = about_of(tx, {row.alert_id for row in rows})
     return [
         Pending(
-            row.id,
-            row.alert_id,
-            row.channel,
-            row.kind,
-            row.severity,
-            about.get(row.alert_id, {}),
-            row.state is NotificationState.HELD,
+            row.id, row.alert_id, row.channel, row.kind, row.severity, about.get(row.alert_id, {})
         )
         for row in rows
     ]
@@ -342,7 +335,7 @@ class Acknowledgement:
 
 def save_acknowledgement(tx: Transaction, connection_id: int, given: Acknowledgement) -> None:
     """Keep an acknowledgement instead of any before it."""
-    row = {"connection_id": connection_id} | asdict(given)
+    row = {"connection_id": connection_id} | values_of(given)
     replace_rows(tx, acknowledgements, [connection_id], [row])
 
 
