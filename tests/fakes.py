@@ -14,7 +14,7 @@ from monitor.clock import utc_now
 from monitor.judge.alerts import KINDS, AlertKind
 from monitor.judge.outbox import Notification, NotificationGroup
 from monitor.judge.outcome import Outcome, Reason
-from monitor.notify.outbox import AlertError, OutboxUnavailable
+from monitor.notify.delivery import AlertError, OutboxUnavailable
 
 if TYPE_CHECKING:
     from monitor.notify.message import Message

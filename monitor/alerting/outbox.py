@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from monitor.alerting.dispatch import dispatch_alert
 from monitor.judge.alerts import AlertDue, AlertKind
 from monitor.judge.routing import route
-from monitor.notify.outbox import OutboxUnavailable
+from monitor.notify.delivery import OutboxUnavailable
 from monitor.store import outbox
 from monitor.store.engine import StoreError
 
@@ -88,7 +88,7 @@ ResultT = TypeVar("ResultT")
 
 class StoredOutbox:
     """
-    The outbox in the database; see `monitor.notify.outbox.Outbox` for its promises.
+    The outbox in the database; see `monitor.notify.delivery.Outbox` for its promises.
 
     Args:
         owner: Who claims: what a daemon that died had claimed is given back

@@ -236,8 +236,7 @@ async def send_samples(
     sender: AppriseSender, channel: str, kinds: Sequence[AlertKind]
 ) -> tuple[int, str | None]:
     """Send samples up to the first failure; return how many went out, and why no more."""
-    from monitor.notify.delivery import ThreadedSender
-    from monitor.notify.outbox import AlertError
+    from monitor.notify.delivery import AlertError, ThreadedSender
     from monitor.notify.samples import sample_message
 
     threads = ThreadedSender(SEND_TIMEOUT)

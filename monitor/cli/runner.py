@@ -23,8 +23,7 @@ from monitor.engine.checkers import build_checkers
 from monitor.judge.incidents import Connectivity, is_unanswered
 from monitor.judge.outcome import Outcome
 from monitor.notify.apprise import AppriseSender
-from monitor.notify.delivery import Delivery, DeliveryTerms
-from monitor.notify.outbox import OutboxUnavailable
+from monitor.notify.delivery import Delivery, DeliveryTerms, OutboxUnavailable
 from monitor.providers.base import GrantLocks
 from monitor.providers.probes import is_online
 from monitor.providers.transport import HttpClients

@@ -21,9 +21,8 @@ from monitor.cli.output import TableRow, clean, open_console, print_json, print_
 from monitor.clock import utc_now
 from monitor.judge.alerts import Severity
 from monitor.notify.apprise import AppriseSender
-from monitor.notify.delivery import ThreadedSender
+from monitor.notify.delivery import AlertError, ThreadedSender
 from monitor.notify.message import Message
-from monitor.notify.outbox import AlertError
 from monitor.providers import soldscope
 from monitor.providers.soldscope import SEARCH_ID, SearchFailure, SearchFailureKind, SearchReader
 from monitor.providers.transport import HttpClients

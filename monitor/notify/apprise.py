@@ -33,8 +33,8 @@ import structlog
 from monitor.clock import utc_now
 from monitor.config.secret import SecretUnavailable
 from monitor.judge.alerts import Severity
+from monitor.notify.delivery import AlertError
 from monitor.notify.formats import Form, cut, join_title, write
-from monitor.notify.outbox import AlertError
 from monitor.notify.template import TemplateError, render
 from monitor.notify.words import clean, mask_parts, shorten
 

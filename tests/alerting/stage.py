@@ -41,8 +41,7 @@ from monitor.engine.evaluate import evaluate
 from monitor.engine.sweep import sweep, sweep_and_wake
 from monitor.judge.incidents import Connectivity
 from monitor.notify.apprise import fit, open_urls
-from monitor.notify.delivery import Delivery, DeliveryTerms
-from monitor.notify.outbox import AlertError
+from monitor.notify.delivery import AlertError, Delivery, DeliveryTerms
 from monitor.store import applications, connections, outbox
 from monitor.store.engine import Database, StoreWorker
 from monitor.store.migrate import upgrade

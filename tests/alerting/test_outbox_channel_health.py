@@ -10,8 +10,7 @@ import pytest
 
 from monitor.judge.alerts import AlertDue, AlertKind, Severity
 from monitor.judge.routing import ChannelRoute
-from monitor.notify.delivery import DeliveryReport
-from monitor.notify.outbox import AlertError
+from monitor.notify.delivery import AlertError, DeliveryReport
 from monitor.store import alerts, outbox
 from tests.builders import HOUR, MINUTE, OPS, Story, delivery_of, entry, plan_of
 from tests.fakes import NOON, FakeSender, FixedClock

@@ -14,9 +14,8 @@ from monitor.config.model import Channel, Config
 from monitor.config.secret import Secret
 from monitor.engine.live import Live, Snapshot
 from monitor.judge.alerts import AlertKind
-from monitor.notify.delivery import Delivery, DeliveryTerms
+from monitor.notify.delivery import AlertError, Delivery, DeliveryTerms
 from monitor.notify.message import Message
-from monitor.notify.outbox import AlertError
 from tests.builders import entry, plan_of, snapshot_of
 from tests.fakes import NOON, FakeOutbox, FakeSender, FixedClock
 from tests.sinks import run_web_hook

@@ -13,8 +13,7 @@ from monitor.engine.scheduler import Job, Scheduler
 from monitor.engine.supervisor import CHECK_DUE, DELIVER, Supervisor, Systemd, describe_counts
 from monitor.judge.health import LONGEST_STANDSTILL, LONGEST_WITHOUT_WRITE
 from monitor.judge.outcome import State
-from monitor.notify.delivery import Delivery, DeliveryTerms
-from monitor.notify.outbox import AlertError
+from monitor.notify.delivery import AlertError, Delivery, DeliveryTerms
 from monitor.store import watermarks
 from monitor.store.engine import StoreWorker
 from monitor.store.watermarks import ALIVE

@@ -24,8 +24,7 @@ from monitor.engine.runner import CheckRunner
 from monitor.engine.scheduler import Job, Scheduler
 from monitor.judge.alerts import AlertDue, AlertKind
 from monitor.judge.suppression import Scope
-from monitor.notify.delivery import LEASE, LONGEST_DELAY, Delivery
-from monitor.notify.outbox import AlertError
+from monitor.notify.delivery import LEASE, LONGEST_DELAY, AlertError, Delivery
 from monitor.simulator.server import start_simulator
 from monitor.store import alerts, outbox, reminders, schema, suppression
 from monitor.store.engine import Database, StoreError, StoreWorker

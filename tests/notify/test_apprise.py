@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from monitor.config.secret import Secret
 from monitor.judge.alerts import Severity
 from monitor.notify.apprise import SERVICES, AppriseSender, validate_url
+from monitor.notify.delivery import AlertError
 from monitor.notify.message import Message
-from monitor.notify.outbox import AlertError
 from tests.sinks import run_mail_server, run_silent_server
 
 # Apprise asks for it while it imports, prepared to do without.

@@ -18,8 +18,8 @@ from structlog.testing import capture_logs
 from monitor.config.secret import Secret
 from monitor.judge.alerts import KINDS, AlertKind
 from monitor.notify.apprise import AppriseSender
+from monitor.notify.delivery import AlertError
 from monitor.notify.message import Message, compose
-from monitor.notify.outbox import AlertError
 from monitor.notify.samples import sample_message
 from tests.sinks import Stage, run_mail_server, run_stage
 

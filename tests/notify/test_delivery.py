@@ -9,8 +9,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from monitor.judge.alerts import AlertKind
-from monitor.notify.delivery import Delivery, DeliveryReport, DeliveryTerms
-from monitor.notify.outbox import AlertError, OutboxUnavailable
+from monitor.notify.delivery import (
+    AlertError,
+    Delivery,
+    DeliveryReport,
+    DeliveryTerms,
+    OutboxUnavailable,
+)
 from tests.fakes import NOON, FakeOutbox, FakeSender, FixedClock
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 from monitor.alerting.outbox import StoredOutbox
 from monitor.judge.alerts import KINDS, AlertDue, AlertKind
 from monitor.judge.outbox import NotificationGroup, NotificationState
-from monitor.notify.outbox import OutboxUnavailable
+from monitor.notify.delivery import OutboxUnavailable
 from monitor.store import alerts, connections, engine, history, outbox
 from tests.builders import HOUR, MINUTE, Story, entry, plan_of
 from tests.fakes import NOON

@@ -21,8 +21,8 @@ from prometheus_client import CollectorRegistry
 from monitor.config.model import Config, WebSettings
 from monitor.config.secret import Secret
 from monitor.judge.health import LATE_AFTER
+from monitor.notify.delivery import AlertError
 from monitor.notify.message import Message
-from monitor.notify.outbox import AlertError
 from monitor.store import connections, outbox
 from monitor.web.dashboard import CountedSender
 from monitor.web.feeds import CalendarEvent, draw_badge, write_calendar
