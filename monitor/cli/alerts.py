@@ -19,7 +19,7 @@ from monitor.cli.completion import AsJson, ConnectionName, complete_channel, com
 from monitor.cli.errors import CommandError, print_error
 from monitor.cli.output import TableRow, clean, open_console, print_json, print_rows
 from monitor.clock import utc_now
-from monitor.config.errors import did_you_mean
+from monitor.config.errors import did_you_mean, format_count
 from monitor.config.values import format_duration
 from monitor.judge import routing as routing_rules
 from monitor.judge.alerts import (
@@ -102,7 +102,7 @@ def _line(row: AlertRow) -> TableRow:
         elif each.state is NotificationState.HELD:
             text += _format_suppression(each)
         elif each.attempts:
-            text += f" after {each.attempts} attempt{'' if each.attempts == 1 else 's'}"
+            text += f" after {format_count(each.attempts, 'attempt')}"
             text += f": {each.error}" if each.error else ""
         is_dead = each.state is NotificationState.DEAD
         remarks.append(Text(clean(text), "bold red" if is_dead else "dim"))
@@ -228,7 +228,7 @@ async def _send_to(channels: Sequence[Channel], kind: AlertKind | None) -> int:
 
 def _report_sent(n_sent: int, n_wanted: int, error: str | None) -> str:
     if error is None:
-        return f"{n_sent} message{'' if n_sent == 1 else 's'} sent"
+        return f"{format_count(n_sent, 'message')} sent"
     return f"{n_sent} of {n_wanted} sent, then: {error}" if n_sent else f"not sent: {error}"
 
 

@@ -110,6 +110,12 @@ class Session:
         """Return a session over the same file, that reads it again."""
         return Session(str(self.path), is_verbose=self.is_verbose)
 
+    def quiet_logs(self) -> None:
+        """Log nothing but what a person wants to see beside the output of a command."""
+        from monitor.log import configure_logging
+
+        configure_logging(is_verbose=self.is_verbose, is_quiet=True)
+
     @cached_property
     def path(self) -> Path:
         """
@@ -213,6 +219,20 @@ class Session:
         """
         self.require_known(name)
         return next(entry for entry in self.plan.entries if entry.name == name)
+
+    def find_record(self, tx: Transaction, name: str) -> ConnectionRecord:
+        """
+        Return the record that a command will change, within its own transaction.
+
+        Raises:
+            CommandError: It was deleted.
+        """
+        from monitor.store import connections
+
+        record = connections.find_record(tx, name)
+        if record is None:
+            raise self.deleted_name(name)
+        return record
 
     def require_known(self, *names: str) -> None:
         """
