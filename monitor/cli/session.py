@@ -104,7 +104,7 @@ class Session:
     def __init__(self, config_path: str | None, *, is_verbose: bool) -> None:
         self._config_path = config_path
         self.is_verbose = is_verbose
-        self._told_deleted: set[str] = set()
+        self._reported_deleted: set[str] = set()
 
     def anew(self) -> Session:
         """Return a session over the same file, that reads it again."""
@@ -340,8 +340,8 @@ class Session:
         ]
 
     def _report_deleted(self, name: str) -> None:
-        if name not in self._told_deleted:
-            self._told_deleted.add(name)
+        if name not in self._reported_deleted:
+            self._reported_deleted.add(name)
             print_error(str(self.deleted_name(name)))
 
 
