@@ -308,7 +308,7 @@ class Session:
         What cannot be read is told by who requires it.
         """
         if os.geteuid() == 0:
-            list(_unreadable_secrets(self._find_leaves(names, with_channels=with_channels)))
+            list(_unreadable_secrets(find_leaves(self.config, names, with_channels=with_channels)))
 
     def require_usable(self, names: Collection[str], *, with_channels: bool) -> None:
         """
@@ -317,7 +317,7 @@ class Session:
         Raises:
             ConfigError: With all that cannot be read.
         """
-        leaves = self._find_leaves(names, with_channels=with_channels)
+        leaves = find_leaves(self.config, names, with_channels=with_channels)
         problems = list(_unreadable_secrets(leaves))
         trusted = {leaf.place for leaf in leaves if leaf.key == "ca_file" and leaf.value}
         if trusted:
@@ -325,24 +325,28 @@ class Session:
         if problems:
             raise ConfigError(problems, self.path)
 
-    def _find_leaves(self, names: Collection[str], *, with_channels: bool) -> list[Leaf]:
-        applications = {
-            connection.application
-            for connection in self.config.connections
-            if isinstance(connection, AmazonConnection) and connection.name in names
-        }
-        return [
-            leaf
-            for leaf in walk(self.config)
-            if (isinstance(leaf.table, Connection) and leaf.table.name in names)
-            or (isinstance(leaf.table, Application) and leaf.table.name in applications)
-            or (with_channels and isinstance(leaf.table, Channel))
-        ]
-
     def _report_deleted(self, name: str) -> None:
         if name not in self._reported_deleted:
             self._reported_deleted.add(name)
             print_error(str(self.deleted_name(name)))
+
+
+def find_leaves(
+    config: Config, names: Collection[str], *, with_channels: bool = False
+) -> list[Leaf]:
+    """Return the settings of the connections called *names* and of their applications."""
+    applications = {
+        connection.application
+        for connection in config.connections
+        if isinstance(connection, AmazonConnection) and connection.name in names
+    }
+    return [
+        leaf
+        for leaf in walk(config)
+        if (isinstance(leaf.table, Connection) and leaf.table.name in names)
+        or (isinstance(leaf.table, Application) and leaf.table.name in applications)
+        or (with_channels and isinstance(leaf.table, Channel))
+    ]
 
 
 def _unreadable_secrets(leaves: Sequence[Leaf]) -> Iterator[Problem]:
