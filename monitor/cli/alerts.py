@@ -19,7 +19,7 @@ from monitor.cli.completion import AsJson, ConnectionName, complete_channel, com
 from monitor.cli.errors import CommandError, print_error
 from monitor.cli.output import TableRow, clean, open_console, print_json, print_rows
 from monitor.clock import utc_now
-from monitor.config.errors import did_you_mean
+from monitor.config.errors import did_you_mean, format_count
 from monitor.config.values import format_duration
 from monitor.judge import routing as routing_rules
 from monitor.judge.alerts import (
@@ -102,7 +102,7 @@ def _line(row: AlertRow) -> TableRow:
         elif each.state is NotificationState.HELD:
             text += _format_suppression(each)
         elif each.attempts:
-            text += f" after {each.attempts} attempt{'' if each.attempts == 1 else 's'}"
+            text += f" after {format_count(each.attempts, 'attempt')}"
             text += f": {each.error}" if each.error else ""
         is_dead = each.state is NotificationState.DEAD
         remarks.append(Text(clean(text), "bold red" if is_dead else "dim"))
@@ -228,7 +228,7 @@ async def _send_to(channels: Sequence[Channel], kind: AlertKind | None) -> int:
 
 def _report_sent(n_sent: int, n_wanted: int, error: str | None) -> str:
     if error is None:
-        return f"{n_sent} message{'' if n_sent == 1 else 's'} sent"
+        return f"{format_count(n_sent, 'message')} sent"
     return f"{n_sent} of {n_wanted} sent, then: {error}" if n_sent else f"not sent: {error}"
 
 
@@ -278,7 +278,7 @@ class _Explanation:
     channel: str
     severity: Severity
     routing: Routing
-    hold: Suppression | None
+    suppression: Suppression | None
 
 
 @commands.command()
@@ -361,22 +361,23 @@ def _explain_channel(
         for severity in severities_of(kind)
     ]
     first, *others = answers
-    is_same = all((each.routing, each.hold) == (first.routing, first.hold) for each in others)
+    is_same = all(
+        (each.routing, each.suppression) == (first.routing, first.suppression) for each in others
+    )
     return [first] if is_same else answers
 
 
 def _row(answer: _Explanation, plan: Plan) -> TableRow:
-    is_told = answer.routing.is_told
-    words = _REASONS[answer.routing.value]
-    if is_told and answer.hold is not None:
-        words += (
-            f"; {_SUPPRESSED[answer.hold.by.value]} until {answer.hold.until:%Y-%m-%d %H:%M} UTC"
-        )
-    elif is_told:
+    told, words = Text("yes", "green"), _REASONS[answer.routing.value]
+    if not answer.routing.is_told:
+        told = Text("no", "bold red")
+    elif answer.suppression is None:
         words += f"; within {format_duration(plan.group_wait)}, together with others of its kind"
-    told = Text("held", "yellow") if is_told and answer.hold else Text("yes", "green")
-    verdict = told if is_told else Text("no", "bold red")
-    return TableRow((answer.channel, answer.severity.value, verdict, words))
+    else:
+        told = Text("held", "yellow")
+        until = f"{answer.suppression.until:%Y-%m-%d %H:%M} UTC"
+        words += f"; {_SUPPRESSED[answer.suppression.by.value]} until {until}"
+    return TableRow((answer.channel, answer.severity.value, told, words))
 
 
 _REASONS = {
@@ -431,17 +432,18 @@ def _as_json(
         "offline": known.is_offline,
         "acknowledged": known.acknowledgement is not None,
         "trouble_told": known.has_opening if kind in OPENED_BY else None,
-        "channels": [
-            {
-                "channel": each.channel,
-                "severity": each.severity.value,
-                "told": each.routing.is_told,
-                "why": each.routing.value,
-                "held_by": each.hold.by.value if each.hold and each.routing.is_told else None,
-                "at": instant(each.hold.until if each.hold else now + plan.group_wait)
-                if each.routing.is_told
-                else None,
-            }
-            for each in answers
-        ],
+        "channels": [_answer_json(each, now + plan.group_wait) for each in answers],
+    }
+
+
+def _answer_json(answer: _Explanation, at: datetime) -> Json:
+    """Return one answer; *at*: when the channel is notified if nothing suppresses that."""
+    is_told, by = answer.routing.is_told, answer.suppression
+    return {
+        "channel": answer.channel,
+        "severity": answer.severity.value,
+        "told": is_told,
+        "why": answer.routing.value,
+        "held_by": by.by.value if by and is_told else None,
+        "at": instant(by.until if by else at) if is_told else None,
     }

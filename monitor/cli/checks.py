@@ -73,15 +73,13 @@ def check(
 
     Exit code: 2 broken, 3 unknown or not done, 1 soon a problem, 0 fine.
     """
-    from monitor.log import configure_logging
-
     session: Session = context.obj
     if is_dry and is_sending:
         raise CommandError("--no-store and --send exclude each other: what is sent is written down")
     chosen = session.choose(names)
     session.read_ahead(chosen, with_channels=is_sending)
     session.require_usable(callable_names(session, chosen), with_channels=is_sending)
-    configure_logging(is_verbose=session.is_verbose, is_quiet=True)
+    session.quiet_logs()
     if is_dry:
         records, answers = _preview(session, session.open_for_reading(), chosen)
     else:

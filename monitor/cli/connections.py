@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from monitor.judge.authorizations import AuthorizationClock
     from monitor.judge.connections import ConnectionRecord
     from monitor.report.history import HistoryJson
-    from monitor.store.engine import Transaction
 
 
 def pause(context: typer.Context, name: ConnectionName) -> None:
@@ -44,7 +43,7 @@ def pause(context: typer.Context, name: ConnectionName) -> None:
     session: Session = context.obj
     session.require_known(name)
     with session.open_for_writing(about=name).write() as tx:
-        record = _find(tx, name, session)
+        record = session.find_record(tx, name)
         connections.pause(tx, record.id)
     if record.is_paused:
         sentence = "is paused already"
@@ -104,27 +103,12 @@ def delete(
     if not is_sure and sys.stdin.isatty() and not typer.confirm(question, err=True):
         raise CommandError(f"{name} was not deleted")
     with database.write() as tx:
-        connections.delete_connection(tx, _find(tx, name, session), utc_now())
+        connections.delete_connection(tx, session.find_record(tx, name), utc_now())
     typer.echo(
         f"{name} is deleted: its checks stop, its history and alerts are gone.\n"
         f"Its entry in the file is ignored until it is taken out and put in again, "
         f"or until: connwatch resume {as_argument(name)}"
     )
-
-
-def _find(tx: Transaction, name: str, session: Session) -> ConnectionRecord:
-    """
-    Return the record that a command will change, within its own transaction.
-
-    Raises:
-        CommandError: It was deleted.
-    """
-    from monitor.store import connections
-
-    record = connections.find_record(tx, name)
-    if record is None:
-        raise session.deleted_name(name)
-    return record
 
 
 def renew(
@@ -200,14 +184,12 @@ def _say(clock: AuthorizationClock, change: DateChange) -> str:
 
 def _check(session: Session, name: str) -> None:
     """Ask at once, as `check` does; without its secrets that is left to the daemon."""
-    from monitor.log import configure_logging
-
     try:
         session.require_usable({name}, with_channels=False)
     except ConfigError as error:
         print_error(f"{name} is not checked from here, the daemon does that next: {error}")
         return
-    configure_logging(is_verbose=session.is_verbose, is_quiet=True)
+    session.quiet_logs()
     records, answers = check_and_store(session, session.database, {name})
     print_records(session, records, answers=answers)
 

@@ -42,10 +42,8 @@ def doctor(
 
     Exit code: 2 something is wrong, 1 something should be mended, 0 all is well.
     """
-    from monitor.log import configure_logging
-
     session: Session = context.obj
-    configure_logging(is_verbose=session.is_verbose, is_quiet=True)
+    session.quiet_logs()
     findings: list[Finding] = []
     for finding in _examine(session, is_offline=is_offline):
         findings.append(finding)

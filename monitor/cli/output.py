@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
+from monitor.config.errors import format_count
 from monitor.judge.outcome import OutcomeClass, Reason, State
 from monitor.judge.quota import Level
 from monitor.notify.reasons import REASONS
@@ -280,8 +281,8 @@ def format_counts(summary: dict[str, int], n_secrets: int = 0) -> str:
     total = sum(summary[state.value] for state in State)
     parts = [f"{count} {key.replace('_', ' ')}" for key, count in summary.items() if count]
     if n_secrets:
-        parts.append(f"{n_secrets} client secret{'' if n_secrets == 1 else 's'} ending")
-    return f"{format_number(total)} connection{'' if total == 1 else 's'}: {', '.join(parts)}"
+        parts.append(f"{format_count(n_secrets, 'client secret')} ending")
+    return f"{format_count(total, 'connection')}: {', '.join(parts)}"
 
 
 def transition_rows(history: HistoryJson) -> list[TableRow]:
@@ -289,7 +290,7 @@ def transition_rows(history: HistoryJson) -> list[TableRow]:
     return [
         TableRow(
             (
-                _at(each["at"]),
+                format_at(each["at"]),
                 f"{each['from']} → {each['to']}",
                 REASONS[Reason(each["reason"])].name,
             ),
@@ -304,7 +305,7 @@ def check_rows(history: HistoryJson) -> list[TableRow]:
     return [
         TableRow(
             (
-                _at(each["at"]),
+                format_at(each["at"]),
                 REASONS[Reason(each["reason"])].name,
                 "" if each["latency_ms"] is None else f"{each['latency_ms']:,.0f} ms",
             ),
@@ -319,7 +320,7 @@ def alert_rows(history: HistoryJson) -> list[TableRow]:
     """Return the lines of the alerts about a connection."""
     return [
         TableRow(
-            (_at(each["born_at"]), each["kind"], each["severity"]),
+            (format_at(each["born_at"]), each["kind"], each["severity"]),
             [_delivery(one) for one in each["notifications"]] or ["no channel wants to hear of it"],
         )
         for each in history["alerts"]
@@ -330,14 +331,15 @@ def _delivery(notification: NotificationJson) -> str:
     text = f"{notification['channel']}: {notification['state']}"
     sent_at = notification["sent_at"]
     if sent_at is not None:
-        return f"{text} at {_at(sent_at)}"
+        return f"{text} at {format_at(sent_at)}"
     attempts = notification["attempts"]
-    return f"{text} after {attempts} attempt{'' if attempts == 1 else 's'}" if attempts else text
+    return f"{text} after {format_count(attempts, 'attempt')}" if attempts else text
 
 
 def _said(each: CheckJson | TransitionJson) -> tuple[str, ...]:
     return (each["detail"],) if each["detail"] else ()
 
 
-def _at(instant: str) -> str:
+def format_at(instant: str) -> str:
+    """Return an instant of a report for a column whose zone is known."""
     return instant.replace("T", " ").removesuffix("Z")

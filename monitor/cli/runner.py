@@ -97,7 +97,7 @@ async def check_each(
     on_answer: Callable[[], None] = lambda: None,
 ) -> CheckResults:
     """
-    Check the connections called *names* at once; the same arguments as `ask`.
+    Check the connections called *names* at once, with the arguments of `check_now`.
 
     Args:
         on_answer: Called after each.

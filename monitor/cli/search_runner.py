@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from monitor.cli.alerts import SEND_TIMEOUT
 from monitor.cli.errors import DONE, NOT_DONE, CommandError, print_error
-from monitor.cli.output import TableRow, clean, open_console, print_json, print_rows
+from monitor.cli.output import TableRow, clean, format_at, open_console, print_json, print_rows
 from monitor.clock import utc_now
 from monitor.judge.alerts import Severity
 from monitor.notify.apprise import AppriseSender
@@ -76,7 +76,7 @@ def list_searches(session: Session, connection: SoldscopeConnection, *, is_json:
     if is_json:
         print_json({"connection": connection.name, "searches": [_json(each) for each in found]})
     elif found:
-        rows = [TableRow((each.id, _format_instant(each.created_at), each.text)) for each in found]
+        rows = [TableRow((each.id, format_at(each.created_at), each.text)) for each in found]
         print_rows(open_console(), rows, ("ID", "CREATED", "SEARCH"))
     else:
         sys.stdout.write("no search so far\n")
@@ -84,10 +84,6 @@ def list_searches(session: Session, connection: SoldscopeConnection, *, is_json:
 
 def _json(each: PastSearch) -> dict[str, str | None]:
     return {"id": each.id, "text": each.text, "created_at": each.created_at or None}
-
-
-def _format_instant(created_at: str) -> str:
-    return created_at.replace("T", " ").removesuffix("Z")
 
 
 async def _list(

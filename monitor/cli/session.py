@@ -104,11 +104,17 @@ class Session:
     def __init__(self, config_path: str | None, *, is_verbose: bool) -> None:
         self._config_path = config_path
         self.is_verbose = is_verbose
-        self._told_deleted: set[str] = set()
+        self._reported_deleted: set[str] = set()
 
     def anew(self) -> Session:
         """Return a session over the same file, that reads it again."""
         return Session(str(self.path), is_verbose=self.is_verbose)
+
+    def quiet_logs(self) -> None:
+        """Log nothing but what a person wants to see beside the output of a command."""
+        from monitor.log import configure_logging
+
+        configure_logging(is_verbose=self.is_verbose, is_quiet=True)
 
     @cached_property
     def path(self) -> Path:
@@ -214,6 +220,20 @@ class Session:
         self.require_known(name)
         return next(entry for entry in self.plan.entries if entry.name == name)
 
+    def find_record(self, tx: Transaction, name: str) -> ConnectionRecord:
+        """
+        Return the record that a command will change, within its own transaction.
+
+        Raises:
+            CommandError: It was deleted.
+        """
+        from monitor.store import connections
+
+        record = connections.find_record(tx, name)
+        if record is None:
+            raise self.deleted_name(name)
+        return record
+
     def require_known(self, *names: str) -> None:
         """
         Refuse a name that the file does not have.
@@ -288,7 +308,7 @@ class Session:
         What cannot be read is told by who requires it.
         """
         if os.geteuid() == 0:
-            list(_unreadable_secrets(self._find_leaves(names, with_channels=with_channels)))
+            list(_unreadable_secrets(find_leaves(self.config, names, with_channels=with_channels)))
 
     def require_usable(self, names: Collection[str], *, with_channels: bool) -> None:
         """
@@ -297,7 +317,7 @@ class Session:
         Raises:
             ConfigError: With all that cannot be read.
         """
-        leaves = self._find_leaves(names, with_channels=with_channels)
+        leaves = find_leaves(self.config, names, with_channels=with_channels)
         problems = list(_unreadable_secrets(leaves))
         trusted = {leaf.place for leaf in leaves if leaf.key == "ca_file" and leaf.value}
         if trusted:
@@ -305,24 +325,28 @@ class Session:
         if problems:
             raise ConfigError(problems, self.path)
 
-    def _find_leaves(self, names: Collection[str], *, with_channels: bool) -> list[Leaf]:
-        applications = {
-            connection.application
-            for connection in self.config.connections
-            if isinstance(connection, AmazonConnection) and connection.name in names
-        }
-        return [
-            leaf
-            for leaf in walk(self.config)
-            if (isinstance(leaf.table, Connection) and leaf.table.name in names)
-            or (isinstance(leaf.table, Application) and leaf.table.name in applications)
-            or (with_channels and isinstance(leaf.table, Channel))
-        ]
-
     def _report_deleted(self, name: str) -> None:
-        if name not in self._told_deleted:
-            self._told_deleted.add(name)
+        if name not in self._reported_deleted:
+            self._reported_deleted.add(name)
             print_error(str(self.deleted_name(name)))
+
+
+def find_leaves(
+    config: Config, names: Collection[str], *, with_channels: bool = False
+) -> list[Leaf]:
+    """Return the settings of the connections called *names* and of their applications."""
+    applications = {
+        connection.application
+        for connection in config.connections
+        if isinstance(connection, AmazonConnection) and connection.name in names
+    }
+    return [
+        leaf
+        for leaf in walk(config)
+        if (isinstance(leaf.table, Connection) and leaf.table.name in names)
+        or (isinstance(leaf.table, Application) and leaf.table.name in applications)
+        or (with_channels and isinstance(leaf.table, Channel))
+    ]
 
 
 def _unreadable_secrets(leaves: Sequence[Leaf]) -> Iterator[Problem]:

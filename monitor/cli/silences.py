@@ -184,16 +184,13 @@ def ack(
 ) -> None:
     """Stop the reminders of a connection's present trouble: somebody takes care of it."""
     from monitor.alerting.suppression import acknowledge
-    from monitor.store import connections
     from monitor.store.suppression import Acknowledgement
 
     session: Session = context.obj
     session.require_known(name)
     end = None if until is None else _read_date(until)
     with session.open_for_writing(about=name).write() as tx:
-        record = connections.find_record(tx, name)
-        if record is None:
-            raise session.deleted_name(name)
+        record = session.find_record(tx, name)
         trouble = acknowledge(tx, record, session.plan, Acknowledgement(utc_now(), end, note))
     if trouble is None:
         raise CommandError(

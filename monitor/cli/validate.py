@@ -32,7 +32,7 @@ from monitor.report.validation import CheckedConnection, Mark, StepName
 from monitor.report.validation import validate as take_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from monitor.cli.runner import CheckResults
     from monitor.cli.session import Session
@@ -64,24 +64,15 @@ def validate(
 
     Exit code: 2 broken, 3 unknown or not done, 1 soon a problem, 0 fine.
     """
-    from monitor.log import configure_logging
-
     session: Session = context.obj
     visit = _open_validation(session, name)
-    configure_logging(is_verbose=session.is_verbose, is_quiet=True)
-    if is_report:
-        steps = asyncio.run(_walk(visit, lambda _: None))
-        _print_ticket(visit, steps)
-    else:
+    session.quiet_logs()
+    if not is_report:
         print_heading(visit.connection)
-        last = ""
-
-        def tell(step: ValidationStep) -> None:
-            nonlocal last
-            print_step(step, last)
-            last = step.target
-
-        asyncio.run(_walk(visit, tell))
+    asyncio.run(visit.run(is_printing=not is_report))
+    if is_report:
+        _print_ticket(visit)
+    else:
         print_advice(visit.answered, visit.advice, is_paused=visit.is_paused)
     if is_opening:
         open_page(visit.advice)
@@ -102,6 +93,7 @@ class _Validation:
     connection: Connection
     database: Database | None
     is_paused: bool
+    steps: list[ValidationStep] = field(default_factory=list)
     answered: CheckedConnection = field(init=False)
 
     @cached_property
@@ -110,6 +102,13 @@ class _Validation:
         from monitor.report.advice import advise
 
         return advise(self.answered, self.connection, self.session.config)
+
+    async def run(self, *, is_printing: bool) -> None:
+        """Take every step, and print each at once if that is wanted."""
+        async for step in take_steps(self.connection, self.session.config, self.ask):
+            if is_printing:
+                print_step(step, self.steps[-1].target if self.steps else "")
+            self.steps.append(step)
 
     async def ask(self) -> CheckedConnection:
         """Check once; store what came of it, or only judge it."""
@@ -175,20 +174,11 @@ def _open_validation(session: Session, name: str) -> _Validation:
     return _Validation(session, connection, database, is_paused)
 
 
-async def _walk(visit: _Validation, tell: Callable[[ValidationStep], None]) -> list[ValidationStep]:
-    """Take every step, and print each at once."""
-    steps = []
-    async for step in take_steps(visit.connection, visit.session.config, visit.ask):
-        tell(step)
-        steps.append(step)
-    return steps
-
-
-def _print_ticket(visit: _Validation, steps: Sequence[ValidationStep]) -> None:
+def _print_ticket(visit: _Validation) -> None:
     from monitor.report.advice import write_ticket
 
     around = _look_around(visit.connection, is_paused=visit.is_paused)
-    typer.echo(write_ticket(around, steps, visit.answered, visit.transitions()))
+    typer.echo(write_ticket(around, visit.steps, visit.answered, visit.transitions()))
 
 
 def _look_around(connection: Connection, *, is_paused: bool) -> Surroundings:

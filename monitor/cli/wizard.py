@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 import typer
 
 from monitor.cli.alerts import send_samples
+from monitor.cli.session import find_leaves
 from monitor.clock import utc_now
-from monitor.config.connections import AmazonConnection, CountdownConnection
-from monitor.config.describe import walk
+from monitor.config.connections import CountdownConnection
 from monitor.config.errors import ConfigError
 from monitor.config.http import PRESETS, load_preset
 from monitor.config.load import build_config
@@ -43,9 +43,7 @@ from monitor.notify.words import explain, format_number
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from monitor.config.connections import Connection
     from monitor.config.model import Channel, Config
-    from monitor.config.values import Settings
     from monitor.judge.outcome import Outcome
 
 
@@ -223,7 +221,7 @@ def try_connection(config: Config, name: str) -> bool | None:
     connection = config.connection(name)
     if connection is None or isinstance(connection, CountdownConnection):
         return None  # nobody can be asked
-    missing = _find_unreadable(config, connection)
+    missing = _find_unreadable(config, name)
     if missing is not None:
         print_text(f"{name} is not tried yet: {missing}")
         return None
@@ -240,13 +238,10 @@ def try_connection(config: Config, name: str) -> bool | None:
     return is_good
 
 
-def _find_unreadable(config: Config, connection: Connection) -> SecretUnavailable | None:
-    """Return why a secret of *connection*, or of its application, cannot be read yet."""
-    tables: list[Settings | None] = [connection]
-    if isinstance(connection, AmazonConnection):
-        tables.append(config.application(connection.application))
-    for leaf in walk(config):
-        if isinstance(leaf.value, Secret) and any(leaf.table is table for table in tables):
+def _find_unreadable(config: Config, name: str) -> SecretUnavailable | None:
+    """Return why a secret of a connection, or of its application, cannot be read yet."""
+    for leaf in find_leaves(config, {name}):
+        if isinstance(leaf.value, Secret):
             try:
                 leaf.value.reveal()
             except SecretUnavailable as error:
