@@ -1,8 +1,8 @@
 """
 Decide which alerts are dispatched, to which channels and when, over what the store knows.
 
-`dispatch` stores an alert with its notifications; `inhibition` and `incidents` find one cause for
-many problems; `suppression`, `reminders` and `digests` decide about time.
+`dispatch` stores an alert with its notifications; `incidents` ends what was one cause of many
+problems; `suppression`, `reminders` and `digests` decide about time, `outbox` about channels.
 """
 
 from __future__ import annotations

@@ -1,12 +1,8 @@
 """
-Send the channels that ask for it a summary of how their connections stand.
+Decide when summaries are due: of how connections are, and of what changed in an absence.
 
-When one is due is decided in `judge.routing`, how it reads in `alert`.
-
-Tell what has changed while the daemon did not run.
-
-Decides how long an absence must be to be told of, and how long to wait for the
-first answers after it.
+When a channel wants its digest is decided in `judge.routing`, how it reads in `notify.drafts`. How
+long an absence must be to be worth a word, and whose first checks are waited for, is decided here.
 """
 
 from __future__ import annotations

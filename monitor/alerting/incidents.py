@@ -1,20 +1,8 @@
 """
-End the outages that time has ended, and announce what was held back meanwhile.
+End incidents that time has ended: outages, flapping, and the loss of our own link.
 
-When a host is out is decided in `judge.incidents`, what a batch of checks says of it in
-`judge.correlation`.
-
-End the flapping of connections that have not changed for long enough.
-
-How often is too often is decided in `judge.incidents`.
-
-Note that our own link is there again, whoever has found that out.
-
-What checks say of the link is decided in `judge.connectivity`.
-
-Announce what one cause spoke for, and what is still true after it.
-
-What is still true is decided in `judge.correlation`.
+What a batch of checks says of them is decided in `judge.correlation` and `judge.connectivity`, what
+is still true of the problems that one cause spoke for, in `judge.correlation` too.
 """
 
 from __future__ import annotations

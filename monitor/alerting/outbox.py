@@ -1,13 +1,8 @@
 """
-Join the outbox that `notify.delivery` asks for to the one that `store` keeps.
+Join the outbox that deliveries ask for to the one that the store keeps.
 
-What a delivery shows of its channel is kept in the same transaction: see
-`channel_health`.
-
-Tell the other channels of one that takes no messages, and when it does again.
-
-Decides when a channel counts as failing, and who hears of it. Who of them
-wants to is decided in `judge.routing`, how often a message is tried in `alert`.
+What a delivery shows of its channel is kept in the same transaction. When a channel counts as
+failing, and which others are notified of it, is decided here; who wants that, in `judge.routing`.
 """
 
 from __future__ import annotations

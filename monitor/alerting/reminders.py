@@ -1,8 +1,8 @@
 """
-Remind people of what is critical, still true, and not acknowledged by anybody.
+Dispatch reminders of what is critical, still true, and acknowledged by nobody.
 
-Of which alerts people are reminded is decided in `judge.alerts`; here it is
-found out what of each is still true, and of whom it may be said.
+Which alerts are reminded of is decided in `judge.alerts`; here it is found out what of each is
+still true, and of whom.
 """
 
 from __future__ import annotations

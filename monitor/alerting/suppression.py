@@ -1,14 +1,9 @@
 """
-Hold back what a silence or quiet hours cover, and let go what they covered.
+Suppress what silences and quiet hours cover, and release it afterwards.
 
-What holds an alert is decided in `judge.suppression`, what is still worth telling
-afterwards in `judge.suppression`; here both meet the database.
-
-Carry out what people order about being told: take on a trouble, silence, and back.
-
-For commands and for the web, each in one transaction of theirs. What a silence
-covers is decided in `judge.suppression`, what happens to alerts meanwhile and
-afterwards in `holding`.
+What covers an alert, and what of it is still worth sending, is decided in `judge.suppression`.
+Silences and acknowledgements of people are carried out here, for commands and the web, each in one
+transaction.
 """
 
 from __future__ import annotations

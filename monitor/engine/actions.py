@@ -1,8 +1,7 @@
 """
 Carry out what people order about a connection, for commands and for the web.
 
-Every order is one transaction; what it means for clocks and rows is decided in
-`judge`, and how it is confirmed by whoever was asked.
+Each order is one transaction; what it means for clocks and rows is decided in `judge`.
 """
 
 from __future__ import annotations

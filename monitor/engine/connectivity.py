@@ -1,8 +1,8 @@
 """
-Ask for our own link when it is in doubt, neither too often nor in anybody's way.
+Check our own link when it is in doubt, neither too often nor in anybody's way.
 
-Decides when the URLs of `checks.uplink` are asked and whether they are believed.
-What is told of it is left to `link`.
+Decides when the URLs of `checks.uplink` are called and whether they are believed; what follows is
+left to `judge.connectivity`.
 """
 
 from __future__ import annotations

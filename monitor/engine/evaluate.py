@@ -1,9 +1,7 @@
 """
-Tell the whole story of a batch of checks on one screen.
+Tell the whole story of a batch of checks on one screen: load, judge, correlate, dispatch, save.
 
-Finished checks come in; each is judged against what was known, then all of them together, and
-what that makes due is announced. Whoever opened the transaction, the daemon or a command, gets the
-same verdicts.
+Whoever opened the transaction, the daemon or a command, gets the same verdicts.
 """
 
 from __future__ import annotations

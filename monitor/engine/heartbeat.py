@@ -1,9 +1,8 @@
 """
 Tell an outside watcher that the daemon does its work, or why it does not.
 
-Decides when that is said. What counts as well is decided in `judge.health`
-and `judge.health`, how it is said in `providers.probes`. Nothing waits for the
-outside watcher: this is a job of its own.
+Decides when; what counts as well is decided in `judge.health`, how it is sent in
+`providers.probes`. Nothing waits for the watcher: this is a job of its own.
 """
 
 from __future__ import annotations

@@ -1,13 +1,9 @@
 """
 Notice that the database was deleted, replaced or damaged under the daemon, and lose nothing of it.
 
-The daemon goes on writing into a file that has no name any more, and nobody would
-ever see it again. So it ends, after it has written down what it knows: under
-the old name if that is free, else beside what stands there now, which somebody
-has put there. Whoever started it may start it anew. Nothing mends a damaged
-file; the daemon that cannot trust it ends as well.
-
-The log beside the file is a part of it: what was written last is nowhere else.
+The daemon would go on writing into a file without a name. So it ends, after it has written down
+what it knows: under the old name if that is free, else beside what somebody has put there. Whoever
+started it may start it anew. The log beside the file is a part of it.
 """
 
 from __future__ import annotations

@@ -1,12 +1,9 @@
 """
-Remember how reading the file went, for whoever asks how the daemon is.
-
 Hold the settings that the daemon works by, in one cell that a reload replaces.
 
-Whoever acts takes `live.now` once, at the start of a batch, a request or a
-message, and works by that to its end: nothing is ever done by settings that are
-half old and half new. What a reload must see to beside the cell is in
-`monitor.engine.parts`.
+Whoever acts takes `live.now` once, at the start of a batch, a request or a message, and works by
+that to its end. What a reload must see to beside the cell is in `parts`; how the last reading of
+the file went is remembered here too.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """
-Hold the parts of a daemon that runs, and the settings that they work by.
+Hold the parts of a daemon that runs, and put settings in force between two ticks.
 
-The one place where settings are replaced: `put_in_force` does it between two
-ticks. What they must be is decided in `reloading`.
+What the settings must be is decided in `reload`.
 """
 
 from __future__ import annotations

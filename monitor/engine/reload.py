@@ -1,9 +1,8 @@
 """
 Read the file again and put it in force, while checks go on.
 
-Decides the order: everything that can fail comes first, then one transaction,
-then the swap, in which nothing is awaited. A file that cannot be used changes
-nothing at all. What is different is found in `config.diff`.
+Everything that can fail comes first, then one transaction, then the swap, in which nothing is
+awaited: a file that cannot be used changes nothing. What is different is found in `config.diff`.
 """
 
 from __future__ import annotations

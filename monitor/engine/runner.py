@@ -1,8 +1,8 @@
 """
 Start the checks that are due and bring their results to the store.
 
-Decides when a check starts and when a batch is written. What a result means is
-left to `cycle`; nothing in here waits for a check.
+Decides when a check starts and when a batch is written; nothing in here waits for a check. What a
+result means is left to `evaluate`.
 """
 
 from __future__ import annotations

@@ -1,16 +1,9 @@
 """
-Run the daemon's few jobs on time: the only import of APScheduler.
+Run the daemon's few jobs on time: the only module that knows APScheduler.
 
-One job looks for due checks; there is no job for each connection. A job that
-fails is logged with its traceback and runs again at its next time. When the
-wall clock is stepped, the jobs begin anew; what else follows from that is left
-to the caller.
-
-Notice that the wall clock was stepped, or that the machine was suspended.
-
-Decides what counts as a step. What follows from one is left to the caller.
-
-Run the jobs of the daemon: the only package that knows APScheduler.
+One job looks for due checks; there is none for each connection. A job that fails is logged with its
+traceback and runs again at its next time. When the wall clock is stepped, or the machine was
+suspended, the jobs begin anew; what else follows is left to the caller.
 """
 
 from __future__ import annotations

@@ -1,16 +1,9 @@
 """
 Let whoever started the daemon know how it is: ready, at work, or stuck.
 
-Decides when systemd is told what. Whether the daemon still does its work is
-decided in `judge.health`, how a message travels in `systemd`.
-
-Tell systemd, or whoever else started us and listens, how the daemon is.
-
-Decides how a message travels: one datagram to `$NOTIFY_SOCKET`, sent without
-waiting. What is told, and when, is left to `monitor.engine.supervisor`.
-
-Written by hand: the packages that do it were last released in 2017 and 2020, or
-bring a C library of systemd's along, for these few lines over a socket.
+Whether it still does its work is decided in `judge.health`. A message is one datagram to
+`$NOTIFY_SOCKET`, written by hand: the packages that do it were last released in 2017 and 2020, or
+bring a C library along.
 """
 
 from __future__ import annotations

@@ -1,20 +1,9 @@
 """
-Find what time alone has changed, whether or not checks can run.
+Find what time alone has changed, whether or not checks can run, and wake the delivery for it.
 
-Clocks that reached a step are told, a connection whose authorization has
-ended becomes due, an outage that was none is told for what it is, what was held
-back until now is let go, reminders and summaries are made, all in one
-transaction. What a step means is decided in `judge.authorizations`; what the end
-means, by the check that follows.
-
-Log what was found, and wake the delivery if people must hear of it.
-
-Decides nothing: what is due was stored before with what made it due.
-
-Follow a step of the wall clock: bring what was to come at an instant in line with the new time.
-
-Instants of next checks, claims and next attempts are stored as the wall clock
-had them. Clocks of authorizations need nothing: each look at them compares instants.
+One transaction dispatches the steps of clocks, makes ended authorizations due, ends incidents,
+releases what was suppressed, and makes reminders and digests. A step of the wall clock is followed
+here too: instants of next checks, claims and attempts are stored as the clock had them.
 """
 
 from __future__ import annotations
