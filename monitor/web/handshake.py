@@ -31,6 +31,7 @@ from monitor.providers.registry import build_checker
 from monitor.providers.tokens import HandshakeTokens
 from monitor.store import authorizations, connections, credentials
 from monitor.store.schedule import make_due
+from monitor.web.api import no_such_connection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -187,12 +188,12 @@ async def begin_handshake(
         is_renamed: The name of the store is not to be compared with that from before.
 
     Raises:
-        LookupError: There is no such connection.
+        HTTPException: There is no such connection.
         HandshakeImpossible: Something is missing for that.
     """
     connection = parts.config.connection(name)
     if connection is None:
-        raise LookupError(name)
+        raise no_such_connection()
     obstacle = find_obstacle(parts.config, connection)
     if obstacle is not None:
         raise HandshakeImpossible(name, obstacle)
@@ -205,7 +206,7 @@ async def begin_handshake(
     def remember(tx: Transaction) -> bytes:
         record = connections.find_record(tx, name)
         if record is None:
-            raise LookupError(name)
+            raise no_such_connection()
         credentials.forget_handshakes(tx, now - STATE_LIFE)
         credentials.begin_handshake(tx, _hash(nonce), record.id, _hash(session), now)
         return credentials.find_or_make_key(tx, credentials.HANDSHAKE_KEY)
@@ -246,10 +247,10 @@ async def finish_handshake(parts: Parts, query: Mapping[str, str], session: str)
     token, outcome = await _redeem_grant(parts, connection, code)
     seller_id = query.get("selling_partner_id", "")[:100] or None
     seller = Seller(seller_id, state.startswith(RENAMED))
-    settled = await _save_grant(parts, connection, token, seller, outcome)
+    evaluated = await _save_grant(parts, connection, token, seller, outcome)
     parts.now.calls.held.put(name, token, connection.refresh_token)
     log.info("handshake.finished", connection=name, reason=outcome.reason.value)
-    parts.announce(settled)
+    parts.announce(evaluated)
     return name
 
 

@@ -146,12 +146,6 @@ def _format_doubt(each: ConnectionJson) -> tuple[str, str] | None:
     return f"{name} at the last check{times}", "It is asked again by itself; wait for that."
 
 
-def format_place(each: ConnectionJson, region: str | None) -> str:
-    """Return the provider, and the region of a store."""
-    name = title_of(str(each["provider"]))
-    return f"{name} {region.upper()}" if region else name
-
-
 def format_since(each: ConnectionJson, now: datetime) -> str:
     """Return for how long it has been in its state; nothing of a pause, whose start is not kept."""
     state = State(each["state"])
@@ -241,6 +235,7 @@ def _make_row(
 ) -> ConnectionRow:
     connection = parts.config.connection(each["name"])
     region = connection.region.value if isinstance(connection, AmazonConnection) else None
+    provider = title_of(each["provider"])
     checked_at = read_instant(each["checked_at"])
     is_needing = _is_needing(each)
     wants_renewal = is_needing and _wants_renewal(each)
@@ -257,7 +252,7 @@ def _make_row(
         each=each,
         path=path_of(each["name"]),
         look="soon" if each["expiring_soon"] and each["state"] == State.ACTIVE else each["state"],
-        place=format_place(each, region),
+        place=f"{provider} {region.upper()}" if region else provider,
         marketplaces=_marketplaces(each, connection),
         days=_days(each, connection, now),
         quota=_quota(each, now),

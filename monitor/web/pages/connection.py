@@ -95,16 +95,16 @@ def _find_action(parts: Parts, name: str, need: Need) -> RemedyAction:
     connection = parts.config.connection(name)
     if connection is None:
         return RemedyAction()
-    application = None
-    if isinstance(connection, AmazonConnection):
-        application = parts.config.application(connection.application)
-        if need is Need.AUTHORIZE:
-            obstacle = find_obstacle(parts.config, connection)
-            if obstacle is None:
-                return RemedyAction(start=start_of(name))
-            page = find_page(connection, application, need, "")
-            return RemedyAction(obstacle=obstacle, page=_but_consent(page))
-    return RemedyAction(page=find_page(connection, application, need, ""))
+    if not isinstance(connection, AmazonConnection):
+        return RemedyAction(page=find_page(connection, None, need, ""))
+    page = find_page(connection, parts.config.application(connection.application), need, "")
+    if need is not Need.AUTHORIZE:
+        return RemedyAction(page=page)
+    obstacle = find_obstacle(parts.config, connection)
+    if obstacle is None:
+        return RemedyAction(start=start_of(name))
+    # The consent page itself is left out: its answer could not be taken.
+    return RemedyAction(obstacle=obstacle, page=None if _is_consent(page) else page)
 
 
 def follow_advice(parts: Parts, name: str, advice: Sequence[Advice]) -> list[Remedy]:
@@ -112,20 +112,15 @@ def follow_advice(parts: Parts, name: str, advice: Sequence[Advice]) -> list[Rem
     remedies = []
     for one in advice:
         mending = RemedyAction(page=one.page)
-        if one.page is not None and _is_consent(one.page):
+        if _is_consent(one.page):
             mending = _find_action(parts, name, Need.AUTHORIZE)
         words = HANDSHAKE_STEP if mending.start else one.remedy
         remedies.append(Remedy(words, mending))
     return remedies
 
 
-def _is_consent(page: RemedyPage) -> bool:
-    return page.url is not None and CONSENT_PATH in page.url
-
-
-def _but_consent(page: RemedyPage | None) -> RemedyPage | None:
-    """Leave out the consent page itself: its answer could not be taken."""
-    return None if page is None or _is_consent(page) else page
+def _is_consent(page: RemedyPage | None) -> bool:
+    return page is not None and page.url is not None and CONSENT_PATH in page.url
 
 
 router = APIRouter()

@@ -15,7 +15,6 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from starlette.responses import RedirectResponse, Response
 
 from monitor.web import handshake
-from monitor.web.api import no_such_connection
 from monitor.web.handshake import HandshakeRefused
 from monitor.web.pages.actions import go_back
 from monitor.web.pages.connection import start_of
@@ -58,8 +57,6 @@ async def _begin(
     """Return the address of the consent page, or the page that says why there is no way there."""
     try:
         return await handshake.begin_handshake(here, name, _browser_of(who), is_renamed=is_renamed)
-    except LookupError:
-        raise no_such_connection() from None
     except handshake.HandshakeImpossible as error:
         context = {"name": name, "path": path_of(name), "obstacle": error.obstacle}
         return render(request, "obstacle.html", context, status=HTTPStatus.CONFLICT)
