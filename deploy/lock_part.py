@@ -1,5 +1,4 @@
-"""
-Print the part of constraints.txt that some packages need: names, versions, hashes.
+"""Print the part of constraints.txt that some packages need: names, versions, hashes.
 
 The lock has all that development needs; an installation needs a part of it:
 
@@ -23,8 +22,7 @@ _DEVELOPMENT = "pyproject.toml:"
 
 
 def cut(lock: str, wanted: set[str]) -> str:
-    """
-    Return the entries of *lock* that are among *wanted*, or needed by one that is.
+    """Return the entries of *lock* that are among *wanted*, or needed by one that is.
 
     Args:
         wanted: Names of packages; `connwatch` is the project itself, without

@@ -1,5 +1,4 @@
-"""
-Watch API connections and tell people before they break.
+"""Watch API connections and tell people before they break.
 
 The story, in the order in which it runs:
 
@@ -27,8 +26,7 @@ __version__ = "0.1.0"
 
 
 def lazily(places: Mapping[str, str]) -> Callable[[str], object]:
-    """
-    Return the `__getattr__` of a package that imports what it offers when it is asked for.
+    """Return the `__getattr__` of a package that imports what it offers when it is asked for.
 
     Heavy libraries stay out of commands that do not use them.
 

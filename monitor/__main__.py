@@ -1,5 +1,4 @@
-"""
-Start the command line: `connwatch`, and `python -m monitor`.
+"""Start the command line: `connwatch`, and `python -m monitor`.
 
 Decides what must be so before anything else is imported; the commands
 themselves are in `monitor.cli`.

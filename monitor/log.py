@@ -1,5 +1,4 @@
-"""
-Configure logging: the only module that does.
+"""Configure logging: the only module that does.
 
 Lines go to stderr, for people on a terminal and as JSON otherwise; stdout
 carries data only.
@@ -17,8 +16,7 @@ import structlog
 
 
 class _Forgiving:
-    """
-    A stream that keeps its troubles to itself.
+    """A stream that keeps its troubles to itself.
 
     Where the disk is full or nobody reads any more, the line is lost. Raised
     from a log call, the same would end the daemon's loops one after another,
@@ -38,8 +36,7 @@ class _Forgiving:
 
 
 def configure_logging(*, is_verbose: bool = False, is_quiet: bool = False) -> None:
-    """
-    Send log lines to stderr from now on.
+    """Send log lines to stderr from now on.
 
     Args:
         is_verbose: One line for each check as well.

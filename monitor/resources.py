@@ -1,5 +1,4 @@
-"""
-Find the files that travel with the package.
+"""Find the files that travel with the package.
 
 Decides only where they are: beside `monitor/` in a checkout, inside it in an
 installed wheel (`[tool.hatch.build.targets.wheel]` puts them there). What they

@@ -1,5 +1,4 @@
-"""
-Decide which alerts are dispatched, to which channels and when, over what the store knows.
+"""Decide which alerts are dispatched, to which channels and when, over what the store knows.
 
 `dispatch` stores an alert with its notifications; `incidents` ends what was one cause of many
 problems; `suppression`, `reminders` and `digests` decide about time, `outbox` about channels.

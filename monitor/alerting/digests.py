@@ -1,5 +1,4 @@
-"""
-Decide when summaries are due: of how connections are, and of what changed in an absence.
+"""Decide when summaries are due: of how connections are, and of what changed in an absence.
 
 When a channel wants its digest is decided in `judge.routing`, how it reads in `notify.drafts`. How
 long an absence must be to be worth a word, and whose first checks are waited for, is decided here.
@@ -51,8 +50,7 @@ def is_any_digest_due(tx: Transaction, plan: Plan, now: datetime) -> bool:
 
 
 def dispatch_digests(tx: Transaction, plan: Plan, now: datetime) -> list[tuple[str, AlertDue]]:
-    """
-    Store the summaries that are due *now*; return each with its channel's name.
+    """Store the summaries that are due *now*; return each with its channel's name.
 
     A channel that is seen for the first time has its first one the next time:
     nothing was checked yet that it could be told of.
@@ -141,8 +139,7 @@ MOST_LINES = 20
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """
-    A time when nothing was watched.
+    """A time when nothing was watched.
 
     Args:
         since: The last check before it: what changed is counted from there.
@@ -154,8 +151,7 @@ class Absence:
 
 
 def note_absence(tx: Transaction, plan: Plan, now: datetime) -> Absence | None:
-    """
-    Return the absence that ends *now*, if a channel wants to hear of it; ask before all else.
+    """Return the absence that ends *now*, if a channel wants to hear of it; ask before all else.
 
     It is kept until it is told: a daemon that dies before goes on with it. One
     absence after another, with no word between them, is a single one.
@@ -212,8 +208,7 @@ def _count_missed(tx: Transaction, absence: Absence, plan: Plan) -> int:
 
 
 class Resumption:
-    """
-    Tells of an absence once the first answers after it are there.
+    """Tells of an absence once the first answers after it are there.
 
     Args:
         absence: None if there was none that is worth telling.
@@ -225,8 +220,7 @@ class Resumption:
         self._absence = absence
 
     async def look(self, plan: Plan) -> None:
-        """
-        Tell if it is time to, and never again.
+        """Tell if it is time to, and never again.
 
         Raises:
             StoreError: The database cannot be used; the next look tells.

@@ -1,5 +1,4 @@
-"""
-Announce what is due: read what that depends on, have it decided, store it.
+"""Announce what is due: read what that depends on, have it decided, store it.
 
 Decides nothing: what is announced, on which channels, and what must wait is decided in
 `judge.dispatch`. A batch of checks takes the same road (`engine.batch`).
@@ -35,8 +34,7 @@ def dispatch_alert(
     now: datetime,
     only: Collection[str] | None = None,
 ) -> int | None:
-    """
-    Store an alert and its notifications; return its id, or None for an end of nothing announced.
+    """Store an alert and its notifications; return its id, or None for an end of nothing announced.
 
     Args:
         about: The names of the connections, by their ids; empty for what concerns none.
@@ -59,8 +57,7 @@ def dispatch_all(
 def load_context(
     tx: Transaction, plan: Plan, watched: Mapping[str, Watched], ends: Ends, since: datetime
 ) -> DispatchContext:
-    """
-    Read what dispatching depends on.
+    """Read what dispatching depends on.
 
     Args:
         watched: The settings of all connections that alerts may be about.

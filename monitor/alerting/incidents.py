@@ -1,5 +1,4 @@
-"""
-End incidents that time has ended: outages, flapping, and the loss of our own link.
+"""End incidents that time has ended: outages, flapping, and the loss of our own link.
 
 What a batch of checks says of them is decided in `judge.correlation` and `judge.connectivity`, what
 is still true of the problems that one cause spoke for, in `judge.correlation` too.
@@ -69,8 +68,7 @@ def _release(
 
 
 def dispatch_lost_permissions(tx: Transaction, outage: Outage, plan: Plan, now: datetime) -> None:
-    """
-    End an outage that was a lost permission after all: one alert an application.
+    """End an outage that was a lost permission after all: one alert an application.
 
     Of those that fail for another reason, and of those that work again, it is
     told what was held back.
@@ -99,8 +97,7 @@ def is_any_stable(tx: Transaction, now: datetime) -> bool:
 
 
 def end_flapping(tx: Transaction, plan: Plan, now: datetime) -> None:
-    """
-    End what has not changed for long enough, and announce what is still true.
+    """End what has not changed for long enough, and announce what is still true.
 
     Where a host is out, the end of that will announce it.
     """

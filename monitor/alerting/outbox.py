@@ -1,5 +1,4 @@
-"""
-Join the outbox that deliveries ask for to the one that the store keeps.
+"""Join the outbox that deliveries ask for to the one that the store keeps.
 
 What a delivery shows of its channel is kept in the same transaction. When a channel counts as
 failing, and which others are notified of it, is decided here; who wants that, in `judge.routing`.
@@ -33,8 +32,7 @@ def note_failure(tx: Transaction, channel: str, now: datetime) -> None:
 
 
 def note_death(tx: Transaction, channel: str, error: str, plan: Plan, now: datetime) -> None:
-    """
-    Tell the other channels, once, that *channel* did not take a message that was given up.
+    """Tell the other channels, once, that *channel* did not take a message that was given up.
 
     One that was taken out of the file is no channel that fails.
     """
@@ -82,8 +80,7 @@ ResultT = TypeVar("ResultT")
 
 
 class StoredOutbox:
-    """
-    The outbox in the database; see `monitor.notify.delivery.Outbox` for its promises.
+    """The outbox in the database; see `monitor.notify.delivery.Outbox` for its promises.
 
     Args:
         owner: Who claims: what a daemon that died had claimed is given back

@@ -1,5 +1,4 @@
-"""
-Dispatch reminders of what is critical, still true, and acknowledged by nobody.
+"""Dispatch reminders of what is critical, still true, and acknowledged by nobody.
 
 Which alerts are reminded of is decided in `judge.alerts`; here it is found out what of each is
 still true, and of whom.
@@ -34,8 +33,7 @@ if TYPE_CHECKING:
 
 
 def dispatch_reminders(tx: Transaction, plan: Plan, now: datetime) -> list[tuple[str, AlertDue]]:
-    """
-    Store the reminders that are due *now*; return each with a name to log.
+    """Store the reminders that are due *now*; return each with a name to log.
 
     An alert that is true of nobody any more is not looked at again; one of which
     nobody may be reminded at the moment waits for the next time.

@@ -1,5 +1,4 @@
-"""
-Suppress what silences and quiet hours cover, and release it afterwards.
+"""Suppress what silences and quiet hours cover, and release it afterwards.
 
 What covers an alert, and what of it is still worth sending, is decided in `judge.suppression`.
 Silences and acknowledgements of people are carried out here, for commands and the web, each in one
@@ -39,8 +38,7 @@ if TYPE_CHECKING:
 def review_suppressed(
     tx: Transaction, plan: Plan, now: datetime, *, all_of_it: bool = False
 ) -> int:
-    """
-    Let go what was held until *now*; return how many notifications are due by that.
+    """Let go what was held until *now*; return how many notifications are due by that.
 
     What something else holds by now stays. What is not worth telling any more
     goes away; all else is due.
@@ -75,8 +73,7 @@ def suppress_unsent(tx: Transaction, plan: Plan, now: datetime) -> int:
 
 
 def retry_dead(tx: Transaction, plan: Plan, now: datetime) -> tuple[int, int]:
-    """
-    Make due again what was given up; return how much is, and how much was old news and went away.
+    """Make due again what is dead; return how much is, and how much was old news and dropped.
 
     Nobody is told of a trouble after its end, nor of an end after the next trouble.
     """
@@ -216,8 +213,7 @@ class AcknowledgedProblem:
 def list_acknowledged(
     tx: Transaction, plan: Plan, now: datetime, among: Collection[str] | None = None
 ) -> list[AcknowledgedProblem]:
-    """
-    Return the troubles that last and are taken on, the latest word first.
+    """Return the troubles that last and are taken on, the latest word first.
 
     Args:
         among: The connections that are wanted; None for all.
@@ -248,8 +244,7 @@ def list_suppressed_names(
 
 @dataclass(frozen=True, slots=True)
 class BegunSilence:
-    """
-    A silence that has just begun.
+    """A silence that has just begun.
 
     Args:
         n_held: How many messages it holds back that were about to be sent.

@@ -1,5 +1,4 @@
-"""
-Offer the commands, one module a group.
+"""Offer the commands, one module a group.
 
 Data goes to stdout, everything else to stderr; how a command ends stands in `cli.errors`.
 """

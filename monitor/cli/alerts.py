@@ -1,5 +1,4 @@
-"""
-List alerts, send dead ones again, test channels, and explain who would be notified (`alerts`).
+"""List alerts, send dead ones again, test channels, and explain who would be notified (`alerts`).
 
 Who receives what, and when, is decided in `judge.routing` and `judge.suppression`. Delivering
 is the daemon's work, apart from test messages.
@@ -128,8 +127,7 @@ def _format_instant(at: datetime) -> str:
 
 @commands.command()
 def retry(context: typer.Context) -> None:
-    """
-    Make dead notifications due again; the daemon sends them.
+    """Make dead notifications due again; the daemon sends them.
 
     What is old news goes away: the channel was told since how it went on.
     """
@@ -179,8 +177,7 @@ def send_test(
 
 
 def read_kind(word: str) -> AlertKind:
-    """
-    Return the kind of alert that is called *word*.
+    """Return the kind of alert that is called *word*.
 
     Raises:
         CommandError: There is none.
@@ -251,8 +248,7 @@ async def send_samples(
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """
-    What the database knows that bears on whether people are told.
+    """What the database knows that bears on whether people are told.
 
     Args:
         has_opening: The trouble that a closing alert would end was told.

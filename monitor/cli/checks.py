@@ -1,5 +1,4 @@
-"""
-Print how connections are: check them now (`check`), or show what is known (`status`).
+"""Print how connections are: check them now (`check`), or show what is known (`status`).
 
 `check` judges and stores as the daemon does, through the same functions. What is shown comes
 from `report.status`, the exit codes as well.
@@ -68,8 +67,7 @@ def check(
         typer.Option("--send", help="Deliver due alerts now; otherwise the daemon does."),
     ] = False,
 ) -> None:
-    """
-    Ask the services now, and store what they say.
+    """Ask the services now, and store what they say.
 
     Exit code: 2 broken, 3 unknown or not done, 1 soon a problem, 0 fine.
     """
@@ -162,8 +160,7 @@ def store_results(
     answers: CheckResults,
     uplink: Connectivity,
 ) -> list[ConnectionRecord]:
-    """
-    Judge and store what connections just answered; return what is known after it.
+    """Judge and store what connections just answered; return what is known after it.
 
     Args:
         records: What was known before it.
@@ -193,8 +190,7 @@ def status(
         Sort, typer.Option("--sort", help="What stands first: the worst, or the fewest days left.")
     ] = Sort.URGENCY,
 ) -> None:
-    """
-    Say what is known, without asking anybody.
+    """Say what is known, without asking anybody.
 
     Exit code: 2 broken, 3 unknown or not done, 1 soon a problem, 0 fine.
     """
@@ -212,8 +208,7 @@ def print_records(
     answers: CheckResults | None = None,
     sort: Sort = Sort.URGENCY,
 ) -> int:
-    """
-    Print connections, and return the exit code that they mean.
+    """Print connections, and return the exit code that they mean.
 
     Args:
         answers: What they just answered; None if nobody was asked.

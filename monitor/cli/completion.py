@@ -1,5 +1,4 @@
-"""
-Declare the arguments and options that commands share, and complete their names in shells.
+"""Declare the arguments and options that commands share, and complete their names in shells.
 
 `connwatch --install-completion` sets that up. Nothing is checked and nothing said: where the
 file cannot be read there is nothing to propose.

@@ -1,5 +1,4 @@
-"""
-Make, check, show and describe the configuration file (`config`).
+"""Make, check, show and describe the configuration file (`config`).
 
 What the file means is decided in `monitor.config`, the text of a first file in
 `config.starter`; the questions for it stand in `cli.wizard`. Nothing that stands anywhere is
@@ -93,8 +92,7 @@ def init(
         typer.Option(metavar="NAME", help="What to call the connection; default: soldscope."),
     ] = None,
 ) -> None:
-    """
-    Write a first configuration file; asks for what the options do not say.
+    """Write a first configuration file; asks for what the options do not say.
 
     A file that exists is never touched.
     """
@@ -215,8 +213,7 @@ class Places:
 
 
 def find_obstacle(places: Places, program: Path | None) -> str | None:
-    """
-    Return why no service can be made here, or None.
+    """Return why no service can be made here, or None.
 
     Args:
         program: Where `connwatch` is installed, as far as that is known.
@@ -241,8 +238,7 @@ def find_program() -> Path | None:
 
 
 def install_service(draft: ConfigDraft, places: Places, program: Path, run: Run) -> None:
-    """
-    Write the secrets, the file and the unit, and start the service.
+    """Write the secrets, the file and the unit, and start the service.
 
     Args:
         run: Runs a command, and raises CommandError if that fails.
@@ -278,8 +274,7 @@ def install_service(draft: ConfigDraft, places: Places, program: Path, run: Run)
 
 
 def run_command(command: Sequence[str]) -> None:
-    """
-    Run *command*.
+    """Run *command*.
 
     Raises:
         CommandError: It failed; says what it said.
@@ -291,8 +286,7 @@ def run_command(command: Sequence[str]) -> None:
 
 
 def _hand_over(draft: ConfigDraft) -> tuple[list[Table], dict[str, str], list[str]]:
-    """
-    Return the tables with systemd's credentials in place of all secrets.
+    """Return the tables with systemd's credentials in place of all secrets.
 
     Beside them, the secrets by the name of their file, and the files that are
     missing because a secret cannot be read yet.
@@ -316,8 +310,7 @@ def _hand_over(draft: ConfigDraft) -> tuple[list[Table], dict[str, str], list[st
 
 
 def _name_apart(wanted: str, taken: Collection[str]) -> str:
-    """
-    Return a name like *wanted* for a file that is not *taken*, as systemd takes it for credentials.
+    """Return a name like *wanted* that is not *taken*, as systemd takes it for credentials.
 
     It refuses the whole unit for a name with other letters than these, and
     passes over files whose name begins with a dot.
@@ -336,8 +329,7 @@ def _reveal(kept: SecretPlace, folder: Path) -> str:
 def _secret_place(
     noun: str, variable: str | None, file: str | None, *, is_none: bool = False
 ) -> SecretPlace | None:
-    """
-    Return where a secret is kept, as the options say.
+    """Return where a secret is kept, as the options say.
 
     Raises:
         CommandError: They contradict one another.
@@ -352,8 +344,7 @@ def _secret_place(
 
 
 def write_first_config(path: Path, known: Prefilled) -> None:
-    """
-    Write a file to *path* from what is *known* and what the person says.
+    """Write a file to *path* from what is *known* and what the person says.
 
     Raises:
         CommandError: Nobody can be asked.

@@ -1,5 +1,4 @@
-"""
-Switch connections off and on, delete and renew them, and show their history.
+"""Switch connections off and on, delete and renew them, and show their history.
 
 Every command works while a daemon runs, which sees the change at its next tick, and none needs
 a secret. What the date of a renewal means is decided in `judge.authorizations`. Where a renewed
@@ -133,8 +132,7 @@ def renew(
 
 
 def _read_date(text: str | None, now: datetime) -> datetime:
-    """
-    Return the instant that *text* means: a day begins at its start in UTC.
+    """Return the instant that *text* means: a day begins at its start in UTC.
 
     Raises:
         CommandError: It is no date, or in the future.

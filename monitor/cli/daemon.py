@@ -1,5 +1,4 @@
-"""
-Run the daemon in the foreground, until it is told to stop (`run`).
+"""Run the daemon in the foreground, until it is told to stop (`run`).
 
 Decides what must be right before it starts and what signals mean; everything else is
 `engine.app`.
@@ -36,8 +35,7 @@ LINGER_S = 1.0
 
 
 def run(context: typer.Context) -> None:
-    """
-    Watch the connections and tell people: the daemon.
+    """Watch the connections and tell people: the daemon.
 
     Stops after SIGTERM or Ctrl-C, when running checks have ended and due alerts
     are sent; a second signal ends it at once. SIGHUP has it read its file again.
@@ -65,8 +63,7 @@ def run(context: typer.Context) -> None:
 
 
 def _require_startable(session: Session) -> None:
-    """
-    Look at all that the daemon will need of its surroundings.
+    """Look at all that the daemon will need of its surroundings.
 
     Raises:
         ConfigError: With all that is missing.
@@ -80,8 +77,7 @@ def _require_startable(session: Session) -> None:
 
 
 def _raise_file_limit() -> None:
-    """
-    Take all the file handles there are to have: each check and each visitor needs one.
+    """Take all the file handles there are to have: each check and each visitor needs one.
 
     The usual limit of 1024 is there for programs that could not count further.
     """
@@ -128,8 +124,7 @@ def _report_bad_templates(config: Config) -> None:
 
 
 async def _serve(session: Session, wanted: threading.Event, leaving: threading.Timer) -> None:
-    """
-    Run the daemon until a signal stops it.
+    """Run the daemon until a signal stops it.
 
     Args:
         wanted: Set if a reload was wanted before there was a daemon.
@@ -162,8 +157,7 @@ async def _serve(session: Session, wanted: threading.Event, leaving: threading.T
 
 
 def _load_again(session: Session) -> Config:
-    """
-    Return what the same file says now, ready to be used.
+    """Return what the same file says now, ready to be used.
 
     Raises:
         ConfigError: With all that is wrong, or missing around it.
@@ -180,8 +174,7 @@ def _load_again(session: Session) -> Config:
 
 
 def _require_content(session: Session) -> None:
-    """
-    Refuse a file with nothing in it: it is just being written, or the disk was full.
+    """Refuse a file with nothing in it: it is just being written, or the disk was full.
 
     Raises:
         ConfigError: There is nothing in it, or `[monitor]` alone.

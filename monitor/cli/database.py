@@ -19,8 +19,7 @@ commands = typer.Typer(no_args_is_help=True)
 
 @commands.command()
 def upgrade(context: typer.Context) -> None:
-    """
-    Bring the database to this program's schema; makes it if there is none.
+    """Bring the database to this program's schema; makes it if there is none.
 
     `run` does the same when it starts. Data is copied beside the file first.
     """
@@ -78,8 +77,7 @@ def restore(
     context: typer.Context,
     path: Annotated[Path, typer.Argument(metavar="PATH", help="What `db backup` wrote.")],
 ) -> None:
-    """
-    Put a copy in the place of the database; the daemon must not run.
+    """Put a copy in the place of the database; the daemon must not run.
 
     The copy is looked through first. What it replaces is kept beside it.
     """

@@ -1,5 +1,4 @@
-"""
-Show the demo: a simulator, a channel and the real daemon, and a story of what breaks and is mended.
+"""Show the demo: a simulator, a channel, the real daemon, and a story of what breaks.
 
 Decides who is watched, what they have left at the start, and what happens in which order. Each
 step waits until the daemon has delivered the alert that the step is about. Everything lives in
@@ -75,8 +74,7 @@ def token_path(folder: Path, name: str) -> Path:
 
 
 def write_config(folder: Path, simulator: Simulator, inbox: Inbox, grant: Grant, port: int) -> None:
-    """
-    Write the configuration into *folder*.
+    """Write the configuration into *folder*.
 
     Args:
         port: Where the dashboard is served.
@@ -250,8 +248,7 @@ _FOREIGN = ("CONNWATCH_", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY", "NOTIFY_",
 
 @dataclass(slots=True)
 class Stage:
-    """
-    Everything that takes part in the demo.
+    """Everything that takes part in the demo.
 
     Args:
         tokens: The token of each connection, as the simulator knows it.
@@ -303,8 +300,7 @@ class Stage:
 
 @asynccontextmanager
 async def set_stage() -> AsyncIterator[Stage]:
-    """
-    Start everything; in the end stop it and remove the folder.
+    """Start everything; in the end stop it and remove the folder.
 
     Raises:
         CommandError: There is no place for the folder.
@@ -438,8 +434,7 @@ ALERTS_LOOKED_AT = 100
 
 
 async def run_demo(stop: asyncio.Event, seconds: float | None) -> None:
-    """
-    Show the demo until *stop* is set, or for so many *seconds*.
+    """Show the demo until *stop* is set, or for so many *seconds*.
 
     Raises:
         CommandError: The daemon ended, or something did not happen in time.

@@ -1,5 +1,4 @@
-"""
-Diagnose a running installation, and say what to mend (`doctor`).
+"""Diagnose a running installation, and say what to mend (`doctor`).
 
 What is looked at is decided in `report.doctor`. The exit code is the worst of the findings, in
 the words of `status`.
@@ -37,8 +36,7 @@ def doctor(
     is_json: AsJson = False,
     is_offline: Annotated[bool, typer.Option("--offline", help="Reach for no host.")] = False,
 ) -> None:
-    """
-    Look over this installation and say what to mend; changes and sends nothing.
+    """Look over this installation and say what to mend; changes and sends nothing.
 
     Exit code: 2 something is wrong, 1 something should be mended, 0 all is well.
     """

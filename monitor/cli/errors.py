@@ -84,8 +84,7 @@ def _explain_usage(error: typer.TyperException) -> None:
 
 
 def _make_streams_usable() -> None:
-    """
-    Give each standard stream somewhere to go, and let no symbol stop a text.
+    """Give each standard stream somewhere to go, and let no symbol stop a text.
 
     A closed stream's number would be the next file's, the database's even, and
     whatever writes to that stream would write into it.

@@ -1,5 +1,4 @@
-"""
-Print what commands have to say: JSON for programs, lines for people.
+"""Print what commands have to say: JSON for programs, lines for people.
 
 Decides colours, widths, the few words for how connections stand, and how texts from outside are
 made harmless. Lines are made for 80 columns and never cut a name. What is said comes from the
@@ -145,8 +144,7 @@ def connection_row(
     said: str = "",
     soon_days: int = SOON_DAYS,
 ) -> TableRow:
-    """
-    Return the line of one connection.
+    """Return the line of one connection.
 
     Args:
         is_check: It was just asked: say how long that took, not when it was.
@@ -272,8 +270,7 @@ def _quota_remark(each: ConnectionJson, now: datetime) -> Iterator[Text]:
 
 
 def format_counts(summary: dict[str, int], n_secrets: int = 0) -> str:
-    """
-    Return how many connections are how, in one line.
+    """Return how many connections are how, in one line.
 
     Args:
         n_secrets: How many client secrets end soon.

@@ -32,8 +32,7 @@ PLAIN_GLYPHS = ("#", "+", ".")
 
 
 def quota(context: typer.Context, names: ConnectionNames = None, is_json: AsObject = False) -> None:
-    """
-    Show how much of each quota is used, and whether the rest will last.
+    """Show how much of each quota is used, and whether the rest will last.
 
     Nobody is asked: it shows what the checks have seen.
     """

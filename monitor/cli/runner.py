@@ -1,5 +1,4 @@
-"""
-Check services and deliver alerts from a command, as the daemon does.
+"""Check services and deliver alerts from a command, as the daemon does.
 
 Apart from `cli.checks`, because it brings in the HTTP client.
 """
@@ -53,8 +52,7 @@ def check_now(
     askers: Mapping[str, str],
     access: StoredAccess,
 ) -> CheckResults:
-    """
-    Check the connections called *names*, and return when each ended and how.
+    """Check the connections called *names*, and return when each ended and how.
 
     Args:
         askers: For connections of an application that was refused, who asks
@@ -96,8 +94,7 @@ async def check_each(
     access: StoredAccess,
     on_answer: Callable[[], None] = lambda: None,
 ) -> CheckResults:
-    """
-    Check the connections called *names* at once, with the arguments of `check_now`.
+    """Check the connections called *names* at once, with the arguments of `check_now`.
 
     Args:
         on_answer: Called after each.
@@ -152,8 +149,7 @@ async def _take_over(asking: asyncio.Task[Outcome]) -> Outcome | None:
 
 
 def send_due(session: Session) -> None:
-    """
-    Deliver what is due, and say on stderr how that went.
+    """Deliver what is due, and say on stderr how that went.
 
     Raises:
         CommandError: The database cannot be used any more.

@@ -1,5 +1,4 @@
-"""
-Ask SoldScope about searches, and follow one to its end.
+"""Ask SoldScope about searches, and follow one to its end.
 
 Decides how often it is asked, how long a provider's trouble is borne, and with which words and
 exit code it ends. Apart from `cli.searches`, because it brings in the HTTP client.
@@ -64,8 +63,7 @@ class WaitResult:
 
 
 def list_searches(session: Session, connection: SoldscopeConnection, *, is_json: bool) -> None:
-    """
-    Print the past searches of *connection*.
+    """Print the past searches of *connection*.
 
     Raises:
         CommandError: They could not be had.
@@ -106,8 +104,7 @@ def _reader(
 def follow_search(
     session: Session, connection: SoldscopeConnection, search_id: str, channel: Channel | None
 ) -> int:
-    """
-    Wait until a search has ended, say how, and return the exit code.
+    """Wait until a search has ended, say how, and return the exit code.
 
     Raises:
         CommandError: No search can have that id.

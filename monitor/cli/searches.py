@@ -1,5 +1,4 @@
-"""
-List past searches of a SoldScope account, and wait for one to end (`searches`).
+"""List past searches of a SoldScope account, and wait for one to end (`searches`).
 
 Only what is free is asked: no command starts a search or spends quota. The asking stands in
 `cli.search_runner`, which brings in the HTTP client.
@@ -56,8 +55,7 @@ def wait(
         typer.Option("--notify", metavar="CHANNEL", help="Tell this channel how it ended."),
     ] = None,
 ) -> None:
-    """
-    Wait until a search has ended, whoever started it. Costs nothing.
+    """Wait until a search has ended, whoever started it. Costs nothing.
 
     Exit code: 0 it ended, with or without results; 2 the token was refused, 4
     the quota is used up, 3 not done.

@@ -1,5 +1,4 @@
-"""
-Open what a command needs: the configuration, its secrets and its database.
+"""Open what a command needs: the configuration, its secrets and its database.
 
 Commands that only read never create, migrate or write anything, and see the connections as
 the file has them now, whatever the database has heard of that. Started by root, a command
@@ -93,8 +92,7 @@ _FEW = 500
 
 
 class Session:
-    """
-    One run of the command line.
+    """One run of the command line.
 
     Args:
         config_path: The value of `--config`.
@@ -118,8 +116,7 @@ class Session:
 
     @cached_property
     def path(self) -> Path:
-        """
-        Return the configuration file.
+        """Return the configuration file.
 
         Raises:
             ConfigError: There is none.
@@ -128,8 +125,7 @@ class Session:
 
     @cached_property
     def config(self) -> Config:
-        """
-        Return the settings; no secret is read for that.
+        """Return the settings; no secret is read for that.
 
         Raises:
             ConfigError: With everything that is wrong in the file.
@@ -145,8 +141,7 @@ class Session:
 
     @cached_property
     def database(self) -> Database:
-        """
-        Return the database of the settings, not opened yet; root becomes its owner.
+        """Return the database of the settings, not opened yet; root becomes its owner.
 
         Raises:
             CommandError: Root may not become that user.
@@ -157,8 +152,7 @@ class Session:
         return Database(self.config.monitor.database)
 
     def open_for_reading(self) -> Database | None:
-        """
-        Return the database if it exists and can be read as it is.
+        """Return the database if it exists and can be read as it is.
 
         Raises:
             CommandError: A folder stands where it should be.
@@ -183,8 +177,7 @@ class Session:
             return ask(tx)
 
     def open_for_writing(self, about: str | None = None) -> Database:
-        """
-        Return the database, made and migrated if need be, and in line with the file.
+        """Return the database, made and migrated if need be, and in line with the file.
 
         Args:
             about: The connection that the command is about; that it is deleted
@@ -211,8 +204,7 @@ class Session:
             self.database.close()
 
     def entry(self, name: str) -> Entry:
-        """
-        Return what the file says of the connection called *name*.
+        """Return what the file says of the connection called *name*.
 
         Raises:
             CommandError: The file does not have it.
@@ -221,8 +213,7 @@ class Session:
         return next(entry for entry in self.plan.entries if entry.name == name)
 
     def find_record(self, tx: Transaction, name: str) -> ConnectionRecord:
-        """
-        Return the record that a command will change, within its own transaction.
+        """Return the record that a command will change, within its own transaction.
 
         Raises:
             CommandError: It was deleted.
@@ -235,8 +226,7 @@ class Session:
         return record
 
     def require_known(self, *names: str) -> None:
-        """
-        Refuse a name that the file does not have.
+        """Refuse a name that the file does not have.
 
         Raises:
             CommandError: Says which, and the nearest known one.
@@ -254,8 +244,7 @@ class Session:
         )
 
     def choose(self, names: Collection[str] | None) -> set[str]:
-        """
-        Return *names*, or those of all connections.
+        """Return *names*, or those of all connections.
 
         Raises:
             CommandError: There are none at all, or none of that name.
@@ -272,8 +261,7 @@ class Session:
     def records(
         self, tx: Transaction | None, names: Collection[str], now: datetime
     ) -> list[ConnectionRecord]:
-        """
-        Return what is known of the connections called *names*, in the order of the file.
+        """Return what is known of the connections called *names*, in the order of the file.
 
         Those that the database has not heard of were never checked. Deleted
         ones are left out, with a word on stderr.
@@ -302,8 +290,7 @@ class Session:
         return records
 
     def read_ahead(self, names: Collection[str], *, with_channels: bool) -> None:
-        """
-        Read secrets while this is still root: the owner of the database may not be able to.
+        """Read secrets while this is still root: the owner of the database may not be able to.
 
         What cannot be read is told by who requires it.
         """
@@ -311,8 +298,7 @@ class Session:
             list(_unreadable_secrets(find_leaves(self.config, names, with_channels=with_channels)))
 
     def require_usable(self, names: Collection[str], *, with_channels: bool) -> None:
-        """
-        Read the secrets and certificates of the connections called *names*.
+        """Read the secrets and certificates of the connections called *names*.
 
         Raises:
             ConfigError: With all that cannot be read.
@@ -363,8 +349,7 @@ def _unreadable_secrets(leaves: Sequence[Leaf]) -> Iterator[Problem]:
 def read_access(
     session: Session, database: Database | None, names: Collection[str]
 ) -> StoredAccess:
-    """
-    Return what the database knows of the credentials of *names*.
+    """Return what the database knows of the credentials of *names*.
 
     Raises:
         CommandError: A token that a handshake brought cannot be read: a check with the
@@ -403,8 +388,7 @@ class _Sets(ctypes.Structure):
 
 
 def become_owner(database: Path) -> None:
-    """
-    Become the owner of *database*, or of its folder while there is none; for good.
+    """Become the owner of *database*, or of its folder while there is none; for good.
 
     Does nothing unless this is root and the owner is another user.
 

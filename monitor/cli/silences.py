@@ -1,5 +1,4 @@
-"""
-Silence alerts for a while (`silence`), and acknowledge a trouble (`ack`).
+"""Silence alerts for a while (`silence`), and acknowledge a trouble (`ack`).
 
 What a silence covers is decided in `judge.suppression`; what happens to alerts meanwhile and
 afterwards, in `alerting.suppression`. Both work while a daemon runs. An acknowledgement ends
@@ -66,8 +65,7 @@ def silence(
     ] = "",
     is_json: Annotated[bool, typer.Option("--json", help="List as JSON.")] = False,
 ) -> None:
-    """
-    Hold back what there is to tell of something: silence NAME|--tag TAG|--all --for 2h.
+    """Hold back what there is to tell of something: silence NAME|--tag TAG|--all --for 2h.
 
     Checks go on. When it ends, what is still true is told; a trouble that came
     and went meanwhile is not; the end of one that was told before is.
@@ -89,8 +87,7 @@ def silence(
 def _choose(
     session: Session, name: str | None, tag: str | None, *, is_all: bool
 ) -> tuple[Scope, str | None]:
-    """
-    Return what is to be silent.
+    """Return what is to be silent.
 
     Raises:
         CommandError: Nothing or too much was named, or nobody knows it.
@@ -201,8 +198,7 @@ def ack(
 
 
 def _read_date(text: str) -> datetime:
-    """
-    Return the instant at which the day *text* begins in UTC.
+    """Return the instant at which the day *text* begins in UTC.
 
     Raises:
         CommandError: It is no date, or not in the future.

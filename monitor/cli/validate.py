@@ -1,5 +1,4 @@
-"""
-Check one connection step by step, and print what was found and who can mend it (`validate`).
+"""Check one connection step by step, and print what was found and who can mend it (`validate`).
 
 The check is the one of `check`: judged and stored as the daemon does. What the steps are is
 decided in `report.validation`, what to do in `report.advice`; lines are made for 80 columns
@@ -59,8 +58,7 @@ def validate(
         bool, typer.Option("--report", help="Print a text for a support ticket instead.")
     ] = False,
 ) -> None:
-    """
-    Check one connection step by step; say what is wrong and who can mend it.
+    """Check one connection step by step; say what is wrong and who can mend it.
 
     Exit code: 2 broken, 3 unknown or not done, 1 soon a problem, 0 fine.
     """
@@ -81,8 +79,7 @@ def validate(
 
 @dataclass
 class _Validation:
-    """
-    One validation of one connection.
+    """One validation of one connection.
 
     Args:
         database: None where there is none yet and nothing is to be stored.

@@ -1,5 +1,4 @@
-"""
-Let people and programs into the dashboard: its password, and API tokens (`web`).
+"""Let people and programs into the dashboard: its password, and API tokens (`web`).
 
 Who may do what with them is decided in `monitor.web`.
 """

@@ -1,5 +1,4 @@
-"""
-Ask for what a first configuration file needs, and try each part at once (`config init`).
+"""Ask for what a first configuration file needs, and try each part at once (`config init`).
 
 Decides the questions for every kind of connection and channel. An answer is asked for until
 the rules of every configuration file take it. Everything goes to stderr, and nothing is
@@ -56,8 +55,7 @@ PLACES = [
 
 @dataclass
 class ConfigDraft:
-    """
-    A configuration file that is being asked for.
+    """A configuration file that is being asked for.
 
     Args:
         path: Where it will be.
@@ -71,8 +69,7 @@ class ConfigDraft:
         return sum(table.section == section for table in self.tables)
 
     def read(self) -> Config:
-        """
-        Return the settings that the file would mean.
+        """Return the settings that the file would mean.
 
         Raises:
             ConfigError: It would be of no use.
@@ -151,8 +148,7 @@ def choose(choices: Sequence[str], default: int = 1) -> int:
 
 
 def ask_where(choice: int, variable: str, noun: str) -> SecretPlace:
-    """
-    Return where a secret is kept.
+    """Return where a secret is kept.
 
     Args:
         choice: One of `PLACES`.
@@ -213,8 +209,7 @@ def print_text(text: str) -> None:
 
 
 def try_connection(config: Config, name: str) -> bool | None:
-    """
-    Check the connection called *name* once, say how that went, and tell whether it worked.
+    """Check the connection called *name* once, say how that went, and tell whether it worked.
 
     Returns None where it could not be tried.
     """
@@ -261,8 +256,7 @@ def _describe(outcome: Outcome) -> str:
 
 
 def try_channel(channel: Channel) -> bool | None:
-    """
-    Send a test message to *channel*, say how that went, and tell whether it was taken.
+    """Send a test message to *channel*, say how that went, and tell whether it was taken.
 
     Returns None where it could not be tried.
     """
@@ -309,8 +303,7 @@ REGIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Prefilled:
-    """
-    What is said already; None for what is not.
+    """What is said already; None for what is not.
 
     Args:
         is_untold: Nobody shall be told yet.
@@ -329,8 +322,7 @@ class Prefilled:
 
 
 def run_wizard(draft: ConfigDraft, known: Prefilled) -> None:
-    """
-    Add to *draft* what is *known*, and ask for the rest; what is asked for is tried.
+    """Add to *draft* what is *known*, and ask for the rest; what is asked for is tried.
 
     Raises:
         ConfigError: What is known is of no use.

@@ -1,5 +1,4 @@
-"""
-Turn the TOML file into frozen settings and a plan, or say all that is wrong with it.
+"""Turn the TOML file into frozen settings and a plan, or say all that is wrong with it.
 
 Start with `load.load_config`; what a key means is declared in `model` and the modules that it
 names. What changes while the daemon runs lives in `monitor.store`.

@@ -1,5 +1,4 @@
-"""
-Declare what a connection may say, whatever its provider, and what those of each provider may.
+"""Declare what a connection may say, whatever its provider, and what those of each provider may.
 
 The provider `http` has a module of its own. Whether a store's application exists, and its
 marketplaces lie in its region, is decided in `load`; how days are counted, in `monitor.judge`.

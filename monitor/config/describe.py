@@ -1,5 +1,4 @@
-"""
-Describe the settings: as JSON Schema, as `docs/configuration.md`, and as they take effect.
+"""Describe the settings: as JSON Schema, as `docs/configuration.md`, and as they take effect.
 
 `python -m monitor.config.describe` prints the page; what it says comes from the schema, which
 comes from the settings themselves. Rules between keys and entries are not in it. Secrets are shown
@@ -200,8 +199,7 @@ def _known_form(node: Json) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """
-    One setting.
+    """One setting.
 
     Args:
         place: Where, such as `connections[2].every`.

@@ -1,5 +1,4 @@
-"""
-Compare two readings of the file: what a reload adds, changes and takes out.
+"""Compare two readings of the file: what a reload adds, changes and takes out.
 
 Pure, but for secrets: they are compared by what was read of them, and never
 shown. What is done about a change is left to `monitor.engine.reload`.
@@ -48,8 +47,7 @@ _CHECKED_THE_SAME = {
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """
-    What is different in a newer reading of the file.
+    """What is different in a newer reading of the file.
 
     Args:
         renamed: Those that carry on another's history; named as they are now.
@@ -120,8 +118,7 @@ def defer_until_restart(before: Config, after: Config) -> Config:
 
 
 def _list_fixed(before: Config, after: Config) -> Iterator[tuple[str, str]]:
-    """
-    Yield the settings that stay as they were *before*.
+    """Yield the settings that stay as they were *before*.
 
     While the socket is reachable from outside its password is one of them: *after*
     may do without one only because it listens elsewhere, which it does not yet.

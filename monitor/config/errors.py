@@ -1,5 +1,4 @@
-"""
-Say what is wrong with a configuration, where, and in plain words.
+"""Say what is wrong with a configuration, where, and in plain words.
 
 The problems are found by the modules that read the file. Nothing longer than a few words of the
 file is ever repeated: what stands in the wrong place may be a secret.
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Remark:
-    """
-    Something about the file.
+    """Something about the file.
 
     Args:
         place: Where, such as `connections[2].every`, counted from 0; the path
@@ -58,8 +56,7 @@ class ConfigError(Exception):
 
 
 class MisplacedError(ValueError):
-    """
-    Raised by a validator whose complaint concerns a place below its own field.
+    """Raised by a validator whose complaint concerns a place below its own field.
 
     Args:
         path: The key, inside the field's own table, that is wrong; further

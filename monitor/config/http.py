@@ -1,5 +1,4 @@
-"""
-Declare a connection to any HTTP API, and read what is known of well-known ones from `presets/`.
+"""Declare a connection to any HTTP API, and read what is known of well-known ones from `presets/`.
 
 A preset fills in keys that the file leaves out, so that everyone else sees one kind of settings;
 the rest of it is what no key can say: the service's words for what went wrong. What an answer
@@ -58,8 +57,7 @@ _FOLDER = Path(__file__).with_name("presets")
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """
-    What is known of one API.
+    """What is known of one API.
 
     Args:
         settings: Keys of the connection, as they would stand in the file.

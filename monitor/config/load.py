@@ -1,5 +1,4 @@
-"""
-Find the configuration file, read it, and tell everything that is wrong at once.
+"""Find the configuration file, read it, and tell everything that is wrong at once.
 
 What a key means is declared in `model`; secrets are not read here. Nothing else knows pydantic's
 error codes. What is wrong between keys or entries that are each right by themselves is found in
@@ -123,8 +122,7 @@ def _number(value: Any) -> str:
 
 
 def _explain_provider(details: ErrorDetails) -> Iterator[Located]:
-    """
-    Explain a connection that no class could be chosen for.
+    """Explain a connection that no class could be chosen for.
 
     Pydantic has looked at nothing else in it, so its keys are looked at here.
     """
@@ -374,8 +372,7 @@ _LARGEST_FILE = 128 * 1024 * 1024
 
 
 def find_config(explicit: str | None) -> Path:
-    """
-    Return the file to read: the one named, or the first one found.
+    """Return the file to read: the one named, or the first one found.
 
     A file that is named is the one, whether it exists or not.
 
@@ -417,8 +414,7 @@ def _personal() -> list[Path]:
 
 
 def load_config(path: Path, now: datetime | None = None) -> Config:
-    """
-    Return what the file at *path* says.
+    """Return what the file at *path* says.
 
     Args:
         now: The present instant, if it is not to be asked from the clock.

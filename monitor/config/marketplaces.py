@@ -1,5 +1,4 @@
-"""
-Know Amazon's regions and marketplaces, and the hosts that belong to them.
+"""Know Amazon's regions and marketplaces, and the hosts that belong to them.
 
 The facts stand in `marketplaces.toml`, with their sources. What a connection may say about them is
 decided in `connections`.
@@ -29,8 +28,7 @@ class Region(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KnownMarketplace:
-    """
-    A country in which Amazon sells.
+    """A country in which Amazon sells.
 
     Args:
         id: What marketplaces are compared by.

@@ -1,5 +1,4 @@
-"""
-Declare the whole file: frozen settings, every table a class.
+"""Declare the whole file: frozen settings, every table a class.
 
 What the daemon does with a setting is decided where it is used. Rules that look at several entries
 at once are in `load`, which channels receive an alert is decided in `monitor.judge.routing`.

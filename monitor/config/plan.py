@@ -1,5 +1,4 @@
-"""
-Say what the configuration means for judging and routing.
+"""Say what the configuration means for judging and routing.
 
 Built once from the settings; `monitor.engine.evaluate` reads it for every check.
 """
@@ -30,8 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """
-    Everything that judging and routing need of the configuration.
+    """Everything that judging and routing need of the configuration.
 
     Args:
         applications: When each one's secret was made, and the steps to be told.

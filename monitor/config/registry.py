@@ -1,5 +1,4 @@
-"""
-List the providers: a new one has its line in `PROVIDERS`.
+"""List the providers: a new one has its line in `PROVIDERS`.
 
 Those of other packages are found through their entry points and added when a file names one, so
 that nobody waits for what is not used. A broken one is named, and its connections stand there
@@ -148,8 +147,7 @@ def add_plugins(data: dict[str, Any]) -> bool:
 
 
 class _ByProvider:
-    """
-    Choose the class of a connection by its provider.
+    """Choose the class of a connection by its provider.
 
     Pydantic's own discriminator wants two classes or more.
     """

@@ -1,5 +1,4 @@
-"""
-Say what the file's owner should know although the file can be used.
+"""Say what the file's owner should know although the file can be used.
 
 That is what has no effect as it is written, what cannot be found out the way a connection is set
 up, and what the file refers to and is not there: secrets, certificates. The latter is no part of

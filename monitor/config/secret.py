@@ -1,5 +1,4 @@
-"""
-Keep a secret so that it cannot be shown by accident.
+"""Keep a secret so that it cannot be shown by accident.
 
 Decides where a secret comes from, when it is read and which texts can be one of which kind. Which
 secrets are read is decided by what uses them: nothing is read before `reveal`, and no message
@@ -126,8 +125,7 @@ class CredentialsInvisible(SecretUnavailable):
 
 
 class Secret:
-    """
-    A secret that prints as a mask and opens only to `reveal`.
+    """A secret that prints as a mask and opens only to `reveal`.
 
     Args:
         written: The literal text, or a table with one of `env`, `file` and
@@ -185,8 +183,7 @@ class Secret:
         return self._value
 
     def refresh(self) -> bool:
-        """
-        Read a secret kept in a file again, and tell whether it changed.
+        """Read a secret kept in a file again, and tell whether it changed.
 
         A secret that nobody has revealed yet has not changed. If it cannot be
         read, the value held so far stays.

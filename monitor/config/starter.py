@@ -1,5 +1,4 @@
-"""
-Write the first configuration file of a new user.
+"""Write the first configuration file of a new user.
 
 Asking the questions is left to `monitor.cli`. The text refers to secrets by
 name, unless the person insists on typing them in: the file is theirs alone.
@@ -50,8 +49,7 @@ class Table:
 
 
 def starter_config(tables: Sequence[Table], every: str = "5m") -> str:
-    """
-    Return the text of a new configuration file.
+    """Return the text of a new configuration file.
 
     The values are written as given: load the file to see whether they are any
     good. What is not there yet is shown as a comment.

@@ -1,5 +1,4 @@
-"""
-Declare the kinds of value that tables of the file share, and what all tables have in common.
+"""Declare the kinds of value that tables of the file share, and what all tables have in common.
 
 Each kind refuses what it cannot use in words for the file's owner. URLs and the form of a token
 are never repeated in a message: people paste them with the secret inside. Which lengths a setting
@@ -265,8 +264,7 @@ HeaderName = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """
-    What the meaning of a file depends on beside its text.
+    """What the meaning of a file depends on beside its text.
 
     Args:
         path: The file.

@@ -1,5 +1,4 @@
-"""
-Run the daemon: schedule and run checks, evaluate them, sweep, reload, supervise.
+"""Run the daemon: schedule and run checks, evaluate them, sweep, reload, supervise.
 
 Start with `evaluate`: what one batch of checks leads to. `app` builds the parts, `scheduler` runs
 the jobs, `runner` the checks.

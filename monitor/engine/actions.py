@@ -1,5 +1,4 @@
-"""
-Carry out what people order about a connection, for commands and for the web.
+"""Carry out what people order about a connection, for commands and for the web.
 
 Each order is one transaction; what it means for clocks and rows is decided in `judge`.
 """

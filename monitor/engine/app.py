@@ -56,8 +56,7 @@ OWNER = "run"
 
 
 class App:
-    """
-    The daemon.
+    """The daemon.
 
     Args:
         open_dashboard: Makes what shows people how things are.
@@ -82,8 +81,7 @@ class App:
         self._reloads.note_success(utc_now())
 
     async def run(self, stop: asyncio.Event, reload: asyncio.Event | None = None) -> None:
-        """
-        Watch until *stop* is set, then stop cleanly; read the file again when *reload* is.
+        """Watch until *stop* is set, then stop cleanly; read the file again when *reload* is.
 
         Raises:
             DatabaseLost: The database was deleted or replaced; what was known
@@ -108,8 +106,7 @@ class App:
     async def _start(
         self, stack: AsyncExitStack, reload: asyncio.Event
     ) -> list[asyncio.Future[None]]:
-        """
-        Start part after part; *stack* stops them in the opposite order.
+        """Start part after part; *stack* stops them in the opposite order.
 
         Returns what nothing goes on without: who writes results, and the database.
         """
@@ -197,8 +194,7 @@ def _note(dashboard: Dashboard, delivery: Delivery, settled: list[Evaluated]) ->
 
 @contextmanager
 def _spared_collector() -> Iterator[None]:
-    """
-    Keep the garbage collector from walking through what lives to the end.
+    """Keep the garbage collector from walking through what lives to the end.
 
     Thousands of settings and checkers are looked at again and again otherwise:
     a fifth of the processor time of a check.

@@ -1,5 +1,4 @@
-"""
-Read all that a batch of checks is judged by, and store what it has led to.
+"""Read all that a batch of checks is judged by, and store what it has led to.
 
 Reads in two steps: what each check needs, and, once each is judged, what those have in common that
 have changed something. So a batch in which nothing is wrong asks for no more than its records.
@@ -43,8 +42,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FinishedCheck:
-    """
-    A check that came to its end.
+    """A check that came to its end.
 
     Args:
         scheduled_at: Its slot in the rhythm; None if it was asked for by hand.
@@ -59,8 +57,7 @@ class FinishedCheck:
 
 @dataclass(frozen=True, slots=True)
 class LoadedBatch:
-    """
-    What the checks of a batch are judged by, each by itself.
+    """What the checks of a batch are judged by, each by itself.
 
     Args:
         outages: The hosts that are out.
@@ -402,8 +399,7 @@ def save(
     effects: Effects,
     made: Sequence[NewAlert | None],
 ) -> None:
-    """
-    Store *effects*, and the alerts that were *made* of what they propose.
+    """Store *effects*, and the alerts that were *made* of what they propose.
 
     What is taken back goes first: its news must not be mistaken for what is announced now. What
     is known of the connections of the batch goes over what is set for all of an application.

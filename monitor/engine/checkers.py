@@ -1,5 +1,4 @@
-"""
-Build the checkers, with what the database knows of their credentials.
+"""Build the checkers, with what the database knows of their credentials.
 
 The daemon and the commands make their checks with them; the dashboard validates and shakes
 hands. Of two refresh tokens the file's wins once it is another one than when a handshake
@@ -44,8 +43,7 @@ class KeyUnusable(Exception):  # noqa: N818 - it states a condition, as SecretUn
 
 
 class Cipher:
-    """
-    The key that stored tokens are encrypted with.
+    """The key that stored tokens are encrypted with.
 
     Args:
         key: The setting `web.key`; None if there is none.
@@ -71,8 +69,7 @@ class Cipher:
         return self._fernet.encrypt(token.encode())
 
     def decrypt(self, stored: bytes) -> str:
-        """
-        Return the token that was stored.
+        """Return the token that was stored.
 
         Raises:
             KeyUnusable: It was encrypted with another key.
@@ -87,8 +84,7 @@ class Cipher:
 
 @dataclass(frozen=True, slots=True)
 class StoredAccess:
-    """
-    What the database knows of the credentials that checkers use.
+    """What the database knows of the credentials that checkers use.
 
     Args:
         held: The refresh tokens that handshakes brought, and what tells tokens
@@ -106,8 +102,7 @@ def read_access(
     names: Collection[str],
     on_unreadable: Callable[[str, KeyUnusable], None],
 ) -> StoredAccess:
-    """
-    Return what is stored for the connections called *names*.
+    """Return what is stored for the connections called *names*.
 
     Args:
         on_unreadable: Called for a token that cannot be decrypted; unless it raises,
@@ -159,8 +154,7 @@ def build_checkers(
     access: StoredAccess,
     names: Collection[str],
 ) -> dict[str, Checker]:
-    """
-    Build the checkers of the connections called *names*.
+    """Build the checkers of the connections called *names*.
 
     Raises:
         ValueError: A setting cannot work, such as a CA file that was emptied just now.
@@ -176,8 +170,7 @@ def build_checkers(
 
 @dataclass(frozen=True, slots=True)
 class CheckerSet:
-    """
-    What calls services.
+    """What calls services.
 
     Args:
         checkers: By the name of the connection; those switched off have none.
@@ -198,8 +191,7 @@ class CheckerSet:
 def prepare_checkers(
     tx: Transaction, config: Config, clients: HttpClients, former: CheckerSet | None = None
 ) -> CheckerSet:
-    """
-    Build the checker of each connection that is switched on.
+    """Build the checker of each connection that is switched on.
 
     Stored refresh tokens that the file has newer ones for are forgotten.
 

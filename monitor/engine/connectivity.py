@@ -1,5 +1,4 @@
-"""
-Check our own link when it is in doubt, neither too often nor in anybody's way.
+"""Check our own link when it is in doubt, neither too often nor in anybody's way.
 
 Decides when the URLs of `checks.uplink` are called and whether they are believed; what follows is
 left to `judge.connectivity`.
@@ -20,8 +19,7 @@ CHECK_EVERY_S = 3.0
 
 
 class ConnectivityCheck:
-    """
-    What the URLs of `checks.uplink` say.
+    """What the URLs of `checks.uplink` say.
 
     Args:
         is_up: Asks them; None if there are none.
@@ -45,8 +43,7 @@ class ConnectivityCheck:
         return self.has_any and (self._said is Connectivity.DOWN or not self._is_believed)
 
     def note_answer(self) -> None:
-        """
-        Take in that a check got an HTTP answer.
+        """Take in that a check got an HTTP answer.
 
         Whoever says then that there is no link is down himself: his word counts
         for nothing until he has answered again. Else nothing would be watched

@@ -1,5 +1,4 @@
-"""
-Tell the whole story of a batch of checks on one screen: load, judge, correlate, dispatch, save.
+"""Tell the whole story of a batch of checks on one screen: load, judge, correlate, dispatch, save.
 
 Whoever opened the transaction, the daemon or a command, gets the same verdicts.
 """
@@ -31,8 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """
-    What a check led to.
+    """What a check led to.
 
     Args:
         record: What was known before it.
@@ -51,8 +49,7 @@ def evaluate(
     plan: Plan,
     uplink: Connectivity = Connectivity.UNKNOWN,
 ) -> list[Evaluated]:
-    """
-    Judge *finished* checks and store all that follows, inside *tx*.
+    """Judge *finished* checks and store all that follows, inside *tx*.
 
     Results of connections that were deleted, paused or taken out of the file
     while they were under way are dropped, and those of checks made by hand that

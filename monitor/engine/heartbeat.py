@@ -1,5 +1,4 @@
-"""
-Tell an outside watcher that the daemon does its work, or why it does not.
+"""Tell an outside watcher that the daemon does its work, or why it does not.
 
 Decides when; what counts as well is decided in `judge.health`, how it is sent in
 `providers.probes`. Nothing waits for the watcher: this is a job of its own.

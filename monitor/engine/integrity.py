@@ -1,5 +1,4 @@
-"""
-Notice that the database was deleted, replaced or damaged under the daemon, and lose nothing of it.
+"""Notice that the database was deleted, replaced or damaged under the daemon, and lose nothing.
 
 The daemon would go on writing into a file without a name. So it ends, after it has written down
 what it knows: under the old name if that is free, else beside what somebody has put there. Whoever
@@ -120,8 +119,7 @@ class IntegrityCheck:
         log.error("database.deleted", put_back=str(path))
 
     def _remove_logs(self) -> None:
-        """
-        Take away the log of the file that is gone: SQLite would take it for the next one's.
+        """Take away the log of the file that is gone: SQLite would take it for the next one's.
 
         What is in it is in the copy. Who put another file there may have put its own log there.
         """

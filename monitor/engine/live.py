@@ -1,5 +1,4 @@
-"""
-Hold the settings that the daemon works by, in one cell that a reload replaces.
+"""Hold the settings that the daemon works by, in one cell that a reload replaces.
 
 Whoever acts takes `live.now` once, at the start of a batch, a request or a message, and works by
 that to its end. What a reload must see to beside the cell is in `parts`; how the last reading of
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class ReloadStatus:
-    """
-    The latest readings of the file.
+    """The latest readings of the file.
 
     Args:
         read_at: When the settings in force were read.
@@ -67,8 +65,7 @@ class ReloadStatus:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """
-    One reading of the file, and all that follows from it alone.
+    """One reading of the file, and all that follows from it alone.
 
     Args:
         calls: What calls services.
@@ -86,8 +83,7 @@ class Snapshot:
     def of(
         cls, config: Config, plan: Plan, calls: CheckerSet, former: Snapshot | None = None
     ) -> Snapshot:
-        """
-        Return what follows from *config*; it is not in force yet.
+        """Return what follows from *config*; it is not in force yet.
 
         Args:
             former: What was in force before: what need not change goes on with

@@ -1,5 +1,4 @@
-"""
-Hold the parts of a daemon that runs, and put settings in force between two ticks.
+"""Hold the parts of a daemon that runs, and put settings in force between two ticks.
 
 What the settings must be is decided in `reload`.
 """
@@ -62,8 +61,7 @@ class Dashboard(Protocol):
     async def start(
         self, on_evaluated: Callable[[list[Evaluated]], None], wake: Callable[[], None]
     ) -> None:
-        """
-        Begin to serve; checks go on meanwhile.
+        """Begin to serve; checks go on meanwhile.
 
         Args:
             on_settled: Called with checks that somebody asked for by a button.
@@ -92,8 +90,7 @@ class DaemonParts:
     dashboard: Dashboard
 
     def put_in_force(self, snapshot: Snapshot, void: Collection[str]) -> None:
-        """
-        Replace the settings, all at once: nothing is awaited in here, and nothing can fail.
+        """Replace the settings, all at once: nothing is awaited in here, and nothing can fail.
 
         Args:
             void: Connections whose checks under way no longer count.

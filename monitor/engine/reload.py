@@ -1,5 +1,4 @@
-"""
-Read the file again and put it in force, while checks go on.
+"""Read the file again and put it in force, while checks go on.
 
 Everything that can fail comes first, then one transaction, then the swap, in which nothing is
 awaited: a file that cannot be used changes nothing. What is different is found in `config.diff`.
@@ -54,8 +53,7 @@ FEW = 20
 
 
 class Reloader:
-    """
-    Reads the file again whenever that is wanted, one reading after the other.
+    """Reads the file again whenever that is wanted, one reading after the other.
 
     Args:
         load: Returns what the file says, ready to be used; raises ConfigError.
@@ -195,8 +193,7 @@ def _bring_in_line(
     clients: HttpClients,
     former: CheckerSet,
 ) -> CheckerSet:
-    """
-    Bring the database in line with *config*, and build what calls services by it.
+    """Bring the database in line with *config*, and build what calls services by it.
 
     If any of it fails, nothing of it is kept.
     """

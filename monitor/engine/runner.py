@@ -1,5 +1,4 @@
-"""
-Start the checks that are due and bring their results to the store.
+"""Start the checks that are due and bring their results to the store.
 
 Decides when a check starts and when a batch is written; nothing in here waits for a check. What a
 result means is left to `evaluate`.
@@ -50,8 +49,7 @@ CLAIM_AT_MOST = 5000
 
 
 class CheckRunner:
-    """
-    The checks under way, and the results not yet written.
+    """The checks under way, and the results not yet written.
 
     Args:
         on_settled: Told of each batch after it was written.
@@ -82,8 +80,7 @@ class CheckRunner:
         self._is_stopping = False
 
     def follow_reload(self, former: Snapshot, void: Collection[str]) -> None:
-        """
-        Go on after the settings were replaced: what is under way is judged by the new ones.
+        """Go on after the settings were replaced: what is under way is judged by the new ones.
 
         Args:
             former: The settings that checks under way still ask by.
@@ -105,8 +102,7 @@ class CheckRunner:
             self._slots = asyncio.Semaphore(concurrency)
 
     async def start_due(self, ahead: timedelta) -> None:
-        """
-        Claim what falls due within *ahead* and let each check start at its instant.
+        """Claim what falls due within *ahead* and let each check start at its instant.
 
         Raises:
             StoreError: The database cannot be read.
@@ -236,8 +232,7 @@ class CheckRunner:
         return each.outcome == instead.outcome or await self._write([instead])
 
     async def stop(self, within: timedelta) -> tuple[int, int]:
-        """
-        Let running checks finish and write them; return how many did and did not.
+        """Let running checks finish and write them; return how many did and did not.
 
         Those still running after *within*, and those that only waited for their
         turn, are let go: they are due again at the next start.

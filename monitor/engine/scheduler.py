@@ -1,5 +1,4 @@
-"""
-Run the daemon's few jobs on time: the only module that knows APScheduler.
+"""Run the daemon's few jobs on time: the only module that knows APScheduler.
 
 One job looks for due checks; there is none for each connection. A job that fails is logged with its
 traceback and runs again at its next time. When the wall clock is stepped, or the machine was
@@ -35,8 +34,7 @@ READ_WITHIN_S = 0.5
 
 
 class StepDetector:
-    """
-    Compares the wall clock with a clock that nobody sets.
+    """Compares the wall clock with a clock that nobody sets.
 
     On Linux that one stands still while the machine is suspended: waking up
     is a step forward.
@@ -71,8 +69,7 @@ LOOK_FOR_STEPS_EVERY_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """
-    Something to do again and again.
+    """Something to do again and again.
 
     Args:
         first_after: How long after the start it is done first; default: *every*.
@@ -85,8 +82,7 @@ class Job:
 
 
 class Scheduler:
-    """
-    Runs jobs, each at most once at a time, until it is stopped.
+    """Runs jobs, each at most once at a time, until it is stopped.
 
     Args:
         on_step: Told by how much the wall clock was stepped, before any job
@@ -186,8 +182,7 @@ class Scheduler:
 
 
 async def _attempt(work: Callable[[], Awaitable[None]], event: str, **facts: str) -> bool:
-    """
-    Do some work; tell whether it did not fail.
+    """Do some work; tell whether it did not fail.
 
     The boundary of last resort: a fault that nobody foresaw is logged as *event*
     with its traceback, and keeps neither the other jobs nor the next attempt.
@@ -201,8 +196,7 @@ async def _attempt(work: Callable[[], Awaitable[None]], event: str, **facts: str
 
 
 class _Rhythm(BaseTrigger):  # type: ignore[misc] # APScheduler ships no types
-    """
-    Again and again, leaving out what was missed.
+    """Again and again, leaving out what was missed.
 
     APScheduler's own interval walks through all that was missed: minutes of
     standing still, when a clock that had started in 1970 is set.

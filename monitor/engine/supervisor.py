@@ -1,5 +1,4 @@
-"""
-Let whoever started the daemon know how it is: ready, at work, or stuck.
+"""Let whoever started the daemon know how it is: ready, at work, or stuck.
 
 Whether it still does its work is decided in `judge.health`. A message is one datagram to
 `$NOTIFY_SOCKET`, written by hand: the packages that do it were last released in 2017 and 2020, or
@@ -86,8 +85,7 @@ class Supervisor:
             log.error("watchdog.withheld", why=stalls)
 
     async def notify_status(self) -> None:
-        """
-        Say in one line what is watched, and how much of it is broken.
+        """Say in one line what is watched, and how much of it is broken.
 
         Raises:
             StoreError: The database cannot be read; what was said last stands.
@@ -132,8 +130,7 @@ LONGEST_STATUS = 300
 
 
 class Systemd:
-    """
-    Who started the daemon, if it wants to hear of it; else nobody.
+    """Who started the daemon, if it wants to hear of it; else nobody.
 
     A supervisor that cannot be reached is logged once, and tried again with the
     next message.

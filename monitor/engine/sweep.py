@@ -1,5 +1,4 @@
-"""
-Find what time alone has changed, whether or not checks can run, and wake the delivery for it.
+"""Find what time alone has changed, whether or not checks can run, and wake the delivery for it.
 
 One transaction dispatches the steps of clocks, makes ended authorizations due, ends incidents,
 releases what was suppressed, and makes reminders and digests. A step of the wall clock is followed
@@ -55,8 +54,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """
-    Something that time alone has made due.
+    """Something that time alone has made due.
 
     Args:
         name: Of the connection, of the application whose client secret it is,
@@ -167,8 +165,7 @@ log = structlog.get_logger()
 
 
 async def sweep_and_wake(store: StoreWorker, plan: Plan, delivery: Delivery) -> None:
-    """
-    Tell what time has changed; the database is written to only if there is anything.
+    """Tell what time has changed; the database is written to only if there is anything.
 
     Raises:
         StoreError: The database cannot be read or written; the next sweep finds the same.
@@ -189,8 +186,7 @@ async def sweep_and_wake(store: StoreWorker, plan: Plan, delivery: Delivery) -> 
 async def check_connectivity(
     store: StoreWorker, plan: Plan, connectivity: ConnectivityCheck, delivery: Delivery
 ) -> None:
-    """
-    Ask whether our own link is there again, however long the next check is off.
+    """Ask whether our own link is there again, however long the next check is off.
 
     Raises:
         StoreError: The database cannot be written; checks will find the same.
@@ -229,8 +225,7 @@ def log_and_wake(settled: list[Evaluated], delivery: Delivery) -> None:
 
 
 async def follow_step(store: StoreWorker, plan: Plan, delivery: Delivery, by: timedelta) -> None:
-    """
-    Let checks and notifications go on after the clock was stepped *by*.
+    """Let checks and notifications go on after the clock was stepped *by*.
 
     Raises:
         StoreError: The database cannot be written; nothing was changed.

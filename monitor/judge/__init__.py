@@ -1,5 +1,4 @@
-"""
-Decide what a check means and what is due: pure rules, no I/O.
+"""Decide what a check means and what is due: pure rules, no I/O.
 
 The caller hands in what was known, what was seen and the present instant, and gets back what is
 known now and what is due. Start with `verdict.judge`.

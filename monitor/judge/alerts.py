@@ -1,5 +1,4 @@
-"""
-Name the kinds of alert, and state in one table what is true of each.
+"""Name the kinds of alert, and state in one table what is true of each.
 
 Who receives an alert is decided in `routing`, when one is due in the rules beside this file, how
 it reads in `monitor.notify.drafts`.
@@ -84,8 +83,7 @@ class Fact(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """
-    What is true of every alert of one kind.
+    """What is true of every alert of one kind.
 
     Args:
         severity: How urgent it is, unless one of the next two applies.
@@ -275,8 +273,7 @@ def severities_of(kind: AlertKind) -> list[Severity]:
 
 @dataclass(frozen=True, slots=True)
 class AlertDue:
-    """
-    Something that people should be told now.
+    """Something that people should be told now.
 
     Args:
         kind: What happened.

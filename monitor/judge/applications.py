@@ -1,5 +1,4 @@
-"""
-Decide what is known against an application: an OAuth client that connections share.
+"""Decide what is known against an application: an OAuth client that connections share.
 
 A rejected client id or secret is one cause: one alert for all its connections, and one of them,
 the asker, is checked until it is accepted again. The others take its verdict. Who they are is left
@@ -33,8 +32,7 @@ ACCEPTS_SECRET = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """
-    What is known against an application.
+    """What is known against an application.
 
     Args:
         at: Since when.
@@ -50,8 +48,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationStanding:
-    """
-    How an application stands.
+    """How an application stands.
 
     Args:
         announced_reason: What people were told against it, while that lasts.
@@ -63,8 +60,7 @@ class ApplicationStanding:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationVerdict:
-    """
-    What one connection's answer means for its application.
+    """What one connection's answer means for its application.
 
     Args:
         is_begun: It was refused just now: the others need not ask.

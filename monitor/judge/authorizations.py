@@ -1,5 +1,4 @@
-"""
-Decide what time alone changes about an authorization, and what a check or a date says of it.
+"""Decide what time alone changes about an authorization, and what a check or a date says of it.
 
 An `AuthorizationClock` is a value: the functions here take one and return the next; only the store
 keeps them. Whoever spoke last is right, the file or a command; the file speaks only when the date
@@ -61,8 +60,7 @@ FLAG_STATES = frozenset({State.ACTIVE, State.ERROR, State.PENDING})
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationClock:
-    """
-    What is known of one authorization, and what was told of it.
+    """What is known of one authorization, and what was told of it.
 
     Args:
         authorized_at: When it was granted, as last said by anybody; None for unknown.
@@ -100,8 +98,7 @@ class AuthorizationClock:
         return self.known_end is not None and self.known_end <= now
 
     def steps(self, configured: Iterable[int]) -> tuple[int, ...]:
-        """
-        Return the steps that this authorization has, the largest first.
+        """Return the steps that this authorization has, the largest first.
 
         One that lasts a week does not begin with a warning of a month.
         """
@@ -144,8 +141,7 @@ def _reached(clock: AuthorizationClock, configured: Iterable[int], now: datetime
 
 @dataclass(frozen=True, slots=True)
 class PassedSteps:
-    """
-    What time alone has changed.
+    """What time alone has changed.
 
     Args:
         is_check_due: The end has passed: a check must tell what that means.
@@ -256,8 +252,7 @@ def _facts(clock: AuthorizationClock) -> dict[str, str | bool | None]:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """
-    What the configuration file says of an authorization.
+    """What the configuration file says of an authorization.
 
     Args:
         authorized_at: When it was granted; None where the file has no date.
@@ -304,8 +299,7 @@ def set_date(
     *,
     is_from_file: bool = False,
 ) -> tuple[AuthorizationClock, DateChange]:
-    """
-    Return the clock after somebody said when the authorization was granted.
+    """Return the clock after somebody said when the authorization was granted.
 
     Args:
         is_from_file: A first date there is no news; a person who gives one has
@@ -368,8 +362,7 @@ an end that equals the time of day is not read (`providers.answers`).
 def observe_token_end(
     clock: AuthorizationClock, outcome: Outcome, now: datetime
 ) -> AuthorizationClock:
-    """
-    Return the clock after an answer that may have said when the token ends.
+    """Return the clock after an answer that may have said when the token ends.
 
     A later end means another token: what was told of the old one is over, and
     that is told. A success that speaks of no end means that there is none, and

@@ -1,5 +1,4 @@
-"""
-Say what a batch of checks is judged by, and what it leads to.
+"""Say what a batch of checks is judged by, and what it leads to.
 
 Values only: `correlation` turns the one into the other.
 """
@@ -30,8 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """
-    A host that is out.
+    """A host that is out.
 
     Args:
         id: None before it is stored.
@@ -55,8 +53,7 @@ class Inquiry:
 
 @dataclass(frozen=True, slots=True)
 class Retractable:
-    """
-    An error of which no word has gone out yet, although it was announced.
+    """An error of which no word has gone out yet, although it was announced.
 
     Args:
         rejected: The application, if that was what was announced of the connection.
@@ -76,8 +73,7 @@ class Retractable:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """
-    All that the checks of one transaction are judged by.
+    """All that the checks of one transaction are judged by.
 
     What is about hosts or applications is there for those only that the batch touches, and
     names for those only that may have to be named.
@@ -124,8 +120,7 @@ class Batch:
 
 @dataclass(slots=True)
 class Effects:
-    """
-    What a batch leads to.
+    """What a batch leads to.
 
     Args:
         proposals: What it makes due, in the order in which it is announced.

@@ -1,5 +1,4 @@
-"""
-Judge the checks of a batch, each by itself: its state, its authorization's clock, its quota.
+"""Judge the checks of a batch, each by itself: its state, its authorization's clock, its quota.
 
 Notes as well what they say of hosts and applications. What several have in common is decided in
 `correlation`, what the connections of one account share in `sharing`.
@@ -45,8 +44,7 @@ OVERTAKEN_WITHIN = timedelta(hours=1)
 # Not frozen, though nobody changes it: one is made for every check, in half the time.
 @dataclass(slots=True)
 class Check:
-    """
-    A check that came to its end, and what was known before it.
+    """A check that came to its end, and what was known before it.
 
     Args:
         scheduled_at: Its slot in the rhythm; None if it was asked for by hand.
@@ -76,8 +74,7 @@ class Check:
 # Not frozen, though nobody changes it: one is made for every check, in half the time.
 @dataclass(slots=True)
 class JudgedCheck:
-    """
-    A check that was judged, as if there were no other connection.
+    """A check that was judged, as if there were no other connection.
 
     Args:
         record: What was known before it.
@@ -132,8 +129,7 @@ class JudgedCheck:
 
 
 def judge_check(check: Check, quota: Quota) -> JudgedCheck:
-    """
-    Judge one check.
+    """Judge one check.
 
     Args:
         quota: What is known of the connection's quota by now.
@@ -220,8 +216,7 @@ class HostChange:
 
 @dataclass(frozen=True, slots=True)
 class HostNotes:
-    """
-    What checks say of hosts.
+    """What checks say of hosts.
 
     Args:
         touched: The hosts that they speak for or against, and the latest instant of that.
@@ -269,8 +264,7 @@ def note_hosts(judged: Iterable[JudgedCheck], before: HostNotes = _NOTHING_NOTED
 
 @dataclass(frozen=True, slots=True)
 class ApplicationTurn:
-    """
-    An application was rejected just now, or is accepted again.
+    """An application was rejected just now, or is accepted again.
 
     Args:
         every: How often the connection is checked that has shown it.
@@ -285,8 +279,7 @@ class ApplicationTurn:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """
-    The checks of a batch, each judged by itself.
+    """The checks of a batch, each judged by itself.
 
     Args:
         checks: Those that take over the verdict on their application come last, and only
@@ -324,8 +317,7 @@ def judge_checks(
     withdrawn: Collection[int],
     applications: Mapping[str, ApplicationStanding],
 ) -> Judged:
-    """
-    Judge *checks*, one after another.
+    """Judge *checks*, one after another.
 
     Args:
         withdrawn: The connections whose error is taken back, since the link was to blame.

@@ -1,5 +1,4 @@
-"""
-Describe one connection: in the file, between two checks, and as the rules see it.
+"""Describe one connection: in the file, between two checks, and as the rules see it.
 
 The store returns a `ConnectionRecord`, the settings a `Watched`; the rules take both as values.
 """
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """
-    A connection of the configuration file, as the store needs it.
+    """A connection of the configuration file, as the store needs it.
 
     Args:
         host: Host and port that checks go to; empty where nothing is called.
@@ -49,8 +47,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionRecord:
-    """
-    One connection as the database knows it.
+    """One connection as the database knows it.
 
     Args:
         is_configured: The file has it; entries taken out are hidden.
@@ -102,8 +99,7 @@ class ConnectionRecord:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """
-    One connection as the rules see it.
+    """One connection as the rules see it.
 
     Args:
         renew_url: The page on which a person can renew its authorization.

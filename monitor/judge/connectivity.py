@@ -1,5 +1,4 @@
-"""
-Decide by a batch of checks whether our own link is gone, or there again.
+"""Decide by a batch of checks whether our own link is gone, or there again.
 
 What one answer says of it is decided in `incidents`; who asks the URLs of `checks.uplink`, and
 which hosts the connections beside the batch have, is found out by others.
@@ -48,8 +47,7 @@ def judge_link(
     *,
     has_uplinks: bool,
 ) -> LinkVerdict:
-    """
-    Find out what a batch of checks says of our own link.
+    """Find out what a batch of checks says of our own link.
 
     Args:
         time: The time without a link that lasts so far.

@@ -1,5 +1,4 @@
-"""
-Find the one cause behind many problems of a batch, so that it is announced once.
+"""Find the one cause behind many problems of a batch, so that it is announced once.
 
 A rejected client id or secret is its application's fault; connections of one host that fail
 together make an outage; one that changes all the time flaps; and where our own link is gone,
@@ -69,8 +68,7 @@ class _Scene:
 
 
 def correlate(batch: Batch) -> Effects:
-    """
-    Find what the checks of a batch have in common, and what each of them makes due.
+    """Find what the checks of a batch have in common, and what each of them makes due.
 
     1. Our own link, applications, hosts and flapping connections, in this order: a larger
        cause explains what a smaller one would be announced for.
@@ -212,8 +210,7 @@ def _check_neighbours(scene: _Scene) -> None:
 
 
 def _note_flapping(scene: _Scene) -> None:
-    """
-    Count the transitions of a batch.
+    """Count the transitions of a batch.
 
     What the fault of a host or of an application has changed does not count.
     """
@@ -266,8 +263,7 @@ def _weigh_check(scene: _Scene, place: int, one: JudgedCheck) -> Verdict:
 def _weigh(
     scene: _Scene, alert: AlertDue, one: JudgedCheck, verdict: Verdict
 ) -> tuple[Verdict, bool]:
-    """
-    Return the verdict to keep, and whether *alert* is the connection's own.
+    """Return the verdict to keep, and whether *alert* is the connection's own.
 
     What a common cause speaks for counts as never announced: it is announced when the outage is
     over, if it is still true then.
@@ -336,8 +332,7 @@ def _wait_for_neighbours(
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """
-    What was held back of connections and is still true.
+    """What was held back of connections and is still true.
 
     Args:
         announced: The connections of which it is announced now.
@@ -391,8 +386,7 @@ def find_certain(
     flapping: Collection[int],
     answered: Collection[int] | None,
 ) -> list[ConnectionRecord]:
-    """
-    Return those of which is known, after an outage of *host*, whether they still fail.
+    """Return those of which is known, after an outage of *host*, whether they still fail.
 
     Args:
         answered: Who has answered just now; of others that fail at this host the next check

@@ -1,5 +1,4 @@
-"""
-Decide what of all that is due is announced, on which channels, and what must wait.
+"""Decide what of all that is due is announced, on which channels, and what must wait.
 
 Pure: what was announced before and which silences last are arguments. Who wants an alert is
 decided in `routing`, what suppresses it in `suppression`; sending is left to `monitor.notify`.
@@ -35,8 +34,7 @@ DUE_WHERE_RAISED = {AlertKind.MONITOR_ONLINE, AlertKind.CHANNEL_RESTORED}
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """
-    An alert that something makes due; whether it is announced is decided by `dispatch`.
+    """An alert that something makes due; whether it is announced is decided by `dispatch`.
 
     Args:
         about: The names of the connections, by their ids; empty for what concerns none.
@@ -65,8 +63,7 @@ class Joining:
 
 @dataclass(frozen=True, slots=True)
 class NewNotification:
-    """
-    An alert as one channel is to receive it.
+    """An alert as one channel is to receive it.
 
     Args:
         send_at: Not before that, so that others of its kind can join it.
@@ -81,8 +78,7 @@ class NewNotification:
 
 @dataclass(slots=True)
 class NewAlert:
-    """
-    An alert that is announced, before it is stored.
+    """An alert that is announced, before it is stored.
 
     Args:
         remind_at: When people are reminded of it first; None for never.
@@ -97,8 +93,7 @@ class NewAlert:
 
 @dataclass(frozen=True, slots=True)
 class DispatchContext:
-    """
-    What dispatching depends on.
+    """What dispatching depends on.
 
     Args:
         watched: The settings of all connections that alerts may be about, by name.
@@ -121,8 +116,7 @@ def dispatch(
     context: DispatchContext | None,
     withdrawn: Collection[int] = (),
 ) -> list[NewAlert | None]:
-    """
-    Return for each of *proposals*, in their order, the alert to store; None for none.
+    """Return for each of *proposals*, in their order, the alert to store; None for none.
 
     - An end is announced only of what was announced.
     - A renewal that is announced needs no recovery beside it.

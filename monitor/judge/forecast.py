@@ -1,5 +1,4 @@
-"""
-Foresee when a quota runs out: how fast it is used, how that varies, how sure that is.
+"""Foresee when a quota runs out: how fast it is used, how that varies, how sure that is.
 
 What was used is put into equal bins (days; hours for quotas of a few days) that end at this very
 time of day, so that no time zone matters. Each bin's usual share of a week, and of a period where
@@ -65,8 +64,7 @@ class Usage:
 
 @dataclass(slots=True)
 class Bin:
-    """
-    What was used in one stretch of the past, as far as it was seen.
+    """What was used in one stretch of the past, as far as it was seen.
 
     Args:
         age: How many bins lie between it and now.
@@ -139,8 +137,7 @@ def period_length(samples: Sequence[QuotaSample]) -> timedelta:
 
 
 def read_usage(samples: Sequence[QuotaSample]) -> Iterator[Usage]:
-    """
-    Yield what was used between samples, wherever that is known.
+    """Yield what was used between samples, wherever that is known.
 
     It is not known across a change of the limit, for services differ in what
     they do to the count; and not once nothing was left: who knows what would
@@ -197,8 +194,7 @@ MIN_WORSE = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """
-    What was noted of one connection's quota, what is foreseen, and what was told of that.
+    """What was noted of one connection's quota, what is foreseen, and what was told of that.
 
     Args:
         window: Which of several windows it is about.
@@ -224,8 +220,7 @@ class Outlook:
 
 
 def take_sample(previous: Outlook, quota: Quota, rules: Rules, now: datetime) -> QuotaSample | None:
-    """
-    Return what is worth noting of *quota*, which was just read; None if nothing is.
+    """Return what is worth noting of *quota*, which was just read; None if nothing is.
 
     What changed much is noted soon, what did not change, seldom.
     """
@@ -272,8 +267,7 @@ def should_look_ahead(outlook: Outlook) -> bool:
 def judge_forecast(
     previous: Outlook, forecast: Forecast | None, now: datetime
 ) -> tuple[Outlook, AlertDue | None]:
-    """
-    Take in a new *forecast*, and say whether people must be told.
+    """Take in a new *forecast*, and say whether people must be told.
 
     They are when the quota runs out well before its reset even at the late end
     of the range: once a period, and again only when it gets clearly worse.
@@ -347,8 +341,7 @@ FEW_BINS = 5
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """
-    What is used in a bin of average share.
+    """What is used in a bin of average share.
 
     Args:
         variance: Of single bins around it, relative to it squared.
@@ -363,8 +356,7 @@ class Rate:
 
 
 def learn_rate(bins: Sequence[Bin], shares: Sequence[float]) -> Rate:
-    """
-    Return the level of all that is known, drawn to that of late where it has really changed.
+    """Return the level of all that is known, drawn to that of late where it has really changed.
 
     Args:
         shares: The usual share of each of *bins*.
@@ -410,8 +402,7 @@ def _variance(bins: Sequence[Bin], shares: Sequence[float], level: float) -> flo
 
 
 def _least(bins: Sequence[Bin], shares: Sequence[float], level: float) -> float:
-    """
-    Return the part of *level* that is used whatever happens.
+    """Return the part of *level* that is used whatever happens.
 
     Where half of all use comes in bursts, the other half comes every day.
     """
@@ -431,8 +422,7 @@ MIN_PER_GROUP = 2
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """
-    What each group gets, 1 being the average.
+    """What each group gets, 1 being the average.
 
     Args:
         doubt: How far a share may be wrong, as a variance.
@@ -443,8 +433,7 @@ class Shares:
 
 
 def learn_shares(values: Sequence[tuple[int, float]], n_groups: int) -> Shares:
-    """
-    Return the share of each group; groups without values get the average.
+    """Return the share of each group; groups without values get the average.
 
     Args:
         values: Pairs of a group, from 0, and what was seen in it once.
@@ -503,8 +492,7 @@ FARTHEST = timedelta(days=1000)
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """
-    When a quota runs out if it goes on being used as before; None for never within sight.
+    """When a quota runs out if it goes on being used as before; None for never within sight.
 
     Args:
         exhausts_at: The likeliest instant, whether before or after the reset.
@@ -518,8 +506,7 @@ class Forecast:
 
 
 def forecast(samples: Sequence[QuotaSample], now: datetime) -> Forecast | None:
-    """
-    Return when what the last of *samples* left will be used up; None if that is not known.
+    """Return when what the last of *samples* left will be used up; None if that is not known.
 
     Args:
         samples: Of this period and of earlier ones, the oldest first.
@@ -605,8 +592,7 @@ def _follow(
 
 
 def _stray(mean: float, variance: float, least: float, deviations: float) -> float:
-    """
-    Return what is used if it strays so far from its *mean*, up or down.
+    """Return what is used if it strays so far from its *mean*, up or down.
 
     Use has no upper end, but a lower one: above the part that is *least* it is
     taken to be distributed by a gamma distribution (Wilson and Hilferty's
@@ -635,8 +621,7 @@ def _to_reset(resets_at: datetime | None, at: datetime, length: timedelta) -> ti
 def _crossing(
     path: Sequence[float], remaining: int, now: datetime, step: timedelta
 ) -> datetime | None:
-    """
-    Return when *path*, used since *now* at the end of each step, reaches *remaining*.
+    """Return when *path*, used since *now* at the end of each step, reaches *remaining*.
 
     Beyond its end it goes on as it went on average.
     """
@@ -654,8 +639,7 @@ def _crossing(
 
 @dataclass(frozen=True, slots=True)
 class SharedAlert:
-    """
-    An alert about an account's quota, after its connections agreed on it.
+    """An alert about an account's quota, after its connections agreed on it.
 
     Args:
         alert: What to tell; None if another connection already told it.
@@ -671,8 +655,7 @@ class SharedAlert:
 def resolve_shared(
     alert: AlertDue, before: Quota, after: Quota, siblings: Iterable[tuple[int, Quota]]
 ) -> SharedAlert:
-    """
-    Tell a quota alert once for all connections of one account.
+    """Tell a quota alert once for all connections of one account.
 
     Args:
         alert: The alert as one connection alone would tell it.
@@ -739,8 +722,7 @@ def _share_step(alert: AlertDue, after: Quota, peers: _Peers) -> SharedAlert:
 def is_forecast_announced(
     outlook: Outlook, told_of_peers: Iterable[datetime | None], now: datetime
 ) -> bool:
-    """
-    Tell whether another connection of the account has told what *outlook* would tell.
+    """Tell whether another connection of the account has told what *outlook* would tell.
 
     What has got clearly worse since was not told.
     """

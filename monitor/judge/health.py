@@ -1,5 +1,4 @@
-"""
-Decide whether the daemon still does its work: whether to restart it, and whether to report it well.
+"""Decide whether the daemon still does its work: liveness, and readiness.
 
 A restarted daemon loses what it had not written, so it is given time where waiting may help: for a
 database that is locked or full. Where the missing sign can only be a fault of ours, that time is
@@ -25,8 +24,7 @@ LONGEST_WITHOUT_WRITE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Liveness:
-    """
-    How long ago the daemon gave which sign of life.
+    """How long ago the daemon gave which sign of life.
 
     Args:
         ticked: Due checks were looked for.
@@ -42,8 +40,7 @@ class Liveness:
 
 
 def find_stalls(signs: Liveness) -> list[str]:
-    """
-    Return what has come to a halt, in words; nothing while all goes on.
+    """Return what has come to a halt, in words; nothing while all goes on.
 
     A dead or hanging channel halts nothing: every send has its limit, others
     go on beside it, and starting anew would not bring it back.
@@ -77,8 +74,7 @@ FAILING_AFTER = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """
-    What has not been done in time.
+    """What has not been done in time.
 
     Args:
         lateness: How long the most overdue check has been due.

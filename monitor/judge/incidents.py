@@ -1,5 +1,4 @@
-"""
-Decide when a host is out, when a connection is flapping, and what a response says of our own link.
+"""Decide when a host is out, a connection flaps, and what a response says of our own link.
 
 A group is what shares a host and port: Amazon's token service, one of its regions, or another API.
 Counting is left to the store; what becomes of the alerts, to `monitor.alerting.incidents`.
@@ -27,8 +26,7 @@ SMALLEST_GROUP = 3
 
 @dataclass(frozen=True, slots=True)
 class HostGroup:
-    """
-    The watched connections of one host and port.
+    """The watched connections of one host and port.
 
     Args:
         failing: Those whose latest check was inconclusive there, or refused unexplained.
@@ -49,8 +47,7 @@ class HostGroup:
 
 
 def failed_host(previous: Standing, outcome: Outcome, host: str) -> str | None:
-    """
-    Return the host that *outcome* speaks against; None where it speaks against none.
+    """Return the host that *outcome* speaks against; None where it speaks against none.
 
     A lost permission that people were told of is no sign of an outage any more.
 
@@ -114,8 +111,7 @@ def disregard(previous: Standing, outcome: Outcome, now: datetime) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class OfflineTime:
-    """
-    A time without a link that lasts.
+    """A time without a link that lasts.
 
     Args:
         id: None before it is stored.
@@ -132,8 +128,7 @@ class OfflineTime:
 
 @dataclass(frozen=True, slots=True)
 class LinkVerdict:
-    """
-    What a batch of checks says of our own link.
+    """What a batch of checks says of our own link.
 
     Args:
         time: The time without a link that lasts after the batch.

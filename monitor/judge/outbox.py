@@ -1,5 +1,4 @@
-"""
-Describe what is on its way to a channel.
+"""Describe what is on its way to a channel.
 
 Which notifications travel together is decided in `monitor.store.outbox`, which claims them; how
 they read and what a failed send means, in `monitor.notify`.
@@ -33,8 +32,7 @@ class NotificationState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """
-    One alert on its way to a channel.
+    """One alert on its way to a channel.
 
     Args:
         facts: What the text is made of: see `monitor.notify.drafts`.
@@ -55,8 +53,7 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class NotificationGroup:
-    """
-    What a channel is told in one message: one alert, or several of one kind.
+    """What a channel is told in one message: one alert, or several of one kind.
 
     Args:
         ids: Of all its notifications, the oldest first.

@@ -1,5 +1,4 @@
-"""
-Name what a check can see and what it means, and describe what is known between two checks.
+"""Name what a check can see and what it means, and describe what is known between two checks.
 
 Decides which reasons exist and to which class each belongs. How a provider arrives at a reason is
 left to `monitor.providers`. `Standing` is a value: `verdict.judge` takes one and returns the next,
@@ -105,8 +104,7 @@ class QuotaUnit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QuotaReading:
-    """
-    What one answer said about a quota; None where it said nothing readable.
+    """What one answer said about a quota; None where it said nothing readable.
 
     Args:
         limit: Units per period.
@@ -140,8 +138,7 @@ class QuotaReading:
 
 @dataclass(frozen=True, slots=True)
 class Marketplace:
-    """
-    One marketplace of an Amazon account, as a check saw it.
+    """One marketplace of an Amazon account, as a check saw it.
 
     Args:
         country: The country code, as the configuration writes it.
@@ -160,8 +157,7 @@ class Marketplace:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """
-    What one check saw. A failed check is an outcome, never an exception.
+    """What one check saw. A failed check is an outcome, never an exception.
 
     Args:
         reason: How the check ended.
@@ -210,8 +206,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """
-    State, reason and rows of one connection.
+    """State, reason and rows of one connection.
 
     Args:
         state: Never `paused`: pausing lies over the state and does not replace it.
@@ -247,8 +242,7 @@ class Standing:
 
     @property
     def in_a_row(self) -> int:
-        """
-        Return the length of the row that the latest check belongs to.
+        """Return the length of the row that the latest check belongs to.
 
         Throttled checks belong to no row: 0.
         """
@@ -275,8 +269,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """
-    The settings of `[checks]` and `[alerts]` that change a verdict.
+    """The settings of `[checks]` and `[alerts]` that change a verdict.
 
     Args:
         every: The connection's regular rhythm.

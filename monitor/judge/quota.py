@@ -1,5 +1,4 @@
-"""
-Decide what is known of a connection's quota, and what a response means for it.
+"""Decide what is known of a connection's quota, and what a response means for it.
 
 Decides levels, steps, which of several windows speaks for the connection, which period a response
 belongs to, and which alerts are due. Each window keeps its own memory, and the one that decides
@@ -49,8 +48,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """
-    What is known of one connection's quota: of the window that decides, and of its others.
+    """What is known of one connection's quota: of the window that decides, and of its others.
 
     Args:
         shown: The latest answer, unknown parts left unknown.
@@ -125,16 +123,14 @@ class Quota:
         return min(reached, default=None)
 
     def decides(self, rules: Rules) -> bool:
-        """
-        Tell whether there may be something to warn about.
+        """Tell whether there may be something to warn about.
 
         A 402 is the whole account's, however short the window that was seen.
         """
         return self.is_payment_required or self.is_long(rules)
 
     def is_long(self, rules: Rules) -> bool:
-        """
-        Tell whether the period is long enough to warn about.
+        """Tell whether the period is long enough to warn about.
 
         Unknown counts as long.
         """
@@ -157,8 +153,7 @@ class Quota:
 def take_readings(
     previous: Quota, readings: Iterable[QuotaReading], rules: Rules, now: datetime
 ) -> Quota:
-    """
-    Take in all windows of an answer; the tightest one that is worth a warning decides.
+    """Take in all windows of an answer; the tightest one that is worth a warning decides.
 
     Windows are told apart by name. One that is missing in an answer is remembered
     until it must have been reset.
@@ -263,8 +258,7 @@ def is_same_reset(one: datetime | None, other: datetime | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class QuotaVerdict:
-    """
-    What is known of a quota from now on, and what that makes due.
+    """What is known of a quota from now on, and what that makes due.
 
     An answer tells at most two things: that the limit changed, and that a step
     is reached all the same.
@@ -275,8 +269,7 @@ class QuotaVerdict:
 
 
 def judge_quota(previous: Quota, outcome: Outcome, rules: Rules, now: datetime) -> QuotaVerdict:
-    """
-    Judge what *outcome* said about the quota.
+    """Judge what *outcome* said about the quota.
 
     Only answers that came from behind the credential count: a success, a 402,
     a throttled answer. Anything else leaves the quota as it was.

@@ -1,5 +1,4 @@
-"""
-Decide which channels receive an alert, and why; when each is quiet, and when it is due a digest.
+"""Decide which channels receive an alert, and why; when each is quiet, and when it is due a digest.
 
 When an alert may go is decided in `suppression`, sending is left to `monitor.notify`; what a
 digest says is put together in `monitor.alerting.digests`.
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ChannelRoute:
-    """
-    What a channel wants to hear.
+    """What a channel wants to hear.
 
     Args:
         kinds: The kinds it names; None for the default, all but `ONLY_IF_NAMED`.
@@ -44,8 +42,7 @@ class ChannelRoute:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """
-    A connection as routing sees it.
+    """A connection as routing sees it.
 
     Args:
         channels: The only channels to be told of it; None for all.
@@ -76,8 +73,7 @@ class Routing(StrEnum):
 def route(
     alert: AlertDue, subjects: Sequence[Subject], channels: Iterable[ChannelRoute]
 ) -> list[str]:
-    """
-    Return the names of the channels that receive *alert*.
+    """Return the names of the channels that receive *alert*.
 
     An alert about several connections goes to every channel that would receive
     it for at least one of them.
@@ -151,8 +147,7 @@ class QuietInterval:
         return max(ends, default=None)
 
     def _span(self, day: date) -> tuple[datetime, datetime]:
-        """
-        Return the span that begins on *day*.
+        """Return the span that begins on *day*.
 
         Where clocks are set back, a time comes twice: quiet begins at the first
         and ends at the second, so that one night has one span.
@@ -165,8 +160,7 @@ class QuietInterval:
 
 
 def instant_of(day: date, at: time, zone: tzinfo, *, is_last: bool = False) -> datetime:
-    """
-    Return the instant, in UTC, at which the clocks of *zone* show or first pass *at* on *day*.
+    """Return the instant, in UTC, at which the clocks of *zone* show or first pass *at* on *day*.
 
     Args:
         is_last: The second one of a time that comes twice.
@@ -208,8 +202,7 @@ class DigestTime:
     zone: tzinfo
 
     def is_due(self, last_at: datetime, now: datetime) -> bool:
-        """
-        Tell whether today has a summary that was not made yet.
+        """Tell whether today has a summary that was not made yet.
 
         Those of days that nobody was awake on are not made up for.
 

@@ -1,5 +1,4 @@
-"""
-Judge quotas and forecasts account by account: what is one account's is announced once.
+"""Judge quotas and forecasts account by account: what is one account's is announced once.
 
 Takes the checks of a batch one after another: one may change what is known of the quota of
 another. What a single connection would announce is decided in `quota` and `forecast`, and so is who
@@ -54,8 +53,7 @@ def account_key_of(record: ConnectionRecord, account: str | None) -> str | None:
 
 @dataclass(slots=True)
 class SharedQuotas:
-    """
-    What is known of quotas after a batch.
+    """What is known of quotas after a batch.
 
     Args:
         proposals: What each check makes due, by its place; most make nothing due.
@@ -90,8 +88,7 @@ class SharedQuotas:
         self.shared[member.id] = key
 
     def members_of(self, known: Mapping[int, Member], key: str, but: int) -> list[Member]:
-        """
-        Return the other connections of an account, as the batch has left them so far.
+        """Return the other connections of an account, as the batch has left them so far.
 
         Args:
             known: Those that it had before the batch.
@@ -110,8 +107,7 @@ class SharedQuotas:
 def share_quotas(
     checks: Sequence[JudgedCheck], accounts: Mapping[str, Mapping[int, Member]]
 ) -> SharedQuotas:
-    """
-    Judge the quotas of *checks*, one after another.
+    """Judge the quotas of *checks*, one after another.
 
     Args:
         accounts: The connections of those accounts of which something may be due.
@@ -164,8 +160,7 @@ def _assign_shared(
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """
-    What one check is worth noting of a quota.
+    """What one check is worth noting of a quota.
 
     Args:
         place: Which check of the batch.
@@ -200,8 +195,7 @@ def find_unknown(checks: Sequence[JudgedCheck]) -> list[WindowKey]:
 def take_samples(
     checks: Sequence[JudgedCheck], outlooks: Mapping[WindowKey, Outlook]
 ) -> list[Ahead]:
-    """
-    Return what is worth noting of the quotas that *checks* have read.
+    """Return what is worth noting of the quotas that *checks* have read.
 
     Args:
         outlooks: What is foreseen of the windows that `find_unknown` has named.
@@ -225,8 +219,7 @@ def take_samples(
 def look_ahead(
     aheads: Sequence[Ahead], samples: Mapping[WindowKey, Sequence[QuotaSample]]
 ) -> list[Ahead]:
-    """
-    Return *aheads* with what is foreseen.
+    """Return *aheads* with what is foreseen.
 
     Args:
         samples: What was noted before, of the windows where it is time to look ahead.
@@ -253,8 +246,7 @@ def _judge_ahead(one: Ahead, previous: Outlook) -> tuple[Outlook, AlertDue | Non
 
 @dataclass(slots=True)
 class ForecastVerdict:
-    """
-    What is foreseen of quotas after a batch.
+    """What is foreseen of quotas after a batch.
 
     Args:
         new: Of windows of which nothing was foreseen before.
@@ -281,8 +273,7 @@ def forecast_quotas(
     accounts: Mapping[str, Mapping[int, Member]],
     outlooks: Mapping[WindowKey, Outlook],
 ) -> ForecastVerdict:
-    """
-    Note what was left, and propose what is foreseen of it, once an account.
+    """Note what was left, and propose what is foreseen of it, once an account.
 
     Args:
         accounts: The connections of those accounts of which something may be due.

@@ -1,5 +1,4 @@
-"""
-Decide what suppresses a notification, until when, and what is still worth sending afterwards.
+"""Decide what suppresses a notification, until when, and what is still worth sending afterwards.
 
 For one channel at a time, and the same for what failed and is to be sent after all. A problem that
 came and went while it was suppressed goes away together with its end; the end of a problem that
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NotifiedAlert:
-    """
-    An alert as one channel has it.
+    """An alert as one channel has it.
 
     Args:
         id: The alert's; a later alert has a larger one.
@@ -41,8 +39,7 @@ class NotifiedAlert:
 
 
 def find_stale(story: Sequence[NotifiedAlert]) -> set[int]:
-    """
-    Return those of the released alerts that nobody needs to hear any more.
+    """Return those of the released alerts that nobody needs to hear any more.
 
     Args:
         story: All that was due since the first of them, and before it what the
@@ -67,8 +64,7 @@ def find_stale(story: Sequence[NotifiedAlert]) -> set[int]:
 
 
 def find_superseded(story: Sequence[NotifiedAlert]) -> set[int]:
-    """
-    Return those of the released alerts after which this channel was told what makes them old.
+    """Return those of the released alerts after which this channel was told what makes them old.
 
     That is the end of a trouble, or the next one; after an end, a trouble that began since.
     What was told to others only makes nothing old here.
@@ -138,8 +134,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """
-    A span in which nobody is told of something, and why.
+    """A span in which nobody is told of something, and why.
 
     Args:
         target: The name of the connection or the tag; None for all.
@@ -170,8 +165,7 @@ class Silence:
 def silenced_until(
     subjects: Sequence[Subject], silences: Iterable[Silence], now: datetime
 ) -> datetime | None:
-    """
-    Return when the first of *subjects* may be spoken of again; None if one may now.
+    """Return when the first of *subjects* may be spoken of again; None if one may now.
 
     What is about nobody is kept back by a silence of all, and by no other.
     """
@@ -212,8 +206,7 @@ def find_suppression(
     silences: Iterable[Silence],
     now: datetime,
 ) -> Suppression | None:
-    """
-    Return what holds an alert about *subjects* back from a channel; None if it may go.
+    """Return what holds an alert about *subjects* back from a channel; None if it may go.
 
     A silence holds everything, quiet hours hold what is not critical.
     """

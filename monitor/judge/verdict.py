@@ -1,5 +1,4 @@
-"""
-Turn an outcome into a verdict: the contract's table of states, as code.
+"""Turn an outcome into a verdict: the contract's table of states, as code.
 
 Decides the next state, when to check again and whether an alert is due. Quotas are judged beside
 it, in `quota`: a credential that is alive may have nothing left.
@@ -29,8 +28,7 @@ ENDS_WITH_TIME = frozenset({Reason.TOKEN_REJECTED, Reason.AUTHORIZATION_REVOKED}
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """
-    What an outcome means.
+    """What an outcome means.
 
     Args:
         standing: What is known from now on.
@@ -50,8 +48,7 @@ class Verdict:
 def judge(
     previous: Standing, outcome: Outcome, rules: Rules, ends_at: datetime | None, now: datetime
 ) -> Verdict:
-    """
-    Judge *outcome* against what was known.
+    """Judge *outcome* against what was known.
 
     Args:
         ends_at: The known end of the authorization. A credential that is
@@ -161,8 +158,7 @@ def _announce_late(previous: Standing, standing: Standing) -> Verdict:
 def missing_alert(
     standing: Standing, rules: Rules, ends_at: datetime | None, now: datetime
 ) -> AlertDue | None:
-    """
-    Return what people would have been told of *standing*, had it not been held back.
+    """Return what people would have been told of *standing*, had it not been held back.
 
     Args:
         ends_at: The known end of the authorization.
@@ -219,8 +215,7 @@ STARTS_PER_SECOND = 50
 
 
 def next_slot(scheduled_at: datetime, every: timedelta, now: datetime) -> datetime:
-    """
-    Return the first instant after *now* that is a whole number of *every* from *scheduled_at*.
+    """Return the first instant after *now* that is a whole number of *every* from *scheduled_at*.
 
     A slow answer, or a pause of the whole program, does not shift the rhythm.
     """
@@ -232,8 +227,7 @@ def next_slot(scheduled_at: datetime, every: timedelta, now: datetime) -> dateti
 def next_check(
     verdict: Verdict, scheduled_at: datetime, every: timedelta, now: datetime
 ) -> datetime:
-    """
-    Return when to look again after *verdict*.
+    """Return when to look again after *verdict*.
 
     Args:
         scheduled_at: The slot of the check that was judged, or the next one
@@ -248,8 +242,7 @@ def next_check(
 
 
 def spread(position: int, count: int, every: timedelta) -> timedelta:
-    """
-    Return how long after a start the first check of one of *count* connections waits.
+    """Return how long after a start the first check of one of *count* connections waits.
 
     In order of *position*, so that neighbours in the database are due, and
     written, together for ever after.

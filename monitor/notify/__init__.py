@@ -1,5 +1,4 @@
-"""
-Word, format and deliver messages: the only package that knows Apprise.
+"""Word, format and deliver messages: the only package that knows Apprise.
 
 `drafts` and `texts` say what an alert reads like, `message` composes it for a medium, `delivery`
 sends what is queued and `apprise` hands it over.

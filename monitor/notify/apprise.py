@@ -1,5 +1,4 @@
-"""
-Hand messages to Apprise.
+"""Hand messages to Apprise.
 
 Decides how a channel's URL becomes targets, which form each service gets and where its title goes,
 how long a service wants to be left alone, and what of a failure may be said. When and how often to
@@ -80,8 +79,7 @@ def capture_retry_after() -> Iterator[RetryRequest]:
 
 
 def install_capture() -> None:
-    """
-    Have every session of `requests` look at its answers from now on.
+    """Have every session of `requests` look at its answers from now on.
 
     Harmless from several threads at once: what is wrapped twice reads the same
     wish twice. An answer counts for the thread that asked, and only while that
@@ -321,8 +319,7 @@ class Service(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """
-    A message as a service gets it.
+    """A message as a service gets it.
 
     Args:
         format: Apprise's word for what *body* is.
@@ -363,8 +360,7 @@ def choose_form(service: Service) -> tuple[Form, str]:
 
 
 def form_of_template(service: Service, template: Path) -> tuple[Form, str]:
-    """
-    Return the form in which a template for *service* is written.
+    """Return the form in which a template for *service* is written.
 
     For e-mail the name of the file decides: HTML if it says so, else text.
     """
@@ -432,8 +428,7 @@ _CAUSE = "Socket Exception"  # begins the only debugging lines of Apprise that t
 
 @dataclass(slots=True)
 class _Memory:
-    """
-    What senders that follow one another have in common.
+    """What senders that follow one another have in common.
 
     Args:
         targets: What was opened for each channel, and from which URLs.
@@ -446,8 +441,7 @@ class _Memory:
 
 
 class AppriseSender:
-    """
-    Send messages through Apprise, blocking.
+    """Send messages through Apprise, blocking.
 
     May be used from several threads. A URL is read when it is needed, so that
     a secret that changed is used with the next message.
@@ -485,8 +479,7 @@ class AppriseSender:
         return AppriseSender.for_channels(channels, self._memory)
 
     def send(self, channel: str, message: Message, key: str = "") -> None:
-        """
-        Send *message* to every target of *channel*.
+        """Send *message* to every target of *channel*.
 
         Args:
             key: What stays the same when this message is tried again. Without

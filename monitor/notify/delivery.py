@@ -1,5 +1,4 @@
-"""
-Deliver what the outbox holds.
+"""Deliver what the outbox holds.
 
 Decides when a round of a channel begins and ends, what a failure means (another try, later, or the
 end), and what becomes of sends that hang: a blocking send cannot be stopped, so it is left to
@@ -36,8 +35,7 @@ if TYPE_CHECKING:
 
 
 class Outbox(Protocol):
-    """
-    Keep notifications until they were sent.
+    """Keep notifications until they were sent.
 
     Every method may raise `OutboxUnavailable` and nothing else. Steps taken
     for notifications that are gone, because their connection was deleted
@@ -45,8 +43,7 @@ class Outbox(Protocol):
     """
 
     async def due_channels(self, now: datetime, *, is_final: bool = False) -> list[str]:
-        """
-        Return the names of the channels that have something to send *now*.
+        """Return the names of the channels that have something to send *now*.
 
         Args:
             is_final: Nobody will look again soon: what only waits for company
@@ -63,8 +60,7 @@ class Outbox(Protocol):
         *,
         is_final: bool = False,
     ) -> NotificationGroup | None:
-        """
-        Claim the oldest notification of *channel* whose time has come, and those of its kind.
+        """Claim the oldest notification of *channel* whose time has come, and those of its kind.
 
         Claimed by a conditional update, so that nobody else gets them before
         the *lease* is over. Never one that has an earlier unsent one of another
@@ -98,8 +94,7 @@ class Outbox(Protocol):
 
 
 class AlertError(Exception):
-    """
-    A notification did not arrive.
+    """A notification did not arrive.
 
     Args:
         message: What failed and why, fit for logs and the dashboard: no URL,
@@ -125,8 +120,7 @@ class Sender(Protocol):
     """Send a message to a channel, blocking."""
 
     def send(self, channel: str, message: Message, key: str = "") -> None:
-        """
-        Send *message*; raise `AlertError`, and nothing else, if it did not arrive.
+        """Send *message*; raise `AlertError`, and nothing else, if it did not arrive.
 
         Args:
             key: What stays the same when the message is tried again.
@@ -153,8 +147,7 @@ class _Hanging:
 
 
 class ThreadedSender:
-    """
-    Send messages, each in a thread of its own.
+    """Send messages, each in a thread of its own.
 
     Threads are daemons: one that hangs does not keep the process from ending.
 
@@ -172,8 +165,7 @@ class ThreadedSender:
     async def send(
         self, sender: Sender, channel: str, ids: tuple[int, ...], message: Message, key: str
     ) -> None:
-        """
-        Have *sender* send *message*, and wait for the end of it, at most for the limit.
+        """Have *sender* send *message*, and wait for the end of it, at most for the limit.
 
         Args:
             ids: The notifications that it tells, all at once.
@@ -279,8 +271,7 @@ def next_attempt(
     jitter: float,
     now: datetime,
 ) -> datetime | None:
-    """
-    Return the instant of the next attempt, or None when there is none.
+    """Return the instant of the next attempt, or None when there is none.
 
     The delay doubles from `FIRST_DELAY` to `LONGEST_DELAY`; a random part of
     its second half is left out, so that many channels do not knock at once.
@@ -320,8 +311,7 @@ class DeliveryReport:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryTerms:
-    """
-    The settings that a group is sent by.
+    """The settings that a group is sent by.
 
     Args:
         retry_for: How long it is tried again.
@@ -334,8 +324,7 @@ class DeliveryTerms:
 
 
 class DeliveryWorker:
-    """
-    Send groups, one at a time on each channel.
+    """Send groups, one at a time on each channel.
 
     Args:
         terms: Returns the settings of now; they are taken once a group.
@@ -441,8 +430,7 @@ LAST_WORDS = timedelta(seconds=2)
 
 
 class Delivery:
-    """
-    Send what is due, channel by channel.
+    """Send what is due, channel by channel.
 
     Args:
         terms: Returns the settings of now; they are taken once a message.
@@ -475,8 +463,7 @@ class Delivery:
         self._is_closing = False
 
     async def deliver_due(self, *, is_final: bool = False) -> DeliveryReport:
-        """
-        Send what is due and return when every channel has had its round.
+        """Send what is due and return when every channel has had its round.
 
         Args:
             is_final: Send as well what only waits for others of its kind.
@@ -508,8 +495,7 @@ class Delivery:
         self._worker.note_step()
 
     def find_stuck(self, longest: timedelta) -> list[str]:
-        """
-        Return the channels whose round has not taken a step for *longest*.
+        """Return the channels whose round has not taken a step for *longest*.
 
         A channel that is dead or hangs is none of them: each send has its limit,
         and ends as a failure. A round that stands still is a fault of ours.
@@ -518,8 +504,7 @@ class Delivery:
         return sorted(channel for channel, at in self._moved_at.items() if at < before)
 
     async def drain(self, timeout: timedelta) -> DeliveryReport:  # noqa: ASYNC109 - the bound is what it promises
-        """
-        Send what is due for at most *timeout*, then stop for good.
+        """Send what is due for at most *timeout*, then stop for good.
 
         What waits for others of its kind is sent as well. What was claimed and
         not begun is given back. What is being sent when the time is over stays

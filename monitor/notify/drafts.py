@@ -1,5 +1,4 @@
-"""
-Decide what each kind of alert says.
+"""Decide what each kind of alert says.
 
 Pure. The facts of each kind, as `monitor.judge` leaves them; they are JSON that others stored,
 perhaps another version of this program, so all may be missing: then the message says less, and is
@@ -106,8 +105,7 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """
-    What one kind of alert says; empty lines are left out.
+    """What one kind of alert says; empty lines are left out.
 
     Args:
         headline: The title, with a place for who is concerned.

@@ -1,5 +1,4 @@
-"""
-Write a message in the form that a medium shows.
+"""Write a message in the form that a medium shows.
 
 Pure. Decides how each form marks bold text, code, links and lists, how text is kept from being
 taken for such a mark, what is left out of a message that is too long, and how the page of an
@@ -61,8 +60,7 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Dialect:
-    """
-    The marks of a form.
+    """The marks of a form.
 
     Args:
         escape: Keep any text from being taken for a mark.
@@ -256,8 +254,7 @@ def _parts_of(body: str) -> list[Paragraph]:
 
 
 def _leave_out(parts: Sequence[Paragraph]) -> list[Paragraph] | None:
-    """
-    Return *parts* with a little less in them, or None when one line is left.
+    """Return *parts* with a little less in them, or None when one line is left.
 
     The longest part loses its last lines first; then whole parts go, from the
     end. What is left says that something is missing.

@@ -1,5 +1,4 @@
-"""
-Compose messages for any medium: of one alert, or of several of one kind.
+"""Compose messages for any medium: of one alert, or of several of one kind.
 
 Pure. Decides the form of a message: who is concerned, what happened, what to do, where to read
 more; and of several what is said once for all and what line by line. What each kind says is
@@ -44,8 +43,7 @@ LATE_AFTER = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """
-    A paragraph of a message.
+    """A paragraph of a message.
 
     Args:
         lines: Plain text without line breaks; `code` stands between backticks.
@@ -62,8 +60,7 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """
-    What a template can use: nothing in it is escaped, all but *about* is clean.
+    """What a template can use: nothing in it is escaped, all but *about* is clean.
 
     Args:
         title: The built-in title.
@@ -83,8 +80,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """
-    What a channel is sent: plain text, and what other forms are made of.
+    """What a channel is sent: plain text, and what other forms are made of.
 
     Args:
         title: One line, safe for the header of an e-mail.
@@ -118,8 +114,7 @@ def compose(  # noqa: PLR0913, PLR0917 - the contract lists what an alert is mad
     is_test: bool = False,
     n_connections: int | None = None,
 ) -> Message:
-    """
-    Compose the message of an alert.
+    """Compose the message of an alert.
 
     Args:
         connections: Names, worst first; the first `MOST_LISTED` are listed.
@@ -250,8 +245,7 @@ MOST_NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """
-    One of the alerts.
+    """One of the alerts.
 
     Args:
         who: Whom its line names first.
@@ -296,8 +290,7 @@ def compose_many(
     link: str | None,
     now: datetime,
 ) -> Message:
-    """
-    Compose one message of alerts of one kind.
+    """Compose one message of alerts of one kind.
 
     Args:
         alerts: The worst of them, worst first; the first `MOST_LISTED` are listed.

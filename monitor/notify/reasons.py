@@ -1,5 +1,4 @@
-"""
-Say what each reason means, and who can fix it how.
+"""Say what each reason means, and who can fix it how.
 
 Which of it a message uses is decided in `words` and `drafts`.
 """
@@ -13,8 +12,7 @@ from monitor.judge.outcome import Reason
 
 @dataclass(frozen=True, slots=True)
 class ReasonText:
-    """
-    How a reason is explained.
+    """How a reason is explained.
 
     Args:
         name: A few words, for titles and for "before".

@@ -1,5 +1,4 @@
-"""
-Make the message of a realistic alert of each kind, and try the templates of channels on them.
+"""Make the message of a realistic alert of each kind, and try the templates of channels on them.
 
 `alerts test` sends them, `config check` tries templates on them, and the documents show them. A
 template is tried on a sample of each kind that its channel receives. The form makes no difference

@@ -1,5 +1,4 @@
-"""
-Compose a message with the template of a channel, which can neither harm nor hang the program.
+"""Compose a message with the template of a channel, which can neither harm nor hang the program.
 
 Decides what a template gets to see, what its first line means, how its mistakes are told, and what
 it may do: print values, which are escaped for the form it is written in, loop and branch over

@@ -1,5 +1,4 @@
-"""
-Hold the sentences of the messages, and the words for days, instants and lengths of time.
+"""Hold the sentences of the messages, and the words for days, instants and lengths of time.
 
 Which of them an alert uses is decided in `drafts`, how they are put together in `message`, which
 unit of time is used in `words`.
@@ -357,8 +356,7 @@ HOST = "sellingpartnerapi-eu.amazon.com:443"
 
 @dataclass(frozen=True, slots=True)
 class AlertSample:
-    """
-    What an alert could be made of.
+    """What an alert could be made of.
 
     Args:
         facts: As `monitor.judge` leaves them, but with instants given as the

@@ -1,5 +1,4 @@
-"""
-Say instants, lengths of time and numbers in words, and make text from outside fit for a message.
+"""Say instants, lengths of time and numbers in words, and make text from outside fit for a message.
 
 Pure: everything is UTC, everything is rounded down. Decides which characters may pass and what
 would ring a whole channel. Escaping for the format of a service (HTML, Markdown) is left to
@@ -127,8 +126,7 @@ def format_unit(unit: str) -> str:
 
 
 def read_instant(value: object) -> datetime | None:
-    """
-    Read an instant of an alert's facts or of a report; None where there is none.
+    """Read an instant of an alert's facts or of a report; None where there is none.
 
     Facts may have been stored by another version: what cannot be read is left
     out of the text and stops no message.
@@ -229,8 +227,7 @@ def defuse(text: str) -> str:
 
 
 def mask_parts(text: str, url: str) -> str:
-    """
-    Hide in *text* every part of *url*, whichever of them may be secret.
+    """Hide in *text* every part of *url*, whichever of them may be secret.
 
     Channels keep their tokens anywhere in their URL, the place of the host
     included. Only the scheme is not hidden.

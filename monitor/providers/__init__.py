@@ -1,5 +1,4 @@
-"""
-Check the services: all the I/O of a check, ending in an outcome.
+"""Check the services: all the I/O of a check, ending in an outcome.
 
 A plug-in imports what it needs from here, and from nowhere else: its settings are a `Connection`
 with `Secret` and `BaseUrl` fields, its checker returns an `Outcome`, and `fetch` keeps the limits.

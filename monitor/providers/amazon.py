@@ -1,5 +1,4 @@
-"""
-Check a store of Amazon's Selling Partner API: one authorization, one region.
+"""Check a store of Amazon's Selling Partner API: one authorization, one region.
 
 The refresh token is exchanged afresh, so that a revocation shows; then the Sellers API is called
 once. No other path is ever called. A refusal without a reason is looked into: the same access token
@@ -53,8 +52,7 @@ _NOT_CALLED = ", or `region` is not the one that the seller authorized."
 
 
 class OtherRegions:
-    """
-    The regions that a store does not belong to, and what they said.
+    """The regions that a store does not belong to, and what they said.
 
     Args:
         region: The one it should belong to.
@@ -77,8 +75,7 @@ class OtherRegions:
     async def explain(
         self, refusal: Outcome, credentials: Credentials, deadline: Deadline, *, has_worked: bool
     ) -> Outcome:
-        """
-        Return the refusal with what is behind it.
+        """Return the refusal with what is behind it.
 
         The other regions are asked once; one that gave no clear answer is asked
         again the next time.
@@ -153,8 +150,7 @@ class LastSuccess:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """
-    What is checked of one connection.
+    """What is checked of one connection.
 
     Args:
         address: The region's API, without a slash at the end.
@@ -188,8 +184,7 @@ class _CheckBudget:
 
 
 class AmazonChecker:
-    """
-    Check one store.
+    """Check one store.
 
     Args:
         grants: Shared by all checkers.
@@ -303,8 +298,7 @@ class AmazonChecker:
         return tell_apart(credentials.refresh_token) == past.fingerprint
 
     async def _reconsider(self, outcome: Outcome, budget: _CheckBudget) -> Outcome:
-        """
-        Read the secret that a refusal is about once more, and try a newer one.
+        """Read the secret that a refusal is about once more, and try a newer one.
 
         Where both were replaced, the refusal of the client secret hides that of
         the refresh token: what a newer one meets is looked at likewise.

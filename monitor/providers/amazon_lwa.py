@@ -1,5 +1,4 @@
-"""
-Exchange a refresh token, or the code of a consent page, at Login with Amazon (LWA).
+"""Exchange a refresh token, or the code of a consent page, at Login with Amazon (LWA).
 
 Decides what an answer of the token endpoint means: the error that it names counts, not the status.
 LWA says neither why a grant is gone nor which of id and secret is wrong, so the texts do not
@@ -46,8 +45,7 @@ _SHAPES = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class AmazonAnswer:
-    """
-    An answer, who gave it, and what must not be repeated of it.
+    """An answer, who gave it, and what must not be repeated of it.
 
     Args:
         host: Host and port, as outages are grouped by.
@@ -293,8 +291,7 @@ class CodeRefused(Exception):  # noqa: N818 - it says what happened to the code
 async def redeem_code(
     client: httpx.AsyncClient, app: Application, code: str, within: timedelta
 ) -> str:
-    """
-    Return the refresh token that *code*, of the consent page, stands for.
+    """Return the refresh token that *code*, of the consent page, stands for.
 
     A code works once and for five minutes, so that it is never sent twice.
 

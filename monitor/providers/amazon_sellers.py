@@ -1,5 +1,4 @@
-"""
-Call the Sellers API, which lists where an account sells, and read what it says.
+"""Call the Sellers API, which lists where an account sells, and read what it says.
 
 Decides what the list means, compared with the marketplaces that the connection should cover, and
 whose fault a refusal is: `code` and `details` count, not the status alone, because one 403 stands

@@ -1,5 +1,4 @@
-"""
-Decide what an answer of an API with a token means, and what of it may be shown.
+"""Decide what an answer of an API with a token means, and what of it may be shown.
 
 Decides whether a body is the API's answer, whose account it names, when the token ends, and which
 outcome an answer is: the contract's table. Everything quoted is cleaned, freed of the secrets that
@@ -125,8 +124,7 @@ def find_message(value: object, secret: Secrets) -> str | None:
 
 
 def says_rate_limited(body: bytes) -> bool:
-    """
-    Tell whether *body* says that there were too many requests.
+    """Tell whether *body* says that there were too many requests.
 
     Of JSON only the fields for messages are read: a link to a page about rate
     limits is no such message.
@@ -163,8 +161,7 @@ def clean(text: str, secret: Secrets, length: int) -> str:
 
 
 def _mask_pieces(text: str, secrets: tuple[str, ...]) -> str:
-    """
-    Hide what stands in one of *secrets*, forwards or backwards, letter for letter.
+    """Hide what stands in one of *secrets*, forwards or backwards, letter for letter.
 
     Whatever is as long as a piece covers one of the blocks that the text falls
     into: where none of these is known, which is nearly always, nothing else is
@@ -201,8 +198,7 @@ def _forms(secrets: list[str]) -> str:
 
 @lru_cache(maxsize=256)
 def _letter_forms(letter: str) -> str:
-    """
-    Match a letter of a secret however it comes back.
+    """Match a letter of a secret however it comes back.
 
     As it was sent, as it stands in a URL, a form and a page, and as PHP writes
     it in JSON; libraries differ in which letters of one text they encode.
@@ -285,8 +281,7 @@ MAX_CHALLENGE = 2048
 
 
 def read_outcome(answer: Answer, quota: QuotaReading, secret: Secrets, renewal: str) -> Outcome:
-    """
-    Return what *answer* says about the token that was sent.
+    """Return what *answer* says about the token that was sent.
 
     Args:
         quota: What the answer's headers say.
@@ -448,8 +443,7 @@ _JWT = re.compile(r"[\w-]{1,4096}\.([\w-]{1,12288})\.[\w-]{0,8192}", re.ASCII)
 
 
 def read_jwt_end(token: str, now: datetime) -> datetime | None:
-    """
-    Return the `exp` of a token that is a JWT; None if it is none, or has none.
+    """Return the `exp` of a token that is a JWT; None if it is none, or has none.
 
     Its signature is not looked at: the service does that, this is for the calendar.
     """

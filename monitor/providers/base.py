@@ -1,5 +1,4 @@
-"""
-Say what a checker is, and do what every check of a secret does, whatever the service.
+"""Say what a checker is, and do what every check of a secret does, whatever the service.
 
 Decides when a request is built anew, when a refusal is believed, how often an unreadable header is
 logged, and who waits for whom where several connections share a grant: a service may end a token
@@ -36,8 +35,7 @@ class Checker(Protocol):
     """Check one connection once."""
 
     async def check(self) -> Outcome:
-        """
-        Call the service and return what was seen.
+        """Call the service and return what was seen.
 
         Never raises for what the network or the provider does: that is an
         outcome. Cancellation passes through.
@@ -59,8 +57,7 @@ class GrantLocks:
 
     @asynccontextmanager
     async def turn(self, *parts: str) -> AsyncIterator[None]:
-        """
-        Wait until nobody else exchanges this grant, and keep others waiting meanwhile.
+        """Wait until nobody else exchanges this grant, and keep others waiting meanwhile.
 
         Args:
             parts: What makes the grant: where, for whom, with which token. None
@@ -104,8 +101,7 @@ class RefreshableSecret(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """
-    A request ready to be sent.
+    """A request ready to be sent.
 
     Args:
         secrets: What it carries, in every form in which it is written there.
@@ -132,8 +128,7 @@ class Requester:
         self._revealed: tuple[str, ...] = ()
 
     async def request(self, prepare: Prepare, read: Read) -> Outcome:
-        """
-        Send the request; a refusal counts only if no newer secret is at hand.
+        """Send the request; a refusal counts only if no newer secret is at hand.
 
         Args:
             prepare: Builds the request anew, after a secret has changed; raises

@@ -1,5 +1,4 @@
-"""
-Fetch one answer, within its limits of time and size.
+"""Fetch one answer, within its limits of time and size.
 
 Decides when an exchange has failed and says so in plain words. A check that takes several steps
 shares one `Deadline`, which waiting for one's turn counts into. What an answer means is left to the
@@ -52,8 +51,7 @@ CERTIFICATE_PROBLEMS = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """
-    What a server answered, whatever its status.
+    """What a server answered, whatever its status.
 
     Args:
         body: Decompressed; empty if it was larger than `MAX_BODY`.
@@ -81,8 +79,7 @@ async def fetch(
     request: httpx.Request,
     timeout: timedelta,  # noqa: ASYNC109 - it is `asyncio.timeout` that gets it
 ) -> Answer | Failure:
-    """
-    Send *request* and read the whole answer.
+    """Send *request* and read the whole answer.
 
     Args:
         timeout: For the exchange as a whole: a server that sends a byte now

@@ -1,5 +1,4 @@
-"""
-Read the values of header fields: counts, instants, pauses, lists (RFC 9651), SoldScope's quota.
+"""Read the values of header fields: counts, instants, pauses, lists (RFC 9651), SoldScope's quota.
 
 Pure, and safe with any bytes: what cannot be read is None, never an error; a malformed list is
 None as a whole, as the RFC wants it. Which field is read is left to the caller, other services'
@@ -100,8 +99,7 @@ def parse_count(text: str) -> int | None:
 def parse_instant_field(
     text: str, received_at: datetime, server_date: datetime | None = None
 ) -> datetime | None:
-    """
-    Return the instant that *text* names, in any form that services use.
+    """Return the instant that *text* names, in any form that services use.
 
     Understood are epochs from seconds to nanoseconds, seconds from now,
     durations (`6m0s`), RFC 3339 and its relatives, plain dates (the start of
@@ -304,8 +302,7 @@ def parse_reset(text: str, received_at: datetime, server_date: datetime | None) 
 
 
 def believe_reset(resets_at: datetime, received_at: datetime) -> datetime | None:
-    """
-    Return *resets_at* unless it has passed: what is over says nothing of the next period.
+    """Return *resets_at* unless it has passed: what is over says nothing of the next period.
 
     "0 seconds from now", told again and again, would be a new period each time.
     """

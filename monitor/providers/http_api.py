@@ -1,5 +1,4 @@
-"""
-Check a credential of any HTTP API, as its settings or a preset say.
+"""Check a credential of any HTTP API, as its settings or a preset say.
 
 Decides how a credential is written into a request, which texts must never come back in a message,
 which statuses are a success, what the body must hold, and what a service's own word for a failure
@@ -72,8 +71,7 @@ DETAIL_OF_WORD = {
 
 @dataclass(frozen=True, slots=True)
 class ExpectedAnswer:
-    """
-    What an answer is held against.
+    """What an answer is held against.
 
     Args:
         expect_json: What stands where in a good answer, by JSON pointer.

@@ -1,5 +1,4 @@
-"""
-Run the checks of providers that other packages bring, and let no fault of theirs out.
+"""Run the checks of providers that other packages bring, and let no fault of theirs out.
 
 Decides what the outcome is where a plug-in fails, which is named then, and whether each part of an
 outcome is of the kind that judging and storing rely on: one bad outcome must not keep those of

@@ -1,5 +1,4 @@
-"""
-Call what is no service that is watched: the URLs of `checks.uplink`, and that of the heartbeat.
+"""Call what is no service that is watched: the URLs of `checks.uplink`, and that of the heartbeat.
 
 Decides how these are called. Healthchecks, and services like it, take `/start` and `/fail` at the
 end of the URL's path. What follows from an answer of the uplink is decided in

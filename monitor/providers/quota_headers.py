@@ -1,5 +1,4 @@
-"""
-Read every quota that the headers of an answer tell of, in any known dialect.
+"""Read every quota that the headers of an answer tell of, in any known dialect.
 
 Decides which window a field belongs to and which part of it it holds, by its name: the families are
 those that services were seen to use, a field whose name says nothing known is none of ours. The two
@@ -119,8 +118,7 @@ FIELD_PARTS: dict[tuple[str, ...], FieldPart] = {
 
 @dataclass(frozen=True, slots=True)
 class FieldName:
-    """
-    What the name of a field says.
+    """What the name of a field says.
 
     Args:
         family: What stands before the words about a limit, such as `x-`.
@@ -188,8 +186,7 @@ POLICY_UNITS = {
 
 @dataclass(frozen=True, slots=True)
 class QuotaPolicy:
-    """
-    One quota policy.
+    """One quota policy.
 
     Args:
         name: Empty in the older form, where policies have none.
@@ -212,8 +209,7 @@ def read_policies(text: str) -> list[QuotaPolicy] | None:
 def read_current(
     text: str | None, policies: Iterable[QuotaPolicy], received_at: datetime
 ) -> list[QuotaReading] | None:
-    """
-    Return the windows of a `RateLimit`, joined with *policies*; None if it is malformed.
+    """Return the windows of a `RateLimit`, joined with *policies*; None if it is malformed.
 
     A policy of which nothing is said is a window too: its limit is known.
     """

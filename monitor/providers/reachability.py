@@ -1,5 +1,4 @@
-"""
-Find out how far the way to a host leads: its name, its port, its TLS.
+"""Find out how far the way to a host leads: its name, its port, its TLS.
 
 Decides how each of the three is tried, with the trust and the limits of a check. Nothing is sent.
 What becomes of this in words for people is left to `monitor.report.validation`.
@@ -46,8 +45,7 @@ class Hop(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """
-    How one part of the way went.
+    """How one part of the way went.
 
     Args:
         took_ms: None where there was nothing to do.
@@ -72,8 +70,7 @@ async def probe_host(
     ca_file: Path | None,
     timeout: timedelta,  # noqa: ASYNC109 - it is `asyncio.timeout` that gets it
 ) -> AsyncGenerator[ProbeResult, None]:
-    """
-    Go as far as possible towards the host of *url*; tell of each part when it is done.
+    """Go as far as possible towards the host of *url*; tell of each part when it is done.
 
     Raises ValueError if *ca_file* holds no certificate.
 

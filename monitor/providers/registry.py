@@ -1,5 +1,4 @@
-"""
-Build the checker of a connection: one case a provider.
+"""Build the checker of a connection: one case a provider.
 
 A `countdown` connection has nothing to call: its grant lives elsewhere, and the days that are left
 are counted when its outcome is judged, since a renewal may be recorded at any moment.
@@ -53,8 +52,7 @@ def build_checker(
     *,
     worked: Mapping[str, str | None] | None = None,
 ) -> Checker:
-    """
-    Return the checker for *connection*.
+    """Return the checker for *connection*.
 
     Raises ValueError for settings that cannot work, such as a `ca_file` that
     holds no certificate.

@@ -1,5 +1,4 @@
-"""
-Check a SoldScope token and read past searches, without ever spending the quota.
+"""Check a SoldScope token and read past searches, without ever spending the quota.
 
 Decides what is called, and what an answer says about searches; what an answer means for the token
 is decided in `answers`, what its headers say of the quota in `headers`. Nothing in here can start a
@@ -205,8 +204,7 @@ class SearchReader:
         return _surprise(answer, "a list of searches") if found is None else found
 
     async def read_progress(self, search_id: str) -> Progress | SearchFailure:
-        """
-        Return how far the search with this id has come.
+        """Return how far the search with this id has come.
 
         Raises:
             SecretUnavailable: The token cannot be read.

@@ -1,5 +1,4 @@
-"""
-Choose between the refresh token of the file and one that a handshake brought.
+"""Choose between the refresh token of the file and one that a handshake brought.
 
 Whichever changed last is used. Keeping tokens over a restart is left to whoever fills
 `HandshakeTokens`.
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HandshakeToken:
-    """
-    A refresh token that a handshake brought.
+    """A refresh token that a handshake brought.
 
     Args:
         file_fingerprint: Which token the file had then; None if it had none.
@@ -35,8 +33,7 @@ class HandshakeToken:
 
 
 class HandshakeTokens:
-    """
-    The refresh tokens that handshakes brought, by connection name.
+    """The refresh tokens that handshakes brought, by connection name.
 
     Args:
         fingerprint: Tells one refresh token from another without revealing either.
@@ -62,8 +59,7 @@ class HandshakeTokens:
         self._tokens.pop(name, None)
 
     def take_over(self, stored: HandshakeTokens, names: Collection[str]) -> None:
-        """
-        Add what was *stored*, and drop what belongs to others than *names*.
+        """Add what was *stored*, and drop what belongs to others than *names*.
 
         What is here already was at least as new: it is put here before it is stored.
         """
@@ -71,8 +67,7 @@ class HandshakeTokens:
         self._tokens = {name: token for name, token in known.items() if name in names}
 
     def choose(self, name: str, configured: RefreshableSecret) -> HandshakeToken | None:
-        """
-        Return the token of the handshake, unless the file has another one than when it came.
+        """Return the token of the handshake, unless the file has another one than when it came.
 
         A file that cannot be read says nothing new.
         """
@@ -108,8 +103,7 @@ class LatestToken:
         return self.configured.reveal() if newer is None else newer.value
 
     def refresh(self) -> bool:
-        """
-        Read the file's again, and tell whether another token is to be used now.
+        """Read the file's again, and tell whether another token is to be used now.
 
         Raises SecretUnavailable if there is only the file's, and it is no longer where it was.
         """

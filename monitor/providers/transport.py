@@ -1,5 +1,4 @@
-"""
-Keep the HTTP clients, and carry their requests over aiohttp.
+"""Keep the HTTP clients, and carry their requests over aiohttp.
 
 Decides which certificates and versions of TLS are trusted, how connections are opened, kept and
 shared (a client for all connections, one for each CA file, one of our own), what is sent again
@@ -43,8 +42,7 @@ REPEATABLE = "connwatch.repeatable"
 
 
 class PoolingTransport(httpx.AsyncBaseTransport):
-    """
-    Carry httpx requests over aiohttp connections; every error is one of httpx.
+    """Carry httpx requests over aiohttp connections; every error is one of httpx.
 
     A GET whose pooled connection turns out to be dead is sent once more, on a
     fresh connection: the server may close an idle one at any moment. So is any
@@ -200,8 +198,7 @@ DEFAULT_HEADERS = {
 
 
 class HttpClients:
-    """
-    Hold one pooled client for all connections, and one for each CA file.
+    """Hold one pooled client for all connections, and one for each CA file.
 
     Clients are made on demand, inside the event loop, and live until `aclose`.
 
@@ -237,8 +234,7 @@ class HttpClients:
         return fresh
 
     async def adopt(self, fresh: HttpClients, close_after: timedelta) -> None:
-        """
-        Give out the clients of *fresh*, a successor, from now on.
+        """Give out the clients of *fresh*, a successor, from now on.
 
         Whoever holds one from before may use it for the time *close_after*.
         """
@@ -282,8 +278,7 @@ def _open_client(context: ssl.SSLContext, concurrency: int) -> httpx.AsyncClient
 
 
 class _Client(httpx.AsyncClient):
-    """
-    An httpx client that only sends: no redirects, no cookies, no login dance.
+    """An httpx client that only sends: no redirects, no cookies, no login dance.
 
     What one account's answer sets must never be sent for another; and leaving
     out what is not wanted saves a third of the processor time of a request.

@@ -1,5 +1,4 @@
-"""
-Say what is known, for people and for programs: status, history, validation, advice, doctor.
+"""Say what is known, for people and for programs: status, history, validation, advice, doctor.
 
 The same objects serve the commands, the API and the pages.
 """

@@ -1,5 +1,4 @@
-"""
-Say what somebody should do about a connection, and on which page, or write it down for support.
+"""Say what somebody should do about a connection, and on which page, or write it down for support.
 
 Decides which troubles deserve advice, whose page helps against each and how its address
 is made; the words are those of alerts. A ticket is plain text to be pasted: nothing in it
@@ -67,8 +66,7 @@ _OWN = "The page for it"
 
 @dataclass(frozen=True, slots=True)
 class RemedyPage:
-    """
-    Where a person can do something.
+    """Where a person can do something.
 
     Args:
         words: What to do there.
@@ -82,8 +80,7 @@ class RemedyPage:
 def find_page(
     connection: Connection, application: Application | None, need: Need, state: str
 ) -> RemedyPage | None:
-    """
-    Return the page for *need*, if there is one.
+    """Return the page for *need*, if there is one.
 
     Args:
         application: That of an Amazon connection.
@@ -129,8 +126,7 @@ def seller_central_host(connection: AmazonConnection) -> str:
 def consent_url(
     connection: AmazonConnection, application_id: str, redirect_url: str | None, state: str
 ) -> str:
-    """
-    Return the page on which a seller authorizes an application.
+    """Return the page on which a seller authorizes an application.
 
     It is Amazon's own, whatever address is checked. Without *redirect_url*
     Amazon takes the first one that was registered.
@@ -212,8 +208,7 @@ _HIDDEN = "(address hidden)"
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """
-    What the check was made with.
+    """What the check was made with.
 
     Args:
         software: This program, Python and the operating system, each with its version.
@@ -230,8 +225,7 @@ def write_ticket(
     answered: CheckedConnection,
     transitions: Sequence[Transition],
 ) -> str:
-    """
-    Return the text of a ticket.
+    """Return the text of a ticket.
 
     Args:
         transitions: The latest changes, newest first.

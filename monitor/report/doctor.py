@@ -1,5 +1,4 @@
-"""
-Look over an installation, and say what to fix.
+"""Look over an installation, and say what to fix.
 
 Each function looks at one thing, yields findings and changes nothing: the daemon and its
 channels; the clock and the ways to the hosts, as far as TLS, where nothing is sent; the
@@ -64,8 +63,7 @@ class Area(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """
-    One thing that was found.
+    """One thing that was found.
 
     Args:
         state: SKIPPED where it cannot be told from here.
@@ -162,8 +160,7 @@ def read_kernel_clock() -> int:
 
 
 def examine_clock(verdict: int) -> Iterator[Finding]:
-    """
-    Yield whether the kernel holds the clock to be synchronized.
+    """Yield whether the kernel holds the clock to be synchronized.
 
     Args:
         verdict: What `read_kernel_clock` returned.
@@ -258,8 +255,7 @@ _OF_CONTAINERS = "/run/secrets/"
 def list_problems(
     config: Config, secrets: SecretsChecked, database: Path, now: datetime
 ) -> list[Problem]:
-    """
-    Return all that would keep the daemon from working with *config*.
+    """Return all that would keep the daemon from working with *config*.
 
     Args:
         secrets: What became of trying to read them.

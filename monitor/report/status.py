@@ -1,5 +1,4 @@
-"""
-Describe connections and quotas in the contract's JSON, for commands, pages and programs.
+"""Describe connections and quotas in the contract's JSON, for commands, pages and programs.
 
 Pure: records, the plan and the present instant come in, objects of JSON go out. Each
 object is declared here once; the HTTP API describes itself by these declarations.
@@ -267,8 +266,7 @@ def report_json(objects: Sequence[ConnectionJson], now: datetime) -> Json:
 def health_of(
     each: ConnectionJson, *, is_check: bool = False, soon_days: int = SOON_DAYS
 ) -> Health:
-    """
-    Say how bad it is with one connection.
+    """Say how bad it is with one connection.
 
     Args:
         is_check: It was just asked, so that having no answer is a trouble too.
@@ -318,8 +316,7 @@ def urgency(
 
 
 def ending_first(each: ConnectionJson) -> tuple[int, str]:
-    """
-    Return a key that sorts by the days that are shown as left, and what has none behind that.
+    """Return a key that sorts by the days that are shown as left, and what has none behind that.
 
     Of those the ones come first whose client secret has an end: many share it,
     so that it says little about one of them.

@@ -1,5 +1,4 @@
-"""
-Validate one connection step by step: decide what is looked at, in which order, and what it means.
+"""Validate one connection step by step: what is looked at, in which order, and what it means.
 
 First comes the way to a host (`providers.reachability`), then what was said there. The check
 itself is made by the caller, the way it makes all its checks, so that its result is judged and
@@ -81,8 +80,7 @@ PROBE_STEPS = (StepName.RESOLVE, StepName.CONNECT, StepName.TLS)
 
 @dataclass(frozen=True, slots=True)
 class ValidationStep:
-    """
-    One thing that was looked at.
+    """One thing that was looked at.
 
     Args:
         target: The host it was tried on, or what it belongs to.
@@ -99,8 +97,7 @@ class ValidationStep:
 
 @dataclass(frozen=True, slots=True)
 class CheckedConnection:
-    """
-    What the ordinary check came to.
+    """What the ordinary check came to.
 
     Args:
         each: The connection after it, as `monitor.report.status` describes it.
@@ -159,8 +156,7 @@ def skip_steps(names: tuple[StepName, ...], target: str, why: str) -> Iterator[V
 
 
 def read_token(outcome: Outcome, target: str, *, is_reached: bool) -> ValidationStep:
-    """
-    Return the step in which the service was shown the credential.
+    """Return the step in which the service was shown the credential.
 
     Args:
         is_reached: The way to the host had no failure.
@@ -241,8 +237,7 @@ def read_quota(outcome: Outcome, each: ConnectionJson, target: str) -> Validatio
 
 
 def read_clocks(answered: CheckedConnection, application: str | None) -> Iterator[ValidationStep]:
-    """
-    Return the dates at which the connection will stop, as far as they are known.
+    """Return the dates at which the connection will stop, as far as they are known.
 
     Args:
         application: The connection's, by name; None where there is none.
@@ -302,8 +297,7 @@ _AFTER_TOKEN = (StepName.PERMISSION, StepName.MARKETPLACES)
 async def validate(
     connection: Connection, config: Config, ask: Ask
 ) -> AsyncGenerator[ValidationStep, None]:
-    """
-    Check *connection* once, and yield what was found, step by step.
+    """Check *connection* once, and yield what was found, step by step.
 
     The check is made even where there is no way to the host: that it failed is
     a result as well.

@@ -1,5 +1,4 @@
-"""
-Imitate the services that connwatch watches, on a real port of this machine.
+"""Imitate the services that connwatch watches, on a real port of this machine.
 
 SoldScope follows its public help pages; Amazon follows what is known of Login with Amazon and the
 Selling Partner API, and has no application at first: see `Amazon.add_application` and

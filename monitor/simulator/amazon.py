@@ -1,5 +1,4 @@
-"""
-Keep Amazon's books: applications and their secrets, stores and their tokens, marketplaces.
+"""Keep Amazon's books: applications and their secrets, stores and their tokens, marketplaces.
 
 Decides who is let in and for how long. No I/O and no clock: `now` is handed in. How answers look is
 left to `amazon_api`. Where Amazon's behaviour could not be confirmed, `AmazonPolicy` switches it.
@@ -47,8 +46,7 @@ def checked_age(by: timedelta) -> timedelta:
 
 @dataclass(slots=True)
 class ClientSecret:
-    """
-    What is remembered of a client secret: enough to recognise it.
+    """What is remembered of a client secret: enough to recognise it.
 
     Args:
         dies_at: When it stops working because a newer one took its place.
@@ -75,8 +73,7 @@ class ClientSecret:
 
 @dataclass(slots=True)
 class AmazonApplication:
-    """
-    An application registered with Amazon.
+    """An application registered with Amazon.
 
     Args:
         application_id: What the consent page knows it by; not its client id.
@@ -155,8 +152,7 @@ REMEMBERED_FOR = ACCESS_TOKEN_LIFE + timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """
-    What is remembered of an access token.
+    """What is remembered of an access token.
 
     Args:
         grant: None in a token without a seller.
@@ -247,8 +243,7 @@ class Codes:
     def redeem(
         self, value: str, application: AmazonApplication, redirect_uri: str | None, now: datetime
     ) -> Grant | None:
-        """
-        Take a code in exchange for the authorization behind it, once.
+        """Take a code in exchange for the authorization behind it, once.
 
         None stands for a code that is late, used, made up or another
         application's, and for another address than the one consented to.
@@ -276,8 +271,7 @@ class AmazonRegion(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AmazonMarketplace:
-    """
-    A country in which Amazon sells.
+    """A country in which Amazon sells.
 
     Args:
         country: ISO 3166-1, so that the United Kingdom is GB.
@@ -397,8 +391,7 @@ class Participation:
 
 @dataclass(slots=True)
 class Grant:
-    """
-    A store: one seller's authorization of one application in one region.
+    """A store: one seller's authorization of one application in one region.
 
     Args:
         participations: The account's marketplaces by country.
@@ -452,8 +445,7 @@ class Grant:
         is_participating: bool | None = None,
         has_suspended_listings: bool | None = None,
     ) -> Participation:
-        """
-        Change how the account takes part in a marketplace; None leaves as it is.
+        """Change how the account takes part in a marketplace; None leaves as it is.
 
         A marketplace that the account did not have yet is added.
         """
@@ -490,8 +482,7 @@ class SampleStores:
 
 @dataclass(slots=True)
 class Bucket:
-    """
-    A bucket that is full at first and fills up again at an even rate.
+    """A bucket that is full at first and fills up again at an even rate.
 
     Args:
         burst: What it holds.
@@ -542,8 +533,7 @@ _SAMPLE_STORES = (
 
 @dataclass(slots=True)
 class AmazonPolicy:
-    """
-    How Amazon behaves where nobody could confirm it.
+    """How Amazon behaves where nobody could confirm it.
 
     Args:
         lapses: An authorization that was not renewed in 365 days is refused.
@@ -559,8 +549,7 @@ class AmazonPolicy:
 
 
 class Amazon:
-    """
-    All applications and stores of the simulated service; none at first.
+    """All applications and stores of the simulated service; none at first.
 
     Args:
         policy: How it behaves where nobody could confirm it.
@@ -640,8 +629,7 @@ class Amazon:
         marketplaces: Iterable[str] | None = None,
         is_private: bool = False,
     ) -> IssuedGrant:
-        """
-        Connect a store, as its seller does with a first consent.
+        """Connect a store, as its seller does with a first consent.
 
         Args:
             now: When the seller consents; in the past for a store that is not new.
@@ -701,8 +689,7 @@ class Amazon:
         return StoreState.LIVE
 
     def revoke(self, grant_id: str, now: datetime) -> Grant:
-        """
-        End an authorization, as the seller does in Seller Central.
+        """End an authorization, as the seller does in Seller Central.
 
         Revoking it again changes nothing.
         """
@@ -740,8 +727,7 @@ class Amazon:
     def add_sample_stores(
         self, now: datetime, *, redirect_uris: Iterable[str] = ()
     ) -> SampleStores:
-        """
-        Add an application and four stores to try things out on, all of which work.
+        """Add an application and four stores to try things out on, all of which work.
 
         The second one has 20 days left, the third one has suspended listings in
         Australia, the fourth one is self-authorized and has no known end.

@@ -1,5 +1,4 @@
-"""
-Answer as Amazon does: Login with Amazon, the Sellers API, and the rotation of client secrets.
+"""Answer as Amazon does: Login with Amazon, the Sellers API, and the rotation of client secrets.
 
 Decides the order of the checks, which access tokens are let in, and the texts of the refusals.
 Which faults take an answer's place, and sending it, is left to `amazon_server`.
@@ -78,8 +77,7 @@ def read_token_request(raw: bytes, content_type: str) -> dict[str, str]:
 def answer_token_request(
     amazon: Amazon, fields: Mapping[str, str], now: datetime, wording: Wording = Wording.USUAL
 ) -> SimulatedAnswer:
-    """
-    Answer a request for tokens.
+    """Answer a request for tokens.
 
     The client is checked before its grant, which is OAuth's order; Amazon's own
     could not be confirmed.
@@ -207,8 +205,7 @@ SECRET_EXPIRED = "The LWA secret token you provided has expired."  # noqa: S105 
 
 @dataclass(frozen=True, slots=True)
 class SpCall:
-    """
-    What a regional host looks at in a call.
+    """What a regional host looks at in a call.
 
     Args:
         region: Whose host was called.
@@ -260,8 +257,7 @@ def throttled() -> SimulatedAnswer:
 def find_token(
     amazon: Amazon, call: SpCall, faults: Mapping[AmazonFault, Value], now: datetime
 ) -> AccessToken:
-    """
-    Return what the call's token stands for, or refuse it.
+    """Return what the call's token stands for, or refuse it.
 
     Raises `SpError`.
     """
@@ -288,8 +284,7 @@ PARTICIPATIONS_PATH = "sellers/v1/marketplaceParticipations"
 def answer_participations(
     amazon: Amazon, call: SpCall, faults: Mapping[AmazonFault, Value], now: datetime
 ) -> SimulatedAnswer:
-    """
-    Answer where the seller of the token takes part.
+    """Answer where the seller of the token takes part.
 
     Refused calls do not draw from the bucket; whether they do at Amazon could
     not be confirmed. Raises `SpError`.
@@ -348,8 +343,7 @@ PAYLOAD_VERSION = "2023-11-30"
 def answer_rotation(
     amazon: Amazon, call: SpCall, faults: Mapping[AmazonFault, Value], now: datetime
 ) -> SimulatedAnswer:
-    """
-    Make a new client secret and put it into the queue.
+    """Make a new client secret and put it into the queue.
 
     Every regional host does it; Amazon's model names the American one only.
     Raises `SpError`.

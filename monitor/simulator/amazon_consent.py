@@ -1,5 +1,4 @@
-"""
-Serve the page on which sellers authorize applications.
+"""Serve the page on which sellers authorize applications.
 
 Decides which requests the page refuses, with Amazon's codes, and where a seller who confirms is
 led. Amazon's page wants a signed-in seller; here one is chosen.
@@ -43,8 +42,7 @@ SENTENCES = {
 
 
 class ConsentError(SimulatorError):
-    """
-    A consent that Amazon's page refuses, and tells nobody but the seller.
+    """A consent that Amazon's page refuses, and tells nobody but the seller.
 
     Args:
         code: Amazon's code; empty where none is known.
@@ -57,8 +55,7 @@ class ConsentError(SimulatorError):
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """
-    What an application asks a seller for.
+    """What an application asks a seller for.
 
     Args:
         state: What the application sent along to recognise the answer by.
@@ -70,8 +67,7 @@ class Consent:
 
 
 def read_consent(amazon: Amazon, fields: Mapping[str, str], forced: str | None) -> Consent:
-    """
-    Return what the address of the page asks for, or refuse it.
+    """Return what the address of the page asks for, or refuse it.
 
     Raises `ConsentError`.
 
@@ -95,8 +91,7 @@ def read_consent(amazon: Amazon, fields: Mapping[str, str], forced: str | None) 
 
 
 def check_in_time(opened: str, now: datetime) -> None:
-    """
-    Refuse a confirmation more than ten minutes after the page was opened.
+    """Refuse a confirmation more than ten minutes after the page was opened.
 
     Raises `ConsentError`.
 
@@ -109,8 +104,7 @@ def check_in_time(opened: str, now: datetime) -> None:
 
 
 def confirm(amazon: Amazon, consent: Consent, grant: Grant, now: datetime) -> str:
-    """
-    Record that the seller confirmed, and return the address to lead the browser to.
+    """Record that the seller confirmed, and return the address to lead the browser to.
 
     The year starts anew at once; the new refresh token comes with the code.
     """
@@ -130,8 +124,7 @@ def confirm(amazon: Amazon, consent: Consent, grant: Grant, now: datetime) -> st
 def choose_store(
     amazon: Amazon, consent: Consent, region: AmazonRegion, fields: Mapping[str, str], now: datetime
 ) -> Grant:
-    """
-    Return the store whose seller is signed in: a known `store`, or a new `store_name`.
+    """Return the store whose seller is signed in: a known `store`, or a new `store_name`.
 
     Its region may differ from the page's: Amazon cannot prevent that either.
     """

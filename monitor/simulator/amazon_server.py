@@ -1,5 +1,4 @@
-"""
-Serve LWA and the regional hosts over HTTP, below the simulator's root or on ports of their own.
+"""Serve LWA and the regional hosts over HTTP, below the simulator's root or on ports of their own.
 
 Decides the order in which a request meets faults and the service, what a fault answers in another
 answer's place, and which ports are open, so that one host can be down while the others work.
@@ -181,8 +180,7 @@ async def _handle_lwa(
 async def _handle_region(
     world: World, region: AmazonRegion, stopping: asyncio.Event, request: web.Request
 ) -> web.StreamResponse:
-    """
-    Answer one call; its access token tells which store's faults hold.
+    """Answer one call; its access token tells which store's faults hold.
 
     What a fault answers is not drawn from the store's bucket.
     """
@@ -242,8 +240,7 @@ HOSTS = (LWA, *AmazonRegion)
 
 
 class AmazonHosts:
-    """
-    The ports of Amazon's hosts; none is open at first.
+    """The ports of Amazon's hosts; none is open at first.
 
     Args:
         address: The address of this machine to listen on.

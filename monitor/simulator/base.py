@@ -1,5 +1,4 @@
-"""
-Offer what the parts of the simulator share: its clock, its answers, its refusals, its HTTP server.
+"""Offer what the parts of the simulator share: clock, answers, refusals, HTTP server.
 
 Decides what time it is inside the simulator, which names and addresses are accepted, what is kept
 of a secret value, and how a server starts. Waiting (slow answers, latency) stays in real seconds.
@@ -34,8 +33,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SimulatedAnswer:
-    """
-    An HTTP answer before it is sent.
+    """An HTTP answer before it is sent.
 
     Args:
         is_of_account: Whether the quota headers of a SoldScope account belong to it.
@@ -132,8 +130,7 @@ MAX_BODY = 64 * 2**10
 async def serve(
     app: web.Application, host: str, port: int, ssl_context: ssl.SSLContext | None
 ) -> tuple[web.AppRunner, str]:
-    """
-    Serve *app* and return the server with its root URL once it listens.
+    """Serve *app* and return the server with its root URL once it listens.
 
     Raises `OSError` if the address cannot be had.
     """
@@ -157,8 +154,7 @@ async def serve(
 
 
 def _quiet_logger() -> logging.Logger:
-    """
-    Return a logger, which aiohttp wants, that keeps silent about what strangers send.
+    """Return a logger, which aiohttp wants, that keeps silent about what strangers send.
 
     A mistake in the simulator itself still shows.
     """

@@ -1,5 +1,4 @@
-"""
-Let programs and people control the simulator.
+"""Let programs and people control the simulator.
 
 Decides the routes under `/control`, which bodies are understood, and what each action does.
 Programs send JSON and get JSON; people send the page's forms and come back to the page. Both meet
@@ -121,8 +120,7 @@ def refuse_other_sites(request: web.Request) -> None:
 
 
 async def read_fields(request: web.Request) -> Fields:
-    """
-    Read the fields of a control request; a DELETE may have them in its query.
+    """Read the fields of a control request; a DELETE may have them in its query.
 
     No body counts as no fields.
     """
@@ -155,8 +153,7 @@ def _read_json(raw: bytes, content_type: str) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """
-    What an action did, for programs and in one sentence for people.
+    """What an action did, for programs and in one sentence for people.
 
     Args:
         secret: A new secret's value, or lines of them, shown once.
@@ -170,8 +167,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """
-    Something that the controls can do.
+    """Something that the controls can do.
 
     Args:
         path: Below the path of the controls; it may have a `{name}`.
@@ -364,8 +360,7 @@ MAX_NOTICES = 20
 
 
 def add_control_routes(app: web.Application, world: World) -> None:
-    """
-    Add the control API and its page to *app*.
+    """Add the control API and its page to *app*.
 
     Forms cannot send DELETE, so each of those has a POST beside it.
     """
@@ -437,8 +432,7 @@ class _Control:
 
 @dataclass(frozen=True, slots=True)
 class _FaultControl:
-    """
-    The actions that switch the faults of one service.
+    """The actions that switch the faults of one service.
 
     Args:
         check_place: Refuses a place that does not exist.

@@ -1,5 +1,4 @@
-"""
-Name what can go wrong with each service, and remember what is switched on, and where.
+"""Name what can go wrong with each service, and remember what is switched on, and where.
 
 Decides which faults exist, which value each takes, and how one is switched, looked up and
 described. A fault is on everywhere or in one place: for a token of SoldScope's, in a region (`na`)
@@ -123,8 +122,7 @@ class Switched(Generic[F]):
 
 
 class Switches(Generic[F]):
-    """
-    The faults of one service that are on.
+    """The faults of one service that are on.
 
     Args:
         kinds: All faults there are, in the order in which they are listed.
@@ -140,8 +138,7 @@ class Switches(Generic[F]):
     def switch_on(
         self, name: str, *, where: str | None = None, value: object = None
     ) -> Switched[F]:
-        """
-        Switch a fault on, in one place or (None) everywhere.
+        """Switch a fault on, in one place or (None) everywhere.
 
         Switched on again, it takes the new value. No value means the default.
         """
@@ -152,8 +149,7 @@ class Switches(Generic[F]):
         return Switched(fault, where, accepted)
 
     def switch_off(self, name: str, *, where: str | None = None) -> int:
-        """
-        Switch a fault off, in one place or (None) wherever it is on.
+        """Switch a fault off, in one place or (None) wherever it is on.
 
         Returns how many entries that ended; one that is off already is no error.
         """
@@ -180,8 +176,7 @@ class Switches(Generic[F]):
         ]
 
     def of(self, *places: str | None) -> Mapping[F, Value]:
-        """
-        Return what holds in *places*; the value of a later one wins.
+        """Return what holds in *places*; the value of a later one wins.
 
         What is on everywhere holds too. None stands for a place that is unknown.
         """
@@ -207,8 +202,7 @@ class Switches(Generic[F]):
 
 
 class Fault(StrEnum):
-    """
-    Everything that can be switched on.
+    """Everything that can be switched on.
 
     The first of those that take an answer's place wins over the later ones; the
     ones after `MARKUP_ACCOUNT` only change an answer and can be combined.
@@ -289,8 +283,7 @@ FAULT_KINDS: Mapping[Fault, FaultKind] = {
 
 
 class AmazonFault(StrEnum):
-    """
-    Everything that can be switched on.
+    """Everything that can be switched on.
 
     Those of one service that take an answer's place come first, and the first of
     them wins; the others only change an answer and can be combined.

@@ -1,5 +1,4 @@
-"""
-Receive alerts like a web hook of the user's, on loopback.
+"""Receive alerts like a web hook of the user's, on loopback.
 
 Decides what counts as a message: the JSON that Apprise posts to a `json://`
 URL. What is done with a message is left to whoever waits for it.
@@ -25,8 +24,7 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMessage:
-    """
-    A message as it came.
+    """A message as it came.
 
     Args:
         kind: Apprise's word for how urgent it is: failure, warning, info or success.
@@ -38,8 +36,7 @@ class ReceivedMessage:
 
 
 class Inbox:
-    """
-    A web hook that listens.
+    """A web hook that listens.
 
     Args:
         url: The Apprise URL that leads here.

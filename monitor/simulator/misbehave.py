@@ -1,5 +1,4 @@
-"""
-Give the faults their looks: answers, headers and broken connections.
+"""Give the faults their looks: answers, headers and broken connections.
 
 Decides what each fault does. Which faults are on for a request is left to `faults`, the order of
 events to `server`.
@@ -154,8 +153,7 @@ async def delay(faults: Mapping[Fault, Value], stopping: asyncio.Event) -> None:
 async def break_connection(
     request: web.Request, fault: Fault, value: Value, stopping: asyncio.Event
 ) -> web.StreamResponse:
-    """
-    Do to the connection what *fault* says.
+    """Do to the connection what *fault* says.
 
     The response returned is for the server's loop only: by then the connection
     is gone, or the response has been sent as far as it ever will be.

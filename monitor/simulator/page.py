@@ -1,5 +1,4 @@
-"""
-Turn the simulator's templates into pages.
+"""Turn the simulator's templates into pages.
 
 Decides what all pages have in common: everything is escaped, there is one style
 sheet and no script. What the forms do is left to `control` and `amazon_consent`.
@@ -35,8 +34,7 @@ SHOWN_SEARCHES = 5
 
 @dataclass(frozen=True, slots=True)
 class ControlNotice:
-    """
-    One sentence about what was just done.
+    """One sentence about what was just done.
 
     Args:
         secret: A new secret's value, or lines of them, shown once.
@@ -82,8 +80,7 @@ def _headers(*, is_leaving: bool) -> Mapping[str, str]:
 def answer_page(
     name: str, context: Mapping[str, Any], status: int = HTTPStatus.OK, *, is_leaving: bool = False
 ) -> web.Response:
-    """
-    Return the page that the template called *name* makes.
+    """Return the page that the template called *name* makes.
 
     Args:
         is_leaving: Its form leads to another site: `form-action` would hold the redirect up.

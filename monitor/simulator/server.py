@@ -1,5 +1,4 @@
-"""
-Serve the simulator over HTTP.
+"""Serve the simulator over HTTP.
 
 Decides the order in which a request meets faults, tokens and the API, and how the server starts and
 stops. The answers themselves come from `soldscope_api` and `misbehave`; Amazon's are joined from
@@ -41,8 +40,7 @@ if TYPE_CHECKING:
 
 
 class Simulator:
-    """
-    A simulator that serves.
+    """A simulator that serves.
 
     Args:
         world: What is simulated; its parts may be acted on directly.
@@ -110,8 +108,7 @@ class Simulator:
 async def start_simulator(
     host: str = "127.0.0.1", port: int = 0, *, ssl_context: ssl.SSLContext | None = None
 ) -> Simulator:
-    """
-    Start a simulator and return it once it listens.
+    """Start a simulator and return it once it listens.
 
     Raises `OSError` if the address cannot be had.
 
@@ -144,8 +141,7 @@ def _build_app(world: World, stopping: asyncio.Event) -> web.Application:
 async def _handle_api(
     world: World, stopping: asyncio.Event, request: web.Request
 ) -> web.StreamResponse:
-    """
-    Answer one request to the SoldScope API.
+    """Answer one request to the SoldScope API.
 
     1. Find out whose token it is, and what goes wrong for it.
     2. Wait, if that is part of it.

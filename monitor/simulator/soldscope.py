@@ -1,5 +1,4 @@
-"""
-Keep SoldScope's books: accounts, tokens, plans, quota, billing cycles, searches.
+"""Keep SoldScope's books: accounts, tokens, plans, quota, billing cycles, searches.
 
 Decides who is let in, what a call costs, when a quota resets, how far a search has come and what
 it finds. No I/O and no clock: `now` is handed in. How an answer looks is left to `soldscope_api`.
@@ -36,8 +35,7 @@ LAST_CYCLE_DAY = 31
 
 @dataclass(frozen=True, slots=True)
 class BillingCycle:
-    """
-    One month of an account, from its own day to the same day of the next month.
+    """One month of an account, from its own day to the same day of the next month.
 
     Args:
         ends_at: The start of the next cycle, which is when quotas reset.
@@ -51,8 +49,7 @@ class BillingCycle:
 
 
 def billing_cycle(cycle_day: int, now: datetime) -> BillingCycle:
-    """
-    Return the cycle around *now* of an account whose cycles start on *cycle_day*.
+    """Return the cycle around *now* of an account whose cycles start on *cycle_day*.
 
     In a month that is too short the cycle starts on its last day; the day comes
     back in the next month that has it.
@@ -93,8 +90,7 @@ class SearchStatus(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class LongSearch:
-    """
-    A search that goes on after it was answered.
+    """A search that goes on after it was answered.
 
     Args:
         subject: The keyword, or the ASINs.
@@ -141,8 +137,7 @@ def read_asins(asins: Sequence[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """
-    A category of products.
+    """A category of products.
 
     Args:
         id: SoldScope's number, which only the path of its children takes.
@@ -192,8 +187,7 @@ class Search:
 
 @dataclass(slots=True)
 class Account:
-    """
-    One customer of SoldScope.
+    """One customer of SoldScope.
 
     Args:
         cycle_day: The day of the month on which billing cycles start.
@@ -368,8 +362,7 @@ class SoldScope:
         return AccountQuota(PLANS[account.plan], account.used, cycle.ends_at)
 
     def spend(self, account_id: str, n: int, now: datetime) -> int:
-        """
-        Use up to *n* metered calls and return how many there were.
+        """Use up to *n* metered calls and return how many there were.
 
         Calls beyond the limit would be answered 402 and cost nothing.
         """
@@ -380,8 +373,7 @@ class SoldScope:
         return spent
 
     def upgrade(self, account_id: str, plan: str) -> Account:
-        """
-        Move the account to another plan, smaller ones included.
+        """Move the account to another plan, smaller ones included.
 
         It applies at once; what was used in this cycle stays used.
         """

@@ -1,5 +1,4 @@
-"""
-Answer requests to the SoldScope API.
+"""Answer requests to the SoldScope API.
 
 Decides status, body and headers of an honest answer. Three calls are metered: a new product
 search, and a new search by keyword or by products; all others are free. What `faults` make of an
@@ -222,8 +221,7 @@ class ResetForm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """
-    What the API looks at in a request, apart from its token.
+    """What the API looks at in a request, apart from its token.
 
     Args:
         path: Below the API's base URL, without a leading slash.

@@ -1,5 +1,4 @@
-"""
-Describe a world in plain values, for the control API and its page.
+"""Describe a world in plain values, for the control API and its page.
 
 Tokens and secrets are left out, since nobody has them; new client secrets in the queue are shown,
 since bringing them is what the queue is for. What a configuration needs to watch the sample stores

@@ -1,5 +1,4 @@
-"""
-Join what one simulator simulates.
+"""Join what one simulator simulates.
 
 Decides what there is at the start. Serving it is left to `server`.
 """
@@ -27,8 +26,7 @@ CONTROL_PATH = "/control"
 
 
 def open_accounts() -> SoldScope:
-    """
-    Return a SoldScope with two customers, who have no tokens yet.
+    """Return a SoldScope with two customers, who have no tokens yet.
 
     One has the usual first of the month as cycle day; the other one's day is
     missing in most months, where mistakes about resets show.
@@ -41,8 +39,7 @@ def open_accounts() -> SoldScope:
 
 @dataclass(slots=True)
 class World:
-    """
-    The simulated services, what is wrong with them, and what time it is there.
+    """The simulated services, what is wrong with them, and what time it is there.
 
     Args:
         amazon_hosts: Ports of Amazon's own, by region and `lwa`; see `amazon_server`.

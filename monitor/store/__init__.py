@@ -1,5 +1,4 @@
-"""
-Keep what is known: rows and SQL, the only package that knows SQLAlchemy.
+"""Keep what is known: rows and SQL, the only package that knows SQLAlchemy.
 
 Functions take a transaction and return values of `monitor.judge`; `engine` alone knows which
 database it is.

@@ -1,5 +1,4 @@
-"""
-Keep alerts, whom they are about, and the notifications that make them due; take back unsent ones.
+"""Keep alerts, whom they are about, and their notifications; take back unsent ones.
 
 Who receives an alert, when, and what is suppressed is decided by whoever calls; how notifications
 are sent stands in `outbox`.
@@ -35,8 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NotificationStart:
-    """
-    How a notification begins.
+    """How a notification begins.
 
     Args:
         send_at: Not before that, so that others of its kind can join it.
@@ -55,8 +53,7 @@ def add_alert(
     now: datetime,
     births: Mapping[str, NotificationStart] | None = None,
 ) -> int:
-    """
-    Keep an alert and the notifications that make it due; return the alert's id.
+    """Keep an alert and the notifications that make it due; return the alert's id.
 
     Args:
         births: How the notifications of channels begin that must wait.
@@ -75,8 +72,7 @@ _ADD = insert(alerts).returning(alerts.c.id)
 
 
 def add_all(tx: Transaction, made: Sequence[NewAlert | None]) -> list[int | None]:
-    """
-    Keep alerts, whom they are about, what makes them due, and when people are reminded of them.
+    """Keep alerts, whom they are about, what makes them due, and when people are reminded of them.
 
     Returns:
         The id of each, None where there was none.
@@ -141,8 +137,7 @@ _OPENED = _select_opened()
 def list_opened(
     tx: Transaction, connection_ids: Collection[int], closing: AlertKind, *, is_any: bool = False
 ) -> dict[int, list[int]]:
-    """
-    Return, by connection, the alerts that one of *closing* would close.
+    """Return, by connection, the alerts that one of *closing* would close.
 
     They went out to a channel since the last one that closed such.
 
@@ -180,8 +175,7 @@ def withdraw_notifications(tx: Transaction, notification_ids: Collection[int]) -
 def list_retractable(
     tx: Transaction, host: str | None, now: datetime, also: Collection[int] = ()
 ) -> list[Retractable]:
-    """
-    Return the errors of the connections that fail at *host* of which no word has gone out yet.
+    """Return the errors of the connections that fail at *host* of which no word has gone out yet.
 
     Args:
         host: None for all hosts.
@@ -251,8 +245,7 @@ def list_unsent_outages(tx: Transaction, now: datetime) -> dict[int, str]:
 
 
 def withdraw_outages(tx: Transaction, unsent: Mapping[int, str]) -> None:
-    """
-    Take back the news of hosts that are out.
+    """Take back the news of hosts that are out.
 
     What is still out when it is looked at again is announced then.
     """

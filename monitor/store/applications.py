@@ -1,5 +1,4 @@
-"""
-Keep applications: when their secrets expire, and what is known against them.
+"""Keep applications: when their secrets expire, and what is known against them.
 
 What a response means for an application is decided in `monitor.judge.applications`.
 """
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationRecord:
-    """
-    One application as the database knows it.
+    """One application as the database knows it.
 
     Args:
         secret: The clock of its client secret; an empty one where nobody has dated it.
@@ -56,8 +54,7 @@ _RECORDS = select(applications, _asker.c.id.label("watched_asker_id")).outerjoin
 def sync(
     tx: Transaction, declared: Mapping[str, tuple[Declared, tuple[int, ...]]], now: datetime
 ) -> None:
-    """
-    Bring the applications in line with the file.
+    """Bring the applications in line with the file.
 
     Args:
         declared: When each one's secret was made, and the steps to be told, by its name.
@@ -110,8 +107,7 @@ def save_standing(tx: Transaction, name: str, standing: ApplicationStanding) -> 
 
 
 def forget_refusal(tx: Transaction, name: str) -> None:
-    """
-    Let the connections of an application that is accepted again start their rows anew.
+    """Let the connections of an application that is accepted again start their rows anew.
 
     What was told of the application counts as told of none of them any more.
     """

@@ -1,5 +1,4 @@
-"""
-Keep what is known of authorizations, and find those that time has changed.
+"""Keep what is known of authorizations, and find those that time has changed.
 
 What a date or an instant means is decided in `monitor.judge.authorizations`.
 """
@@ -31,8 +30,7 @@ SWEEP_AT_MOST = 1000
 def declare_all(
     tx: Transaction, declared: Mapping[str, tuple[Declared, tuple[int, ...]]], now: datetime
 ) -> None:
-    """
-    Bring the clocks in line with the file.
+    """Bring the clocks in line with the file.
 
     Args:
         declared: What the file says, and the steps to be told, by connection name.
@@ -63,8 +61,7 @@ _UPDATE = update_one(authorizations.c.connection_id, names_of(authorizations))
 
 
 def save(tx: Transaction, clocks: Iterable[tuple[int, AuthorizationClock, Iterable[int]]]) -> None:
-    """
-    Keep clocks, each with the instant of its next step.
+    """Keep clocks, each with the instant of its next step.
 
     Args:
         clocks: Connection, clock, and the steps that are told.
@@ -81,8 +78,7 @@ def save(tx: Transaction, clocks: Iterable[tuple[int, AuthorizationClock, Iterab
 
 
 def find_passed(tx: Transaction, now: datetime) -> list[tuple[int, str]]:
-    """
-    Return id and name of the connections whose clock has reached a step.
+    """Return id and name of the connections whose clock has reached a step.
 
     Of those that are switched off nothing is told: their steps wait.
     """

@@ -58,8 +58,7 @@ def sync(
     now: datetime,
     jitter: Callable[[], float] | None = None,
 ) -> set[str]:
-    """
-    Bring the list in line with the file; return the names that stay deleted.
+    """Bring the list in line with the file; return the names that stay deleted.
 
     Args:
         jitter: Given when the daemon starts, and then what is overdue is spread
@@ -208,8 +207,7 @@ def restore_deleted(tx: Transaction, entry: Entry, now: datetime) -> None:
 
 
 def delete_connection(tx: Transaction, record: ConnectionRecord, now: datetime) -> None:
-    """
-    Take out a connection with its history, its alerts and their notifications.
+    """Take out a connection with its history, its alerts and their notifications.
 
     Alerts that speak for others too lose only this connection. The entry of
     the file is ignored from now on.

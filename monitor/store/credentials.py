@@ -1,5 +1,4 @@
-"""
-Keep what lets somebody in: refresh tokens and handshakes, random keys, API tokens, sessions.
+"""Keep what lets somebody in: refresh tokens and handshakes, random keys, API tokens, sessions.
 
 Refresh tokens come in and go out encrypted; who can read them is decided in
 `monitor.engine.checkers`. An API token or a session is stored as its SHA-256: it is random enough
@@ -33,8 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoredToken:
-    """
-    A refresh token as it is kept.
+    """A refresh token as it is kept.
 
     Args:
         encrypted: The token itself.
@@ -223,8 +221,7 @@ def revoke_api_token(tx: Transaction, name: str) -> bool:
 
 
 def open_session(tx: Transaction, password_mark: str, now: datetime, ends_at: datetime) -> str:
-    """
-    Begin a session and return its secret; those that ended go.
+    """Begin a session and return its secret; those that ended go.
 
     Args:
         password_mark: Tells the password that opened it from later ones.

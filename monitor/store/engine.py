@@ -1,5 +1,4 @@
-"""
-Open the database: the only module that knows that it is SQLite.
+"""Open the database: the only module that knows that it is SQLite.
 
 Decides how it is opened, and gives out read and write transactions. A write transaction takes the
 write lock when it begins: it waits there, if it must, and can never fail half-way for the lock.
@@ -49,8 +48,7 @@ READ_ONLY_DISK = (
 
 
 def find_remedy(said: str, folder: Path, list_backups: Callable[[], Sequence[Path]]) -> str:
-    """
-    Return what to do about what SQLite *said*; empty if nothing is known.
+    """Return what to do about what SQLite *said*; empty if nothing is known.
 
     Args:
         folder: Where the database stands.
@@ -114,8 +112,7 @@ class RowRefused(StoreError):  # noqa: N818 - it says what happened to a row
 
 
 class Database:
-    """
-    One database file.
+    """One database file.
 
     Args:
         url: An SQLAlchemy URL, `sqlite:///…`.
@@ -127,8 +124,7 @@ class Database:
         self._engine: Engine | None = None
 
     def exists(self) -> bool:
-        """
-        Tell whether there is a file yet, with something in it.
+        """Tell whether there is a file yet, with something in it.
 
         Raises:
             StoreError: This user may not even look.
@@ -145,8 +141,7 @@ class Database:
         return stat.S_ISREG(found.st_mode) and found.st_size > 0
 
     def create_file(self) -> None:
-        """
-        Create the file, readable by its owner alone, if it is not there.
+        """Create the file, readable by its owner alone, if it is not there.
 
         Raises:
             StoreError: The folder does not exist or cannot be written to.
@@ -168,8 +163,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
-        """
-        Give out a consistent view of the database.
+        """Give out a consistent view of the database.
 
         Raises:
             StoreError: The database cannot be read.
@@ -179,8 +173,7 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
-        """
-        Give out the one write transaction; all of it is kept, or nothing.
+        """Give out the one write transaction; all of it is kept, or nothing.
 
         Raises:
             StoreError: The database cannot be written, or stayed locked.
@@ -191,8 +184,7 @@ class Database:
                 yield connection
 
     def list_faults(self) -> list[str]:
-        """
-        Read the whole file, and return what is damaged in it.
+        """Read the whole file, and return what is damaged in it.
 
         Raises:
             StoreError: It cannot be read at all.
@@ -214,8 +206,7 @@ class Database:
             yield lambda: version() != before
 
     def overwrite_with(self, copy: Path) -> None:
-        """
-        Put the content of *copy* into the file, in one transaction.
+        """Put the content of *copy* into the file, in one transaction.
 
         Raises:
             StoreError: It cannot be written; the file is as it was.
@@ -261,8 +252,7 @@ class Database:
 
 
 def _write_ahead(raw: sqlite3.Connection) -> None:
-    """
-    Switch to write-ahead logging, however many others do so at this moment.
+    """Switch to write-ahead logging, however many others do so at this moment.
 
     For this one statement SQLite does not wait by itself.
     """
@@ -320,8 +310,7 @@ class StoreWorker:
         """What was found when the database turned out to be damaged."""
 
     async def read(self, work: Callable[[Transaction], ResultT]) -> ResultT:
-        """
-        Run *work* on a consistent view of the database.
+        """Run *work* on a consistent view of the database.
 
         Raises:
             StoreError: The database cannot be read.
@@ -329,8 +318,7 @@ class StoreWorker:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, work)
 
     async def write(self, work: Callable[[Transaction], ResultT]) -> ResultT:
-        """
-        Run *work* in one write transaction.
+        """Run *work* in one write transaction.
 
         Raises:
             StoreError: The database cannot be written; nothing of *work* was kept.
@@ -361,8 +349,7 @@ class StoreWorker:
 
 
 def is_locked(database: Database) -> bool:
-    """
-    Tell whether a daemon holds the database; leaves no trace.
+    """Tell whether a daemon holds the database; leaves no trace.
 
     Raises:
         StoreError: This user may not look.
@@ -388,8 +375,7 @@ def _lock_file(database: Database) -> Path:
 
 @contextmanager
 def hold_lock(database: Database) -> Iterator[None]:
-    """
-    Hold the database as the only daemon.
+    """Hold the database as the only daemon.
 
     The kernel lets the lock go with the process, however it ends.
 

@@ -1,5 +1,4 @@
-"""
-Read what happened: transitions, checks and their sums, alerts and their deliveries.
+"""Read what happened: transitions, checks and their sums, alerts and their deliveries.
 
 Charts are drawn from it, and whoever looked last is given what happened since.
 """
@@ -119,8 +118,7 @@ def list_alerts(
     only_dead: bool = False,
     before_id: int | None = None,
 ) -> list[AlertRow]:
-    """
-    Return the latest alerts, or the latest before *before_id*, the newest first.
+    """Return the latest alerts, or the latest before *before_id*, the newest first.
 
     Alerts that were only about entries taken out of the file are hidden with
     them.
@@ -183,8 +181,7 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class SumRow:
-    """
-    The checks of an hour or a day.
+    """The checks of an hour or a day.
 
     Args:
         mean_ms: None where no answer was measured.
@@ -199,8 +196,7 @@ class SumRow:
 def list_sums(
     tx: Transaction, connection_id: int, since: datetime, hourly_since: datetime
 ) -> list[SumRow]:
-    """
-    Return whole days, and hours from the beginning of the day of *hourly_since*; the oldest first.
+    """Return whole days, and hours from the start of the day of *hourly_since*; oldest first.
 
     Every hour of a connection lies in another place of the file: ninety days of
     them would be two thousand places to read.
@@ -239,8 +235,7 @@ MOST_EVENTS = 500
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """
-    Up to where everything is known.
+    """Up to where everything is known.
 
     Args:
         sent_at: The latest delivery on each channel that had any.

@@ -1,5 +1,4 @@
-"""
-Keep the incidents that go beyond one check: outages, flapping, our own link, our own absence.
+"""Keep the incidents that go beyond one check: outages, flapping, our own link, our own absence.
 
 When one begins or ends is decided in `monitor.judge.incidents`, what is announced of it in
 `monitor.alerting`.
@@ -155,8 +154,7 @@ _NOTE = update_one(connections.c.id, ["failed_host", "is_unexplained"])
 
 
 def note_hosts(tx: Transaction, failed: Iterable[tuple[int, str | None, bool]]) -> None:
-    """
-    Keep against which host each connection's latest check speaks.
+    """Keep against which host each connection's latest check speaks.
 
     Args:
         failed: Connection, host or None, and whether it was refused without a word why.
@@ -254,8 +252,7 @@ def extend_flapping(tx: Transaction, changed_at: Mapping[int, datetime]) -> None
 
 
 def find_stable(tx: Transaction, unchanged_since: datetime) -> list[int]:
-    """
-    Return the watched connections that have not changed since then.
+    """Return the watched connections that have not changed since then.
 
     What is paused waits: nobody is told anything about it.
     """
@@ -372,8 +369,7 @@ def _is_checked() -> Any:
 
 
 def failed_hosts_if_all_fail(tx: Transaction, but: Sequence[int]) -> set[str] | None:
-    """
-    Return the hosts that are not reached, or None if the latest check of any did reach one.
+    """Return the hosts that are not reached, or None if the latest check of any did reach one.
 
     Args:
         but: Those whose latest check is not stored yet.
@@ -389,8 +385,7 @@ def failed_hosts_if_all_fail(tx: Transaction, but: Sequence[int]) -> set[str] | 
 
 
 def list_other_hosts(tx: Transaction, but: Collection[str], now: datetime) -> list[int]:
-    """
-    Return one connection of each other host that was reached and is not due yet.
+    """Return one connection of each other host that was reached and is not due yet.
 
     Args:
         but: The hosts that are known not to be reached.

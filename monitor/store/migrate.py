@@ -1,5 +1,4 @@
-"""
-Bring a database to the present schema, copy it while it is in use, and restore a copy.
+"""Bring a database to the present schema, copy it while it is in use, and restore a copy.
 
 Alembic is imported only when there is something to migrate: commands that read compare one word,
 `HEAD`, and stay quick. Decides how many of our own copies stay, and which copy is fit to take the
@@ -40,8 +39,7 @@ KEPT_BACKUPS = 2
 
 
 def backup(database: Database, path: Path) -> None:
-    """
-    Write a consistent copy of the database to *path*, also while it is in use.
+    """Write a consistent copy of the database to *path*, also while it is in use.
 
     Raises:
         StoreError: *path* exists, or cannot be written.
@@ -52,8 +50,7 @@ def backup(database: Database, path: Path) -> None:
 
 @contextmanager
 def new_backup_file(path: Path) -> Iterator[BinaryIO]:
-    """
-    Create *path* for its owner alone; take it away again if it cannot be filled.
+    """Create *path* for its owner alone; take it away again if it cannot be filled.
 
     Raises:
         StoreError: It exists, or cannot be created.
@@ -76,8 +73,7 @@ def new_backup_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def fill_backup(database: Database, path: Path, file: BinaryIO) -> None:
-    """
-    Copy the database into *file*, which stands at *path* and is new.
+    """Copy the database into *file*, which stands at *path* and is new.
 
     Raises:
         StoreError: It cannot be written.
@@ -96,8 +92,7 @@ def fill_backup(database: Database, path: Path, file: BinaryIO) -> None:
 
 
 def backup_before(database: Database, schema: str) -> Path:
-    """
-    Copy the database beside itself, for the time before it has *schema*; return where.
+    """Copy the database beside itself, for the time before it has *schema*; return where.
 
     The copy has its name only when it is whole. Older ones go.
 
@@ -155,8 +150,7 @@ _LAST_WITH_UNRELEASED = "8829279"
 
 
 def current_revision(database: Database) -> str | None:
-    """
-    Return the revision of the database; None for one without tables.
+    """Return the revision of the database; None for one without tables.
 
     Raises:
         StoreError: The database cannot be read.
@@ -181,8 +175,7 @@ def revision_in(tx: Transaction) -> str | None:
 
 
 def require_head(database: Database) -> None:
-    """
-    Refuse a database that this program cannot read as it is.
+    """Refuse a database that this program cannot read as it is.
 
     Raises:
         StoreError: Its schema is older or newer than the program.
@@ -200,8 +193,7 @@ def require_head(database: Database) -> None:
 
 
 def upgrade(database: Database) -> tuple[str | None, Path | None]:
-    """
-    Migrate to `HEAD`; return the revision before and the path of the backup copy.
+    """Migrate to `HEAD`; return the revision before and the path of the backup copy.
 
     A database with data is copied beside itself first. A migration that fails,
     or is killed, leaves the database as it was: all is one transaction. Should one
@@ -237,8 +229,7 @@ def upgrade(database: Database) -> tuple[str | None, Path | None]:
 
 
 def upgrade_beside_daemon(database: Database) -> tuple[str | None, Path | None]:
-    """
-    Migrate as `upgrade` does, but not under a daemon of the release before, at work on it.
+    """Migrate as `upgrade` does, but not under a daemon of the release before, at work on it.
 
     Raises:
         StoreError: Such a daemon runs; else as `upgrade`.
@@ -269,8 +260,7 @@ def _undo(database: Database, revision: str, copy: Path, *, is_needed: bool) -> 
 
 
 def require_known(database: Database, revision: str) -> None:
-    """
-    Refuse a schema that this program does not come from.
+    """Refuse a schema that this program does not come from.
 
     Raises:
         StoreError: It is of a newer program, or from before the first release.
@@ -328,8 +318,7 @@ _MAGIC = b"SQLite format 3\0"
 
 
 def restore(database: Database, source: Path, file: BinaryIO, now: datetime) -> Path | None:
-    """
-    Let the copy in *file* take the place of the database; return where that is kept now.
+    """Let the copy in *file* take the place of the database; return where that is kept now.
 
     The copy is looked through first. There is a database under the name at any
     instant, the old one or the new one.
@@ -428,8 +417,7 @@ def _set_aside(database: Database, now: datetime) -> Path | None:
 
 
 def _has_folded_log(path: Path) -> bool:
-    """
-    Bring what is in the log into the file, and the log away; not so if the file is damaged.
+    """Bring what is in the log into the file, and the log away; not so if the file is damaged.
 
     Raises:
         StoreError: Somebody has it open, who would take the new one's log away in the end.

@@ -1,5 +1,4 @@
-"""
-Keep the notifications that are due: choose, claim and finish them, channel by channel.
+"""Keep the notifications that are due: choose, claim and finish them, channel by channel.
 
 Decides the order, the company and the pace: nobody hears of a recovery before the error; alerts of
 one kind travel together; a channel that had many messages lately gets one a kind. They are claimed
@@ -66,8 +65,7 @@ def mark_failed(tx: Transaction, ids: Sequence[int], error: str, next_attempt_at
 
 
 def mark_dead(tx: Transaction, ids: Sequence[int], error: str) -> bool:
-    """
-    Give up: shown as dead until someone asks for a retry.
+    """Give up: shown as dead until someone asks for a retry.
 
     Returns whether there was anything left to give up.
     """
@@ -90,8 +88,7 @@ def release_claims_of(tx: Transaction, owner: str) -> None:
 def shift_notifications(
     tx: Transaction, by: timedelta, now: datetime, lease: timedelta, longest_delay: timedelta
 ) -> None:
-    """
-    Have claims and waits last as long as they were meant to, on a clock that was stepped *by*.
+    """Have claims and waits last as long as they were meant to, on a clock that was stepped *by*.
 
     A claim is not given up: what it stands for may be on its way. What waits
     longer than *longest_delay* after a step backwards comes forward by as much.
@@ -144,8 +141,7 @@ _UNCLAIMED: dict[str, Any] = {"claimed_by": None, "claimed_until": None}
 
 
 def _finish(tx: Transaction, ids: Sequence[int], **values: Any) -> bool:
-    """
-    End an attempt that brought nothing; return whether anything was waiting for that.
+    """End an attempt that brought nothing; return whether anything was waiting for that.
 
     One that took longer than its lease may end after another one got through:
     what was sent stays sent.
@@ -179,8 +175,7 @@ COLLECTED_FOR = timedelta(minutes=15)
 
 
 def may_be_sent() -> Any:
-    """
-    Select what is about nobody, or about a connection that is watched.
+    """Select what is about nobody, or about a connection that is watched.
 
     What is about paused connections, or about such as were taken out of the
     file, waits for them to come back.
@@ -203,8 +198,7 @@ def choose_next(
     *,
     is_final: bool = False,
 ) -> list[Any]:
-    """
-    Return the waiting notifications of *channel* that go out now in one message.
+    """Return the waiting notifications of *channel* that go out now in one message.
 
     One that an earlier, unsent one about the same is waiting before
     may not go, unless they go together. Nor may one whose connections are all
@@ -361,8 +355,7 @@ def _look_back(tx: Transaction, channel: str, now: datetime) -> tuple[bool, froz
 
 
 def due_channels(tx: Transaction, now: datetime, *, is_final: bool = False) -> list[str]:
-    """
-    Return the channels that have something to send now.
+    """Return the channels that have something to send now.
 
     Args:
         is_final: What only waits for others of its kind counts as well.
@@ -491,8 +484,7 @@ def count_by_channel(tx: Transaction) -> dict[str, ChannelCounts]:
 
 
 def oldest_wait(tx: Transaction, now: datetime) -> timedelta:
-    """
-    Return how long the oldest notification has waited for its channel.
+    """Return how long the oldest notification has waited for its channel.
 
     One that was never tried counts from when it may go: not while it only waits
     for others of its kind. One that failed counts from when it first was due.
@@ -512,8 +504,7 @@ def oldest_wait(tx: Transaction, now: datetime) -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class ChannelFailure:
-    """
-    A channel that takes no messages.
+    """A channel that takes no messages.
 
     Args:
         since: Its first failure since the last message that it took.

@@ -1,5 +1,4 @@
-"""
-Read of all connections the little that sorts and counts them.
+"""Read of all connections the little that sorts and counts them.
 
 Instants stay the whole numbers they are stored as: this runs for every page,
 over every connection, and what has not changed is not decoded again.
@@ -78,8 +77,7 @@ def _shown_state() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """
-    When what a connection works with ends; None where that is not known.
+    """When what a connection works with ends; None where that is not known.
 
     Args:
         authorization_at: The declared grant.

@@ -1,5 +1,4 @@
-"""
-Keep what was left of quotas, and what is foreseen of them.
+"""Keep what was left of quotas, and what is foreseen of them.
 
 Samples stay a hundred days: a few periods to learn from. After a week one in six
 hours is enough.
@@ -49,8 +48,7 @@ _FORECAST_OF = itemgetter("outlook_exhausts_at", "outlook_earliest_at", "outlook
 
 
 def read_outlook(fields: Any) -> Outlook:
-    """
-    Return what is foreseen, from the fields of a row with `OUTLOOK_COLUMNS`, or from none.
+    """Return what is foreseen, from the fields of a row with `OUTLOOK_COLUMNS`, or from none.
 
     It is about the window that decides, whose name stands in `window`.
     """
@@ -94,8 +92,7 @@ _SAVE_OUTLOOK = update_one(quota_forecasts.c.connection_id, names_of(quota_forec
 def save_outlooks(
     tx: Transaction, new: Sequence[tuple[int, Outlook]], known: Sequence[tuple[int, Outlook]]
 ) -> None:
-    """
-    Keep what is foreseen of windows, by the ids of their connections.
+    """Keep what is foreseen of windows, by the ids of their connections.
 
     Args:
         new: Those of which nothing was kept so far.
@@ -155,8 +152,7 @@ def load_samples(tx: Transaction, connection_id: int, window: str) -> list[Quota
 
 
 def prune_samples(tx: Transaction, now: datetime) -> None:
-    """
-    Drop and thin out old samples.
+    """Drop and thin out old samples.
 
     Each hour a twenty-fourth of the connections has its turn: nobody has to
     wait while millions of rows are looked at.

@@ -1,5 +1,4 @@
-"""
-Keep when people are reminded of which alerts, and when channels were sent their digests.
+"""Keep when people are reminded of which alerts, and when channels were sent their digests.
 
 Which alerts those are, and when a digest is due, is decided in `monitor.judge`; whether an alert
 is still true, in `monitor.alerting.reminders`.
@@ -46,8 +45,7 @@ REMIND_AT_MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Reminder:
-    """
-    An alert of which people are to be reminded.
+    """An alert of which people are to be reminded.
 
     Args:
         n_sent: How often they were.
@@ -158,8 +156,7 @@ def is_failing(tx: Transaction, channel: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class DigestRow:
-    """
-    As much of a connection as a summary needs.
+    """As much of a connection as a summary needs.
 
     Args:
         quota: None where there is some left, or nothing is known.

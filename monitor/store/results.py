@@ -1,5 +1,4 @@
-"""
-Load what a batch of checks is judged by, and save what it led to.
+"""Load what a batch of checks is judged by, and save what it led to.
 
 All functions work inside a transaction that the caller opened: `monitor.engine.evaluate` does
 everything about a batch in one. Quotas and their other windows change with every answer and matter
@@ -69,8 +68,7 @@ SHOWN_PARTS = ("limit", "remaining", "resets_at")
 
 
 def have_windows_changed(before: Sequence[Quota], after: Sequence[Quota]) -> bool:
-    """
-    Tell whether other windows have changed enough to be written.
+    """Tell whether other windows have changed enough to be written.
 
     Both are in the order of their names.
     """
@@ -305,8 +303,7 @@ def save_quotas(tx: Transaction, changed: Mapping[int, tuple[Quota, str | None]]
 
 
 def is_quota_news(before: Quota, after: Quota) -> bool:
-    """
-    Tell whether a quota has changed enough to be written.
+    """Tell whether a quota has changed enough to be written.
 
     Not all that is known is stored: only what is can be news.
     """
@@ -351,8 +348,7 @@ def load_marketplaces(tx: Transaction, ids: Sequence[int]) -> dict[int, tuple[Ma
 
 
 def list_authorized(tx: Transaction, names: Collection[str] = ()) -> dict[str, str | None]:
-    """
-    Return the connections whose account was ever seen, with the refresh token used last.
+    """Return the connections whose account was ever seen, with the refresh token used last.
 
     Args:
         names: Those asked for, with more than a few of which come all the others; empty for all.

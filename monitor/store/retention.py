@@ -1,5 +1,4 @@
-"""
-Keep history small for ever: raw checks, hours, days.
+"""Keep history small for ever: raw checks, hours, days.
 
 Raw checks stay 48 hours, hourly sums 90 days, daily sums two years; outages
 and times without a link, 90 days after they ended. Whole
@@ -56,8 +55,7 @@ def roll_up(tx: Transaction, now: datetime) -> None:
 
 
 def _last_raw_before(tx: Transaction, at: datetime) -> int:
-    """
-    Return the id of the last raw check before *at*.
+    """Return the id of the last raw check before *at*.
 
     Ids grow with time, give or take the second in which a batch is collected;
     only the front of the table is read.

@@ -1,5 +1,4 @@
-"""
-Say which checks are due, and give connections their place in the schedule.
+"""Say which checks are due, and give connections their place in the schedule.
 
 Decides which instants of a next check still count, after a start or a step of the clock. The
 interval itself is decided in `monitor.judge.verdict`.
@@ -33,8 +32,7 @@ _PLACES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """
-    A connection whose check should start at *at*.
+    """A connection whose check should start at *at*.
 
     Args:
         verdict: What was found against its application, so that nobody need be asked.
@@ -73,8 +71,7 @@ def claim_due(tx: Transaction, until: datetime, limit: int) -> list[Due]:
 def find_most_overdue(
     tx: Transaction, names: Collection[str], now: datetime
 ) -> tuple[str, timedelta] | None:
-    """
-    Return which check of *names* has been due the longest, and for how long; None if none is.
+    """Return which check of *names* has been due the longest, and for how long; None if none is.
 
     Those of others, which a newer file has put in, are passed over however many they are.
     """
@@ -108,8 +105,7 @@ def make_due(tx: Transaction, connection_id: int, at: datetime) -> None:
 def make_all_due(
     tx: Transaction, application: str, count: int, every: timedelta, now: datetime
 ) -> None:
-    """
-    Bring the checks of an application's connections forward, spread out as after a start.
+    """Bring the checks of an application's connections forward, spread out as after a start.
 
     In one statement, for a vendor may have a hundred thousand.
 
@@ -129,8 +125,7 @@ def make_all_due(
 def is_too_far(
     next_check_at: datetime, every: timedelta, last_reason: Reason | None, now: datetime
 ) -> bool:
-    """
-    Tell whether a check lies further ahead than any that was meant.
+    """Tell whether a check lies further ahead than any that was meant.
 
     Then `every` was shortened, or the clock was set back.
     """

@@ -1,5 +1,4 @@
-"""
-Describe every table of the database, and how its values are stored.
+"""Describe every table of the database, and how its values are stored.
 
 Tables stand by subject: connections and their checks, alerts and their way to the channels,
 handshakes, quotas, the web. Of what lets somebody in, only hashes are kept. Instants are whole
@@ -73,8 +72,7 @@ class Instant(TypeDecorator[datetime]):
         dialect: Dialect,  # noqa: ARG002 - SQLAlchemy's signature
         coltype: object,  # noqa: ARG002 - SQLAlchemy's signature
     ) -> Callable[[int | None], datetime | None]:
-        """
-        Return the function that reads what was stored.
+        """Return the function that reads what was stored.
 
         There are twenty instants in a row: they are read without a detour.
         """

@@ -1,5 +1,4 @@
-"""
-Build the statements that many places need.
+"""Build the statements that many places need.
 
 Databases limit the parameters of a statement, so that long lists of ids go in pieces. What is asked
 or written for every batch is built once, when its module is imported: that costs half.
@@ -79,8 +78,7 @@ def names_of(table: Table) -> list[str]:
 
 
 def is_watched(table: Any = connections) -> Any:
-    """
-    Select watched connections.
+    """Select watched connections.
 
     Args:
         table: `connections`, or an alias of it.

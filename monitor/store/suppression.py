@@ -1,5 +1,4 @@
-"""
-Keep what is suppressed and what suppresses it: silences and acknowledgements.
+"""Keep what is suppressed and what suppresses it: silences and acknowledgements.
 
 What a silence covers, what suppresses a notification and whether it is still worth sending
 afterwards is decided in `monitor.judge.suppression`. An acknowledgement is of the problem that
@@ -65,8 +64,7 @@ MOST_WIDE_BEFORE = 500
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """
-    A notification that was not sent yet, with what it tells.
+    """A notification that was not sent yet, with what it tells.
 
     Args:
         about: The names of the connections, by their ids.
@@ -82,8 +80,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class PastAlert:
-    """
-    An alert that may bear on what is held.
+    """An alert that may bear on what is held.
 
     Args:
         channels: Where it is, or was, to be told.
@@ -192,8 +189,7 @@ def list_since(
     with_larger: bool,
     only_sent: bool = False,
 ) -> list[PastAlert]:
-    """
-    Return, from *alert_id* on, what begins, ends or overtakes a trouble of *connection_ids*.
+    """Return, from *alert_id* on, what begins, ends or overtakes a trouble of *connection_ids*.
 
     Args:
         with_larger: Those that are about something larger as well.
@@ -214,8 +210,7 @@ def list_since(
 
 
 def list_before(tx: Transaction, alert_id: int, connection_ids: Collection[int]) -> list[PastAlert]:
-    """
-    Return the alerts before *alert_id* to which the end of a trouble may belong.
+    """Return the alerts before *alert_id* to which the end of a trouble may belong.
 
     That is of each kind the latest about each of *connection_ids* on each
     channel, and those that are about something larger.
@@ -304,8 +299,7 @@ def end_silence(tx: Transaction, number: int, now: datetime) -> bool:
 
 
 def rename_targets(tx: Transaction, renamed: Mapping[str, str]) -> None:
-    """
-    Have silences of connections stay with them under their new names.
+    """Have silences of connections stay with them under their new names.
 
     Args:
         renamed: The new name of each, by its old one.
@@ -317,8 +311,7 @@ def rename_targets(tx: Transaction, renamed: Mapping[str, str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """
-    Somebody's word that a trouble is taken care of.
+    """Somebody's word that a trouble is taken care of.
 
     Args:
         until: When people are to be reminded again; None for as long as it lasts.
@@ -346,8 +339,7 @@ def drop_acknowledgement(tx: Transaction, connection_id: int) -> bool:
 
 
 def list_acknowledged_names(tx: Transaction, now: datetime, limit: int) -> list[str]:
-    """
-    Return the connections with an acknowledgement that has no end before *now*, the latest first.
+    """Return the connections with an acknowledgement that still holds *now*, the latest first.
 
     Their trouble may be over.
     """

@@ -1,5 +1,4 @@
-"""
-Keep instants by name: how far something has come, or when the daemon was last seen to write.
+"""Keep instants by name: how far something has come, or when the daemon was last seen to write.
 
 Whether a database accepts writes is known only by writing, so that one row is written again and
 again.

@@ -1,5 +1,4 @@
-"""
-Show what the daemon knows to people and programs: pages, API, metrics, feeds.
+"""Show what the daemon knows to people and programs: pages, API, metrics, feeds.
 
 `app` builds the application out of `parts`; `security` lets nobody in who may not enter, before any
 route is called. Nothing in here judges, checks or sends.

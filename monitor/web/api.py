@@ -1,5 +1,4 @@
-"""
-Answer programs what is known: connections, their history, alerts, the file, and what happens.
+"""Answer programs what is known: connections, their history, alerts, the file, and what happens.
 
 What is said of a connection is decided in `monitor.report`, which commands use as well.
 JSON carries a fingerprint: who has it already is spared the body. A stream of events
@@ -137,8 +136,7 @@ def no_such_connection() -> HTTPException:
 
 
 def find_or_refuse(tx: Transaction, here: Here, name: str) -> ConnectionRecord:
-    """
-    Return the record of the connection called *name*.
+    """Return the record of the connection called *name*.
 
     Raises:
         HTTPException: There is none.
@@ -150,8 +148,7 @@ def find_or_refuse(tx: Transaction, here: Here, name: str) -> ConnectionRecord:
 
 
 def read_connection(tx: Transaction, here: Here, name: str) -> ConnectionJson:
-    """
-    Return the connection called *name* as it is shown.
+    """Return the connection called *name* as it is shown.
 
     Raises:
         HTTPException: There is none.
@@ -202,8 +199,7 @@ async def list_alerts(
 def list_alerts_from(
     tx: Transaction, cursor: str | None, limit: int, *, only_dead: bool
 ) -> tuple[list[AlertRow], str | None]:
-    """
-    Return a page of the alerts, the newest first, and the cursor of the next one.
+    """Return a page of the alerts, the newest first, and the cursor of the next one.
 
     Raises:
         HTTPException: *cursor* was not made here.
@@ -269,8 +265,7 @@ async def events(request: Request, here: Here, who: Who) -> Response:
 async def stream(
     hub: Hub, is_welcome: Callable[[], Awaitable[bool]]
 ) -> AsyncGenerator[bytes, None]:
-    """
-    Yield events, and a comment where there are none for a while.
+    """Yield events, and a comment where there are none for a while.
 
     Args:
         is_welcome: Tells whether whoever listens may still do so.

@@ -1,5 +1,4 @@
-"""
-Do what programs and pages order: about connections, and about what people are alerted of.
+"""Do what programs and pages order: about connections, and about what people are alerted of.
 
 The same as the commands `validate`, `pause`, `resume`, `renew`, `delete`, `ack`, `silence`
 and `alerts`; `monitor.web.security` has made sure that whoever orders may do so. What
@@ -50,8 +49,7 @@ _CONNECTION = answers(ConnectionJson, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT,
 
 
 def entry_of(here: Here, name: str) -> Entry:
-    """
-    Return what the file says of the connection called *name*.
+    """Return what the file says of the connection called *name*.
 
     Raises:
         HTTPException: It says nothing.
@@ -92,8 +90,7 @@ async def _change(
     ),
 )
 async def validate(here: Here, who: Who, name: str) -> Response:
-    """
-    Check a connection now, step by step, and say what to do.
+    """Check a connection now, step by step, and say what to do.
 
     A paused connection is asked once and stays paused; nothing of that is stored.
     """
@@ -108,8 +105,7 @@ async def validate(here: Here, who: Who, name: str) -> Response:
 async def begin_validation(
     here: Here, who: Who, name: str
 ) -> tuple[ConnectionRecord, ValidationRun]:
-    """
-    Begin to validate the connection called *name*; return it as it was, and the run.
+    """Begin to validate the connection called *name*; return it as it was, and the run.
 
     Raises:
         HTTPException: There is none, or it cannot be validated.
@@ -124,8 +120,7 @@ async def begin_validation(
 
 
 def validation_json(run: ValidationRun, each: ConnectionJson) -> schemas.ValidationJson:
-    """
-    Return what a validation found.
+    """Return what a validation found.
 
     Args:
         each: The connection as it is now.
@@ -255,8 +250,7 @@ async def list_silences(request: Request, here: Here) -> Response:
     ),
 )
 async def silence(here: Here, who: Who, wanted: schemas.NewSilenceSchema) -> Response:
-    """
-    Hold back what there is to tell of a connection, of a tag or of everything.
+    """Hold back what there is to tell of a connection, of a tag or of everything.
 
     Checks go on. When it ends, what is still true is told.
     """
@@ -316,8 +310,7 @@ async def end_silence(here: Here, who: Who, number: SilenceId) -> Response:
 async def acknowledge(
     here: Here, who: Who, name: str, given: schemas.NewAcknowledgementSchema | None = None
 ) -> Response:
-    """
-    Take on the present trouble of a connection: nobody is reminded of it.
+    """Take on the present trouble of a connection: nobody is reminded of it.
 
     A new trouble is told as ever.
     """

@@ -1,5 +1,4 @@
-"""
-Build the web application.
+"""Build the web application.
 
 Decides which routes there are; who may use them is decided in `monitor.web.security`.
 """
@@ -49,8 +48,7 @@ class _Described(FastAPI):
 
 
 def build_app(view: Callable[[], Parts]) -> FastAPI:
-    """
-    Return the application.
+    """Return the application.
 
     Args:
         view: Returns the parts by the settings of now; asked once a request.

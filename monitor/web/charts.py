@@ -1,5 +1,4 @@
-"""
-Draw what happened to a connection: states, answer times, and what was left of its quota.
+"""Draw what happened to a connection: states, answer times, and what was left of its quota.
 
 Pure: rows come in, what an SVG needs goes out. First comes the geometry of any line over
 time, then the picture of a quota, then what a connection's page shows. The axes are drawn
@@ -37,8 +36,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """
-    A stretch of the strip of states.
+    """A stretch of the strip of states.
 
     Args:
         x: Where it begins, and how wide it is, in thousandths of the strip.
@@ -53,8 +51,7 @@ class Span:
 def lay_out_states(
     changes: Sequence[Transition], state: str, start: datetime, end: datetime
 ) -> list[Span]:
-    """
-    Return the states between *start* and *end*, one after the other.
+    """Return the states between *start* and *end*, one after the other.
 
     Args:
         changes: The oldest first; the first may lie before *start*.
@@ -89,8 +86,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """
-    A line over time.
+    """A line over time.
 
     Args:
         points: For a polyline; one piece where nothing is missing.
@@ -206,8 +202,7 @@ REFILLED_BY = 0.1
 
 @dataclass(frozen=True, slots=True)
 class QuotaChart:
-    """
-    A quota over time.
+    """A quota over time.
 
     Args:
         pieces: What was left, a line for each period; for polylines.
@@ -237,8 +232,7 @@ def draw_quota(
     resets_at: datetime | None,
     forecast: Forecast | None,
 ) -> QuotaChart | None:
-    """
-    Return the picture; None if there is neither a past nor a future to show.
+    """Return the picture; None if there is neither a past nor a future to show.
 
     Args:
         samples: The oldest first.

@@ -36,8 +36,7 @@ class CountedSender:
         self._metrics = metrics
 
     def send(self, channel: str, message: Message, key: str = "") -> None:
-        """
-        Send *message* to *channel*.
+        """Send *message* to *channel*.
 
         Raises:
             AlertError: It did not arrive.
@@ -51,8 +50,7 @@ class CountedSender:
 
 
 class WebDashboard:
-    """
-    The web as a part of the daemon, or nothing.
+    """The web as a part of the daemon, or nothing.
 
     Args:
         consent_page: Where sellers authorize an application again; another
@@ -94,8 +92,7 @@ class WebDashboard:
     async def start(
         self, on_evaluated: Callable[[list[Evaluated]], None], wake: Callable[[], None]
     ) -> None:
-        """
-        Load the web and begin to serve; checks go on meanwhile.
+        """Load the web and begin to serve; checks go on meanwhile.
 
         Args:
             on_evaluated: Told of checks that somebody asked for by a button.

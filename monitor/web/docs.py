@@ -1,5 +1,4 @@
-"""
-Describe the API on a page of our own, made from its OpenAPI document.
+"""Describe the API on a page of our own, made from its OpenAPI document.
 
 The usual viewers need scripts and styles within the page, which our policy
 forbids, and a megabyte to say what fits on one screen.

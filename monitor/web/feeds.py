@@ -1,5 +1,4 @@
-"""
-Show connections elsewhere: a badge for other sites, a calendar that programs subscribe to.
+"""Show connections elsewhere: a badge for other sites, a calendar that programs subscribe to.
 
 Both have secret addresses of their own. A badge tells the state by its word, and by a
 colour beside it; calendars are written as RFC 5545 wants them.
@@ -116,8 +115,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class CalendarEvent:
-    """
-    Something that ends.
+    """Something that ends.
 
     Args:
         uid: Stays the same while it is the same thing, whenever it ends.
@@ -222,8 +220,7 @@ async def calendar(
 
 @dataclass(frozen=True, slots=True)
 class ExpiryDate:
-    """
-    When something ends.
+    """When something ends.
 
     Args:
         of: The connection, or the application whose client secret it is.

@@ -1,5 +1,4 @@
-"""
-Have a seller authorize an application again, and take what comes of it into use.
+"""Have a seller authorize an application again, and take what comes of it into use.
 
 Decides why that is not possible where it is not; which answers of a consent page count:
 begun here, by the same browser, not long ago, and not answered before; and whose
@@ -61,8 +60,7 @@ MAX_FIELD = 2048
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """
-    What stands in the way of a handshake.
+    """What stands in the way of a handshake.
 
     Args:
         why: A sentence.
@@ -145,8 +143,7 @@ def _application_of(config: Config, connection: AmazonConnection) -> Application
 
 
 class HandshakeRefused(Exception):  # noqa: N818 - it states a condition
-    """
-    Raised where an answer of a consent page changes nothing; says why, for people.
+    """Raised where an answer of a consent page changes nothing; says why, for people.
 
     Args:
         title: What happened, in a few words.
@@ -166,8 +163,7 @@ class HandshakeRefused(Exception):  # noqa: N818 - it states a condition
 
 @dataclass(frozen=True, slots=True)
 class Seller:
-    """
-    Who confirmed.
+    """Who confirmed.
 
     Args:
         id: As Amazon names the account; None where it did not say.
@@ -181,8 +177,7 @@ class Seller:
 async def begin_handshake(
     parts: Parts, name: str, session: str, *, is_renamed: bool = False
 ) -> str:
-    """
-    Return the address of the consent page on which *name* is authorized again.
+    """Return the address of the consent page on which *name* is authorized again.
 
     Args:
         is_renamed: The name of the store is not to be compared with that from before.
@@ -222,8 +217,7 @@ async def begin_handshake(
 
 
 async def finish_handshake(parts: Parts, query: Mapping[str, str], session: str) -> str:
-    """
-    Take an answer of the consent page into use; return the connection's name.
+    """Take an answer of the consent page into use; return the connection's name.
 
     Raises:
         HandshakeRefused: Nothing was changed.
@@ -373,8 +367,7 @@ async def _save_grant(
 def _refuse_other_account(
     record: ConnectionRecord, known_id: str | None, seller: Seller, outcome: Outcome
 ) -> None:
-    """
-    Raise unless the account that confirmed is the one from before, as far as both are known.
+    """Raise unless the account that confirmed is the one from before, as far as both are known.
 
     Amazon's own name for an account is sure. Before the first handshake only that
     of the store is known, which its seller can change.

@@ -1,5 +1,4 @@
-"""
-Say to supervisors how the process is: alive (`/healthz`), at work (`/readyz`), in figures.
+"""Say to supervisors how the process is: alive (`/healthz`), at work (`/readyz`), in figures.
 
 The first two are open to all, and name no connection; `/metrics` is for those who may look.
 """

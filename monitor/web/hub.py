@@ -1,5 +1,4 @@
-"""
-Hand out what happens to everyone who listens.
+"""Hand out what happens to everyone who listens.
 
 What happened is found in the database once a second, and only while somebody
 listens: that way changes made by commands are told as well.
@@ -39,8 +38,7 @@ MOST_CHANGES = 100
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """
-    One thing that happened.
+    """One thing that happened.
 
     Args:
         kind: `state`, `alert`, `sent`, or `reload`: more than can be told one by one.
@@ -62,8 +60,7 @@ Queue = asyncio.Queue[Event | None]
 
 
 class Hub:
-    """
-    The listeners, and what they are told.
+    """The listeners, and what they are told.
 
     Args:
         overview: Returns that of the settings of now; the deliveries of its channels are told.
@@ -78,8 +75,7 @@ class Hub:
         self._is_closed = False
 
     def follow_reload(self) -> None:
-        """
-        Have everybody look at everything again: the settings were replaced.
+        """Have everybody look at everything again: the settings were replaced.
 
         Everybody must come back for that: another password may be in force.
         """
@@ -134,8 +130,7 @@ class Hub:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _warm_up(self) -> None:
-        """
-        Look at all connections once, so that the first page need not.
+        """Look at all connections once, so that the first page need not.
 
         For more of them that memory is taken only when somebody looks.
         """
@@ -163,8 +158,7 @@ class Hub:
 def _look(
     overview: Overview, horizon: Horizon | None, tx: Transaction
 ) -> tuple[list[Event], Horizon]:
-    """
-    Return what happened since *horizon*, and up to where everything is known now.
+    """Return what happened since *horizon*, and up to where everything is known now.
 
     Runs in the reader's thread, so that it is given all that it needs.
     """

@@ -80,8 +80,7 @@ async def log_in(request: Request, here: Here, fields: Fields) -> Response:
 
 
 def _address_of(request: Request, here: Parts) -> str:
-    """
-    Return the address of who asks: the one that the proxy names, where there is one.
+    """Return the address of who asks: the one that the proxy names, where there is one.
 
     All would wait for the wrong passwords of one, else. Only a neighbour is believed,
     and only where `public_url` says that people do not ask us themselves.

@@ -1,5 +1,4 @@
-"""
-Count what the daemon does, and measure what it knows, for Prometheus.
+"""Count what the daemon does, and measure what it knows, for Prometheus.
 
 What happens is counted as it happens; how connections stand is read from the
 database when somebody asks. Labels are names of the file: never a secret, an
@@ -36,8 +35,7 @@ _SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
 class Metrics:
-    """
-    The metrics of one daemon.
+    """The metrics of one daemon.
 
     Args:
         registry: Where they are kept; nobody else's may be in it.
@@ -112,8 +110,7 @@ class Metrics:
                 self._notifications.labels(channel, result)
 
     def write(self, tx: Transaction, names: Collection[str], now: datetime) -> bytes:
-        """
-        Return all of them as Prometheus reads them.
+        """Return all of them as Prometheus reads them.
 
         Args:
             names: The connections that this daemon watches.

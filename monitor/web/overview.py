@@ -1,5 +1,4 @@
-"""
-Know all connections at a glance: sorted, counted, searched, a page at a time.
+"""Know all connections at a glance: sorted, counted, searched, a page at a time.
 
 A hundred thousand are too many to describe for every page: of each, only what
 sorts and finds it is kept, and renewed when it changes. What is shown is read
@@ -49,8 +48,7 @@ def write_cursor(key: tuple[int, ...]) -> str:
 
 
 def read_cursor(cursor: str | None, length: int) -> tuple[int, ...] | None:
-    """
-    Return the key in *cursor*, or None for the beginning.
+    """Return the key in *cursor*, or None for the beginning.
 
     Raises:
         HTTPException: It was not made here, or for another list.
@@ -80,8 +78,7 @@ _NEVER = 2**62
 
 @dataclass(frozen=True, slots=True)
 class OverviewEntry:
-    """
-    One connection, as short as sorting and searching allow.
+    """One connection, as short as sorting and searching allow.
 
     Args:
         is_needing: Somebody should look at it: something is broken, or will be soon.
@@ -105,8 +102,7 @@ class OverviewEntry:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """
-    Which connections are wanted, and in which order; an empty filter lets all pass.
+    """Which connections are wanted, and in which order; an empty filter lets all pass.
 
     Args:
         words: All of them must be found in the name, the account, the provider or a tag.
@@ -124,8 +120,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class OverviewPage:
-    """
-    A piece of the list.
+    """A piece of the list.
 
     Args:
         counts: Of all that were wanted, by state, also those of other pages.
@@ -141,8 +136,7 @@ class OverviewPage:
 
 @dataclass(frozen=True, slots=True)
 class Among:
-    """
-    A page, and what it is a part of.
+    """A page, and what it is a part of.
 
     Args:
         counts: Of all connections, by state.
@@ -167,8 +161,7 @@ class Overview:
     _seen: Transaction | None = None
 
     def find(self, tx: Transaction, query: Query) -> OverviewPage:
-        """
-        Return the page that *query* asks for.
+        """Return the page that *query* asks for.
 
         Raises:
             HTTPException: Its cursor was not made here.
@@ -196,8 +189,7 @@ class Overview:
         return _count(self._entries.values())
 
     def find_among(self, tx: Transaction, query: Query) -> Among:
-        """
-        Return the page that *query* asks for, and what can be filtered by, at one look.
+        """Return the page that *query* asks for, and what can be filtered by, at one look.
 
         Raises:
             HTTPException: Its cursor was not made here.

@@ -1,5 +1,4 @@
-"""
-Name what the web needs of the daemon.
+"""Name what the web needs of the daemon.
 
 `monitor.web.dashboard` fills it in; tests do with parts of their own.
 """
@@ -33,8 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """
-    What routes work with: one of these from the beginning of a request to its end.
+    """What routes work with: one of these from the beginning of a request to its end.
 
     Args:
         now: The settings in force, and what calls services by them.

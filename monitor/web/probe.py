@@ -1,5 +1,4 @@
-"""
-Ask a running daemon whether it is at work: `python -m monitor.web.probe`.
+"""Ask a running daemon whether it is at work: `python -m monitor.web.probe`.
 
 For supervisors that want a command rather than an address, as a container's
 health check does, where there is neither a shell nor curl. Decides where to ask;

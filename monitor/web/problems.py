@@ -1,5 +1,4 @@
-"""
-Decide what all answers have in common: errors, headers, and their description.
+"""Decide what all answers have in common: errors, headers, and their description.
 
 Errors are `application/problem+json` for programs and a page for people; every answer
 carries what keeps browsers from mischief. The names that readers of the API's
@@ -130,8 +129,7 @@ class ProblemResponse(JSONResponse):
 def problem(
     status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any
 ) -> ProblemResponse:
-    """
-    Return an error for a program.
+    """Return an error for a program.
 
     Args:
         more: Further members, such as which fields were wrong.
@@ -258,8 +256,7 @@ def problems(*also: HTTPStatus, is_change: bool = False) -> dict[int | str, dict
 def answers(
     model: type, *errors: HTTPStatus, status: int = HTTPStatus.OK, is_change: bool = False
 ) -> dict[int | str, dict[str, Any]]:
-    """
-    Return all that a route can answer with.
+    """Return all that a route can answer with.
 
     Args:
         model: What its JSON looks like where all goes well.

@@ -1,5 +1,4 @@
-"""
-Describe to those who read `/api/docs` what is sent to the API, and what only it answers.
+"""Describe to those who read `/api/docs` what is sent to the API, and what only it answers.
 
 What is sent is read by these classes (`...Schema`); what is answered are plain objects,
 which are declared (`...Json`) and never built by way of them. The connections, alerts and

@@ -1,5 +1,4 @@
-"""
-Let nobody in who may not enter, before any route is asked.
+"""Let nobody in who may not enter, before any route is asked.
 
 In this order: the host that was asked for, who asks, whether they may do that, how much
 is sent, and whether a change comes from one of our own pages. What is not listed here as
@@ -39,8 +38,7 @@ _OWN_NAMES = {"localhost"}
 
 
 class Hosts:
-    """
-    The names and addresses of `web.listen` and `web.public_url`.
+    """The names and addresses of `web.listen` and `web.public_url`.
 
     A page elsewhere can point its own name at this machine's address and have a browser
     ask us in its name (DNS rebinding): only the names that the file gives us count. An
@@ -82,8 +80,7 @@ class BodyTooLarge(Exception):  # noqa: N818 - it states a condition
 
 
 async def read_body(request: Request) -> bytes:
-    """
-    Return all that is sent.
+    """Return all that is sent.
 
     Raises:
         BodyTooLarge: It is more than any of our forms.
@@ -180,8 +177,7 @@ class AccessMiddleware:
         await (refusal or self._app)(scope, receive, send)
 
     async def _recognise(self, request: Request) -> Visitor:
-        """
-        Return who asks; what is open to all is so without the database as well.
+        """Return who asks; what is open to all is so without the database as well.
 
         Raises:
             StoreError: Whom a cookie or token stands for cannot be looked up.

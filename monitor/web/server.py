@@ -1,5 +1,4 @@
-"""
-Serve the web application in the daemon's own event loop.
+"""Serve the web application in the daemon's own event loop.
 
 Watching comes first: an address that is taken is told and tried again, and a stop waits
 for nobody who still reads. Who begins to ask and does not come to an end is hung up on:
@@ -97,8 +96,7 @@ class _Server(uvicorn.Server):
 
 
 class WebServer:
-    """
-    The web as one task of the daemon.
+    """The web as one task of the daemon.
 
     Args:
         view: Returns the parts by the settings of now.
@@ -176,8 +174,7 @@ class WebServer:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """
-    Return a socket that listens there.
+    """Return a socket that listens there.
 
     Raises:
         OSError: The address is taken, or not ours.

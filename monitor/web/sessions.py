@@ -1,5 +1,4 @@
-"""
-Recognise who asks: by a session's cookie, by an API token, by a secret address, or as everybody.
+"""Recognise who asks: by a session's cookie, by an API token, by a secret address, or as everybody.
 
 Compares passwords, and lets nobody try many. Makes and reads the word that a change from a
 page must carry: the same stands in a cookie and in the page, signed together with the
@@ -68,8 +67,7 @@ class Attempts:
         return timedelta()
 
     async def verify(self, given: str, known: str, address: str, now: datetime) -> bool:
-        """
-        Tell whether *given* is the password; remember if not.
+        """Tell whether *given* is the password; remember if not.
 
         One at a time: each hash takes 64 MiB and a good part of a second.
 
@@ -122,8 +120,7 @@ class Pass(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """
-    Who asks.
+    """Who asks.
 
     Args:
         session: Tells one login from another; empty where nobody logged in.
@@ -201,8 +198,7 @@ def password_mark(parts: Parts) -> str:
 
 
 def sent_token(request: Request) -> str | None:
-    """
-    Return the API token that *request* bears.
+    """Return the API token that *request* bears.
 
     Another scheme is meant for a proxy before us, and says nothing here.
     """

@@ -1,5 +1,4 @@
-"""
-Turn templates into pages.
+"""Turn templates into pages.
 
 Everything is escaped; what all pages know is put in here: `visitor`,
 `csrf_token`, `base` (what goes before each path), `version`, `now` and `config`.

@@ -1,5 +1,4 @@
-"""
-Run the steps of `validate` for whoever asks, one run a connection at a time.
+"""Run the steps of `validate` for whoever asks, one run a connection at a time.
 
 The check within is judged and stored like any other; a paused connection is
 asked once, and nothing of that is stored. Who comes while a run is under way
@@ -47,8 +46,7 @@ class NotPossible(Exception):  # noqa: N818 - it says what is so
 
 @dataclass(slots=True)
 class ValidationRun:
-    """
-    One validation, as far as it has come.
+    """One validation, as far as it has come.
 
     Args:
         failure: Why it ended early, in words for people.
@@ -106,8 +104,7 @@ class ValidationRun:
 
 
 class Validations:
-    """
-    The runs, by connection.
+    """The runs, by connection.
 
     A run under way asks by the settings of the moment in which it asks, and what it
     is told is judged by those in force then.
@@ -134,8 +131,7 @@ class Validations:
         return self._runs.get(name)
 
     async def start(self, name: str) -> ValidationRun:
-        """
-        Begin a run, or return the one under way.
+        """Begin a run, or return the one under way.
 
         Raises:
             NotPossible: The connection is gone, or the file switches it off.

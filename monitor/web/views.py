@@ -1,5 +1,4 @@
-"""
-Prepare connections for the list and for their own pages: words, bars, buttons.
+"""Prepare connections for the list and for their own pages: words, bars, buttons.
 
 Decides what stands on a button where somebody is needed. Takes the objects of
 `monitor.report.status`, so that pages, commands and programs are told the same; how it
@@ -163,8 +162,7 @@ BAD, WARN, GOOD, SOFT = "bad", "warn", "good", "soft"
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """
-    A figure with a bar below it.
+    """A figure with a bar below it.
 
     Args:
         percent: How much of the bar is filled; None for no bar.
@@ -182,8 +180,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionRow:
-    """
-    One connection as a page shows it.
+    """One connection as a page shows it.
 
     Args:
         each: What `monitor.report.status` says of it.

@@ -1,5 +1,4 @@
-"""
-Carry out what pages order, about connections and about what people are alerted of.
+"""Carry out what pages order, about connections and about what people are alerted of.
 
 Orders are those of the API; a person is led back to where the button was, and told there
 what was done.
@@ -170,8 +169,7 @@ Read = TypeVar("Read", bound=BaseModel)
 
 
 def _read(kind: type[Read], sent: Mapping[str, object]) -> Read:
-    """
-    Return what a form sent, as the API takes it.
+    """Return what a form sent, as the API takes it.
 
     Raises:
         HTTPException: It cannot be that.

@@ -29,8 +29,7 @@ MOST_SHOWN = 300
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """
-    Something that ends.
+    """Something that ends.
 
     Args:
         path: The page of the connection; None for an application.

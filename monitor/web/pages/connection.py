@@ -1,5 +1,4 @@
-"""
-Show one connection: what is wrong and what to do, on which page, and what happened.
+"""Show one connection: what is wrong and what to do, on which page, and what happened.
 
 Validates it before the eyes of whoever pressed the button: the page arrives as the steps
 do. A browser without scripts shows them as they come, a script takes only the middle of it.
@@ -54,8 +53,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RemedyAction:
-    """
-    Where somebody can mend a connection.
+    """Where somebody can mend a connection.
 
     Args:
         start: The path on which a handshake begins; None where none is possible.

@@ -1,5 +1,4 @@
-"""
-Send sellers to Amazon's consent page, and receive them when they come back.
+"""Send sellers to Amazon's consent page, and receive them when they come back.
 
 What an answer is worth is decided in `monitor.web.handshake`.
 """
@@ -39,8 +38,7 @@ async def start(request: Request, here: Here, who: Who, name: str) -> Response:
 
 @router.post("/oauth/amazon/start/{name}")
 async def start_renamed(request: Request, here: Here, who: Who, name: str) -> Response:
-    """
-    Begin once more for a store that goes by another name now, and show the way to Amazon.
+    """Begin once more for a store that goes by another name now, and show the way to Amazon.
 
     A form of ours must not lead elsewhere: browsers are told so for all of them.
     """
@@ -81,8 +79,7 @@ async def callback(request: Request, here: Here, who: Who) -> Response:
 
 
 def _browser_of(who: Visitor) -> str:
-    """
-    Return what binds a handshake to the browser: its session, or the word in its cookie.
+    """Return what binds a handshake to the browser: its session, or the word in its cookie.
 
     Raises:
         HTTPException: A program has neither.
