@@ -13,7 +13,6 @@ import hashlib
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
-from weakref import WeakValueDictionary
 
 import structlog
 
@@ -43,17 +42,22 @@ class Checker(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Turns:
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    n_wanted: int = 0
+
+
 class GrantLocks:
     """The grants whose tokens are being exchanged, or wait for that; one for all checkers."""
 
     def __init__(self) -> None:
-        # An entry lasts as long as somebody exchanges that grant, or waits for it.
-        self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
+        self._turns: dict[bytes, _Turns] = {}
 
     @property
     def n_wanted(self) -> int:
         """How many grants are being exchanged, or are to be."""
-        return len(self._locks)
+        return len(self._turns)
 
     @asynccontextmanager
     async def turn(self, *parts: str) -> AsyncIterator[None]:
@@ -64,9 +68,16 @@ class GrantLocks:
                 of it is kept.
         """
         key = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()
-        lock = self._locks.setdefault(key, asyncio.Lock())
-        async with lock:
-            yield
+        turns = self._turns.setdefault(key, _Turns())
+        turns.n_wanted += 1
+        # Counted, since a weak reference outlives a cancelled wait with its traceback.
+        try:
+            async with turns.lock:
+                yield
+        finally:
+            turns.n_wanted -= 1
+            if not turns.n_wanted:
+                del self._turns[key]
 
 
 if TYPE_CHECKING:

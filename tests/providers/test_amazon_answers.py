@@ -190,7 +190,7 @@ async def test_nothing_of_a_grant_is_kept():
     grants = GrantLocks()
 
     async with grants.turn("address", SECRETS[1]):
-        assert SECRETS[1] not in repr(dict(grants._locks))
+        assert SECRETS[1] not in repr(grants._turns)
 
 
 def test_a_deadline_never_owes_time():
