@@ -127,7 +127,7 @@ async def test_faults_that_nobody_foresaw_keep_the_former_settings_and_can_be_tr
     assert [each["message"] for each in said["mistakes"]] == [reload_engine.FAULT]
     bench.read = usual
     with monkeypatch.context() as patched:
-        patched.setattr(reload_engine, "prepare_calls", refuse)
+        patched.setattr(reload_engine, "prepare_checkers", refuse)
         await bench.hup("config.not_reloaded")
     # Its transaction was taken back: nothing of the newer file is there.
     assert await bench.names() == ["one"]
