@@ -69,7 +69,7 @@ class Snapshot:
 
     Args:
         calls: What calls services.
-        uplinks: Whom to ask for our own link, and what they said.
+        connectivity: Checks our own link, and knows what was found.
         sender: Sends to the channels.
     """
 
