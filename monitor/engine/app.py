@@ -30,7 +30,7 @@ from monitor.engine.sweep import log_and_wake
 from monitor.notify.delivery import Delivery
 from monitor.providers.transport import HttpClients
 from monitor.store import applications, connections, migrate, outbox
-from monitor.store.engine import Database, StoreWorker, hold_lock
+from monitor.store.engine import Database, StoreWorker, lock_database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -111,7 +111,7 @@ class App:
         Returns what nothing goes on without: who writes results, and the database.
         """
         self._database.create_file()
-        stack.enter_context(hold_lock(self._database))
+        stack.enter_context(lock_database(self._database))
         stack.callback(self._database.close)
         self._upgrade()
         keeper = IntegrityCheck(self._database)

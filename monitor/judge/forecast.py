@@ -720,7 +720,7 @@ def _share_step(alert: AlertDue, after: Quota, peers: _Peers) -> SharedAlert:
 
 
 def is_forecast_announced(
-    outlook: Outlook, told_of_peers: Iterable[datetime | None], now: datetime
+    outlook: Outlook, announced_by_peers: Iterable[datetime | None], now: datetime
 ) -> bool:
     """Tell whether another connection of the account has told what *outlook* would tell.
 
@@ -732,5 +732,5 @@ def is_forecast_announced(
     resets_at = sample.resets_at
     return any(
         told is not None and not is_clearly_worse(foreseen, told, resets_at, now)
-        for told in told_of_peers
+        for told in announced_by_peers
     )

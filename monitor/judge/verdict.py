@@ -117,8 +117,10 @@ def _accept_refusal(
         failures=0,
     )
     is_news = (previous.announced_state, previous.announced_reason) != (state, reason)
-    was_told_no = previous.announced_reason is not None and previous.announced_reason.is_conclusive
-    if is_news and (is_confirmed or (is_broken_anyhow and not was_told_no)):
+    is_refusal_announced = (
+        previous.announced_reason is not None and previous.announced_reason.is_conclusive
+    )
+    if is_news and (is_confirmed or (is_broken_anyhow and not is_refusal_announced)):
         alerts: tuple[AlertDue, ...] = (_problem_alert(standing, previous),)
         standing = replace(standing, announced_state=state, announced_reason=reason)
     else:

@@ -374,8 +374,8 @@ def _lock_file(database: Database) -> Path:
 
 
 @contextmanager
-def hold_lock(database: Database) -> Iterator[None]:
-    """Hold the database as the only daemon.
+def lock_database(database: Database) -> Iterator[None]:
+    """Lock the database as the only daemon.
 
     The kernel lets the lock go with the process, however it ends.
 

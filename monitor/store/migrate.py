@@ -22,8 +22,8 @@ from monitor.store.engine import (
     Database,
     StoreDamaged,
     StoreError,
-    hold_lock,
     is_locked,
+    lock_database,
 )
 
 if TYPE_CHECKING:
@@ -330,7 +330,7 @@ def restore(database: Database, source: Path, file: BinaryIO, now: datetime) -> 
         StoreError: A daemon runs, or the copy is not fit; nothing has changed.
     """
     _require_copy(database, source, file)
-    with hold_lock(database):
+    with lock_database(database):
         new = database.path.with_name(f"{database.path.name}.restoring")
         try:
             _take_over(file, new)

@@ -248,9 +248,9 @@ class _Queue:
         self._now = now
         self._skip = skip
         self._is_final = is_final
-        self._is_crowded, self._told_kinds = _look_back(tx, channel, now)
+        self._is_crowded, self._recent_kinds = _look_back(tx, channel, now)
         self._left_behind: list[int] = []
-        self._held_up: set[Key] = set()
+        self._blocked: set[Key] = set()
 
     def consider(self, row: Any) -> None:
         """Choose *row*, or leave it behind."""
@@ -266,7 +266,7 @@ class _Queue:
 
     def _may_lead(self, row: Any) -> bool:
         is_time = row.next_attempt_at <= self._now or (self._is_final and _was_untried(row))
-        is_too_soon = self._is_crowded and row.kind in self._told_kinds
+        is_too_soon = self._is_crowded and row.kind in self._recent_kinds
         return is_time and not is_too_soon and self._is_free(row)
 
     def _may_join(self, row: Any) -> bool:
@@ -289,9 +289,9 @@ class _Queue:
                 return True
         if self._left_behind:
             for alert_id in self._left_behind:
-                self._held_up.update(self._about.get(alert_id, ()))
+                self._blocked.update(self._about.get(alert_id, ()))
             self._left_behind.clear()
-        return bool(self._held_up) and not self._held_up.isdisjoint(
+        return bool(self._blocked) and not self._blocked.isdisjoint(
             self._about.get(row.alert_id, ())
         )
 

@@ -370,7 +370,7 @@ def find_acknowledgement(
     given = load_acknowledgements(tx, [connection_id]).get(connection_id)
     if given is None:
         return None
-    last_told = tx.execute(
+    last_announced = tx.execute(
         select(func.max(alerts.c.born_at))
         .join(alert_connections)
         .where(
@@ -379,4 +379,4 @@ def find_acknowledgement(
             alerts.c.facts[REMINDER_COUNT].as_string().is_(None),
         )
     ).scalar_one()
-    return given if given.covers(last_told or given.at, now) else None
+    return given if given.covers(last_announced or given.at, now) else None

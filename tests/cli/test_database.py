@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.store.engine import Database, hold_lock
+from monitor.store.engine import Database, lock_database
 from monitor.store.migrate import HEAD
 from tests.command_line import connwatch
 from tests.daemon_process import run_daemon
@@ -237,7 +237,7 @@ def test_nothing_is_restored_while_the_daemon_runs(folder, database):
 @pytest.mark.parametrize("command", [("db", "upgrade"), ("pause", "acme")], ids=" ".join)
 def test_no_command_migrates_under_a_daemon_of_the_release_before(folder, database, command):
     set_revision(database, "0007")
-    with hold_lock(Database(f"sqlite:///{database}")):
+    with lock_database(Database(f"sqlite:///{database}")):
         ended = connwatch(*command, cwd=folder)
 
     assert (ended.code, ended.out) == (3, "")

@@ -27,7 +27,7 @@ from monitor.report.doctor import (
     read_kernel_clock,
 )
 from monitor.report.validation import Mark
-from monitor.store.engine import Database, hold_lock
+from monitor.store.engine import Database, lock_database
 from monitor.store.schema import alerts, channel_states, connections, notifications
 from tests.bench import OK, Bench, connection
 from tests.command_line import connwatch
@@ -49,7 +49,7 @@ def daemon(bench: Bench) -> Iterator[None]:
     """
     bench.configure(connection("acme"), more=CHANNEL)
     bench.evaluate("acme", OK)
-    with hold_lock(database_of(bench)):
+    with lock_database(database_of(bench)):
         yield
 
 
@@ -120,7 +120,7 @@ def test_looking_leaves_nothing_that_stops_a_daemon(bench):
     ask(bench, "--offline")
 
     assert sorted(path.name for path in bench.folder.iterdir()) == before
-    with hold_lock(database_of(bench)):
+    with lock_database(database_of(bench)):
         pass
 
 

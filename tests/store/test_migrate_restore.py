@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 
 from monitor.store import migrate
 from monitor.store import migrate as store_restore
-from monitor.store.engine import Database, StoreError, hold_lock
+from monitor.store.engine import Database, StoreError, lock_database
 from monitor.store.migrate import restore
 from monitor.store.schema import connections
 from tests.builders import Story, entry, plan_of
@@ -218,7 +218,7 @@ def test_the_database_itself_is_no_copy(database, copy):
 
 
 def test_nothing_is_restored_while_a_daemon_runs(database, copy, open_database):
-    with hold_lock(open_database()), pytest.raises(StoreError, match=r"in use.*stop that one"):
+    with lock_database(open_database()), pytest.raises(StoreError, match=r"in use.*stop that one"):
         put_back(database, copy)
     assert names_in(database.path) == ["one", "two"]
 
