@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from monitor.judge.alerts import OPENED_BY
-from monitor.judge.dispatch import DUE_WHERE_RAISED, DispatchContext, Proposal, dispatch
+from monitor.judge.alerts import ABOUT_NO_CONNECTION, OPENED_BY
+from monitor.judge.dispatch import DispatchContext, Proposal, dispatch
 from monitor.store import alerts, suppression
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def load_context(
     single: dict[AlertKind, set[int]] = {}
     for kind, about in ends:
         opened.setdefault(kind, {})
-        if kind in DUE_WHERE_RAISED:
+        if kind in ABOUT_NO_CONNECTION:
             continue
         if len(about) == 1:
             single.setdefault(kind, set()).update(about)

@@ -50,11 +50,6 @@ def review_suppressed(
     return _review(tx, suppression.list_suppressed(tx, None if all_of_it else now), plan, now)
 
 
-def review_alert(tx: Transaction, alert_id: int, plan: Plan, now: datetime) -> None:
-    """Look again at what holds one alert back, after it came to speak of more."""
-    _review(tx, suppression.list_suppressed(tx, alert_id=alert_id), plan, now)
-
-
 def is_any_to_suppress(tx: Transaction, plan: Plan, now: datetime) -> bool:
     """Tell whether something is about to be sent into quiet hours that have begun meanwhile."""
     quiet = [
@@ -247,7 +242,7 @@ class BegunSilence:
     """A silence that has just begun.
 
     Args:
-        n_held: How many messages it holds back that were about to be sent.
+        n_suppressed: How many messages it holds back that were about to be sent.
     """
 
     id: int

@@ -306,7 +306,7 @@ class Prefilled:
     """What is said already; None for what is not.
 
     Args:
-        is_untold: Nobody shall be told yet.
+        is_without_channel: Nobody shall be told yet.
     """
 
     base_url: str | None = None

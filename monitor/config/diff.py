@@ -51,7 +51,7 @@ class Changes:
 
     Args:
         renamed: Those that carry on another's history; named as they are now.
-        asked_anew: Those that are new, switched on, or ask their service otherwise
+        checked_anew: Those that are new, switched on, or ask their service otherwise
             than before; named as they are now.
         void: Those whose checks under way no longer count, because they are gone
             or ask otherwise; named as they were.
@@ -74,13 +74,13 @@ def compare(before: Config, after: Config) -> Changes:
     """Return what *after* says that *before* did not."""
     old = {one.name: one for one in before.connections}
     pairs = {one.name: _former(one, old) for one in after.connections}
-    added, changed, renamed, asked_anew = [], [], [], []
+    added, changed, renamed, checked_anew = [], [], [], []
     void = old.keys() - {one.name for one in pairs.values() if one is not None}
     for one in after.connections:
         former = pairs[one.name]
         if former is None:
             added.append(one.name)
-            asked_anew.append(one.name)
+            checked_anew.append(one.name)
             continue
         if former.name != one.name:
             renamed.append(one.name)
@@ -90,7 +90,7 @@ def compare(before: Config, after: Config) -> Changes:
         if is_asked_otherwise or not one.enabled:
             void |= {former.name}
         if is_asked_otherwise or (one.enabled and not former.enabled):
-            asked_anew.append(one.name)
+            checked_anew.append(one.name)
     carried_on = {one.name for one in pairs.values() if one is not None}
     return Changes(
         added=tuple(added),
@@ -98,7 +98,7 @@ def compare(before: Config, after: Config) -> Changes:
         removed=tuple(name for name in old if name not in carried_on),
         renamed=tuple(renamed),
         n_kept=len(pairs) - len(added) - len(changed) - len(renamed),
-        checked_anew=tuple(asked_anew),
+        checked_anew=tuple(checked_anew),
         void=frozenset(void),
         tables=tuple(_other_tables(before, after)),
         need_restart=tuple(_in_need_of_restart(before, after)),

@@ -216,9 +216,11 @@ _NO_HOSTS = _Hosts({}, {}, {}, {}, {}, {})
 def _load_hosts(
     tx: Transaction, known: LoadedBatch, judged: Judged, eventful: Sequence[JudgedCheck]
 ) -> _Hosts:
+    # What `judge.correlation` looks up of hosts is read here, under the same conditions.
     notes, is_online = judged.notes, judged.link.time is None
     touched = [host for host in notes.touched if is_online or host in known.outages]
-    if not touched:
+    lost = [host for host, _ in find_lost_permissions(judged.own, known.outages)]
+    if not touched and not lost:
         return _NO_HOSTS
     groups = {host: incidents.count_group(tx, host) for host in touched}
     begun = [
@@ -235,7 +237,6 @@ def _load_hosts(
     announced = {host for host in begun if errors[host]}
     announced |= _find_announced(known, begun, eventful)
     n_batch = len(judged.checks)
-    lost = [host for host, _ in find_lost_permissions(judged.own, known.outages)]
     return _Hosts(
         groups,
         {host: incidents.failing_of(tx, host) for host in announced},
@@ -261,12 +262,14 @@ def _find_announced(
     known: LoadedBatch, begun: Collection[str], eventful: Sequence[JudgedCheck]
 ) -> set[str]:
     """Return the hosts that are out and of which an error may make people hear."""
-    found = set()
+    # Without our own link, outages of which no word has gone out are announced anew.
+    found, withdrawn = set(), set(known.link_outages.values())
     for one in eventful:
         if one.raises(AlertKind.ERROR):
             host = failed_host(one.record.standing, one.outcome, one.record.host)
             outage = known.outages.get(host or "")
-            if host is not None and (host in begun or (outage and not outage.is_told)):
+            is_told = outage is not None and outage.is_told and host not in withdrawn
+            if host is not None and (host in begun or (outage and not is_told)):
                 found.add(host)
     return found
 
@@ -293,8 +296,10 @@ def _load_quotas(tx: Transaction, judged: Judged) -> _Quotas:
     if looking:
         aheads = look_ahead(aheads, {key: quota.load_samples(tx, *key) for key in looking})
     short = find_short(aheads)
-    keys = {key for one in checks if one.quota.alerts and (key := _key_of(one)) is not None}
-    keys |= {key for one in short if (key := _key_of(one.check)) is not None}
+    due = {one.record.id for one in checks if one.quota.alerts}
+    due |= {one.check.record.id for one in short}
+    # A connection may be checked twice in a batch, and only one answer name its account.
+    keys = {key for one in checks if one.record.id in due and (key := _key_of(one)) is not None}
     if not keys:
         return _Quotas({}, outlooks, aheads, bool(short))
     # What changes its account in this very batch may speak for both.

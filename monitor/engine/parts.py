@@ -64,7 +64,7 @@ class Dashboard(Protocol):
         """Begin to serve; checks go on meanwhile.
 
         Args:
-            on_settled: Called with checks that somebody asked for by a button.
+            on_evaluated: Called with checks that somebody asked for by a button.
             wake: Has what is due sent at once.
         """
         ...

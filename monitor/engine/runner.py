@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from monitor.engine.evaluate import Evaluated
     from monitor.engine.live import Live, Snapshot
-    from monitor.store.engine import StoreWorker
+    from monitor.store.engine import StoreWorker, Transaction
     from monitor.store.schedule import Due
 
 log = structlog.get_logger()
@@ -52,7 +52,7 @@ class CheckRunner:
     """The checks under way, and the results not yet written.
 
     Args:
-        on_settled: Told of each batch after it was written.
+        on_evaluated: Told of each batch after it was written.
     """
 
     def __init__(
@@ -67,7 +67,8 @@ class CheckRunner:
         self._slots = asyncio.Semaphore(live.config.checks.concurrency)
         self._clock = clock
         self._on_evaluated = on_evaluated
-        self._uplink = Connectivity.UNKNOWN
+        # What was said of our own link, and by whom: other pages have said nothing yet.
+        self._uplink = live.now.connectivity, Connectivity.UNKNOWN
         self._in_doubt: list[FinishedCheck] = []
         self._asking: asyncio.Task[None] | None = None
         self._under_way: dict[int, asyncio.Task[Outcome]] = {}
@@ -95,8 +96,6 @@ class CheckRunner:
                 self._void |= {number} if name in void else set()
             elif name in void or name not in now.calls.checkers:
                 task.cancel()
-        if now.connectivity is not former.connectivity:
-            self._uplink = Connectivity.UNKNOWN
         concurrency = now.config.checks.concurrency
         if concurrency != former.config.checks.concurrency:
             self._slots = asyncio.Semaphore(concurrency)
@@ -175,7 +174,8 @@ class CheckRunner:
         while self._in_doubt:
             resolved, self._in_doubt = self._in_doubt, []
             try:
-                self._uplink = await self._live.now.connectivity.check()
+                asked = self._live.now.connectivity
+                self._uplink = asked, await asked.check()
             finally:
                 # Unresolved, they are let go at a stop: they are due again at the next start.
                 if not self._is_stopping:
@@ -203,8 +203,14 @@ class CheckRunner:
             self._has_unwritten.clear()
             return not batch or await self._write(batch)
 
+    def _evaluate(self, tx: Transaction, batch: list[FinishedCheck]) -> list[Evaluated]:
+        """Evaluate *batch* by the settings of now, and by what their own pages said of the link."""
+        now, (asked, said) = self._live.now, self._uplink
+        uplink = said if asked is now.connectivity else Connectivity.UNKNOWN
+        return evaluate(tx, batch, now.plan, uplink)
+
     async def _write(self, batch: list[FinishedCheck]) -> bool:
-        work = self._store.write(lambda tx: evaluate(tx, batch, self._live.plan, self._uplink))
+        work = self._store.write(lambda tx: self._evaluate(tx, batch))
         [result] = await asyncio.gather(work, return_exceptions=True)
         if isinstance(result, StoreError) and not isinstance(result, RowRefused):
             self._unwritten = batch + self._unwritten

@@ -81,7 +81,7 @@ class JudgedCheck:
         outcome: What it saw, as the clock reads it.
         clock: What is known of the authorization from now on.
         quota_before: What *quota* was judged by.
-        is_overlooked: It failed for want of a link, and counts for nothing.
+        is_disregarded: It failed for want of a link, and counts for nothing.
     """
 
     record: ConnectionRecord

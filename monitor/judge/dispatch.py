@@ -9,7 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from monitor.judge.alerts import CLOSED_BY, OPENED_BY, AlertKind, is_reminded
+from monitor.judge.alerts import (
+    ABOUT_NO_CONNECTION,
+    CLOSED_BY,
+    KINDS,
+    OPENED_BY,
+    AlertKind,
+    Fact,
+    is_reminded,
+)
 from monitor.judge.routing import route
 from monitor.judge.suppression import find_suppression
 
@@ -21,15 +29,6 @@ if TYPE_CHECKING:
     from monitor.judge.connections import Watched
     from monitor.judge.routing import ChannelRoute, Subject
     from monitor.judge.suppression import Silence, Suppression
-
-WITH_RENEW_URL = {AlertKind.EXPIRED, AlertKind.EXPIRING_SOON}
-"""The alerts whose next step is taken on the page that the file names."""
-
-WITH_PROVIDER = {AlertKind.ERROR, AlertKind.EXPIRED}
-"""The alerts whose next step depends on who was asked."""
-
-DUE_WHERE_RAISED = {AlertKind.MONITOR_ONLINE, AlertKind.CHANNEL_RESTORED}
-"""The ends that speak of no connection: whether they are due is known where they are raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +181,7 @@ class _Announced:
 
 def _is_due(proposal: Proposal, announced: _Announced) -> bool:
     kind = proposal.alert.kind
-    if kind not in OPENED_BY or kind in DUE_WHERE_RAISED:
+    if kind not in OPENED_BY or kind in ABOUT_NO_CONNECTION:
         return True
     return announced.is_any(kind, proposal.about)
 
@@ -208,12 +207,13 @@ def _make(proposal: Proposal, context: DispatchContext) -> NewAlert:
 def _facts_of(kind: AlertKind, watched: Sequence[Watched]) -> dict[str, str | None]:
     """Return what the words of an alert need to know of the connections it is about."""
     facts: dict[str, str | None] = {}
-    if kind in WITH_RENEW_URL:
+    needs = KINDS[kind].needs
+    if Fact.RENEW_URL in needs:
         facts["renew_url"] = next((one.renew_url for one in watched if one.renew_url), None)
     providers = {one.provider for one in watched}
-    if kind in WITH_PROVIDER and len(providers) == 1:
+    if Fact.PROVIDER in needs and len(providers) == 1:
         facts["provider"] = providers.pop()
-    if kind is AlertKind.RENEWAL_UNRECORDED and len(watched) == 1:
+    if Fact.CONNECTION in needs and len(watched) == 1:
         facts["connection"] = watched[0].subject.name
     return facts
 

@@ -52,7 +52,7 @@ def find_remedy(said: str, folder: Path, list_backups: Callable[[], Sequence[Pat
 
     Args:
         folder: Where the database stands.
-        list_copies: Returns the copies beside it, the newest first.
+        list_backups: Returns the copies beside it, the newest first.
     """
     if is_disk_read_only(folder):
         return READ_ONLY_DISK

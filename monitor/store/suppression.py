@@ -110,15 +110,11 @@ _PENDING = select(
 _IS_DUE = notifications.c.state == NotificationState.DUE
 
 
-def list_suppressed(
-    tx: Transaction, until: datetime | None = None, alert_id: int | None = None
-) -> list[Pending]:
-    """Return what is held, or that until *until*, or of one alert; the oldest first."""
+def list_suppressed(tx: Transaction, until: datetime | None = None) -> list[Pending]:
+    """Return what is held, or only that until *until*; the oldest first."""
     query = _PENDING.where(notifications.c.state == NotificationState.HELD)
     if until is not None:
         query = query.where(notifications.c.held_until <= until)
-    if alert_id is not None:
-        query = query.where(notifications.c.alert_id == alert_id)
     return _read_pending(tx, query)
 
 

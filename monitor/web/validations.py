@@ -110,7 +110,7 @@ class Validations:
     is told is judged by those in force then.
 
     Args:
-        on_settled: Told of what was stored, as of every check.
+        on_evaluated: Told of what was stored, as of every check.
     """
 
     def __init__(

@@ -52,7 +52,7 @@ async def test_a_daemon_that_can_store_nothing_any_more_ends_with_the_fault(
         config = tmp_path / "config.toml"
         config.write_text(CONFIG.format(url=simulator.soldscope_url))
         config.chmod(0o600)
-        monkeypatch.setattr(app, "announce", fail)
+        monkeypatch.setattr(app, "log_and_wake", fail)
 
         with pytest.raises(RuntimeError, match="nobody expected this"):
             async with asyncio.timeout(20):

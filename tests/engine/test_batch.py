@@ -14,14 +14,15 @@ from sqlalchemy import event
 from monitor.engine.batch import FinishedCheck
 from monitor.engine.evaluate import evaluate
 from monitor.judge.connections import Watched
+from monitor.judge.incidents import Connectivity
+from monitor.judge.outcome import Outcome, Reason
+from monitor.store import incidents
 from tests.builders import EVERY, OK, UNREACHED, Story, entry, ok_with, plan_of
 from tests.fakes import NOON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
-
-    from monitor.judge.outcome import Outcome
 
 
 @contextmanager
@@ -100,3 +101,39 @@ def test_settings_are_asked_for_of_those_only_that_a_batch_touches(database):
             evaluate(tx, finished, plan)
     assert guarded.asked == {"c1", "c2"}
     assert story.kinds() == [("error", ("c1",))]
+
+
+def evaluate_without_link(story: Story, outcomes: Mapping[str, Outcome], at: datetime) -> None:
+    plan = replace(story.plan, uplink=("https://up.example.com",))
+    finished = finish(story, outcomes, at)
+    with story.database.write() as tx:
+        evaluate(tx, finished, plan, Connectivity.DOWN)
+
+
+def test_a_permission_lost_before_the_link_was_gone_has_neighbours_checked(database):
+    on_host = [entry(f"c{n}", host="h") for n in range(4)]
+    story = Story.begin(database, plan_of(*on_host, entry("far", host="far")))
+    story.evaluate(NOON, **{f"c{n}": OK for n in range(4)}, far=OK)
+    evaluate_without_link(story, {"far": UNREACHED}, NOON + 2 * EVERY)
+    lost = Outcome(Reason.PERMISSION_DENIED, "no", is_unexplained=True, http_status=403)
+    # A command stores its answers together, and this one is from before.
+    evaluate_without_link(story, {"c1": lost}, NOON + EVERY)
+    assert story.record("c1").standing.reason is Reason.PERMISSION_DENIED
+    with database.read() as tx:
+        asked = {one.connection_id for one in incidents.list_inquiries(tx)}
+    assert asked == {story.record(f"c{n}").id for n in (0, 2, 3)}
+
+
+def test_an_outage_without_a_word_is_announced_anew_beside_a_link_that_goes(database):
+    on_host = [entry(f"c{n}", host="h") for n in range(4)]
+    story = Story.begin(database, plan_of(*on_host, entry("far", host="far")))
+    others = {f"c{n}": UNREACHED for n in range(1, 4)}
+    story.evaluate(NOON, c0=OK, far=OK, **others)
+    for n in (1, 2):
+        story.evaluate(NOON + n * EVERY, c0=UNREACHED, far=OK, **others)
+    assert [kind for kind, _ in story.kinds()] == ["outage"]
+    # Neither an answer nor the want of one: it counts, and is the third in a row.
+    fault = Outcome(Reason.UNEXPECTED_RESPONSE, "a fault of the plug-in")
+    evaluate_without_link(story, {"c0": fault, "far": UNREACHED}, NOON + 3 * EVERY)
+    assert story.record("c0").standing.reason is Reason.UNEXPECTED_RESPONSE
+    assert [kind for kind, _ in story.kinds()] == ["monitor_offline", "outage"]

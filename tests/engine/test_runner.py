@@ -662,6 +662,18 @@ async def test_an_unanswered_check_counts_while_the_uplink_answers(make_bench):
     assert bench.story.record("a").standing.failures == 1
 
 
+async def test_what_former_pages_said_of_the_link_counts_for_nothing_after_a_reload(make_bench):
+    bench, pages = make_bench("a"), Pages(is_up=False)
+    bench.checkers["a"] = FakeChecker(UNREACHED)
+    doubting(bench, pages)
+    async with bench.running():
+        await until(lambda: pages.n_asked == 1)
+        bench.reload()
+        pages.may_answer.set()
+        await until(lambda: bench.n_checks() == 1)
+    assert bench.story.record("a").standing.failures == 1
+
+
 async def test_answered_checks_ask_nobody(make_bench):
     bench, pages = make_bench("a", "b"), Pages(is_up=True)
     bench.checkers["b"] = FakeChecker(REFUSED)
