@@ -101,9 +101,9 @@ def end_flapping(tx: Transaction, plan: Plan, now: datetime) -> None:
 
     Where a host is out, the end of that will announce it.
     """
-    settled = incidents.find_stable(tx, now - FLAPPING_WINDOW)
-    incidents.end_flapping(tx, settled)
+    stable = incidents.find_stable(tx, now - FLAPPING_WINDOW)
+    incidents.end_flapping(tx, stable)
     out = incidents.list_open_outages(tx)
-    records = results.load_records(tx, settled).values()
+    records = results.load_records(tx, stable).values()
     certain = [one for one in records if out.keys().isdisjoint({one.host, one.token_host})]
     dispatch_inhibited(tx, certain, plan, now)

@@ -114,8 +114,8 @@ class App:
         stack.enter_context(lock_database(self._database))
         stack.callback(self._database.close)
         self._upgrade()
-        keeper = IntegrityCheck(self._database)
-        stack.callback(keeper.close)
+        integrity = IntegrityCheck(self._database)
+        stack.callback(integrity.close)
         store = StoreWorker(self._database)
         stack.callback(store.close)
         absence = await store.write(lambda tx: note_absence(tx, self._plan, utc_now()))
@@ -124,18 +124,18 @@ class App:
         writer = asyncio.create_task(running.runner.write_results(), name="write results")
         stack.push_async_callback(_finish, running.runner, writer)
         jobs = Scheduler(running.follow_step)
-        guard = Supervisor(self._systemd, store, jobs, running.delivery)
+        supervisor = Supervisor(self._systemd, store, jobs, running.delivery)
         load = self._load or (lambda: self._config)
-        reloader = Reloader(load, reload, running, self._reloads, self._systemd, guard)
-        heartbeat = Heartbeat(running.live, store, guard)
-        own = [*running.jobs(), *guard.jobs(), reloader.job(), heartbeat.job()]
-        jobs.start([*own, keeper.job(store)])
+        reloader = Reloader(load, reload, running, self._reloads, self._systemd, supervisor)
+        heartbeat = Heartbeat(running.live, store, supervisor)
+        own = [*running.jobs(), *supervisor.jobs(), reloader.job(), heartbeat.job()]
+        jobs.start([*own, integrity.job(store)])
         stack.callback(jobs.stop)
         await running.start_due()
         stack.push_async_callback(running.dashboard.stop)
         delivery, dashboard = running.delivery, running.dashboard
         await dashboard.start(partial(_note, dashboard, delivery), delivery.wake)
-        await guard.notify_status()
+        await supervisor.notify_status()
         reloader.open()
         stack.enter_context(_spared_collector())
         log.info(
@@ -144,7 +144,7 @@ class App:
             channels=len(self._plan.channels),
             database=str(self._database.path),
         )
-        return [writer, keeper.fault]
+        return [writer, integrity.fault]
 
     async def _build(
         self, store: StoreWorker, absence: Absence | None, stack: AsyncExitStack
@@ -158,9 +158,9 @@ class App:
         outbox = StoredOutbox(store, OWNER, lambda: live.plan)
         delivery = Delivery(outbox, partial(terms_of, live, dashboard), clock=utc_now)
         stack.push_async_callback(_drain, delivery)
-        watch = CheckRunner(store, live, utc_now, partial(_note, dashboard, delivery))
+        runner = CheckRunner(store, live, utc_now, partial(_note, dashboard, delivery))
         resumption = Resumption(store, delivery, absence)
-        return DaemonParts(live, store, delivery, watch, resumption, dashboard)
+        return DaemonParts(live, store, delivery, runner, resumption, dashboard)
 
     def _upgrade(self) -> None:
         before, copy = migrate.upgrade(self._database)
@@ -187,9 +187,9 @@ class App:
         return len(self._plan.entries) - len(ignored)
 
 
-def _note(dashboard: Dashboard, delivery: Delivery, settled: list[Evaluated]) -> None:
-    dashboard.note_checks(settled)
-    log_and_wake(settled, delivery)
+def _note(dashboard: Dashboard, delivery: Delivery, evaluated: list[Evaluated]) -> None:
+    dashboard.note_checks(evaluated)
+    log_and_wake(evaluated, delivery)
 
 
 @contextmanager

@@ -50,7 +50,7 @@ class Dashboard(Protocol):
         """Return *sender*, counted where anybody can see the count."""
         ...
 
-    def note_checks(self, settled: list[Evaluated]) -> None:
+    def note_checks(self, evaluated: list[Evaluated]) -> None:
         """Count checks that were stored."""
         ...
 

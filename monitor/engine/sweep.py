@@ -198,9 +198,9 @@ async def check_connectivity(
         delivery.wake()
 
 
-def log_and_wake(settled: list[Evaluated], delivery: Delivery) -> None:
+def log_and_wake(evaluated: list[Evaluated], delivery: Delivery) -> None:
     """Log what was stored, and have due alerts sent at once."""
-    for one in settled:
+    for one in evaluated:
         outcome, standing = one.finished.outcome, one.verdict.standing
         log.debug(
             "check.finished",
@@ -220,7 +220,7 @@ def log_and_wake(settled: list[Evaluated], delivery: Delivery) -> None:
             )
         for alert in one.alerts:
             log.info("alert.due", connection=one.record.name, kind=alert.kind.value)
-    if any(one.alerts for one in settled):
+    if any(one.alerts for one in evaluated):
         delivery.wake()
 
 

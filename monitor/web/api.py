@@ -251,11 +251,11 @@ async def events(request: Request, here: Here, who: Who) -> Response:
         raise HTTPException(
             HTTPStatus.SERVICE_UNAVAILABLE, "Too many listen already.", {"Retry-After": "30"}
         )
-    doorkeeper = Authenticator()
+    authenticator = Authenticator()
 
     async def is_welcome() -> bool:
         try:
-            return (await doorkeeper.recognise(request)).by is who.by
+            return (await authenticator.recognise(request)).by is who.by
         except StoreError:
             return True  # nothing is known against them, and there is nothing to tell
 

@@ -78,10 +78,10 @@ class WebDashboard:
             self._metrics = _make_metrics(live.config)
             self.note_reading(reloads)
 
-    def note_checks(self, settled: list[Evaluated]) -> None:
+    def note_checks(self, evaluated: list[Evaluated]) -> None:
         """Count checks that were stored."""
         if self._metrics is not None:
-            self._metrics.note_checks(settled)
+            self._metrics.note_checks(evaluated)
 
     def counted(self, sender: Sender) -> Sender:
         """Return *sender*, counted where anybody can see the count."""

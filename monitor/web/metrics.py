@@ -82,9 +82,9 @@ class Metrics:
         self._stored = _Stored()
         registry.register(self._stored)
 
-    def note_checks(self, settled: Iterable[Evaluated]) -> None:
+    def note_checks(self, evaluated: Iterable[Evaluated]) -> None:
         """Count checks that were stored."""
-        for one in settled:
+        for one in evaluated:
             outcome, provider = one.finished.outcome, one.record.provider
             self._checks.labels(provider, outcome.reason.value).inc()
             if outcome.latency_ms is not None:

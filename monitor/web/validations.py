@@ -190,7 +190,7 @@ class Validations:
 
     async def _keep(self, name: str, outcome: Outcome) -> ConnectionRecord:
         """Store what the check came to; return what is known after it."""
-        settled: list[Evaluated] = []
+        evaluated: list[Evaluated] = []
 
         def keep(tx: Transaction) -> ConnectionRecord | None:
             record = connections.find_record(tx, name)
@@ -199,13 +199,13 @@ class Validations:
             plan, now = self._live.plan, self._clock()
             if record.is_switched_off:
                 return preview(record, outcome, _watched(plan, name), now)
-            settled.extend(evaluate(tx, [FinishedCheck(record.id, None, now, outcome)], plan))
+            evaluated.extend(evaluate(tx, [FinishedCheck(record.id, None, now, outcome)], plan))
             return next(iter(connections.list_records(tx, [name])), None)
 
         record = await self._store.write(keep)
         if record is None:
             raise NotPossible(f'connection "{name}" was deleted meanwhile')
-        self._on_evaluated(settled)
+        self._on_evaluated(evaluated)
         return record
 
 
