@@ -33,10 +33,10 @@ class When(Enum):
 
 # From the end of a check to the record that people were told: what is called, in order.
 STEPS: dict[str, tuple[Any, str, When]] = {
-    "batch not judged yet": (runner, "settle", When.BEFORE),
-    "batch judged, not committed": (runner, "settle", When.AFTER),
+    "batch not judged yet": (runner, "evaluate", When.BEFORE),
+    "batch judged, not committed": (runner, "evaluate", When.AFTER),
     "batch committed": (Delivery, "wake", When.BEFORE),
-    "group chosen, not claimed": (outbox, "choose", When.AFTER),
+    "group chosen, not claimed": (outbox, "choose_next", When.AFTER),
     "claimed, not committed": (outbox, "claim_next", When.AFTER),
     "claim committed": (StoredOutbox, "claim_next", When.AFTER),
     "not sent yet": (AppriseSender, "send", When.BEFORE),
