@@ -127,7 +127,7 @@ def test_the_installed_demo_works_with_no_checkout_near(installed, tmp_path):
     """
     It starts the simulator, migrates a new database, checks, and tells the first alert.
     """
-    text = run(installed / "connwatch", "demo", "--seconds", "8", cwd=tmp_path)
+    text = run(installed / "connwatch", "demo", "--seconds", "15", cwd=tmp_path)
     assert "active" in text
     assert "quota low" in text
     assert list(tmp_path.iterdir()) == []
