@@ -1,7 +1,7 @@
 """Read the file again and put it in force, while checks go on.
 
-Everything that can fail comes first, then one transaction, then the swap, in which nothing is
-awaited: a file that cannot be used changes nothing. What is different is found in `config.diff`.
+Whatever of the file can be wrong is found first or undoes the one transaction: a file that cannot
+be used changes nothing. The swap awaits nothing. What is different is found in `config.diff`.
 """
 
 from __future__ import annotations
