@@ -14,6 +14,8 @@ from monitor.judge.alerts import OPENED_BY, is_known_by_connections
 from monitor.judge.outcome import State
 from monitor.judge.quota import Level
 from monitor.judge.suppression import (
+    Mutes,
+    Muting,
     NotifiedAlert,
     Scope,
     find_stale,
@@ -30,9 +32,9 @@ if TYPE_CHECKING:
 
     from monitor.config.plan import Plan
     from monitor.judge.connections import ConnectionRecord
-    from monitor.judge.suppression import Silence, Suppression
+    from monitor.judge.suppression import Acknowledgement, Silence, Suppression
     from monitor.store.engine import Transaction
-    from monitor.store.suppression import Acknowledgement, PastAlert, Pending
+    from monitor.store.suppression import PastAlert, Pending
 
 
 def review_suppressed(
@@ -194,6 +196,31 @@ def find_acknowledged(
     if find_problem(record, plan) is None:
         return None
     return suppression.find_acknowledgement(tx, record.id, now)
+
+
+FEW = 500
+"""From more connections on, all acknowledgements are read: they are fewer than connections."""
+
+
+def find_mutings(
+    tx: Transaction, plan: Plan, records: Collection[ConnectionRecord], now: datetime
+) -> dict[str, Muting]:
+    """Return what keeps people from being alerted of *records*, by name; most are left out."""
+    mutes = Mutes(suppression.list_active_silences(tx, now), now)
+    ids = [record.id for record in records] if len(records) < FEW else None
+    given = suppression.find_acknowledgements(tx, now, ids)
+    if not mutes and not given:
+        return {}
+    found = {}
+    for record in records:
+        watched = plan.watched.get(record.name)
+        if watched is None:
+            continue
+        until = mutes.until(record.name, watched.subject.tags)
+        is_covered = record.id in given and find_problem(record, plan) is not None
+        if until is not None or is_covered:
+            found[record.name] = Muting(until, given[record.id] if is_covered else None)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

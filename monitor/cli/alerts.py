@@ -41,11 +41,10 @@ if TYPE_CHECKING:
     from monitor.judge.alerts import Severity
     from monitor.judge.connections import Entry
     from monitor.judge.routing import ChannelRoute, Routing
-    from monitor.judge.suppression import Silence, Suppression
+    from monitor.judge.suppression import Acknowledgement, Silence, Suppression
     from monitor.notify.apprise import AppriseSender
     from monitor.report.status import Json
     from monitor.store.history import AlertRow, NotificationRow
-    from monitor.store.suppression import Acknowledgement
 
 
 MOST_LISTED = 10_000

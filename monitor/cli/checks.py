@@ -26,6 +26,7 @@ from monitor.cli.session import read_access
 from monitor.clock import utc_now
 from monitor.judge.outcome import State
 from monitor.report.status import (
+    UNMUTED,
     connection_json,
     ending_first,
     ending_secret,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from monitor.cli.session import Session
     from monitor.judge.connections import ConnectionRecord
     from monitor.judge.incidents import Connectivity
+    from monitor.judge.suppression import Muting
     from monitor.report.status import ConnectionJson
     from monitor.store.engine import Database
 
@@ -200,6 +202,28 @@ def status(
     raise typer.Exit(print_records(session, records, is_json=is_json, sort=sort))
 
 
+def describe_records(
+    session: Session, records: Sequence[ConnectionRecord], now: datetime
+) -> list[ConnectionJson]:
+    """Return *records* as programs are shown them."""
+    mutings = read_mutings(session, records, now)
+    return [
+        connection_json(
+            record, session.plan.watched[record.name], now, mutings.get(record.name, UNMUTED)
+        )
+        for record in records
+    ]
+
+
+def read_mutings(
+    session: Session, records: Sequence[ConnectionRecord], now: datetime
+) -> dict[str, Muting]:
+    """Return what keeps people from being alerted of *records*, by name."""
+    from monitor.alerting.suppression import find_mutings
+
+    return session.read(lambda tx: find_mutings(tx, session.plan, records, now)) or {}
+
+
 def print_records(
     session: Session,
     records: Sequence[ConnectionRecord],
@@ -215,9 +239,7 @@ def print_records(
     """
     now = utc_now()
     soon_days = max(session.config.alerts.expiring_soon_days, default=0)
-    objects = [
-        connection_json(record, session.plan.watched[record.name], now) for record in records
-    ]
+    objects = describe_records(session, records, now)
     if sort is Sort.EXPIRY:
         objects.sort(key=ending_first)
     if is_json:

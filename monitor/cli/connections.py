@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli import output
-from monitor.cli.checks import check_and_store, print_records, read_records
+from monitor.cli.checks import check_and_store, describe_records, print_records, read_records
 from monitor.cli.completion import AsObject, ConnectionName  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import NOT_DONE, CommandError, print_error
 from monitor.cli.output import clean, open_console, print_json, print_rows
@@ -23,7 +23,6 @@ from monitor.config.errors import ConfigError, as_argument, quoted
 from monitor.config.values import check_past_day
 from monitor.judge.authorizations import DateChange, start_of
 from monitor.notify.words import format_day, format_expiry, format_instant
-from monitor.report.status import connection_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -231,7 +230,7 @@ def _read_history(session: Session, record: ConnectionRecord) -> HistoryJson:
 def _print_history(session: Session, record: ConnectionRecord, past: HistoryJson) -> None:
     now = utc_now()
     console = open_console()
-    each = connection_json(record, session.plan.watched[record.name], now)
+    [each] = describe_records(session, [record], now)
     print_rows(console, [output.connection_row(each, now)], output.HEADER)
     _print_acknowledgement(session, record)
     for title, rows in (

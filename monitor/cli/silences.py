@@ -181,7 +181,7 @@ def ack(
 ) -> None:
     """Stop the reminders of a connection's present trouble: somebody takes care of it."""
     from monitor.alerting.suppression import acknowledge
-    from monitor.store.suppression import Acknowledgement
+    from monitor.judge.suppression import Acknowledgement
 
     session: Session = context.obj
     session.require_known(name)

@@ -18,7 +18,7 @@ import typer
 from rich.text import Text
 
 from monitor import __version__
-from monitor.cli.checks import callable_names, read_records, store_results
+from monitor.cli.checks import callable_names, read_mutings, read_records, store_results
 from monitor.cli.completion import ConnectionName  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import NOT_DONE, CommandError, print_error
 from monitor.cli.output import clean, connection_row, open_console, print_rows, print_wrapped
@@ -26,7 +26,7 @@ from monitor.cli.session import read_access
 from monitor.clock import utc_now
 from monitor.config.connections import AmazonConnection
 from monitor.judge.outcome import State
-from monitor.report.status import exit_code
+from monitor.report.status import UNMUTED, exit_code
 from monitor.report.validation import CheckedConnection, Mark, StepName
 from monitor.report.validation import validate as take_steps
 
@@ -117,12 +117,14 @@ class _Validation:
         answers = await check_each(self.session.config, {name}, {}, access)
         uplink = await find_connectivity(self.session.config, answers)
         record = self._judge(before, answers, uplink)
+        now = utc_now()
         self.answered = CheckedConnection.of(
             answers[name][1],
             record,
             self.session.plan.watched[name],
             self.session.config,
-            utc_now(),
+            now,
+            read_mutings(self.session, [record], now).get(name, UNMUTED),
         )
         return self.answered
 

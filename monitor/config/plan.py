@@ -94,6 +94,7 @@ def make_plan(config: Config) -> Plan:
             _application_of(connection),
             secrets.get(_application_of(connection) or ""),
             connection.provider,
+            connection.notes,
         )
     steps = tuple(config.alerts.expiring_soon_days)
     return Plan(

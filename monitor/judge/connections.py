@@ -106,6 +106,7 @@ class Watched:
         application: The OAuth client that it shares with others.
         secret: When that client's secret was made, as the file says.
         provider: How it is checked; None where that does not matter.
+        notes: What the next person should know.
     """
 
     subject: Subject
@@ -114,6 +115,7 @@ class Watched:
     application: str | None = None
     secret: Declared | None = None
     provider: str | None = None
+    notes: str = ""
 
 
 class ConnectionSettings(Protocol):

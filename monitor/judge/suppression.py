@@ -162,6 +162,62 @@ class Silence:
                 return self.target == subject.name
 
 
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """A word that somebody takes care of a problem.
+
+    Args:
+        until: When people are to be reminded again; None for as long as it lasts.
+    """
+
+    at: datetime
+    until: datetime | None
+    note: str
+
+    def covers(self, born_at: datetime, now: datetime) -> bool:
+        """Tell whether no one is reminded *now* of what was announced at *born_at*."""
+        return born_at <= self.at and (self.until is None or now < self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Muting:
+    """What keeps people from being alerted of one connection now, or reminded of its problem.
+
+    Args:
+        muted_until: The end of the silence in force; of several the latest.
+        acknowledged: The word for its present problem.
+    """
+
+    muted_until: datetime | None = None
+    acknowledged: Acknowledgement | None = None
+
+
+class Mutes:
+    """The silences in force, arranged so that each connection is looked up and not searched."""
+
+    def __init__(self, silences: Iterable[Silence], now: datetime) -> None:
+        self._ends: dict[tuple[Scope, str | None], datetime] = {}
+        for one in silences:
+            if one.is_on(now):
+                key = one.scope, one.target
+                self._ends[key] = max(one.ends_at, self._ends.get(key, one.ends_at))
+
+    def __bool__(self) -> bool:
+        """Tell whether anything is muted."""
+        return bool(self._ends)
+
+    def until(self, name: str, tags: Iterable[str]) -> datetime | None:
+        """Return when the last silence about a connection ends; None where none is in force."""
+        if not self._ends:
+            return None
+        keys = [
+            (Scope.ALL, None),
+            (Scope.CONNECTION, name),
+            *((Scope.TAG, tag) for tag in tags),
+        ]
+        return max((self._ends[key] for key in keys if key in self._ends), default=None)
+
+
 def silenced_until(
     subjects: Sequence[Subject], silences: Iterable[Silence], now: datetime
 ) -> datetime | None:

@@ -19,6 +19,7 @@ from typing_extensions import TypedDict  # pydantic reads no other before Python
 from monitor.judge.authorizations import FLAG_STATES, ClockSource, days_left
 from monitor.judge.outcome import Rules, State
 from monitor.judge.quota import Level
+from monitor.judge.suppression import Muting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,10 +28,16 @@ if TYPE_CHECKING:
     from monitor.judge.connections import ConnectionRecord, Watched
     from monitor.judge.forecast import Outlook
     from monitor.judge.quota import Quota
+    from monitor.judge.suppression import Acknowledgement
 
 AUTHORIZATION = "authorization"
 TOKEN = "token"  # noqa: S105 - a kind of clock, not a password
 CLIENT_SECRET = "client_secret"  # noqa: S105 - a kind of clock, not a password
+
+OWNER_FILE = "file"
+"""The owner of a connection whose settings are in the configuration file."""
+
+UNMUTED = Muting()
 
 SOON_DAYS = max(Rules().expiring_soon_days)
 
@@ -88,6 +95,23 @@ class MarketplaceJson(TypedDict):
     configured: bool
 
 
+class AcknowledgedJson(TypedDict):
+    """The word that somebody takes care of the present problem: no one is reminded of it."""
+
+    at: Instant
+    by: Annotated[str | None, Field(description="Who gave it; null where that is not known.")]
+    until: Annotated[Instant | None, Field(description="Reminders go on from then on.")]
+    note: str
+
+
+class MaintenanceJson(TypedDict):
+    """The maintenance window that it is in."""
+
+    name: str
+    mode: Annotated[str, Field(description="mute or pause")]
+    until: Instant
+
+
 class ConnectionJson(TypedDict):
     """One connection."""
 
@@ -108,6 +132,14 @@ class ConnectionJson(TypedDict):
     clocks: list[ClockJson]
     quota: QuotaJson | None
     marketplaces: list[MarketplaceJson] | None
+    group: Annotated[str | None, Field(description="The customer or team that it belongs to.")]
+    owner: Annotated[str, Field(description="Where its settings are: file, dashboard or a source.")]
+    notes: Annotated[str, Field(description="What the next person should know.")]
+    muted_until: Annotated[
+        Instant | None, Field(description="When the last mute in force ends; null without one.")
+    ]
+    maintenance: MaintenanceJson | None
+    acknowledged: AcknowledgedJson | None
 
 
 class Health(IntEnum):
@@ -125,8 +157,14 @@ _WORST_FIRST = (Health.BROKEN, Health.UNKNOWN, Health.SOON, Health.NONE)
 _BY_URGENCY = (State.ERROR, State.EXPIRED, State.PENDING, State.ACTIVE, State.PAUSED)
 
 
-def connection_json(record: ConnectionRecord, watched: Watched, now: datetime) -> ConnectionJson:
-    """Return one connection as people and programs are shown it."""
+def connection_json(
+    record: ConnectionRecord, watched: Watched, now: datetime, muting: Muting = UNMUTED
+) -> ConnectionJson:
+    """Return one connection as people and programs are shown it.
+
+    Args:
+        muting: What keeps people from being alerted of it.
+    """
     standing = record.standing
     return {
         "name": record.name,
@@ -149,6 +187,23 @@ def connection_json(record: ConnectionRecord, watched: Watched, now: datetime) -
         "clocks": _clocks_json(record, watched, now),
         "quota": _quota_json(record, watched, now),
         "marketplaces": _marketplaces_json(record),
+        "group": None,
+        "owner": OWNER_FILE,
+        "notes": watched.notes,
+        "muted_until": instant(muting.muted_until),
+        "maintenance": None,
+        "acknowledged": _acknowledged_json(muting.acknowledged),
+    }
+
+
+def _acknowledged_json(given: Acknowledgement | None) -> AcknowledgedJson | None:
+    if given is None:
+        return None
+    return {
+        "at": instant(given.at),
+        "by": None,
+        "until": instant(given.until),
+        "note": given.note,
     }
 
 

@@ -26,7 +26,7 @@ from monitor.judge.quota import Level
 from monitor.notify.reasons import REASONS
 from monitor.notify.texts import RENEW_COMMAND
 from monitor.notify.words import format_expiry, format_number, name_command
-from monitor.report.status import CLIENT_SECRET, connection_json
+from monitor.report.status import CLIENT_SECRET, UNMUTED, connection_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from monitor.config.connections import Application, Connection
     from monitor.config.model import Config
     from monitor.judge.connections import ConnectionRecord, Watched
+    from monitor.judge.suppression import Muting
     from monitor.providers.reachability import ProbeResult
     from monitor.report.status import ConnectionJson
 
@@ -117,11 +118,12 @@ class CheckedConnection:
         watched: Watched,
         config: Config,
         now: datetime,
+        muting: Muting = UNMUTED,
     ) -> CheckedConnection:
         """Describe what is known after a check; a paused connection as if it were not paused."""
         shown = replace(record, is_paused=False, is_enabled=True)
         soon_days = max(config.alerts.expiring_soon_days, default=0)
-        return cls(outcome, connection_json(shown, watched, now), now, soon_days)
+        return cls(outcome, connection_json(shown, watched, now, muting), now, soon_days)
 
 
 def read_probe(reached: ProbeResult, target: str, now: datetime) -> ValidationStep:

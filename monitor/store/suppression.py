@@ -26,7 +26,7 @@ from monitor.judge.alerts import (
     keys_of,
 )
 from monitor.judge.outbox import NotificationState
-from monitor.judge.suppression import Scope, Silence
+from monitor.judge.suppression import Acknowledgement, Scope, Silence
 from monitor.store.alerts import about_of
 from monitor.store.outbox import is_unclaimed
 from monitor.store.schema import (
@@ -305,23 +305,6 @@ def rename_targets(tx: Transaction, renamed: Mapping[str, str]) -> None:
         tx.execute(update(silences).where(*is_of_it).values(target=new))
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledgement:
-    """Somebody's word that a trouble is taken care of.
-
-    Args:
-        until: When people are to be reminded again; None for as long as it lasts.
-    """
-
-    at: datetime
-    until: datetime | None
-    note: str
-
-    def covers(self, born_at: datetime, now: datetime) -> bool:
-        """Tell whether nobody is reminded *now* of what was told at *born_at*."""
-        return born_at <= self.at and (self.until is None or now < self.until)
-
-
 def save_acknowledgement(tx: Transaction, connection_id: int, given: Acknowledgement) -> None:
     """Keep an acknowledgement instead of any before it."""
     row = {"connection_id": connection_id} | values_of(given)
@@ -362,17 +345,44 @@ def load_acknowledgements(
 def find_acknowledgement(
     tx: Transaction, connection_id: int, now: datetime
 ) -> Acknowledgement | None:
-    """Return the acknowledgement of what was last told of a connection, while it counts."""
-    given = load_acknowledgements(tx, [connection_id]).get(connection_id)
-    if given is None:
-        return None
-    last_announced = tx.execute(
-        select(func.max(alerts.c.born_at))
-        .join(alert_connections)
+    """Return the acknowledgement of what was last announced of a connection, while it counts."""
+    return find_acknowledgements(tx, now, [connection_id]).get(connection_id)
+
+
+def find_acknowledgements(
+    tx: Transaction, now: datetime, connection_ids: Collection[int] | None = None
+) -> dict[int, Acknowledgement]:
+    """Return the acknowledgements that count *now*, of what was last announced of each.
+
+    The problem may be over.
+
+    Args:
+        connection_ids: Those that are wanted; None for all.
+    """
+    until = acknowledgements.c.until
+    query = select(acknowledgements).where(until.is_(None) | (until > now))
+    if connection_ids is None:
+        rows: Iterable[Any] = tx.execute(query)
+    else:
+        rows = select_in(tx, query, acknowledgements.c.connection_id, connection_ids)
+    given = {row.connection_id: Acknowledgement(row.at, row.until, row.note) for row in rows}
+    if not given:
+        return {}
+    about = alert_connections.c.connection_id
+    announced = (
+        select(about, func.max(alerts.c.born_at).label("last_at"))
+        .join(alerts, alerts.c.id == alert_connections.c.alert_id)
         .where(
-            alert_connections.c.connection_id == connection_id,
             alerts.c.kind.in_(REMINDED_KINDS),
             alerts.c.facts[REMINDER_COUNT].as_string().is_(None),
         )
-    ).scalar_one()
-    return given if given.covers(last_announced or given.at, now) else None
+        .group_by(about)
+    )
+    last_at = {
+        row.connection_id: row.last_at for row in select_in(tx, announced, about, given.keys())
+    }
+    return {
+        number: one
+        for number, one in given.items()
+        if one.covers(last_at.get(number) or one.at, now)
+    }

@@ -23,7 +23,7 @@ from monitor.config.values import check_past_day
 from monitor.engine import actions
 from monitor.judge.alerts import AlertDue, AlertKind
 from monitor.judge.authorizations import start_of
-from monitor.judge.suppression import Scope
+from monitor.judge.suppression import Acknowledgement, Scope
 from monitor.report.history import silence_json
 from monitor.report.status import ConnectionJson, instant, milliseconds
 from monitor.store import alerts, connections
@@ -319,7 +319,7 @@ async def acknowledge(
     until = None if wanted.until is None else start_of(wanted.until)
     if until is not None and until <= now:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "until: a day to come")
-    kept = stored.Acknowledgement(now, until, wanted.note)
+    kept = Acknowledgement(now, until, wanted.note)
     trouble = await here.store.write(
         lambda tx: suppression.acknowledge(tx, find_or_refuse(tx, here, name), here.plan, kept)
     )

@@ -22,7 +22,15 @@ from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 
-from monitor.report.status import SOON_DAYS, Health, connection_json, health_of, urgency
+from monitor.alerting.suppression import find_mutings
+from monitor.report.status import (
+    SOON_DAYS,
+    UNMUTED,
+    Health,
+    connection_json,
+    health_of,
+    urgency,
+)
 from monitor.store.overview import list_marks
 from monitor.store.results import load_records, with_marketplaces
 from monitor.store.schema import MICROSECOND
@@ -206,8 +214,9 @@ class Overview:
         known = load_records(tx, ids)
         records = with_marketplaces(tx, [known[number] for number in ids if number in known])
         now = self.clock()
+        mutings = find_mutings(tx, self.plan, records, now)
         return [
-            connection_json(one, self.plan.watched[one.name], now)
+            connection_json(one, self.plan.watched[one.name], now, mutings.get(one.name, UNMUTED))
             for one in records
             if one.name in self.plan.watched
         ]

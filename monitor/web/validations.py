@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from monitor.alerting.suppression import find_mutings
 from monitor.engine.batch import FinishedCheck
 from monitor.engine.evaluate import evaluate, preview
 from monitor.report.advice import advise
+from monitor.report.status import UNMUTED
 from monitor.report.validation import CheckedConnection, validate
 from monitor.store import connections
 from monitor.store.engine import StoreError
@@ -169,8 +171,17 @@ class Validations:
             record = await self._keep(connection.name, outcome)
             settings = self._live.now
             watched = _watched(settings.plan, connection.name)
+            now = self._clock()
+            mutings = await self._store.read(
+                lambda tx: find_mutings(tx, settings.plan, [record], now)
+            )
             run.answered = CheckedConnection.of(
-                outcome, record, watched, settings.config, self._clock()
+                outcome,
+                record,
+                watched,
+                settings.config,
+                now,
+                mutings.get(record.name, UNMUTED),
             )
             return run.answered
 

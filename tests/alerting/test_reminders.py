@@ -17,11 +17,10 @@ from monitor.engine.sweep import is_anything_passed
 from monitor.judge.alerts import AlertDue, AlertKind
 from monitor.judge.outbox import NotificationState
 from monitor.judge.routing import ChannelRoute
-from monitor.judge.suppression import Scope
+from monitor.judge.suppression import Acknowledgement, Scope
 from monitor.store import connections, incidents, reminders, suppression
 from monitor.store.schema import channel_states
 from monitor.store.schema import reminders as table
-from monitor.store.suppression import Acknowledgement
 from tests.builders import (
     CLIENT_REJECTED,
     DAY,

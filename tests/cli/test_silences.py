@@ -278,3 +278,43 @@ def test_explain_names_what_it_does_not_know(bench, arguments, said):
 def test_explain_needs_no_database(bench):
     assert explained(bench, "acme", "digest")["channels"][0]["why"] == "kind_not_named"
     assert not bench.database.exists()
+
+
+MARKS = ("group", "owner", "maintenance", "acknowledged", "muted_until", "notes")
+
+
+def marks(bench: Bench, *arguments: str) -> dict[str, dict[str, Any]]:
+    """
+    Return what the JSON of each connection says beside its state.
+    """
+    said = json.loads(bench.run(*arguments, "--json").out)["connections"]
+    return {one["name"]: {key: one[key] for key in MARKS} for one in said}
+
+
+def test_the_json_always_says_what_mutes_a_connection(bench):
+    plain = dict.fromkeys(MARKS) | {"owner": "file", "notes": ""}
+    assert marks(bench, "status") == {"acme": plain, "globex": plain}
+
+
+def test_the_json_says_which_connection_is_muted_and_until_when(bench):
+    bench.run("silence", "acme", "--for", "1h")
+    bench.run("silence", "acme", "--for", "2h")
+    said = marks(bench, "status")
+    assert said["acme"]["muted_until"] == max(one["ends_at"] for one in listed(bench))
+    assert said["globex"]["muted_until"] is None
+    bench.run("silence", "end", "2")
+    assert marks(bench, "status")["acme"]["muted_until"] == listed(bench)[0]["ends_at"]
+
+
+def test_the_json_says_what_is_acknowledged_while_the_problem_lasts(bench):
+    bench.evaluate("acme", REFUSED, REFUSED)
+    bench.run("ack", "acme", "--note", "ticket 42")
+    given = marks(bench, "status")["acme"]["acknowledged"]
+    assert given == {"at": given["at"], "by": None, "until": None, "note": "ticket 42"}
+    bench.evaluate("acme", OK)
+    assert marks(bench, "status")["acme"]["acknowledged"] is None
+
+
+def test_notes_are_in_the_json(bench):
+    bench.configure(connection("acme", notes='"Call Ana first"'), more=CHANNELS)
+    assert marks(bench, "status")["acme"]["notes"] == "Call Ana first"

@@ -7,6 +7,7 @@ import pytest
 from monitor.judge.alerts import Severity
 from monitor.judge.routing import QuietInterval, Subject
 from monitor.judge.suppression import (
+    Mutes,
     Scope,
     Silence,
     SuppressedBy,
@@ -83,3 +84,26 @@ def test_a_silence_holds_everything_and_quiet_hours_what_is_not_critical(
     severity, quiet, silences, hold
 ):
     assert find_suppression(severity, [SHOP], quiet, silences, NOON) == hold
+
+
+@pytest.mark.parametrize(
+    ("silences", "hours"),
+    [
+        pytest.param([], None, id="no silence"),
+        pytest.param([OF_SHOP], 2, id="by name"),
+        pytest.param([OF_EU], 3, id="by tag"),
+        pytest.param([OF_ALL], 4, id="all"),
+        pytest.param([OF_OTHER], None, id="another name"),
+        pytest.param([silence(Scope.TAG, "shop")], None, id="a tag called as the connection"),
+        pytest.param([silence(Scope.CONNECTION, "eu")], None, id="a connection called as the tag"),
+        pytest.param([OF_ALL, OF_SHOP, OF_EU], 4, id="the latest end of several"),
+        pytest.param([OF_SHOP, silence(Scope.CONNECTION, "shop", 9)], 9, id="twice the same"),
+        pytest.param([silence(Scope.ALL, None, 0)], None, id="at its end"),
+        pytest.param(
+            [Silence(1, Scope.ALL, None, "", NOON + HOUR, NOON + 2 * HOUR)], None, id="to come"
+        ),
+    ],
+)
+def test_a_connection_is_muted_until_the_last_silence_in_force_ends(silences, hours):
+    expected = None if hours is None else NOON + hours * HOUR
+    assert Mutes(silences, NOON).until("shop", SHOP.tags) == expected

@@ -134,6 +134,12 @@ def test_a_connection_has_all_fields_of_the_contract_in_its_order():
             "exhausts_at": None,
         },
         "marketplaces": None,
+        "group": None,
+        "owner": "file",
+        "notes": "",
+        "muted_until": None,
+        "maintenance": None,
+        "acknowledged": None,
     }
 
 

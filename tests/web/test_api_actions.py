@@ -12,6 +12,7 @@ from monitor.config.model import Channel, Config
 from monitor.config.secret import Secret
 from monitor.judge.outbox import NotificationState
 from monitor.judge.routing import Subject
+from monitor.judge.suppression import Acknowledgement
 from monitor.store import credentials, suppression
 from monitor.web.sessions import CSRF_COOKIE
 from tests.builders import DAY, HOUR, MINUTE, OK, OPS, REFUSED, Story, entry, plan_of
@@ -126,16 +127,14 @@ async def test_a_trouble_is_taken_on_and_given_back(story):
             "until": "2026-11-23T00:00:00Z",
             "note": "on it",
         }
-        assert kept(story) == suppression.Acknowledgement(
-            NOON, (NOON + DAY).replace(hour=0), "on it"
-        )
+        assert kept(story) == Acknowledgement(NOON, (NOON + DAY).replace(hour=0), "on it")
 
         assert (await web.change(ACK, "DELETE")).status_code == 204
         assert kept(story) is None
         assert (await web.change(ACK, "DELETE")).status_code == 404
 
 
-def kept(story: Story) -> suppression.Acknowledgement | None:
+def kept(story: Story) -> Acknowledgement | None:
     with story.database.read() as tx:
         return suppression.find_acknowledgement(tx, story.record("acme").id, NOON)
 

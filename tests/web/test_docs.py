@@ -91,11 +91,11 @@ def test_the_page_shows_every_path_and_object(described):
 
 
 OBJECTS = (
-    "Acknowledgement Advice Alert AlertList Alive Authorization BegunSilence Check Clock"
-    " Configuration Connection ConnectionList EndedSilence FieldProblem History LastCheck"
-    " Marketplace Mistake NewAcknowledgement NewSilence NewTest Notification Order Problem"
-    " Quota Ready Renewal Revived Scope Silence SilenceList State Step Summary Tested"
-    " Transition Validation"
+    "Acknowledged Acknowledgement Advice Alert AlertList Alive Authorization BegunSilence"
+    " Check Clock Configuration Connection ConnectionList EndedSilence FieldProblem"
+    " History LastCheck Maintenance Marketplace Mistake NewAcknowledgement NewSilence"
+    " NewTest Notification Order Problem Quota Ready Renewal Revived Scope Silence"
+    " SilenceList State Step Summary Tested Transition Validation"
 )
 
 
