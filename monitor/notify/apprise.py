@@ -101,13 +101,20 @@ def install_capture() -> None:
     sessions.HTTPAdapter = type(_NAME, (base,), {"send": send})
 
 
+_LONGEST_WISH = 200
+# The comma after a weekday belongs to its date.
+_WISHES = re.compile(
+    r"(?<!mon)(?<!tue)(?<!wed)(?<!thu)(?<!fri)(?<!sat)(?<!sun)(?<!day),", re.IGNORECASE
+)
+
+
 def _read_response(response: Any) -> timedelta | None:
     header = read_retry_after(response.headers.get("Retry-After", ""), utc_now())
     if header is not None:
         return header
     try:
         said = json.loads(response.content[:_LONGEST_BODY])
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return read_retry_in_body(said)
 
@@ -126,7 +133,14 @@ def read_retry_in_body(said: Any) -> timedelta | None:
 
 
 def read_retry_after(value: str, now: datetime) -> timedelta | None:
-    """Read `Retry-After`: seconds, or a date; None where it is neither."""
+    """Read `Retry-After`: seconds, or a date; None where it is neither, the longest of several."""
+    if len(value) > _LONGEST_WISH:
+        return None
+    wishes = [_read_wish(one.strip(), now) for one in _WISHES.split(value)]
+    return max((wish for wish in wishes if wish is not None), default=None)
+
+
+def _read_wish(value: str, now: datetime) -> timedelta | None:
     try:
         seconds = float(value)
     except ValueError:

@@ -22,7 +22,7 @@ from monitor.providers import answers as bodies
 from monitor.providers.answers import MAX_TOKEN, REDIRECTS, SERVER_ERRORS
 from monitor.providers.base import is_sendable
 from monitor.providers.fetcher import MAX_BODY, Deadline, Failure, fetch_before
-from monitor.providers.headers import parse_retry_after, read_server_date
+from monitor.providers.headers import read_retry_at
 from monitor.providers.transport import REPEATABLE
 
 if TYPE_CHECKING:
@@ -113,12 +113,9 @@ class AmazonAnswer:
             f"{self.host} asks for a pause ({self.status}): too many requests."
             " The authorization is not in doubt; the next check waits.",
         )
-        retry_after = self.answer.headers.get("retry-after")
-        if retry_after is None:
-            return outcome
-        received_at = self.answer.received_at
-        date = read_server_date(self.answer.headers, received_at)
-        return replace(outcome, retry_at=parse_retry_after(retry_after, received_at, date))
+        return replace(
+            outcome, retry_at=read_retry_at(self.answer.headers, self.answer.received_at)
+        )
 
     def conclude_failure(self) -> Outcome:
         """Return the outcome of a fault on Amazon's side."""

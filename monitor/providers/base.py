@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     Read = Callable[[Answer, "Prepared"], Outcome]
 
 MAX_LOGGED = 50
+MAX_FIELDS_LOGGED = 20
 
 log = structlog.get_logger()
 
@@ -186,16 +187,18 @@ class Requester:
 
 
 class UnreadableFields:
-    """Log unreadable header fields, once for each connection."""
+    """Log unreadable header fields, each once for each connection."""
 
     def __init__(self, connection: str, event: str = "quota.unreadable") -> None:
         self._connection = connection
         self._event = event
-        self._is_logged = False
+        self._logged: frozenset[str] = frozenset()
 
     def log(self, answer: Answer, fields: Iterable[str], secret: Secrets) -> None:
-        """Log the texts of *fields*, unless that was done before."""
-        texts = {field: clean(answer.headers[field], secret, MAX_LOGGED) for field in fields}
-        if texts and not self._is_logged:
-            self._is_logged = True
+        """Log the texts of *fields*, but for those that were logged before."""
+        new = [field for field in fields if field not in self._logged]
+        # The service chooses the names: one that invents them is logged so often and no more.
+        if new and len(self._logged) < MAX_FIELDS_LOGGED:
+            self._logged = self._logged | frozenset(new)
+            texts = {field: clean(answer.headers[field], secret, MAX_LOGGED) for field in new}
             log.warning(self._event, connection=self._connection, fields=texts)

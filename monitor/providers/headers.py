@@ -83,6 +83,8 @@ _JAVASCRIPT = (
     rf" {_TIME}(?: (?:gmt|utc)?{_ZONE}?)?"
 )
 _DATES = tuple(re.compile(pattern, _FLAGS) for pattern in (_ISO, _HTTP, _C, _JAVASCRIPT))
+# What JavaScript adds to its dates.
+_REMARK = re.compile(r" \([^()]*\)")
 # The comma after a weekday belongs to its date.
 _COMMA = re.compile(r"(?<!mon)(?<!tue)(?<!wed)(?<!thu)(?<!fri)(?<!sat)(?<!sun)(?<!day),", _FLAGS)
 
@@ -94,6 +96,130 @@ def parse_count(text: str) -> int | None:
         return None
     count = int(match[1])
     return count if count <= MAX_COUNT else None
+
+
+# --- counts with what stands beside them
+
+MAX_FIELD = 4096
+"""No quota needs more; what is longer is not read."""
+
+LENGTHS = {
+    "second": 1,
+    "secondly": 1,
+    "minute": 60,
+    "hour": 3600,
+    "hourly": 3600,
+    "day": 86400,
+    "daily": 86400,
+    "week": 7 * 86400,
+    "weekly": 7 * 86400,
+    "month": 28 * 86400,
+    "monthly": 28 * 86400,
+}
+LETTERS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+SHORT_LENGTHS = {"sec": 1, "min": 60, "hr": 3600, **LETTERS}
+
+_SCALES = {"": 0, "k": 3, "K": 3, "M": 6, "G": 9}
+_UNITS = (
+    "requests?|reqs?|calls?|quer(?:y|ies)|hits?|tokens?|points?|credits?|units?|operations?|ops"
+    "|messages?|searches|bytes?|left|remaining"
+)
+_PERIODS = "|".join(
+    sorted((*(f"{name}s?" for name in LENGTHS), "secs?", "mins?", "hrs?", *LETTERS), reverse=True)
+)
+# 100, 599.0, 1.5k, "100", 10 requests, 100/hour, 100 requests per 15 minutes
+_COUNT_FORM = re.compile(
+    r"(?P<number>\d{1,16})(?:\.(?P<fraction>\d{1,9}))?(?P<scale>[kKMG]?)"
+    rf"(?i:[ \t]{{0,3}}(?:{_UNITS}))?"
+    r"(?i:[ \t]{0,3}(?:/|per\b)[ \t]{0,3}(?P<times>\d{1,6})?"
+    rf"[ \t]{{0,3}}(?P<period>{_PERIODS}))?",
+    re.ASCII,
+)
+# 3/1000, 3 of 1000
+_PART_OF = re.compile(
+    r"(?:[\w-]{1,40}=)?(?P<part>\d{1,16})[ \t]{0,3}(?:/|of\b)[ \t]{0,3}(?P<whole>\d{1,16})", _FLAGS
+)
+_SEPARATORS = re.compile(r'[",]')
+_WINDOW = re.compile(r"w(?:indow)?[ \t]{0,3}=[ \t]{0,3}(\d{1,12})", _FLAGS)
+# 1,000 is one number to people, and two to HTTP.
+_GROUPED = re.compile(r"\d,\d{3}(?!\d)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One count of a field.
+
+    Args:
+        window_s: The length of its window, where it stands beside it: `100;w=60`, `100/hour`.
+        whole: What it is a part of: `3/1000`.
+    """
+
+    value: int
+    window_s: int | None = None
+    whole: int | None = None
+
+
+def parse_counts(text: str, n_expected: int = 1) -> list[Count] | None:
+    """Return every count that *text* lists; None if one of them cannot be read.
+
+    Args:
+        n_expected: How many values the fields beside it have: `12,150` is two numbers where they
+            have two, and else nobody can tell.
+    """
+    if len(text) > MAX_FIELD:
+        return None
+    texts = split_values(text)
+    if _GROUPED.search(text) and (n_expected == 1 or len(texts) != n_expected):
+        return None
+    counts = [_read_count_form(one) for one in texts]
+    known = [count for count in counts if count is not None]
+    return known if known and len(known) == len(counts) else None
+
+
+def split_values(text: str) -> list[str]:
+    """Return what stands between the commas of *text*; a comma inside of quotes is none."""
+    values, start, is_quoted = [], 0, False
+    for match in _SEPARATORS.finditer(text):
+        if match[0] == '"':
+            is_quoted = not is_quoted
+        elif not is_quoted:
+            values.append(text[start : match.start()])
+            start = match.end()
+    return [*values, text[start:]]
+
+
+def _read_count_form(text: str) -> Count | None:
+    head, _, rest = text.partition(";")
+    head = head.strip(' \t"')
+    window = next(
+        (match[1] for each in rest.split(";") if (match := _WINDOW.fullmatch(each.strip()))), None
+    )
+    window_s = int(window) if window else None
+    if match := _PART_OF.fullmatch(head):
+        part, whole = int(match["part"]), int(match["whole"])
+        is_part = part <= whole <= MAX_COUNT
+        return Count(part, window_s, whole) if is_part else None
+    match = _COUNT_FORM.fullmatch(head)
+    value = _scale(match) if match else None
+    if match is None or value is None:
+        return None
+    if period := match["period"]:
+        unit = period.lower()
+        length = LENGTHS.get(unit) or LENGTHS.get(unit.rstrip("s"))
+        length = length or SHORT_LENGTHS.get(unit) or SHORT_LENGTHS[unit.rstrip("s")]
+        window_s = window_s or length * int(match["times"] or 1)
+    return Count(value, window_s or None)
+
+
+def _scale(match: re.Match[str]) -> int | None:
+    fraction, power = (match["fraction"] or "").rstrip("0"), _SCALES[match["scale"]]
+    if len(fraction) > power:
+        return None
+    value = int(match["number"] + fraction.ljust(power, "0"))
+    return value if value <= MAX_COUNT else None
+
+
+# --- instants
 
 
 def parse_instant_field(
@@ -110,22 +236,32 @@ def parse_instant_field(
         server_date: The answer's `Date`. Where the server's clock is wrong, an
             instant is as far away as it is from this one.
     """
+    return max(parse_instants(text, received_at, server_date), default=None)
+
+
+def parse_instants(
+    text: str, received_at: datetime, server_date: datetime | None = None
+) -> list[datetime]:
+    """Return every instant that *text* lists; none if one of them cannot be read.
+
+    "December 1, 2026" is no list of a word and 2026 seconds.
+    """
     if len(text) > MAX_TEXT:
-        return None
-    values = _COMMA.split(text.partition(" (")[0])
+        return []
+    values = _COMMA.split(_REMARK.sub("", text))
     instants = [_parse_value(value.strip(' \t"'), received_at, server_date) for value in values]
-    # "December 1, 2026" is no list of a word and 2026 seconds.
     known = [instant for instant in instants if instant is not None]
-    return max(known) if len(known) == len(instants) else None
+    return known if len(known) == len(instants) else []
 
 
 def parse_retry_after(
     text: str, received_at: datetime, server_date: datetime | None = None
 ) -> datetime | None:
     """Return when a server may be called again: not in the past, and in a year at most."""
-    if _NEGATIVE.fullmatch(text.strip(" \t")):
-        return received_at
-    instant = parse_instant_field(text, received_at, server_date)
+    positive = ",".join(
+        "0" if _NEGATIVE.fullmatch(one.strip(" \t")) else one for one in text.split(",")
+    )
+    instant = parse_instant_field(positive, received_at, server_date)
     if instant is None:
         return None
     return min(max(instant, received_at), received_at + LONGEST_WAIT)
@@ -199,9 +335,6 @@ def _believe(instant: datetime, received_at: datetime) -> datetime | None:
 
 
 # --- structured fields (RFC 9651): nothing else knows the library
-
-MAX_FIELD = 4096
-"""No quota needs more; what is longer is not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,8 +422,8 @@ def read_soldscope_quota(
 
 def read_server_date(headers: httpx.Headers, received_at: datetime) -> datetime | None:
     """Return the answer's `Date`: the server's idea of now."""
-    text = headers.get("date")
-    return None if text is None else parse_instant_field(text, received_at)
+    texts = headers.get_list("date")
+    return parse_instant_field(texts[0], received_at) if texts else None
 
 
 def parse_reset(text: str, received_at: datetime, server_date: datetime | None) -> datetime | None:
@@ -310,27 +443,49 @@ def believe_reset(resets_at: datetime, received_at: datetime) -> datetime | None
 
 
 def read_retry_at(headers: httpx.Headers, received_at: datetime) -> datetime | None:
-    """Return the instant before which the service does not want to be asked again."""
+    """Return the instant before which the service does not want to be called again."""
+    return read_pause(headers, received_at)[0]
+
+
+def read_pause(headers: httpx.Headers, received_at: datetime) -> tuple[datetime | None, list[str]]:
+    """Return the latest end of a pause that *headers* ask for, and which fields are unreadable.
+
+    A field that is sent twice, or in several forms, asks for the longest of its pauses.
+    """
     date = read_server_date(headers, received_at)
+    ends, unreadable = [], []
     for name in RETRY_FIELDS:
-        text = headers.get(name)
-        if text is None:
-            continue
-        if name.endswith("-ms"):
-            text = f"{text.strip()}ms"
-        if retry_at := parse_retry_after(text, received_at, date):
-            return retry_at
-    return None
+        for text in headers.get_list(name):
+            pause = in_milliseconds(text) if name.endswith("-ms") else text
+            if retry_at := parse_retry_after(pause, received_at, date):
+                ends.append(retry_at)
+            elif name not in unreadable:
+                unreadable.append(name)
+    return max(ends, default=None), unreadable
+
+
+def in_milliseconds(text: str) -> str:
+    """Return the lengths that *text* lists with their unit, which only the field's name tells."""
+    return ",".join(f"{one.strip()}ms" for one in text.split(","))
+
+
+def read_content_types(headers: httpx.Headers) -> list[str]:
+    """Return the media types that *headers* name, in lower case and without parameters."""
+    texts = (one for text in headers.get_list("content-type") for one in split_values(text))
+    types = (text[:MAX_TEXT].partition(";")[0].strip().lower() for text in texts)
+    return [one for one in types if one]
 
 
 def _read_count(headers: httpx.Headers, name: str, unreadable: list[str]) -> int | None:
+    """Return the lowest count that the field called *name* tells."""
     text = headers.get(name)
     if text is None:
         return None
-    count = parse_count(text)
-    if count is None:
+    counts = parse_counts(text)
+    if counts is None:
         unreadable.append(name)
-    return count
+        return None
+    return min(count.value for count in counts)
 
 
 def _read_reset(

@@ -40,6 +40,7 @@ from monitor.providers.answers import (
 )
 from monitor.providers.base import Prepared, Requester, UnreadableFields, UnsendableError
 from monitor.providers.fetcher import MAX_BODY
+from monitor.providers.headers import read_content_types, read_pause
 from monitor.providers.quota_headers import QuotaReport, read_quota_headers
 from monitor.providers.transport import REPEATABLE
 
@@ -144,7 +145,8 @@ def _find_surprise(
     if not terms.has_body or (isinstance(value, list | dict) and not value):
         return None
     status = name_status(answer)
-    content_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    content_types = read_content_types(answer.headers)
+    content_type = next((one for one in content_types if one in HTML), *content_types[:1] or [""])
     if content_type in HTML or (value is None and _is_html(answer.body)):
         came = describe(answer.body, content_type, secrets)
         return (
@@ -291,6 +293,7 @@ class HttpChecker:
         self._url = _url(connection)
         self._requester = Requester(secrets_of(connection), client, timeout)
         self._unreadable = UnreadableFields(connection.name)
+        self._unreadable_pause = UnreadableFields(connection.name, "pause.unreadable")
         self._unreadable_end = UnreadableFields(connection.name, "token_end.unreadable")
 
     async def check(self) -> Outcome:
@@ -303,6 +306,8 @@ class HttpChecker:
     def _read(self, answer: Answer, prepared: Prepared) -> Outcome:
         report = read_quota_headers(answer.headers, answer.received_at, self._connection.quota)
         self._unreadable.log(answer, report.unreadable, prepared.secrets)
+        _, unreadable = read_pause(answer.headers, answer.received_at)
+        self._unreadable_pause.log(answer, unreadable, prepared.secrets)
         # The service chooses these names, and they are shown.
         report = QuotaReport(
             tuple(

@@ -15,19 +15,25 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from monitor.judge.outcome import QuotaReading, QuotaUnit
 from monitor.providers.headers import (
+    LENGTHS,
+    LETTERS,
     LONGEST_PERIOD,
     MAX_COUNT,
+    MAX_FIELD,
+    Count,
     Item,
     believe_reset,
-    parse_count,
+    in_milliseconds,
+    parse_counts,
     parse_dictionary,
+    parse_instants,
     parse_list,
-    parse_reset,
     read_server_date,
+    split_values,
 )
 
 if TYPE_CHECKING:
@@ -48,21 +54,7 @@ STANDARD = ("", "x-")
 
 ANTHROPIC = "anthropic-"
 MINUTE_S = 60
-
-LENGTHS = {
-    "second": 1,
-    "secondly": 1,
-    "minute": MINUTE_S,
-    "hour": 3600,
-    "hourly": 3600,
-    "day": 86400,
-    "daily": 86400,
-    "week": 7 * 86400,
-    "weekly": 7 * 86400,
-    "month": 28 * 86400,
-    "monthly": 28 * 86400,
-}
-LETTERS = {"s": 1, "m": MINUTE_S, "h": 3600, "d": 86400, "w": 7 * 86400}
+MINUTE_S = 60
 
 UNIT_WORDS = (
     ("token", QuotaUnit.TOKENS),
@@ -75,7 +67,8 @@ UNIT_WORDS = (
 FOREIGN = ("x-amzn-",)
 """A rate per second, which says nothing about what is left."""
 
-_FAMILY = re.compile(r"((?:[a-z0-9]+-)*?)rate-?limit(?:-(.+))?", re.ASCII)
+# Strava counts what is read apart: `X-ReadRateLimit-Limit`.
+_FAMILY = re.compile(r"((?:[a-z0-9]+-)*?(?:read)?)rate-?limit(?:-(.+))?", re.ASCII)
 _PRIORITY = re.compile(r"anthropic-(priority-.+)", re.ASCII)
 _CALLS = re.compile(r"x-.+-api-call-limit", re.ASCII)
 _SPAN = re.compile(r"(\d{1,3})([smhdw])", re.ASCII)
@@ -110,6 +103,7 @@ FIELD_PARTS: dict[tuple[str, ...], FieldPart] = {
     ("max",): FieldPart.LIMIT,
     ("remaining",): FieldPart.REMAINING,
     ("used",): FieldPart.USED,
+    ("usage",): FieldPart.USED,
     ("observed",): FieldPart.USED,
     ("utilization",): FieldPart.UTILIZATION,
 }
@@ -177,6 +171,8 @@ def unit_of(window: str) -> QuotaUnit:
 CURRENT = "ratelimit"
 POLICIES = ("ratelimit-policy", "x-ratelimit-policy", "x-rate-limit-policy")
 
+_DICTIONARIES = re.compile(r"(?<=[^,]),\s{0,9}(?=limit=)")
+
 POLICY_UNITS = {
     "requests": QuotaUnit.REQUESTS,
     "content-bytes": QuotaUnit.BYTES,
@@ -221,10 +217,14 @@ def read_current(
         if any(_is_malformed(item) for item in items):
             return None
         return _read_list(items, policies, received_at)
-    dictionary = parse_dictionary(text)
-    if dictionary is None or not {"limit", "remaining"} & set(dictionary):
-        return None
-    return [_read_dictionary(dictionary, received_at)]
+    windows = []
+    # Sent twice, its later members would take the place of the earlier ones.
+    for part in _DICTIONARIES.split(text):
+        dictionary = parse_dictionary(part)
+        if dictionary is None or not {"limit", "remaining"} & set(dictionary):
+            return None
+        windows.append(_read_dictionary(dictionary, received_at))
+    return _unite(windows)
 
 
 def _is_malformed(item: Item) -> bool:
@@ -247,7 +247,10 @@ def _read_policy(item: Item) -> QuotaPolicy:
 def _read_list(
     items: Iterable[Item], policies: list[QuotaPolicy], received_at: datetime
 ) -> list[QuotaReading]:
-    left = {(policy.name, policy.partition): policy for policy in policies}
+    left = {
+        (policy.name, policy.partition): policy
+        for policy in sorted(policies, key=_quota_of, reverse=True)
+    }
     windows = []
     for item in items:
         if not isinstance(item.value, str):
@@ -257,7 +260,11 @@ def _read_list(
         policy = left.pop(key, None) or left.pop((name, None), None)
         windows.append(_join(name, item, policy, received_at))
     silent = [_join(policy.name, Item(None), policy, received_at) for policy in left.values()]
-    return [*windows, *silent]
+    return _unite([*windows, *silent])
+
+
+def _quota_of(policy: QuotaPolicy) -> float:
+    return math.inf if policy.quota is None else policy.quota
 
 
 def _join(name: str, item: Item, policy: QuotaPolicy | None, received_at: datetime) -> QuotaReading:
@@ -300,6 +307,8 @@ def _after(value: object, received_at: datetime) -> datetime | None:
 
 # --- windows
 
+ValueT = TypeVar("ValueT")
+
 MAX_WINDOWS = 20
 """More are nobody's quota; what is shown has to end somewhere."""
 
@@ -307,9 +316,6 @@ WHOLE_PERCENT = 100
 BUCKET_LEAKS_PER_S = 2
 """How fast Shopify's bucket empties on the smallest plan."""
 
-# Salesforce tells of the application's own share after the account's.
-_USED_OF = re.compile(r"(?:[\w-]{1,40}=)?(\d{1,12})/(\d{1,12})(?:; ?per-app-.{1,200})?", re.ASCII)
-_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+", re.ASCII)
 _FRACTION = re.compile(r"[01](?:\.\d{1,9})?|\.\d{1,9}", re.ASCII)
 
 
@@ -340,10 +346,48 @@ def _share(window: QuotaReading) -> float:
     return math.inf if window.share_left is None else window.share_left
 
 
+def _tightness(window: QuotaReading) -> tuple[float, float]:
+    return _share(window), math.inf if window.remaining is None else window.remaining
+
+
+def _contradict(one: QuotaReading, other: QuotaReading) -> bool:
+    return None not in (one.limit, other.limit) and one.limit != other.limit
+
+
+def _merge(one: QuotaReading, other: QuotaReading) -> QuotaReading:
+    """Return the more restrictive of two readings of one window, part by part."""
+    return replace(
+        one,
+        limit=_least(one.limit, other.limit),
+        remaining=_least(one.remaining, other.remaining),
+        resets_at=max(filter(None, (one.resets_at, other.resets_at)), default=None),
+        window_s=one.window_s or other.window_s,
+    )
+
+
+def _unite(windows: Iterable[QuotaReading]) -> list[QuotaReading]:
+    """Return *windows* with those of one name made one: what is told twice is one quota."""
+    united: dict[str, QuotaReading] = {}
+    for window in windows:
+        known = united.get(window.name)
+        if known is None:
+            united[window.name] = window
+        elif _contradict(known, window):
+            united[window.name] = min(known, window, key=_tightness)
+        else:
+            united[window.name] = _merge(known, window)
+    return list(united.values())
+
+
+def _least(*counts: int | None) -> int | None:
+    return min((count for count in counts if count is not None), default=None)
+
+
 class _Reader:
     """One answer's headers, and what in them could not be read."""
 
     def __init__(self, headers: httpx.Headers, received_at: datetime) -> None:
+        # A field that is sent several times is the list of its values.
         self._texts = dict(headers.items())
         self._received_at = received_at
         self._date = read_server_date(headers, received_at)
@@ -356,30 +400,35 @@ class _Reader:
             FieldPart.RESET: names.resets,
         }
         known = {part: [name.lower()] for part, name in parts.items() if name}
-        reading = self._read_window(known, "", "")
-        return [] if reading.is_empty else [reading]
+        return self._read_windows(known, "", "", "")
 
     def read_known(self) -> list[QuotaReading]:
         policies = self._read_policies()
-        current = self._read_current(policies)
+        windows = {window.name: window for window in self._read_current(policies)}
         groups: dict[tuple[str, str], dict[FieldPart, list[str]]] = {}
         for name in self._texts:
             if known := recognize(name):
                 group = groups.setdefault((known.family, known.window), {})
                 group.setdefault(known.part, []).append(name)
-        taken = {window.name for window in current}
-        found = []
         for family, window in sorted(groups):
-            reading = self._read_window(groups[family, window], family, window)
             label = window or family.removeprefix("x-").rstrip("-")
-            if label in taken:
-                if family in STANDARD:
-                    continue
-                label = f"{family}{window}"
-            if not reading.is_empty:
-                taken.add(label)
-                found.append(replace(reading, name=label))
-        return [_join_policy(reading, policies) for reading in [*current, *found]]
+            for reading in self._read_windows(groups[family, window], family, window, label):
+                self._add(windows, reading, family)
+        return [_join_policy(reading, policies) for reading in windows.values()]
+
+    @staticmethod
+    def _add(windows: dict[str, QuotaReading], reading: QuotaReading, family: str) -> None:
+        """Add a window, or what another family says of one that is known already."""
+        known = windows.get(reading.name)
+        if known is None:
+            windows[reading.name] = reading
+        elif family in STANDARD and not _contradict(known, reading):
+            windows[reading.name] = _merge(known, reading)
+        else:
+            # Two limits are two quotas, of which the tightest decides.
+            whose = f"{family}ratelimit-" if family in STANDARD else family
+            name = f"{whose}{reading.name}".rstrip("-")
+            windows[name] = replace(reading, name=name)
 
     def _read_policies(self) -> list[QuotaPolicy]:
         found: list[QuotaPolicy] = []
@@ -399,85 +448,151 @@ class _Reader:
             windows = read_current(None, policies, self._received_at)
         return windows or []
 
-    def _read_window(
-        self, fields: Mapping[FieldPart, list[str]], family: str, window: str
-    ) -> QuotaReading:
-        limit, window_s = self._read_limit(fields.get(FieldPart.LIMIT, []))
-        remaining, _ = self._read_limit(fields.get(FieldPart.REMAINING, []))
-        used, _ = self._read_limit(fields.get(FieldPart.USED, []))
-        if remaining is None and limit is not None and used is not None:
-            remaining = max(limit - used, 0)
-        reading = QuotaReading(
-            limit,
-            remaining,
-            self._read_reset(fields),
-            length_of(family, window) or window_s or self._read_length(fields),
-            window,
-            unit_of(window),
-        )
+    def _read_windows(
+        self, fields: Mapping[FieldPart, list[str]], family: str, window: str, label: str
+    ) -> list[QuotaReading]:
+        """Return the windows that *fields* tell of: one, or as many as their lists are long."""
+        counts = self._read_all_counts(fields)
+        limits = counts[FieldPart.LIMIT]
+        resets = self._read_resets(fields)
+        empty = QuotaReading(name=label, unit=unit_of(window))
+        length_s = length_of(family, window) or self._read_length(fields)
+        parts = [counts[part] for part in (FieldPart.REMAINING, FieldPart.USED) if counts[part]]
+        is_paired = any(len(part) == len(limits) for part in parts)
+        if is_paired and len({limit.value for limit in limits}) > 1:
+            # `100,1000` beside `50,800`: two windows in one field, as Strava sends them.
+            return [
+                _read_window(
+                    replace(empty, name=f"{label} {at + 1}".lstrip()),
+                    {
+                        part: _of_window(several, at, len(limits))
+                        for part, several in counts.items()
+                    },
+                    _of_window(resets, at, len(limits)),
+                    limit.window_s or length_s,
+                )
+                for at, limit in enumerate(limits)
+            ]
+        reading = _read_window(empty, counts, resets, length_s)
         reading = self._read_used_of(fields.get(FieldPart.USED_OF_LIMIT, []), reading)
-        return self._read_utilization(fields.get(FieldPart.UTILIZATION, []), reading)
+        reading = self._read_utilization(fields.get(FieldPart.UTILIZATION, []), reading)
+        return [] if reading.is_empty else [reading]
 
-    def _read_limit(self, names: Iterable[str]) -> tuple[int | None, int | None]:
-        """Return a count, and the length of its window where the value says it as well."""
-        for name in names:
-            text = self._texts.get(name)
-            if text is None:
-                continue
-            if (count := parse_count(text.strip(' \t"'))) is not None:
-                return count, None
-            # `100;w=21600`, or `100, 100;w=10`: the first number is the one in force.
-            items = [] if _THOUSANDS.fullmatch(text) else parse_list(text) or []
-            values = [item.value for item in items]
-            if values and isinstance(values[0], int) and values[0] >= 0:
-                lengths = [item.parameters.get("w") for item in items if item.value == values[0]]
-                known = (one for one in lengths if isinstance(one, int) and one > 0)
-                return values[0], next(known, None)
+    def _read_all_counts(
+        self, fields: Mapping[FieldPart, list[str]]
+    ) -> dict[FieldPart, list[Count]]:
+        parts = (FieldPart.LIMIT, FieldPart.REMAINING, FieldPart.USED)
+        texts = {
+            part: [
+                (name, self._texts[name]) for name in fields.get(part, ()) if name in self._texts
+            ]
+            for part in parts
+        }
+        alone = [parse_counts(text) for part in parts for _, text in texts[part]]
+        n_expected = max((len(counts) for counts in alone if counts), default=1)
+        return {
+            part: [
+                count
+                for name, text in texts[part]
+                for count in self._read_counts(name, text, n_expected)
+            ]
+            for part in parts
+        }
+
+    def _read_counts(self, name: str, text: str, n_expected: int) -> list[Count]:
+        counts = parse_counts(text, n_expected)
+        if counts is None:
             self.unreadable.append(name)
-        return None, None
+        return counts or []
 
-    def _read_reset(self, fields: Mapping[FieldPart, list[str]]) -> datetime | None:
+    def _read_resets(self, fields: Mapping[FieldPart, list[str]]) -> list[datetime]:
         # Some services tell the reset twice, in two forms: one that can be read will do.
-        failed = []
+        failed, found = [], []
         for part in (FieldPart.RESET, FieldPart.RESET_AFTER_MS):
             for name in fields.get(part, []):
                 text = self._texts.get(name)
                 if text is None:
                     continue
                 if part is FieldPart.RESET_AFTER_MS:
-                    text = f"{text.strip()}ms"
-                resets_at = parse_reset(text, self._received_at, self._date)
-                if resets_at is not None:
-                    return believe_reset(resets_at, self._received_at)
-                failed.append(name)
-        self.unreadable += failed
-        return None
+                    text = in_milliseconds(text)
+                instants = parse_instants(text, self._received_at, self._date)
+                latest = self._received_at + LONGEST_PERIOD
+                if instants and max(instants) <= latest:
+                    # What has passed says nothing of the next period.
+                    found.append([one for one in instants if believe_reset(one, self._received_at)])
+                else:
+                    failed.append(name)
+        if not found:
+            self.unreadable += failed
+        return max(found, key=lambda several: max(several, default=self._received_at), default=[])
 
     def _read_length(self, fields: Mapping[FieldPart, list[str]]) -> int | None:
-        milliseconds, _ = self._read_limit(fields.get(FieldPart.LENGTH_MS, []))
-        return None if milliseconds is None else max(milliseconds // 1000, 1)
+        names = [name for name in fields.get(FieldPart.LENGTH_MS, ()) if name in self._texts]
+        counts = [one for name in names for one in self._read_counts(name, self._texts[name], 1)]
+        return max(max(one.value for one in counts) // 1000, 1) if counts else None
 
     def _read_used_of(self, names: Iterable[str], reading: QuotaReading) -> QuotaReading:
         for name in names:
-            match = _USED_OF.fullmatch(self._texts[name].strip())
-            if match is None:
+            # Salesforce tells of the application's own share after the account's.
+            text = self._texts[name].partition("; per-app-")[0].partition(";per-app-")[0]
+            pairs = parse_counts(text) or []
+            if not pairs or any(pair.whole is None for pair in pairs):
                 self.unreadable.append(name)
                 continue
-            used, limit = int(match[1]), int(match[2])
+            windows = [
+                replace(reading, limit=pair.whole, remaining=(pair.whole or 0) - pair.value)
+                for pair in pairs
+            ]
+            tightest = min(windows, key=_tightness)
             # A bucket that leaks; how much it holds tells how long that takes at most.
-            window_s = max(limit // BUCKET_LEAKS_PER_S, 1) if "shopify" in name else None
-            return replace(reading, limit=limit, remaining=max(limit - used, 0), window_s=window_s)
+            leaks_s = max((tightest.limit or 0) // BUCKET_LEAKS_PER_S, 1)
+            return replace(tightest, window_s=leaks_s if "shopify" in name else None)
         return reading
 
     def _read_utilization(self, names: Iterable[str], reading: QuotaReading) -> QuotaReading:
         for name in names:
-            text = self._texts[name].strip()
-            if not _FRACTION.fullmatch(text):
+            texts = [text.strip(" \t") for text in split_values(self._texts[name][:MAX_FIELD])]
+            if not all(map(_FRACTION.fullmatch, texts)):
                 self.unreadable.append(name)
                 continue
-            left = WHOLE_PERCENT - math.ceil(min(float(text), 1.0) * WHOLE_PERCENT)
+            used = max(min(float(text), 1.0) for text in texts)
+            left = WHOLE_PERCENT - math.ceil(used * WHOLE_PERCENT)
             return replace(reading, limit=WHOLE_PERCENT, remaining=left, unit=QuotaUnit.PERCENT)
         return reading
+
+
+def _of_window(several: list[ValueT], at: int, n_windows: int) -> list[ValueT]:
+    """Return what of a list belongs to one of *n_windows*: its own value, or all there are."""
+    return several[at : at + 1] if len(several) == n_windows else several
+
+
+def _read_window(
+    empty: QuotaReading,
+    counts: Mapping[FieldPart, list[Count]],
+    resets: list[datetime],
+    length_s: int | None,
+) -> QuotaReading:
+    """Return one window: the lowest of its limits, the least that is left, the latest reset."""
+    limits, left, used = (
+        counts[part] for part in (FieldPart.LIMIT, FieldPart.REMAINING, FieldPart.USED)
+    )
+    # `100, 100;w=10`: the first number is the one in force, those after it are the policies.
+    has_policies = len(limits) > 1 and limits[0].window_s is None
+    has_policies = has_policies and all(limit.window_s for limit in limits[1:])
+    in_force = limits[:1] if has_policies else limits
+    limit = min((one.whole or one.value for one in in_force), default=None)
+    limit = _least(limit, *(one.whole for one in (*left, *used)))
+    lengths = [one.window_s for one in (*limits, *left) if (one.whole or one.value) == limit]
+    remaining = _least(*(one.value for one in left))
+    if used and limit is not None:
+        remaining = _least(remaining, max(limit - max(one.value for one in used), 0))
+    return replace(
+        empty,
+        limit=limit,
+        remaining=remaining,
+        resets_at=max(resets, default=None),
+        window_s=length_s or next(filter(None, lengths), None),
+    )
 
 
 def _join_policy(reading: QuotaReading, policies: Iterable[QuotaPolicy]) -> QuotaReading:

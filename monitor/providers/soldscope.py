@@ -33,7 +33,7 @@ from monitor.providers.base import (
     is_sendable,
 )
 from monitor.providers.fetcher import Answer, Failure, fetch
-from monitor.providers.headers import read_soldscope_quota
+from monitor.providers.headers import read_pause, read_soldscope_quota
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,6 +77,7 @@ class SoldscopeChecker:
         self._client = client
         self._requester = Requester((connection.token,), client, timeout)
         self._unreadable = UnreadableFields(connection.name)
+        self._unreadable_pause = UnreadableFields(connection.name, "pause.unreadable")
 
     async def check(self) -> Outcome:
         """Check whether the token works; a refusal counts only if no newer token is at hand."""
@@ -88,6 +89,8 @@ class SoldscopeChecker:
     def _read(self, answer: Answer, prepared: Prepared) -> Outcome:
         quota, unreadable = read_soldscope_quota(answer.headers, answer.received_at)
         self._unreadable.log(answer, unreadable, prepared.token)
+        _, unreadable = read_pause(answer.headers, answer.received_at)
+        self._unreadable_pause.log(answer, unreadable, prepared.token)
         return read_outcome(answer, quota, prepared.token, RENEWAL)
 
 

@@ -22,6 +22,14 @@ WISHES = {
     "not a number": ("nan", None),
     "nothing": ("", None),
     "words": ("in a while", None),
+    "twice": ("5, 120", timedelta(minutes=2)),
+    "seconds and a date": ("7, Sun, 22 Nov 2026 12:00:30 GMT", timedelta(seconds=30)),
+    "two dates": (
+        "Sun, 22 Nov 2026 12:00:30 GMT, Sun, 22 Nov 2026 12:00:10 GMT",
+        timedelta(seconds=30),
+    ),
+    "seconds and words": ("soon, 9", timedelta(seconds=9)),
+    "more than anybody reads": ("9," * 5000, None),
 }
 
 

@@ -303,6 +303,28 @@ async def test_named_quota_headers_are_read(serve, clients):
     assert outcome.quota == QuotaReading(100, 7)
 
 
+async def test_a_quota_that_is_sent_twice_counts_at_its_lowest(serve, clients):
+    fields = "X-RateLimit-Limit: 1000\r\nX-RateLimit-Remaining: 999\r\nX-RateLimit-Remaining: 3\r\n"
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" + fields.encode() + b"\r\n{}"
+
+    outcome = await check(serve, clients, answer)
+
+    assert outcome.quota == QuotaReading(1000, 3)
+
+
+async def test_a_pause_that_cannot_be_read_is_told_once(serve, clients):
+    server = await serve.answers(http_answer(429, {}, {"Retry-After": "soon"}))
+    checker = checker_of(clients, f"http://127.0.0.1:{server.port}/", token=SECRET)
+
+    with structlog.testing.capture_logs() as logs:
+        outcomes = [await checker.check() for _ in range(3)]
+
+    assert [outcome.reason for outcome in outcomes] == [Reason.THROTTLED] * 3
+    assert [(log["event"], log["fields"]) for log in logs] == [
+        ("pause.unreadable", {"retry-after": "soon"})
+    ]
+
+
 async def test_unreadable_headers_are_told_once_and_without_the_secret(serve, clients):
     server = await serve.answers(http_answer(200, {}, {"X-RateLimit-Limit": f"no {SECRET}"}))
     checker = checker_of(clients, f"http://127.0.0.1:{server.port}/", token=SECRET)

@@ -264,7 +264,7 @@ DIALECTS = {
     ),
     "both standard families": (
         {"RateLimit-Remaining": "7", "X-RateLimit-Remaining": "7", "X-RateLimit-Limit": "9"},
-        [QuotaReading(None, 7)],
+        [QuotaReading(9, 7)],
     ),
     "two vendors' families": (
         {"X-App-Rate-Limit-Limit": "20", "X-Method-Rate-Limit-Limit": "30"},
