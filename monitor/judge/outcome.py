@@ -181,6 +181,8 @@ class Outcome:
             where there is but one.
         token_ends_at: When the token itself ends, as the service or the token says.
         is_token_end_unclear: An end was told of, in words that nobody could read.
+        unreadable_ends: Where such words stand and what they are, in one sentence each.
+        unreadable_quota: The headers of a quota that cannot be read.
     """
 
     reason: Reason
@@ -202,6 +204,8 @@ class Outcome:
     windows: tuple[QuotaReading, ...] = ()
     token_ends_at: datetime | None = None
     is_token_end_unclear: bool = False
+    unreadable_ends: tuple[str, ...] = ()
+    unreadable_quota: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Decide what an answer of an API with a token means, and what of it may be shown.
 
-Decides whether a body is the API's answer, whose account it names, when the token ends, and which
-outcome an answer is: the contract's table. Everything quoted is cleaned, freed of the secrets that
+Decides whether a body is the API's answer, whose account it names, and which outcome an answer is:
+the contract's table. Everything quoted is cleaned, freed of the secrets that
 were sent and of long pieces of them, and cut, in this order: a cut could hide half a secret.
 Reading the quota from the headers is left to the provider.
 """
@@ -12,9 +12,7 @@ import html
 import json
 import re
 import string
-from base64 import urlsafe_b64decode
 from dataclasses import replace
-from datetime import datetime, timedelta
 from enum import Enum
 from functools import lru_cache
 from http import HTTPStatus
@@ -23,15 +21,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
 from monitor.providers.fetcher import MAX_BODY
-from monitor.providers.headers import (
-    EARLIEST,
-    EPOCH,
-    LATEST_AFTER,
-    RETRY_FIELDS,
-    parse_instant_field,
-    read_retry_at,
-    read_server_date,
-)
+from monitor.providers.headers import RETRY_FIELDS, read_retry_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -279,6 +269,9 @@ _OAUTH_ERROR = re.compile(r'\berror="?([a-z_]{1,40})"?', re.ASCII)
 _OAUTH_SCOPE = re.compile(r'\bscope="([^"]{1,200})"')
 MAX_CHALLENGE = 2048
 
+MAX_TOKEN = 16 * 1024
+"""Longer ones fit into no header; Amazon names 2,048 bytes."""
+
 
 def read_outcome(answer: Answer, quota: QuotaReading, secret: Secrets, renewal: str) -> Outcome:
     """Return what *answer* says about the token that was sent.
@@ -429,64 +422,3 @@ def name_status(answer: Answer) -> str:
 def outcome_of(answer: Answer, reason: Reason, detail: str = "") -> Outcome:
     """Return an outcome with what every answer tells: its status and its time."""
     return Outcome(reason, detail, latency_ms=answer.latency_ms, http_status=answer.status)
-
-
-# --- when a token ends
-
-MAX_TOKEN = 16 * 1024
-"""Longer ones fit into no header; Amazon names 2,048 bytes."""
-
-MADE_UP_WITHIN = timedelta(minutes=2)
-"""GitHub was seen to send its own time of day as the end of a token that has none."""
-
-_JWT = re.compile(r"[\w-]{1,4096}\.([\w-]{1,12288})\.[\w-]{0,8192}", re.ASCII)
-
-
-def read_jwt_end(token: str, now: datetime) -> datetime | None:
-    """Return the `exp` of a token that is a JWT; None if it is none, or has none.
-
-    Its signature is not looked at: the service does that, this is for the calendar.
-    """
-    match = _JWT.fullmatch(token) if len(token) <= MAX_TOKEN else None
-    if match is None:
-        return None
-    payload = match[1]
-    try:
-        claims = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (ValueError, RecursionError):
-        return None
-    seconds = claims.get("exp") if isinstance(claims, dict) else None
-    # True is an int to Python, and no instant.
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        return None
-    try:
-        end = EPOCH + timedelta(seconds=seconds)
-    except (OverflowError, ValueError):
-        return None
-    return end if EARLIEST <= end <= now + LATEST_AFTER else None
-
-
-def read_header_end(answer: Answer, name: str) -> datetime | None:
-    """Return the end that the header called *name* tells of, if it is to be believed."""
-    end = _parse_header(answer, name)
-    is_made_up = end is not None and abs(end - answer.received_at) <= MADE_UP_WITHIN
-    return None if is_made_up else end
-
-
-def is_header_unreadable(answer: Answer, name: str) -> bool:
-    """Tell whether the header called *name* is there and names no instant."""
-    return name in answer.headers and _parse_header(answer, name) is None
-
-
-def _parse_header(answer: Answer, name: str) -> datetime | None:
-    text = answer.headers.get(name)
-    if text is None:
-        return None
-    now = read_server_date(answer.headers, answer.received_at) or answer.received_at
-    return parse_instant_field(text, answer.received_at, now)
-
-
-def read_body_end(answer: Answer, value: object, pointer: str) -> datetime | None:
-    """Return the end that stands at *pointer* in the body."""
-    found = follow(value, pointer)
-    return parse_instant_field(found, answer.received_at) if isinstance(found, str) else None

@@ -22,7 +22,7 @@ from monitor.providers.answers import clean
 from monitor.providers.fetcher import Answer, Failure, fetch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
     from datetime import timedelta
 
     import httpx
@@ -196,9 +196,13 @@ class UnreadableFields:
 
     def log(self, answer: Answer, fields: Iterable[str], secret: Secrets) -> None:
         """Log the texts of *fields*, but for those that were logged before."""
-        new = [field for field in fields if field not in self._logged]
+        self.log_texts({field: answer.headers[field] for field in fields}, secret)
+
+    def log_texts(self, texts: Mapping[str, str], secret: Secrets) -> None:
+        """Log *texts* by the places where they stand, but for places that were logged before."""
+        new = [place for place in texts if place not in self._logged]
         # The service chooses the names: one that invents them is logged so often and no more.
         if new and len(self._logged) < MAX_FIELDS_LOGGED:
             self._logged = self._logged | frozenset(new)
-            texts = {field: clean(answer.headers[field], secret, MAX_LOGGED) for field in new}
-            log.warning(self._event, connection=self._connection, fields=texts)
+            shown = {place: clean(texts[place], secret, MAX_LOGGED) for place in new}
+            log.warning(self._event, connection=self._connection, fields=shown)

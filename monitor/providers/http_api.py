@@ -26,19 +26,16 @@ from monitor.providers.answers import (
     find_account,
     follow,
     is_answer,
-    is_header_unreadable,
     name_status,
     outcome_of,
     parse_json,
-    read_body_end,
     read_failure,
-    read_header_end,
-    read_jwt_end,
     read_throttling,
     says_rate_limited,
     server_message,
 )
 from monitor.providers.base import Prepared, Requester, UnreadableFields, UnsendableError
+from monitor.providers.ends import read_body_end, read_header_end, read_jwt_end
 from monitor.providers.fetcher import MAX_BODY
 from monitor.providers.headers import read_content_types, read_pause
 from monitor.providers.quota_headers import QuotaReport, read_quota_headers
@@ -46,10 +43,11 @@ from monitor.providers.transport import REPEATABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     from monitor.config.http import HttpConnection
     from monitor.providers.answers import Secrets
+    from monitor.providers.ends import TokenEnd
     from monitor.providers.fetcher import Answer
 
 
@@ -313,14 +311,15 @@ class HttpChecker:
             tuple(
                 replace(window, name=clean(window.name, prepared.secrets, MAX_LABEL))
                 for window in report.windows
-            )
+            ),
+            report.unreadable,
         )
         outcome = read_answer(answer, report, self._terms, prepared.secrets)
-        ends_at = self._find_end(answer, prepared)
-        header = self._connection.expires_header
-        is_unclear = header is not None and is_header_unreadable(answer, header)
-        if header and is_unclear:
-            self._unreadable_end.log(answer, [header], prepared.secrets)
+        ends = self._read_ends(answer, prepared)
+        ends_at = min((end.at for end in ends if end.at is not None), default=None)
+        unreadable_ends = {end: end.unreadable for end in ends if end.unreadable is not None}
+        texts = {end.name: text for end, text in unreadable_ends.items()}
+        self._unreadable_end.log_texts(texts, prepared.secrets)
         if outcome.reason is Reason.TOKEN_REJECTED and ends_at and ends_at <= answer.received_at:
             detail = f"The token ended on {ends_at:%Y-%m-%d}. {self._terms.renewal}".rstrip()
             outcome = replace(outcome, reason=Reason.AUTHORIZATION_EXPIRED, detail=detail)
@@ -329,18 +328,23 @@ class HttpChecker:
             outcome,
             windows=windows,
             token_ends_at=ends_at,
-            is_token_end_unclear=is_unclear and ends_at is None,
+            is_token_end_unclear=bool(unreadable_ends) and ends_at is None,
+            unreadable_ends=tuple(
+                f"{end.place}: {clean(text, prepared.secrets, MAX_LABEL)}"
+                for end, text in unreadable_ends.items()
+            ),
+            unreadable_quota=report.unreadable,
         )
 
-    def _find_end(self, answer: Answer, prepared: Prepared) -> datetime | None:
-        """Return the earliest end that anybody tells of."""
+    def _read_ends(self, answer: Answer, prepared: Prepared) -> list[TokenEnd]:
+        """Return what is said of the token's end, wherever that may stand."""
         header, pointer = self._connection.expires_header, self._preset.expires_at
-        ends = [
-            read_header_end(answer, header) if header else None,
-            read_body_end(answer, parse_json(answer.body), pointer) if pointer else None,
-            read_jwt_end(prepared.token, answer.received_at),
-        ]
-        return min((end for end in ends if end is not None), default=None)
+        ends = [read_jwt_end(prepared.token, answer.received_at)]
+        if header:
+            ends.append(read_header_end(answer, header))
+        if pointer:
+            ends.append(read_body_end(answer, parse_json(answer.body), pointer))
+        return ends
 
 
 def _url(connection: HttpConnection) -> httpx.URL:

@@ -8,7 +8,7 @@ search: it sends GET, and only to `FREE_PATHS`. How often to look at a search is
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from http import HTTPStatus
@@ -89,9 +89,10 @@ class SoldscopeChecker:
     def _read(self, answer: Answer, prepared: Prepared) -> Outcome:
         quota, unreadable = read_soldscope_quota(answer.headers, answer.received_at)
         self._unreadable.log(answer, unreadable, prepared.token)
-        _, unreadable = read_pause(answer.headers, answer.received_at)
-        self._unreadable_pause.log(answer, unreadable, prepared.token)
-        return read_outcome(answer, quota, prepared.token, RENEWAL)
+        _, unreadable_pauses = read_pause(answer.headers, answer.received_at)
+        self._unreadable_pause.log(answer, unreadable_pauses, prepared.token)
+        outcome = read_outcome(answer, quota, prepared.token, RENEWAL)
+        return replace(outcome, unreadable_quota=tuple(unreadable))
 
 
 def _prepare(connection: SoldscopeConnection, path: str, client: httpx.AsyncClient) -> Prepared:

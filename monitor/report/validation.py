@@ -71,6 +71,7 @@ class StepName(StrEnum):
     PERMISSION = "permission"
     MARKETPLACES = "marketplaces"
     QUOTA = "quota"
+    TOKEN_END = "token expiry"  # noqa: S105 - likewise
     AUTHORIZATION = "authorization"
     CLIENT_SECRET = "client secret"  # noqa: S105 - likewise
 
@@ -223,6 +224,9 @@ def read_marketplaces(outcome: Outcome, target: str) -> ValidationStep:
 def read_quota(outcome: Outcome, each: ConnectionJson, target: str) -> ValidationStep:
     """Return the step that says what is left of a quota."""
     quota = each["quota"]
+    unreadable = ", ".join(outcome.unreadable_quota)
+    if unreadable and quota is None:
+        return ValidationStep(StepName.QUOTA, target, Mark.WARNING, f"cannot be read: {unreadable}")
     if outcome.reason is not Reason.OK or quota is None:
         is_said = outcome.reason is Reason.OK
         words = "the service says nothing of it" if is_said else UNANSWERED
@@ -235,7 +239,20 @@ def read_quota(outcome: Outcome, each: ConnectionJson, target: str) -> Validatio
     if quota["resets_at"] is not None:
         words += f", until {quota['resets_at'][:10]}"
     marks: dict[str | None, Mark] = {Level.LOW: Mark.WARNING, Level.EXHAUSTED: Mark.FAILED}
-    return ValidationStep(StepName.QUOTA, target, marks.get(quota["level"], Mark.OK), words)
+    if unreadable:
+        words += f"; cannot be read: {unreadable}"
+    mark = marks.get(quota["level"], Mark.WARNING if unreadable else Mark.OK)
+    return ValidationStep(StepName.QUOTA, target, mark, words)
+
+
+def read_token_ends(outcome: Outcome) -> Iterator[ValidationStep]:
+    """Return what was said of the token's end, and cannot be read."""
+    for said in outcome.unreadable_ends:
+        words = (
+            f"cannot be read: {said}. Set `authorized_on` and `valid_days` to be alerted before the"
+            " token expires."
+        )
+        yield ValidationStep(StepName.TOKEN_END, CLOCKS, Mark.WARNING, words)
 
 
 def read_clocks(answered: CheckedConnection, application: str | None) -> Iterator[ValidationStep]:
@@ -393,6 +410,8 @@ async def _validate_token(
     target = connection.host or connection.provider
     yield read_token(answered.outcome, target, is_reached=is_reached)
     yield read_quota(answered.outcome, answered.each, target)
+    for step in read_token_ends(answered.outcome):
+        yield step
     for step in read_clocks(answered, None):
         yield step
 

@@ -4,6 +4,7 @@ import base64
 import json
 import logging
 import socket
+from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -323,6 +324,31 @@ async def test_a_pause_that_cannot_be_read_is_told_once(serve, clients):
     assert [(log["event"], log["fields"]) for log in logs] == [
         ("pause.unreadable", {"retry-after": "soon"})
     ]
+
+
+@pytest.mark.parametrize(
+    ("exp", "end"),
+    [
+        pytest.param(4_102_444_800_000, datetime(2100, 1, 1, tzinfo=UTC), id="milliseconds"),
+        pytest.param(-1, None, id="negative"),
+    ],
+)
+async def test_the_end_of_a_jwt_is_known_or_told_once_to_be_unreadable(serve, clients, exp, end):
+    claims = urlsafe_b64encode(json.dumps({"exp": exp}).encode()).decode().rstrip("=")
+    server = await serve.answers(http_answer(200, {}))
+    url = f"http://127.0.0.1:{server.port}/"
+    checker = checker_of(clients, url, token=f"eyJhbGciOiJub25lIn0.{claims}.c2ln")
+
+    with structlog.testing.capture_logs() as logs:
+        outcomes = [await checker.check() for _ in range(3)]
+
+    assert {outcome.token_ends_at for outcome in outcomes} == {end}
+    assert [(log["event"], log["fields"]) for log in logs] == (
+        [] if end else [("token_end.unreadable", {"exp": "-1"})]
+    )
+    assert outcomes[2].unreadable_ends == (
+        () if end else ("the claim `exp` of the token itself: -1",)
+    )
 
 
 async def test_unreadable_headers_are_told_once_and_without_the_secret(serve, clients):

@@ -25,6 +25,7 @@ from monitor.report.validation import (
     read_probe,
     read_quota,
     read_token,
+    read_token_ends,
 )
 from tests.fakes import NOON
 
@@ -184,6 +185,28 @@ def test_the_quota_is_told(left, mark, words):
     step = read_quota(Outcome(Reason.OK), each, HOST)
     assert step.state is mark
     assert words in step.words
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (None, "cannot be read: x-left"),
+        (quota("ok", 7), "7 of 100 requests left, until 2026-12-01; cannot be read: x-left"),
+    ],
+)
+def test_a_quota_that_cannot_be_read_is_named(left, words):
+    each: Any = EACH | {"quota": left}
+
+    step = read_quota(Outcome(Reason.OK, unreadable_quota=("x-left",)), each, HOST)
+
+    assert (step.state, step.words) == (Mark.WARNING, words)
+
+
+def test_an_end_that_cannot_be_read_is_named_with_what_to_do():
+    (step,) = read_token_ends(Outcome(Reason.OK, unreadable_ends=("the claim `exp`: soon",)))
+
+    assert step.state is Mark.WARNING
+    assert step.words.startswith("cannot be read: the claim `exp`: soon. Set `authorized_on`")
 
 
 def authorized(days: float | None, **more: Any) -> dict[str, Any]:
