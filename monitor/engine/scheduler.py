@@ -101,7 +101,7 @@ class Scheduler:
         self._unsettled: timedelta | None = None
         self._looking: asyncio.Task[None] | None = None
         self._jobs: list[Job] = []
-        self._is_stopping = False
+        self._stopping = asyncio.Event()
         self.ended_at: dict[str, float] = {}
         """When each job last came to its end, well or badly, by the monotonic clock."""
         self._failures: dict[str, tuple[float, float]] = {}
@@ -109,6 +109,7 @@ class Scheduler:
     def start(self, jobs: list[Job]) -> None:
         """Run *jobs* from now on, in the running event loop."""
         self._jobs = jobs
+        self._stopping.clear()
         self._detector.look()
         for job in jobs:
             self._scheduler.add_job(
@@ -127,11 +128,14 @@ class Scheduler:
 
     def stop(self) -> None:
         """Start no job any more; one that is running is cancelled."""
-        self._is_stopping = True
         if self._looking is not None:
             self._looking.cancel()
-        if self._scheduler.running:
+        if self._scheduler.running and not self._stopping.is_set():
+            # Its shutdown comes a turn of the loop later. A job submitted in between would be
+            # cancelled before it begins, which it logs as an error with a traceback.
+            self._scheduler.pause()
             self._scheduler.shutdown(wait=False)
+        self._stopping.set()
 
     def failing_for(self) -> dict[str, timedelta]:
         """Return for how long each job that failed last has done nothing but fail."""
@@ -164,11 +168,13 @@ class Scheduler:
             self._scheduler.modify_job(job.name, next_run_time=at)
 
     async def _run(self, job: Job) -> None:
+        if self._stopping.is_set():
+            return  # submitted just before the stop
         try:
             await self._settle_step()
             went_well = await _attempt(job.work, "job.failed", job=job.name)
         except asyncio.CancelledError:
-            if not self._is_stopping:
+            if not self._stopping.is_set():
                 raise
             # APScheduler would log a traceback for what is meant to be.
             log.info("job.cut_short", job=job.name)
