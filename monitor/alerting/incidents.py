@@ -105,5 +105,5 @@ def end_flapping(tx: Transaction, plan: Plan, now: datetime) -> None:
     incidents.end_flapping(tx, stable)
     out = incidents.list_open_outages(tx)
     records = results.load_records(tx, stable).values()
-    certain = [one for one in records if out.keys().isdisjoint({one.host, one.token_host})]
+    certain = [one for one in records if one.host not in out and one.token_host not in out]
     dispatch_inhibited(tx, certain, plan, now)
