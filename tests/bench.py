@@ -25,6 +25,7 @@ from monitor.simulator.server import start_simulator
 from monitor.store import applications, connections, migrate
 from monitor.store.engine import Database
 from tests.command_line import Ended, connwatch
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,11 +140,13 @@ def run_simulator(*, with_region_hosts: bool = False) -> Iterator[Simulator]:
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        simulator = asyncio.run_coroutine_threadsafe(start_simulator(), loop).result(30)
+        simulator = asyncio.run_coroutine_threadsafe(start_simulator(), loop).result(PATIENCE_S)
         if with_region_hosts:
-            asyncio.run_coroutine_threadsafe(simulator.start_region_hosts(), loop).result(30)
+            asyncio.run_coroutine_threadsafe(simulator.start_region_hosts(), loop).result(
+                PATIENCE_S
+            )
         yield simulator
-        asyncio.run_coroutine_threadsafe(simulator.stop(), loop).result(30)
+        asyncio.run_coroutine_threadsafe(simulator.stop(), loop).result(PATIENCE_S)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

@@ -16,13 +16,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tests.command_line import clean_environment
 from tests.forking import Forked, Streams, run_command
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from signal import Signals
-
-PATIENCE_S = 20
 
 
 class Process(Protocol):

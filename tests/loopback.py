@@ -37,9 +37,21 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+_RESERVED: list[socket.socket] = []
+
+
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+    """
+    Return a port on which nobody listens, and which nobody else is given while this process lives.
+
+    Its socket is bound and does not listen. Whoever asks for that very port, with SO_REUSEADDR as
+    servers do, gets it; whoever asks for any port does not.
+    """
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind(("127.0.0.1", 0))
+    _RESERVED.append(reserved)
+    return int(reserved.getsockname()[1])
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from monitor.engine.app import App
 from monitor.web.dashboard import WebDashboard
 from tests.bench import run_simulator
 from tests.loopback import free_port
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,7 @@ PASSWORD = "correct horse"
 CONFIG = """
 [checks]
 every = "10s"
-timeout = "2s"
+timeout = "10s"
 recheck_after = "1s"
 
 [web]
@@ -217,11 +218,12 @@ def run_daemon(stage: Stage, web: str = "", *, with_key: bool = True) -> Iterato
     thread = threading.Thread(target=run, name="daemon")
     thread.start()
     try:
-        assert ready.wait(20), "the dashboard does not answer"
+        assert ready.wait(PATIENCE_S), "the dashboard does not answer"
         assert not faults, faults
         yield
     finally:
         if ends and thread.is_alive():
             loop, stop = ends[0]
             loop.call_soon_threadsafe(stop.set)
-        thread.join(20)
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive(), "the daemon does not end"

@@ -15,6 +15,7 @@ from monitor import __main__ as entry
 from monitor.cli import errors
 from tests.bench import OK, Bench, connection
 from tests.command_line import ROOT, clean_environment, connwatch_from_cold
+from tests.waiting import PATIENCE_S
 
 INTERRUPTED_IMPORT = """
 import sys
@@ -38,7 +39,7 @@ def run_script(script: str) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
     )
 

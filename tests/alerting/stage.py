@@ -46,6 +46,7 @@ from monitor.store import applications, connections, outbox
 from monitor.store.engine import Database, StoreWorker
 from monitor.store.migrate import upgrade
 from tests.fakes import NOON
+from tests.waiting import PATIENCE_S
 from tests.web_client import open_web
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
 
 OWNER = "run"
 BUILT_ONCE = cache(typer.main.get_command)
-PATIENCE_S = 10
+
 """How long a test waits for a thread before it fails."""
 
 REFUSES = AlertError("it refuses the message")

@@ -30,6 +30,7 @@ from tests.browser.conftest import CHROMIUM, DESKTOP, PHONE, start_chromium
 from tests.builders import REVOKED, UNREACHED, Story
 from tests.sinks import run_web_hook
 from tests.stage import run_daemon, set_stage
+from tests.waiting import PATIENCE_MS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -201,9 +202,10 @@ def take(browser: Browser, stage: Stage, folder: Path) -> None:
 def _open(browser: Browser, stage: Stage, path: str, **options: object) -> Page:
     page = browser.new_context(**options).new_page()  # type: ignore[arg-type]
     page.goto(stage.url)
-    expect(page.locator(".list > li").first).to_contain_text("revoked", timeout=30_000)
+    expect(page.locator(".list > li").first).to_contain_text("revoked", timeout=PATIENCE_MS)
     page.wait_for_function(
-        "!document.querySelector('.list').textContent.includes('not checked yet')", timeout=30_000
+        "!document.querySelector('.list').textContent.includes('not checked yet')",
+        timeout=PATIENCE_MS,
     )
     page.goto(stage.url + path)
     expect(page.locator("#live")).to_have_text("live")

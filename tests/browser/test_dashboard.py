@@ -15,6 +15,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.stage import PASSWORD, run_daemon, set_stage
+from tests.waiting import PATIENCE_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,7 +106,7 @@ def cookies(stage: Stage, browser: Browser) -> Any:
     """
     context = browser.new_context()
     page = log_in(context.new_page(), stage)
-    expect(page.locator(".list")).to_be_visible(timeout=20_000)
+    expect(page.locator(".list")).to_be_visible(timeout=PATIENCE_MS)
     state = context.storage_state()
     context.close()
     return state
@@ -144,7 +145,7 @@ def test_the_store_that_needs_somebody_stands_first_with_what_to_press(stage, op
 
     first = page.locator(".list > li").first
 
-    expect(first).to_contain_text("initech", timeout=15_000)
+    expect(first).to_contain_text("initech", timeout=PATIENCE_MS)
     expect(first).to_contain_text("Authorization revoked")
     expect(first.get_by_role("link", name="Renew initech at Amazon")).to_be_visible()
     expect(page.get_by_text("need attention")).to_be_visible()
@@ -153,11 +154,11 @@ def test_the_store_that_needs_somebody_stands_first_with_what_to_press(stage, op
 
 def test_a_token_that_is_revoked_goes_red_while_one_looks(stage, open_page, keep):
     page = log_in(open_page(), stage)
-    expect(row(page, "soldscope-production")).to_contain_text("active", timeout=20_000)
+    expect(row(page, "soldscope-production")).to_contain_text("active", timeout=PATIENCE_MS)
 
     stage.simulator.soldscope.revoke_token(stage.token_id, stage.simulator.clock.now())
 
-    expect(row(page, "soldscope-production")).to_contain_text("error", timeout=30_000)
+    expect(row(page, "soldscope-production")).to_contain_text("error", timeout=PATIENCE_MS)
     expect(row(page, "soldscope-production")).to_contain_text("Token rejected")
     keep(page, "gone-red")
 
@@ -180,7 +181,7 @@ def test_a_validation_shows_its_steps_and_what_to_do(stage, open_page, keep):
 
     page.get_by_role("button", name="Validate").click()
 
-    expect(page.locator("#verdict")).to_contain_text("Authorization revoked", timeout=15_000)
+    expect(page.locator("#verdict")).to_contain_text("Authorization revoked", timeout=PATIENCE_MS)
     expect(page.locator(".steps .failed")).to_contain_text("authorization revoked")
     expect(page.locator("#verdict").get_by_role("link", name="Renew at Amazon")).to_be_visible()
     keep(page, "validation")
@@ -191,7 +192,7 @@ def test_pages_can_be_read_and_validated_without_scripts(stage, open_page):
 
     row(page, "initech").get_by_role("button", name="Validate initech").click()
 
-    expect(page.locator("#verdict")).to_contain_text("Authorization revoked", timeout=15_000)
+    expect(page.locator("#verdict")).to_contain_text("Authorization revoked", timeout=PATIENCE_MS)
 
 
 def test_a_connection_is_paused_resumed_and_kept_by_who_is_asked_before_it_is_deleted(
@@ -272,7 +273,7 @@ def test_the_login_is_accessible_and_so_is_its_refusal(stage, open_page, keep):
 def test_what_opens_and_what_was_validated_is_accessible(stage, open_page, keep):
     page = log_in(open_page(), stage, "/connections/initech")
     page.get_by_role("button", name="Validate").click()
-    expect(page.locator("#verdict")).to_contain_text("Authorization revoked", timeout=15_000)
+    expect(page.locator("#verdict")).to_contain_text("Authorization revoked", timeout=PATIENCE_MS)
     found = look_at(page, keep, "validated")
     for name in ("Silence …", "Acknowledge …", "Renewed elsewhere …"):
         page.locator("summary", has_text=name).click()
@@ -370,7 +371,7 @@ def test_a_tag_is_silenced_without_scripts(stage, open_page):
 
 def test_a_form_is_not_taken_away_while_somebody_fills_it_in(stage, open_page):
     page = log_in(open_page(), stage, "/connections/soldscope-staging")
-    expect(page.locator("#about")).to_contain_text("Works", timeout=20_000)
+    expect(page.locator("#about")).to_contain_text("Works", timeout=PATIENCE_MS)
     page.locator("summary", has_text="Silence …").click()
     page.get_by_label("Reason").fill("half a sen")
     headers = {"X-CSRF-Token": page.evaluate("document.cookie.match(/csrf=([^;]+)/)[1]")}
@@ -378,12 +379,12 @@ def test_a_form_is_not_taken_away_while_somebody_fills_it_in(stage, open_page):
 
     page.request.post(f"{orders}/pause", headers=headers)
 
-    expect(page.locator("#about")).to_contain_text("Paused", timeout=15_000)
+    expect(page.locator("#about")).to_contain_text("Paused", timeout=PATIENCE_MS)
     expect(page.get_by_label("Reason")).to_have_value("half a sen")
     page.locator("summary", has_text="Silence …").click()
     page.request.post(f"{orders}/resume", headers=headers)
     expect(page.locator("#actions").get_by_role("button", name="Pause")).to_be_visible(
-        timeout=15_000
+        timeout=PATIENCE_MS
     )
 
 
@@ -398,14 +399,14 @@ def test_markup_from_outside_is_shown_as_text(stage, open_page):
 
 def test_a_page_of_a_connection_follows_what_happens_to_it(stage, open_page):
     page = log_in(open_page(), stage, "/connections/soldscope-staging")
-    expect(page.locator("#about")).to_contain_text("Works", timeout=20_000)
+    expect(page.locator("#about")).to_contain_text("Works", timeout=PATIENCE_MS)
     headers = {"X-CSRF-Token": page.evaluate("document.cookie.match(/csrf=([^;]+)/)[1]")}
 
     page.request.post(f"{stage.url}/api/v1/connections/soldscope-staging/pause", headers=headers)
 
-    expect(page.locator("#about")).to_contain_text("Paused", timeout=15_000)
+    expect(page.locator("#about")).to_contain_text("Paused", timeout=PATIENCE_MS)
     page.request.post(f"{stage.url}/api/v1/connections/soldscope-staging/resume", headers=headers)
-    expect(page.locator("#about")).to_contain_text("Works", timeout=15_000)
+    expect(page.locator("#about")).to_contain_text("Works", timeout=PATIENCE_MS)
 
 
 SHOW = """(isHidden) => {
@@ -419,7 +420,7 @@ def test_tabs_that_nobody_sees_keep_no_other_waiting(stage, open_page):
     first = log_in(open_page(), stage)
     for _ in range(CONNECTIONS_OF_A_BROWSER):
         page = first.context.new_page()
-        page.goto(stage.url, timeout=10_000)
+        page.goto(stage.url, timeout=PATIENCE_MS)
         expect(page.locator("#live")).to_have_text("live")
         page.evaluate(SHOW, arg=True)
         expect(page.locator("#live")).to_have_text("not live")
@@ -442,7 +443,7 @@ def test_a_page_is_live_again_after_a_proxy_had_nobody_to_ask(stage, open_page):
     page.route("**/api/v1/events", refuse_once)
     page.goto(f"{stage.url}/monitor")
     page.goto(f"{stage.url}/alerts")
-    expect(page.locator("#live[data-on]")).to_have_text("live", timeout=30_000)
+    expect(page.locator("#live[data-on]")).to_have_text("live", timeout=PATIENCE_MS)
     assert refused
 
 

@@ -17,6 +17,7 @@ from monitor.clock import utc_now
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
 from tests.bench import OK, REFUSED, TIMEOUT, connection
 from tests.command_line import ROOT, clean_environment, converse
+from tests.waiting import PATIENCE_S
 
 RESETS_AT = datetime(2099, 12, 1, tzinfo=UTC)
 LOW = replace(OK, quota=QuotaReading(100, 15, RESETS_AT))
@@ -200,7 +201,7 @@ def test_the_reader_may_go_away(bench):
         env=clean_environment(),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.stdout.split() == ["STATE", "CONNECTION", "CHECKED"]
@@ -233,7 +234,7 @@ def test_status_loads_nothing_that_it_has_no_use_for(bench):
         env=clean_environment() | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.stderr == "0\n"

@@ -21,7 +21,7 @@ import pytest
 
 from tests.bench import Bench, connection
 from tests.daemon_process import run_daemon
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,12 +42,12 @@ def started(daemon: Daemon, times: int = 1) -> None:
 
 
 def change(path: Path, statement: str) -> None:
-    with closing(sqlite3.connect(path, timeout=10)) as database, database:
+    with closing(sqlite3.connect(path, timeout=PATIENCE_S)) as database, database:
         database.execute(statement)
 
 
 def is_paused(path: Path) -> bool:
-    with closing(sqlite3.connect(path, timeout=10)) as database:
+    with closing(sqlite3.connect(path, timeout=PATIENCE_S)) as database:
         found = database.execute("SELECT is_paused FROM connections WHERE name = 'acme'")
         return bool(found.fetchone()[0])
 
@@ -234,7 +234,7 @@ def test_a_thousand_open_connections_hold_up_no_check(bench):
     with run_daemon(bench.folder) as daemon, handles_for(THOUSAND), ExitStack() as idle:
         started(daemon)
         for _ in range(THOUSAND):
-            idle.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+            idle.enter_context(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S))
         n_before = len(checks_of(bench))
         wait_until(lambda: len(checks_of(bench)) > n_before)
         idle.close()
@@ -245,7 +245,7 @@ def test_a_thousand_open_connections_hold_up_no_check(bench):
 
 def is_ready(port: int) -> bool:
     try:
-        with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10) as answer:
+        with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=PATIENCE_S) as answer:
             return bool(answer.status == HTTPStatus.OK)
     except HTTPError:
         return False

@@ -20,6 +20,7 @@ from monitor.config.errors import ConfigError, Problem
 from monitor.store.engine import StoreError
 from tests.bench import OK, REFUSED, Bench, connection
 from tests.command_line import COMMAND, Ended, clean_environment
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture(autouse=True)
@@ -186,7 +187,7 @@ def spawn_in_shell(bench: Bench, script: str, **env: str) -> Ended:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
@@ -249,7 +250,7 @@ def test_ctrl_c_ends_a_command_without_a_traceback(bench):
         silent.settimeout(30)
         asked, _ = silent.accept()
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=PATIENCE_S)
         asked.close()
     assert (process.returncode, out, err) == (130, "", "connwatch: interrupted\n")
     assert bench.shown()["acme"]["state"] == "pending"
@@ -262,7 +263,7 @@ def test_python_m_monitor_is_the_command(bench):
         env=clean_environment(),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=True,
     )
     assert done.stdout.startswith("connwatch ")

@@ -17,7 +17,8 @@ import httpx
 import pytest
 
 from monitor.config.load import load_config
-from tests.command_line import COMMAND, PATIENCE_S, clean_environment, connwatch
+from tests.command_line import COMMAND, clean_environment, connwatch
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

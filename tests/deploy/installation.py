@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 UNIT = "deploy/systemd/connwatch.service"
 CONFIG = "/etc/connwatch/config.toml"
 STATE = "/var/lib/private/connwatch"
-PATIENCE_S = 60
+
 
 SETTINGS = """\
 [web]
@@ -140,7 +140,7 @@ class Installation:
         return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
     def wait(self, is_true: Callable[[], object]) -> None:
-        wait_until(is_true, PATIENCE_S)
+        wait_until(is_true)
 
 
 def state_file(machine: Machine, name: str) -> Path:

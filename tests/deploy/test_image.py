@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.sinks import WebHook
 
 USER = 10001
-PATIENCE_S = 60
+
 
 SETTINGS = """\
 [web]
@@ -110,7 +110,7 @@ def host(image, simulator, hook) -> Iterator[Host]:
 @pytest.fixture(scope="module")
 def container(host) -> Iterator[Container]:
     with host.start("first") as running:
-        wait_until(lambda: has_ended(running) or is_healthy(host, running), PATIENCE_S)
+        wait_until(lambda: has_ended(running) or is_healthy(host, running))
         assert not has_ended(running), "".join(running.lines)
         yield running
 
@@ -164,9 +164,9 @@ def test_the_daemon_is_not_root_and_can_write_to_its_volume_only(container):
 
 
 def test_a_connection_is_checked_and_its_refusal_told(host, container):
-    wait_until(lambda: shown(container)["state"] == "active", PATIENCE_S)
+    wait_until(lambda: shown(container)["state"] == "active")
     host.simulator.soldscope.revoke_token(host.token.token.id, host.simulator.clock.now())
-    wait_until(lambda: host.hook.posts, PATIENCE_S)
+    wait_until(lambda: host.hook.posts)
     assert "acme" in host.hook.posts[0][1]["title"]
     assert shown(container)["state"] == "error"
 
@@ -177,6 +177,6 @@ def test_it_ends_in_good_order_and_its_volume_keeps_what_it_knew(host, container
     assert json.loads(container.lines[-1])["event"] == "daemon.stopped"
     assert host.token.value not in "".join(container.lines)
     with host.start("second") as successor:
-        wait_until(lambda: has_ended(successor) or is_healthy(host, successor), PATIENCE_S)
+        wait_until(lambda: has_ended(successor) or is_healthy(host, successor))
         assert shown(successor)["since"] == known["since"]
         assert len(host.hook.posts) == 1

@@ -19,6 +19,7 @@ from tests.deploy.cache import passing_folder
 from tests.deploy.installation import CONFIG, Installation, state_file
 from tests.deploy.machine import boot
 from tests.deploy.old_database import write_old_database
+from tests.waiting import PATIENCE_S
 
 NOBODY_YET = "0000000000000000"
 """No capability at all, as the kernel writes it."""
@@ -52,7 +53,9 @@ def test_systemctl_start_returns_when_the_daemon_serves(unit):
     # `start` is over by now. It waits for READY=1, so nothing is waited for here.
     assert unit.machine.property("ActiveState") == "active"
     assert unit.machine.property("Type") == "notify"
-    with urllib.request.urlopen(f"http://127.0.0.1:{unit.port}/readyz", timeout=10) as answer:
+    with urllib.request.urlopen(
+        f"http://127.0.0.1:{unit.port}/readyz", timeout=PATIENCE_S
+    ) as answer:
         assert answer.status == 200
 
 

@@ -21,6 +21,7 @@ import yaml
 from monitor.config.describe import walk
 from monitor.config.load import load_config
 from monitor.config.model import is_reachable_from_outside
+from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKER = ROOT / "deploy/docker"
@@ -111,6 +112,6 @@ def test_compose_reads_its_file():
         ["docker-compose", "--file", DOCKER / "compose.yaml", "config", "--quiet"],
         env={"PATH": "/usr/local/bin:/usr/bin:/bin", "DASHBOARD_HOST": "watch.example.com"},
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=True,
     )

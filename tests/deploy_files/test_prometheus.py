@@ -17,12 +17,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.clock import utc_now
 from monitor.web.metrics import Metrics
+from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "deploy/prometheus/connwatch.rules.yml"
 RULE_TESTS = ROOT / "deploy/prometheus/connwatch.tests.yml"
 DASHBOARD = ROOT / "deploy/grafana/connwatch.json"
-PATIENCE_S = 60
+
 GRID = 24
 
 PROMTOOL = shutil.which("promtool")

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "deploy/systemd/connwatch.service"
 MOST_EXPOSED = 1.5
-PATIENCE_S = 60
+
 
 ANALYZE = shutil.which("systemd-analyze")
 

@@ -27,12 +27,12 @@ from monitor.providers import registry
 from tests.command_line import Ended, clean_environment
 from tests.e2e.dying_daemon import STEPS, When, die_at
 from tests.forking import Forked, Streams, run_command
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import tzinfo
 
-PATIENCE_S = 30
 
 LAST_MOMENTS: dict[str, tuple[Any, str, When]] = {
     "steps passed, not committed": (sweep, "sweep", When.AFTER),

@@ -25,7 +25,7 @@ from tests.e2e import dying_daemon
 from tests.e2e.dying_daemon import STEPS
 from tests.e2e.outside import Outside, run_outside
 from tests.forking import Forked, Streams
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,9 +113,9 @@ class Daemon:
         Start again; what is due goes out long before a lease would end.
         """
         with self.run() as process:
-            wait_until(lambda: self.is_everyone_told(outside), within_s=30)
+            wait_until(lambda: self.is_everyone_told(outside))
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=20) == 0
+            assert process.wait(timeout=PATIENCE_S) == 0
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ CASES = [
 @pytest.mark.parametrize(("step", "nth", "is_sent_twice"), CASES, ids=list(STEPS))
 def test_a_daemon_that_dies_loses_nothing(daemon, outside, step, nth, is_sent_twice):
     with daemon.run(step, str(nth)) as process:
-        assert process.wait(timeout=30) == -signal.SIGKILL
+        assert process.wait(timeout=PATIENCE_S) == -signal.SIGKILL
     daemon.run_until_everyone_is_told(outside)
     expect_everyone_told(daemon, outside, n_twice=int(is_sent_twice))
 
@@ -185,7 +185,7 @@ def test_a_daemon_that_dies_while_a_message_is_on_its_way_loses_nothing(daemon, 
     outside.fatal = 2
     with daemon.run() as process:
         outside.victim = process.pid
-        assert process.wait(timeout=30) == -signal.SIGKILL
+        assert process.wait(timeout=PATIENCE_S) == -signal.SIGKILL
     daemon.run_until_everyone_is_told(outside)
     expect_everyone_told(daemon, outside, n_twice=1)
 
@@ -193,7 +193,7 @@ def test_a_daemon_that_dies_while_a_message_is_on_its_way_loses_nothing(daemon, 
 def test_a_daemon_that_dies_again_and_again_loses_nothing(daemon, outside):
     for step in ("batch judged, not committed", "claim committed", "sent", "not sent yet"):
         with daemon.run(step, "1") as process:
-            assert process.wait(timeout=30) == -signal.SIGKILL
+            assert process.wait(timeout=PATIENCE_S) == -signal.SIGKILL
     daemon.run_until_everyone_is_told(outside)
     expect_everyone_told(daemon, outside, n_twice=1)
 
@@ -206,7 +206,7 @@ def test_a_daemon_that_lives_tells_everyone_once(daemon, outside):
         tx.execute(update(schema.connections).values(next_check_at=schema.EPOCH))
     outside.asked.clear()
     with daemon.run() as process:
-        wait_until(lambda: len(outside.asked) == len(REFUSED), within_s=30)
+        wait_until(lambda: len(outside.asked) == len(REFUSED))
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=PATIENCE_S) == 0
     expect_everyone_told(daemon, outside, n_twice=0)

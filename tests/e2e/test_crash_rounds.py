@@ -31,6 +31,7 @@ from monitor.store.schema import alert_connections, notifications
 from monitor.store.schema import connections as connection_table
 from tests.e2e.outside import run_outside
 from tests.sinks import MailBox, run_mail_server
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +83,7 @@ def run_mails() -> Iterator[MailBox]:
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
-    assert is_ready.wait(10)
+    assert is_ready.wait(PATIENCE_S)
     try:
         yield box[0]
     finally:
@@ -139,7 +140,7 @@ class Tellers:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=PATIENCE_S)
         self._process.stdout.close()
 
 

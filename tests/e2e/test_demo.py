@@ -19,13 +19,15 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from tests.waiting import PATIENCE_S
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STORY_WITHIN_S = 60
 STOP_WITHIN_S = 10
-PATIENCE_S = 120
+
 """When a demo that hangs is killed."""
 
 pytestmark = pytest.mark.slow

@@ -15,6 +15,7 @@ import pytest
 from tests.bench import Bench
 from tests.command_line import ROOT, Ended
 from tests.dialects import Asked, Reply, speaking
+from tests.waiting import BUILD_PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +60,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(
         [sys.executable, "-m", "pip", "install", *offline, "--target", target, source],
         check=True,
-        timeout=120,
+        timeout=BUILD_PATIENCE_S,
     )
     codes = {name: code for name, (code, _) in BROKEN.items()}
     for name, code in (codes | {"tripwire": TRIPWIRE}).items():

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import BUILD_PATIENCE_S
+
 ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE_S = 300
 
 # One worker builds one wheel and one environment for all of them.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
@@ -33,7 +34,7 @@ def run(*command: object, cwd: Path) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=BUILD_PATIENCE_S,
         check=False,
     )
     assert result.returncode == 0, f"{command[0]}: {result.stdout}{result.stderr}"

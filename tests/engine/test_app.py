@@ -21,7 +21,7 @@ from monitor.store.migrate import upgrade
 from monitor.store.schema import offline_times
 from monitor.web.dashboard import WebDashboard
 from tests.builders import HOUR, Story
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -55,7 +55,7 @@ async def test_a_daemon_that_can_store_nothing_any_more_ends_with_the_fault(
         monkeypatch.setattr(app, "log_and_wake", fail)
 
         with pytest.raises(RuntimeError, match="nobody expected this"):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_S):
                 await app.App(load_config(config), WebDashboard).run(asyncio.Event())
     finally:
         await simulator.stop()
@@ -71,10 +71,10 @@ async def test_the_daemon_notices_that_its_link_is_gone_and_back_between_checks(
         config.chmod(0o600)
         daemon, stop = app.App(load_config(config), WebDashboard), asyncio.Event()
         running = asyncio.create_task(daemon.run(stop))
-        await until(lambda: ended_at(tmp_path) == [None], within_s=20)
+        await until(lambda: ended_at(tmp_path) == [None])
     page = await asyncio.start_server(answer_anything, "127.0.0.1", port)
     try:
-        await until(lambda: ended_at(tmp_path) not in ([], [None]), within_s=20)
+        await until(lambda: ended_at(tmp_path) not in ([], [None]))
     finally:
         stop.set()
         await running
@@ -121,7 +121,7 @@ async def test_a_start_holds_and_lets_go_by_the_tags_that_the_file_has_now(tmp_p
     daemon, stop = app.App(config, WebDashboard), asyncio.Event()
     running = asyncio.create_task(daemon.run(stop))
     try:
-        await until(lambda: states() == {"one": "due", "two": "held"}, within_s=20)
+        await until(lambda: states() == {"one": "due", "two": "held"})
     finally:
         stop.set()
         await running

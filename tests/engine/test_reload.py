@@ -20,7 +20,7 @@ from monitor.engine.supervisor import Systemd
 from monitor.store.engine import StoreError
 from monitor.web.dashboard import WebDashboard
 from tests.notify_socket import abstract_name, listen
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -61,7 +61,7 @@ class Bench:
     async def hup(self, event: str = "config.reloaded") -> None:
         before = self.n_logged(event)
         self.reload.set()
-        await until(lambda: self.n_logged(event) > before, within_s=20)
+        await until(lambda: self.n_logged(event) > before)
 
     async def get(self, path: str) -> httpx.Response:
         [started] = [each for each in self.logs if each["event"] == "web.started"]
@@ -79,7 +79,7 @@ async def running(bench: Bench) -> AsyncIterator[None]:
         daemon = App(load_config(bench.path), WebDashboard, load=bench.load)
         task = asyncio.create_task(daemon.run(stop, bench.reload))
         try:
-            await until(lambda: bench.n_logged("web.started") or task.done(), within_s=20)
+            await until(lambda: bench.n_logged("web.started") or task.done())
             yield
         finally:
             stop.set()
@@ -142,7 +142,7 @@ async def test_a_stop_during_a_reload_is_no_fault_and_has_the_last_word(tmp_path
 
     def read_slowly() -> Config:
         reads.set()
-        may_go_on.wait(20)
+        may_go_on.wait(PATIENCE_S)
         return load_config(path)
 
     stop, reload = asyncio.Event(), asyncio.Event()
@@ -152,9 +152,9 @@ async def test_a_stop_during_a_reload_is_no_fault_and_has_the_last_word(tmp_path
         )
         task = asyncio.create_task(daemon.run(stop, reload))
         reload.set()
-        await until(reads.is_set, within_s=20)
+        await until(reads.is_set)
         stop.set()
-        await until(lambda: "daemon.checks_finished" in [one["event"] for one in logs], within_s=20)
+        await until(lambda: "daemon.checks_finished" in [one["event"] for one in logs])
         may_go_on.set()
         await task
         said = systemd.order("RELOADING", "READY", "STOPPING")

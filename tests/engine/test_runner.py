@@ -24,7 +24,7 @@ from monitor.store.engine import StoreWorker
 from monitor.store.schedule import claim_due
 from tests.builders import EVERY, OK, REFUSED, UNREACHED, Story, entry, plan_of, snapshot_of
 from tests.fakes import FakeChecker
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -189,7 +189,7 @@ async def test_no_tick_waits_for_a_check(make_bench):
     bench = make_bench("stuck")
     bench.checkers["stuck"] = FakeChecker(is_hanging=True)
     bench.runner._checkers = bench.checkers
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await bench.start_due()
         await until(lambda: bench.n_started("stuck"))
         for _ in range(5):
@@ -278,7 +278,7 @@ async def test_what_this_daemon_cannot_check_holds_up_nobody(make_bench, monkeyp
         connections.sync(tx, newer, bench.begun_at - SECOND)
     for _ in range(9):
         await bench.start_due()
-    await until(lambda: bench.n_started("known"), within_s=2)
+    await until(lambda: bench.n_started("known"))
 
 
 async def test_a_checker_that_raises_is_an_inconclusive_result(make_bench):
@@ -351,7 +351,7 @@ async def test_a_result_that_breaks_a_rule_of_the_tables_is_not_tried_for_ever(
     monkeypatch.setattr(watching, "evaluate", settle_breaking_a_rule)
     with capture_logs() as logs:
         async with bench.running():
-            await until(lambda: bench.n_checks() == 2, within_s=3)
+            await until(lambda: bench.n_checks() == 2)
     assert bench.state_of("a") is State.ACTIVE
     assert bench.story.record("b").standing.last_reason is Reason.UNEXPECTED_RESPONSE
     assert "result.fault" in {entry["event"] for entry in logs}
@@ -369,7 +369,6 @@ async def lose_nothing_while_locked(bench: Bench, other: Database, n_refusals: i
                     lambda: (
                         len([e for e in logs if e["event"] == "results.not_written"]) >= n_refusals
                     ),
-                    within_s=30,
                 )
                 assert bench.n_checks() == 0
             await until(lambda: len(bench.settled) == len(names))
@@ -547,7 +546,7 @@ async def test_stopping_lets_go_of_what_takes_too_long(make_bench):
     bench.checkers["stuck"].let_go.clear()
     await bench.start_due()
     await until(lambda: bench.runner._unwritten)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         assert await bench.runner.stop(SECOND / 10) == (0, 1)
     assert bench.checkers["stuck"].n_running == 0
     assert (bench.state_of("stuck"), bench.state_of("fine")) == (State.PENDING, State.ACTIVE)
@@ -587,7 +586,7 @@ async def test_nothing_starts_after_the_stop(make_bench):
 async def test_a_tick_that_was_reading_when_it_stopped_starts_nothing(make_bench):
     bench = make_bench("a")
     may_go_on = threading.Event()
-    blocking = asyncio.create_task(bench.store.read(lambda _: may_go_on.wait(timeout=10)))
+    blocking = asyncio.create_task(bench.store.read(lambda _: may_go_on.wait(timeout=PATIENCE_S)))
     await asyncio.sleep(0)
     tick = asyncio.create_task(bench.start_due())
     await asyncio.sleep(0)
@@ -701,7 +700,7 @@ async def test_results_in_doubt_are_let_go_at_a_stop_and_due_at_the_next_start(m
     doubting(bench, pages)
     await bench.start_due()
     await until(lambda: pages.n_asked == 1)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await bench.runner.stop(SECOND)
     assert bench.n_checks() == 0
     with bench.story.database.read() as tx:

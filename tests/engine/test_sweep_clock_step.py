@@ -180,7 +180,7 @@ async def test_a_check_about_to_start_is_not_put_off_by_the_length_of_the_step(b
 
     bench.store.read = read_and_step
     await bench.runner.start_due(SECOND / 10)
-    await until(lambda: bench.checkers["one"].started_at, within_s=2)
+    await until(lambda: bench.checkers["one"].started_at)
 
 
 # Notifications.
@@ -368,7 +368,7 @@ async def test_a_running_watch_goes_on_at_once(bench, monkeypatch, by):
     runner.start([Job("check_due", SECOND / 10, lambda: bench.runner.start_due(SECOND / 5))])
     await until(lambda: len(bench.settled) == 2)
     stepped.step(by)
-    await until(lambda: len(bench.settled) == 4, within_s=5)
+    await until(lambda: len(bench.settled) == 4)
     runner.stop()
     writer.cancel()
     await asyncio.gather(writer, return_exceptions=True)

@@ -17,6 +17,7 @@ from monitor.notify.delivery import (
     OutboxUnavailable,
 )
 from tests.fakes import NOON, FakeOutbox, FakeSender, FixedClock
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,11 +66,11 @@ def bench():
     bench.sender.let_go.set()
     for thread in threading.enumerate():
         if thread.name.startswith("send to "):
-            thread.join(timeout=10)
+            thread.join(timeout=PATIENCE_S)
 
 
 async def until(is_true: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not is_true():  # noqa: ASYNC110 - threads set no asyncio event
             await asyncio.sleep(0.005)
 

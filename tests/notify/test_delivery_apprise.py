@@ -15,6 +15,7 @@ from monitor.notify.apprise import AppriseSender
 from monitor.notify.delivery import Delivery, DeliveryReport, DeliveryTerms
 from tests.fakes import FakeOutbox
 from tests.sinks import run_silent_server, run_web_hook
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 
@@ -54,7 +55,7 @@ async def test_a_dead_a_failing_and_a_hanging_channel_delay_no_other(servers):
     )
     began = time.monotonic()
     running = asyncio.create_task(delivery.deliver_due())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while outbox.states()[6:] != ["sent", "sent"]:  # noqa: ASYNC110 - a sink tells no event
             await asyncio.sleep(0.01)
     assert time.monotonic() - began < 2

@@ -17,6 +17,7 @@ from monitor.providers.amazon import LastSuccess
 from monitor.simulator.faults import AmazonFault
 from monitor.simulator.server import start_simulator
 from tests.providers.amazon_bench import PROBE, TOKEN, Bench, Recorder, fingerprint
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -634,7 +635,7 @@ async def test_other_grants_do_not_wait(bench):
 async def test_waiting_for_ones_turn_counts_in(bench):
     bench.switch_on("lwa_hang")
     first = asyncio.create_task(bench.checker(timeout_s=30).check())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while not bench.client.requests:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.005)
 

@@ -13,6 +13,7 @@ from monitor.clock import utc_now
 from monitor.judge.outcome import Reason
 from monitor.providers.fetcher import MAX_BODY, Answer, Failure, fetch
 from tests.providers.wire import http_answer, reset
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     import httpx
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-PATIENCE = timedelta(seconds=5)
+PATIENCE = timedelta(seconds=PATIENCE_S)
 IMPATIENCE = timedelta(milliseconds=200)
 
 
@@ -311,7 +312,7 @@ async def test_a_server_that_accepts_and_never_shakes_hands_is_a_timeout(serve, 
 async def test_cancellation_passes_through(serve, clients):
     server = await serve.script(hang)
     task = asyncio.create_task(get(clients.get(), f"http://127.0.0.1:{server.port}/"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await server.asked.wait()
 
     task.cancel()

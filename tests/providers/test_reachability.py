@@ -14,6 +14,7 @@ import pytest
 from monitor.judge.outcome import Reason
 from monitor.providers.reachability import Hop, ProbeResult, probe_host
 from tests.providers.wire import http_answer
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +65,7 @@ async def test_nothing_is_sent(serve):
 
     server = await serve.script(listen)
     await go(f"http://127.0.0.1:{server.port}")
-    assert await asyncio.wait_for(received.get(), 5) == b""
+    assert await asyncio.wait_for(received.get(), PATIENCE_S) == b""
 
 
 async def test_an_unknown_name_ends_the_way_at_once():
@@ -162,4 +163,4 @@ async def test_leaving_early_closes_what_was_opened(serve):
     assert (await anext(way)).hop is Hop.CONNECT
     assert not gone.is_set()
     await way.aclose()
-    await asyncio.wait_for(gone.wait(), 5)
+    await asyncio.wait_for(gone.wait(), PATIENCE_S)

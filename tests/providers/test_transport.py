@@ -13,13 +13,14 @@ from monitor.judge.outcome import Reason
 from monitor.providers.fetcher import Answer, Failure, fetch
 from monitor.providers.transport import REPEATABLE, HttpClients
 from tests.providers.wire import http_answer, reset
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     import httpx
 
 pytestmark = pytest.mark.anyio
 
-PATIENCE = timedelta(seconds=5)
+PATIENCE = timedelta(seconds=PATIENCE_S)
 
 
 async def get(client: httpx.AsyncClient, port: int, path: str = "/") -> Answer | Failure:

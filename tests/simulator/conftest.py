@@ -11,6 +11,7 @@ import pytest
 
 from monitor.simulator.server import Simulator, start_simulator
 from tests.simulator.shop import CALLBACK, Shop
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,7 +27,9 @@ async def simulator(anyio_backend: str) -> AsyncIterator[Simulator]:
 @pytest.fixture
 async def client(simulator: Simulator) -> AsyncIterator[httpx.AsyncClient]:
     """A client that speaks to the root and trusts no proxy of this machine."""
-    async with httpx.AsyncClient(base_url=simulator.base_url, timeout=5, trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=simulator.base_url, timeout=PATIENCE_S, trust_env=False
+    ) as client:
         yield client
 
 
@@ -37,7 +40,7 @@ async def api(simulator: Simulator) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(
         base_url=simulator.soldscope_url,
         headers={"Authorization": f"Bearer {issued.value}"},
-        timeout=5,
+        timeout=PATIENCE_S,
         trust_env=False,
     ) as client:
         yield client

@@ -16,6 +16,7 @@ import trustme
 from monitor.simulator.base import SimulatorError, UnknownNameError
 from monitor.simulator.server import start_simulator
 from tests.simulator.shop import PROBE
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 
@@ -103,7 +104,7 @@ async def test_stop_closes_all_ports_fast_while_a_request_hangs(shop):
     url = simulator.lwa_url
     runner = simulator._hosts._runners["lwa"]
     hanging = asyncio.create_task(shop.client.post(url, data=shop.form()))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while not runner.server or not runner.server.requests_count:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.01)
 

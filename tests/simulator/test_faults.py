@@ -15,6 +15,7 @@ import pytest
 from monitor.simulator.base import SimulatorError
 from monitor.simulator.faults import FAULT_KINDS, Fault, Switches
 from monitor.simulator.misbehave import leading_fault
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,7 +109,7 @@ async def test_a_client_that_gives_up_leaves_no_request_behind(simulator, api):
     with pytest.raises(httpx.ReadTimeout):
         await api.get("/auth/check", timeout=0.2)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while len(asyncio.all_tasks()) > before:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.01)
 

@@ -16,6 +16,7 @@ import pytest
 import trustme
 
 from monitor.simulator.server import start_simulator
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from monitor.simulator.server import Simulator
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.anyio
 
 async def request_until_cut(simulator: Simulator, value: str, verify: ssl.SSLContext | bool):
     """Send a request and return the error with which it ended."""
-    async with httpx.AsyncClient(timeout=30, trust_env=False, verify=verify) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False, verify=verify) as client:
         headers = {"Authorization": f"Bearer {value}"}
         with pytest.raises(httpx.HTTPError) as caught:
             await client.get(f"{simulator.soldscope_url}/auth/check", headers=headers)
@@ -111,7 +112,7 @@ async def test_stop_is_fast_while_a_request_hangs(name, is_secure):
         asked.cancel()
         await asyncio.gather(asked, return_exceptions=True)
     else:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await asked
 
 
@@ -119,7 +120,7 @@ async def _until_connected(simulator: Simulator) -> None:
     """Wait until the server has a request in its hands."""
     server = simulator._runner.server
     assert server is not None
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while not server.requests_count:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.01)
 

@@ -12,6 +12,7 @@ from monitor.store import engine
 from monitor.store.engine import Database, RowRefused, StoreError
 from monitor.store.schema import checks, deletions, transitions
 from tests.fakes import NOON
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,12 +151,12 @@ def test_a_writer_waits_for_another(database, open_database):
 
     holder = threading.Thread(target=hold)
     holder.start()
-    assert has_lock.wait(timeout=10)
+    assert has_lock.wait(timeout=PATIENCE_S)
     threading.Timer(0.1, may_end.set).start()
     with database.write() as tx:
         add_name(tx, "second")
         assert count(tx) == 2
-    holder.join(timeout=10)
+    holder.join(timeout=PATIENCE_S)
 
 
 def test_after_it_was_locked_the_database_is_usable(is_impatient, database, open_database):

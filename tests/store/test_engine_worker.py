@@ -10,6 +10,7 @@ from monitor.store import engine
 from monitor.store.engine import StoreError, StoreWorker
 from monitor.store.schema import deletions
 from tests.fakes import NOON
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 
@@ -39,7 +40,7 @@ async def test_all_work_is_done_in_one_other_thread(worker):
 
 async def test_the_event_loop_goes_on_meanwhile(worker):
     may_end = threading.Event()
-    work = asyncio.create_task(worker.write(lambda _: may_end.wait(timeout=10)))
+    work = asyncio.create_task(worker.write(lambda _: may_end.wait(timeout=PATIENCE_S)))
     for _ in range(5):
         await asyncio.sleep(0)
     assert not work.done()
@@ -71,7 +72,7 @@ async def test_whoever_stops_waiting_does_not_stop_the_work(worker):
 
     def add_slowly(tx) -> None:
         has_begun.set()
-        may_end.wait(timeout=10)
+        may_end.wait(timeout=PATIENCE_S)
         add_name(tx)
 
     waiting = asyncio.create_task(worker.write(add_slowly))

@@ -27,6 +27,7 @@ from monitor.store.schema import connections, deletions, metadata
 from tests.builders import DAY, Story, entry, plan_of
 from tests.command_line import ROOT
 from tests.fakes import NOON
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -462,7 +463,7 @@ def test_a_migration_that_was_killed_is_done_by_the_next_start(
         [sys.executable, "-P", "-c", KILLED, str(database.path), folder],
         env={"PYTHONPATH": str(ROOT)},
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == -9
     next_release()
@@ -474,7 +475,7 @@ def test_a_migration_that_was_killed_is_done_by_the_next_start(
 
 def test_two_that_start_at_once_migrate_once(tmp_path):
     faults: list[BaseException] = []
-    start = threading.Barrier(2, timeout=10)
+    start = threading.Barrier(2, timeout=PATIENCE_S)
 
     def run() -> None:
         database = Database(f"sqlite:///{tmp_path / 'shared.db'}")
@@ -491,7 +492,7 @@ def test_two_that_start_at_once_migrate_once(tmp_path):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=30)
+        thread.join(timeout=PATIENCE_S)
     assert faults == []
 
 
@@ -521,7 +522,7 @@ def test_a_backup_is_consistent_while_a_writer_writes(database, open_database, t
 
     writer = threading.Thread(target=write_pairs)
     writer.start()
-    assert has_begun.wait(timeout=10)
+    assert has_begun.wait(timeout=PATIENCE_S)
     counts: list[int] = []
     try:
         while len(counts) < 5 or (counts[0] == counts[-1] and len(counts) < 200):
@@ -530,7 +531,7 @@ def test_a_backup_is_consistent_while_a_writer_writes(database, open_database, t
             counts.append(count_pairs(copy))
     finally:
         has_enough.set()
-        writer.join(timeout=10)
+        writer.join(timeout=PATIENCE_S)
     assert counts == sorted(counts)
     assert counts[0] < counts[-1], "the writer was held up by the backups"
 

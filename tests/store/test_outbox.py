@@ -13,6 +13,7 @@ from monitor.notify.delivery import OutboxUnavailable
 from monitor.store import alerts, connections, engine, history, outbox
 from tests.builders import HOUR, MINUTE, Story, entry, plan_of
 from tests.fakes import NOON
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -121,7 +122,7 @@ def test_two_processes_never_claim_the_same(story, open_database, monkeypatch):
         for name in names:
             bear(story, name, kind=kind)
     got: list[int] = []
-    start = threading.Barrier(2, timeout=10)
+    start = threading.Barrier(2, timeout=PATIENCE_S)
 
     def work(owner: str) -> None:
         database = open_database()
@@ -135,7 +136,7 @@ def test_two_processes_never_claim_the_same(story, open_database, monkeypatch):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=30)
+        thread.join(timeout=PATIENCE_S)
     # One that stops because the other holds the three heads leaves the rest to it.
     assert sorted(got) == sorted(set(got))
     assert len(got) == 30

@@ -19,7 +19,7 @@ import pytest
 
 from monitor.clock import utc_now
 from tests.stage import run_daemon, set_stage
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,12 +52,12 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         stage.add(f'\n[[connections]]\nname = "elsewhere"\nprovider = "countdown"\n{SINCE}\n')
         with run_daemon(stage):
             with open_browser(stage) as browser:
-                wait_until(lambda: all(state_of(browser, one) == "active" for one in NAMES), 30)
+                wait_until(lambda: all(state_of(browser, one) == "active" for one in NAMES))
             yield stage
 
 
 def open_browser(stage: Stage) -> httpx.Client:
-    return httpx.Client(base_url=stage.url, timeout=10, trust_env=False)
+    return httpx.Client(base_url=stage.url, timeout=PATIENCE_S, trust_env=False)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def confirm(stage: Stage, address: str, name: str) -> str:
     """
     Confirm as the seller of *name*; return where the browser is led.
     """
-    with httpx.Client(timeout=10, trust_env=False) as seller:
+    with httpx.Client(timeout=PATIENCE_S, trust_env=False) as seller:
         page = seller.get(address)
         inputs = re.findall(r'<input [^>]*name="(\w+)"[^>]*? value="([^"]*)"', page.text)
         fields = {key: unescape(value) for key, value in inputs}
@@ -101,7 +101,7 @@ def confirm(stage: Stage, address: str, name: str) -> str:
 
 
 def stored(stage: Stage, query: str, *values: object) -> list[tuple[Any, ...]]:
-    database = sqlite3.connect(stage.folder / "connwatch.db", timeout=10)
+    database = sqlite3.connect(stage.folder / "connwatch.db", timeout=PATIENCE_S)
     try:
         with database:
             return database.execute(query, values).fetchall()

@@ -23,6 +23,7 @@ from monitor.web.server import WebServer
 from tests.builders import MINUTE, OK, OPS, REFUSED, Story, entry, plan_of
 from tests.fakes import NOON
 from tests.loopback import free_port
+from tests.waiting import PATIENCE_S
 from tests.web_client import open_web
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 PLAN = plan_of(*(entry(f"c{number}") for number in range(120)), channels=[OPS])
-PATIENCE_S = 10
 
 
 @pytest.fixture

@@ -13,11 +13,10 @@ import pytest
 
 from monitor.web.probe import probe_daemon
 from tests.loopback import Handler, serve
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-
-PATIENCE_S = 30
 
 
 def answering(status: int, body: bytes) -> AbstractContextManager[int]:

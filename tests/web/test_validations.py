@@ -16,6 +16,7 @@ import pytest
 
 from monitor.cli.validate import LOOKS
 from tests.stage import run_daemon, set_stage
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +53,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_page_api_and_command_take_the_same_steps(stage, name):
-    with httpx.Client(base_url=stage.url, timeout=20, trust_env=False) as browser:
+    with httpx.Client(base_url=stage.url, timeout=PATIENCE_S, trust_env=False) as browser:
         browser.get("/")
         word = {"X-CSRF-Token": browser.cookies["connwatch_csrf"]}
         steps = browser.post(f"/api/v1/connections/{name}/validate", headers=word).json()["steps"]

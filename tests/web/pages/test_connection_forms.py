@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.stage import run_daemon, set_stage
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         stage.add('\n[[channels]]\nname = "ops"\nurl = "json://127.0.0.1:9/x"\n')
         with (
             run_daemon(stage),
-            httpx.Client(base_url=stage.url, timeout=10, trust_env=False) as browser,
+            httpx.Client(base_url=stage.url, timeout=PATIENCE_S, trust_env=False) as browser,
         ):
             browser.get("/")
             yield browser
