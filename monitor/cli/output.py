@@ -30,7 +30,13 @@ from monitor.notify.words import (
     name_command,
     read_instant,
 )
-from monitor.report.status import AUTHORIZATION, SOON_DAYS, end_of, ending_secret
+from monitor.report.status import (
+    AUTHORIZATION,
+    NEEDS_ATTENTION,
+    SOON_DAYS,
+    end_of,
+    ending_secret,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -276,7 +282,14 @@ def format_counts(summary: dict[str, int], n_secrets: int = 0) -> str:
         n_secrets: How many client secrets end soon.
     """
     total = sum(summary[state.value] for state in State)
-    parts = [f"{count} {key.replace('_', ' ')}" for key, count in summary.items() if count]
+    parts = [
+        f"{count} {key.replace('_', ' ')}"
+        for key, count in summary.items()
+        if count and key != NEEDS_ATTENTION
+    ]
+    n = summary.get(NEEDS_ATTENTION, 0)
+    if n:
+        parts.append(f"{n} {'needs' if n == 1 else 'need'} attention")
     if n_secrets:
         parts.append(f"{format_count(n_secrets, 'client secret')} ending")
     return f"{format_count(total, 'connection')}: {', '.join(parts)}"

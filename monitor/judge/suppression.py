@@ -201,10 +201,22 @@ class Mutes:
             if one.is_on(now):
                 key = one.scope, one.target
                 self._ends[key] = max(one.ends_at, self._ends.get(key, one.ends_at))
+        targets = [(scope, target) for scope, target in self._ends if target is not None]
+        self._is_all = (Scope.ALL, None) in self._ends
+        self._names = {target for scope, target in targets if scope is Scope.CONNECTION}
+        self._tags = {target for scope, target in targets if scope is Scope.TAG}
 
     def __bool__(self) -> bool:
         """Tell whether anything is muted."""
         return bool(self._ends)
+
+    def covers(self, name: str, tags: Collection[str]) -> bool:
+        """Tell whether a connection is muted; of all of them this is asked for each page."""
+        return (
+            self._is_all
+            or name in self._names
+            or (bool(self._tags) and not self._tags.isdisjoint(tags))
+        )
 
     def until(self, name: str, tags: Iterable[str]) -> datetime | None:
         """Return when the last silence about a connection ends; None where none is in force."""

@@ -300,17 +300,40 @@ def _quota_json(record: ConnectionRecord, watched: Watched, now: datetime) -> Qu
     }
 
 
+def needs_attention(each: ConnectionJson) -> bool:
+    """Tell whether somebody has to do something about a connection, now or soon."""
+    if each["state"] == State.PAUSED:
+        return False
+    return (
+        each["state"] in {State.ERROR, State.EXPIRED}
+        or each["expiring_soon"]
+        or is_quota_low(each)
+        or each["renewal_unrecorded"]
+    )
+
+
+def is_quota_low(each: ConnectionJson) -> bool:
+    """Tell whether little or nothing is left of a quota."""
+    return each["quota"] is not None and each["quota"]["level"] in {Level.LOW, Level.EXHAUSTED}
+
+
+EXPIRING_SOON = "expiring_soon"
+NEEDS_ATTENTION = "needs_attention"
+"""Count and filter beside the states."""
+
+
 def summary(objects: Iterable[ConnectionJson]) -> dict[str, int]:
-    """Count connections by state, and those that expire soon."""
+    """Count connections by state, those that expire soon, and those that need attention."""
     counts = {
         state.value: 0
         for state in (State.ACTIVE, State.ERROR, State.EXPIRED, State.PENDING, State.PAUSED)
     }
-    n_expiring = 0
+    counts |= {EXPIRING_SOON: 0, NEEDS_ATTENTION: 0}
     for each in objects:
         counts[each["state"]] += 1
-        n_expiring += each["expiring_soon"]
-    return counts | {"expiring_soon": n_expiring}
+        counts[EXPIRING_SOON] += each["expiring_soon"]
+        counts[NEEDS_ATTENTION] += needs_attention(each)
+    return counts
 
 
 def report_json(objects: Sequence[ConnectionJson], now: datetime) -> Json:

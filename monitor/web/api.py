@@ -82,6 +82,11 @@ class StateSchema(StrEnum):
     PENDING = "pending"
     PAUSED = "paused"
     EXPIRING_SOON = "expiring_soon"
+    NEEDS_ATTENTION = "needs_attention"
+    LOW_QUOTA = "low_quota"
+    RENEWAL_UNRECORDED = "renewal_unrecorded"
+    MUTED = "muted"
+    ACKNOWLEDGED = "acknowledged"
 
 
 class Order(StrEnum):
@@ -123,10 +128,11 @@ class Wanted(BaseModel, extra="forbid"):
 async def list_connections(
     request: Request, here: Here, wanted: Annotated[Wanted, Query()]
 ) -> Response:
-    """List the connections of the file; the summary counts those of all pages."""
+    """List the connections of the file; the summary counts all that match, on every page."""
     query = wanted.query()
     page = await here.reader.read(lambda tx: here.overview.find(tx, query))
-    body = {"connections": page.connections, "summary": page.counts, "next": page.next}
+    counts = {key: page.counts[key] for key in overview.SUMMARY}
+    body = {"connections": page.connections, "summary": counts, "next": page.next}
     return answer(request, body)
 
 

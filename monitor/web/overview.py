@@ -15,28 +15,35 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 
-from monitor.alerting.suppression import find_mutings
+from monitor.alerting.suppression import find_mutings, find_problem
+from monitor.judge.outcome import State
+from monitor.judge.suppression import Mutes
 from monitor.report.status import (
+    EXPIRING_SOON,
+    NEEDS_ATTENTION,
     SOON_DAYS,
     UNMUTED,
-    Health,
     connection_json,
-    health_of,
+    is_quota_low,
+    needs_attention,
     urgency,
 )
 from monitor.store.overview import list_marks
 from monitor.store.results import load_records, with_marketplaces
 from monitor.store.schema import MICROSECOND
+from monitor.store.suppression import find_acknowledgements, list_active_silences
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from monitor.config.plan import Plan
     from monitor.judge.connections import ConnectionRecord
@@ -77,10 +84,18 @@ def read_cursor(cursor: str | None, length: int) -> tuple[int, ...] | None:
 # --- the list
 
 DAY = timedelta(days=1)
-EXPIRING_SOON = "expiring_soon"
-"""Stands beside the states where one can filter by them."""
+LOW_QUOTA = "low_quota"
+RENEWAL_UNRECORDED = "renewal_unrecorded"
+MUTED = "muted"
+ACKNOWLEDGED = "acknowledged"
 
-_STATES = ("active", "error", "expired", "pending", "paused", EXPIRING_SOON)
+STATES = ("active", "error", "expired", "pending", "paused")
+SUMMARY = (*STATES, EXPIRING_SOON, NEEDS_ATTENTION)
+"""What programs are told the counts of, beside a list."""
+
+FACETS = (*SUMMARY, LOW_QUOTA, RENEWAL_UNRECORDED, MUTED, ACKNOWLEDGED)
+"""What can be counted and filtered by: a connection has one state, and any of the others."""
+
 _NEVER = 2**62
 
 
@@ -89,7 +104,8 @@ class OverviewEntry:
     """One connection, as short as sorting and searching allow.
 
     Args:
-        is_needing: Somebody should look at it: something is broken, or will be soon.
+        facets: Its state, and what else of it is counted; the same object for many.
+        has_problem: People are reminded of it, so that it can be acknowledged.
         worst_first: Smaller is worse: urgency, then what ends first, then the file's order.
         valid_until: When time alone will change what is shown of it.
     """
@@ -99,8 +115,8 @@ class OverviewEntry:
     provider: str
     state: str
     reason: str
-    is_expiring_soon: bool
-    is_needing: bool
+    facets: frozenset[str]
+    has_problem: bool
     tags: tuple[str, ...]
     text: str
     worst_first: tuple[int, int, int, int]
@@ -113,6 +129,7 @@ class Query:
     """Which connections are wanted, and in which order; an empty filter lets all pass.
 
     Args:
+        states: Any of `FACETS`.
         words: All of them must be found in the name, the account, the provider or a tag.
         cursor: Where the page before ended.
     """
@@ -131,7 +148,7 @@ class OverviewPage:
     """A piece of the list.
 
     Args:
-        counts: Of all that were wanted, by state, also those of other pages.
+        counts: Of all that were wanted, by facet, also those of other pages.
         total: How many were wanted.
         next: The cursor of the next page; None on the last one.
     """
@@ -147,13 +164,13 @@ class Among:
     """A page, and what it is a part of.
 
     Args:
-        counts: Of all connections, by state.
-        n_needing: How many of all somebody should look at.
+        n_all: How many connections there are.
+        of_any_state: The counts of what matches the query but for its states.
     """
 
     found: OverviewPage
-    counts: dict[str, int]
-    n_needing: int
+    n_all: int
+    of_any_state: dict[str, int]
     tags: list[str]
     providers: list[str]
 
@@ -174,9 +191,24 @@ class Overview:
         Raises:
             HTTPException: Its cursor was not made here.
         """
-        after = read_cursor(query.cursor, 4 if query.is_worst_first else 1)
+        return self._find(tx, query, self._matching(tx, query))
+
+    def _matching(self, tx: Transaction, query: Query) -> list[OverviewEntry]:
+        """Return what matches *query*, whatever its state."""
         self.refresh(tx)
-        wanted = [one for one in self._entries.values() if _is_wanted(one, query)]
+        return [one for one in self._entries.values() if _is_matching(one, query)]
+
+    def _find(self, tx: Transaction, query: Query, matching: list[OverviewEntry]) -> OverviewPage:
+        after = read_cursor(query.cursor, 4 if query.is_worst_first else 1)
+        quieted = self._find_quieted(tx)
+        states = query.states
+        wanted = [
+            one
+            for one in matching
+            if not states
+            or not states.isdisjoint(one.facets)
+            or not states.isdisjoint(quieted.facets_of(one))
+        ]
 
         def key(one: OverviewEntry) -> tuple[int, ...]:
             return one.worst_first if query.is_worst_first else (one.id,)
@@ -186,13 +218,18 @@ class Overview:
         has_more = len(rest) > len(shown)
         return OverviewPage(
             self.describe(tx, [one.id for one in shown]),
-            _count(wanted),
+            quieted.count(wanted),
             len(wanted),
             write_cursor(key(shown[-1])) if has_more and shown else None,
         )
 
+    def _find_quieted(self, tx: Transaction) -> _Quieted:
+        now = self.clock()
+        mutes = Mutes(list_active_silences(tx, now), now)
+        return _Quieted(mutes, find_acknowledgements(tx, now).keys())
+
     def counts(self, tx: Transaction) -> dict[str, int]:
-        """Return how many connections are in which state."""
+        """Return how many of all connections are in which state."""
         self.refresh(tx)
         return _count(self._entries.values())
 
@@ -202,12 +239,15 @@ class Overview:
         Raises:
             HTTPException: Its cursor was not made here.
         """
-        found = self.find(tx, query)
+        matching = self._matching(tx, query)
+        found = self._find(tx, query, matching)
+        of_any_state = found.counts
+        if query.states:
+            of_any_state = self._find_quieted(tx).count(matching)
         known = self._entries.values()
         tags = {tag for one in known for tag in one.tags}
         providers = {one.provider for one in known}
-        n_needing = sum(one.is_needing for one in known)
-        return Among(found, _count(known), n_needing, sorted(tags), sorted(providers))
+        return Among(found, len(known), of_any_state, sorted(tags), sorted(providers))
 
     def describe(self, tx: Transaction, ids: list[int]) -> list[ConnectionJson]:
         """Return the connections of *ids*, in that order, as people and programs are shown them."""
@@ -263,9 +303,8 @@ class Overview:
             record.provider,
             each["state"],
             each["reason"],
-            each["expiring_soon"],
-            # A client secret is its application's, and told of there.
-            health_of(each | {"clocks": []}) in {Health.BROKEN, Health.SOON},
+            _facets(each),
+            find_problem(record, self.plan) is not None,
             tuple(each["tags"]),
             "\n".join(text).casefold(),
             (*urgency(each, soon_days=max(days, default=SOON_DAYS)), first, record.id),
@@ -287,20 +326,59 @@ def _is_stale(known: dict[int, OverviewEntry], number: int, mark: int, now: date
     return one.valid_until is not None and one.valid_until <= now
 
 
-def _is_wanted(one: OverviewEntry, query: Query) -> bool:
-    states = query.states
-    is_of_state = one.state in states or (EXPIRING_SOON in states and one.is_expiring_soon)
+def _is_matching(one: OverviewEntry, query: Query) -> bool:
     return (
-        (not states or is_of_state)
-        and (not query.providers or one.provider in query.providers)
+        (not query.providers or one.provider in query.providers)
         and (not query.tags or not query.tags.isdisjoint(one.tags))
         and all(word in one.text for word in query.words)
     )
 
 
-def _count(glances: Iterable[OverviewEntry]) -> dict[str, int]:
-    counts = dict.fromkeys(_STATES, 0)
-    for one in glances:
-        counts[one.state] += 1
-        counts[EXPIRING_SOON] += one.is_expiring_soon
+def _facets(each: ConnectionJson) -> frozenset[str]:
+    flags = {
+        EXPIRING_SOON: each["expiring_soon"],
+        NEEDS_ATTENTION: needs_attention(each),
+        LOW_QUOTA: is_quota_low(each) and each["state"] != State.PAUSED,
+        RENEWAL_UNRECORDED: each["renewal_unrecorded"] and each["state"] != State.PAUSED,
+    }
+    return _share(frozenset({each["state"], *(key for key, is_so in flags.items() if is_so)}))
+
+
+@cache
+def _share(facets: frozenset[str]) -> frozenset[str]:
+    """Return one object for all that are equal: a hundred thousand connections have a few."""
+    return facets
+
+
+def _count(entries: Iterable[OverviewEntry]) -> dict[str, int]:
+    counts = dict.fromkeys(FACETS, 0)
+    for facets, count in Counter(one.facets for one in entries).items():
+        for facet in facets:
+            counts[facet] += count
     return counts
+
+
+@dataclass(frozen=True, slots=True)
+class _Quieted:
+    """What is muted or acknowledged now, which no entry keeps.
+
+    Args:
+        acknowledged: The connections whose latest alert is acknowledged; it may be over.
+    """
+
+    mutes: Mutes
+    acknowledged: Collection[int]
+
+    def facets_of(self, one: OverviewEntry) -> list[str]:
+        found = [MUTED] if self.mutes.covers(one.name, one.tags) else []
+        if one.has_problem and one.id in self.acknowledged:
+            found.append(ACKNOWLEDGED)
+        return found
+
+    def count(self, entries: Collection[OverviewEntry]) -> dict[str, int]:
+        counts = _count(entries)
+        if self.mutes or self.acknowledged:
+            for one in entries:
+                for facet in self.facets_of(one):
+                    counts[facet] += 1
+        return counts

@@ -29,7 +29,7 @@ NextPage = Annotated[str | None, Field(description="The cursor of the next page.
 
 
 class SummaryJson(TypedDict):
-    """How many connections of the list are in which state."""
+    """How many of the connections that match are in which state, and need attention."""
 
     active: int
     error: int
@@ -37,6 +37,7 @@ class SummaryJson(TypedDict):
     pending: int
     paused: int
     expiring_soon: int
+    needs_attention: int
 
 
 class ConnectionListJson(TypedDict):

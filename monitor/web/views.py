@@ -31,11 +31,12 @@ from monitor.notify.words import (
     read_instant,
 )
 from monitor.report.advice import NEEDS, Need
-from monitor.report.status import CLIENT_SECRET
+from monitor.report.status import CLIENT_SECRET, EXPIRING_SOON, NEEDS_ATTENTION, needs_attention
 from monitor.web.handshake import find_key_obstacle, find_own_obstacle
+from monitor.web.overview import ACKNOWLEDGED, LOW_QUOTA, MUTED, RENEWAL_UNRECORDED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from monitor.config.connections import Connection
     from monitor.report.status import ClockJson, ConnectionJson, QuotaJson
@@ -159,6 +160,95 @@ def _capital(text: str) -> str:
 
 BAD, WARN, GOOD, SOFT = "bad", "warn", "good", "soft"
 
+ORDER = (
+    NEEDS_ATTENTION,
+    "error",
+    "expired",
+    EXPIRING_SOON,
+    LOW_QUOTA,
+    RENEWAL_UNRECORDED,
+    "pending",
+    "active",
+    "paused",
+    MUTED,
+    ACKNOWLEDGED,
+)
+"""How the list's filters stand beside one another; each can be counted."""
+
+LABELS = {
+    NEEDS_ATTENTION: "needs attention",
+    EXPIRING_SOON: "expiring soon",
+    LOW_QUOTA: "low quota",
+    RENEWAL_UNRECORDED: "renewal not recorded",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """What stands above the list, of all that it has on every page."""
+
+    text: str
+    tone: str
+
+
+def format_headline(counts: Mapping[str, int], total: int, *, is_reached: bool) -> Headline:
+    """Return the sentence for the connections that match, whose *counts* these are.
+
+    Args:
+        is_reached: Alerts reach somebody: nothing is well while they do not.
+    """
+    n, n_pending = counts[NEEDS_ATTENTION], counts["pending"]
+    if total == 0:
+        return Headline("0 connections match.", SOFT)
+    if n:
+        needing = "1 connection needs" if n == 1 else f"{format_number(n)} connections need"
+        return Headline(f"{needing} attention.", BAD)
+    if n_pending:
+        text = f"Nothing needs attention so far; {format_number(n_pending)} not checked yet"
+    elif counts["active"] == total:
+        text = "All connections are healthy"
+    else:
+        text = "No connection needs attention"
+    if not is_reached:
+        return Headline(f"{text}, but alerts reach no one.", WARN)
+    return Headline(f"{text}.", SOFT if n_pending else GOOD)
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One filter of the list.
+
+    Args:
+        count: How many of what is shown are such; None where another filter of its kind is
+            chosen, beside which a number would be about something else.
+    """
+
+    key: str
+    label: str
+    count: int | None
+    is_chosen: bool
+
+
+def list_chips(
+    counts: Mapping[str, int], of_any_state: Mapping[str, int], chosen: str
+) -> list[Chip]:
+    """Return the filters that something passes, and the one that is chosen.
+
+    Args:
+        counts: Of what is shown.
+        of_any_state: Of what would be shown if no filter of these were chosen.
+    """
+    return [
+        Chip(
+            key,
+            LABELS.get(key, key),
+            counts[key] if chosen in {"", key} else None,
+            key == chosen,
+        )
+        for key in ORDER
+        if of_any_state[key] or key == chosen
+    ]
+
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -234,7 +324,7 @@ def _make_row(
     region = connection.region.value if isinstance(connection, AmazonConnection) else None
     provider = title_of(each["provider"])
     checked_at = read_instant(each["checked_at"])
-    is_needing = _is_needing(each)
+    is_needing = needs_attention(each)
     wants_renewal = is_needing and _wants_renewal(each)
     can_renew = (
         wants_renewal
@@ -260,19 +350,6 @@ def _make_row(
         is_needing=is_needing,
         can_renew=can_renew,
         renew_url=connection.renew_url if wants_renewal and connection is not None else None,
-    )
-
-
-def _is_needing(each: ConnectionJson) -> bool:
-    """Tell whether somebody has to do something."""
-    if each["state"] == State.PAUSED:
-        return False
-    level = each["quota"] and each["quota"]["level"]
-    return (
-        each["state"] in {State.ERROR, State.EXPIRED}
-        or each["expiring_soon"]
-        or each["renewal_unrecorded"]
-        or level == Level.EXHAUSTED
     )
 
 

@@ -173,7 +173,7 @@ def test_a_search_narrows_the_list_without_a_reload(stage, open_page):
     expect(page).to_have_url(re.compile(r"q=initech"))
     assert page.evaluate("window.isSamePage")
     page.get_by_role("searchbox").fill("nobody")
-    expect(page.get_by_text("Nothing was found")).to_be_visible()
+    expect(page.get_by_text("No connection matches")).to_be_visible()
 
 
 def test_a_validation_shows_its_steps_and_what_to_do(stage, open_page, keep):

@@ -144,7 +144,7 @@ def test_the_worst_stands_first_and_says_why(bench):
     assert [row[2] for row in rows] == ["broken", "new", "fine"]
     assert "token rejected" in lines[2]
     assert "The token was refused (401)." in lines[2]
-    assert lines[-1] == "3 connections: 1 active, 1 error, 1 pending"
+    assert lines[-1] == "3 connections: 1 active, 1 error, 1 pending, 1 needs attention"
 
 
 def test_lines_fit_80_columns_and_names_are_never_cut(bench):

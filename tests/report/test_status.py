@@ -23,6 +23,7 @@ from monitor.judge.outbox import NotificationState
 from monitor.judge.outcome import Outcome, QuotaReading, Reason, Rules, Standing, State, Transition
 from monitor.judge.quota import Quota, judge_quota
 from monitor.judge.routing import Subject
+from monitor.judge.suppression import Muting
 from monitor.judge.verdict import judge
 from monitor.report import history, status
 from monitor.store.history import AlertRow, CheckRow, NotificationRow
@@ -303,8 +304,41 @@ def test_the_summary_counts_each_state_and_the_flag():
         "pending": 1,
         "paused": 1,
         "expiring_soon": 1,
+        "needs_attention": 2,
     }
     assert list(status.report_json(objects, NOW)) == ["checked_at", "summary", "connections"]
+
+
+NEEDING: dict[str, tuple[Any, bool]] = {
+    "active": (shown(OK), False),
+    "pending": (shown(), False),
+    "error": (shown(REFUSED), True),
+    "expired": (shown(REFUSED, authorized_on=date(2025, 11, 1)), True),
+    "expiring soon": (shown(OK, authorized_on=date(2025, 12, 1)), True),
+    "expiring soon, not checked yet": (shown(authorized_on=date(2025, 12, 1)), True),
+    "low quota": (shown(ok_with(100, 5)), True),
+    "quota used up": (shown(ok_with(100, 0)), True),
+    "payment required": (shown(UNPAID), True),
+    "enough quota": (shown(ok_with(100, 50)), False),
+    "renewed, and no one said when": (shown(OK, authorized_on=date(2025, 11, 1)), True),
+    "inconclusive, and the state stands": (shown(OK, TIMEOUT), False),
+    "paused, and broken": (shown(REFUSED, is_paused=True), False),
+    "switched off, and expiring soon": (
+        shown(OK, authorized_on=date(2025, 12, 1), is_enabled=False),
+        False,
+    ),
+    "paused, and its quota is used up": (shown(ok_with(100, 0), is_paused=True), False),
+    "muted, and broken": (
+        status.connection_json(record(REFUSED), WATCHED, NOW, Muting(NOW + MINUTE)),
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize(("each", "is_so"), NEEDING.values(), ids=NEEDING)
+def test_what_needs_attention_is_counted_once(each, is_so):
+    assert status.needs_attention(each) is is_so
+    assert status.summary([each])["needs_attention"] == int(is_so)
 
 
 SOON = date(2025, 12, 1)

@@ -15,9 +15,10 @@ from monitor.config.plan import make_plan
 from monitor.judge.outbox import NotificationState
 from monitor.judge.outcome import Marketplace
 from monitor.judge.routing import ChannelRoute, Subject
+from monitor.judge.suppression import Acknowledgement, Scope
 from monitor.report.history import alert_json
 from monitor.report.status import connection_json
-from monitor.store import connections, history, outbox
+from monitor.store import connections, history, outbox, suppression
 from monitor.store.engine import StoreError
 from tests.builders import (
     DAY,
@@ -86,6 +87,7 @@ async def test_the_list_is_what_status_prints(story):
             "pending": 1,
             "paused": 0,
             "expiring_soon": 4,
+            "needs_attention": 4,
         },
         "next": None,
     }
@@ -103,6 +105,7 @@ FILTERS = {
     "word in the account": ("q=übermut", ["acme"]),
     "words in any order": ("q=eu+ACME", ["acme"]),
     "nothing found": ("q=zebra", []),
+    "needs attention": ("state=needs_attention&q=a", ["acme", "beta", "gamma", "delta"]),
     "worst first": ("order=worst_first", ["beta", "delta", "acme", "gamma"]),
 }
 
@@ -114,6 +117,30 @@ async def test_filters_narrow_the_list(story, query, expected):
     assert (response.status_code, names(response.json())) == (200, expected)
 
 
+SUMMARIES = {
+    "all": ("", 4, 4),
+    "a tag": ("tag=eu", 2, 2),
+    "a state": ("state=error", 1, 1),
+    "a search": ("q=delta", 1, 1),
+    "nothing": ("q=zzzz", 0, 0),
+    "muted": ("state=muted", 1, 1),
+    "acknowledged": ("state=acknowledged", 1, 1),
+    "low quota": ("state=low_quota", 1, 1),
+}
+
+
+@pytest.mark.parametrize(("query", "n", "needing"), SUMMARIES.values(), ids=SUMMARIES)
+async def test_the_summary_counts_what_matches(story, query, n, needing):
+    with story.database.write() as tx:
+        suppression.add_silence(tx, Scope.TAG, "production", "", NOON, NOON + DAY)
+        given = Acknowledgement(NOON, None, "")
+        suppression.save_acknowledgement(tx, story.record("beta").id, given)
+    async with open_web(story.database, PLAN) as web:
+        summary = (await web.get(f"{LIST}?{query}")).json()["summary"]
+    states = ("active", "error", "expired", "pending", "paused")
+    assert (sum(summary[state] for state in states), summary["needs_attention"]) == (n, needing)
+
+
 @pytest.mark.parametrize("order", ["file", "worst_first"])
 async def test_pages_together_are_the_list(story, order):
     async with open_web(story.database, PLAN) as web:
@@ -122,7 +149,7 @@ async def test_pages_together_are_the_list(story, order):
         for _ in range(len(whole)):
             page = (await web.get(f"{LIST}?order={order}&limit=1{cursor}")).json()
             found += names(page)
-            assert sum(page["summary"].values()) == 8  # of all pages, and each expires soon
+            assert sum(page["summary"].values()) == 12  # of all pages, and each expires soon
             cursor = f"&cursor={page['next']}"
         assert (found, page["next"]) == (whole, None)
 

@@ -14,7 +14,7 @@ from monitor.alerting.suppression import list_suppressed_names
 from monitor.web.overview import Query
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.templating import render
-from monitor.web.views import COLUMNS, make_rows
+from monitor.web.views import COLUMNS, LABELS, ORDER, format_headline, list_chips, make_rows
 
 if TYPE_CHECKING:
     from monitor.store.engine import Transaction
@@ -25,8 +25,6 @@ router = APIRouter()
 SHOWN = 50
 MOST_SHOWN = 150
 """A page stays under 300 KB; who wants more loads piece after piece."""
-
-ORDER = ("error", "expired", "expiring_soon", "pending", "active", "paused")
 
 
 @router.get("/")
@@ -59,15 +57,16 @@ async def show_connections(  # noqa: PLR0913, PLR0917 - a filter each
 
     among, held_back = await here.reader.read(read)
     found = among.found
+    is_reached = bool(here.plan.channels)
     context = {
-        "counts": among.counts,
-        "n_all": sum(count for key, count in among.counts.items() if key != "expiring_soon"),
-        "n_needing": among.n_needing,
+        "n_all": among.n_all,
+        "headline": format_headline(found.counts, found.total, is_reached=is_reached),
+        "chips": list_chips(found.counts, among.of_any_state, state),
+        "states": {key: LABELS.get(key, key) for key in ORDER},
         "columns": COLUMNS,
         "rows": make_rows(here, found.connections, here.clock()),
         "held_back": held_back,
         "total": found.total,
-        "order": ORDER,
         "chosen": chosen,
         "is_filtered": any(chosen.values()),
         "tags": among.tags,

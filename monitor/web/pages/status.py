@@ -13,6 +13,7 @@ from monitor.notify.words import format_span
 from monitor.store import outbox
 from monitor.store.migrate import HEAD
 from monitor.store.schedule import lateness
+from monitor.web.overview import STATES
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.templating import render
 
@@ -32,7 +33,7 @@ async def show_monitor(request: Request, here: Here) -> Response:
 
     def read(tx: Transaction) -> tuple[timedelta, dict[str, ChannelCounts], int]:
         counts = here.overview.counts(tx)
-        n_watched = sum(counts.values()) - counts["expiring_soon"] - counts["paused"]
+        n_watched = sum(counts[state] for state in STATES) - counts["paused"]
         return (
             lateness(tx, here.plan.watched.keys(), now),
             outbox.count_by_channel(tx),
