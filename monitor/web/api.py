@@ -26,19 +26,22 @@ from monitor.report.status import ConnectionJson, instant
 from monitor.store import connections, history
 from monitor.store.engine import StoreError
 from monitor.web import overview
+from monitor.web.hub import HubFull
 from monitor.web.overview import read_cursor, write_cursor
 from monitor.web.parts import Here
-from monitor.web.problems import answers, problems
+from monitor.web.problems import answers, problem, problems
 from monitor.web.schemas import AlertListJson, ConfigurationJson, ConnectionListJson
 from monitor.web.sessions import Authenticator, Who
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
+    from starlette.types import Receive, Scope, Send
+
     from monitor.judge.connections import ConnectionRecord
     from monitor.store.engine import Transaction
     from monitor.store.history import AlertRow
-    from monitor.web.hub import Hub
+    from monitor.web.hub import Hub, Queue
 
 router = APIRouter(prefix="/api/v1", tags=["reading"])
 
@@ -253,10 +256,6 @@ RETRY_MS = 3000
 )
 async def events(request: Request, here: Here, who: Who) -> Response:
     """Stream what happens from now on."""
-    if here.hub.is_full:
-        raise HTTPException(
-            HTTPStatus.SERVICE_UNAVAILABLE, "Too many listen already.", {"Retry-After": "30"}
-        )
     authenticator = Authenticator()
 
     async def is_welcome() -> bool:
@@ -265,11 +264,32 @@ async def events(request: Request, here: Here, who: Who) -> Response:
         except StoreError:
             return True  # nothing is known against them, and there is nothing to tell
 
-    return StreamingResponse(stream(here.hub, is_welcome), media_type="text/event-stream")
+    return _EventStream(here.hub, is_welcome)
+
+
+class _EventStream(Response):
+    """The events, for as long as somebody listens; a place among the listeners goes with it."""
+
+    def __init__(self, hub: Hub, is_welcome: Callable[[], Awaitable[bool]]) -> None:
+        super().__init__()
+        self._hub = hub
+        self._is_welcome = is_welcome
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with the stream, or say that too many listen."""
+        try:
+            with self._hub.listen() as queue:
+                events = stream(queue, self._is_welcome)
+                answer = StreamingResponse(events, media_type="text/event-stream")
+                await answer(scope, receive, send)
+        except HubFull:
+            detail = "Too many event streams are open. Try again in 30 seconds."
+            refusal = problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "30"})
+            await refusal(scope, receive, send)
 
 
 async def stream(
-    hub: Hub, is_welcome: Callable[[], Awaitable[bool]]
+    queue: Queue, is_welcome: Callable[[], Awaitable[bool]]
 ) -> AsyncGenerator[bytes, None]:
     """Yield events, and a comment where there are none for a while.
 
@@ -279,18 +299,17 @@ async def stream(
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + LONGEST_S
     ask_at = loop.time() + HEARTBEAT_S
-    with hub.listen() as queue:
-        yield f"retry: {RETRY_MS}\n: connwatch\n\n".encode()
-        while loop.time() < ends_at:
-            if loop.time() >= ask_at:
-                if not await is_welcome():
-                    return
-                ask_at = loop.time() + HEARTBEAT_S
-            try:
-                event = await asyncio.wait_for(queue.get(), HEARTBEAT_S)
-            except TimeoutError:
-                yield b": still here\n\n"
-                continue
-            if event is None:
+    yield f"retry: {RETRY_MS}\n: connwatch\n\n".encode()
+    while loop.time() < ends_at:
+        if loop.time() >= ask_at:
+            if not await is_welcome():
                 return
-            yield event.encode()
+            ask_at = loop.time() + HEARTBEAT_S
+        try:
+            event = await asyncio.wait_for(queue.get(), HEARTBEAT_S)
+        except TimeoutError:
+            yield b": still here\n\n"
+            continue
+        if event is None:
+            return
+        yield event.encode()

@@ -59,6 +59,10 @@ RELOAD = Event("reload", {})
 Queue = asyncio.Queue[Event | None]
 
 
+class HubFull(Exception):  # noqa: N818 - it states a condition
+    """Raised where as many listen as may, or the daemon stops."""
+
+
 class Hub:
     """The listeners, and what they are told.
 
@@ -83,14 +87,16 @@ class Hub:
         self._publish([RELOAD])
         self._send_home()
 
-    @property
-    def is_full(self) -> bool:
-        """Tell whether nobody else can listen."""
-        return self._is_closed or len(self._listeners) >= MOST_LISTENERS
-
     @contextmanager
     def listen(self) -> Iterator[Queue]:
-        """Give out what happens from now on; None is the end."""
+        """Give out what happens from now on; None is the end.
+
+        Raises:
+            HubFull: Nobody else can listen. Seen in the step that lets in: of many who
+                come at once none gets past.
+        """
+        if self._is_closed or len(self._listeners) >= MOST_LISTENERS:
+            raise HubFull
         queue: Queue = asyncio.Queue()
         self._listeners.add(queue)
         self._has_listener.set()

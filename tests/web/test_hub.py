@@ -150,6 +150,38 @@ async def test_too_many_listeners_are_sent_away(story, monkeypatch):
     assert (response.status_code, response.headers["retry-after"]) == (503, "30")
 
 
+async def test_of_a_burst_no_more_than_the_cap_listen(story, monkeypatch):
+    """To look whether there is room and to take it were two steps."""
+    monkeypatch.setattr(hub, "MOST_LISTENERS", 5)
+    async with serve(story) as (address, server), asyncio.timeout(PATIENCE_S):
+        statuses: asyncio.Queue[int] = asyncio.Queue()
+
+        async def knock(client: httpx.AsyncClient) -> None:
+            async with client.stream("GET", "/api/v1/events") as response:
+                statuses.put_nowait(response.status_code)
+                async for _ in response.aiter_lines():
+                    pass
+
+        async with httpx.AsyncClient(base_url=address) as client, asyncio.TaskGroup() as group:
+            for _ in range(20):
+                group.create_task(knock(client))
+            seen = sorted([await statuses.get() for _ in range(20)])
+            await server.stop()
+    assert seen == [200] * 5 + [503] * 15
+
+
+async def test_a_place_among_the_listeners_is_free_again_when_its_holder_goes(story, monkeypatch):
+    monkeypatch.setattr(hub, "MOST_LISTENERS", 1)
+    async with serve(story) as (address, _), asyncio.timeout(PATIENCE_S):
+        for _ in range(3):
+            async with httpx.AsyncClient(base_url=address) as client:
+                status = 503
+                while status == 503:
+                    async with client.stream("GET", "/api/v1/events") as response:
+                        status = response.status_code
+            assert status == 200
+
+
 async def listen(web: Web, token: str, lines: asyncio.Queue[bytes]) -> None:
     """
     Put all that a holder of *token* is told into *lines*, until the end.
