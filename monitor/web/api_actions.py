@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
 
 import structlog
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Depends, Path
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -30,6 +30,7 @@ from monitor.store import alerts, connections
 from monitor.store import suppression as stored
 from monitor.web import schemas
 from monitor.web.api import answer, find_or_refuse, no_such_connection, read_connection
+from monitor.web.bodies import refuse_unknown_fields
 from monitor.web.parts import Here
 from monitor.web.problems import answers, problems
 from monitor.web.sessions import Who
@@ -43,7 +44,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-router = APIRouter(prefix="/api/v1", tags=["changing"])
+router = APIRouter(
+    prefix="/api/v1", tags=["changing"], dependencies=[Depends(refuse_unknown_fields)]
+)
 
 _CONNECTION = answers(ConnectionJson, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, is_change=True)
 
@@ -223,7 +226,9 @@ async def retry(here: Here, who: Who) -> Response:
 
 # --- what people are alerted of
 
-alerts_router = APIRouter(prefix="/api/v1", tags=["being told"])
+alerts_router = APIRouter(
+    prefix="/api/v1", tags=["being told"], dependencies=[Depends(refuse_unknown_fields)]
+)
 
 LARGEST_ID = 2**63 - 1
 """What a database can hold."""

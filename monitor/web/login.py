@@ -16,9 +16,9 @@ from starlette.responses import Response
 
 from monitor.store import credentials
 from monitor.web import sessions
+from monitor.web.bodies import form
 from monitor.web.parts import Here, Parts
 from monitor.web.problems import is_secure
-from monitor.web.security import Fields
 from monitor.web.sessions import (
     SESSION_COOKIE,
     SESSION_LASTS,
@@ -50,7 +50,9 @@ def _ask(request: Request, target: str, failure: str = "", status: int = HTTPSta
 
 
 @router.post("/login")
-async def log_in(request: Request, here: Here, fields: Fields) -> Response:
+async def log_in(
+    request: Request, here: Here, fields: Annotated[dict[str, str], form("next", "password")]
+) -> Response:
     """Compare the password, and begin a session."""
     target = fields.get("next", "/")
     password = here.config.web.password
@@ -116,7 +118,7 @@ async def _begin(request: Request, here: Parts, target: str) -> Response:
     return response
 
 
-@router.post("/logout")
+@router.post("/logout", dependencies=[form()])
 async def log_out(request: Request, here: Here) -> Response:
     """End the session."""
     secret = request.cookies.get(SESSION_COOKIE, "")

@@ -171,6 +171,13 @@ def add_error_pages(app: FastAPI) -> None:
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    return refuse_by(request, error)
+
+
+def refuse_by(request: Request, error: HTTPException | RequestValidationError) -> Response:
+    """Return the error that *error* stands for."""
+    if isinstance(error, RequestValidationError):
+        return _refuse_input(request, error)
     detail = error.detail
     if detail == HTTPStatus(error.status_code).phrase:
         detail = {
@@ -182,15 +189,24 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 
 async def _on_bad_input(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    return refuse_by(request, error)
+
+
+def _refuse_input(request: Request, error: RequestValidationError) -> Response:
     # What was sent is not repeated: it may be a secret in the wrong place.
     wrong = [
-        {"place": ".".join(str(part) for part in each["loc"]), "why": each["msg"]}
+        {"place": ".".join(str(part) for part in each["loc"]), "why": why_of(each["msg"])}
         for each in error.errors()
     ]
     detail = "; ".join(f"{each['place']}: {each['why']}" for each in wrong)
     if wants_page(request):
         return refuse(request, HTTPStatus.UNPROCESSABLE_ENTITY, detail)
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=wrong)
+
+
+def why_of(message: str) -> str:
+    """Return what pydantic says of a value, without its word before our own sentences."""
+    return message.removeprefix("Value error, ")
 
 
 async def _on_store_error(request: Request, error: Exception) -> Response:
@@ -226,6 +242,7 @@ _WHY = {
     HTTPStatus.NOT_FOUND: "There is no such thing.",
     HTTPStatus.CONFLICT: "Not possible as things stand.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Too much was sent.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not JSON.",
     HTTPStatus.MISDIRECTED_REQUEST: "The dashboard does not answer to this name.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "A parameter is wrong.",
     HTTPStatus.SERVICE_UNAVAILABLE: "The database cannot be used, or too many listen.",
@@ -237,7 +254,11 @@ _ALWAYS = (
     HTTPStatus.UNPROCESSABLE_ENTITY,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
-_CHANGES = (HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+_CHANGES = (
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+)
 
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
     304: {"description": "Nothing changed since the answer named in If-None-Match."}

@@ -8,6 +8,7 @@ silences within are declared in `monitor.report`, where they are made.
 # ruff: noqa: TC001 - pydantic reads the annotations when the program runs
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from typing import Annotated
 
@@ -182,10 +183,22 @@ class ProblemSchema(BaseModel, extra="forbid"):
 # --- what is sent
 
 
-class RenewalSchema(BaseModel):
+def _read_day(value: object) -> object:
+    """Let only a day pass that is written as one: a number would be taken for seconds."""
+    if value is not None and not (isinstance(value, str) and _DAY.fullmatch(value)):
+        raise ValueError("a day such as 2026-01-15, as text")
+    return value
+
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+Day = Annotated[date | None, BeforeValidator(_read_day)]
+
+
+class RenewalSchema(BaseModel, extra="forbid"):
     """A renewed authorization."""
 
-    on: date | None = Field(default=None, description="When; default: today, in UTC.")
+    on: Day = Field(default=None, description="When; default: today, in UTC.")
 
 
 def _check_length(length: timedelta) -> timedelta:
@@ -218,7 +231,7 @@ class NewSilenceSchema(BaseModel, extra="forbid", validate_by_alias=True):
 class NewAcknowledgementSchema(BaseModel, extra="forbid"):
     """That somebody takes care of a trouble."""
 
-    until: date | None = Field(
+    until: Day = Field(
         default=None,
         description="Remind again from that day on, in UTC; default: while it lasts.",
     )

@@ -10,17 +10,34 @@ from __future__ import annotations
 import socket
 from http import HTTPStatus
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Annotated
-from urllib.parse import parse_qsl, quote, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
 
-from fastapi import Depends
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from monitor.config.model import is_reachable_from_outside
 from monitor.store.engine import StoreError
 from monitor.web import sessions
+from monitor.web.bodies import (
+    FORM,
+    BodyTooLarge,
+    check_syntax,
+    media_type_of,
+    parse_fields,
+    read_body,
+    replay,
+)
 from monitor.web.parts import parts_of
-from monitor.web.problems import add_headers, only_head, refuse, refuse_without_store, wants_page
+from monitor.web.problems import (
+    add_headers,
+    only_head,
+    refuse,
+    refuse_by,
+    refuse_without_store,
+    wants_page,
+)
 from monitor.web.sessions import STRANGER, Authenticator, Pass, Visitor, needs_login, sent_token
 from monitor.web.templating import base_of, lead_to
 
@@ -28,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.responses import Response
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from monitor.config.model import WebSettings
     from monitor.web.parts import Parts
@@ -68,61 +85,6 @@ class Hosts:
         return self._is_public or address.is_loopback
 
 
-LARGEST_BODY = 64 * 1024
-MOST_FIELDS = 20
-
-
-class BodyTooLarge(Exception):  # noqa: N818 - it states a condition
-    """Raised as soon as too much was sent."""
-
-    def __init__(self) -> None:
-        super().__init__(f"At most {LARGEST_BODY // 1024} KiB may be sent.")
-
-
-async def read_body(request: Request) -> bytes:
-    """Return all that is sent.
-
-    Raises:
-        BodyTooLarge: It is more than any of our forms.
-    """
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > LARGEST_BODY:
-            raise BodyTooLarge
-    return bytes(body)
-
-
-def replay(body: bytes, receive: Receive) -> Receive:
-    """Return what gives *body* once more, and then what *receive* has to say."""
-    is_given = False
-
-    async def give() -> Message:
-        nonlocal is_given
-        if is_given:
-            return await receive()
-        is_given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return give
-
-
-def parse_fields(body: bytes) -> dict[str, str]:
-    """Return the fields of a form; none if that is not what was sent."""
-    try:
-        return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=MOST_FIELDS))
-    except ValueError:
-        return {}
-
-
-async def _fields_of(request: Request) -> dict[str, str]:
-    return parse_fields(await request.body())
-
-
-Fields = Annotated[dict[str, str], Depends(_fields_of)]
-"""The fields of a form, as a parameter of a route."""
-
-
 READING = {"GET", "HEAD", "OPTIONS"}
 
 OWN_PAGES = {"same-origin", "none"}
@@ -133,6 +95,7 @@ ANY_HOST = {"/healthz", "/readyz"}
 
 OPEN_TO_ALL = ANY_HOST | {"/login", "/favicon.ico"}
 OPEN_FOLDERS = ("/static/",)
+API = "/api/"
 KEYED = ("/badge/", "/calendar.ics")
 """What has secret addresses of its own, which its route checks."""
 
@@ -170,7 +133,7 @@ class AccessMiddleware:
                 refusal = refuse(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error))
             else:
                 receive = replay(body, receive)
-                refusal = self._refuse_change(request, body)
+                refusal = self._refuse_change(request, body) or _refuse_body(request, body)
         send = add_headers(send, request, parts, visitor)
         if request.method == "HEAD":
             scope, send = {**scope, "method": "GET"}, only_head(send)
@@ -261,13 +224,23 @@ class AccessMiddleware:
 
     def _has_token(self, request: Request, visitor: Visitor, body: bytes) -> bool:
         sent = request.headers.get(sessions.CSRF_HEADER, "")
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if not sent and kind == "application/x-www-form-urlencoded":
+        if not sent and media_type_of(request) == FORM:
             sent = parse_fields(body).get(sessions.CSRF_FIELD, "")
         cookie = request.cookies.get(sessions.CSRF_COOKIE, "")
         return sent.encode() == cookie.encode() and sessions.is_csrf_token_genuine(
             parts_of(request).csrf_key, visitor.session, sent
         )
+
+
+def _refuse_body(request: Request, body: bytes) -> Response | None:
+    """Refuse what no program may send; forms are read where their fields are known."""
+    if not request.url.path.startswith(API):
+        return None
+    try:
+        check_syntax(request, body)
+    except (HTTPException, RequestValidationError) as error:
+        return refuse_by(request, error)
+    return None
 
 
 def _is_open_to_all(path: str) -> bool:

@@ -16,7 +16,7 @@ from monitor.config.secret import Secret
 from monitor.store import credentials
 from monitor.store.engine import StoreError
 from monitor.web.app import ROUTERS
-from monitor.web.security import LARGEST_BODY
+from monitor.web.bodies import LARGEST_BODY
 from monitor.web.sessions import (
     CSRF_COOKIE,
     CSRF_HEADER,
@@ -464,7 +464,7 @@ async def test_a_form_of_many_fields_is_refused_without_a_fault(filled, path):
         data = {f"field{number}": "x" for number in range(200)}
         response = await web.client.post(path, data=data)
         with_word = await web.change("/login", data=data)
-    assert (response.status_code, with_word.status_code) == (403, 401)
+    assert (response.status_code, with_word.status_code) == (403, 422)
 
 
 async def test_a_form_carries_the_word_in_a_field(filled):

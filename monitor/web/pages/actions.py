@@ -7,9 +7,8 @@ what was done.
 # ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
 from __future__ import annotations
 
-from datetime import date
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ValidationError
@@ -20,14 +19,15 @@ from starlette.responses import Response
 from monitor.judge.suppression import Scope
 from monitor.web import api_actions
 from monitor.web.api_actions import SilenceId
+from monitor.web.bodies import form
 from monitor.web.parts import Here
+from monitor.web.problems import why_of
 from monitor.web.schemas import (
     NewAcknowledgementSchema,
     NewSilenceSchema,
     NewTestSchema,
     RenewalSchema,
 )
-from monitor.web.security import Fields
 from monitor.web.sessions import Who
 from monitor.web.templating import lead_to
 from monitor.web.views import path_of
@@ -61,14 +61,14 @@ def _go_to_alerts(request: Request, done: str) -> Response:
     return lead_to(request, f"/alerts?done={done}")
 
 
-@router.post("/connections/{name}/pause")
+@router.post("/connections/{name}/pause", dependencies=[form()])
 async def pause(request: Request, here: Here, who: Who, name: str) -> Response:
     """Pause it, and show that."""
     await api_actions.pause(here, who, name)
     return go_back(request, name, "paused")
 
 
-@router.post("/connections/{name}/resume")
+@router.post("/connections/{name}/resume", dependencies=[form()])
 async def resume(request: Request, here: Here, who: Who, name: str) -> Response:
     """Resume it, and show that."""
     await api_actions.resume(here, who, name)
@@ -76,20 +76,16 @@ async def resume(request: Request, here: Here, who: Who, name: str) -> Response:
 
 
 @router.post("/connections/{name}/renew")
-async def renew(request: Request, here: Here, who: Who, name: str, fields: Fields) -> Response:
+async def renew(
+    request: Request, here: Here, who: Who, name: str, fields: Annotated[dict[str, str], form("on")]
+) -> Response:
     """Record a renewal, and show that."""
-    on = fields.get("on", "")
-    try:
-        renewal = RenewalSchema(on=date.fromisoformat(on) if on else None)
-    except ValueError:
-        raise HTTPException(
-            HTTPStatus.UNPROCESSABLE_ENTITY, "The date is not one such as 2026-01-15."
-        ) from None
+    renewal = _read(RenewalSchema, {"on": fields.get("on") or None})
     await api_actions.renew(here, who, name, renewal)
     return go_back(request, name, "renewed")
 
 
-@router.post("/connections/{name}/delete")
+@router.post("/connections/{name}/delete", dependencies=[form()])
 async def delete(request: Request, here: Here, who: Who, name: str) -> Response:
     """Delete it, and show the list."""
     await api_actions.delete(here, who, name)
@@ -98,7 +94,11 @@ async def delete(request: Request, here: Here, who: Who, name: str) -> Response:
 
 @router.post("/connections/{name}/ack")
 async def acknowledge(
-    request: Request, here: Here, who: Who, name: str, fields: Fields
+    request: Request,
+    here: Here,
+    who: Who,
+    name: str,
+    fields: Annotated[dict[str, str], form("until", "note")],
 ) -> Response:
     """Take on its trouble, and show that."""
     sent = {"until": fields.get("until") or None, "note": fields.get("note", "")}
@@ -106,7 +106,7 @@ async def acknowledge(
     return go_back(request, name, "taken")
 
 
-@router.post("/connections/{name}/ack/end")
+@router.post("/connections/{name}/ack/end", dependencies=[form()])
 async def take_back(request: Request, here: Here, who: Who, name: str) -> Response:
     """Take an acknowledgement back, and show that."""
     await api_actions.take_back(here, who, name)
@@ -115,7 +115,11 @@ async def take_back(request: Request, here: Here, who: Who, name: str) -> Respon
 
 @router.post("/connections/{name}/silence")
 async def silence_connection(
-    request: Request, here: Here, who: Who, name: str, fields: Fields
+    request: Request,
+    here: Here,
+    who: Who,
+    name: str,
+    fields: Annotated[dict[str, str], form("for", "reason")],
 ) -> Response:
     """Tell nobody of it for a while, and show that."""
     await _silence(here, who, fields, Scope.CONNECTION, name)
@@ -123,14 +127,21 @@ async def silence_connection(
 
 
 @router.post("/silences")
-async def silence(request: Request, here: Here, who: Who, fields: Fields) -> Response:
+async def silence(
+    request: Request,
+    here: Here,
+    who: Who,
+    fields: Annotated[dict[str, str], form("tag", "for", "reason")],
+) -> Response:
     """Tell nobody of a tag, or of anything, for a while."""
     tag = fields.get("tag") or None
     await _silence(here, who, fields, Scope.ALL if tag is None else Scope.TAG, tag)
     return _go_to_alerts(request, "silenced")
 
 
-async def _silence(here: Here, who: Who, fields: Fields, scope: Scope, target: str | None) -> None:
+async def _silence(
+    here: Here, who: Who, fields: Mapping[str, str], scope: Scope, target: str | None
+) -> None:
     sent = {
         "scope": scope,
         "target": target,
@@ -142,7 +153,11 @@ async def _silence(here: Here, who: Who, fields: Fields, scope: Scope, target: s
 
 @router.post("/silences/{number}/end")
 async def end_silence(
-    request: Request, here: Here, who: Who, number: SilenceId, fields: Fields
+    request: Request,
+    here: Here,
+    who: Who,
+    number: SilenceId,
+    fields: Annotated[dict[str, str], form("name")],
 ) -> Response:
     """End a silence, and go back to the page on which the button was."""
     await api_actions.end_silence(here, who, number)
@@ -150,7 +165,7 @@ async def end_silence(
     return go_back(request, name, "told") if name else _go_to_alerts(request, "told")
 
 
-@router.post("/alerts/retry")
+@router.post("/alerts/retry", dependencies=[form()])
 async def retry(request: Request, here: Here, who: Who) -> Response:
     """Send again what was given up."""
     await api_actions.retry(here, who)
@@ -158,7 +173,9 @@ async def retry(request: Request, here: Here, who: Who) -> Response:
 
 
 @router.post("/alerts/test")
-async def send_test(request: Request, here: Here, who: Who, fields: Fields) -> Response:
+async def send_test(
+    request: Request, here: Here, who: Who, fields: Annotated[dict[str, str], form("channel")]
+) -> Response:
     """Send a test message through the outbox, as any alert."""
     channel = fields.get("channel", "")
     await api_actions.send_test(here, who, NewTestSchema.model_construct(channel=channel))
@@ -177,5 +194,5 @@ def _read(kind: type[Read], sent: Mapping[str, object]) -> Read:
     try:
         return kind.model_validate(sent)
     except ValidationError as error:
-        wrong = "; ".join(f"{each['loc'][0]}: {each['msg']}" for each in error.errors())
+        wrong = "; ".join(f"{each['loc'][0]}: {why_of(each['msg'])}" for each in error.errors())
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, wrong) from None

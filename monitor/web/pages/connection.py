@@ -31,6 +31,7 @@ from monitor.store import history, suppression
 from monitor.store.quota import load_samples
 from monitor.web.api import find_or_refuse, read_connection
 from monitor.web.api_actions import begin_validation
+from monitor.web.bodies import form
 from monitor.web.charts import DAYS_SHOWN, are_enough, draw_charts
 from monitor.web.handshake import find_obstacle
 from monitor.web.pages.actions import DONE
@@ -190,7 +191,7 @@ MIDDLE = "<!-- steps -->"
 ONLY_STEPS = "x-only-steps"
 
 
-@router.post("/connections/{name}/validate")
+@router.post("/connections/{name}/validate", dependencies=[form()])
 async def validate(request: Request, here: Here, who: Who, name: str) -> Response:
     """Begin a validation, and show its steps as they finish."""
     record, run = await begin_validation(here, who, name)

@@ -14,6 +14,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from starlette.responses import RedirectResponse, Response
 
 from monitor.web import handshake
+from monitor.web.bodies import form
 from monitor.web.handshake import HandshakeRefused
 from monitor.web.pages.actions import go_back
 from monitor.web.pages.connection import start_of
@@ -36,7 +37,7 @@ async def start(request: Request, here: Here, who: Who, name: str) -> Response:
     )
 
 
-@router.post("/oauth/amazon/start/{name}")
+@router.post("/oauth/amazon/start/{name}", dependencies=[form()])
 async def start_renamed(request: Request, here: Here, who: Who, name: str) -> Response:
     """Begin once more for a store that goes by another name now, and show the way to Amazon.
 
