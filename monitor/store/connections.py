@@ -47,6 +47,13 @@ def find_record(tx: Transaction, name: str) -> ConnectionRecord | None:
     return next(iter(with_windows(tx, found)), None)
 
 
+def find_name(tx: Transaction, connection_id: int) -> str | None:
+    """Return the name of the connection with that id."""
+    query = select(connections.c.name).where(connections.c.id == connection_id)
+    found: str | None = tx.execute(query).scalar_one_or_none()
+    return found
+
+
 def list_deleted(tx: Transaction) -> set[str]:
     """Return the names that `delete` took out although the file may have them."""
     return set(tx.execute(select(deletions.c.name)).scalars())

@@ -87,40 +87,26 @@ def drop_refresh_token(tx: Transaction, name: str) -> None:
     tx.execute(delete(stored_tokens).where(stored_tokens.c.connection_id == of_name))
 
 
-def begin_handshake(
-    tx: Transaction, nonce_hash: str, connection_id: int, session_hash: str, now: datetime
-) -> None:
-    """Remember that somebody was sent to the consent page."""
+def use_handshake(
+    tx: Transaction, nonce_hash: str, connection_id: int, session_hash: str, started_at: datetime
+) -> bool:
+    """Note that a handshake was answered; tell whether it was not before."""
+    is_it = handshakes.c.nonce_hash == nonce_hash
+    if tx.execute(select(handshakes.c.nonce_hash).where(is_it)).first() is not None:
+        return False
     tx.execute(
         insert(handshakes).values(
             nonce_hash=nonce_hash,
             connection_id=connection_id,
             session_hash=session_hash,
-            started_at=now,
+            started_at=started_at,
         )
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Handshake:
-    """A handshake that was begun, and which has been taken up just now."""
-
-    connection: str
-    session_hash: str
-    started_at: datetime
-
-
-def take_handshake(tx: Transaction, nonce_hash: str) -> Handshake | None:
-    """Return a handshake that was begun, and forget it: nobody can take it up twice."""
-    is_it = handshakes.c.nonce_hash == nonce_hash
-    query = select(connections.c.name, handshakes.c.session_hash, handshakes.c.started_at)
-    row = tx.execute(query.join(handshakes).where(is_it)).first()
-    tx.execute(delete(handshakes).where(is_it))
-    return None if row is None else Handshake(*row)
+    return True
 
 
 def forget_handshakes(tx: Transaction, before: datetime) -> None:
-    """Forget handshakes begun *before* an instant: nobody came back from them."""
+    """Forget the answered handshakes begun *before* an instant: they count no more."""
     tx.execute(delete(handshakes).where(handshakes.c.started_at < before))
 
 

@@ -451,7 +451,7 @@ offline_times = Table(
 )
 
 
-# Sellers who were sent to a consent page and are not back yet.
+# Handshakes that were answered: each counts once.
 handshakes = Table(
     "handshakes",
     metadata,

@@ -12,8 +12,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from base64 import b64decode, urlsafe_b64encode
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from struct import Struct
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -40,16 +43,18 @@ if TYPE_CHECKING:
     from monitor.engine.evaluate import Evaluated
     from monitor.judge.connections import ConnectionRecord
     from monitor.judge.outcome import Outcome
-    from monitor.store.credentials import Handshake
     from monitor.store.engine import Transaction
     from monitor.web.parts import Parts
 
 log = structlog.get_logger()
 
 STATE_LIFE = timedelta(minutes=10)
+USED_KEPT = timedelta(days=2)
+"""Much longer than an answer counts: a clock that is set back must not make it count again."""
+
 NONCE_BYTES = 24
-RENAMED = "~"
-"""Begins the nonce of those who said that the store has another name now."""
+_STATE = Struct(f">qq?32s{NONCE_BYTES}s")
+"""Connection, beginning in seconds, whether it was renamed, browser, nonce."""
 
 MAX_FIELD = 2048
 """What is longer than this was not sent by Amazon."""
@@ -162,6 +167,60 @@ class HandshakeRefused(Exception):  # noqa: N818 - it states a condition
 
 
 @dataclass(frozen=True, slots=True)
+class BegunHandshake:
+    """A handshake that was begun, as the browser carries it to Amazon and back.
+
+    Args:
+        browser: What binds it to the browser that began it.
+        is_renamed: Somebody has said that the store goes by another name now.
+        nonce: Tells it from others.
+    """
+
+    connection_id: int
+    started_at: datetime
+    browser: bytes
+    is_renamed: bool = False
+    nonce: bytes = field(default_factory=partial(secrets.token_bytes, NONCE_BYTES))
+
+    def sign(self, key: bytes) -> str:
+        """Return it as the `state` of a consent page; who changes a letter of it is found out."""
+        payload = _STATE.pack(
+            self.connection_id,
+            int(self.started_at.timestamp()),
+            self.is_renamed,
+            self.browser,
+            self.nonce,
+        )
+        return urlsafe_b64encode(payload + _sign(key, payload)).decode()
+
+    @classmethod
+    def read(cls, key: bytes, state: str) -> BegunHandshake | None:
+        """Return what *state* says; None if it was not signed with *key*."""
+        try:
+            raw = b64decode(state, altchars=b"-_", validate=True)
+        except ValueError:
+            return None
+        payload, signature = raw[: _STATE.size], raw[_STATE.size :]
+        if not hmac.compare_digest(signature, _sign(key, payload)):
+            return None
+        number, started, is_renamed, browser, nonce = _STATE.unpack(payload)
+        return cls(number, datetime.fromtimestamp(started, UTC), browser, is_renamed, nonce)
+
+    @property
+    def mark(self) -> str:
+        """Return what stands for it where it was used."""
+        return hashlib.sha256(self.nonce).hexdigest()
+
+
+def _sign(key: bytes, payload: bytes) -> bytes:
+    return hmac.digest(key, b"handshake\0" + payload, "sha256")
+
+
+def _browser_mark(session: str) -> bytes:
+    return hashlib.sha256(session.encode("utf-8", "surrogatepass")).digest()
+
+
+@dataclass(frozen=True, slots=True)
 class Seller:
     """Who confirmed.
 
@@ -194,23 +253,22 @@ async def begin_handshake(
         raise HandshakeImpossible(name, obstacle)
     assert isinstance(connection, AmazonConnection), "all others are an obstacle"
     application = _application_of(parts.config, connection)
-    # What the seller brings back says it, and is signed.
-    nonce = (RENAMED if is_renamed else "") + secrets.token_urlsafe(NONCE_BYTES)
     now = parts.clock()
 
-    def remember(tx: Transaction) -> bytes:
+    def find(tx: Transaction) -> tuple[bytes, int]:
         record = connections.find_record(tx, name)
         if record is None:
             raise no_such_connection()
-        credentials.forget_handshakes(tx, now - STATE_LIFE)
-        credentials.begin_handshake(tx, _hash(nonce), record.id, _hash(session), now)
-        return credentials.find_or_make_key(tx, credentials.HANDSHAKE_KEY)
+        return credentials.find_or_make_key(tx, credentials.HANDSHAKE_KEY), record.id
 
-    key = await parts.store.write(remember)
+    # Nothing is kept of a beginning but the key: whoever has this address fetched again and
+    # again, another site through a browser for one, leaves nothing behind.
+    key, number = await parts.store.write(find)
+    begun = BegunHandshake(number, now, _browser_mark(session), is_renamed=is_renamed)
     log.info("handshake.begun", connection=name, is_renamed=is_renamed)
     fields = {
         "application_id": application.application_id,
-        "state": f"{nonce}.{_sign(key, nonce)}",
+        "state": begun.sign(key),
         "redirect_uri": application.redirect_url,
     }
     return f"{parts.consent_page(connection)}?{urlencode(fields)}"
@@ -224,7 +282,7 @@ async def finish_handshake(parts: Parts, query: Mapping[str, str], session: str)
     """
     state = query.get("state", "")[:MAX_FIELD]
     code = query.get("spapi_oauth_code", "")[:MAX_FIELD]
-    name = (await _take(parts, state, session)).connection
+    name, begun = await _take(parts, state, session)
     if not code:
         raise HandshakeRefused(
             "Nothing was authorized",
@@ -240,7 +298,7 @@ async def finish_handshake(parts: Parts, query: Mapping[str, str], session: str)
         )
     token, outcome = await _redeem_grant(parts, connection, code)
     seller_id = query.get("selling_partner_id", "")[:100] or None
-    seller = Seller(seller_id, state.startswith(RENAMED))
+    seller = Seller(seller_id, begun.is_renamed)
     evaluated = await _save_grant(parts, connection, token, seller, outcome)
     parts.now.calls.held.put(name, token, connection.refresh_token)
     log.info("handshake.finished", connection=name, reason=outcome.reason.value)
@@ -248,52 +306,56 @@ async def finish_handshake(parts: Parts, query: Mapping[str, str], session: str)
     return name
 
 
-async def _take(parts: Parts, state: str, session: str) -> Handshake:
-    """Return the handshake that *state* stands for, and have it count this once."""
-    nonce, _, signature = state.partition(".")
+async def _take(parts: Parts, state: str, session: str) -> tuple[str, BegunHandshake]:
+    """Return the connection of the handshake that *state* stands for, and have it count this once.
+
+    Raises:
+        HandshakeRefused: It was not begun here, by this browser, just now, or is used already.
+    """
     now = parts.clock()
-
-    def take(tx: Transaction) -> Handshake | None:
-        key = credentials.find_key(tx, credentials.HANDSHAKE_KEY)
-        if key is None or not hmac.compare_digest(
-            _sign(key, nonce).encode(), signature.encode("utf-8", "replace")
-        ):
-            raise HandshakeRefused(
-                "Not begun here",
-                "This answer does not belong to any authorization that was begun here. If you"
-                " came from Amazon, begin again with the button on the connection's page.",
-            )
-        return credentials.take_handshake(tx, _hash(nonce))
-
-    begun = await parts.store.write(take)
+    key = await parts.reader.read(lambda tx: credentials.find_key(tx, credentials.HANDSHAKE_KEY))
+    begun = None if key is None else BegunHandshake.read(key, state)
     if begun is None:
         raise HandshakeRefused(
-            "Used already",
-            "This answer was used before, or it comes much too late. Look at the connection: if"
-            " its authorization is still the old one, begin again there.",
+            "Not begun here",
+            "This answer does not belong to any authorization that was begun here. If you"
+            " came from Amazon, begin again with the button on the connection's page.",
         )
-    if not hmac.compare_digest(begun.session_hash, _hash(session)):
+    if not hmac.compare_digest(begun.browser, _browser_mark(session)):
         raise HandshakeRefused(
             "Begun in another browser",
             "The authorization was begun in another browser, or before you logged in anew. Begin"
             " again, and stay in this browser.",
         )
-    if now - begun.started_at > STATE_LIFE:
+    is_late = abs(now - begun.started_at) > STATE_LIFE
+
+    def take(tx: Transaction) -> tuple[str | None, bool]:
+        name = connections.find_name(tx, begun.connection_id)
+        credentials.forget_handshakes(tx, now - USED_KEPT)
+        if name is None or is_late:
+            return name, True
+        is_first = credentials.use_handshake(
+            tx, begun.mark, begun.connection_id, begun.browser.hex(), begun.started_at
+        )
+        return name, is_first
+
+    name, is_first = await parts.store.write(take)
+    if name is None:
+        raise HandshakeRefused("Deleted meanwhile", "The connection was deleted meanwhile.")
+    if is_late:
         raise HandshakeRefused(
             "Too late",
             "The consent page was open for longer than ten minutes. Nothing was changed: begin"
             " again.",
-            begun.connection,
+            name,
         )
-    return begun
-
-
-def _hash(value: str) -> str:
-    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _sign(key: bytes, nonce: str) -> str:
-    return hmac.new(key, b"handshake\0" + nonce.encode("utf-8", "replace"), "sha256").hexdigest()
+    if not is_first:
+        raise HandshakeRefused(
+            "Used already",
+            "This answer was used before. Look at the connection: if its authorization is still"
+            " the old one, begin again there.",
+        )
+    return name, begun
 
 
 # --- into use
@@ -369,17 +431,25 @@ def _refuse_other_account(
 ) -> None:
     """Raise unless the account that confirmed is the one from before, as far as both are known.
 
-    Amazon's own name for an account is sure. Before the first handshake only that
-    of the store is known, which its seller can change.
+    Who confirmed is said by the browser and by nobody's signature, so that it speaks against an
+    account and never for one: what the new token itself shows must agree as well. That is the
+    store's name, which its seller can change.
     """
-    is_by_name = known_id is None or seller.id is None
-    if is_by_name:
-        known, said = record.account, outcome.account
-        is_other = known is not None and said is not None and not _is_same_name(known, said)
-        is_other = is_other and not seller.is_renamed
-    else:
-        is_other = known_id != seller.id
-    if not is_other:
+    is_other_id = None not in {known_id, seller.id} and known_id != seller.id
+    known, shown = record.account, outcome.account
+    is_compared = known is not None and not seller.is_renamed
+    if is_compared and shown is None and outcome.reason is not Reason.OK:
+        raise HandshakeRefused(
+            "The account could not be seen",
+            f"Amazon gave a new token for {record.name}, and then did not show whose account it"
+            f" belongs to ({outcome.reason.value}). {outcome.detail} The authorization from before"
+            f" stays in use: {known}. Begin again, signed in as its seller.",
+            record.name,
+        )
+    is_other_name = (
+        is_compared and known is not None and shown is not None and not _is_same_name(known, shown)
+    )
+    if not is_other_id and not is_other_name:
         return
     who = outcome.account or seller.id or "another account"
     before = f" ({record.account})" if record.account else ""
@@ -389,7 +459,7 @@ def _refuse_other_account(
         " changed. Sign in at Amazon as that account's seller and begin again. If the connection"
         " is to change hands, give it a new name in the file instead.",
         record.name,
-        is_by_name=is_by_name,
+        is_by_name=not is_other_id,
     )
 
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import httpx
 import pytest
 
-from monitor.clock import utc_now
+from monitor.web.handshake import BegunHandshake
 from tests.stage import run_daemon, set_stage
 from tests.waiting import PATIENCE_S, wait_until
 
@@ -38,6 +39,8 @@ NAMES = (
     "foreign",
     "paused",
     "renamed",
+    "claimed",
+    "unseen",
 )
 
 
@@ -221,14 +224,71 @@ def test_a_forged_answer_is_refused(stage, browser, state):
     assert (back.status_code, "Not begun here" in back.text) == (400, True)
 
 
-def test_an_answer_after_ten_minutes_is_refused(stage, browser):
+@pytest.mark.parametrize(
+    "minutes", [-11, 11, -24 * 60, 24 * 60], ids=["late", "clock set back", "a day", "a day back"]
+)
+def test_an_answer_after_ten_minutes_is_refused(stage, browser, minutes):
     address = confirm(stage, begin(browser, "late"), "late")
-    ago = int((utc_now() - timedelta(minutes=10, seconds=1)).timestamp() * 1_000_000)
-    stored(stage, "UPDATE handshakes SET started_at = ?", ago)
+    [(key,)] = stored(stage, "SELECT value FROM keys WHERE name = 'handshake'")
+    state = parse_qs(urlsplit(address).query)["state"][0]
+    begun = BegunHandshake.read(key, state)
+    assert begun is not None
+    moved = replace(begun, started_at=begun.started_at + timedelta(minutes=minutes))
 
-    back = browser.get(address)
+    back = browser.get(address.replace(quote(state), quote(moved.sign(key))))
 
     assert (back.status_code, "Too late" in back.text) == (400, True)
+
+
+def test_however_often_it_is_begun_nothing_is_kept(stage, browser):
+    """Another site can have a browser fetch this address as often as it likes."""
+    before = stored(stage, "SELECT count(*) FROM handshakes")
+    with open_browser(stage) as anybody:
+        for _ in range(20):
+            anybody.cookies.clear()
+            begin(anybody, "late")
+            headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+            anybody.get("/oauth/amazon/start/late", headers=headers)
+    assert stored(stage, "SELECT count(*) FROM handshakes") == before
+
+
+def claim(address: str, seller_id: str) -> str:
+    """
+    Say that somebody else confirmed: nobody has signed who it was.
+    """
+    before = parse_qs(urlsplit(address).query)["selling_partner_id"][0]
+    return address.replace(before, seller_id)
+
+
+def test_another_sellers_code_is_refused_whoever_is_said_to_have_confirmed(stage, browser):
+    own = stage.grants["claimed"].seller_id
+    before = shown(browser, "claimed")
+    first = browser.get(claim(confirm(stage, begin(browser, "claimed"), "other"), own))
+    assert (first.status_code, "Other confirmed" in first.text) == (400, True)
+    assert shown(browser, "claimed")["authorization"] == before["authorization"]
+
+    # Nor once the account is known by its id.
+    assert browser.get(confirm(stage, begin(browser, "claimed"), "claimed")).status_code == 303
+    [(kept,)] = stored(stage, TOKEN_OF, "claimed")
+    second = browser.get(claim(confirm(stage, begin(browser, "claimed"), "other"), own))
+    assert (second.status_code, "Other confirmed" in second.text) == (400, True)
+    assert stored(stage, TOKEN_OF, "claimed") == [(kept,)]
+    assert validate(browser, "claimed")["connection"]["account"] == "Claimed"
+
+
+TOKEN_OF = "SELECT token FROM stored_tokens JOIN connections ON id = connection_id WHERE name = ?"
+
+
+def test_a_code_whose_account_nobody_can_see_is_refused(stage, browser):
+    """Amazon fails right after it gave the token: whose that is stays unknown."""
+    address = confirm(stage, begin(browser, "unseen"), "other")
+    stage.simulator.amazon_faults.switch_on("storm_403", where="na")
+    try:
+        back = browser.get(claim(address, stage.grants["unseen"].seller_id))
+    finally:
+        stage.simulator.amazon_faults.clear()
+    assert (back.status_code, "could not be seen" in back.text) == (400, True)
+    assert stored(stage, TOKEN_OF, "unseen") == []
 
 
 def test_a_code_that_amazon_does_not_take_any_more_is_told_so(stage, browser):
