@@ -23,6 +23,7 @@ from monitor.providers.answers import MAX_TOKEN, REDIRECTS, SERVER_ERRORS
 from monitor.providers.base import is_sendable
 from monitor.providers.fetcher import MAX_BODY, Deadline, Failure, fetch_before
 from monitor.providers.headers import read_retry_at
+from monitor.providers.masking import MASK, MAX_READ, clean
 from monitor.providers.transport import REPEATABLE
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ class AmazonAnswer:
 
     def clean(self, text: str, length: int = bodies.MAX_MESSAGE) -> str:
         """Return *text* so that it can be shown."""
-        whole = bodies.clean(text, self.secrets, len(text) * len(bodies.MASK) + 1)
-        return bodies.clean(_SHAPES.sub(bodies.MASK, whole), self.secrets, length)
+        whole = clean(text, self.secrets, MAX_READ * len(MASK))
+        return clean(_SHAPES.sub(MASK, whole), self.secrets, length)
 
     def quote(self, text: object) -> str:
         """Return a sentence that quotes *text*; nothing if it is no text."""

@@ -11,32 +11,26 @@ from __future__ import annotations
 import html
 import json
 import re
-import string
 from dataclasses import replace
 from enum import Enum
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import urlsplit
 
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
 from monitor.providers.fetcher import MAX_BODY
 from monitor.providers.headers import RETRY_FIELDS, read_retry_at
+from monitor.providers.masking import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from monitor.providers.fetcher import Answer
+    from monitor.providers.masking import Secrets
 
 
 # --- bodies
-
-Secrets = str | tuple[str, ...]
-"""What was sent and must not be repeated: one secret, or several."""
-
-MASK = "••••"
-LONGEST_SHOWN = 19
-"""More letters of a secret in a row than this are no coincidence."""
 
 MAX_ACCOUNT = 200
 MAX_MESSAGE = 200
@@ -59,10 +53,6 @@ ERROR_PLACES = ("error", "errors")
 VERDICT_FIELDS = ("ok", "success", "authenticated", "valid")
 BAD_STATUSES = frozenset({"error", "fail", "failed", "failure"})
 
-_PIECE = LONGEST_SHOWN + 1
-_BLOCK = _PIECE // 2
-_FOLD = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
-
 _TAG = re.compile(
     r"<(?:script|style)\b.*?(?:</(?:script|style)>|$)|<[^<>]*>", re.IGNORECASE | re.DOTALL
 )
@@ -73,6 +63,7 @@ _RATE_LIMIT = re.compile(
 )
 
 
+@lru_cache(maxsize=1)  # a body is looked into several times before the next one comes
 def parse_json(body: bytes) -> Any:
     """Return the JSON value in *body*, or None if there is none."""
     try:
@@ -138,77 +129,11 @@ def describe(body: bytes, content_type: str, secret: Secrets) -> str:
     return f'{kind}, beginning "{excerpt}"' if excerpt else kind
 
 
-def clean(text: str, secret: Secrets, length: int) -> str:
-    """Return *text* on one line, without control characters and *secret*, at most *length* long."""
-    if not text.isprintable():
-        text = "".join(letter if letter.isprintable() else " " for letter in text)
-    text = " ".join(text.split())
-    # No form of a secret is shorter than itself: most texts need no search.
-    if present := [one for one in _each(secret) if one and len(text) >= len(one)]:
-        text = re.sub(_forms(present), MASK, text, flags=re.IGNORECASE)
-    text = _mask_pieces(text, _each(secret))
-    return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def _mask_pieces(text: str, secrets: tuple[str, ...]) -> str:
-    """Hide what stands in one of *secrets*, forwards or backwards, letter for letter.
-
-    Whatever is as long as a piece covers one of the blocks that the text falls
-    into: where none of these is known, which is nearly always, nothing else is
-    compared.
-    """
-    ways = [way for one in secrets if len(one) >= _PIECE for way in _ways(one.translate(_FOLD))]
-    folded = text.translate(_FOLD)
-    shown: list[str] = []
-    end = 0
-    for at in range(0, len(folded) - _BLOCK + 1, _BLOCK):
-        found = [way for way in ways if folded[at : at + _BLOCK] in way]
-        for start in range(max(0, at - _BLOCK + 1), at + 1 if found else 0):
-            piece = folded[start : start + _PIECE]
-            if len(piece) == _PIECE and any(piece in way for way in found):
-                if start > end or not shown:
-                    shown += [text[end:start], MASK]
-                end = start + _PIECE
-    return "".join([*shown, text[end:]])
-
-
-def _ways(secret: str) -> tuple[str, str]:
-    return secret, secret[::-1]
-
-
-def _each(secret: Secrets) -> tuple[str, ...]:
-    return (secret,) if isinstance(secret, str) else secret
-
-
-def _forms(secrets: list[str]) -> str:
-    return "|".join(
-        "".join(map(_letter_forms, secret)) for secret in sorted(secrets, key=len, reverse=True)
-    )
-
-
-@lru_cache(maxsize=256)
-def _letter_forms(letter: str) -> str:
-    """Match a letter of a secret however it comes back.
-
-    As it was sent, as it stands in a URL, a form and a page, and as PHP writes
-    it in JSON; libraries differ in which letters of one text they encode.
-    """
-    if letter.isascii() and letter.isalnum():
-        return letter
-    forms = {letter, quote(letter, safe=""), quote_plus(letter), html.escape(letter)}
-    escaped = {re.escape(form) for form in forms}
-    if letter == "/":
-        escaped.add(r"\\/")
-    elif letter in "-._~":
-        escaped.add(f"%{ord(letter):02X}")
-    return f"(?:{'|'.join(sorted(escaped, key=len, reverse=True))})"
-
-
 def _plain_text(body: bytes, secret: Secrets) -> str:
     text = body[:READ_FOR_EXCERPT].decode("utf-8", "replace")
     text = html.unescape(_TAG.sub(" ", text))
     # The end may hold the first part of a secret, which no one would recognize.
-    longest = max(map(len, _each(secret)), default=0)
+    longest = max(map(len, (secret,) if isinstance(secret, str) else secret), default=0)
     return text if len(body) <= READ_FOR_EXCERPT else text[: max(0, len(text) - 3 * longest)]
 
 

@@ -18,8 +18,8 @@ import structlog
 
 from monitor.config.secret import SecretUnavailable
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason
-from monitor.providers.answers import clean
 from monitor.providers.fetcher import Answer, Failure, fetch
+from monitor.providers.masking import clean
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from monitor.providers.answers import Secrets
+    from monitor.providers.masking import Secrets
 
 
 class Checker(Protocol):

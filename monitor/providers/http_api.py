@@ -21,7 +21,6 @@ from monitor.judge.outcome import Outcome, Reason
 from monitor.providers.answers import (
     ABSENT,
     BAD_REQUESTS,
-    clean,
     describe,
     find_account,
     follow,
@@ -38,6 +37,7 @@ from monitor.providers.base import Prepared, Requester, UnreadableFields, Unsend
 from monitor.providers.ends import read_body_end, read_header_end, read_jwt_end
 from monitor.providers.fetcher import MAX_BODY
 from monitor.providers.headers import read_content_types, read_pause
+from monitor.providers.masking import clean
 from monitor.providers.quota_headers import QuotaReport, read_quota_headers
 from monitor.providers.transport import REPEATABLE
 
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from monitor.config.http import HttpConnection
-    from monitor.providers.answers import Secrets
     from monitor.providers.ends import TokenEnd
     from monitor.providers.fetcher import Answer
+    from monitor.providers.masking import Secrets
 
 
 # --- answers

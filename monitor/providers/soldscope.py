@@ -19,7 +19,6 @@ import httpx
 from monitor.judge.outcome import OutcomeClass
 from monitor.providers.answers import (
     BAD_REQUESTS,
-    clean,
     name_status,
     parse_json,
     read_outcome,
@@ -34,6 +33,7 @@ from monitor.providers.base import (
 )
 from monitor.providers.fetcher import Answer, Failure, fetch
 from monitor.providers.headers import read_pause, read_soldscope_quota
+from monitor.providers.masking import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,9 +18,9 @@ from monitor.clock import utc_now
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason
 from monitor.providers.amazon_lwa import AmazonAnswer, read_exchange
 from monitor.providers.amazon_sellers import Doubt, Expected, lists_marketplaces, read_sellers
-from monitor.providers.answers import clean
 from monitor.providers.base import GrantLocks, is_sendable
 from monitor.providers.fetcher import Answer, Deadline
+from monitor.providers.masking import clean
 
 HOST = "api.example.com"
 SECRETS = ("amzn1.oa2-cs.v1.5d41402a", "Atzr|IwEBIA/first+token==")

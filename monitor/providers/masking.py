@@ -1,0 +1,182 @@
+"""Make text of services fit to be shown: one line, short, without the secrets that were sent.
+
+Decides which letters may pass, and what of a text repeats a secret: as it was sent, as it stands in
+an address, a page, a form or JSON, and long pieces of it. The work grows with the length of the
+text and not with that of a secret, and of a text that is longer than anybody reads only the
+beginning is looked at: the event loop waits for it.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+Secrets = str | tuple[str, ...]
+"""What was sent and must not be repeated: one secret, or several."""
+
+MASK = "••••"
+LONGEST_SHOWN = 19
+"""More letters of a secret in a row than this are no coincidence."""
+
+MAX_READ = 4096
+"""Letters of a text; what people are shown is a small part of it."""
+
+_PIECE = LONGEST_SHOWN + 1
+_BLOCK = _PIECE // 2
+_FEW_BLOCKS = 40
+"""So few are looked up in a secret as it is: an index of it would take longer."""
+
+# As in an address, as in a page, as in JSON.
+_ESCAPES = re.compile(
+    r"(?:%[0-9A-Fa-f]{2})+|&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});"
+    r"|\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|.)"
+)
+_LONGEST_ESCAPE = 10
+_TAIL = _PIECE * _LONGEST_ESCAPE
+
+
+def clean(text: str, secret: Secrets, length: int) -> str:
+    """Return *text* on one line, without control characters and *secret*, at most *length* long."""
+    secrets = (secret,) if isinstance(secret, str) else secret
+    text = text.lstrip()
+    is_cut = len(text) > MAX_READ
+    text = text[:MAX_READ]
+    if not text.isprintable():
+        text = "".join(letter if letter.isprintable() else " " for letter in text)
+    text = " ".join(text.split())
+    spans = list(_join(_find(text, secrets)))
+    if is_cut:
+        # The end may hold the first part of a secret, which nobody could recognize.
+        end = max(len(text) - _TAIL, 0)
+        is_masked = any(span[0] < end <= span[1] for span in spans)
+        spans = [span for span in spans if span[0] < end]
+        text = text[: max([end, *(span[1] for span in spans)])] + ("" if is_masked else "…")
+    shown, at = [], 0
+    for start, stop in spans:
+        shown += [text[at:start], MASK]
+        at = stop
+    text = "".join([*shown, text[at:]])
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _find(text: str, secrets: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+    """Yield where *text* repeats one of *secrets*, or a long piece of one."""
+    # No form of a secret is shorter than itself: most texts need no search.
+    needles = {
+        needle for one in secrets if one for needle in (_fold(one), _fold(_unescape(one)[0]))
+    }
+    needles = {needle for needle in needles if needle and len(needle) <= len(text)}
+    long = [_fold(one) for one in secrets if len(one) >= _PIECE and len(text) >= _PIECE]
+    if not needles and not long:
+        return
+    plain, places = _unescape(text)
+    for said, where in [(text, None)] if places is None else [(text, None), (plain, places)]:
+        folded = _fold(said)
+        for start, stop in _find_folded(folded, needles, long):
+            yield (start, stop) if where is None else (where[start], where[stop])
+
+
+def _find_folded(text: str, needles: set[str], long: list[str]) -> Iterator[tuple[int, int]]:
+    for needle in needles:
+        at = text.find(needle)
+        while at >= 0:
+            yield at, at + len(needle)
+            at = text.find(needle, at + len(needle))
+    for one in long:
+        yield from _find_pieces(text, one)
+        yield from _find_pieces(text, one[::-1])
+
+
+def _find_pieces(text: str, secret: str) -> Iterator[tuple[int, int]]:
+    """Yield the pieces of *secret* in *text*, letter for letter.
+
+    Whatever is as long as a piece covers one of the blocks that the text falls
+    into: where none of these is known, which is nearly always, nothing else is
+    compared.
+    """
+    starts = range(0, len(text) - _BLOCK + 1, _BLOCK)
+    blocks: str | set[str] = secret if len(starts) <= _FEW_BLOCKS else _parts(secret, _BLOCK)
+    pieces: set[str] = set()
+    first, end = 0, 0
+    for at in starts:
+        if text[at : at + _BLOCK] not in blocks:
+            continue
+        pieces = pieces or _parts(secret, _PIECE)
+        for start in range(max(0, at - _BLOCK + 1), at + 1):
+            if text[start : start + _PIECE] not in pieces:
+                continue
+            if start > end:
+                yield first, end
+                first = start
+            end = start + _PIECE
+    yield first, end
+
+
+def _parts(secret: str, length: int) -> set[str]:
+    return {secret[at : at + length] for at in range(len(secret) - length + 1)}
+
+
+def _join(spans: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield *spans* in order, those that overlap or touch as one."""
+    first, *others = sorted(span for span in spans if span[1]) or [(0, 0)]
+    for span in others:
+        if span[0] <= first[1]:
+            first = first[0], max(first[1], span[1])
+        else:
+            yield first
+            first = span
+    if first[1]:
+        yield first
+
+
+def _fold(text: str) -> str:
+    """Return *text* in lower case, letter by letter; what a form writes as + is a space."""
+    lower = text.lower()
+    if len(lower) != len(text):
+        lower = "".join(one if len(one.lower()) != 1 else one.lower() for one in text)
+    return lower.replace("+", " ")
+
+
+def _unescape(text: str) -> tuple[str, list[int] | None]:
+    """Return *text* without its escapes, and where in it each letter began, if that has changed."""
+    if not any(mark in text for mark in "%&\\"):
+        return text, None
+    letters: list[str] = []
+    places: list[int] = []
+    at = 0
+    for match in _ESCAPES.finditer(text):
+        letters.append(text[at : match.start()])
+        places += range(at, match.start())
+        for letter, offset in _read_escape(match[0]):
+            letters.append(letter)
+            places.append(match.start() + offset)
+        at = match.end()
+    places += range(at, len(text) + 1)
+    return "".join([*letters, text[at:]]), places
+
+
+def _read_escape(escape: str) -> Iterator[tuple[str, int]]:
+    """Yield the letters that *escape* stands for, and where in it they begin."""
+    if escape[0] == "%":
+        raw = unquote_to_bytes(escape)
+        text = raw.decode("utf-8", "replace")
+        if "\ufffd" in text:
+            text = raw.decode("latin-1")
+            yield from ((letter, 3 * number) for number, letter in enumerate(text))
+            return
+        offset = 0
+        for letter in text:
+            yield letter, offset
+            offset += 3 * len(letter.encode())
+    elif escape[0] == "&":
+        letter = html.unescape(escape)
+        yield (letter, 0) if len(letter) == 1 else ("&", 0)
+    else:
+        code = escape[len("\\x") :]
+        yield (chr(int(code, 16)) if code else escape[1]), 0
