@@ -9,6 +9,7 @@ import typer
 
 from monitor.cli.errors import CommandError, print_error
 from monitor.clock import utc_now
+from monitor.config.files import require_file
 
 if TYPE_CHECKING:
     from monitor.cli.session import Session
@@ -87,6 +88,7 @@ def restore(
     session.config  # noqa: B018 - a mistake in the file is told before anything is opened
     source = path.absolute()
     try:
+        require_file(source)  # a pipe would be waited for
         file = source.open("rb")
     except OSError as error:
         raise CommandError(f"cannot read {source}: {error.strerror}") from error

@@ -25,7 +25,7 @@ from monitor.config.errors import ConfigError, Problem, as_argument, did_you_mea
 from monitor.config.load import find_config, load_config
 from monitor.config.model import Channel
 from monitor.config.remarks import check_files
-from monitor.config.secret import Secret, SecretUnavailable
+from monitor.config.secret import MalformedSecret, Secret, SecretUnavailable
 from monitor.judge.authorizations import AuthorizationClock, declare_date
 from monitor.judge.outcome import Standing
 from monitor.judge.quota import Quota
@@ -342,6 +342,10 @@ def _unreadable_secrets(leaves: Sequence[Leaf]) -> Iterator[Problem]:
         ):
             try:
                 leaf.value.reveal()
+            except MalformedSecret as error:
+                # Its own checks say so; others go on.
+                if isinstance(leaf.table, Channel):
+                    yield Problem(leaf.place, f'{error} (needed for "{leaf.table.name}")')
             except SecretUnavailable as error:
                 yield Problem(leaf.place, f'{error} (needed for "{leaf.table.name}")')
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import tomllib
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -21,10 +22,12 @@ from monitor.cli.alerts import send_samples
 from monitor.cli.session import find_leaves
 from monitor.clock import utc_now
 from monitor.config.connections import CountdownConnection
+from monitor.config.describe import walk
 from monitor.config.errors import ConfigError
+from monitor.config.examination import use_of_key
 from monitor.config.http import PRESETS, load_preset
 from monitor.config.load import build_config
-from monitor.config.secret import Secret, SecretUnavailable, SourceKind
+from monitor.config.secret import MalformedSecret, Secret, SecretUnavailable, SourceKind
 from monitor.config.starter import (
     APPLICATIONS,
     CHANNELS,
@@ -82,8 +85,49 @@ class ConfigDraft:
         try:
             config = self.read()
         except ConfigError as error:
-            return {problem.place: problem.message for problem in error.problems}
-        return _bad_urls(config)
+            known = {problem.place: problem.message for problem in error.problems}
+            return self._typed_flaws() | known
+        return _malformed_secrets(config) | _bad_urls(config)
+
+    def _typed_flaws(self) -> dict[str, str]:
+        """Return what is wrong with the secrets of a file that is not complete yet, by place."""
+        found = {}
+        counts: Counter[str] = Counter()
+        for table in self.tables:
+            place = f"{table.section}[{counts[table.section]}]"
+            counts[table.section] += 1
+            for key, kept in table.keys.items():
+                if isinstance(kept, SecretPlace) and (why := _find_flaw(kept, key, self.path)):
+                    found[f"{place}.{key}"] = why
+        return found
+
+
+def _find_flaw(kept: SecretPlace, key: str, path: Path) -> str | None:
+    is_typed = kept.kind is SourceKind.LITERAL
+    try:
+        secret = Secret(
+            kept.value if is_typed else {kept.kind.value: kept.value}, path.parent, is_deferred=True
+        )
+        secret.serve(use_of_key(key)).reveal()
+    except MalformedSecret as error:
+        return error.why
+    except (SecretUnavailable, ValueError):
+        return None  # it may be put there later; what is no secret at all is found elsewhere
+    return None
+
+
+def _malformed_secrets(config: Config) -> dict[str, str]:
+    """Return what is wrong with the secrets that can be read already, by place."""
+    found = {}
+    for leaf in walk(config):
+        if isinstance(leaf.value, Secret):
+            try:
+                leaf.value.reveal()
+            except MalformedSecret as error:
+                found[leaf.place] = error.why
+            except SecretUnavailable:
+                continue  # it may be put there later
+    return found
 
 
 def _bad_urls(config: Config) -> dict[str, str]:

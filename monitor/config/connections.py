@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from monitor.config.errors import did_you_mean, got, quoted
+from monitor.config.examination import SecretUse, check_client_secret, check_refresh_token
 from monitor.config.marketplaces import (
     LWA_TOKEN_URL,
     Region,
@@ -22,7 +23,7 @@ from monitor.config.marketplaces import (
     by_id,
     endpoint_of,
 )
-from monitor.config.secret import Secret, check_client_secret, check_refresh_token, must_pass
+from monitor.config.secret import Secret, must_pass, must_serve
 from monitor.config.values import (
     BaseUrl,
     CalledUrl,
@@ -102,7 +103,9 @@ class SoldscopeConnection(Connection):
 
     provider: Literal["soldscope"] = Field(description="SoldScope: Amazon market research.")
     base_url: BaseUrl = Field(description="As shown in your API reference.")
-    token: Secret = Field(description="The API token.")
+    token: Annotated[Secret, must_serve(SecretUse.HEADER_TOKEN)] = Field(
+        description="The API token."
+    )
     auth: TokenForm = Field(
         default="bearer", description='How the token is sent: "bearer" or "header:NAME".'
     )
@@ -185,9 +188,9 @@ class AmazonConnection(Connection):
         default=None,
         description="The countries it must cover, by code; default: whatever the account has.",
     )
-    refresh_token: Annotated[Secret, must_pass(check_refresh_token)] = Field(
-        description="The refresh token of the authorization."
-    )
+    refresh_token: Annotated[
+        Secret, must_serve(SecretUse.HEADER_TOKEN), must_pass(check_refresh_token)
+    ] = Field(description="The refresh token of the authorization.")
     probe: Annotated[Probe, BeforeValidator(choice_of(Probe))] = Field(
         default=Probe.SELLERS,
         description='"token" stops after the exchange: for vendors, or without the Sellers role.',
@@ -248,9 +251,9 @@ class Application(Settings):
     client_id: Annotated[str, BeforeValidator(_check_client_id), _AS_TEXT] = Field(
         description="The client id of Login with Amazon (LWA)."
     )
-    client_secret: Annotated[Secret, must_pass(check_client_secret)] = Field(
-        description="The client secret of Login with Amazon."
-    )
+    client_secret: Annotated[
+        Secret, must_serve(SecretUse.HEADER_TOKEN), must_pass(check_client_secret)
+    ] = Field(description="The client secret of Login with Amazon.")
     client_secret_created_on: PastDay | None = Field(
         default=None, description="When the secret was made; it lasts 180 days. Default: unknown."
     )

@@ -84,6 +84,9 @@ Unknown keys are refused, and all mistakes are told at once, each with its place
 - **Paths** are taken from the folder of the file.
 - **Secrets** are `{ env = "NAME" }`, `{ file = "PATH" }` or `{ credential = "NAME" }` (handed to
   the unit by systemd). A plain text works only if nobody but the owner can read the file.
+  A secret is examined before it is used: a byte order mark, an invisible or control character, a
+  line break, and around a token quotation marks, spaces or `Bearer ` are errors for
+  `config check`. `run` and `check` continue; only the connections that use it report `protocol`.
 
 `connwatch config check` looks for mistakes, `connwatch config show` lists what takes effect,
 `connwatch config schema` describes the file to editors. `config.example.toml` shows every key in

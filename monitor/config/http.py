@@ -28,6 +28,7 @@ from pydantic import (
 
 from monitor.config.connections import Connection
 from monitor.config.errors import MisplacedError, did_you_mean, got, got_text, one_of, quoted
+from monitor.config.examination import SecretUse
 from monitor.config.secret import MASK, Secret, read_secret
 from monitor.config.values import (
     AuthForm,
@@ -171,7 +172,7 @@ def _read_headers(value: Any, info: ValidationInfo) -> dict[str, str | Secret]:
 def _read_header(name: str, written: Any, info: ValidationInfo) -> str | Secret:
     # What is named like a secret is one, and is shown to nobody.
     if isinstance(written, dict | Secret) or (isinstance(written, str) and _SENSITIVE.search(name)):
-        return read_secret(written, info)
+        return read_secret(written, info).serve(SecretUse.HEADER)
     if not isinstance(written, str):
         raise ValueError(f"a text in quotes, {got(written)}")  # noqa: TRY004 - pydantic collects ValueErrors only
     if not written.isascii() or not written.isprintable() or len(written) > _LONGEST_HEADER:
@@ -275,6 +276,9 @@ class HttpConnection(Connection):
     def _require_address_and_credential(self) -> Self:
         for problem, key in (*_address_problems(self), *_credential_problems(self)):
             raise MisplacedError(problem, key)
+        if self.token is not None:
+            is_header = self.auth.partition(":")[0] in {"bearer", "header"}
+            self.token.serve(SecretUse.HEADER_TOKEN if is_header else SecretUse.TOKEN)
         return self
 
     @property

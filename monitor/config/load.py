@@ -26,6 +26,7 @@ from monitor.config.errors import (
     place_of,
     quoted,
 )
+from monitor.config.files import read_bounded
 from monitor.config.marketplaces import Region, by_country
 from monitor.config.model import CheckSettings, Config, is_reachable_from_outside
 from monitor.config.registry import PROVIDERS, add_plugins
@@ -461,11 +462,9 @@ def _order(located: Located) -> tuple[int, int]:
 def _read(path: Path) -> tuple[bytes, bool]:
     """Return the content of *path*, and whether only its owner may read it."""
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            raw = file.read(_LARGEST_FILE + 1)
+        raw, facts = read_bounded(path, _LARGEST_FILE)
         if len(raw) <= _LARGEST_FILE:
-            return raw, not mode & _READABLE_BY_OTHERS
+            return raw, not facts.st_mode & _READABLE_BY_OTHERS
         why = "cannot be read: larger than 128 MiB; is this the right file?"
     except FileNotFoundError:
         why = "does not exist; make one with: connwatch config init"

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import re
 from datetime import time, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self, get_args
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -28,9 +28,10 @@ from pydantic import (
 )
 
 from monitor.config.connections import Application, Connection
-from monitor.config.errors import did_you_mean, got, got_text, quoted
+from monitor.config.errors import did_you_mean, got, got_text, place_of, quoted
+from monitor.config.examination import SecretUse
 from monitor.config.registry import AnyConnection
-from monitor.config.secret import Secret, must_pass
+from monitor.config.secret import Secret, must_pass, must_serve
 from monitor.config.values import (
     CalledUrl,
     Count,
@@ -279,10 +280,10 @@ class WebSettings(Settings):
     public_url: PublicUrl = Field(
         default="", description="The address for links in alerts; default: http://<listen>."
     )
-    password: Secret | None = Field(
+    password: Annotated[Secret, must_serve(SecretUse.PASSWORD)] | None = Field(
         default=None, description="The password of the dashboard, plain or as an Argon2 hash."
     )
-    key: Secret | None = Field(
+    key: Annotated[Secret, must_serve(SecretUse.HEADER_TOKEN)] | None = Field(
         default=None, description="The Fernet key that encrypts tokens obtained by handshake."
     )
 
@@ -348,6 +349,38 @@ class Channel(Settings):
 # --- the file
 
 
+@lru_cache
+def _secret_fields(kind: type[Settings]) -> tuple[tuple[str, str], ...]:
+    """Return the fields of a table that may hold secrets, each with its key in the file."""
+    return tuple(
+        (name, field.alias or name)
+        for name, field in kind.model_fields.items()
+        if _may_hold_secret(field.annotation)
+    )
+
+
+def _may_hold_secret(annotation: Any) -> bool:
+    return annotation is Secret or any(map(_may_hold_secret, get_args(annotation)))
+
+
+def _place_secrets(table: Settings, form: str, entry: int) -> None:
+    """Have each secret of *table* know where it stands in the file."""
+    for name, key in _secret_fields(type(table)):
+        value = getattr(table, name)
+        if isinstance(value, Secret):
+            value.stand_at(_form_of(form, key), entry)
+        elif isinstance(value, dict):
+            for inner, each in value.items():
+                if isinstance(each, Secret):
+                    each.stand_at(_form_of(form, key, inner), entry)
+
+
+@lru_cache(maxsize=1024)
+def _form_of(form: str, *path: str) -> str:
+    # Kept once for all entries; braces in a name of the file are no place for a number.
+    return f"{form}.{place_of(path).replace('{', '{{').replace('}', '}}')}"
+
+
 class Config(Settings):
     """Everything the file says, with defaults for what it does not."""
 
@@ -372,6 +405,11 @@ class Config(Settings):
         """Remember the file that the settings came from."""
         if isinstance(context, Reading):
             self._path = context.path
+        for section in type(self).model_fields:
+            content = getattr(self, section)
+            is_list = isinstance(content, tuple)
+            for entry, table in enumerate(content if is_list else (content,)):
+                _place_secrets(table, section + ("[{}]" if is_list else ""), entry)
 
     @property
     def path(self) -> Path:

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 from monitor.config.connections import AmazonConnection, Probe
 from monitor.config.describe import walk
 from monitor.config.errors import Notice, Problem
+from monitor.config.examination import find_user_flaw
+from monitor.config.files import LARGEST_CA_FILE, require_file
+from monitor.config.http import HttpConnection
 from monitor.config.registry import UnusableConnection
 from monitor.config.secret import CredentialsInvisible, Secret, SecretUnavailable
 from monitor.judge.alerts import AlertKind
@@ -130,7 +133,17 @@ def check_secrets(config: Config) -> SecretsChecked:
             notices.append(Notice(leaf.place, str(error)))
         except SecretUnavailable as error:
             problems.append(Problem(leaf.place, str(error)))
+    problems += _malformed_users(config)
     return SecretsChecked(tuple(problems), tuple(notices))
+
+
+def _malformed_users(config: Config) -> Iterator[Problem]:
+    """Yield the names of users that cannot be sent: no secrets, and examined like one."""
+    for index, connection in enumerate(config.connections):
+        if isinstance(connection, HttpConnection) and connection.username is not None:
+            flaw = find_user_flaw(connection.username)
+            if flaw is not None:
+                yield Problem(f"connections[{index}].username", flaw)
 
 
 def check_files(config: Config) -> tuple[Problem, ...]:
@@ -150,6 +163,7 @@ def check_files(config: Config) -> tuple[Problem, ...]:
 
 def _refuse_certificates(path: Path) -> str | None:
     try:
+        require_file(path, LARGEST_CA_FILE)
         ssl.create_default_context(cafile=path)
     except ssl.SSLError:
         return f"{path} holds no certificates in PEM form"

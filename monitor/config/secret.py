@@ -1,14 +1,14 @@
 """Keep a secret so that it cannot be shown by accident.
 
-Decides where a secret comes from, when it is read and which texts can be one of which kind. Which
-secrets are read is decided by what uses them: nothing is read before `reveal`, and no message
-repeats one.
+Decides where a secret comes from, when it is read, and that one with a flaw is never used; what
+a flaw is, is decided in `examination`. Which secrets are read is decided by what uses them: nothing
+is read before `reveal`, and no message repeats one.
 """
 
 from __future__ import annotations
 
 import os
-import unicodedata
+import stat
 from enum import StrEnum
 from hmac import compare_digest
 from pathlib import Path
@@ -18,6 +18,8 @@ from pydantic import AfterValidator
 from pydantic_core import core_schema
 
 from monitor.config.errors import MisplacedError, did_you_mean
+from monitor.config.examination import SecretUse, find_flaw, use_of_key
+from monitor.config.files import PATIENCE_S, read_bounded
 from monitor.config.values import reading_of
 
 if TYPE_CHECKING:
@@ -27,75 +29,10 @@ if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue
 
 
-# --- which texts can be secrets
-
-_FORBIDDEN = {"Cc", "Cs", "Zl", "Zp"}
-_BYTE_ORDER_MARK = "\ufeff"
-
-_ACCESS_TOKEN = "an access token, which lasts an hour and belongs nowhere in this file"  # noqa: S105 - a name
-_REFRESH_TOKEN = "a refresh token: write it as refresh_token of its connection"  # noqa: S105 - a name
-_CLIENT_SECRET = "a client secret: write it as client_secret of its application"  # noqa: S105 - a name
-_APPLICATION_ID = "an application id: write it as application_id of its application"
-_SHAPES = {
-    "Atza|": _ACCESS_TOKEN,
-    "Atc|": _ACCESS_TOKEN,
-    "Atzr|": _REFRESH_TOKEN,
-    "amzn1.oa2-cs.": _CLIENT_SECRET,
-    "amzn1.application-oa2-client.": "a client id: write it as client_id of its application",
-    "amzn1.sp.solution.": _APPLICATION_ID,
-    "amzn1.sellerapps.app.": _APPLICATION_ID,
-}
-
-
-def refuse_unusable(text: str) -> None:
-    """Raise ValueError for what no service accepts, or what would break out of a header."""
-    if not text.strip():
-        raise ValueError("the secret is empty")
-    if any(unicodedata.category(char) in _FORBIDDEN for char in text):
-        raise ValueError(
-            "the secret holds a line break or another control character, or is not UTF-8:"
-            " keep it on one line, with nothing before or after it"
-        )
-
-
-def check_refresh_token(text: str) -> None:
-    """Raise ValueError for what can be no refresh token of Amazon's."""
-    _refuse_unsendable(text)
-    _refuse_other(text, _REFRESH_TOKEN, 'a refresh token begins with "Atzr|"')
-
-
-def check_client_secret(text: str) -> None:
-    """Raise ValueError for what can be no client secret of Amazon's, old ones included."""
-    _refuse_unsendable(text)
-    where = "the client secret stands beside the client id in the developer console"
-    _refuse_other(text, _CLIENT_SECRET, where)
-
-
-def _refuse_unsendable(text: str) -> None:
-    if text.startswith(_BYTE_ORDER_MARK):
-        raise ValueError(
-            "begins with a byte order mark, which some editors put there: save it as UTF-8 without"
-        )
-    if any(char.isspace() for char in text):
-        raise ValueError("holds a space: copy it again, with nothing before, in or after it")
-    if not text.isascii():
-        raise ValueError(
-            "holds letters outside ASCII, which none of Amazon's has: copy it again from where it"
-            " was issued"
-        )
-
-
-def _refuse_other(text: str, wanted: str, hint: str) -> None:
-    for shape, what in _SHAPES.items():
-        if what != wanted and text.startswith(shape):
-            raise ValueError(f"this is {what}; {hint}")
-
-
-# --- secrets
-
 MASK = "••••"
 
 _LARGEST_FILE = 64 * 1024
+_EMPTY = "the secret is empty"
 _HOW_TO_WRITE = 'write { env = "NAME" }, { file = "PATH" } or { credential = "NAME" }'
 
 
@@ -115,13 +52,31 @@ class SecretUnavailable(Exception):  # noqa: N818 - it states a condition, as Lo
     """Raised when a secret cannot be read; says where it should be, never what it is."""
 
     def __init__(self, source: str, why: str) -> None:
-        super().__init__(f"{source}: {why}")
+        super().__init__(why if source == SourceKind.LITERAL else f"{source}: {why}")
         self.source = source
         self.why = why
 
 
 class CredentialsInvisible(SecretUnavailable):
     """Raised for a systemd credential asked for outside its unit."""
+
+
+class MalformedSecret(SecretUnavailable):
+    """Raised for a secret that can be read and must not be used; says where it stands in the file.
+
+    Args:
+        place: Such as `connections[2].token`; empty where no file names it.
+    """
+
+    def __init__(self, source: str, why: str, place: str) -> None:
+        super().__init__(source, why)
+        self.place = place
+
+    def explain(self) -> str:
+        """Return where it stands, and what is wrong with it, for the detail of a check."""
+        if self.source == SourceKind.LITERAL or not self.place:
+            return f"{self.place or self.source}: {self.why}"
+        return f"{self.place} ({self.source}): {self.why}"
 
 
 class Secret:
@@ -131,24 +86,50 @@ class Secret:
         written: The literal text, or a table with one of `env`, `file` and
             `credential`, as in the file.
         folder: Where relative files are taken from; the working folder if None.
+        is_deferred: A literal with a flaw is refused by `reveal` only, as any other.
 
     Raises:
         ValueError: *written* is neither.
     """
 
-    __slots__ = ("_check", "_kind", "_reference", "_value")
+    __slots__ = (
+        "_check",
+        "_entry",
+        "_form",
+        "_is_pipe",
+        "_is_sound",
+        "_kind",
+        "_reference",
+        "_use",
+        "_value",
+    )
 
-    _check: Callable[[str], None]
+    _check: Callable[[str], None] | None
+    _entry: int
+    _form: str
+    _is_pipe: bool
+    _is_sound: bool
     _kind: SourceKind
     _reference: str
+    _use: SecretUse
     _value: str | None
 
-    def __init__(self, written: str | Mapping[str, Any], folder: Path | None = None) -> None:
-        self._value = None
-        self._check = refuse_unusable
+    def __init__(
+        self,
+        written: str | Mapping[str, Any],
+        folder: Path | None = None,
+        *,
+        is_deferred: bool = False,
+    ) -> None:
+        self._value, self._check, self._use = None, None, SecretUse.ANY
+        self._form, self._entry = "", 0
+        self._is_sound, self._is_pipe = False, False
         if isinstance(written, str):
-            refuse_unusable(written)
             self._kind, self._reference, self._value = SourceKind.LITERAL, "", written
+            if not written.strip():
+                raise ValueError(_EMPTY)
+            if not is_deferred and (flaw := find_flaw(written)) is not None:
+                raise ValueError(flaw)
         else:
             self._kind, self._reference = _read_table(written)
         if self._kind is SourceKind.FILE:
@@ -176,11 +157,28 @@ class Secret:
         self._check = check
         return self
 
+    def serve(self, use: SecretUse) -> Self:
+        """Accept only what is fit for *use* from now on; `reveal` refuses anything else."""
+        self._use, self._is_sound = use, False
+        return self
+
+    def stand_at(self, form: str, entry: int = 0) -> None:
+        """Remember the place in the file: *form*, such as `connections[{}].token`, and *entry*."""
+        # Two references each: there may be a hundred thousand of us.
+        self._form, self._entry = form, entry
+
+    @property
+    def place(self) -> str:
+        """Return where the file names it, such as `connections[2].token`; empty if no file does."""
+        return self._form.format(self._entry)
+
     def reveal(self) -> str:
         """Return the secret, read on the first call, or raise SecretUnavailable."""
-        if self._value is None:
-            self._value = self._read()
-        return self._value
+        value = self._read(PATIENCE_S) if self._value is None else self._value
+        if not self._is_sound:
+            self._examine(value)
+        self._value, self._is_sound = value, True
+        return value
 
     def refresh(self) -> bool:
         """Read a secret kept in a file again, and tell whether it changed.
@@ -191,29 +189,40 @@ class Secret:
         Raises:
             SecretUnavailable: It is no longer where it was, or not usable.
         """
-        if self._kind not in {SourceKind.FILE, SourceKind.CREDENTIAL}:
+        # A pipe gives what it holds once.
+        if self._kind not in {SourceKind.FILE, SourceKind.CREDENTIAL} or self._is_pipe:
             return False
-        before, self._value = self._value, self._read()
-        return before is not None and before != self._value
+        before, value = self._value, self._read(0.0)
+        self._examine(value)
+        self._value, self._is_sound = value, True
+        return before is not None and before != value
 
-    def _read(self) -> str:
+    def _examine(self, value: str) -> None:
+        """Raise SecretUnavailable for a value that must not be used."""
+        if not value.strip():
+            raise SecretUnavailable(self.source, _EMPTY)
+        flaw = find_flaw(value, self._use)
+        try:
+            if flaw is None and self._check is not None:
+                self._check(value)
+        except ValueError as error:
+            flaw = str(error)
+        if flaw is not None:
+            raise MalformedSecret(self.source, flaw, self.place)
+
+    def _read(self, patience_s: float) -> str:
         match self._kind:
             case SourceKind.ENV:
                 value = os.environ.get(self._reference)
                 if value is None:
                     raise SecretUnavailable(self.source, "this environment variable is not set")
             case SourceKind.FILE:
-                value = self._read_file(Path(self._reference))
+                value = self._read_file(Path(self._reference), patience_s)
             case _:
-                value = self._read_credential()
-        try:
-            refuse_unusable(value)
-            self._check(value)
-        except ValueError as error:
-            raise SecretUnavailable(self.source, str(error)) from None
+                value = self._read_credential(patience_s)
         return value
 
-    def _read_credential(self) -> str:
+    def _read_credential(self, patience_s: float) -> str:
         folder = os.environ.get("CREDENTIALS_DIRECTORY")
         if not folder:
             raise CredentialsInvisible(
@@ -221,15 +230,15 @@ class Secret:
                 "not visible from here: systemd shows it to the unit only"
                 " ($CREDENTIALS_DIRECTORY is not set)",
             )
-        return self._read_file(Path(folder) / self._reference)
+        return self._read_file(Path(folder) / self._reference, patience_s)
 
-    def _read_file(self, path: Path) -> str:
+    def _read_file(self, path: Path, patience_s: float) -> str:
         try:
-            with path.open("rb") as file:
-                raw = file.read(_LARGEST_FILE + 1)
+            raw, facts = read_bounded(path, _LARGEST_FILE, patience_s)
         except OSError as error:
             why = f"{path} cannot be read: {error.strerror or type(error).__name__}"
             raise SecretUnavailable(self.source, why) from None
+        self._is_pipe = stat.S_ISFIFO(facts.st_mode)
         if len(raw) > _LARGEST_FILE:
             raise SecretUnavailable(self.source, "larger than 64 KiB: is this the right file?")
         text = raw.decode("utf-8", errors="surrogateescape")
@@ -250,7 +259,7 @@ class Secret:
         if (self._kind, self._reference) != (other._kind, other._reference):
             return False
         return self._kind is not SourceKind.LITERAL or compare_digest(
-            self.reveal().encode(), other.reveal().encode()
+            _as_bytes(self._value), _as_bytes(other._value)
         )
 
     def __hash__(self) -> int:
@@ -302,6 +311,11 @@ def must_pass(check: Callable[[str], None]) -> AfterValidator:
     return AfterValidator(lambda secret: secret.require(check))
 
 
+def must_serve(use: SecretUse) -> AfterValidator:
+    """Return a validator that has secrets examined for *use* when they are read."""
+    return AfterValidator(lambda secret: secret.serve(use))
+
+
 def read_secret(value: Any, info: ValidationInfo) -> Secret:
     """Return the secret that *value* of the file means; raise ValueError if it means none."""
     if isinstance(value, Secret):
@@ -309,13 +323,18 @@ def read_secret(value: Any, info: ValidationInfo) -> Secret:
     if not isinstance(value, str | dict):
         raise ValueError(f"this is no secret: {_HOW_TO_WRITE}")  # noqa: TRY004 - pydantic collects ValueErrors only
     reading = reading_of(info)
-    secret = Secret(value, reading.folder if reading else None)
+    folder = reading.folder if reading else None
+    secret = Secret(value, folder, is_deferred=True).serve(use_of_key(info.field_name or ""))
     if secret.kind is SourceKind.LITERAL and reading and not reading.is_private:
         raise ValueError(
             "a secret stands here, in a file that others may read:"
             f" run chmod 600 {reading.path}, or {_HOW_TO_WRITE}"
         )
     return secret
+
+
+def _as_bytes(text: str | None) -> bytes:
+    return (text or "").encode("utf-8", "surrogatepass")
 
 
 def _read_table(written: Mapping[str, Any]) -> tuple[SourceKind, str]:

@@ -27,6 +27,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 from markupsafe import Markup
 
+from monitor.config.files import require_file
 from monitor.notify import texts
 from monitor.notify.formats import Form, escape, escape_url, mark_up
 from monitor.notify.message import TITLE_LIMIT
@@ -81,8 +82,7 @@ def _mark_test(title: str, text: str, form: Form) -> tuple[str, str]:
 
 def _read(path: Path) -> str:
     try:
-        if path.is_fifo():  # opening it would last until somebody writes into it
-            raise TemplateError(f"{path} cannot be read: it is a pipe")
+        require_file(path, LONGEST_TEMPLATE * 4)
         with path.open(encoding="utf-8") as file:
             source = file.read(LONGEST_TEMPLATE + 1)
     except OSError as error:

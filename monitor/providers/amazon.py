@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from monitor.clock import utc_now
-from monitor.config.secret import SecretUnavailable
+from monitor.config.secret import MalformedSecret, SecretUnavailable
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason
 from monitor.providers.amazon_lwa import Credentials, exchange
 from monitor.providers.amazon_sellers import (
@@ -332,6 +332,9 @@ class AmazonChecker:
         ):
             try:
                 value = secret.reveal()
+            except MalformedSecret as error:
+                detail = f"{NOT_CALLED} the {name} cannot be used: {error.explain()}."
+                return Outcome(Reason.PROTOCOL, detail)
             except SecretUnavailable as error:
                 return Outcome(Reason.PROTOCOL, f"{NOT_CALLED} the {name} cannot be read: {error}.")
             if not is_sendable(value):

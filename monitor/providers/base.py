@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from monitor.config.secret import SecretUnavailable
+from monitor.config.secret import MalformedSecret, SecretUnavailable
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason
 from monitor.providers.fetcher import Answer, Failure, fetch
 from monitor.providers.masking import clean
@@ -159,6 +159,8 @@ class Requester:
     async def _request_once(self, prepare: Prepare, read: Read) -> Outcome:
         try:
             prepared = self._prepare(prepare)
+        except MalformedSecret as error:
+            return Outcome(Reason.PROTOCOL, f"The token cannot be used: {error.explain()}.")
         except SecretUnavailable as error:
             return Outcome(Reason.PROTOCOL, f"The token cannot be read: {error}.")
         except UnsendableError as error:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from monitor.config.examination import find_user_flaw
 from monitor.config.http import Preset, load_preset
 from monitor.config.secret import Secret
 from monitor.judge.outcome import Outcome, Reason
@@ -222,6 +223,11 @@ def prepare_request(
     connection: HttpConnection, url: httpx.URL, client: httpx.AsyncClient
 ) -> Prepared:
     """Return the request for *connection*; raise SecretUnavailable or UnsendableError."""
+    if connection.username is not None and (flaw := find_user_flaw(connection.username)):
+        place = connection.password.place if connection.password else ""
+        raise UnsendableError(
+            f"The user's name cannot be used: {place.removesuffix('password')}username: {flaw}."
+        )
     token = connection.token.reveal() if connection.token else ""
     password = connection.password.reveal() if connection.password else ""
     headers = {

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from monitor.config.secret import MalformedSecret
 from monitor.judge.outcome import OutcomeClass
 from monitor.providers.answers import (
     BAD_REQUESTS,
@@ -225,6 +226,9 @@ class SearchReader:
             prepared = _prepare(self._connection, path, self._client)
         except UnsendableError as error:
             return SearchFailure(SearchFailureKind.REFUSED, str(error)), ""
+        except MalformedSecret as error:
+            detail = f"The token cannot be used: {error.explain()}."
+            return SearchFailure(SearchFailureKind.REFUSED, detail), ""
         token = prepared.token
         match await fetch(self._client, prepared.request, self._timeout):
             case Failure(_, detail):

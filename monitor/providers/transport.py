@@ -23,6 +23,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from httpx_aiohttp import AiohttpTransport
 
 from monitor import __version__
+from monitor.config.files import LARGEST_CA_FILE, require_file
 from monitor.providers.fetcher import LOCATION
 
 if TYPE_CHECKING:
@@ -177,6 +178,7 @@ def trust(ca_file: Path | None) -> ssl.SSLContext:
         context.load_verify_locations(certifi.where())
     else:
         try:
+            require_file(ca_file, LARGEST_CA_FILE)
             context = ssl.create_default_context(cafile=ca_file)
         except OSError as error:
             problem = "it holds no certificate" if isinstance(error, ssl.SSLError) else error

@@ -169,14 +169,14 @@ def test_another_provider_has_no_application(load, connection):
 
 
 MISPLACED = {
-    "a space in it": ("refresh_token", "Atzr|hunter2 x", "holds a space"),
-    "a space behind it": ("refresh_token", "Atzr|hunter2 ", "holds a space"),
+    "a space in it": ("refresh_token", "Atzr|hunter2 x", "contains a space"),
+    "a space behind it": ("refresh_token", "Atzr|hunter2 ", "ends with a space"),
     "a byte order mark": ("refresh_token", "\ufeffAtzr|hunter2", "byte order mark"),
     "no ASCII": ("refresh_token", "Atzr|hunter2ü", "outside ASCII"),
     "a client secret": ("refresh_token", "amzn1.oa2-cs.v1.hunter2", "write it as client_secret"),
     "an access token": ("refresh_token", "Atza|hunter2", "this is an access token"),
     "a client id": ("refresh_token", "amzn1.application-oa2-client.hunter2", "as client_id"),
-    "a secret with a space": ("client_secret", "hunter2 x", "holds a space"),
+    "a secret with a space": ("client_secret", "hunter2 x", "contains a space"),
     "a secret that is a token": ("client_secret", "Atzr|hunter2", "write it as refresh_token"),
     "a secret that is an access token": ("client_secret", "Atc|hunter2", "an access token"),
     "a secret that is a client id": (
