@@ -57,6 +57,20 @@ _FOLDER = Path(__file__).with_name("presets")
 
 
 @dataclass(frozen=True, slots=True)
+class GoodAnswer:
+    """An answer by which a server says yes in a way of its own.
+
+    Args:
+        at: The JSON pointer to the text that it has.
+        texts: What stands there, one of them.
+    """
+
+    status: int
+    at: str
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Preset:
     """What is known of one API.
 
@@ -67,6 +81,8 @@ class Preset:
         expires_at: The JSON pointer to the token's end in the answer.
         word_at: The JSON pointer to the word for what went wrong.
         words: What each of those words means.
+        suspended: What it means that the account is frozen or closed, and who ends that.
+        also_good: Answers that are no refusal although their status says so.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -75,6 +91,8 @@ class Preset:
     expires_at: str | None = None
     word_at: str | None = None
     words: Mapping[str, Reason] = field(default_factory=dict)
+    suspended: str = ""
+    also_good: tuple[GoodAnswer, ...] = ()
 
 
 @lru_cache
@@ -87,6 +105,10 @@ def load_preset(name: str) -> Preset:
     return Preset(
         settings=content.get("connection", {}),
         words={word: Reason(reason) for reason, each in words.items() for word in each},
+        also_good=tuple(
+            GoodAnswer(each["status"], each["at"], tuple(each["texts"]))
+            for each in content.get("also_good", ())
+        ),
         **content.get("service", {}),
     )
 

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     MARKETPLACE_MISMATCH = "marketplace_mismatch"
     REGION_MISMATCH = "region_mismatch"
     PERMISSION_DENIED = "permission_denied"
+    ACCOUNT_SUSPENDED = "account_suspended"
 
     SERVER_ERROR = "server_error"
     UNEXPECTED_RESPONSE = "unexpected_response"
@@ -86,6 +87,7 @@ _CLASS_OF = {
     Reason.MARKETPLACE_MISMATCH: OutcomeClass.REFUSAL,
     Reason.REGION_MISMATCH: OutcomeClass.REFUSAL,
     Reason.PERMISSION_DENIED: OutcomeClass.REFUSAL,
+    Reason.ACCOUNT_SUSPENDED: OutcomeClass.REFUSAL,
     Reason.THROTTLED: OutcomeClass.THROTTLED,
 }
 
@@ -183,6 +185,7 @@ class Outcome:
         is_token_end_unclear: An end was told of, in words that nobody could read.
         unreadable_ends: Where such words stand and what they are, in one sentence each.
         unreadable_quota: The headers of a quota that cannot be read.
+        advice: What the person who set the connection up should know although all is well.
     """
 
     reason: Reason
@@ -206,6 +209,7 @@ class Outcome:
     is_token_end_unclear: bool = False
     unreadable_ends: tuple[str, ...] = ()
     unreadable_quota: tuple[str, ...] = ()
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,14 @@ REASONS = {
         " that belong to this credential, and at any list of allowed addresses.",
         "Check permissions and plan of this credential.",
     ),
+    Reason.ACCOUNT_SUSPENDED: ReasonText(
+        "account suspended",
+        "The service has suspended, frozen or closed the account (or shop). All calls to it fail,"
+        " whatever the token.",
+        "The account owner must sign in to the service and settle it there: pay an open bill, or"
+        " contact its support. A new token does not help.",
+        "The account owner must settle it with the service.",
+    ),
     Reason.SERVER_ERROR: ReasonText(
         "server error",
         "The service answers with an error of its own, several times in a row. Programs that"

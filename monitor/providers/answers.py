@@ -1,33 +1,35 @@
 """Decide what an answer of an API with a token means, and what of it may be shown.
 
-Decides whether a body is the API's answer, whose account it names, and which outcome an answer is:
-the contract's table. Everything quoted is cleaned, freed of the secrets that
-were sent and of long pieces of them, and cut, in this order: a cut could hide half a secret.
-Reading the quota from the headers is left to the provider.
+Decides whose account a body names, and which outcome an answer is: the contract's table, by status
+and by what the body says. Everything quoted is cleaned, freed of the secrets that were sent and of
+long pieces of them, and cut, in this order: a cut could hide half a secret. Where words stand in a
+body is decided in `bodies`, what they mean in `vocabulary`; reading the quota from the headers is
+left to the provider.
 """
 
 from __future__ import annotations
 
-import html
 import json
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
 from http import HTTPStatus
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
+from monitor.providers.bodies import MAX_READ, find_no, read_sentences, read_text, read_words
 from monitor.providers.fetcher import MAX_BODY
 from monitor.providers.headers import RETRY_FIELDS, read_retry_at
 from monitor.providers.masking import clean
+from monitor.providers.vocabulary import Meaning, find_meaning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from monitor.providers.fetcher import Answer
     from monitor.providers.masking import Secrets
+    from monitor.providers.vocabulary import Words
 
 
 # --- bodies
@@ -35,32 +37,11 @@ if TYPE_CHECKING:
 MAX_ACCOUNT = 200
 MAX_MESSAGE = 200
 MAX_EXCERPT = 80
-READ_FOR_EXCERPT = 4096
+MOST_SENTENCES = 20
 
 ACCOUNT_FIELDS = ("name", "company", "email", "id")
 ACCOUNT_PLACES = ("account", "user", "data")
-MESSAGE_FIELDS = (
-    "message",
-    "error_description",
-    "detail",
-    "error",
-    "title",
-    "code",
-    "errorCode",
-    "type",
-)
 ERROR_PLACES = ("error", "errors")
-VERDICT_FIELDS = ("ok", "success", "authenticated", "valid")
-BAD_STATUSES = frozenset({"error", "fail", "failed", "failure"})
-
-_TAG = re.compile(
-    r"<(?:script|style)\b.*?(?:</(?:script|style)>|$)|<[^<>]*>", re.IGNORECASE | re.DOTALL
-)
-_RATE_LIMIT = re.compile(
-    r"rate.?limit|too.?many.?requests|throttl|quota.?(?:exceeded|exhausted)"
-    r"|requests?.?limit.?exceeded",
-    re.IGNORECASE,
-)
 
 
 @lru_cache(maxsize=1)  # a body is looked into several times before the next one comes
@@ -74,13 +55,7 @@ def parse_json(body: bytes) -> Any:
 
 def is_answer(value: object) -> bool:
     """Tell whether *value* is an API's own answer: an object without an error inside."""
-    if not isinstance(value, dict) or not value:
-        return False
-    if any(value.get(name) for name in ERROR_PLACES):
-        return False
-    if str(value.get("status")).lower() in BAD_STATUSES:
-        return False
-    return all(value.get(name) not in (False, "false") for name in VERDICT_FIELDS)
+    return isinstance(value, dict) and bool(value) and not find_no(value)
 
 
 def find_account(value: dict[str, Any], secret: Secrets) -> str | None:
@@ -98,7 +73,7 @@ def find_account(value: dict[str, Any], secret: Secrets) -> str | None:
 
 def find_message(value: object, secret: Secrets) -> str | None:
     """Return the server's own words about what went wrong."""
-    for text in _texts(value):
+    for text in islice(read_sentences(value), MOST_SENTENCES):
         if message := clean(text, secret, MAX_MESSAGE):
             return message
     return None
@@ -110,9 +85,8 @@ def says_rate_limited(body: bytes) -> bool:
     Of JSON only the fields for messages are read: a link to a page about rate
     limits is no such message.
     """
-    value = parse_json(body)
-    texts = [_plain_text(body, "")] if value is None else _texts(value)
-    return any(_RATE_LIMIT.search(text) for text in texts)
+    meaning = find_meaning(HTTPStatus.FORBIDDEN, read_words(body, "", parse_json(body)))
+    return meaning is not None and meaning.is_limit
 
 
 def describe(body: bytes, content_type: str, secret: Secrets) -> str:
@@ -130,30 +104,10 @@ def describe(body: bytes, content_type: str, secret: Secrets) -> str:
 
 
 def _plain_text(body: bytes, secret: Secrets) -> str:
-    text = body[:READ_FOR_EXCERPT].decode("utf-8", "replace")
-    text = html.unescape(_TAG.sub(" ", text))
+    text = read_text(body)
     # The end may hold the first part of a secret, which no one would recognize.
     longest = max(map(len, (secret,) if isinstance(secret, str) else secret), default=0)
-    return text if len(body) <= READ_FOR_EXCERPT else text[: max(0, len(text) - 3 * longest)]
-
-
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    if isinstance(value, list):
-        value = {ERROR_PLACES[1]: value}  # Salesforce leaves the object around its errors out
-    if not isinstance(value, dict):
-        return
-    places: list[object] = [value]
-    for name in ERROR_PLACES:
-        inner = value.get(name)
-        places += inner[:3] if isinstance(inner, list) else [inner]
-    for field in MESSAGE_FIELDS:
-        for place in places:
-            found = place.get(field) if isinstance(place, dict) else None
-            if isinstance(found, str):
-                yield found
-    yield from (place for place in places if isinstance(place, str))
+    return text if len(body) <= MAX_READ else text[: max(0, len(text) - 3 * longest)]
 
 
 # --- JSON pointers (RFC 6901)
@@ -198,6 +152,26 @@ MAX_TOKEN = 16 * 1024
 """Longer ones fit into no header; Amazon names 2,048 bytes."""
 
 
+@dataclass(frozen=True, slots=True)
+class KnownService:
+    """Who answers, where that is known for certain: its own word counts for more.
+
+    Args:
+        preset: Its name in the vocabulary, in lower case; empty where it is not known.
+        suspended: What it means that its account is frozen or closed, and who ends that.
+    """
+
+    preset: str = ""
+    suspended: str = ""
+
+
+UNKNOWN_SERVICE = KnownService()
+SUSPENDED = (
+    "The service has suspended or closed the account: no token of it works until that is settled"
+    " with the service."
+)
+
+
 def read_outcome(answer: Answer, quota: QuotaReading, secret: Secrets, renewal: str) -> Outcome:
     """Return what *answer* says about the token that was sent.
 
@@ -218,41 +192,97 @@ def read_failure(
     renewal: str,
     *,
     windows: tuple[QuotaReading, ...] = (),
+    service: KnownService = UNKNOWN_SERVICE,
 ) -> Outcome:
     """Return what an *answer* says whose status is none of those expected."""
-    if answer.status == HTTPStatus.PAYMENT_REQUIRED:
+    words = words_of(answer)
+    meaning = find_meaning(answer.status, words, service.preset)
+    if meaning is Meaning.SUSPENDED and service.preset:
+        return read_suspension(answer, secret, service)
+    if answer.status == HTTPStatus.PAYMENT_REQUIRED or meaning is Meaning.NO_CREDIT:
         return replace(outcome_of(answer, Reason.OK), quota=quota, is_payment_required=True)
-    if answer.status == HTTPStatus.TOO_MANY_REQUESTS or (
-        answer.status == HTTPStatus.FORBIDDEN and _is_limit(answer, (quota, *windows))
+    if (
+        answer.status == HTTPStatus.TOO_MANY_REQUESTS
+        or (meaning is not None and meaning.is_limit)
+        or (answer.status == HTTPStatus.FORBIDDEN and _asks_for_pause(answer, (quota, *windows)))
     ):
-        return read_throttling(answer, quota, windows)
-    reason, detail = _name_failure(answer, secret, renewal)
+        return read_throttling(answer, quota, windows, secret=secret)
+    reason, detail = _name_failure(answer, secret, renewal, words, meaning)
     return outcome_of(answer, reason, detail + server_message(answer, secret))
 
 
-def _name_failure(answer: Answer, secret: Secrets, renewal: str) -> tuple[Reason, str]:
+def read_suspension(answer: Answer, secret: Secrets, service: KnownService) -> Outcome:
+    """Return the outcome of an *answer* by which a service says that the account is closed."""
+    detail = f"{service.suspended or SUSPENDED} It answered {name_status(answer)}."
+    return outcome_of(answer, Reason.ACCOUNT_SUSPENDED, detail + server_message(answer, secret))
+
+
+def words_of(answer: Answer) -> Words:
+    """Return what *answer* says in its body."""
+    return read_words(answer.body, answer.headers.get("content-type", ""), parse_json(answer.body))
+
+
+def explain_rejection(status: str, meaning: Meaning | None, renewal: str) -> str:
+    """Say why a token was rejected, as far as the service says it, and where to get a new one."""
+    if meaning is Meaning.EXPIRED:
+        return f"The token has expired{status}. {renewal}".rstrip()
+    return f"The token was refused{status}: it was revoked or mistyped. {renewal}".rstrip()
+
+
+def _name_failure(
+    answer: Answer, secret: Secrets, renewal: str, words: Words, meaning: Meaning | None
+) -> tuple[Reason, str]:
     challenge = answer.headers.get("www-authenticate", "")[:MAX_CHALLENGE]
     error = match[1] if (match := _OAUTH_ERROR.search(challenge)) else ""
-    if answer.status == HTTPStatus.UNAUTHORIZED or (
-        answer.status == HTTPStatus.FORBIDDEN and error == "invalid_token"
+    is_of_token = meaning is not None and meaning.is_of_token
+    if (
+        answer.status == HTTPStatus.UNAUTHORIZED
+        or (answer.status == HTTPStatus.FORBIDDEN and error == "invalid_token")
+        or is_of_token
     ):
-        detail = f"The token was refused ({answer.status}): it was revoked or mistyped. {renewal}"
-        return Reason.TOKEN_REJECTED, detail.rstrip()
+        return Reason.TOKEN_REJECTED, explain_rejection(f" ({answer.status})", meaning, renewal)
     if answer.status == HTTPStatus.FORBIDDEN and error == "insufficient_scope":
         return Reason.PERMISSION_DENIED, _missing_scope(challenge, secret)
+    if answer.status == HTTPStatus.FORBIDDEN and words.is_page:
+        return Reason.UNEXPECTED_RESPONSE, _name_page(answer, secret)
     if answer.status == HTTPStatus.FORBIDDEN:
-        detail = (
-            "The token is known but may not do this (403): its permissions or the plan"
-            " were probably changed. Check both in the account."
-        )
-        return Reason.PERMISSION_DENIED, detail
+        return Reason.PERMISSION_DENIED, _name_denial(meaning)
     if answer.status in SERVER_ERRORS:
-        detail = (
-            f"The API failed on its own side ({name_status(answer)})."
-            " There is nothing to do here unless it lasts."
-        )
-        return Reason.SERVER_ERROR, detail
+        return Reason.SERVER_ERROR, _name_server_error(answer)
     return Reason.UNEXPECTED_RESPONSE, _surprise(answer, secret)
+
+
+def _name_denial(meaning: Meaning | None) -> str:
+    if meaning is Meaning.SUSPENDED:
+        return (
+            "The service denies access (403) and says that the account is suspended or closed."
+            " The account owner must settle that with the service."
+        )
+    return (
+        "The token is known but may not do this (403): its permissions or the plan"
+        " were probably changed. Check both in the account."
+    )
+
+
+def _name_page(answer: Answer, secret: Secrets) -> str:
+    came = describe(answer.body, answer.headers.get("content-type", ""), secret)
+    return (
+        f"The response (403) is a page for people, not the API's: {came}. A firewall, a bot check"
+        " or a web server in front of the API blocked the call; this says nothing about the token."
+        " Allow this host's address there, and check the address that is called."
+    )
+
+
+def _name_server_error(answer: Answer) -> str:
+    if answer.status == HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED:
+        return (
+            f"The network asks for a login ({name_status(answer)}) before it lets calls through."
+            " Sign in to the network on this host, or allow the API's host there."
+        )
+    return (
+        f"The API failed on its own side ({name_status(answer)})."
+        " There is nothing to do here unless it lasts."
+    )
 
 
 def _missing_scope(challenge: str, secret: Secrets) -> str:
@@ -275,6 +305,8 @@ def _read_success(answer: Answer, quota: QuotaReading, secret: Secrets) -> Outco
     else:
         content_type = answer.headers.get("content-type", "")
         came = describe(answer.body, content_type, secret)
+        if no := find_no(value):
+            came += f" ({no})"
     detail = (
         f"The answer (200) is not the API's: expected a JSON object with the account, got {came}."
         " Check the address; a proxy or a maintenance page may stand in the way."
@@ -283,7 +315,11 @@ def _read_success(answer: Answer, quota: QuotaReading, secret: Secrets) -> Outco
 
 
 def read_throttling(
-    answer: Answer, quota: QuotaReading, windows: tuple[QuotaReading, ...] = ()
+    answer: Answer,
+    quota: QuotaReading,
+    windows: tuple[QuotaReading, ...] = (),
+    *,
+    secret: Secrets,
 ) -> Outcome:
     """Return the outcome of an *answer* that wants a pause: as asked, or until windows refill."""
     retry_at = read_retry_at(answer.headers, answer.received_at)
@@ -297,15 +333,13 @@ def read_throttling(
         f"The API asks for a pause ({name_status(answer)}): too many requests."
         " The token is alive; the next check waits as long as asked."
     )
-    outcome = outcome_of(answer, Reason.THROTTLED, detail)
+    outcome = outcome_of(answer, Reason.THROTTLED, detail + server_message(answer, secret))
     return replace(outcome, quota=quota, retry_at=max(waits, default=None))
 
 
-def _is_limit(answer: Answer, windows: tuple[QuotaReading, ...]) -> bool:
-    return (
-        any(window.remaining == 0 for window in windows)
-        or any(name in answer.headers for name in RETRY_FIELDS)
-        or says_rate_limited(answer.body)
+def _asks_for_pause(answer: Answer, windows: tuple[QuotaReading, ...]) -> bool:
+    return any(window.remaining == 0 for window in windows) or any(
+        name in answer.headers for name in RETRY_FIELDS
     )
 
 
@@ -315,6 +349,11 @@ def _surprise(answer: Answer, secret: Secrets) -> str:
         return (
             f"The address redirects ({name_status(answer)}){target}. Redirects are not followed,"
             " so that the token stays where it belongs: set the API's own address."
+        )
+    if answer.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return (
+            f"A proxy on the way asks for a login ({name_status(answer)}). Check the proxy's"
+            " settings on this host; this says nothing about the token."
         )
     if answer.status == HTTPStatus.NOT_FOUND:
         return "There is no such page (404). Check the address against the API reference."
@@ -332,8 +371,19 @@ def _redirect_host(answer: Answer, secret: Secrets) -> str:
 
 def server_message(answer: Answer, secret: Secrets) -> str:
     """Return the server's own words as the end of a detail; empty if it said nothing."""
-    message = find_message(parse_json(answer.body), secret)
+    value = parse_json(answer.body)
+    message = find_message(value, secret) if value is not None else _find_plain(answer, secret)
     return f' The server says: "{message}"' if message else ""
+
+
+def _find_plain(answer: Answer, secret: Secrets) -> str:
+    """Return what an answer says that is no JSON: XML, or a few words; a page is not quoted."""
+    words = words_of(answer)
+    if words.is_page or not words.texts or answer.is_oversize:
+        return ""
+    is_xml = bool(words.keys)
+    text = words.texts[0] if is_xml else _plain_text(answer.body, secret)
+    return clean(text, secret, MAX_MESSAGE)
 
 
 def name_status(answer: Answer) -> str:

@@ -22,31 +22,36 @@ from monitor.judge.outcome import Outcome, Reason
 from monitor.providers.answers import (
     ABSENT,
     BAD_REQUESTS,
+    KnownService,
     describe,
+    explain_rejection,
     find_account,
     follow,
-    is_answer,
     name_status,
     outcome_of,
     parse_json,
     read_failure,
+    read_suspension,
     read_throttling,
     says_rate_limited,
     server_message,
+    words_of,
 )
 from monitor.providers.base import Prepared, Requester, UnreadableFields, UnsendableError
+from monitor.providers.bodies import find_no, find_own_code, is_page
 from monitor.providers.ends import read_body_end, read_header_end, read_jwt_end
 from monitor.providers.fetcher import MAX_BODY
 from monitor.providers.headers import read_content_types, read_pause
 from monitor.providers.masking import clean
 from monitor.providers.quota_headers import QuotaReport, read_quota_headers
 from monitor.providers.transport import REPEATABLE
+from monitor.providers.vocabulary import find_meaning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
 
-    from monitor.config.http import HttpConnection
+    from monitor.config.http import GoodAnswer, HttpConnection
     from monitor.providers.ends import TokenEnd
     from monitor.providers.fetcher import Answer
     from monitor.providers.masking import Secrets
@@ -54,11 +59,9 @@ if TYPE_CHECKING:
 
 # --- answers
 
-HTML = ("text/html", "application/xhtml+xml")
 MAX_VALUE = 60
 
 DETAIL_OF_WORD = {
-    Reason.TOKEN_REJECTED: "The token was refused: it was revoked or mistyped.",
     Reason.AUTHORIZATION_EXPIRED: "The token has expired.",
     Reason.PERMISSION_DENIED: (
         "The token is known but may not do this: its permissions were probably changed."
@@ -79,6 +82,8 @@ class ExpectedAnswer:
         word_at: The JSON pointer to the word for what went wrong.
         words: What each of the service's words means.
         renewal: A sentence that says where to get a new token; may be empty.
+        service: Who answers.
+        also_good: Answers that are good although their status is not.
     """
 
     expect_status: frozenset[int] = frozenset({200})
@@ -87,6 +92,8 @@ class ExpectedAnswer:
     word_at: str | None = None
     words: Mapping[str, Reason] = field(default_factory=dict)
     renewal: str = ""
+    service: KnownService = field(default_factory=KnownService)
+    also_good: tuple[GoodAnswer, ...] = ()
 
 
 def read_answer(
@@ -97,14 +104,19 @@ def read_answer(
     value = parse_json(answer.body)
     if (word := _find_word(answer, value, terms)) is not None:
         return _read_word(answer, word, report, terms, secrets)
+    if _is_also_good(answer, value, terms):
+        return replace(outcome_of(answer, Reason.OK), quota=quota)
     if answer.status not in terms.expect_status:
-        return read_failure(answer, quota, secrets, terms.renewal, windows=report.windows)
+        return read_failure(
+            answer, quota, secrets, terms.renewal, windows=report.windows, service=terms.service
+        )
     surprise = _find_surprise(answer, value, terms, secrets)
     if surprise is None:
         account = find_account(value, secrets) if isinstance(value, dict) else None
-        return replace(outcome_of(answer, Reason.OK), quota=quota, account=account)
+        outcome = replace(outcome_of(answer, Reason.OK), quota=quota, account=account)
+        return outcome if terms.expect_json else replace(outcome, advice=_advise(value, secrets))
     if says_rate_limited(answer.body):
-        return read_throttling(answer, quota, report.windows)
+        return read_throttling(answer, quota, report.windows, secret=secrets)
     return outcome_of(
         answer, Reason.UNEXPECTED_RESPONSE, surprise + server_message(answer, secrets)
     )
@@ -123,16 +135,44 @@ def _find_word(answer: Answer, value: object, terms: ExpectedAnswer) -> str | No
     return word if isinstance(word, str) and word in terms.words else None
 
 
+def _is_also_good(answer: Answer, value: object, terms: ExpectedAnswer) -> bool:
+    return any(
+        answer.status == good.status and follow(value, good.at) in good.texts
+        for good in terms.also_good
+    )
+
+
+def _advise(value: object, secrets: Secrets) -> str:
+    """Say that a code stands in the body which nothing looked at."""
+    if (found := find_own_code(value)) is None:
+        return ""
+    name, code = found
+    return (
+        f'accepted by its status alone; the response carries a code of its own ("{name}" is'
+        f" {_show(code, secrets)}). If the service reports errors there, set"
+        f' expect_json = {{ "/{name}" = {_show(code, secrets)} }}'
+    )
+
+
 def _read_word(
     answer: Answer, word: str, report: QuotaReport, terms: ExpectedAnswer, secrets: Secrets
 ) -> Outcome:
     reason = terms.words[word]
     if reason is Reason.THROTTLED:
-        return read_throttling(answer, report.tightest, report.windows)
+        return read_throttling(answer, report.tightest, report.windows, secret=secrets)
+    if reason is Reason.ACCOUNT_SUSPENDED:
+        return read_suspension(answer, secrets, terms.service)
+    if reason is Reason.TOKEN_REJECTED:
+        # A word may stand for several causes, and the sentence beside it names one.
+        meaning = find_meaning(HTTPStatus.UNAUTHORIZED, words_of(answer), terms.service.preset)
+        detail = explain_rejection("", meaning, terms.renewal)
+    else:
+        is_renewable = reason is Reason.AUTHORIZATION_EXPIRED and terms.renewal
+        detail = DETAIL_OF_WORD[reason] + (f" {terms.renewal}" if is_renewable else "")
     said = f' The API says "{clean(word, secrets, MAX_VALUE)}".'
-    is_renewable = reason in {Reason.TOKEN_REJECTED, Reason.AUTHORIZATION_EXPIRED}
-    renewal = f" {terms.renewal}" if is_renewable and terms.renewal else ""
-    return outcome_of(answer, reason, DETAIL_OF_WORD[reason] + said + renewal)
+    sentence = server_message(answer, secrets)
+    is_more = sentence and f'"{word}"' not in sentence
+    return outcome_of(answer, reason, detail + (sentence if is_more else said))
 
 
 def _find_surprise(
@@ -145,26 +185,22 @@ def _find_surprise(
         return None
     status = name_status(answer)
     content_types = read_content_types(answer.headers)
-    content_type = next((one for one in content_types if one in HTML), *content_types[:1] or [""])
-    if content_type in HTML or (value is None and _is_html(answer.body)):
+    content_type = ",".join(content_types)
+    if is_page(answer.body, content_type, value):
         came = describe(answer.body, content_type, secrets)
         return (
             f"The answer ({status}) is a page for people, not an API's: {came}."
             " Check the address; a proxy or a maintenance page may stand in the way."
         )
-    if isinstance(value, dict) and not is_answer(value):
+    if no := find_no(value):
         return (
-            f"The answer ({status}) reports an error inside. If it is a good answer all the"
+            f"The answer ({status}) reports an error inside: {no}. If it is a good answer all the"
             " same, say in `expect_json` what such an answer holds."
         )
-    is_json = content_type == "application/json" or content_type.endswith("+json")
+    is_json = any(one == "application/json" or one.endswith("+json") for one in content_types)
     if is_json and value is None and answer.body.strip() not in {b"", b"null"}:
         return f"The answer ({status}) calls itself JSON and is none. A proxy may have cut it."
     return None
-
-
-def _is_html(body: bytes) -> bool:
-    return body[:512].lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
 
 def _find_unmet(
@@ -328,6 +364,7 @@ class HttpChecker:
         self._unreadable_end.log_texts(texts, prepared.secrets)
         if outcome.reason is Reason.TOKEN_REJECTED and ends_at and ends_at <= answer.received_at:
             detail = f"The token ended on {ends_at:%Y-%m-%d}. {self._terms.renewal}".rstrip()
+            detail += server_message(answer, prepared.secrets)
             outcome = replace(outcome, reason=Reason.AUTHORIZATION_EXPIRED, detail=detail)
         windows = report.windows if outcome.quota is not None else ()
         return replace(
@@ -363,6 +400,8 @@ def _url(connection: HttpConnection) -> httpx.URL:
 
 
 def _terms(connection: HttpConnection, preset: Preset) -> ExpectedAnswer:
+    # Whoever says what a good answer holds means that, and nothing else.
+    is_own = connection.expect_json != preset.settings.get("expect_json", {})
     return ExpectedAnswer(
         frozenset(connection.expect_status),
         connection.expect_json,
@@ -370,4 +409,6 @@ def _terms(connection: HttpConnection, preset: Preset) -> ExpectedAnswer:
         preset.word_at,
         preset.words,
         preset.renewal,
+        KnownService(connection.preset or "", preset.suspended),
+        () if is_own else preset.also_good,
     )

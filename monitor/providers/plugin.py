@@ -87,6 +87,7 @@ _READING = {
 _OUTCOME = {
     "reason": _is_reason,
     "detail": _is_text,
+    "advice": _is_text,
     "latency_ms": _or_none(_is_time),
     "http_status": _or_none(_is_count),
     "account": _or_none(_is_text),

@@ -155,6 +155,48 @@ VERDICTS = {
     "401": (http_answer(401, {"message": "no"}), Reason.TOKEN_REJECTED),
     "402": (http_answer(402, {}), Reason.OK),
     "403": (http_answer(403, {"message": "no"}), Reason.PERMISSION_DENIED),
+    "403, a page": (
+        http_answer(403, b"<h1>Forbidden", {"Content-Type": "text/html"}),
+        Reason.UNEXPECTED_RESPONSE,
+    ),
+    "403, a page in disguise": (
+        http_answer(403, b"<!DOCTYPE html><title>Just a moment"),
+        Reason.UNEXPECTED_RESPONSE,
+    ),
+    "403, a page that wants a pause": (
+        http_answer(403, b"<html>", {"Content-Type": "text/html", "Retry-After": "9"}),
+        Reason.THROTTLED,
+    ),
+    "403, JSON called a page": (
+        http_answer(403, {"message": "no"}, {"Content-Type": "text/html"}),
+        Reason.PERMISSION_DENIED,
+    ),
+    "403, text": (
+        http_answer(403, b"RBAC: access denied", {"Content-Type": "text/plain"}),
+        Reason.PERMISSION_DENIED,
+    ),
+    "403, daily limit": (
+        http_answer(403, {"error": {"errors": [{"reason": "dailyLimitExceeded"}]}}),
+        Reason.THROTTLED,
+    ),
+    "403, no money": (http_answer(403, {"title": "Insufficient credits"}), Reason.OK),
+    "407": (
+        http_answer(407, b"<h1>Proxy", {"Content-Type": "text/html"}),
+        Reason.UNEXPECTED_RESPONSE,
+    ),
+    "423": (http_answer(423, {"message": "locked"}), Reason.UNEXPECTED_RESPONSE),
+    "429, no money": (http_answer(429, {"error": {"code": "insufficient_quota"}}), Reason.OK),
+    "429, a page": (
+        http_answer(429, b"<h1>billing", {"Content-Type": "text/html"}),
+        Reason.THROTTLED,
+    ),
+    "511": (http_answer(511, b"<h1>Sign in", {"Content-Type": "text/html"}), Reason.SERVER_ERROR),
+    "200, not ok": (http_answer(200, {"ok": False}), Reason.UNEXPECTED_RESPONSE),
+    "200, not ok inside": (
+        http_answer(200, {"data": {"success": False}}),
+        Reason.UNEXPECTED_RESPONSE,
+    ),
+    "200, nothing wrong": (http_answer(200, {"error": None, "errors": [], "ok": True}), Reason.OK),
     "403, scope": (http_answer(403, {}, {"WWW-Authenticate": SCOPE}), Reason.PERMISSION_DENIED),
     "403, token": (
         http_answer(403, {}, {"WWW-Authenticate": 'Bearer error="invalid_token"'}),
@@ -196,9 +238,111 @@ async def test_every_answer_has_its_reason(serve, clients, answer, reason):
     outcome = await check(serve, clients, answer)
 
     assert outcome.reason is reason
-    assert outcome.is_payment_required == (outcome.http_status == 402)
+    assert outcome.is_payment_required == (reason is Reason.OK and outcome.http_status != 200)
     assert (outcome.detail == "") == (reason is Reason.OK)
     assert SECRET not in repr(outcome)
+
+
+WORDS = {
+    "message": (401, {"message": "told"}),
+    "error.message": (403, {"error": {"message": "told", "code": "x"}}),
+    "errors[].message": (400, {"errors": [{"message": "told"}]}),
+    "errors[].detail": (404, {"errors": [{"detail": "told"}]}),
+    "error_description": (401, {"error": "x", "error_description": "told"}),
+    "problem detail": (403, {"type": "about:blank", "title": "x", "detail": "told"}),
+    "problem title": (500, {"type": "about:blank", "title": "told"}),
+    "reason": (403, {"reason": "told"}),
+    "description": (200, {"ok": False, "description": "told"}),
+    "errors by field": (403, {"errors": {"base": ["told"]}}),
+    "xml": (403, b"<Error><Code>x</Code><Message>told</Message></Error>"),
+    "text": (403, b"told"),
+    "a pause": (429, {"message": "told"}),
+}
+
+
+@pytest.mark.parametrize(("status", "body"), WORDS.values(), ids=WORDS)
+async def test_what_the_server_says_is_quoted_wherever_it_stands(serve, clients, status, body):
+    told = (
+        json.loads(json.dumps(body).replace("told", "Told\\u0007 by " + "x" * 300))
+        if isinstance(body, dict)
+        else body.replace(b"told", b"Told\x07 by " + b"x" * 300)
+    )
+
+    outcome = await check(serve, clients, http_answer(status, told, {"Content-Type": ""}))
+
+    assert 'The server says: "Told by xxx' in outcome.detail
+    assert outcome.detail.endswith('…"')
+    assert outcome.detail.isprintable()
+
+
+@pytest.mark.parametrize(("status", "body"), WORDS.values(), ids=WORDS)
+async def test_no_secret_is_quoted_wherever_it_stands(serve, clients, status, body):
+    told = (
+        json.loads(json.dumps(body).replace("told", f"no: {SECRET}"))
+        if isinstance(body, dict)
+        else body.replace(b"told", f"no: {SECRET}".encode())
+    )
+
+    outcome = await check(serve, clients, http_answer(status, told, {"Content-Type": ""}))
+
+    assert "no: ••••" in outcome.detail
+    assert SECRET not in repr(outcome)
+
+
+async def test_a_blocked_call_names_what_blocked_it(serve, clients):
+    page = b"<!doctype html><title>Just a moment...</title><p>Checking your browser"
+    answer = http_answer(403, page, {"Content-Type": "text/html; charset=UTF-8"})
+
+    outcome = await check(serve, clients, answer)
+
+    assert "a page for people" in outcome.detail
+    assert "Just a moment..." in outcome.detail
+    assert "nothing about the token" in outcome.detail
+
+
+@pytest.mark.parametrize(
+    ("body", "no"),
+    [
+        ({"ok": False}, '"ok" is false'),
+        ({"success": "false", "message": "why"}, 'The server says: "why"'),
+        ({"code": 401, "msg": "token invalid"}, 'The server says: "token invalid"'),
+        ({"result": {"error": "why"}}, 'The server says: "why"'),
+    ],
+)
+async def test_a_200_that_says_no_says_what_and_names_expect_json(serve, clients, body, no):
+    outcome = await check(serve, clients, http_answer(200, body))
+
+    assert outcome.reason is Reason.UNEXPECTED_RESPONSE
+    assert no in outcome.detail
+    assert "`expect_json`" in outcome.detail
+
+
+@pytest.mark.parametrize(
+    ("body", "more", "advice"),
+    [
+        ({"code": 0, "data": {}}, {}, 'expect_json = { "/code" = 0 }'),
+        ({"status": "OK", "results": []}, {}, 'expect_json = { "/status" = "OK" }'),
+        ({"code": 0, "data": {}}, {"expect_json": {"/code": 0}}, ""),
+        ({"id": 7, "name": "Acme"}, {}, ""),
+        (b"pong", {}, ""),
+    ],
+)
+async def test_a_code_in_a_good_body_is_worth_advice(serve, clients, body, more, advice):
+    answer = http_answer(200, body, {"Content-Type": ""})
+
+    outcome = await check(serve, clients, answer, **more)
+
+    assert outcome.reason is Reason.OK
+    assert advice in outcome.advice
+    assert bool(outcome.advice) is bool(advice)
+
+
+async def test_a_refused_jwt_past_its_end_keeps_the_words_of_the_server(serve, clients):
+    end = datetime(2026, 1, 1, tzinfo=UTC)
+
+    outcome = await check(serve, clients, http_answer(401, {"message": "late"}), token=jwt(end))
+
+    assert outcome.detail == 'The token ended on 2026-01-01. The server says: "late"'
 
 
 async def test_the_pause_lasts_until_every_window_is_refilled(serve, clients):

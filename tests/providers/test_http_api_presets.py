@@ -12,7 +12,9 @@ from tests.dialects import (
     ENDS_AT,
     PATHS,
     RESETS_AT,
+    Asked,
     Fate,
+    Reply,
     speaking,
 )
 
@@ -143,6 +145,187 @@ async def test_slack_says_that_a_token_has_expired(clients, speakers):
 
     assert outcome.reason is Reason.AUTHORIZATION_EXPIRED
     assert "expired" in outcome.detail
+
+
+async def test_gitlab_says_that_a_token_has_expired(clients):
+    words = "Token is expired. You can either do re-authorization or token refresh."
+    body = {"error": "invalid_token", "error_description": words}
+    with speaking("gitlab", answering(401, body)) as speaker:
+        outcome = await check(clients, {"gitlab": speaker}, "gitlab", "glpat-7")
+
+    assert outcome.reason is Reason.TOKEN_REJECTED
+    assert outcome.detail.startswith("The token has expired.")
+    assert outcome.detail.endswith(f'The server says: "{words}"')
+    assert "mistyped" not in outcome.detail
+
+
+def answering(status: int, body: object, kind: str = "application/json"):
+    def speak(_asked: Asked) -> Reply:
+        return Reply(status, body, {"Content-Type": kind})
+
+    return speak
+
+
+UNLIMITED = "Rate limiting is not enabled."
+ENTERPRISE = {
+    "limits are off": (404, {"message": UNLIMITED}, {}, Reason.OK),
+    "limits are off, long ago": (
+        404,
+        {"message": "No rate limit for white listed users"},
+        {},
+        Reason.OK,
+    ),
+    "a bad token": (401, {"message": "Bad credentials"}, {}, Reason.TOKEN_REJECTED),
+    "another 404": (404, {"message": "Not Found"}, {}, Reason.UNEXPECTED_RESPONSE),
+    "the text with another status": (
+        400,
+        {"message": UNLIMITED},
+        {},
+        Reason.UNEXPECTED_RESPONSE,
+    ),
+    "the text elsewhere": (404, {"error": UNLIMITED}, {}, Reason.UNEXPECTED_RESPONSE),
+    "expect_json of one's own": (
+        404,
+        {"message": UNLIMITED},
+        {"expect_json": {"/rate/limit": 5000}},
+        Reason.UNEXPECTED_RESPONSE,
+    ),
+    "suspended": (
+        403,
+        {"message": "Sorry. Your account was suspended."},
+        {},
+        Reason.ACCOUNT_SUSPENDED,
+    ),
+}
+
+
+@pytest.mark.parametrize(("status", "body", "more", "reason"), ENTERPRISE.values(), ids=ENTERPRISE)
+async def test_a_github_of_ones_own_may_have_no_limits(clients, status, body, more, reason):
+    with speaking("github", answering(status, body)) as speaker:
+        url = speaker.root + "/api/v3/rate_limit"
+        outcome = await check(clients, {"github": speaker}, "github", Fate.GOOD, url=url, **more)
+
+    assert outcome.reason is reason
+    assert outcome.is_payment_required is False
+
+
+SHOPS = {
+    "frozen": (402, "Unavailable Shop"),
+    "closed": (403, "Unavailable Shop"),
+    "locked": (423, "This store is unavailable"),
+}
+
+
+@pytest.mark.parametrize(("status", "words"), SHOPS.values(), ids=SHOPS)
+async def test_a_shop_that_is_not_open_is_suspended_in_its_own_words(clients, status, words):
+    with speaking("shopify", answering(status, {"errors": words})) as speaker:
+        outcome = await check(clients, {"shopify": speaker}, "shopify", Fate.GOOD)
+
+    assert outcome.reason is Reason.ACCOUNT_SUSPENDED
+    assert outcome.detail.startswith("The shop is frozen, locked or closed")
+    assert outcome.detail.endswith(f'The server says: "{words}"')
+    assert not outcome.is_payment_required
+
+
+AZURE = {
+    "good": (200, {"object": "list", "data": []}, Reason.OK),
+    "wrong key": (
+        401,
+        {"error": {"code": "401", "message": "Access denied due to invalid subscription key"}},
+        Reason.TOKEN_REJECTED,
+    ),
+    "no role": (
+        401,
+        {"error": {"code": "PermissionDenied", "message": "Principal does not have access"}},
+        Reason.PERMISSION_DENIED,
+    ),
+    "a closed network": (
+        403,
+        {"error": {"code": "AccessDenied", "message": "Access denied due to Virtual Network"}},
+        Reason.PERMISSION_DENIED,
+    ),
+    "too often": (
+        429,
+        {"error": {"code": "429", "message": "exceeded call rate limit of your tier."}},
+        Reason.THROTTLED,
+    ),
+    "a quota of the gateway": (
+        403,
+        {"statusCode": 403, "message": "Out of call volume quota. It comes back in 12:00:00."},
+        Reason.THROTTLED,
+    ),
+}
+
+
+@pytest.mark.parametrize(("status", "body", "reason"), AZURE.values(), ids=AZURE)
+async def test_openai_is_watched_on_azure_as_well(clients, status, body, reason):
+    with speaking("openai", answering(status, body)) as speaker:
+        url = speaker.root + "/openai/models?api-version=2024-10-21"
+        outcome = await check(
+            clients, {"openai": speaker}, "openai", "key-7", url=url, auth="header:api-key"
+        )
+
+        assert outcome.reason is reason
+        (asked,) = speaker.asked
+        assert asked.headers["api-key"] == "key-7"
+        assert "authorization" not in asked.headers
+
+
+@pytest.mark.parametrize(
+    ("preset", "status", "body", "reason", "is_paid"),
+    [
+        ("openai", 429, {"error": {"code": "insufficient_quota"}}, Reason.OK, True),
+        (
+            "openai",
+            401,
+            {"error": {"code": "account_deactivated"}},
+            Reason.ACCOUNT_SUSPENDED,
+            False,
+        ),
+        (
+            "anthropic",
+            400,
+            {"error": {"type": "x", "message": "Your credit balance is too low."}},
+            Reason.OK,
+            True,
+        ),
+        ("anthropic", 402, {"error": {"type": "billing_error"}}, Reason.OK, True),
+        (
+            "gitlab",
+            403,
+            {"message": "Your account has been blocked."},
+            Reason.ACCOUNT_SUSPENDED,
+            False,
+        ),
+        ("slack", 200, {"ok": False, "error": "token_revoked"}, Reason.TOKEN_REJECTED, False),
+        ("slack", 200, {"ok": False, "error": "nobody_knows"}, Reason.UNEXPECTED_RESPONSE, False),
+    ],
+)
+async def test_a_preset_believes_its_own_service(clients, preset, status, body, reason, is_paid):
+    with speaking(preset, answering(status, body)) as speaker:
+        outcome = await check(clients, {preset: speaker}, preset, Fate.GOOD)
+
+    assert (outcome.reason, outcome.is_payment_required) == (reason, is_paid)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+async def test_a_page_speaks_for_no_service(clients, preset):
+    with speaking(preset, answering(403, "<html><p>blocked", "text/html")) as speaker:
+        outcome = await check(clients, {preset: speaker}, preset, Fate.GOOD)
+
+    assert outcome.reason is Reason.UNEXPECTED_RESPONSE
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_says_what_it_was_read_for_and_what_it_cannot_see(preset):
+    from pathlib import Path
+
+    import monitor.config.http
+
+    path = Path(monitor.config.http.__file__).with_name("presets") / f"{preset}.toml"
+    text = " ".join(path.read_text(encoding="utf-8").replace("#", " ").split())
+    assert "Read for " in text
+    assert "Not seen: " in text
 
 
 async def test_github_waits_for_the_reset_when_nothing_is_left(clients, speakers):

@@ -141,6 +141,17 @@ ANSWERS = [
     (http_answer(401, b"<html>no</html>"), Reason.TOKEN_REJECTED, "401 in HTML"),
     (http_answer(401, b"x" * 300_000), Reason.TOKEN_REJECTED, "401 at length"),
     (http_answer(403, {"message": "Forbidden"}, QUOTA), Reason.PERMISSION_DENIED, "403"),
+    (
+        http_answer(403, b"<h1>Forbidden", {"Content-Type": "Text/HTML; charset=utf-8"}),
+        Reason.UNEXPECTED_RESPONSE,
+        "403 in HTML",
+    ),
+    (http_answer(403, b"<!doctype html>no"), Reason.UNEXPECTED_RESPONSE, "403 in disguise"),
+    (http_answer(403, {"message": "Insufficient credits"}), Reason.OK, "403 no money"),
+    (http_answer(429, {"error": "insufficient_quota"}), Reason.OK, "429 no money"),
+    (http_answer(403, {"error": "dailyLimitExceeded"}), Reason.THROTTLED, "403 daily limit"),
+    (http_answer(403, {"error": "account suspended"}), Reason.PERMISSION_DENIED, "403 account"),
+    (http_answer(423, {"error": "locked"}), Reason.UNEXPECTED_RESPONSE, "423"),
     (http_answer(500, b"oops"), Reason.SERVER_ERROR, "500"),
     (http_answer(503, b"", {"Retry-After": "60"}), Reason.SERVER_ERROR, "503"),
     (http_answer(599, b""), Reason.SERVER_ERROR, "599"),
@@ -246,6 +257,16 @@ async def test_402_is_alive_with_nothing_left(serve, clients):
     assert outcome.quota is not None
     assert outcome.quota.remaining == 0
     assert outcome.account is None
+
+
+@pytest.mark.parametrize("status", [402, 403, 429])
+async def test_credit_that_is_used_up_is_alive_with_nothing_left(serve, clients, status):
+    body = {"error": {"code": "insufficient_quota", "message": "Check your billing details."}}
+
+    outcome = await check(serve, clients, http_answer(status, body, QUOTA))
+
+    assert (outcome.reason, outcome.is_payment_required) == (Reason.OK, True)
+    assert outcome.quota == READ_QUOTA
 
 
 async def test_402_is_not_asked_again(serve, clients):
