@@ -50,6 +50,7 @@ class Web:
     settled: list[Evaluated] = field(default_factory=list)
     wakes: list[None] = field(default_factory=list)
     now: list[Any] = field(default_factory=lambda: [NOON])
+    seconds: list[float] = field(default_factory=lambda: [0.0])
 
     @property
     def parts(self) -> Parts:
@@ -118,6 +119,7 @@ async def open_web(
     """
     plan, config = plan or plan_of(), config or Config()
     now: list[Any] = [NOON]
+    seconds = [1000.0]
     settled: list[Evaluated] = []
     wakes: list[None] = []
 
@@ -141,13 +143,14 @@ async def open_web(
         "csrf_key": b"c" * 32,
         "calendar_key": b"k" * 32,
         "announce": settled.extend,
+        "monotonic": lambda: seconds[0],
     }
     parts = Parts(**usual | replaced)
     views.append(parts)
     app = build_app(lambda: views[-1])
     try:
         async with client_of(app) as client:
-            yield Web(views, app, client, settled, wakes, now)
+            yield Web(views, app, client, settled, wakes, now, seconds)
     finally:
         await parts.validations.stop()
         await parts.now.calls.clients.aclose()

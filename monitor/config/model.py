@@ -10,6 +10,7 @@ import os
 import re
 from datetime import time, timedelta
 from functools import cached_property, lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self, get_args
 from urllib.parse import quote
@@ -270,6 +271,29 @@ def is_reachable_from_outside(listen: str) -> bool:
     return match is not None and not is_loopback(match["v6"] or match["host"])
 
 
+def _check_network(value: str) -> str:
+    try:
+        ip_network(value)
+    except ValueError as error:
+        hint = ""
+        if "host bits" in str(error):
+            hint = f"; did you mean {quoted(str(ip_network(value, strict=False)))}?"
+        form = 'an address or network such as "127.0.0.1" or "10.0.0.0/8"'
+        raise ValueError(f"{form}, got {quoted(value)}{hint}") from None
+    return value
+
+
+class ProxyAuthSettings(Settings):
+    """The proxies that stand before the dashboard."""
+
+    trusted: Annotated[
+        tuple[Annotated[str, AfterValidator(_check_network)], ...], Field(min_length=1)
+    ] = Field(
+        description="Addresses and networks of proxies: what these say in X-Forwarded-For is"
+        " believed, and nobody else's.",
+    )
+
+
 class WebSettings(Settings):
     """The dashboard and the HTTP interface."""
 
@@ -286,6 +310,15 @@ class WebSettings(Settings):
     key: Annotated[Secret, must_serve(SecretUse.HEADER_TOKEN)] | None = Field(
         default=None, description="The Fernet key that encrypts tokens obtained by handshake."
     )
+    proxy_auth: ProxyAuthSettings | None = Field(
+        default=None, description="The proxies before the dashboard whose word counts."
+    )
+
+    @cached_property
+    def trusted_proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Return the networks of the proxies whose word counts."""
+        trusted = () if self.proxy_auth is None else self.proxy_auth.trusted
+        return tuple(ip_network(one) for one in trusted)
 
 
 class HeartbeatSettings(Settings):

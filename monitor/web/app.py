@@ -62,7 +62,7 @@ def build_app(view: Callable[[], Parts]) -> FastAPI:
         # Behind a proxy it would lead to plain http, and past the path of `public_url`.
         redirect_slashes=False,
     )
-    app.state.attempts = Attempts()
+    app.state.attempts = Attempts(lambda: view().monotonic())
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from ipaddress import ip_address
 from math import ceil
 from typing import Annotated
 
@@ -18,13 +17,19 @@ from monitor.store import credentials
 from monitor.web import sessions
 from monitor.web.bodies import form
 from monitor.web.parts import Here, Parts
+from monitor.web.peers import find_peer
 from monitor.web.problems import is_secure
 from monitor.web.sessions import (
+    KNOWN_COOKIE,
+    KNOWN_LASTS,
     SESSION_COOKIE,
     SESSION_LASTS,
     Attempts,
     Pass,
+    Visitor,
     Who,
+    known_browser,
+    make_known,
     needs_login,
     password_mark,
 )
@@ -51,7 +56,10 @@ def _ask(request: Request, target: str, failure: str = "", status: int = HTTPSta
 
 @router.post("/login")
 async def log_in(
-    request: Request, here: Here, fields: Annotated[dict[str, str], form("next", "password")]
+    request: Request,
+    here: Here,
+    who: Who,
+    fields: Annotated[dict[str, str], form("next", "password")],
 ) -> Response:
     """Compare the password, and begin a session."""
     target = fields.get("next", "/")
@@ -59,12 +67,11 @@ async def log_in(
     if password is None:
         return _go_to(request, target)
     attempts: Attempts = request.app.state.attempts
-    address = _address_of(request, here)
-    now = here.clock()
-    wait = attempts.wait_for(address, now)
+    peer, is_known = _find_peer(request, here, who)
+    wait = attempts.wait_for(peer, is_known=is_known)
     if wait:
-        seconds = ceil(wait.total_seconds())
-        log.warning("web.login_limited", address=address, seconds=seconds)
+        seconds = ceil(wait)
+        log.warning("web.login_limited", address=peer, seconds=seconds)
         page = _ask(
             request,
             target,
@@ -74,27 +81,26 @@ async def log_in(
         page.headers["Retry-After"] = str(seconds)
         return page
     given = fields.get("password", "")
-    if not await attempts.verify(given, password.reveal(), address, now):
-        log.warning("web.login_failed", address=address)
+    if not await attempts.verify(given, password.reveal(), peer, is_known=is_known):
+        log.warning("web.login_failed", address=peer)
         return _ask(request, target, "This is not the password.", HTTPStatus.UNAUTHORIZED)
-    log.info("web.logged_in", address=address)
+    log.info("web.logged_in", address=peer)
     return await _begin(request, here, target)
 
 
-def _address_of(request: Request, here: Parts) -> str:
-    """Return the address of who asks: the one that the proxy names, where there is one.
+def _find_peer(request: Request, here: Parts, who: Visitor) -> tuple[str, bool]:
+    """Return who tries a password, and whether that is a browser which knew it once.
 
-    All would wait for the wrong passwords of one, else. Only a neighbour is believed,
-    and only where `public_url` says that people do not ask us themselves.
+    Such a one has tries of its own: nobody else can use them up.
     """
+    known = known_browser(here, request)
+    if known is None and who.by is Pass.SESSION:
+        known = f"session:{who.session}"
+    if known is not None:
+        return known, True
     near = request.client.host if request.client else ""
-    named = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip()
-    try:
-        is_neighbour = ip_address(near).is_private
-        far = str(ip_address(named))
-    except ValueError:
-        return near
-    return far if is_neighbour and here.config.web.public_url else near
+    forwarded = request.headers.getlist("x-forwarded-for")
+    return find_peer(near, forwarded, here.config.web.trusted_proxies), False
 
 
 async def _begin(request: Request, here: Parts, target: str) -> Response:
@@ -112,6 +118,15 @@ async def _begin(request: Request, here: Parts, target: str) -> Response:
         samesite="lax",
         secure=is_secure(here),
     )
+    if known_browser(here, request) is None:
+        response.set_cookie(
+            KNOWN_COOKIE,
+            make_known(here),
+            max_age=int(KNOWN_LASTS.total_seconds()),
+            httponly=True,
+            samesite="lax",
+            secure=is_secure(here),
+        )
     # The word of the time before the login is no longer good.
     word = sessions.make_csrf_token(here.csrf_key, credentials.hash_secret(secret))
     response.set_cookie(sessions.CSRF_COOKIE, word, samesite="lax", secure=is_secure(here))

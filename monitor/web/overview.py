@@ -108,6 +108,7 @@ class OverviewEntry:
         has_problem: People are reminded of it, so that it can be acknowledged.
         worst_first: Smaller is worse: urgency, then what ends first, then the file's order.
         valid_until: When time alone will change what is shown of it.
+        seen_at: When it was looked at.
     """
 
     id: int
@@ -122,6 +123,7 @@ class OverviewEntry:
     worst_first: tuple[int, int, int, int]
     mark: int
     valid_until: datetime | None
+    seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +313,7 @@ class Overview:
             mark,
             # A step is reached at its instant, and a day less is left right after it.
             min((now + ((end - now) % DAY or MICROSECOND) for end in ends), default=None),
+            now,
         )
 
 
@@ -322,8 +325,9 @@ def _is_stale(known: dict[int, OverviewEntry], number: int, mark: int, now: date
     one = known.get(number)
     if one is None or one.mark != mark:
         return True
-    # Days left are whole days, and every step is a number of them before the end.
-    return one.valid_until is not None and one.valid_until <= now
+    # Days left are whole days, and every step is a number of them before the end. What was
+    # seen by a clock that was set back since then holds no more.
+    return one.valid_until is not None and not one.seen_at <= now < one.valid_until
 
 
 def _is_matching(one: OverviewEntry, query: Query) -> bool:

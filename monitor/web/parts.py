@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,6 +50,7 @@ class Parts:
         announce: Told of what was stored, as of every check.
         consent_page: Where sellers authorize an application again.
         reloads: How reading the file went.
+        monotonic: Seconds of a clock that nobody sets: lengths of time are measured by it.
     """
 
     now: Snapshot
@@ -66,6 +68,7 @@ class Parts:
     announce: Callable[[list[Evaluated]], None]
     consent_page: Callable[[AmazonConnection], str] = consent_page_of
     reloads: ReloadStatus = field(default_factory=ReloadStatus)
+    monotonic: Callable[[], float] = time.monotonic
 
     @property
     def config(self) -> Config:

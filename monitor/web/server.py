@@ -1,9 +1,8 @@
 """Serve the web application in the daemon's own event loop.
 
 Watching comes first: an address that is taken is told and tried again, and a stop waits
-for nobody who still reads. Who begins to ask and does not come to an end is hung up on:
-the server beneath waits for ever for the rest of a request, so that a few hundred who
-send nothing would keep everybody out, without knowing any password.
+for nobody who still reads. Who is let in, and who is cut off, is decided in
+`monitor.web.guard`.
 """
 
 from __future__ import annotations
@@ -15,68 +14,21 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import h11
 import structlog
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from monitor.web import guard
 from monitor.web.app import build_app
+from monitor.web.guard import Acceptor, Crowd, GuardedProtocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from monitor.web.parts import Parts
+    from monitor.web.peers import Network
 
 
 log = structlog.get_logger()
-
-MOST_CONNECTIONS = 600
-"""
-More than are answered at once, so that most are told to come later: the sockets
-beyond are those of the checks.
-"""
-
-REQUEST_WITHIN_S = 20.0
-"""How long a whole request may take; ours are small."""
-
-_THEIR_TURN = {h11.IDLE, h11.SEND_BODY}
-
-
-class TimedProtocol(H11Protocol):
-    """One that limits the time from the first byte of a request, or from the call, to its last."""
-
-    _hang_up: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first request, unless too many are here already."""
-        super().connection_made(transport)
-        if len(self.connections) > MOST_CONNECTIONS:
-            transport.abort()
-            return
-        self._wait()
-
-    def data_received(self, data: bytes) -> None:
-        """Take a piece; wait for more only if something is missing."""
-        super().data_received(data)
-        if self.conn.their_state in _THEIR_TURN:
-            self._wait()
-        else:
-            self._stop_waiting()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget who has gone."""
-        self._stop_waiting()
-        super().connection_lost(exc)
-
-    def _wait(self) -> None:
-        if self._hang_up is None:
-            self._hang_up = self.loop.call_later(REQUEST_WITHIN_S, self.transport.abort)
-
-    def _stop_waiting(self) -> None:
-        if self._hang_up is not None:
-            self._hang_up.cancel()
-            self._hang_up = None
-
 
 TRY_AGAIN_AFTER_S = 10.0
 STOP_WITHIN_S = 2
@@ -84,15 +36,43 @@ STOP_WITHIN_S = 2
 
 _BACKLOG = 128
 _KEEP_ALIVE_S = 30
-_MOST_AT_ONCE = 500
+_SEND_BUFFER = 128 * 1024
+"""What the kernel keeps of an answer that nobody reads; by itself it would keep megabytes."""
 
 
 class _Server(uvicorn.Server):
-    """One that leaves signals to the daemon."""
+    """One that leaves signals to the daemon, and accepting to the guard.
+
+    Args:
+        most: How many may be connected.
+        trusted: Returns the proxies that may have as many connections as there are.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, most: int, trusted: Callable[[], Collection[Network]]
+    ) -> None:
+        super().__init__(config)
+        self.most = most
+        self.trusted = trusted
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept from our one socket, by way of the guard."""
+        assert sockets is not None, "the address is bound by us"
+        await self.lifespan.startup()
+        state, config = self.server_state, self.config
+
+        def make() -> GuardedProtocol:
+            return GuardedProtocol(
+                config=config, server_state=state, app_state=self.lifespan.state, _loop=None
+            )
+
+        crowd = Crowd(state.connections, self.most, self.trusted)
+        self.servers = [Acceptor(listener, make, crowd) for listener in sockets]  # type: ignore[misc]
+        self.started = True
 
 
 class WebServer:
@@ -141,7 +121,7 @@ class WebServer:
             self._server = _Server(
                 uvicorn.Config(
                     self._app,
-                    http=TimedProtocol,
+                    http=GuardedProtocol,
                     interface="asgi3",
                     lifespan="off",
                     log_config=None,
@@ -149,10 +129,11 @@ class WebServer:
                     server_header=False,
                     proxy_headers=False,
                     ws="none",
-                    limit_concurrency=_MOST_AT_ONCE,
                     timeout_keep_alive=_KEEP_ALIVE_S,
                     timeout_graceful_shutdown=STOP_WITHIN_S,
-                )
+                ),
+                guard.MOST_CONNECTIONS,
+                lambda: self._view().config.web.trusted_proxies,
             )
             await self._server.serve(sockets=[listener])
 
@@ -185,6 +166,7 @@ def _bind(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         listener.bind(address)
         listener.listen(_BACKLOG)
     except OSError:

@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import hmac
 import secrets
+import time
 from collections import deque
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,6 +30,7 @@ from monitor.store.engine import StoreError
 from monitor.web.parts import parts_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from monitor.web.parts import Parts
@@ -40,33 +42,53 @@ log = structlog.get_logger()
 
 HASH_PREFIX = "$argon2"
 
-ATTEMPTS_WINDOW = timedelta(minutes=1)
+ATTEMPTS_WINDOW_S = 60.0
 MOST_OF_ONE = 5
-"""How often one address may be wrong within the window."""
+"""How often one address, or one browser that is known, may be wrong within the window."""
 
 MOST_OF_ALL = 50
-"""And all together: addresses are cheap."""
+"""
+And all strangers together, before each address has one try only: addresses are cheap. Nobody is
+shut out by what others do: an address that was not wrong itself has its try.
+"""
+
+ACCOUNT = "admin"
+"""The one account that there is."""
+
+_MOST_KEPT = 10_000
 
 
 class Attempts:
-    """The wrong passwords of the last minute."""
+    """The wrong passwords of the last minute, by account and by who was wrong.
 
-    def __init__(self) -> None:
-        self._failures: deque[tuple[datetime, str]] = deque()
-        self._verifying = asyncio.Lock()
+    Args:
+        monotonic: Seconds of a clock that nobody sets.
+    """
 
-    def wait_for(self, address: str, now: datetime) -> timedelta:
-        """Return how long *address* must wait before it may try again."""
-        while self._failures and now - self._failures[0][0] >= ATTEMPTS_WINDOW:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._failures: deque[tuple[float, tuple[str, str]]] = deque(maxlen=_MOST_KEPT)
+        # Who is known does not wait behind strangers.
+        self._lanes = {True: asyncio.Lock(), False: asyncio.Lock()}
+
+    def wait_for(self, peer: str, *, account: str = ACCOUNT, is_known: bool = False) -> float:
+        """Return for how many seconds *peer* must wait before it may try again.
+
+        Args:
+            is_known: It is a browser that once knew the password; what strangers do
+                is not held against it.
+        """
+        now = self._monotonic()
+        while self._failures and now - self._failures[0][0] >= ATTEMPTS_WINDOW_S:
             self._failures.popleft()
-        own = [at for at, by in self._failures if by == address]
-        everyone = [at for at, _ in self._failures]
-        for failures, most in ((own, MOST_OF_ONE), (everyone, MOST_OF_ALL)):
-            if len(failures) >= most:
-                return failures[-most] + ATTEMPTS_WINDOW - now
-        return timedelta()
+        own = [at for at, by in self._failures if by == (account, peer)]
+        is_crowded = not is_known and len(self._failures) >= MOST_OF_ALL
+        most = 1 if is_crowded else MOST_OF_ONE
+        return own[-most] + ATTEMPTS_WINDOW_S - now if len(own) >= most else 0.0
 
-    async def verify(self, given: str, known: str, address: str, now: datetime) -> bool:
+    async def verify(
+        self, given: str, known: str, peer: str, *, account: str = ACCOUNT, is_known: bool = False
+    ) -> bool:
         """Tell whether *given* is the password; remember if not.
 
         One at a time: each hash takes 64 MiB and a good part of a second.
@@ -74,12 +96,12 @@ class Attempts:
         Args:
             known: The password, plain or as an Argon2 hash.
         """
-        async with self._verifying:
-            if self.wait_for(address, now):
+        async with self._lanes[is_known]:
+            if self.wait_for(peer, account=account, is_known=is_known):
                 return False
             is_right = await asyncio.to_thread(matches, given, known)
             if not is_right:
-                self._failures.append((now, address))
+                self._failures.append((self._monotonic(), (account, peer)))
             return is_right
 
 
@@ -187,8 +209,35 @@ def _sign_csrf(key: bytes, word: str, session: str) -> str:
 SESSION_COOKIE = "connwatch_session"
 SESSION_LASTS = timedelta(days=7)
 
-NOTE_USE_EVERY = timedelta(minutes=1)
+NOTE_USE_EVERY_S = 60.0
 """How exact `last_used_at` of a token is: not every request is worth a write."""
+
+
+# --- browsers that are known
+
+KNOWN_COOKIE = "connwatch_known"
+KNOWN_LASTS = timedelta(days=365)
+
+
+def make_known(parts: Parts) -> str:
+    """Return what a browser keeps that knew the password, to be told from strangers later.
+
+    It lets in to nothing; another password makes it worthless.
+    """
+    word = secrets.token_urlsafe(_RANDOM_BYTES)
+    return f"{word}.{_sign_known(parts, word)}"
+
+
+def known_browser(parts: Parts, request: Request) -> str | None:
+    """Return what stands for the browser of *request* if it knew the present password once."""
+    word, _, signature = request.cookies.get(KNOWN_COOKIE, "").partition(".")
+    is_genuine = hmac.compare_digest(signature.encode(), _sign_known(parts, word).encode())
+    return f"known:{word}" if is_genuine else None
+
+
+def _sign_known(parts: Parts, word: str) -> str:
+    text = f"known\0{word}\0{password_mark(parts)}"
+    return hmac.new(parts.csrf_key, text.encode(), hashlib.sha256).hexdigest()
 
 
 def password_mark(parts: Parts) -> str:
@@ -210,7 +259,7 @@ class Authenticator:
     """Knows the sessions and tokens."""
 
     def __init__(self) -> None:
-        self._noted: dict[str, datetime] = {}
+        self._noted: dict[str, float] = {}
 
     async def recognise(self, request: Request) -> Visitor:
         """Return who asks; a token that nobody gave out makes a stranger."""
@@ -231,11 +280,11 @@ class Authenticator:
         known = await parts.reader.read(lambda tx: credentials.find_api_token(tx, token))
         if known is None:
             return STRANGER
-        now = parts.clock()
+        now = parts.monotonic()
         before = self._noted.get(known.name)
-        if before is None or now - before >= NOTE_USE_EVERY:
+        if before is None or now - before >= NOTE_USE_EVERY_S:
             self._noted[known.name] = now
-            await _note_use(parts, known.name, now)
+            await _note_use(parts, known.name, parts.clock())
         return Visitor(Pass.TOKEN, may_change=not known.is_read_only, name=known.name)
 
 

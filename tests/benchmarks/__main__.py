@@ -6,13 +6,22 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import daemon, dashboard, evaluate, forecast, startup, year
+from tests.benchmarks import (
+    daemon,
+    dashboard,
+    evaluate,
+    forecast,
+    slow_readers,
+    startup,
+    year,
+)
 
 BENCHMARKS = {
     "daemon": daemon.main,
     "dashboard": dashboard.main,
     "evaluate": evaluate.main,
     "forecast": forecast.main,
+    "slow_readers": slow_readers.main,
     "startup": startup.main,
     "year": year.main,
 }

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from monitor.config.model import Config, WebSettings
 from monitor.config.secret import Secret
 from monitor.store import connections, credentials, outbox
-from monitor.web import api, hub
+from monitor.web import api, guard, hub
 from monitor.web import server as server_web
 from monitor.web.server import WebServer
 from tests.builders import MINUTE, OK, OPS, REFUSED, Story, entry, plan_of
@@ -286,55 +286,8 @@ async def test_an_address_that_is_taken_is_told_and_tried_again(story):
     assert response.json() == {"status": "alive"}
 
 
-UNFINISHED = {
-    "nothing": b"",
-    "half a head": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n",
-    "half a body": b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\na",
-}
-
-
-@pytest.mark.parametrize("sent", UNFINISHED.values(), ids=UNFINISHED)
-async def test_who_does_not_come_to_an_end_is_hung_up_on(story, monkeypatch, sent):
-    monkeypatch.setattr(server_web, "REQUEST_WITHIN_S", 0.1)
-    async with serve(story) as (address, _):
-        reader, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
-        with capture_logs() as logs:
-            writer.write(sent)
-            async with asyncio.timeout(PATIENCE_S):
-                with suppress(ConnectionResetError):
-                    await reader.read()
-        writer.close()
-    assert [one for one in logs if one["log_level"] == "error"] == []
-
-
-async def test_who_asked_once_must_come_to_an_end_the_second_time_too(story, monkeypatch):
-    monkeypatch.setattr(server_web, "REQUEST_WITHIN_S", 0.1)
-    async with serve(story) as (address, _):
-        reader, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
-        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        async with asyncio.timeout(PATIENCE_S):
-            await reader.readuntil(b'{"status":"alive"}')
-            writer.write(b"GET /h")
-            with suppress(ConnectionResetError):
-                assert await reader.read() == b""
-        writer.close()
-
-
-async def test_sockets_are_left_for_the_checks(story, monkeypatch):
-    monkeypatch.setattr(server_web, "MOST_CONNECTIONS", 1)
-    async with serve(story) as (address, _):
-        port = int(address.rpartition(":")[2])
-        _, first = await asyncio.open_connection("127.0.0.1", port)
-        reader, second = await asyncio.open_connection("127.0.0.1", port)
-        async with asyncio.timeout(PATIENCE_S):
-            with suppress(ConnectionResetError):
-                assert await reader.read() == b""
-        first.close()
-        second.close()
-
-
 async def test_who_has_asked_may_wait_for_the_answer(story, monkeypatch):
-    monkeypatch.setattr(server_web, "REQUEST_WITHIN_S", 0.1)
+    monkeypatch.setattr(guard, "REQUEST_WITHIN_S", 0.1)
     async with listening(story) as lines:
         for _ in range(5):
             await read_until(lines, ": still here")

@@ -20,6 +20,7 @@ from monitor.web.bodies import LARGEST_BODY
 from monitor.web.sessions import (
     CSRF_COOKIE,
     CSRF_HEADER,
+    MOST_OF_ALL,
     MOST_OF_ONE,
     SESSION_LASTS,
     hash_password,
@@ -284,31 +285,117 @@ async def test_logging_out_ends_the_session_for_good(filled):
         assert stolen.status_code == 401
 
 
+PROXY = {"proxy_auth": {"trusted": ["127.0.0.1"]}}
 PROXIED = {
-    "behind a proxy": ("http://watch.example.com", "203.0.113.9, {}", True),
-    "not behind one": ("", "{}", False),
-    "behind one that names no address": ("http://watch.example.com", "unknown-{}", False),
+    "behind a proxy that is trusted": (PROXY, "203.0.113.9, {}", True),
+    "behind two": (
+        {"proxy_auth": {"trusted": ["127.0.0.0/8", "10.0.0.0/8"]}},
+        "{}, 10.1.2.3",
+        True,
+    ),
+    "with a port": (PROXY, "{}:4711", True),
+    "before the trusted one anything can stand": (PROXY, "{}, 203.0.113.9", False),
+    "behind none": ({}, "{}", False),
+    "behind one that nobody trusts": (
+        {"public_url": "http://watch.example.com", "proxy_auth": {"trusted": ["10.0.0.0/8"]}},
+        "{}",
+        False,
+    ),
+    "with a public name alone": ({"public_url": "http://watch.example.com"}, "{}", False),
+    "behind one that names no address": (PROXY, "unknown-{}", False),
 }
 
 
-@pytest.mark.parametrize(("public_url", "named", "is_told_apart"), PROXIED.values(), ids=PROXIED)
-async def test_only_who_was_wrong_must_wait(filled, public_url, named, is_told_apart):
-    config = config_of(password=Secret(PASSWORD), public_url=public_url)
+@pytest.mark.parametrize(("settings", "named", "is_told_apart"), PROXIED.values(), ids=PROXIED)
+async def test_only_who_was_wrong_must_wait(filled, settings, named, is_told_apart):
+    config = config_of(password=Secret(PASSWORD), **settings)
     async with open_web(filled, PLAN, config) as web:
         statuses = [
-            (
-                await web.change(
-                    "/login",
-                    data={"password": password},
-                    headers={"X-Forwarded-For": named.format(address)},
-                )
-            ).status_code
+            await try_password(web, password, {"X-Forwarded-For": named.format(address)})
             for address, password in [
                 *[("198.51.100.1", "wrong")] * (MOST_OF_ONE + 1),
                 ("198.51.100.2", PASSWORD),
             ]
         ]
     assert statuses[-2:] == [429, 303 if is_told_apart else 429]
+
+
+async def try_password(web, password: str, headers: dict[str, str] | None = None) -> int:
+    answer = await web.change("/login", data={"password": password}, headers=headers or {})
+    return int(answer.status_code)
+
+
+async def test_wrong_passwords_from_elsewhere_do_not_lock_the_owner_out(filled):
+    config = config_of(password=Secret(PASSWORD), **PROXY)
+    async with open_web(filled, PLAN, config) as web:
+        for number in range(2 * MOST_OF_ALL):
+            where = {"X-Forwarded-For": f"198.51.100.{number % 50}"}
+            await try_password(web, "wrong", where)
+        again = await try_password(web, PASSWORD, {"X-Forwarded-For": "198.51.100.7"})
+        owner = await try_password(web, PASSWORD, {"X-Forwarded-For": "203.0.113.1"})
+    assert (again, owner) == (429, 303)
+
+
+@pytest.mark.parametrize("is_logged_in", [True, False], ids=["logged in", "logged out"])
+async def test_a_browser_that_knew_the_password_has_tries_of_its_own(filled, is_logged_in):
+    async with open_web(filled, PLAN, LOCKED) as web:
+        assert await try_password(web, PASSWORD) == 303
+        if not is_logged_in:
+            await web.change("/logout")
+        async with web.stranger() as stranger:
+            await stranger.get("/login")
+            headers = {CSRF_HEADER: stranger.cookies[CSRF_COOKIE]}
+            wrong = [
+                (await stranger.post("/login", data={"password": "x"}, headers=headers)).status_code
+                for _ in range(MOST_OF_ALL)
+            ]
+            right = await stranger.post("/login", data={"password": PASSWORD}, headers=headers)
+        assert (wrong[:6], right.status_code) == ([401] * 5 + [429], 429)
+        assert await try_password(web, PASSWORD) == 303
+        tries = [await try_password(web, "wrong") for _ in range(MOST_OF_ONE + 1)]
+    assert tries[-1] == 429
+
+
+async def test_what_a_known_browser_keeps_lets_in_to_nothing_and_ends_with_the_password(filled):
+    async with open_web(filled, PLAN, LOCKED) as web:
+        await web.log_in(PASSWORD)
+        kept = {"connwatch_known": web.client.cookies["connwatch_known"]}
+        async with web.stranger(Cookie=f"connwatch_known={kept['connwatch_known']}") as stranger:
+            assert (await stranger.get(LIST)).status_code == 401
+    other = config_of(password=Secret("another"))
+    async with open_web(filled, PLAN, other) as web:
+        for _ in range(MOST_OF_ONE):
+            await try_password(web, "wrong")
+        web.client.cookies.set("connwatch_known", kept["connwatch_known"])
+        assert await try_password(web, "another") == 429
+
+
+@pytest.mark.parametrize("step", [timedelta(days=1), timedelta(days=-1)], ids=["ahead", "back"])
+async def test_how_long_one_must_wait_is_no_matter_of_the_wall_clock(filled, step):
+    async with open_web(filled, PLAN, LOCKED) as web:
+        for _ in range(MOST_OF_ONE):
+            await web.log_in("wrong")
+        web.now[0] = NOON + step
+        web.seconds[0] += 20
+        limited = await web.log_in(PASSWORD)
+        assert (limited.status_code, limited.headers["retry-after"]) == (429, "40")
+        web.seconds[0] += 41
+        assert (await web.log_in(PASSWORD)).status_code == 303
+
+
+async def test_a_token_is_seen_in_use_after_the_clock_was_set_back(filled):
+    token = add_token(filled)
+    async with (
+        open_web(filled, PLAN, LOCKED) as web,
+        web.stranger(Authorization=f"Bearer {token}") as program,
+    ):
+        await program.get(LIST)
+        web.now[0] = NOON - timedelta(days=1)
+        web.seconds[0] += 61
+        await program.get(LIST)
+    with filled.read() as tx:
+        [known] = credentials.list_api_tokens(tx)
+    assert known.last_used_at == NOON - timedelta(days=1)
 
 
 async def test_a_session_is_stored_as_its_hash(filled):
@@ -326,7 +413,7 @@ async def test_nobody_may_try_many_passwords(filled):
         limited = await web.log_in(PASSWORD)
         assert (limited.status_code, limited.headers["retry-after"]) == (429, "60")
         assert SESSION not in web.client.cookies
-        web.now[0] = NOON + timedelta(minutes=1)
+        web.seconds[0] += 60
         assert (await web.log_in(PASSWORD)).status_code == 303
 
 
