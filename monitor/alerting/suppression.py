@@ -22,7 +22,7 @@ from monitor.judge.suppression import (
     find_superseded,
     find_suppression,
 )
-from monitor.notify.reasons import REASONS
+from monitor.notify.words import explain
 from monitor.store import alerts, outbox, suppression
 from monitor.store.connections import list_records
 
@@ -165,7 +165,7 @@ def _as_notified(
     ]
 
 
-SILENT, ACKNOWLEDGED = "silenced", "taken on"
+SILENT, ACKNOWLEDGED = "muted", "acknowledged"
 
 MOST_LISTED = 200
 """How many acknowledgements are looked at for a list of them."""
@@ -174,7 +174,8 @@ MOST_LISTED = 200
 def find_problem(record: ConnectionRecord, plan: Plan) -> str | None:
     """Return the few words for what people are reminded of; None where nothing is wrong."""
     if record.standing.state in {State.ERROR, State.EXPIRED}:
-        return REASONS[record.standing.reason].name
+        standing = record.standing
+        return explain(standing.reason, record.provider, standing.detail).name
     rules = plan.watched[record.name].rules
     return "quota used up" if record.quota.level(rules) is Level.EXHAUSTED else None
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.cli.session import Session
-    from monitor.config.model import Channel
+    from monitor.config.model import Channel, Config
     from monitor.config.plan import Plan
     from monitor.judge.alerts import Severity
     from monitor.judge.connections import Entry
@@ -170,7 +170,7 @@ def send_test(
     session: Session = context.obj
     channels = _choose(session.config.channels, channel)
     chosen = None if kind is None else read_kind(kind)
-    n_failed = asyncio.run(_send_to(channels, chosen))
+    n_failed = asyncio.run(_send_to(channels, chosen, session.config))
     if n_failed:
         raise CommandError(f"{n_failed} of {len(channels)} channels did not take all messages")
 
@@ -203,7 +203,7 @@ def _choose(channels: Sequence[Channel], name: str | None) -> Sequence[Channel]:
     return chosen
 
 
-async def _send_to(channels: Sequence[Channel], kind: AlertKind | None) -> int:
+async def _send_to(channels: Sequence[Channel], kind: AlertKind | None, config: Config) -> int:
     """Send to all at once, print what came of it, and return how many failed."""
     from monitor.notify.apprise import AppriseSender
     from monitor.notify.samples import kinds_of
@@ -211,7 +211,7 @@ async def _send_to(channels: Sequence[Channel], kind: AlertKind | None) -> int:
     sender = AppriseSender.for_channels(channels)
     kinds = [kinds_of(channel) if kind is None else [kind] for channel in channels]
     sends = [
-        asyncio.create_task(send_samples(sender, channel.name, wanted))
+        asyncio.create_task(send_samples(sender, channel.name, wanted, config))
         for channel, wanted in zip(channels, kinds, strict=True)
     ]
     n_failed = 0
@@ -229,16 +229,23 @@ def _report_sent(n_sent: int, n_wanted: int, error: str | None) -> str:
 
 
 async def send_samples(
-    sender: AppriseSender, channel: str, kinds: Sequence[AlertKind]
+    sender: AppriseSender,
+    channel: str,
+    kinds: Sequence[AlertKind],
+    config: Config | None = None,
 ) -> tuple[int, str | None]:
-    """Send samples up to the first failure; return how many went out, and why no more."""
+    """Send samples up to the first failure; return how many went out, and why no more.
+
+    Args:
+        config: The settings whose links they show.
+    """
     from monitor.notify.delivery import AlertError, ThreadedSender
     from monitor.notify.samples import sample_message
 
     threads = ThreadedSender(SEND_TIMEOUT)
     for n_sent, kind in enumerate(kinds):
         try:
-            message = sample_message(kind, utc_now())
+            message = sample_message(kind, utc_now(), config)
             await threads.send(sender, channel, (n_sent,), message, kind.value)
         except AlertError as error:
             return n_sent, str(error)

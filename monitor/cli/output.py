@@ -20,9 +20,9 @@ from rich.text import Text
 from monitor.config.errors import format_count
 from monitor.judge.outcome import OutcomeClass, Reason, State
 from monitor.judge.quota import Level
-from monitor.notify.reasons import REASONS
 from monitor.notify.texts import RENEW_COMMAND
 from monitor.notify.words import (
+    explain,
     format_ago,
     format_instant,
     format_number,
@@ -30,6 +30,7 @@ from monitor.notify.words import (
     name_command,
     read_instant,
 )
+from monitor.report.advice import explain_state
 from monitor.report.status import (
     AUTHORIZATION,
     NEEDS_ATTENTION,
@@ -149,6 +150,7 @@ def connection_row(
     is_check: bool = False,
     said: str = "",
     soon_days: int = SOON_DAYS,
+    can_renew_here: bool | None = False,
 ) -> TableRow:
     """Return the line of one connection.
 
@@ -156,6 +158,8 @@ def connection_row(
         is_check: It was just asked: say how long that took, not when it was.
         said: The detail of what was just answered, which its standing may not have.
         soon_days: How near the end of a client secret must be to be named.
+        can_renew_here: Its page in the dashboard leads to Amazon and back; None where what to do
+            is printed elsewhere.
     """
     state = State(each["state"])
     symbol, style = LOOKS[state]
@@ -172,7 +176,7 @@ def connection_row(
             _quota(each),
             checked,
         ),
-        tuple(_remarks(each, now, clean(said), soon_days)),
+        tuple(_remarks(each, now, clean(said), soon_days, can_renew_here=can_renew_here)),
     )
 
 
@@ -198,17 +202,21 @@ def _quota(each: ConnectionJson) -> Text | str:
 
 
 def _remarks(
-    each: ConnectionJson, now: datetime, said: str, soon_days: int
+    each: ConnectionJson, now: datetime, said: str, soon_days: int, *, can_renew_here: bool | None
 ) -> Iterator[Text | str]:
     state, reason = State(each["state"]), Reason(each["reason"])
-    name, detail = REASONS[reason].name, clean(each["detail"])
+    text = explain_state(each, reason, can_renew_here=bool(can_renew_here))
+    name, detail = text.name, clean(each["detail"])
     if state is State.PAUSED:
         if reason not in {Reason.OK, Reason.NOT_CHECKED}:
             yield f"before the pause: {name}"
         return
     if state in {State.ERROR, State.EXPIRED}:
         span = format_span(now - (read_instant(each["since"]) or now))
-        yield f"{name} for {span}" + (f": {detail}" if detail else "")
+        remedy = "" if can_renew_here is None else name_command(text.remedy, clean(each["name"]))
+        yield f"{name} for {span}" + (f". {remedy}" if remedy else "")
+        if detail:
+            yield detail
     yield from _last_check_remark(each, said)
     if each["expiring_soon"]:
         yield from _end_remark(each)
@@ -260,7 +268,8 @@ def _last_check_remark(each: ConnectionJson, said: str) -> Iterator[str]:
     else:
         times = f", {last['in_a_row']} times in a row" if last["in_a_row"] > 1 else ""
         why = f": {said}" if said else ""
-        yield f"the last check had no usable answer: {REASONS[reason].name}{times}{why}"
+        name = explain(reason, each["provider"]).name
+        yield f"the last check had no usable response: {name}{times}{why}"
 
 
 def _quota_remark(each: ConnectionJson, now: datetime) -> Iterator[Text]:
@@ -302,7 +311,7 @@ def transition_rows(history: HistoryJson) -> list[TableRow]:
             (
                 format_at(each["at"]),
                 f"{each['from']} → {each['to']}",
-                REASONS[Reason(each["reason"])].name,
+                explain(Reason(each["reason"]), None).name,
             ),
             _said(each),
         )
@@ -316,7 +325,7 @@ def check_rows(history: HistoryJson) -> list[TableRow]:
         TableRow(
             (
                 format_at(each["at"]),
-                REASONS[Reason(each["reason"])].name,
+                explain(Reason(each["reason"]), None).name,
                 "" if each["latency_ms"] is None else f"{each['latency_ms']:,.0f} ms",
             ),
             # What was said the check before as well is not worth repeating.

@@ -242,7 +242,7 @@ def print_advice(answered: CheckedConnection, advice: Sequence[Advice], *, is_pa
     console = open_console()
     console.print()
     said = answered.outcome.detail
-    row = connection_row(answered.each, answered.now, is_check=True, said=said)
+    row = connection_row(answered.each, answered.now, is_check=True, said=said, can_renew_here=None)
     print_rows(console, [row])
     margin = Text(" " * MARGIN)
     for each in advice:

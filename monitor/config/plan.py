@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from monitor.config.connections import AmazonConnection, Probe
+from monitor.config.renewal import renewal_page_of
 from monitor.judge.alerts import AlertKind, Severity
 from monitor.judge.applications import SECRET_VALID_DAYS
 from monitor.judge.authorizations import Declared, start_of
@@ -83,6 +84,7 @@ def make_plan(config: Config) -> Plan:
     for connection in config.connections:
         every = config.every_of(connection)
         rules = rules_by_rhythm.setdefault(every, _rules(config, every))
+        renewal = renewal_page_of(config, connection)
         watched[connection.name] = Watched(
             Subject(
                 connection.name,
@@ -90,11 +92,12 @@ def make_plan(config: Config) -> Plan:
                 None if connection.channels is None else frozenset(connection.channels),
             ),
             rules,
-            connection.renew_url,
+            renewal.url,
             _application_of(connection),
             secrets.get(_application_of(connection) or ""),
             connection.provider,
             connection.notes,
+            renewal.is_here,
         )
     steps = tuple(config.alerts.expiring_soon_days)
     return Plan(

@@ -122,7 +122,7 @@ KINDS: Mapping[AlertKind, Kind] = {
         also_ended_by=(AlertKind.RENEWED,),
         superseded_by=(AlertKind.ERROR, AlertKind.EXPIRED),
         announces=State.ERROR,
-        needs=frozenset({Fact.PROVIDER}),
+        needs=frozenset({Fact.PROVIDER, Fact.RENEW_URL}),
         is_reminded=True,
     ),
     AlertKind.EXPIRED: Kind(
@@ -141,7 +141,7 @@ KINDS: Mapping[AlertKind, Kind] = {
         at_last_step=Severity.CRITICAL,
         closed_by=(AlertKind.RENEWED,),
         superseded_by=(AlertKind.EXPIRING_SOON, AlertKind.EXPIRED),
-        needs=frozenset({Fact.RENEW_URL}),
+        needs=frozenset({Fact.PROVIDER, Fact.RENEW_URL}),
         is_of_clock=True,
     ),
     AlertKind.SECRET_EXPIRING: Kind(
@@ -155,7 +155,7 @@ KINDS: Mapping[AlertKind, Kind] = {
         Severity.WARNING,
         SubjectKind.CONNECTION,
         closed_by=(AlertKind.RENEWED,),
-        needs=frozenset({Fact.CONNECTION}),
+        needs=frozenset({Fact.PROVIDER, Fact.RENEW_URL, Fact.CONNECTION}),
         is_of_clock=True,
     ),
     AlertKind.RENEWED: Kind(Severity.INFO, SubjectKind.CONNECTION),

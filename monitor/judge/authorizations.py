@@ -203,20 +203,37 @@ def confirm(clock: AuthorizationClock, outcome: Outcome, now: datetime) -> Confi
     return Confirmation(clock)
 
 
-USED_STILL = (
-    " A renewal was recorded on {day:%Y-%m-%d}, and a renewal brings a new refresh token; the one"
-    " configured is still the one from before. Put the new one where `refresh_token` points."
+_OLD_GRANT = "A renewal brings a new refresh token"
+_OLD_GRANT_END = "Put the new one where `refresh_token` points."
+OLD_TOKEN_IN_USE = (
+    _OLD_GRANT
+    + "; the one configured is still from before the renewal of {day:%Y-%m-%d}. "
+    + _OLD_GRANT_END
 )
 
 
 def name_old_token(clock: AuthorizationClock, outcome: Outcome) -> Outcome:
-    """Say of a refusal that the token from before a recorded renewal is still in use."""
+    """Say of a refusal that the token from before a recorded renewal is still in use.
+
+    It stands first: what Amazon said is worth less than what was concluded.
+    """
     if outcome.reason not in {Reason.AUTHORIZATION_REVOKED, Reason.AUTHORIZATION_EXPIRED}:
         return outcome
     is_old = outcome.fingerprint is not None and outcome.fingerprint == clock.renewal_fingerprint
     if not is_old or not clock.is_renewal_pending or clock.authorized_at is None:
         return outcome
-    return replace(outcome, detail=outcome.detail + USED_STILL.format(day=clock.authorized_at))
+    concluded = OLD_TOKEN_IN_USE.format(day=clock.authorized_at)
+    return replace(outcome, detail=f"{concluded} {outcome.detail}".rstrip())
+
+
+def says_old_token(detail: str) -> bool:
+    """Tell whether a detail is of a token from before a renewal: see `name_old_token`."""
+    return detail.startswith(_OLD_GRANT)
+
+
+def drop_old_token(detail: str) -> str:
+    """Return what a detail says beside that, for those who say it in their own words."""
+    return detail.partition(_OLD_GRANT_END)[2].strip() if says_old_token(detail) else detail
 
 
 def _withdraw_end(clock: AuthorizationClock, now: datetime) -> AuthorizationClock:

@@ -102,7 +102,8 @@ class Watched:
     """One connection as the rules see it.
 
     Args:
-        renew_url: The page on which a person can renew its authorization.
+        renew_url: The page outside on which a person can renew its authorization.
+        can_renew_here: Its own page leads to Amazon for that, and back.
         application: The OAuth client that it shares with others.
         secret: When that client's secret was made, as the file says.
         provider: How it is checked; None where that does not matter.
@@ -116,6 +117,7 @@ class Watched:
     secret: Declared | None = None
     provider: str | None = None
     notes: str = ""
+    can_renew_here: bool = False
 
 
 class ConnectionSettings(Protocol):

@@ -18,6 +18,7 @@ from monitor.judge.alerts import (
     Fact,
     is_reminded,
 )
+from monitor.judge.outcome import Reason
 from monitor.judge.routing import route
 from monitor.judge.suppression import find_suppression
 
@@ -190,7 +191,7 @@ def _make(proposal: Proposal, context: DispatchContext) -> NewAlert:
     known = context.watched
     watched = [known[name] for name in proposal.about.values() if name in known]
     alert = proposal.alert
-    alert = replace(alert, facts=alert.facts | _facts_of(alert.kind, watched))
+    alert = replace(alert, facts=alert.facts | _facts_of(alert, watched))
     subjects = [one.subject for one in watched]
     routed = route(alert, subjects, context.channels)
     channels = [name for name in routed if proposal.only is None or name in proposal.only]
@@ -204,18 +205,27 @@ def _make(proposal: Proposal, context: DispatchContext) -> NewAlert:
     )
 
 
-def _facts_of(kind: AlertKind, watched: Sequence[Watched]) -> dict[str, str | None]:
+def _facts_of(alert: AlertDue, watched: Sequence[Watched]) -> dict[str, str | bool | None]:
     """Return what the words of an alert need to know of the connections it is about."""
-    facts: dict[str, str | None] = {}
-    needs = KINDS[kind].needs
-    if Fact.RENEW_URL in needs:
-        facts["renew_url"] = next((one.renew_url for one in watched if one.renew_url), None)
+    facts: dict[str, str | bool | None] = {}
+    needs = KINDS[alert.kind].needs
+    if Fact.RENEW_URL in needs and _is_of_authorization(alert):
+        pages = {(one.renew_url, one.can_renew_here) for one in watched}
+        # Each store has a page of its own: that of one would not renew another.
+        url, is_here = pages.pop() if len(pages) == 1 else (None, False)
+        facts |= {"renew_url": url, "can_renew_here": is_here}
     providers = {one.provider for one in watched}
     if Fact.PROVIDER in needs and len(providers) == 1:
         facts["provider"] = providers.pop()
     if Fact.CONNECTION in needs and len(watched) == 1:
         facts["connection"] = watched[0].subject.name
     return facts
+
+
+def _is_of_authorization(alert: AlertDue) -> bool:
+    """Tell whether a renewal ends what *alert* speaks of: of errors, a revoked authorization."""
+    reason = alert.facts.get("reason")
+    return alert.kind is not AlertKind.ERROR or reason == Reason.AUTHORIZATION_REVOKED
 
 
 def _notifications(

@@ -5,13 +5,13 @@ perhaps another version of this program, so all may be missing: then the message
 sent.
 
 - `error`, `expired`: reason, detail, since, reason_before, provider (one of all
-  concerned); `expired`: renew_url, ends_at (unless unknown);
-  where one `error` speaks for an application: application, n_connections,
+  affected), renew_url, can_renew_here (the page of connwatch is the renewal page); `expired`:
+  ends_at (unless unknown); where one `error` speaks for an application: application, n_connections,
   permissions_changed
-- `expiring_soon`: step, authorized_at, ends_at, renew_url
-- `renewal_unrecorded`: authorized_at, ends_at, connection (the only one)
+- `expiring_soon`: step, authorized_at, ends_at, provider, renew_url, can_renew_here
+- `renewal_unrecorded`: authorized_at, ends_at, provider, renew_url, can_renew_here
 - `renewed`: authorized_at, ends_at
-- `recovered`: reason_before, detail_before, since
+- `recovered`: reason_before, since
 - `quota_low`, `quota_exhausted`: limit, remaining, resets_at, step
 - `quota_restored`: limit, remaining, resets_at; `limit_changed`: the same and limit_before
 - `quota_forecast`: limit, remaining, resets_at, exhausts_at, earliest, latest
@@ -19,7 +19,7 @@ sent.
 - `secret_expiring`: step, ends_at, application, n_connections
 - `flapping`: n (changes), window (seconds)
 - `outage`: host, n_failing, n_total, reason, since
-- `outage_over`: host, since, until, n (connections that were concerned)
+- `outage_over`: host, since, until, n (connections that were affected)
 - `monitor_offline`: since, n_hosts; `monitor_online`: since, until, n_missed (checks)
 - `channel_failed`: channel, error, since; `channel_restored`: channel, since
 - `resumed`: since (when it had stopped), n_missed (checks), n_changed, lines (a text for each)
@@ -35,22 +35,26 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from monitor.judge.alerts import ABOUT_NO_CONNECTION, REMINDER_COUNT, AlertKind
+from monitor.judge.authorizations import drop_old_token
 from monitor.judge.outcome import OutcomeClass, QuotaUnit, Reason
 from monitor.notify import reasons, texts
 from monitor.notify.words import (
     clean,
+    clean_detail,
     clean_url,
     describe_span,
     explain,
     format_counted,
     format_day,
+    format_host,
     format_instant,
     format_number,
     format_span,
     format_unit,
     format_when,
-    name_command,
     read_instant,
+    renewal_step,
+    say,
 )
 
 if TYPE_CHECKING:
@@ -58,7 +62,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-DETAIL_LIMIT = 300
+AMAZON = "amazon"
+DETAIL_LIMIT = 500
 WHO_LIMIT = 60
 WINDOW_LIMIT = 60
 MOST_LINES = 20
@@ -82,6 +87,11 @@ class About:
         """Return a text from outside, cleaned."""
         value = self.facts.get(name)
         return clean(value, limit) if isinstance(value, str) else ""
+
+    def detail(self, name: str) -> str:
+        """Return what a check said, cleaned; where it is long, its quotation is cut."""
+        value = self.facts.get(name)
+        return clean_detail(value, DETAIL_LIMIT) if isinstance(value, str) else ""
 
     def url(self, name: str) -> str:
         """Return an address that readers can follow; empty where there is none."""
@@ -112,7 +122,9 @@ class Draft:
         short: The next step in the few words of a text message.
         headline_of_many: The headline where several are concerned.
         who: What is concerned, where it is not connections.
-        urls: Addresses in the text that readers shall be able to follow.
+        detail: What the service said, behind what was concluded from it.
+        renewal: The page on which it is renewed, and what that is called.
+        link_label: What the page of connwatch is called, where that is more than a page to read.
         label: The heading of *lines*.
         lines: A list below what happened.
         more: What is missing at its end.
@@ -125,7 +137,9 @@ class Draft:
     short: str
     headline_of_many: str = ""
     who: str = ""
-    urls: tuple[str, ...] = ()
+    detail: str = ""
+    renewal: tuple[str, str] | None = None
+    link_label: str = ""
     label: str = ""
     lines: tuple[str, ...] = ()
     more: str = ""
@@ -133,26 +147,32 @@ class Draft:
 
 def _dated(text: str, at: datetime, now: datetime) -> str:
     """Return *text* with the day of *at* and how far away that is."""
-    return text.format(day=format_day(at), when=format_when(at, now))
+    return say(text, day=format_day(at), when=format_when(at, now))
 
 
 # --- quotas
 
 
 def _left(about: About) -> str:
-    """Return how much of a quota is left."""
+    """Return how much of a quota is left, and until when."""
     limit, remaining = about.number("limit"), about.number("remaining")
+    is_counted = bool(limit) and remaining is not None and (limit or 0) > 0
+    forms = (texts.QUOTA_LEFT_OF_UNKNOWN, texts.QUOTA_LEFT_OF_UNKNOWN_UNTIL)
+    values = {}
     if remaining is None:
-        return texts.QUOTA_UNKNOWN
-    unit = _unit(about)
-    if not limit or limit < 0:
-        return texts.QUOTA_LEFT_OF_UNKNOWN.format(remaining=format_number(remaining), unit=unit)
-    return texts.QUOTA_LEFT.format(
-        remaining=format_number(remaining),
-        limit=format_number(limit),
-        unit=unit,
-        percent=remaining * 100 // limit,
-    )
+        forms = (texts.QUOTA_UNKNOWN, texts.QUOTA_UNKNOWN_UNTIL)
+    else:
+        values = {"remaining": format_number(remaining), "unit": _unit(about)}
+    if is_counted:
+        forms = (texts.QUOTA_LEFT, texts.QUOTA_LEFT_UNTIL)
+        values |= {
+            "limit": format_number(limit or 0),
+            "percent": str((remaining or 0) * 100 // (limit or 1)),
+        }
+    resets_at = about.instant("resets_at")
+    if resets_at is None or resets_at <= about.now:
+        return say(forms[0], **values)
+    return _dated(say(forms[1], **values), resets_at, about.now)
 
 
 def _unit(about: About) -> str:
@@ -162,102 +182,104 @@ def _unit(about: About) -> str:
 def _window(about: About) -> str:
     """Return which of several windows it is; nothing where there is but one."""
     name = about.text("window", WINDOW_LIMIT)
-    return texts.QUOTA_WINDOW.format(window=name) if name else ""
+    return say(texts.QUOTA_WINDOW, window=name) if name else ""
 
 
-def _period(about: About) -> str:
+def _overdue(about: About) -> str:
+    """Return that a period should be over; nothing where it goes on, or its end is unknown."""
     ends_at = about.instant("resets_at")
-    if ends_at is None:
+    if ends_at is None or ends_at > about.now:
         return ""
-    if ends_at <= about.now:
-        return texts.QUOTA_ENDED.format(at=format_instant(ends_at))
-    return texts.QUOTA_ENDS.format(
-        at=format_instant(ends_at), span=format_span(ends_at - about.now)
-    )
+    return say(texts.QUOTA_OVERDUE, at=format_instant(ends_at))
 
 
 def _write_quota_low(about: About) -> Draft:
-    step = about.number("step")
+    step, limit, remaining = (about.number(name) for name in ("step", "limit", "remaining"))
+    is_counted = bool(limit) and remaining is not None
     happened = (
-        texts.QUOTA_LOW.format(step=step) if step is not None else "",
-        _window(about),
+        say(texts.QUOTA_LOW, step=str(step)) if step is not None and not is_counted else "",
         _left(about),
-        texts.QUOTA_LOW_BREAKS,
-        _period(about),
+        _window(about),
+        _overdue(about),
+        say(texts.QUOTA_LOW_BREAKS),
     )
-    return Draft("🟠", texts.QUOTA_LOW_TITLE, happened, texts.QUOTA_LOW_STEP, texts.QUOTA_LOW_SHORT)
+    return Draft(
+        "🟠",
+        say(texts.QUOTA_LOW_TITLE),
+        happened,
+        say(texts.QUOTA_LOW_STEP),
+        say(texts.QUOTA_LOW_SHORT),
+    )
 
 
 def _write_quota_exhausted(about: About) -> Draft:
-    limit = about.number("limit")
+    limit, ends_at = about.number("limit"), about.instant("resets_at")
     happened = (
-        texts.QUOTA_EXHAUSTED_OF.format(limit=format_number(limit), unit=_unit(about))
+        say(texts.QUOTA_EXHAUSTED_OF, limit=format_number(limit), unit=_unit(about))
         if limit
-        else texts.QUOTA_EXHAUSTED,
+        else say(texts.QUOTA_EXHAUSTED),
+        _dated(texts.QUOTA_RESETS, ends_at, about.now)
+        if ends_at is not None and ends_at > about.now
+        else _overdue(about),
         _window(about),
-        texts.QUOTA_EXHAUSTED_BREAKS,
-        _period(about),
+        say(texts.QUOTA_EXHAUSTED_BREAKS),
     )
     return Draft(
         "🔴",
-        texts.QUOTA_EXHAUSTED_TITLE,
+        say(texts.QUOTA_EXHAUSTED_TITLE),
         happened,
-        texts.QUOTA_EXHAUSTED_STEP,
-        texts.QUOTA_EXHAUSTED_SHORT,
+        say(texts.QUOTA_EXHAUSTED_STEP),
+        say(texts.QUOTA_EXHAUSTED_SHORT),
     )
 
 
 def _write_quota_restored(about: About) -> Draft:
-    happened = (texts.QUOTA_RESTORED, _window(about), _left(about), _period(about))
-    return Draft(
-        "🟢",
-        texts.QUOTA_RESTORED_TITLE,
-        happened,
-        texts.QUOTA_RESTORED_STEP,
-        texts.QUOTA_RESTORED_SHORT,
-    )
+    happened = (say(texts.QUOTA_RESTORED), _left(about), _window(about), _overdue(about))
+    step = say(texts.QUOTA_RESTORED_STEP)
+    return Draft("🟢", say(texts.QUOTA_RESTORED_TITLE), happened, step, step)
 
 
 def _write_limit_changed(about: About) -> Draft:
     limit, before = about.number("limit"), about.number("limit_before")
-    step, short = texts.LIMIT_LOWERED_STEP, texts.LIMIT_LOWERED_SHORT
-    if limit is None or before is None:
-        sentence = texts.LIMIT_CHANGED
-    elif limit > before:
-        sentence = texts.LIMIT_RAISED
-        step, short = texts.LIMIT_RAISED_STEP, texts.LIMIT_RAISED_SHORT
-    else:
-        sentence = texts.LIMIT_LOWERED
+    step, short = say(texts.LIMIT_LOWERED_STEP), say(texts.LIMIT_LOWERED_SHORT)
+    sentence = say(texts.LIMIT_CHANGED)
     if limit is not None and before is not None:
-        sentence = sentence.format(
-            before=format_number(before), limit=format_number(limit), unit=_unit(about)
+        if limit > before:
+            step = short = say(texts.NO_ACTION)
+        sentence = say(
+            texts.LIMIT_RAISED if limit > before else texts.LIMIT_LOWERED,
+            before=format_number(before),
+            limit=format_number(limit),
+            unit=_unit(about),
         )
-    happened = (sentence, _window(about), _left(about), _period(about))
-    return Draft("🔵", texts.LIMIT_CHANGED_TITLE, happened, step, short)
+    happened = (sentence, _left(about), _window(about), _overdue(about))
+    return Draft("🔵", say(texts.LIMIT_CHANGED_TITLE), happened, step, short)
 
 
 def _write_quota_forecast(about: About) -> Draft:
     exhausts_at = about.instant("exhausts_at")
     if exhausts_at is not None and exhausts_at <= about.now:
-        exhausts_at = None  # told late: whether it came true is not known here
-    headline, sentence = texts.FORECAST_TITLE_WITHOUT_DATE, texts.FORECAST_WITHOUT_DATE
+        exhausts_at = None  # delivered late: whether it came true is not known here
+    headline = say(texts.FORECAST_TITLE_WITHOUT_DATE)
+    sentence = say(texts.FORECAST_WITHOUT_DATE)
     if exhausts_at is not None:
-        day, when = format_day(exhausts_at), format_when(exhausts_at, about.now)
-        headline = texts.FORECAST_TITLE.format(when=when)
-        resets_at = about.instant("resets_at")
-        sentence = (
-            texts.FORECAST_WITHOUT_END.format(day=day, when=when)
-            if resets_at is None
-            else texts.FORECAST.format(day=day, when=when, at=format_instant(resets_at))
-        )
+        headline = say(texts.FORECAST_TITLE, when=format_when(exhausts_at, about.now))
+        sentence = _dated(texts.FORECAST, exhausts_at, about.now)
     earliest, latest = about.instant("earliest"), about.instant("latest")
     between = (
-        texts.FORECAST_BETWEEN.format(earliest=format_day(earliest), latest=format_day(latest))
+        say(texts.FORECAST_BETWEEN, earliest=format_day(earliest), latest=format_day(latest))
         if exhausts_at and earliest and latest and format_day(earliest) != format_day(latest)
         else ""
     )
-    happened = (sentence, between, _window(about), _left(about), texts.QUOTA_LOW_BREAKS)
-    return Draft("🟠", headline, happened, texts.FORECAST_STEP, texts.FORECAST_SHORT)
+    happened = (
+        sentence,
+        between,
+        _left(about),
+        _window(about),
+        _overdue(about),
+        say(texts.QUOTA_LOW_BREAKS),
+    )
+    return Draft("🟠", headline, happened, say(texts.FORECAST_STEP), say(texts.FORECAST_SHORT))
 
 
 # --- more than single connections
@@ -267,71 +289,88 @@ def _since(about: About) -> str:
     return describe_span(texts.SINCE, about.instant("since"), about.now)
 
 
+def _rerun(about: About) -> str:
+    """Return what to do once something works again."""
+    since = about.instant("since")
+    if since is None:
+        return say(texts.RERUN_WITHOUT_DATE)
+    return say(texts.RERUN, at=format_instant(since))
+
+
 def _write_secret_expiring(about: About) -> Draft:
     ends_at, application = about.instant("ends_at"), about.text("application", WHO_LIMIT)
     if ends_at is None:
-        headline = texts.ROTATION_EXPIRING_TITLE_WITHOUT_DATE
-        sentence = texts.ROTATION_EXPIRING_WITHOUT_DATE
+        headline = say(texts.ROTATION_EXPIRING_TITLE_WITHOUT_DATE)
+        sentence = say(texts.ROTATION_EXPIRING_WITHOUT_DATE)
+    elif ends_at <= about.now:
+        headline = say(texts.ROTATION_EXPIRED_TITLE)
+        sentence = _dated(texts.ROTATION_EXPIRED, ends_at, about.now)
     else:
-        is_over = ends_at <= about.now
-        headline = (
-            texts.ROTATION_ENDED_TITLE
-            if is_over
-            else _dated(texts.ROTATION_EXPIRING_TITLE, ends_at, about.now)
-        )
-        sentence = texts.ROTATION_ENDED if is_over else texts.ROTATION_EXPIRING
-        sentence = _dated(sentence, ends_at, about.now)
-    who = (
-        texts.ROTATION_WHO.format(application=application)
-        if application
-        else texts.ROTATION_WHO_UNKNOWN
-    )
+        headline = _dated(texts.ROTATION_EXPIRING_TITLE, ends_at, about.now)
+        sentence = _dated(texts.ROTATION_EXPIRING, ends_at, about.now)
     n = about.number("n_connections")
-    stores = (
-        texts.ROTATION_STORES_UNCOUNTED if n is None else format_counted(texts.ROTATION_STORES, n)
+    breaks = (
+        say(texts.ROTATION_BREAKS_UNCOUNTED)
+        if n is None
+        else format_counted(texts.ROTATION_BREAKS, n)
     )
-    happened = (sentence, texts.ROTATION_BREAKS.format(stores=stores))
-    return Draft("🟠", headline, happened, texts.ROTATION_STEP, texts.ROTATION_SHORT, who=who)
+    return Draft(
+        "🟠",
+        headline,
+        (sentence, breaks),
+        say(texts.ROTATION_STEP),
+        say(texts.ROTATION_SHORT),
+        who=_application(application),
+    )
+
+
+def _application(name: str) -> str:
+    if not name:
+        return say(texts.APPLICATION_WHO_UNKNOWN)
+    return say(texts.APPLICATION_WHO, application=name)
 
 
 def _write_flapping(about: About) -> Draft:
     n, window = about.number("n"), about.number("window")
     is_counted = n is not None and window is not None and 0 < window <= _LONGEST_WINDOW_S
     changes = (
-        texts.FLAPPING.format(
-            n=format_number(n or 0), span=format_span(timedelta(seconds=window or 0))
+        say(
+            texts.FLAPPING,
+            n=format_number(n or 0),
+            span=format_span(timedelta(seconds=window or 0)),
         )
         if is_counted
-        else texts.FLAPPING_UNCOUNTED
+        else say(texts.FLAPPING_UNCOUNTED)
     )
     return Draft(
         "🟠",
-        texts.FLAPPING_TITLE,
-        (changes, texts.FLAPPING_HELD),
-        texts.FLAPPING_STEP,
-        texts.FLAPPING_SHORT,
-        texts.FLAPPING_TITLE_OF_MANY,
+        say(texts.FLAPPING_TITLE),
+        (changes, say(texts.FLAPPING_HELD)),
+        say(texts.FLAPPING_STEP),
+        say(texts.FLAPPING_SHORT),
+        say(texts.FLAPPING_TITLE_OF_MANY),
     )
 
 
 def _host(about: About) -> str:
-    return about.text("host", WHO_LIMIT) or texts.OUTAGE_WHO_UNKNOWN
+    return format_host(about.text("host", WHO_LIMIT)) or say(texts.OUTAGE_WHO_UNKNOWN)
 
 
 def _write_outage(about: About) -> Draft:
     n, total, reason = about.number("n_failing"), about.number("n_total"), about.reason("reason")
-    headline, sentence = texts.OUTAGE_TITLE, texts.OUTAGE_UNCOUNTED
+    host = about.text("host", WHO_LIMIT) or say(texts.OUTAGE_WHO_UNKNOWN)
+    headline, sentence = say(texts.OUTAGE_TITLE), say(texts.OUTAGE_UNCOUNTED, host=host)
     if n is not None and total is not None:
         counted = {"n": format_number(n), "total": format_number(total)}
-        headline = texts.OUTAGE_TITLE_COUNTED.format(**counted)
-        named = reasons.REASONS[reason] if reason else reasons.UNKNOWN_REASON
-        sentence = texts.OUTAGE.format(**counted, reason=named.name)
+        headline = say(texts.OUTAGE_TITLE_COUNTED, **counted)
+        sentence = say(texts.OUTAGE, **counted, host=host, reason=explain(reason, None).name)
     return Draft(
         "🔴",
         headline,
-        (sentence, _since(about), texts.OUTAGE_MEANS),
-        texts.OUTAGE_STEP,
-        texts.OUTAGE_SHORT,
+        (sentence, _since(about), say(texts.OUTAGE_MEANS)),
+        say(texts.OUTAGE_STEP),
+        say(texts.OUTAGE_SHORT),
+        say(texts.OUTAGE_TITLE_OF_MANY),
         who=_host(about),
     )
 
@@ -339,60 +378,78 @@ def _write_outage(about: About) -> Draft:
 def _write_outage_over(about: About) -> Draft:
     n = about.number("n")
     until = about.instant("until") or about.born_at
-    lasted = describe_span(texts.OUTAGE_LASTED, about.instant("since"), until)
-    concerned = format_counted(texts.OUTAGE_CONCERNED, n) if n is not None else ""
+    host = about.text("host", WHO_LIMIT) or say(texts.OUTAGE_WHO_UNKNOWN)
+    lasted = describe_span(texts.DOWN_FOR, about.instant("since"), until)
+    affected = format_counted(texts.OUTAGE_AFFECTED, n) if n is not None else ""
+    step = _rerun(about)
     return Draft(
         "🟢",
-        texts.OUTAGE_OVER_TITLE,
-        (texts.OUTAGE_OVER, lasted, concerned),
-        texts.OUTAGE_OVER_STEP,
-        texts.OUTAGE_OVER_SHORT,
+        say(texts.OUTAGE_OVER_TITLE),
+        (say(texts.OUTAGE_OVER, host=host), lasted, affected),
+        step,
+        step,
+        say(texts.OUTAGE_OVER_TITLE_OF_MANY),
         who=_host(about),
     )
 
 
 def _write_monitor_offline(about: About) -> Draft:
     n = about.number("n_hosts")
-    sentence = texts.OFFLINE if n is None else format_counted(texts.OFFLINE_COUNTED, n)
-    happened = (sentence, _since(about), texts.OFFLINE_MEANS)
-    return Draft("🔴", texts.OFFLINE_TITLE, happened, texts.OFFLINE_STEP, texts.OFFLINE_SHORT)
+    sentence = say(texts.OFFLINE) if n is None else format_counted(texts.OFFLINE_COUNTED, n)
+    happened = (sentence, _since(about), say(texts.OFFLINE_MEANS))
+    return Draft(
+        "🔴",
+        say(texts.OFFLINE_TITLE),
+        happened,
+        say(texts.OFFLINE_STEP),
+        say(texts.OFFLINE_SHORT),
+    )
 
 
 def _write_monitor_online(about: About) -> Draft:
     n = about.number("n_missed")
     until = about.instant("until") or about.born_at
-    between = describe_span(texts.ONLINE_BETWEEN, about.instant("since"), until)
+    between = describe_span(texts.ONLINE, about.instant("since"), until)
     missed = format_counted(texts.ONLINE_MISSED, n) if n is not None else ""
-    happened = (texts.ONLINE, between, missed)
-    return Draft("🟢", texts.ONLINE_TITLE, happened, texts.ONLINE_STEP, texts.ONLINE_SHORT)
+    happened = (between or say(texts.ONLINE_WITHOUT_DATE), missed, say(texts.ONLINE_AFTER))
+    step = say(texts.NO_ACTION)
+    return Draft("🟢", say(texts.ONLINE_TITLE), happened, step, step)
 
 
 def _channel(about: About) -> str:
     name = about.text("channel", WHO_LIMIT)
-    return texts.CHANNEL_WHO.format(channel=name) if name else texts.CHANNEL_WHO_UNKNOWN
+    return say(texts.CHANNEL_WHO, channel=name) if name else say(texts.CHANNEL_WHO_UNKNOWN)
 
 
 def _write_channel_failed(about: About) -> Draft:
-    error = about.text("error")
-    detail = texts.DETAIL.format(detail=error) if error else ""
+    name = about.text("channel", WHO_LIMIT) or say(texts.CHANNEL_WHO_UNKNOWN)
+    lasts = describe_span(
+        say(texts.CHANNEL_FAILED, channel=name), about.instant("since"), about.now
+    )
     return Draft(
         "🔴",
-        texts.CHANNEL_FAILED_TITLE,
-        (texts.CHANNEL_FAILED, _since(about), detail, texts.CHANNEL_FAILED_BREAKS),
-        texts.CHANNEL_FAILED_STEP,
-        texts.CHANNEL_FAILED_SHORT,
+        say(texts.CHANNEL_FAILED_TITLE),
+        (
+            lasts or say(texts.CHANNEL_FAILED_WITHOUT_DATE, channel=name),
+            say(texts.CHANNEL_FAILED_BREAKS),
+        ),
+        say(texts.CHANNEL_FAILED_STEP),
+        say(texts.CHANNEL_FAILED_SHORT),
         who=_channel(about),
+        detail=about.text("error"),
     )
 
 
 def _write_channel_restored(about: About) -> Draft:
-    lasted = describe_span(texts.FROM_TO, about.instant("since"), about.born_at)
+    name = about.text("channel", WHO_LIMIT) or say(texts.CHANNEL_WHO_UNKNOWN)
+    lasted = describe_span(texts.DOWN_FOR, about.instant("since"), about.born_at)
+    step = say(texts.CHANNEL_RESTORED_STEP)
     return Draft(
         "🟢",
-        texts.CHANNEL_RESTORED_TITLE,
-        (texts.CHANNEL_RESTORED, lasted),
-        texts.CHANNEL_RESTORED_STEP,
-        texts.CHANNEL_RESTORED_SHORT,
+        say(texts.CHANNEL_RESTORED_TITLE),
+        (lasted or say(texts.CHANNEL_RESTORED, channel=name),),
+        step,
+        step,
         who=_channel(about),
     )
 
@@ -401,19 +458,19 @@ def _write_resumed(about: About) -> Draft:
     n = about.number("n_changed")
     lines = [clean(line, DETAIL_LIMIT) for line in about.items("lines") if isinstance(line, str)]
     n_more = (len(lines) if n is None else n) - MOST_LINES
-    stopped = describe_span(texts.RESUMED_SINCE, about.instant("since"), about.now)
+    stopped = describe_span(texts.RESUMED, about.instant("since"), about.now)
     n_missed = about.number("n_missed")
     missed = format_counted(texts.RESUMED_MISSED, n_missed) if n_missed else ""
     changed = format_counted(texts.RESUMED_CHANGED, n) if n else ""
     return Draft(
         "🔵",
-        texts.RESUMED_TITLE,
-        (texts.RESUMED, stopped, missed),
-        texts.RESUMED_STEP,
-        texts.RESUMED_SHORT,
-        label=changed.rstrip(":") or texts.LISTED,
+        say(texts.RESUMED_TITLE),
+        (stopped or say(texts.RESUMED_WITHOUT_DATE), missed),
+        say(texts.RESUMED_STEP),
+        say(texts.RESUMED_SHORT),
+        label=changed or say(texts.LISTED),
         lines=tuple(lines[:MOST_LINES]),
-        more=texts.AND_MORE.format(n=format_number(n_more)) if n_more > 0 else "",
+        more=say(texts.AND_MORE, n=format_number(n_more)) if n_more > 0 else "",
     )
 
 
@@ -423,27 +480,35 @@ def _write_digest(about: About) -> Draft:
     n_total = sum(n for name, n in counts.items() if name not in {"n_exhausted", "n_expiring_soon"})
     n_broken = counts["n_error"] + counts["n_expired"] + counts["n_exhausted"]
     said = ", ".join(
-        text.format(n=format_number(counts[name]))
+        say(text, n=format_number(counts[name]))
         for name, text in texts.DIGEST_COUNTS.items()
         if counts[name] or name == "n_active"
     )
+    ends = list(_next_to_end(about))
     lines = tuple(
-        texts.DIGEST_NEXT_LINE.format(
-            name=name, day=format_day(at), when=format_when(at, about.now)
-        )
-        for name, at in _next_to_end(about)
+        _dated(say(texts.DIGEST_NEXT_LINE, name=name), at, about.now) for name, at in ends
     )
+    step = short = say(texts.NO_ACTION)
     if n_broken:
         headline = format_counted(texts.DIGEST_TITLE, n_broken, total=format_number(n_total))
-        headline = texts.DIGEST_TITLE_OF_ONE if n_total == 1 else headline
-        sentence, step = texts.DIGEST_NOT_FINE, texts.DIGEST_STEP_BROKEN
-        short = texts.DIGEST_SHORT_BROKEN
+        headline = say(texts.DIGEST_TITLE_OF_ONE) if n_total == 1 else headline
+        step = short = say(texts.DIGEST_STEP_BROKEN)
     else:
-        headline = texts.DIGEST_TITLE_FINE.format(n=format_number(counts["n_active"]))
-        sentence, step, short = texts.DIGEST_FINE, texts.DIGEST_STEP, texts.DIGEST_SHORT
-    happened = (sentence.format(counts=said),)
+        headline = _digest_title(counts["n_active"], counts["n_expiring_soon"], ends, about.now)
+    happened = (say(texts.DIGEST, counts=said),)
     icon = "🔴" if n_broken else "🟢"
-    return Draft(icon, headline, happened, step, short, label=texts.DIGEST_NEXT, lines=lines)
+    return Draft(icon, headline, happened, step, short, label=say(texts.DIGEST_NEXT), lines=lines)
+
+
+def _digest_title(
+    n_active: int, n_soon: int, ends: Sequence[tuple[str, datetime]], now: datetime
+) -> str:
+    n = format_number(n_active)
+    if n_soon == 1 and ends:
+        return say(texts.DIGEST_TITLE_FINE_NEXT, n=n, when=format_when(ends[0][1], now))
+    if n_soon:
+        return say(texts.DIGEST_TITLE_FINE_SOON, n=n, soon=format_number(n_soon))
+    return say(texts.DIGEST_TITLE_FINE, n=n)
 
 
 def _next_to_end(about: About) -> Iterator[tuple[str, datetime]]:
@@ -463,165 +528,182 @@ def draft(kind: AlertKind, about: About) -> Draft:
     n = about.number(REMINDER_COUNT)
     if not n:
         return said
-    return _remind(said, n, "" if kind in ABOUT_NO_CONNECTION else texts.REMINDERS_END)
+    return _remind(said, n, "" if kind in ABOUT_NO_CONNECTION else say(texts.REMINDERS_END))
 
 
 def _remind(said: Draft, n: int, how_to_end: str) -> Draft:
-    """Say that this was told before, and how to hear no more of it."""
-    times = texts.REMINDER_TIMES.format(n=format_number(n)) if n > 1 else texts.REMINDER_ONCE
+    """Say that people were notified before, and how to stop the reminders.
+
+    What the service said they have read then.
+    """
+    of_many = said.headline_of_many
     return replace(
         said,
-        headline=texts.REMINDER_TITLE + said.headline,
-        headline_of_many=said.headline_of_many and texts.REMINDER_TITLE + said.headline_of_many,
-        happened=(texts.REMINDER.format(times=times), how_to_end, *said.happened),
+        headline=say(texts.REMINDER_TITLE, title=said.headline),
+        headline_of_many=say(texts.REMINDER_TITLE, title=of_many) if of_many else "",
+        happened=(say(texts.REMINDER, n=format_number(n)), *said.happened, how_to_end),
+        detail="",
     )
 
 
 def _write_problem(about: About, icon: str) -> Draft:
-    reason = about.reason("reason")
-    provider = about.text("provider")
-    text = explain(reason, provider) if reason else reasons.UNKNOWN_REASON
-    detail, before = about.text("detail"), _before(about)
+    reason, detail = about.reason("reason"), about.detail("detail")
+    text = explain(
+        reason,
+        about.text("provider"),
+        detail,
+        can_renew_here=about.facts.get("can_renew_here") is True,
+    )
     is_open = reason is None or reason.outcome_class is OutcomeClass.INCONCLUSIVE
+    before = _before(about)
     happened = (
         text.meaning,
         _since(about),
-        texts.DETAIL.format(detail=detail) if detail else "",
-        texts.BEFORE.format(before=before) if before else "",
-        reasons.MAYBE_THEIRS if is_open else "",
+        say(texts.BEFORE, before=before) if before else "",
+        say(reasons.MAYBE_THEIRS) if is_open else "",
     )
-    headline = texts.TROUBLE_TITLE.format(name=text.name)
-    return Draft(icon, headline, happened, text.remedy, text.short)
+    headline = say(texts.PROBLEM_TITLE, name=text.name)
+    said = drop_old_token(detail)
+    return Draft(icon, headline, happened, text.remedy, text.short, detail=said)
 
 
 def _write_error(about: About) -> Draft:
     said = _write_problem(about, "🔴")
     application = about.text("application")
-    return _speak_for(application, said, about) if application else said
+    if application:
+        return _speak_for(application, said, about)
+    return _with_page(said, about)
 
 
 def _speak_for(application: str, said: Draft, about: About) -> Draft:
     """Say that an error is one application's, whichever connections it names."""
     n = about.number("n_connections")
-    concerned = (
-        texts.APPLICATION_CONCERNED_UNCOUNTED.format(application=application)
+    affected = (
+        say(texts.APPLICATION_AFFECTED_UNCOUNTED, application=application)
         if n is None
-        else format_counted(texts.APPLICATION_CONCERNED, n, application=application)
+        else format_counted(texts.APPLICATION_AFFECTED, n, application=application)
     )
-    said = replace(said, who=texts.ROTATION_WHO.format(application=application))
+    said = replace(said, who=_application(application))
     meaning, *others = said.happened
     if about.facts.get("permissions_changed") is True:
         return replace(
             said,
-            happened=(meaning, concerned, texts.PERMISSIONS_CHANGED, *others),
-            remedy=texts.PERMISSIONS_STEP,
-            short=texts.PERMISSIONS_SHORT,
+            happened=(say(texts.PERMISSIONS_CHANGED), affected, *others),
+            remedy=say(texts.PERMISSIONS_STEP),
+            short=say(texts.PERMISSIONS_SHORT),
         )
-    return replace(said, happened=(meaning, concerned, *others))
+    return replace(said, happened=(meaning, affected, *others))
 
 
 def _write_expired(about: About) -> Draft:
     said, ends_at = _write_problem(about, "🟡"), about.instant("ends_at")
     if ends_at is not None:
         # Not since when it is known: that may be much later.
-        ended = _dated(texts.EXPIRED_MEANWHILE, ends_at, about.now)
+        ended = _dated(texts.EXPIRED, ends_at, about.now)
         meaning, _, *others = said.happened
         said = replace(said, happened=(meaning, ended, *others))
     return _with_page(said, about)
 
 
 def _with_page(said: Draft, about: About) -> Draft:
-    """Add the page on which the renewal is made, if the file names one."""
-    url = about.url("renew_url")
-    if not url:
-        return said
-    remedy = texts.RENEW_PAGE.format(remedy=said.remedy, url=url)
-    return replace(said, remedy=remedy, urls=(url,))
+    """Add the page on which the renewal is made, where there is one beside the connection's own."""
+    url, is_here = about.url("renew_url"), about.facts.get("can_renew_here") is True
+    is_amazon = about.text("provider") == AMAZON
+    label = say(texts.RENEW_AT_AMAZON if is_amazon else texts.RENEW_PAGE)
+    if is_here:
+        return replace(said, link_label=label)
+    return replace(said, renewal=(label, url)) if url else said
 
 
 def _write_expiring_soon(about: About) -> Draft:
-    ends_at = about.instant("ends_at")
-    if ends_at is None:
-        headline = texts.EXPIRING_TITLE_WITHOUT_DATE
-        happened = [texts.EXPIRING_WITHOUT_DATE, texts.EXPIRING_BREAKS]
-    elif ends_at <= about.now:
-        headline = texts.EXPIRED_MEANWHILE_TITLE
-        happened = [_dated(texts.EXPIRED_MEANWHILE, ends_at, about.now)]
-    else:
-        headline = _dated(texts.EXPIRING_TITLE, ends_at, about.now)
-        happened = [_dated(texts.EXPIRING, ends_at, about.now), texts.EXPIRING_BREAKS]
-    said = Draft("🟠", headline, happened, texts.EXPIRING_STEP, texts.EXPIRING_SHORT)
-    if about.facts.get("is_of_token") is True:
-        said = _of_token(said)
-    return _with_page(said, about)
-
-
-def _of_token(said: Draft) -> Draft:
-    """Say the same of a token whose service itself says when it ends."""
-    headline, *happened = (
-        text.replace(*texts.TOKEN_INSTEAD) for text in (said.headline, *said.happened)
+    ends_at, is_token = about.instant("ends_at"), about.facts.get("is_of_token") is True
+    of_what = 1 if is_token else 0
+    titles = (
+        (texts.EXPIRING_TITLE, texts.OWN_END_EXPIRING_TITLE),
+        (texts.EXPIRED_TITLE, texts.OWN_END_EXPIRED_TITLE),
+        (texts.EXPIRING_TITLE_WITHOUT_DATE, texts.OWN_END_EXPIRING_TITLE_WITHOUT_DATE),
     )
-    return replace(
-        said,
-        headline=headline,
-        happened=happened,
-        remedy=texts.OWN_END_STEP,
-        short=texts.OWN_END_SHORT,
+    sentences = (
+        (texts.EXPIRING, texts.OWN_END_EXPIRING),
+        (texts.EXPIRED, texts.OWN_END_EXPIRED),
+        (texts.EXPIRING_WITHOUT_DATE, texts.OWN_END_EXPIRING_WITHOUT_DATE),
+    )
+    row = 2 if ends_at is None else 1 if ends_at <= about.now else 0
+    headline, sentence = say(titles[row][of_what]), say(sentences[row][of_what])
+    if ends_at is not None:
+        headline = _dated(headline, ends_at, about.now)
+        sentence = _dated(sentence, ends_at, about.now)
+    happened = [sentence] if row == 1 else [sentence, say(texts.EXPIRING_BREAKS)]
+    remedy, short = _renewal_step(about)
+    if is_token:
+        remedy, short = say(texts.OWN_END_EXPIRING_STEP), say(texts.OWN_END_EXPIRING_SHORT)
+    many = say(texts.EXPIRING_TITLE_OF_MANY)
+    return _with_page(Draft("🟠", headline, happened, remedy, short, many), about)
+
+
+def _renewal_step(about: About) -> tuple[str, str]:
+    """Return how to renew an authorization in time, and the same in a few words."""
+    return renewal_step(
+        about.text("provider"), can_renew_here=about.facts.get("can_renew_here") is True
     )
 
 
 def _write_renewal_unrecorded(about: About) -> Draft:
     ends_at = about.instant("ends_at")
     happened = (
-        texts.UNRECORDED.format(day=format_day(ends_at))
+        say(texts.UNRECORDED, day=format_day(ends_at))
         if ends_at
-        else texts.UNRECORDED_WITHOUT_DATE,
-        texts.UNRECORDED_MEANS,
+        else say(texts.UNRECORDED_WITHOUT_DATE),
+        say(texts.UNRECORDED_MEANS),
     )
-    steps = (texts.UNRECORDED_STEP, texts.UNRECORDED_SHORT)
-    name = about.text("connection")
-    # A name that had to be cleaned would not be found.
-    if name and name == about.facts["connection"]:
-        steps = (name_command(steps[0], name), name_command(steps[1], name))
-    return Draft("🟠", texts.UNRECORDED_TITLE, happened, *steps)
+    said = Draft(
+        "🟠",
+        say(texts.UNRECORDED_TITLE),
+        happened,
+        say(texts.UNRECORDED_STEP),
+        say(texts.UNRECORDED_SHORT),
+    )
+    return _with_page(said, about)
 
 
 def _write_renewed(about: About) -> Draft:
     authorized_at, ends_at = about.instant("authorized_at"), about.instant("ends_at")
     happened = (
-        texts.RENEWED.format(day=format_day(authorized_at))
+        say(texts.RENEWED, day=format_day(authorized_at))
         if authorized_at
-        else texts.RENEWED_WITHOUT_DATE,
-        _dated(texts.RENEWED_UNTIL, ends_at, about.now) if ends_at else texts.RENEWED_WITHOUT_END,
+        else say(texts.RENEWED_WITHOUT_DATE),
+        _dated(texts.RENEWED_UNTIL, ends_at, about.now)
+        if ends_at
+        else say(texts.RENEWED_WITHOUT_END),
     )
-    return Draft("🟢", texts.RENEWED_TITLE, happened, texts.RENEWED_STEP, texts.RENEWED_SHORT)
+    step = say(texts.NO_ACTION)
+    return Draft("🟢", say(texts.RENEWED_TITLE), happened, step, step)
 
 
 def _before(about: About) -> str:
     reason = about.reason("reason_before")
-    return reasons.REASONS[reason].name if reason else about.text("reason_before")
+    return explain(reason, None).name if reason else about.text("reason_before")
 
 
 def _write_recovered(about: About) -> Draft:
-    before, detail = _before(about), about.text("detail_before")
-    if before and detail:
-        before_line = texts.BEFORE_WITH_DETAIL.format(before=before, detail=detail)
-    else:
-        before_line = texts.BEFORE.format(before=before) if before else ""
-    lasted = describe_span(texts.FROM_TO, about.instant("since"), about.born_at)
-    happened = (texts.RECOVERED, lasted, before_line)
+    before, since = _before(about), about.instant("since")
+    text = texts.RECOVERED if before else texts.RECOVERED_WITHOUT_REASON
+    lasted = describe_span(say(text, before=before) if before else text, since, about.born_at)
+    step = _rerun(about)
     return Draft(
         "🟢",
-        texts.RECOVERED_TITLE,
-        happened,
-        texts.RECOVERED_STEP,
-        texts.RECOVERED_SHORT,
-        texts.RECOVERED_TITLE_OF_MANY,
+        say(texts.RECOVERED_TITLE),
+        (lasted or say(texts.RECOVERED_WITHOUT_DATE),),
+        step,
+        step,
+        say(texts.RECOVERED_TITLE_OF_MANY),
     )
 
 
 def _write_test(_: About) -> Draft:
-    return Draft("🔔", texts.TEST_TITLE, (texts.TEST,), texts.TEST_STEP, texts.TEST_SHORT)
+    return Draft(
+        "🔔", say(texts.TEST_TITLE), (say(texts.TEST),), say(texts.TEST_STEP), say(texts.TEST_SHORT)
+    )
 
 
 WRITERS: Mapping[AlertKind, Callable[[About], Draft]] = {

@@ -14,15 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.judge.alerts import KINDS, AlertKind, Severity
 from monitor.judge.outbox import MOST_LISTED
-from monitor.notify import reasons, texts
+from monitor.notify import texts
 from monitor.notify.drafts import About, Draft, draft
 from monitor.notify.words import (
     clean,
+    clean_detail,
     clean_url,
     describe_span,
+    explain,
     format_day,
     format_instant,
     format_number,
+    measure_own,
+    name_command,
+    say,
     shorten,
 )
 
@@ -33,9 +38,14 @@ if TYPE_CHECKING:
     from monitor.judge.outbox import Notification, NotificationGroup
 
 
-TITLE_LIMIT = 80
+TITLE_LIMIT = 60
 NAME_LIMIT = 100
 SHORT_LIMIT = 160
+BODY_LIMIT = 400
+"""How long a text may be, addresses and lists aside; what a service said is cut for that."""
+
+SHORTEST_DETAIL = 40
+"""Less of it would say nothing."""
 
 LATE_AFTER = timedelta(minutes=10)
 """A message that took longer than this says when it should have come."""
@@ -128,22 +138,60 @@ def compose(  # noqa: PLR0913, PLR0917 - the contract lists what an alert is mad
     names = tuple(clean(name, NAME_LIMIT) for name in connections[:MOST_LISTED])
     n = max(len(connections), n_connections or 0)
     page = clean_url(link or "")
-    mark = [texts.TEST] if is_test and kind is not AlertKind.TEST else []
+    mark = [say(texts.TEST)] if is_test and kind is not AlertKind.TEST else []
+    who, title = _subject(said, names, n), _title(said, names, n, is_test=is_test)
+    said = _name_commands(said, title, connections if n == 1 else ())
     happened = [line for line in (*said.happened, _late(born_at, now)) if line]
-    who = _subject(said, names, n)
-    first = [f"{who}: {happened[0]}", *happened[1:]] if who and happened else happened
-    parts = _parts([*mark, *first], _lists(said, names, n, page), (said.remedy,), page)
-    title = _title(said, names, n, is_test=is_test)
+    # Who it is about stands in the title, unless there was no room for all of it.
+    first = happened if who in title else [who, *happened]
+    parts = _parts([*mark, *first], _lists(said, names, n, page), (said.remedy,), said, page)
+    urls = (said.renewal[1] if said.renewal else "", page)
     return Message(
         title,
         write_plain(parts),
         severity,
         _short(title, said, page),
         parts,
-        (*said.urls, *([page] if page else [])),
-        Content(kind, title, (*mark, *happened), said.remedy, page, names, n, about),
+        tuple(dict.fromkeys(url for url in urls if url)),
+        _content(kind, title, [*mark, *happened], said, page, names, n, about),
         is_test,
     )
+
+
+def _name_commands(said: Draft, title: str, connections: Sequence[str]) -> Draft:
+    """Make the commands out for the only connection, in a text message where there is room.
+
+    A name that had to be cleaned would not be found.
+    """
+    if len(connections) != 1 or clean(connections[0], NAME_LIMIT) != connections[0]:
+        return said
+    [name] = connections
+    short = name_command(said.short, name)
+    return replace(
+        said,
+        happened=tuple(name_command(line, name) for line in said.happened),
+        remedy=name_command(said.remedy, name),
+        short=said.short if len(f"{title}. {short}") > SHORT_LIMIT else short,
+    )
+
+
+def _content(  # noqa: PLR0913, PLR0917 - all that a template can use
+    kind: AlertKind,
+    title: str,
+    happened: Sequence[str],
+    said: Draft,
+    page: str,
+    names: tuple[str, ...],
+    n: int,
+    about: About,
+) -> Content:
+    """Return what a template can use: it has no other place for the page of a renewal."""
+    detail = (say(texts.DETAIL, detail=said.detail),) if said.detail else ()
+    remedy = said.remedy
+    if said.renewal is not None:
+        label, url = said.renewal
+        remedy = f"{remedy} {label}: {url}"
+    return Content(kind, title, (*happened, *detail), remedy, page, names, n, about)
 
 
 def write_plain(parts: Sequence[Paragraph]) -> str:
@@ -170,17 +218,43 @@ def lay_out(
 
 
 def _parts(
-    happened: Sequence[str], lists: Sequence[Paragraph], remedies: tuple[str, ...], page: str
+    happened: Sequence[str],
+    lists: Sequence[Paragraph],
+    remedies: tuple[str, ...],
+    said: Draft | None,
+    page: str,
 ) -> tuple[Paragraph, ...]:
-    parts = [
-        Paragraph(tuple(happened)),
-        *lists,
-        Paragraph(remedies, texts.NEXT_STEP, is_list=len(remedies) > 1),
-    ]
+    """Return the paragraphs: what happened, what to do and where, at the end the service's words.
+
+    Args:
+        said: What one alert says; None where there are several.
+    """
+    steps = Paragraph(remedies, say(texts.NEXT_STEP), is_list=len(remedies) > 1)
+    if remedies == (say(texts.NO_ACTION),):
+        steps = Paragraph(remedies)
+    parts = [Paragraph(tuple(happened)), *lists, steps]
+    if said is not None and said.renewal is not None:
+        label, url = said.renewal
+        parts.append(Paragraph((url,), label))
     # A list that is cut names the page already.
     if page and not any(part.more.endswith(page) for part in lists):
-        parts.append(Paragraph((page,), texts.LINK))
+        label = said.link_label if said is not None else ""
+        parts.append(Paragraph((page,), label or say(texts.LINK)))
+    if said is not None and said.detail:
+        room = BODY_LIMIT - _length_of(parts, lists) - len(say(texts.DETAIL, detail="")) - 2
+        own = measure_own(said.detail)
+        detail = clean_detail(said.detail, max(room, own or SHORTEST_DETAIL))
+        parts.append(Paragraph((say(texts.DETAIL, detail=detail),)))
     return tuple(parts)
+
+
+def _length_of(parts: Sequence[Paragraph], lists: Sequence[Paragraph]) -> int:
+    """Return how long *parts* are as text, *lists* and addresses aside."""
+    shown = (part for part in parts if part not in lists)
+    return sum(
+        len(lay_out(part)) + 2 - sum(len(line) for line in part.lines if clean_url(line))
+        for part in shown
+    )
 
 
 def _lists(said: Draft, names: Sequence[str], n: int, page: str) -> list[Paragraph]:
@@ -189,7 +263,7 @@ def _lists(said: Draft, names: Sequence[str], n: int, page: str) -> list[Paragra
         lists.append(Paragraph(said.lines, said.label, is_list=True, more=said.more))
     if _is_about_connections(said) and n > 1 and names:
         more = _more(n - len(names), page)
-        lists.append(Paragraph(tuple(names), texts.LISTED, is_list=True, more=more))
+        lists.append(Paragraph(tuple(names), say(texts.LISTED), is_list=True, more=more))
     return lists
 
 
@@ -197,7 +271,7 @@ def _more(n: int, page: str = "") -> str:
     if n <= 0:
         return ""
     said = texts.AND_MORE_AT if page else texts.AND_MORE
-    return said.format(n=format_number(n), link=page)
+    return say(said, n=format_number(n), link=page)
 
 
 def _title(said: Draft, names: Sequence[str], n: int, *, is_test: bool) -> str:
@@ -205,13 +279,14 @@ def _title(said: Draft, names: Sequence[str], n: int, *, is_test: bool) -> str:
     headline = said.headline
     if n > 1 and not said.who:
         headline = said.headline_of_many or headline
-    who = _subject(said, names, n) or texts.MANY.format(n=format_number(n))
+    who = _subject(said, names, n) or say(texts.MANY, n=format_number(n))
     return _fit_who(f"{icon} {headline}", who)
 
 
 def _fit_who(title: str, who: str) -> str:
     """Return *title* with as much of *who* as it has room for."""
-    return title.format(who=shorten(who, TITLE_LIMIT - len(title.format(who=""))))
+    room = TITLE_LIMIT - len(title.replace("{who}", ""))
+    return title.replace("{who}", shorten(who, max(room, 1)))
 
 
 def _is_about_connections(said: Draft) -> bool:
@@ -222,7 +297,7 @@ def _is_about_connections(said: Draft) -> bool:
 def _subject(said: Draft, names: Sequence[str], n: int) -> str:
     if said.who or not _is_about_connections(said) or not n:
         return said.who
-    return names[0] if n == 1 and names else texts.MANY.format(n=format_number(n))
+    return names[0] if n == 1 and names else say(texts.MANY, n=format_number(n))
 
 
 def _short(title: str, said: Draft, link: str) -> str:
@@ -304,8 +379,8 @@ def compose_many(
     late = _late(min(one.born_at for one in listed), now)
     happened = [line for line in (_happened(items, n_more), late) if line]
     lines, remedies = tuple(map(_line, items)), _remedies(items)
-    listing = Paragraph(lines, texts.LISTED, is_list=True, more=_more(n_more, page))
-    parts = _parts(happened, [listing], remedies, page)
+    listing = Paragraph(lines, say(texts.LISTED), is_list=True, more=_more(n_more, page))
+    parts = _parts(happened, [listing], remedies, None, page)
     names = tuple(dict.fromkeys(clean(n, NAME_LIMIT) for one in listed for n in one.connections))
     return Message(
         title,
@@ -330,7 +405,7 @@ def compose_many(
 
 def _read(one: Notification, now: datetime) -> _Item:
     # Each has a page and a command of its own: what to do stands once below, for all.
-    about = About({**one.facts, "renew_url": None, "connection": None}, one.born_at, now)
+    about = About({**one.facts, "renew_url": None}, one.born_at, now)
     said = draft(one.kind, about)
     named = [clean(name, NAME_LIMIT) for name in one.connections[:MOST_NAMED]]
     n_more = one.n_connections - len(named)
@@ -352,21 +427,20 @@ def _many_title(kind: AlertKind, items: Sequence[_Item], n_alerts: int, n_connec
     if len(whos) == 1 and n_alerts == len(items):
         [who], headline = whos, items[-1].said.headline
     elif subject in texts.OTHERS_OF_MANY:
-        who = texts.OTHERS_OF_MANY[subject].format(n=format_number(n_alerts))
+        who = say(texts.OTHERS_OF_MANY[subject], n=format_number(n_alerts))
     else:
-        who = texts.MANY.format(n=format_number(max(n_connections, 1)))
+        who = say(texts.MANY, n=format_number(max(n_connections, 1)))
     return _fit_who(f"{first.icon} {headline}", who)
 
 
 def _happened(items: Sequence[_Item], n_more: int) -> str:
+    """Return what is true of all of them; nothing where that differs: each has its line."""
     meanings = {next(iter(item.said.happened), "") for item in items}
-    if len(meanings) == 1 and n_more <= 0:
-        return meanings.pop()
-    return texts.MANY_DIFFER
+    return meanings.pop() if len(meanings) == 1 and n_more <= 0 else ""
 
 
 def _line(item: _Item) -> str:
-    line = item.said.headline.format(who=item.who)
+    line = item.said.headline.replace("{who}", item.who)
     if not item.who:
         line = next(iter(item.said.happened), line)
     remark = _remark(item)
@@ -382,12 +456,12 @@ def _remark(item: _Item) -> str:
     if ends_at is not None:
         return format_day(ends_at)
     if since is not None and item.is_end:
-        return describe_span(texts.BROKEN_BRIEFLY, since, about.instant("until") or about.born_at)
+        return describe_span(texts.DOWN_BRIEFLY, since, about.instant("until") or about.born_at)
     if since is not None:
-        return texts.SINCE_BRIEFLY.format(at=format_instant(since))
+        return say(texts.SINCE_BRIEFLY, at=format_instant(since))
     if remaining is not None and limit is not None:
-        return texts.LEFT_BRIEFLY.format(
-            remaining=format_number(remaining), limit=format_number(limit)
+        return say(
+            texts.LEFT_BRIEFLY, remaining=format_number(remaining), limit=format_number(limit)
         )
     return ""
 
@@ -397,7 +471,8 @@ def _remedies(items: Sequence[_Item]) -> tuple[str, ...]:
     for_whom: dict[str, list[str]] = {}
     for item in items:
         reason = item.about.reason("reason")
-        name = reasons.REASONS[reason].name if reason else item.who
+        provider = item.about.text("provider")
+        name = explain(reason, provider, item.said.detail).name if reason else item.who
         for_whom.setdefault(item.said.remedy, []).append(name)
     if len(for_whom) == 1:
         return tuple(for_whom)

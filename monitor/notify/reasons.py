@@ -1,6 +1,7 @@
-"""Say what each reason means, and who can fix it how.
+"""Say what each reason means, and who can fix it how: one table for every surface.
 
-Which of it a message uses is decided in `words` and `drafts`.
+List, page, `status`, `validate`, `explain` and alerts read it through `words.explain`, by reason
+and provider. Which of it a message uses is decided in `drafts`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ class ReasonText:
     """How a reason is explained.
 
     Args:
-        name: A few words, for titles and for "before".
+        name: A few words, for titles and lists.
         meaning: What happened and what it breaks.
-        remedy: Who can mend it, and the next step.
+        remedy: The next step, and in brackets whose it is where that matters.
         short: The next step in a text message.
     """
 
@@ -27,89 +28,90 @@ class ReasonText:
     short: str
 
 
+NO_ACTION = "No action needed."
+
+AUTHORIZE_OUTSIDE = (
+    "Ask the store owner to authorize the app again in Seller Central, then update `refresh_token`"
+    " and run `connwatch renew NAME`."
+)
+AUTHORIZE_HERE = (
+    "Ask the store owner to click *Renew at Amazon* and confirm in Seller Central. connwatch"
+    " switches to the new token automatically."
+)
+AUTHORIZE_SHORT = "Ask the store owner to renew it at Amazon."
+
 REASONS = {
-    Reason.OK: ReasonText(
-        "works",
-        "The service accepts the credential.",
-        "Nothing needs to be done.",
-        "Nothing to do.",
-    ),
+    Reason.OK: ReasonText("works", "The service accepts the credential.", NO_ACTION, NO_ACTION),
     Reason.NOT_CHECKED: ReasonText(
         "not checked yet",
-        "No check has come to a conclusion yet.",
-        "Wait for the first check, or start one with `connwatch validate`.",
+        "No check has finished yet.",
+        "Wait for the first check, or start one with `connwatch validate NAME`.",
         "Wait for the first check.",
     ),
     Reason.THROTTLED: ReasonText(
         "throttled",
-        "The service asks for fewer requests; the credential itself is alive.",
-        "If this lasts, look for a program that asks too often with the same credential.",
-        "Look for a program that asks too often.",
+        "The service asks for fewer requests. The credential is valid.",
+        "If this lasts, find the program that calls too often with the same credential.",
+        "Find the program that calls too often.",
     ),
     Reason.AUTHORIZATION_EXPIRED: ReasonText(
         "authorization expired",
-        "The authorization has run out and the service refuses it. Everything that uses this"
-        " connection has stopped working.",
-        "The owner of the account at the service must renew the authorization there; then put"
-        " the new credential and its date into the configuration, or record the date with"
-        " `connwatch renew`.",
-        "The account's owner must renew it at the service.",
+        "The authorization has expired, and the service rejects it. All calls with this connection"
+        " fail.",
+        "Renew it with the provider, then update the token and `authorized_on`.",
+        "Renew it with the provider and update the token.",
     ),
     Reason.TOKEN_REJECTED: ReasonText(
         "token rejected",
-        "The service refuses the token: it was revoked, replaced or mistyped. Everything that"
-        " uses this token is refused as well.",
-        "Whoever manages the API tokens of this account should create a new one at the service"
-        " and put it into the configuration and into the programs that use it.",
+        "The service rejects this token: it was revoked, replaced or mistyped. Every job that uses"
+        " it fails.",
+        "Create a new token at the service, then update it in connwatch's config and in every"
+        " program that uses it.",
         "Create a new token at the service and configure it.",
     ),
     Reason.AUTHORIZATION_REVOKED: ReasonText(
         "authorization revoked",
-        "Amazon refuses the store's authorization: the seller revoked it, or the refresh token"
-        " belongs to another application or was mistyped. No data of this store arrives any more.",
-        "The owner of the store must authorize the application again on Amazon's consent page;"
-        " then put the new refresh token and its date into the configuration.",
-        "The store's owner must authorize the application again.",
+        "Amazon rejects the refresh token: the seller revoked access, or the token belongs to"
+        " another app. No new data for this store.",
+        AUTHORIZE_OUTSIDE,
+        AUTHORIZE_SHORT,
     ),
     Reason.CLIENT_REJECTED: ReasonText(
         "client id or secret rejected",
-        "Amazon refuses the application's client id or secret. Every store of this application"
-        " has stopped, whatever its own authorization.",
-        "Whoever keeps the application at Amazon should compare client id and secret with the"
-        " developer console; after a rotation the old secret dies within seven days. Sellers"
-        " have nothing to do.",
-        "Compare client id and secret with Amazon's developer console.",
+        "Amazon rejects the app's client ID or secret. All its stores have stopped.",
+        "Compare client ID and secret with Developer Central (app developer). After rotation, the"
+        " old secret stops working within 7 days. Sellers have nothing to do.",
+        "Compare client ID and secret with Developer Central.",
     ),
     Reason.CLIENT_SECRET_EXPIRED: ReasonText(
         "client secret expired",
-        "The application's client secret is older than 180 days, and Amazon refuses every call"
-        " made with it. Every store of this application has stopped.",
-        "Whoever keeps the application at Amazon must rotate its secret in the developer console"
-        " and put the new one into the configuration. Sellers have nothing to do.",
-        "Rotate the client secret in Amazon's developer console.",
+        "The app's client secret is past its 180 days, so Amazon rejects every call. All its"
+        " stores have stopped.",
+        "Rotate the client secret in Developer Central (app developer) and put the new one where"
+        " `client_secret` points. Sellers have nothing to do.",
+        "Rotate the client secret in Developer Central.",
     ),
     Reason.MARKETPLACE_MISMATCH: ReasonText(
         "marketplace mismatch",
-        "The authorization works, but it does not cover a marketplace that it should. Data of"
-        " that marketplace does not arrive.",
-        "Compare `marketplaces` in the configuration with what the seller has in Seller Central;"
-        " the seller may have to join the marketplace again.",
+        "The authorization works, but not for every marketplace it should cover. No data for the"
+        " missing ones.",
+        "Compare `marketplaces` with Seller Central. If the config is right, ask the seller to join"
+        " the marketplace again.",
         "Compare `marketplaces` with Seller Central.",
     ),
     Reason.REGION_MISMATCH: ReasonText(
         "wrong region",
-        "The authorization belongs to another region of Amazon than the configuration says, so"
-        " that every call to the configured region is refused.",
-        "Whoever keeps the configuration should correct `region`; if the region is right, the"
-        " seller must authorize the application in a Seller Central of that region.",
-        "Correct `region` in the configuration.",
+        "The authorization belongs to another Amazon region than the configured one. All calls"
+        " fail.",
+        "Correct `region` in the config. If it is right, ask the store owner to authorize the app"
+        " in a Seller Central of that region.",
+        "Correct `region` in the config.",
     ),
     Reason.PERMISSION_DENIED: ReasonText(
         "permission denied",
-        "The service knows the credential and does not let it in. Calls that need the missing"
-        " permission fail.",
-        "The owner of the account at the service should look at the permissions and the plan"
-        " that belong to this credential, and at any list of allowed addresses.",
+        "The credential is valid but lacks permission (403). Calls that need it fail.",
+        "Check the permissions, the plan and the allowed IP addresses of this credential (account"
+        " owner).",
         "Check permissions and plan of this credential.",
     ),
     Reason.ACCOUNT_SUSPENDED: ReasonText(
@@ -122,89 +124,114 @@ REASONS = {
     ),
     Reason.SERVER_ERROR: ReasonText(
         "server error",
-        "The service answers with an error of its own, several times in a row. Programs that"
-        " call it probably get the same.",
-        "Look at the status page of the service. If it reports nothing, ask its support.",
-        "Look at the service's status page.",
+        "The service fails with server errors. Other programs calling it are probably failing too.",
+        "Check the service's status page. If it reports nothing, contact its support.",
+        "Check the service's status page.",
     ),
     Reason.UNEXPECTED_RESPONSE: ReasonText(
         "unexpected response",
-        "What answers is not the API: a redirect, a maintenance page, or an address that has"
-        " changed. Programs that call it probably fail.",
-        "Whoever keeps the configuration should compare the address there with the service's API"
-        " reference and look for news of maintenance.",
+        "The response is not the API's: a redirect, a maintenance page or a changed address.",
+        "Compare the address in the config with the service's API reference, and check its status"
+        " page.",
         "Compare the address with the service's API reference.",
     ),
     Reason.DNS: ReasonText(
         "host name not found",
-        "The host name of the service cannot be resolved, so that nothing on this machine can"
-        " reach it.",
-        "Whoever runs this machine should check its name servers, and the spelling of the host"
-        " in the configuration.",
-        "Check this machine's name servers and the host's spelling.",
+        "The service's host name cannot be resolved on this host.",
+        "Check DNS on this host, and the spelling of the host name in the config.",
+        "Check DNS on this host and the host name's spelling.",
     ),
     Reason.CONNECT: ReasonText(
         "cannot connect",
-        "No connection to the service can be made. Programs on this machine cannot reach it"
-        " either.",
-        "Whoever runs this machine should check its network and firewall; then look at the"
-        " status page of the service.",
-        "Check this machine's network, then the service's status page.",
+        "This host cannot connect to the service.",
+        "Check the network and firewall on this host, then the service's status page.",
+        "Check this host's network, then the service's status page.",
     ),
     Reason.TLS: ReasonText(
         "TLS failed",
-        "The certificate of the service cannot be trusted, so nothing is sent to it.",
-        "If there is a proxy of your own on the way, its CA belongs into the settings;"
-        " otherwise the service must renew its certificate.",
-        "Check the proxy's CA, or tell the service.",
+        "The service's certificate is not trusted, so nothing is sent to it.",
+        "If a proxy of your own is on the way, add its CA as `ca_file`. Otherwise ask the service"
+        " to renew its certificate.",
+        "Check the proxy's CA, or notify the service.",
     ),
     Reason.TIMEOUT: ReasonText(
-        "no answer in time",
-        "The service does not answer in time. Programs that call it probably wait in vain.",
-        "Look at the status page of the service. If it is known to be slow, `checks.timeout`"
-        " can be raised.",
-        "Look at the service's status page.",
+        "timed out",
+        "The service does not respond in time. Other programs calling it are probably timing out"
+        " too.",
+        "Check the service's status page. If it is known to be slow, raise `timeout`.",
+        "Check the service's status page.",
     ),
     Reason.PROTOCOL: ReasonText(
         "exchange failed",
-        "Either what the service sends is not valid HTTP, or breaks off; or the credential could"
-        " not be read or sent. The detail says which.",
-        "If it is the credential, whoever keeps the configuration should put it right where it is"
-        " kept; otherwise whoever runs the network should check proxies on the way, and then ask"
-        " the support of the service.",
-        "See the detail: mend the credential, or check proxies on the way.",
+        "The response is not valid HTTP, or the credential could not be read or sent. The details"
+        " say which.",
+        "If the details name the credential, fix it where it is stored. Otherwise check proxies on"
+        " the way.",
+        "See the details: fix the credential, or check proxies.",
     ),
 }
 
 OF_PROVIDER = {
+    ("soldscope", Reason.TOKEN_REJECTED): ReasonText(
+        "token rejected",
+        "SoldScope rejects this token: it was revoked, replaced or mistyped. Every job that uses it"
+        " fails.",
+        "Create a new token under API Access in SoldScope, then replace it where `token` points and"
+        " in every program that uses it.",
+        "Create a new token in SoldScope and configure it.",
+    ),
+    ("amazon", Reason.AUTHORIZATION_EXPIRED): ReasonText(
+        "authorization expired",
+        "The authorization has expired, and Amazon rejects it. No new data for this store.",
+        AUTHORIZE_OUTSIDE,
+        AUTHORIZE_SHORT,
+    ),
+    ("amazon", Reason.TOKEN_REJECTED): ReasonText(
+        "token rejected",
+        "Amazon rejects even a fresh access token. No new data for this store.",
+        "If it lasts, ask the store owner to authorize the app again.",
+        "If it lasts, the store owner must authorize the app again.",
+    ),
     ("amazon", Reason.PERMISSION_DENIED): ReasonText(
         "permission denied",
-        "Amazon knows the authorization and does not let it in: the application lacks a role, or"
-        " the account was deactivated. Data of this store does not arrive.",
-        "Whoever keeps the application at Amazon should compare its roles in the developer"
-        " console with what it calls. If a role was added, the owner of the store must authorize"
-        " the application again; if none is missing, the owner should look whether the account"
-        " is active.",
-        "Check the application's roles; a new one needs the owner's authorization again.",
+        "Amazon accepts the authorization but denies access: a role is missing or the account is"
+        " inactive. No data for this store.",
+        "Compare the app's roles in Developer Central (app developer). After adding a role, ask the"
+        " store owner to authorize the app again. If none is missing, check the account.",
+        "Check the app's roles; a new one needs the owner's authorization again.",
+    ),
+    ("countdown", Reason.OK): ReasonText(
+        "on schedule",
+        "connwatch does not call this service; it counts from the date you gave.",
+        NO_ACTION,
+        NO_ACTION,
     ),
     ("countdown", Reason.AUTHORIZATION_EXPIRED): ReasonText(
         "authorization expired",
-        "The authorization has run out by its date; nobody was asked. Everything that uses this"
-        " connection has probably stopped working.",
-        "The owner of the account at the service must renew the authorization there; then record"
-        " the date with `connwatch renew`, or put it into the configuration.",
-        "The account's owner must renew it at the service.",
+        "The authorization has expired by its date; connwatch does not call this service. Calls"
+        " that use it probably fail.",
+        "Ask the account owner to renew it, then run `connwatch renew NAME`.",
+        "Renew it, then run `connwatch renew NAME`.",
     ),
 }
-"""What is said of a reason where it is known who was asked."""
+"""What is said of a reason where the provider is known."""
+
+OLD_TOKEN = ReasonText(
+    "old refresh token still in use",
+    "It was renewed, but connwatch still uses the refresh token from before. No new data for this"
+    " store.",
+    "Put the new refresh token where `refresh_token` points. The seller has nothing to do.",
+    "Put the new refresh token where `refresh_token` points.",
+)
+"""What is said of a rejected authorization whose renewal brought a token that is not used."""
 
 UNKNOWN_REASON = ReasonText(
-    "does not work",
+    "failing",
     "The connection does not work.",
-    "Look at its history with `connwatch history`.",
-    "Look at its history: `connwatch history`.",
+    "Look at its history with `connwatch history NAME`.",
+    "Look at its history: `connwatch history NAME`.",
 )
 
 MAYBE_THEIRS = (
-    "This may be their side or the way there: the credential was neither accepted nor refused."
+    "The service or the network is the likely cause; the credential has not been rejected."
 )

@@ -10,6 +10,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from monitor.config.connections import AmazonConnection
+from monitor.config.model import link_to
+from monitor.config.renewal import renewal_page_of
 from monitor.judge.alerts import KINDS, ONLY_IF_NAMED, AlertKind
 from monitor.notify.formats import Form
 from monitor.notify.message import compose
@@ -19,20 +22,35 @@ from monitor.notify.texts import SAMPLES
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from monitor.config.model import Channel
+    from monitor.config.model import Channel, Config
     from monitor.notify.message import Message
 
 
-def sample_message(kind: AlertKind, now: datetime) -> Message:
-    """Return a message of *kind*, marked as a test."""
-    sample = SAMPLES[kind]
+def sample_message(kind: AlertKind, now: datetime, config: Config | None = None) -> Message:
+    """Return a message of *kind*, marked as a test.
+
+    Args:
+        config: The settings whose links it shows, as messages about a store there have them.
+    """
+    sample, link = SAMPLES[kind], None
+    facts = sample_facts(kind, now)
+    store = (
+        next((one for one in config.connections if isinstance(one, AmazonConnection)), None)
+        if config
+        else None
+    )
+    if config is not None and "renew_url" in facts:
+        link = link_to(config, [store.name] if store else ())
+        if store is not None:
+            page = renewal_page_of(config, store)
+            facts |= {"renew_url": page.url, "can_renew_here": page.is_here}
     return compose(
         kind,
         KINDS[kind].severity,
-        sample_facts(kind, now),
+        facts,
         sample.connections,
         now,
-        None,
+        link,
         now,
         is_test=True,
         n_connections=sample.n_connections,

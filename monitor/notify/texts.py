@@ -19,21 +19,22 @@ if TYPE_CHECKING:
 # --- around the news, whatever the kind
 
 SINCE = "Since {at} ({span})."
-FROM_TO = "It was broken from {at} on, for {span}."
-REMINDER_TITLE = "Reminder: "
-REMINDER = "Still so, as was told before; this is {times}."
-REMINDER_ONCE = "the first reminder"
-REMINDER_TIMES = "reminder number {n}"
-REMINDERS_END = "Whoever takes it on ends the reminders with `connwatch ack NAME`."
-LATE = "This was noticed at {at}; the message comes {span} late."
-DETAIL = "Detail: {detail}"
+DOWN_FOR = "Down for {span}, from {at}."
+REMINDER_TITLE = "Reminder: {title}"
+REMINDER = "Still failing. Reminder {n}."
+REMINDERS_END = "To stop reminders: `connwatch ack NAME`."
+LATE = "Detected {at}; delivery was delayed {span}."
+DETAIL = "Details: {detail}"
 BEFORE = "Before: {before}."
-BEFORE_WITH_DETAIL = "Before: {before} ({detail})"
 NEXT_STEP = "What to do"
-LINK = "More"
+LINK = "Open in connwatch"
+RENEW_AT_AMAZON = "Renew at Amazon"
+RENEW_PAGE = "Renewal page"
+NO_ACTION = "No action needed."
+NO_ACTION_NOW = "No action needed now."
 
 MANY = "{n} connections"
-LISTED = "Concerned"
+LISTED = "Affected"
 AND_MORE = "and {n} more"
 AND_MORE_AT = "and {n} more: {link}"
 CUT = "... and more"
@@ -42,130 +43,115 @@ TEST_MARK = "[TEST]"
 
 # --- connections
 
-TROUBLE_TITLE = "{{who}}: {name}"
+PROBLEM_TITLE = "{who}: {name}"
 
 RECOVERED_TITLE = "{who} works again"
 RECOVERED_TITLE_OF_MANY = "{who} work again"
-RECOVERED = "The service accepts the credential again."
-RECOVERED_STEP = "Jobs that failed meanwhile may have to be run again."
-RECOVERED_SHORT = "Run again what failed meanwhile."
+RECOVERED = "Down for {span} ({before})."
+RECOVERED_WITHOUT_REASON = "Down for {span}."
+RECOVERED_WITHOUT_DATE = "All checks succeed again."
+RERUN = "Re-run jobs that failed since {at}."
+RERUN_WITHOUT_DATE = "Re-run jobs that failed."
 
-EXPIRING_TITLE = "{{who}}: authorization ends {when}"
-EXPIRED_MEANWHILE_TITLE = "{who}: authorization has ended"
-EXPIRING_TITLE_WITHOUT_DATE = "{who}: authorization ends soon"
-EXPIRING = "The authorization ends on {day}, {when}."
-EXPIRED_MEANWHILE = "The authorization ended on {day}, {when}."
-EXPIRING_WITHOUT_DATE = "The authorization ends soon."
-EXPIRING_BREAKS = "From then on everything that uses this connection is refused."
-EXPIRING_STEP = (
-    "The owner of the account should renew the authorization; then record it with"
-    " `connwatch renew` or put the new date into the configuration."
+EXPIRING_TITLE = "{who} expires {when}"
+EXPIRED_TITLE = "{who}: authorization expired"
+EXPIRING_TITLE_WITHOUT_DATE = "{who} expires soon"
+EXPIRING_TITLE_OF_MANY = "{who} expire soon"
+EXPIRING = "The authorization expires on {day}, {when}."
+EXPIRED = "The authorization expired on {day}, {when}."
+EXPIRING_WITHOUT_DATE = "The authorization expires soon."
+EXPIRING_BREAKS = "After that, all calls with this connection will fail."
+EXPIRING_STEP = "Ask the account owner to renew it, then run `connwatch renew NAME`."
+EXPIRING_SHORT = "Renew it, then run `connwatch renew NAME`."
+OWN_END_EXPIRING_TITLE = "{who}: token expires {when}"
+OWN_END_EXPIRED_TITLE = "{who}: token expired"
+OWN_END_EXPIRING_TITLE_WITHOUT_DATE = "{who}: token expires soon"
+OWN_END_EXPIRING = "The token expires on {day}, {when}."
+OWN_END_EXPIRED = "The token expired on {day}, {when}."
+OWN_END_EXPIRING_WITHOUT_DATE = "The token expires soon."
+OWN_END_EXPIRING_STEP = (
+    "Create a new token and update it in connwatch's config and in every program that uses it."
 )
-EXPIRING_SHORT = "Renew it, then record it with `connwatch renew`."
-TOKEN_INSTEAD = ("authorization", "token")
-OWN_END_STEP = (
-    "Whoever manages the tokens of this account should make a new one at the service, and put it"
-    " into the configuration and into the programs that use it."
-)
-OWN_END_SHORT = "Make a new token and put it in the old one's place."
-RENEW_PAGE = "{remedy} The page for it: {url}"
+OWN_END_EXPIRING_SHORT = "Create a new token and update it everywhere."
 
-UNRECORDED_TITLE = "{who}: renewed, but nobody said when"
-UNRECORDED = "It still works, although its authorization was known to end on {day}."
-UNRECORDED_WITHOUT_DATE = "It still works, although its authorization was known to have ended."
+UNRECORDED_TITLE = "{who}: renewal date missing"
+UNRECORDED = "It still works, although its authorization should have expired on {day}."
+UNRECORDED_WITHOUT_DATE = "It still works, although its authorization should have expired."
 UNRECORDED_MEANS = (
-    "Somebody has renewed it. Until the date of that is known, nobody can warn of the next end."
+    "It was renewed, but the date isn't recorded, so connwatch can't warn you before the next"
+    " expiry."
 )
 RENEW_COMMAND = "connwatch renew NAME --on DATE"
-UNRECORDED_STEP = (
-    f"Whoever renewed it should record the date with `{RENEW_COMMAND}`, or put it into"
-    " the configuration as `authorized_on`."
-)
+UNRECORDED_STEP = f"Record the date with `{RENEW_COMMAND}`, or set `authorized_on`."
 UNRECORDED_SHORT = f"Record the date with `{RENEW_COMMAND}`."
 
 RENEWED_TITLE = "{who}: authorization renewed"
-RENEWED = "The authorization was renewed on {day}, and works."
-RENEWED_WITHOUT_DATE = "The authorization was renewed, and works."
-RENEWED_UNTIL = "It ends on {day}, {when}."
-RENEWED_WITHOUT_END = "No end of it is known."
-RENEWED_STEP = "Jobs that failed meanwhile may have to be run again."
-RENEWED_SHORT = "Run again what failed meanwhile."
+RENEWED = "Renewed on {day}."
+RENEWED_WITHOUT_DATE = "It was renewed and works."
+RENEWED_UNTIL = "Next renewal due {day}, {when}."
+RENEWED_WITHOUT_END = "Its expiry is not known."
 
-APPLICATION_CONCERNED = (
-    "This concerns the {n} store of application {application}.",
-    "This concerns all {n} stores of application {application}.",
+APPLICATION_AFFECTED = (
+    "Affects the {n} store that uses {application}.",
+    "Affects all {n} stores that use {application}.",
 )
-APPLICATION_CONCERNED_UNCOUNTED = "This concerns every store of application {application}."
+APPLICATION_AFFECTED_UNCOUNTED = "Affects every store that uses {application}."
 PERMISSIONS_CHANGED = (
-    "All of them are refused, although the application itself is let in: its permissions at"
-    " Amazon were probably changed, or are being reviewed."
+    "Amazon accepts the app but rejects every store: its permissions were probably changed."
 )
 PERMISSIONS_STEP = (
-    "Whoever keeps the application at Amazon should compare its roles in the developer console"
-    " with what it calls, and look there for messages. Sellers have nothing to do."
+    "Compare the app's roles in Developer Central with what it calls, and look there for messages"
+    " (app developer). Sellers have nothing to do."
 )
-PERMISSIONS_SHORT = "Compare the application's roles in Amazon's developer console."
+PERMISSIONS_SHORT = "Compare the app's roles in Developer Central."
 
 TEST_TITLE = "connwatch test message"
-TEST = "[TEST] This is a test message of connwatch. Nothing has happened, nothing is broken."
-TEST_STEP = "If you can read this, the channel works. Nothing needs to be done."
-TEST_SHORT = "The channel works. Nothing to do."
+TEST = "[TEST] Test message from connwatch. Nothing is wrong."
+TEST_STEP = "If you can read this, the channel works. No action needed."
+TEST_SHORT = "The channel works. No action needed."
 
 
 # --- quotas
 
-QUOTA_LEFT = "Left in this period: {remaining} of {limit} {unit} ({percent} %)."
-QUOTA_LEFT_OF_UNKNOWN = "Left in this period: {remaining} {unit}."
-QUOTA_WINDOW = 'It is the quota that the API calls "{window}".'
-QUOTA_UNKNOWN = "How much is left is not known."
-QUOTA_ENDS = "The period ends at {at} (in {span})."
-QUOTA_ENDED = "The period should have ended at {at}."
+QUOTA_LEFT = "{remaining} of {limit} {unit} left ({percent}%)."
+QUOTA_LEFT_UNTIL = "{remaining} of {limit} {unit} left ({percent}%), resets {day}, {when}."
+QUOTA_LEFT_OF_UNKNOWN = "{remaining} {unit} left."
+QUOTA_LEFT_OF_UNKNOWN_UNTIL = "{remaining} {unit} left, resets {day}, {when}."
+QUOTA_UNKNOWN = "How much is left is unknown."
+QUOTA_UNKNOWN_UNTIL = "How much is left is unknown; the quota resets {day}, {when}."
+QUOTA_RESETS = "It resets {day}, {when}."
+QUOTA_OVERDUE = "It should have reset at {at}."
+QUOTA_WINDOW = 'The API calls this quota "{window}".'
 QUOTA_LOW_TITLE = "{who}: quota low"
-QUOTA_LOW = "The quota is running low: {step} % or less is left."
-QUOTA_LOW_BREAKS = "When it is used up, every program that shares this account is refused."
-QUOTA_LOW_STEP = (
-    "Whoever plans the jobs should put off what can wait; the owner of the account can buy a"
-    " larger quota."
-)
-QUOTA_LOW_SHORT = "Put off what can wait, or buy a larger quota."
+QUOTA_LOW = "{step}% of the quota or less is left."
+QUOTA_LOW_BREAKS = "Once it is used up, every program on this account is rejected."
+QUOTA_LOW_STEP = "Postpone what can wait, or upgrade the plan (account owner)."
+QUOTA_LOW_SHORT = "Postpone what can wait, or upgrade the plan."
 QUOTA_EXHAUSTED_TITLE = "{who}: quota used up"
-QUOTA_EXHAUSTED = "The quota of this period is used up."
-QUOTA_EXHAUSTED_OF = "The quota of this period, {limit} {unit}, is used up."
+QUOTA_EXHAUSTED = "The quota is used up."
+QUOTA_EXHAUSTED_OF = "The quota of {limit} {unit} is used up."
 QUOTA_EXHAUSTED_BREAKS = (
-    "Every program that shares this account is refused until the period ends or a larger quota"
-    " is bought. The credential itself is fine."
+    "Until it resets, every program on this account is rejected. The credential itself is fine."
 )
-QUOTA_EXHAUSTED_STEP = (
-    "The owner of the account can buy a larger quota at the service; otherwise stop the jobs"
-    " until the period ends."
-)
-QUOTA_EXHAUSTED_SHORT = "Buy a larger quota, or stop the jobs until the period ends."
+QUOTA_EXHAUSTED_STEP = "Upgrade the plan (account owner), or stop the jobs until the quota resets."
+QUOTA_EXHAUSTED_SHORT = "Upgrade the plan, or stop the jobs until the quota resets."
 QUOTA_RESTORED_TITLE = "{who}: quota available again"
 QUOTA_RESTORED = "The quota is available again."
-QUOTA_RESTORED_STEP = "Jobs that were put off can run again."
-QUOTA_RESTORED_SHORT = "Jobs that were put off can run again."
+QUOTA_RESTORED_STEP = "Restart the jobs that you postponed."
 LIMIT_CHANGED_TITLE = "{who}: quota changed"
-LIMIT_RAISED = "The quota was raised from {before} to {limit} {unit} per period."
-LIMIT_LOWERED = "The quota was lowered from {before} to {limit} {unit} per period."
+LIMIT_RAISED = "The quota was raised from {before} to {limit} {unit}."
+LIMIT_LOWERED = "The quota was lowered from {before} to {limit} {unit}."
 LIMIT_CHANGED = "The quota was changed."
-LIMIT_RAISED_STEP = "Nothing needs to be done."
-LIMIT_LOWERED_STEP = (
-    "If nobody on your side changed the plan, the owner of the account should ask the service."
-)
-LIMIT_RAISED_SHORT = "Nothing to do."
-LIMIT_LOWERED_SHORT = "Ask the service, if nobody changed the plan."
+LIMIT_LOWERED_STEP = "If you did not change the plan, contact the service (account owner)."
+LIMIT_LOWERED_SHORT = "If you did not change the plan, contact the service."
 
-FORECAST_TITLE = "{{who}}: quota runs out {when}"
-FORECAST_TITLE_WITHOUT_DATE = "{who}: quota will not last"
-FORECAST = "At the present rate the quota is used up on {day}, {when}; the period ends at {at}."
-FORECAST_WITHOUT_END = "At the present rate the quota is used up on {day}, {when}."
-FORECAST_WITHOUT_DATE = "At the present rate the quota will be used up before the period ends."
+FORECAST_TITLE = "{who}: quota runs out {when}"
+FORECAST_TITLE_WITHOUT_DATE = "{who}: quota will run out"
+FORECAST = "At the current rate, the quota runs out on {day}, {when}."
+FORECAST_WITHOUT_DATE = "At the current rate, the quota runs out before it resets."
 FORECAST_BETWEEN = "Probably between {earliest} and {latest}."
-FORECAST_STEP = (
-    "Whoever plans the jobs should slow them down or put off what can wait; the owner of the"
-    " account can buy a larger quota before it is needed."
-)
-FORECAST_SHORT = "Slow the jobs down, or buy a larger quota in time."
+FORECAST_STEP = "Slow the jobs down, or upgrade the plan before that day (account owner)."
+FORECAST_SHORT = "Slow the jobs down, or upgrade the plan in time."
 
 UNITS: dict[str, str] = {QuotaUnit.CONCURRENT: "requests at a time", QuotaUnit.OTHER: "units"}
 """What a quota counts, where that is not called what people call it."""
@@ -193,118 +179,98 @@ INSTANT = "%Y-%m-%d %H:%M UTC"
 
 # --- more than single connections
 
-ROTATION_WHO = "application {application}"
-ROTATION_WHO_UNKNOWN = "an application"
-ROTATION_EXPIRING_TITLE = "{{who}}: client secret ends {when}"
-ROTATION_ENDED_TITLE = "{who}: client secret has ended"
-ROTATION_EXPIRING_TITLE_WITHOUT_DATE = "{who}: client secret ends soon"
-ROTATION_EXPIRING = "The client secret ends on {day}, {when}."
-ROTATION_ENDED = "The client secret ended on {day}, {when}."
-ROTATION_EXPIRING_WITHOUT_DATE = "The client secret ends soon."
-ROTATION_BREAKS = "From then on Amazon refuses every call made with it: {stores}."
-ROTATION_STORES = ("{n} connection stops", "{n} connections stop")
-ROTATION_STORES_UNCOUNTED = "all its connections stop"
+APPLICATION_WHO = "application {application}"
+APPLICATION_WHO_UNKNOWN = "an application"
+ROTATION_EXPIRING_TITLE = "{who}: client secret expires {when}"
+ROTATION_EXPIRED_TITLE = "{who}: client secret expired"
+ROTATION_EXPIRING_TITLE_WITHOUT_DATE = "{who}: client secret expires soon"
+ROTATION_EXPIRING = "It expires on {day}, {when}."
+ROTATION_EXPIRED = "It expired on {day}, {when}."
+ROTATION_EXPIRING_WITHOUT_DATE = "Its date is not known."
+ROTATION_BREAKS = (
+    "After that, Amazon rejects every call: {n} store stops.",
+    "After that, Amazon rejects every call: {n} stores stop.",
+)
+ROTATION_BREAKS_UNCOUNTED = "After that, Amazon rejects every call: all its stores stop."
 ROTATION_STEP = (
-    "Whoever keeps the application at Amazon should rotate its secret in the developer console,"
-    " put the new one into the configuration within seven days, and its date into"
-    " `client_secret_created_on`. Sellers have nothing to do."
+    "Rotate it in Developer Central (app developer), put the new one where `client_secret` points"
+    " within 7 days, and set `client_secret_created_on`. Sellers have nothing to do."
 )
-ROTATION_SHORT = "Rotate it in Amazon's developer console and configure the new one."
+ROTATION_SHORT = "Rotate it in Developer Central and configure the new one."
 
-FLAPPING_TITLE = "{who} keeps changing"
-FLAPPING_TITLE_OF_MANY = "{who} keep changing"
-FLAPPING = "It broke and recovered again and again: {n} changes within {span}."
-FLAPPING_UNCOUNTED = "It broke and recovered again and again."
-FLAPPING_HELD = (
-    "Calls that use it succeed only now and then. Until it holds still for an hour, its single"
-    " failures and recoveries are not reported."
-)
+FLAPPING_TITLE = "{who} is flapping"
+FLAPPING_TITLE_OF_MANY = "{who} are flapping"
+FLAPPING = "{n} changes in {span}."
+FLAPPING_UNCOUNTED = "It fails and recovers again and again."
+FLAPPING_HELD = "Alerts for it are paused until it has been stable for an hour."
 FLAPPING_STEP = (
-    "Look at its history with `connwatch history`: a cause that comes and goes is often a"
-    " network path, an overloaded service, or two programs that replace each other's token."
+    "Look for the pattern with `connwatch history NAME`: often a network path, an overloaded"
+    " service, or two programs that replace each other's token."
 )
-FLAPPING_SHORT = "Look at its history: `connwatch history`."
+FLAPPING_SHORT = "Look at its history: `connwatch history NAME`."
 
-OUTAGE_WHO_UNKNOWN = "a service"
-OUTAGE_TITLE = "{who}: outage"
-OUTAGE_TITLE_COUNTED = "{{who}}: outage, {n} of {total} connections fail"
-OUTAGE = "{n} of {total} connections to this host fail at once: {reason}."
-OUTAGE_UNCOUNTED = "Most connections to this host fail at once."
+OUTAGE_WHO_UNKNOWN = "A service"
+OUTAGE_TITLE = "{who} is down"
+OUTAGE_TITLE_COUNTED = "{who} is down: {n} of {total} connections failing"
+OUTAGE_TITLE_OF_MANY = "{who} are down"
+OUTAGE = "{n} of {total} connections to {host} fail: {reason}."
+OUTAGE_UNCOUNTED = "Most connections to {host} fail."
 OUTAGE_MEANS = (
-    "So many at once points at the service, or the way to it, and not at single credentials. No"
-    " data of these connections arrives meanwhile; they are reported together, here, and once"
-    " more when it is over."
+    "This many failures at once means the service (or the network), not your credentials."
 )
 OUTAGE_STEP = (
-    "Look at the status page of the service. If it reports nothing, whoever runs this machine"
-    " should check its network; owners of the accounts have nothing to do."
+    "Check the service's status page, then the network of this host. Account owners have nothing"
+    " to do."
 )
-OUTAGE_SHORT = "Look at the service's status page. Owners of accounts: nothing to do."
-OUTAGE_OVER_TITLE = "{who}: outage is over"
-OUTAGE_OVER = "The host answers again."
-OUTAGE_LASTED = "The outage lasted from {at} on, for {span}."
-OUTAGE_CONCERNED = ("It concerned {n} connection.", "It concerned {n} connections.")
-OUTAGE_OVER_STEP = "Jobs that failed meanwhile may have to be run again."
-OUTAGE_OVER_SHORT = "Run again what failed meanwhile."
+OUTAGE_SHORT = "Check the service's status page. Account owners: nothing to do."
+OUTAGE_OVER_TITLE = "{who} is back"
+OUTAGE_OVER_TITLE_OF_MANY = "{who} are back"
+OUTAGE_OVER = "{host} responds again."
+OUTAGE_AFFECTED = ("{n} connection was affected.", "{n} connections were affected.")
 
-OFFLINE_TITLE = "connwatch is offline"
-OFFLINE = "This machine reaches none of the services that it watches."
-OFFLINE_COUNTED = (
-    "This machine does not reach the {n} host that it watches.",
-    "This machine reaches none of the {n} hosts that it watches.",
-)
-OFFLINE_MEANS = (
-    "That is taken for a fault of its own link, and no connection is blamed for it. Nothing is"
-    " watched until it is back."
-)
-OFFLINE_STEP = (
-    "Whoever runs this machine should check its network: cable, router, name servers, firewall."
-)
-OFFLINE_SHORT = "Check the network of the machine that connwatch runs on."
+OFFLINE_TITLE = "connwatch has lost its internet connection"
+OFFLINE = "No host can be reached."
+OFFLINE_COUNTED = ("The {n} host cannot be reached.", "All {n} hosts are unreachable.")
+OFFLINE_MEANS = "Checks are suspended; connection states are unchanged."
+OFFLINE_STEP = "Check the network of this host: cable, router, DNS, firewall."
+OFFLINE_SHORT = "Check the network of the host that connwatch runs on."
 ONLINE_TITLE = "connwatch is online again"
-ONLINE = "This machine reaches the services again."
-ONLINE_BETWEEN = "It was offline from {at} to {until}, for {span}."
-ONLINE_MISSED = (
-    "{n} check was missed; each connection is asked again when its turn comes.",
-    "{n} checks were missed; each connection is asked again when its turn comes.",
-)
-ONLINE_STEP = "Nothing needs to be done. What broke meanwhile is reported when it is confirmed."
-ONLINE_SHORT = "Nothing to do."
+ONLINE = "Offline for {span}, from {at} to {until}."
+ONLINE_WITHOUT_DATE = "The internet connection is back."
+ONLINE_MISSED = ("{n} check was missed.", "{n} checks were missed.")
+ONLINE_AFTER = "Problems found since are reported once confirmed."
 
-CHANNEL_WHO_UNKNOWN = "a channel"
-CHANNEL_FAILED_TITLE = "{who}: alerts do not arrive"
-CHANNEL_FAILED = "The channel did not take what had to be told, and it was given up."
-CHANNEL_FAILED_BREAKS = "Whoever reads only that channel is not told of anything."
-CHANNEL_FAILED_STEP = (
-    "Whoever keeps the configuration should try it with `connwatch alerts test`, mend its URL,"
-    " and send what was given up with `connwatch alerts retry`."
-)
-CHANNEL_FAILED_SHORT = "Mend it, then `connwatch alerts test` and `connwatch alerts retry`."
-CHANNEL_RESTORED_TITLE = "{who}: alerts arrive again"
-CHANNEL_RESTORED = "The channel takes alerts again."
-CHANNEL_RESTORED_STEP = (
-    "What was given up meanwhile can be sent with `connwatch alerts retry`; see it with"
-    " `connwatch alerts list --dead`."
-)
-CHANNEL_RESTORED_SHORT = "Send what was given up: `connwatch alerts retry`."
 CHANNEL_WHO = "channel {channel}"
+CHANNEL_WHO_UNKNOWN = "a channel"
+CHANNEL_FAILED_TITLE = "{who}: alerts are not delivered"
+CHANNEL_FAILED = "Alerts to {channel} have failed for {span}, since {at}."
+CHANNEL_FAILED_WITHOUT_DATE = "Alerts to {channel} have failed."
+CHANNEL_FAILED_BREAKS = "People who read only that channel get no alerts."
+CHANNEL_FAILED_STEP = (
+    "Fix its URL, test it with `connwatch alerts test`, then resend with `connwatch alerts retry`."
+)
+CHANNEL_FAILED_SHORT = "Fix its URL, then resend with `connwatch alerts retry`."
+CHANNEL_RESTORED_TITLE = "{who}: alerts are delivered again"
+CHANNEL_RESTORED = "{channel} accepts alerts again."
+CHANNEL_RESTORED_STEP = "Resend failed alerts with `connwatch alerts retry`."
 
-RESUMED_TITLE = "connwatch runs again"
-RESUMED = "connwatch runs again after a pause; nothing was watched meanwhile."
-RESUMED_SINCE = "It had stopped at {at}; that is {span} ago."
+RESUMED_TITLE = "connwatch is back"
+RESUMED = "connwatch was down for {span}, since {at}."
+RESUMED_WITHOUT_DATE = "connwatch was down."
 RESUMED_MISSED = ("{n} check was missed.", "{n} checks were missed.")
-RESUMED_CHANGED = ("{n} connection changed meanwhile:", "{n} connections changed meanwhile:")
-RESUMED_STEP = "Look at what changed; what is broken now is reported by itself."
-RESUMED_SHORT = "Look at what changed: `connwatch status`."
+RESUMED_CHANGED = ("{n} connection changed", "{n} connections changed")
+RESUMED_STEP = "Review what changed. Problems that last are reported once confirmed."
+RESUMED_SHORT = "Review what changed: `connwatch status`."
 
-DIGEST_TITLE_FINE = "connwatch: all fine, {n} active"
+DIGEST_TITLE_FINE = "connwatch: {n} healthy"
+DIGEST_TITLE_FINE_NEXT = "connwatch: {n} healthy, 1 expires {when}"
+DIGEST_TITLE_FINE_SOON = "connwatch: {n} healthy, {soon} expiring soon"
 DIGEST_TITLE = (
     "connwatch: {n} of {total} connections needs attention",
     "connwatch: {n} of {total} connections need attention",
 )
 DIGEST_TITLE_OF_ONE = "connwatch: the connection needs attention"
-DIGEST_FINE = "All fine: {counts}."
-DIGEST_NOT_FINE = "How the connections stand: {counts}."
+DIGEST = "Status: {counts}."
 DIGEST_COUNTS = {
     "n_active": "{n} active",
     "n_error": "{n} in error",
@@ -316,26 +282,22 @@ DIGEST_COUNTS = {
 }
 DIGEST_NEXT = "Next to expire"
 DIGEST_NEXT_LINE = "{name}: {day}, {when}"
-DIGEST_STEP = "Nothing needs to be done now."
-DIGEST_STEP_BROKEN = "See which they are with `connwatch status`, and begin with what is broken."
-DIGEST_SHORT = "Nothing to do."
-DIGEST_SHORT_BROKEN = "See `connwatch status`."
+DIGEST_STEP_BROKEN = "Fix what is broken first: `connwatch status`."
 
 
 # --- several alerts of one kind
 
-MANY_DIFFER = "They are told together; what each of them reports stands below."
 SINCE_BRIEFLY = "since {at}"
-BROKEN_BRIEFLY = "broken from {at} on, for {span}"
+DOWN_BRIEFLY = "down for {span}"
 LEFT_BRIEFLY = "{remaining} of {limit} left"
 HEADLINES_OF_MANY = {
-    AlertKind.ERROR: "{who} have trouble",
-    AlertKind.EXPIRED: "{who}: authorization expired",
-    AlertKind.EXPIRING_SOON: EXPIRING_TITLE_WITHOUT_DATE,
+    AlertKind.ERROR: "{who} are failing",
+    AlertKind.EXPIRED: "{who} have expired",
+    AlertKind.EXPIRING_SOON: EXPIRING_TITLE_OF_MANY,
     AlertKind.SECRET_EXPIRING: ROTATION_EXPIRING_TITLE_WITHOUT_DATE,
     AlertKind.QUOTA_FORECAST: FORECAST_TITLE_WITHOUT_DATE,
-    AlertKind.OUTAGE: OUTAGE_TITLE,
-    AlertKind.OUTAGE_OVER: "{who}: outages are over",
+    AlertKind.OUTAGE: OUTAGE_TITLE_OF_MANY,
+    AlertKind.OUTAGE_OVER: OUTAGE_OVER_TITLE_OF_MANY,
 }
 OTHERS_OF_MANY = {
     SubjectKind.APPLICATION: "{n} applications",
@@ -348,9 +310,7 @@ OTHERS_OF_MANY = {
 TOKEN = "soldscope-production"  # noqa: S105 - the name of a connection
 STORE = "acme-europe"
 STORES = ("acme-europe", "acme-north-america", "globex-europe")
-RENEW_URL = (
-    "https://sellercentral.amazon.com/apps/authorize/consent?application_id=amzn1.sp.example"
-)
+RENEW_URL = "https://sellercentral-europe.amazon.com/apps/manage"
 HOST = "sellingpartnerapi-eu.amazon.com:443"
 
 
@@ -370,7 +330,8 @@ class AlertSample:
 
 
 _MINUTES, _DAYS = timedelta(minutes=1), timedelta(days=1)
-_DETAIL = "401 Unauthorized from api.example.com"
+_DETAIL = 'The token was rejected (401). The server says: "Token revoked."'
+_OF_STORE = {"provider": "amazon", "renew_url": RENEW_URL, "can_renew_here": False}
 _QUOTA = {"limit": 10_000, "remaining": 1_950, "resets_at": 9 * _DAYS}
 
 SAMPLES: Mapping[AlertKind, AlertSample] = {
@@ -380,30 +341,29 @@ SAMPLES: Mapping[AlertKind, AlertSample] = {
             "detail": _DETAIL,
             "since": -5 * _MINUTES,
             "reason_before": None,
+            "provider": "soldscope",
         }
     ),
     AlertKind.EXPIRED: AlertSample(
         {
             "reason": "authorization_expired",
-            "detail": "invalid_grant",
+            "detail": "Amazon rejected the refresh token (invalid_grant).",
             "since": -5 * _MINUTES,
             "reason_before": None,
-            "renew_url": RENEW_URL,
+            **_OF_STORE,
         },
         (STORE,),
     ),
-    AlertKind.RECOVERED: AlertSample(
-        {"reason_before": "token_rejected", "detail_before": _DETAIL, "since": -90 * _MINUTES}
-    ),
+    AlertKind.RECOVERED: AlertSample({"reason_before": "token_rejected", "since": -90 * _MINUTES}),
     AlertKind.EXPIRING_SOON: AlertSample(
-        {"step": 14, "authorized_at": -351 * _DAYS, "ends_at": 14 * _DAYS, "renew_url": RENEW_URL},
+        {"step": 14, "authorized_at": -351 * _DAYS, "ends_at": 14 * _DAYS, **_OF_STORE},
         (STORE,),
     ),
     AlertKind.SECRET_EXPIRING: AlertSample(
         {"step": 14, "ends_at": 14 * _DAYS, "application": "our-app", "n_connections": 3}, STORES
     ),
     AlertKind.RENEWAL_UNRECORDED: AlertSample(
-        {"authorized_at": -366 * _DAYS, "ends_at": -1 * _DAYS}, (STORE,)
+        {"authorized_at": -366 * _DAYS, "ends_at": -1 * _DAYS, **_OF_STORE}, (STORE,)
     ),
     AlertKind.RENEWED: AlertSample({"authorized_at": 0 * _DAYS, "ends_at": 365 * _DAYS}, (STORE,)),
     AlertKind.QUOTA_LOW: AlertSample({**_QUOTA, "step": 20}),

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from monitor.config.errors import as_argument
-from monitor.judge.authorizations import days_left
+from monitor.judge.authorizations import days_left, says_old_token
+from monitor.judge.outcome import Reason
 from monitor.notify import reasons, texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from monitor.judge.outcome import Reason
 
 
 JUST_NOW = timedelta(seconds=5)
@@ -84,7 +84,7 @@ def describe_span(text: str, since: datetime | None, until: datetime) -> str:
     if since is None:
         return ""
     at, end, span = format_instant(since), format_instant(until), format_span(until - since)
-    return text.format(at=at, until=end, span=span)
+    return say(text, at=at, until=end, span=span)
 
 
 def format_expiry(at: datetime, now: datetime) -> str:
@@ -97,17 +97,93 @@ def format_expiry(at: datetime, now: datetime) -> str:
     return texts.ENDS.format(day=format_day(at), left=left)
 
 
-def explain(reason: Reason, provider: str | None) -> reasons.ReasonText:
-    """Return what is said of *reason* where *provider* has it; None: unknown, or several."""
-    return reasons.OF_PROVIDER.get((provider or "", reason)) or reasons.REASONS[reason]
+class _Values(dict[str, str]):
+    """Values of a text; what is not among them yet stays a place in it."""
+
+    def __missing__(self, name: str) -> str:
+        return f"{{{name}}}"
+
+
+def say(text: str, **values: str) -> str:
+    """Return *text* of the tables with *values* in its places; others stay for later.
+
+    Every text that people read of an alert or a reason passes here: a catalogue of translations
+    has to be looked up in no other place.
+    """
+    return text.format_map(_Values(values)) if values else text
+
+
+def explain(
+    reason: Reason | None,
+    provider: str | None,
+    detail: str = "",
+    *,
+    can_renew_here: bool = False,
+) -> reasons.ReasonText:
+    """Return what is said of *reason*, on whichever surface.
+
+    Args:
+        reason: None for one that is not known here.
+        provider: None where it is unknown, or where there are several.
+        detail: What the check said: a token from before a renewal has a remedy of its own.
+        can_renew_here: The page of the connection leads to the consent page and back.
+    """
+    if reason is None:
+        return _say_all(reasons.UNKNOWN_REASON)
+    if reason in RENEWED and says_old_token(detail):
+        return _say_all(reasons.OLD_TOKEN)
+    text = reasons.OF_PROVIDER.get((provider or "", reason)) or reasons.REASONS[reason]
+    if reason in RENEWED and can_renew_here:
+        text = replace(text, remedy=reasons.AUTHORIZE_HERE, short=reasons.AUTHORIZE_SHORT)
+    return _say_all(text)
+
+
+RENEWED = frozenset({Reason.AUTHORIZATION_EXPIRED, Reason.AUTHORIZATION_REVOKED})
+"""The reasons against which the owner of the account renews the authorization."""
+
+
+def _say_all(text: reasons.ReasonText) -> reasons.ReasonText:
+    return reasons.ReasonText(say(text.name), say(text.meaning), say(text.remedy), say(text.short))
+
+
+def renewal_step(provider: str | None, *, can_renew_here: bool) -> tuple[str, str]:
+    """Return how an authorization is renewed in time, and the same in a few words."""
+    if can_renew_here:
+        return say(reasons.AUTHORIZE_HERE), say(reasons.AUTHORIZE_SHORT)
+    if provider == "amazon":
+        return say(reasons.AUTHORIZE_OUTSIDE), say(reasons.AUTHORIZE_SHORT)
+    return say(texts.EXPIRING_STEP), say(texts.EXPIRING_SHORT)
+
+
+_COMMAND = re.compile(r"connwatch (\w+) NAME( --on DATE)?")
 
 
 def name_command(text: str, name: str) -> str:
-    """Return *text* with the command that records a renewal made out for the connection *name*."""
+    """Return *text* with its commands made out for the connection *name*."""
     # Behind a dash nothing is an option any more.
     is_odd = name.startswith("-")
-    words = ["--on DATE", as_argument(name)] if is_odd else [as_argument(name), "--on DATE"]
-    return text.replace(texts.RENEW_COMMAND, " ".join(["connwatch renew", *words]))
+
+    def fill(match: re.Match[str]) -> str:
+        command, options = match[1], (match[2] or "").strip()
+        words = [options, as_argument(name)] if is_odd else [as_argument(name), options]
+        return " ".join(["connwatch", command, *(word for word in words if word)])
+
+    return _COMMAND.sub(fill, text)
+
+
+_HOSTS = {
+    "api.amazon.com": "Amazon sign-in",
+    "sellingpartnerapi-na.amazon.com": "Amazon NA",
+    "sellingpartnerapi-eu.amazon.com": "Amazon EU",
+    "sellingpartnerapi-fe.amazon.com": "Amazon FE",
+}
+"""What people call hosts that have a name."""
+
+
+def format_host(host: str) -> str:
+    """Return what people call *host*, without the port that goes without saying."""
+    host = host.removesuffix(":443")
+    return _HOSTS.get(host, host)
 
 
 def format_number(number: int) -> str:
@@ -117,7 +193,7 @@ def format_number(number: int) -> str:
 
 def format_counted(forms: tuple[str, str], n: int, **others: str) -> str:
     """Return the first of *forms* for one thing, the second for more or none."""
-    return forms[n != 1].format(n=format_number(n), **others)
+    return say(forms[n != 1], n=format_number(n), **others)
 
 
 def format_unit(unit: str) -> str:
@@ -173,6 +249,35 @@ _SHORTEST_MASKED = 3
 def clean(text: str, limit: int) -> str:
     """Return *text* as one harmless line of at most *limit* visible characters."""
     return defuse(shorten(_RUN.sub(_cut_run, _keep_visible(text)), limit))
+
+
+_QUOTATION = re.compile(
+    r'^(?P<own>.*?)(?P<said>[^.!?"]*\bsa(?:ys|id):? ")(?P<words>.*)"(?P<end>\.?)$'
+)
+"""What a check says: first what was concluded, at the end the service's own words."""
+
+
+def clean_detail(text: str, limit: int) -> str:
+    """Return *text* as one harmless line; where it is too long, its quotation is cut.
+
+    Only what has no quotation, or is too long without it, is cut as a whole.
+    """
+    line = _RUN.sub(_cut_run, _keep_visible(text))
+    match = _QUOTATION.match(line) if len(line) > limit else None
+    if match is not None:
+        room = limit - (len(line) - len(match["words"]))
+        if room > 0:
+            words = shorten(match["words"], room)
+            line = f'{match["own"]}{match["said"]}{words}"{match["end"]}'
+        else:
+            line = match["own"].rstrip()
+    return defuse(shorten(line, limit))
+
+
+def measure_own(detail: str) -> int:
+    """Return how long a detail is without its quotation: what was concluded is never cut."""
+    match = _QUOTATION.match(detail)
+    return len(detail if match is None else match["own"])
 
 
 def clean_url(text: str) -> str:

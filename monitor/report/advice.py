@@ -13,14 +13,21 @@ import secrets
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from monitor.config.connections import AmazonConnection
-from monitor.config.marketplaces import by_country, seller_central_of
+from monitor.config.model import link_to
+from monitor.config.renewal import (
+    consent_url,
+    has_consent_page,
+    has_handshake,
+    manage_page_of,
+    seller_central_host,
+)
+from monitor.judge.authorizations import says_old_token
 from monitor.judge.outcome import Reason, State
 from monitor.judge.quota import Level
-from monitor.notify import reasons, texts
-from monitor.notify.words import explain, name_command
+from monitor.notify import texts
+from monitor.notify.words import explain, name_command, renewal_step, say
 from monitor.report.status import CLIENT_SECRET, instant
 from monitor.report.validation import CLOCKS
 
@@ -30,13 +37,12 @@ if TYPE_CHECKING:
     from monitor.config.connections import Application, Connection
     from monitor.config.model import Config
     from monitor.judge.outcome import Transition
+    from monitor.notify.reasons import ReasonText
     from monitor.report.status import ConnectionJson
     from monitor.report.validation import CheckedConnection, ValidationStep
 
 
 # --- pages
-
-CONSENT_PATH = "/apps/authorize/consent"
 
 
 class Need(Enum):
@@ -62,7 +68,7 @@ NEEDS = {
 """Against everything else, nobody can do anything on a page."""
 
 
-_OWN = "The page for it"
+_OWN = "Open the renewal page"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,48 +105,16 @@ def _find_amazon_page(
 ) -> RemedyPage:
     host = seller_central_host(connection)
     if need is Need.DEVELOP:
-        return RemedyPage(
-            "Where: in the developer console, in which the application was registered"
-        )
+        return RemedyPage("Open Developer Central, where the app was registered (app developer)")
     if need is Need.LOOK:
-        return RemedyPage("The seller's pages", f"https://{host}/")
-    # Self-authorized applications have no consent page.
-    is_self_authorized = not connection.valid_days
-    if application.application_id is not None and not is_self_authorized:
-        url = consent_url(connection, application.application_id, application.redirect_url, state)
-        return RemedyPage("The seller authorizes the application here", url)
+        return RemedyPage("Open Seller Central", f"https://{host}/")
     if connection.renew_url is not None:
         return RemedyPage(_OWN, connection.renew_url)
-    place = "Develop Apps" if is_self_authorized else "Manage Your Apps"
-    return RemedyPage(f"The seller authorizes it again under {place} here", f"https://{host}/")
-
-
-def seller_central_host(connection: AmazonConnection) -> str:
-    """Return the host of the seller's pages: the first marketplace's, else the region's."""
-    for country in connection.marketplaces or ():
-        known = by_country(country)
-        if known is not None:
-            return known.seller_central
-    return seller_central_of(connection.region)
-
-
-def consent_url(
-    connection: AmazonConnection, application_id: str, redirect_url: str | None, state: str
-) -> str:
-    """Return the page on which a seller authorizes an application.
-
-    It is Amazon's own, whatever address is checked. Without *redirect_url*
-    Amazon takes the first one that was registered.
-    """
-    fields = {"application_id": application_id, "state": state}
-    if redirect_url is not None:
-        fields["redirect_uri"] = redirect_url
-    return f"{consent_page_of(connection)}?{urlencode(fields)}"
-
-
-def consent_page_of(connection: AmazonConnection) -> str:
-    """Return the address of that page, without what it is asked."""
-    return f"https://{seller_central_host(connection)}{CONSENT_PATH}"
+    if application.application_id is not None and has_consent_page(connection, application):
+        url = consent_url(connection, application.application_id, application.redirect_url, state)
+        return RemedyPage("Open Amazon's consent page", url)
+    place = "Manage Your Apps" if connection.valid_days else "Develop Apps"
+    return RemedyPage(f"Open {place} in Seller Central", manage_page_of(connection))
 
 
 # --- advice
@@ -153,10 +127,15 @@ _QUOTA_STEPS: dict[str | None, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What to do, by whom, and where."""
+    """What to do, and where.
+
+    Args:
+        need: What has to be done on a page; None for nothing.
+    """
 
     remedy: str
     page: RemedyPage | None
+    need: Need | None = None
 
 
 def advise(answered: CheckedConnection, connection: Connection, config: Config) -> list[Advice]:
@@ -167,30 +146,53 @@ def advise(answered: CheckedConnection, connection: Connection, config: Config) 
     state = secrets.token_urlsafe(16)
     advice = []
     needs: set[Need] = set()
-    for remedy, need in _problems(answered):
+    can_renew = has_handshake(config, connection)
+    for remedy, need in _problems(answered, can_renew_here=can_renew):
         if need is not None and need in needs:
             continue
         needs |= {need} if need is not None else set()
         page = need and find_page(connection, application, need, state)
-        advice.append(Advice(remedy, page))
+        if need is Need.AUTHORIZE and can_renew:
+            # Amazon's answer finds its way back only where the way there began.
+            page = RemedyPage("Renew at Amazon", link_to(config, [connection.name]))
+        advice.append(Advice(name_command(remedy, connection.name), page, need))
     return advice
 
 
-def _problems(answered: CheckedConnection) -> Iterator[tuple[str, Need | None]]:
+def _problems(
+    answered: CheckedConnection, *, can_renew_here: bool
+) -> Iterator[tuple[str, Need | None]]:
     each = answered.each
-    reason = problem_reason(each)
+    reason, provider = problem_reason(each), each["provider"]
     if reason is not None:
-        yield explain(reason, each["provider"]).remedy, NEEDS.get(reason)
+        yield remedy_of(each, reason, can_renew_here=can_renew_here), need_of(each, reason)
     level = each["quota"] and each["quota"]["level"]
     if level in _QUOTA_STEPS:
-        yield _QUOTA_STEPS[level], Need.PAY
+        yield say(_QUOTA_STEPS[level]), Need.PAY
     if each["expiring_soon"]:
-        yield texts.EXPIRING_STEP, Need.AUTHORIZE
+        yield renewal_step(provider, can_renew_here=can_renew_here)[0], Need.AUTHORIZE
     if each["renewal_unrecorded"]:
-        yield name_command(texts.UNRECORDED_STEP, each["name"]), None
+        yield say(texts.UNRECORDED_STEP), None
     ends = [one["days_left"] for one in each["clocks"] if one["kind"] == CLIENT_SECRET]
     if ends and min(ends) < answered.soon_days:
-        yield reasons.REASONS[Reason.CLIENT_SECRET_EXPIRED].remedy, Need.DEVELOP
+        yield explain(Reason.CLIENT_SECRET_EXPIRED, provider).remedy, Need.DEVELOP
+
+
+def explain_state(
+    each: ConnectionJson, reason: Reason, *, can_renew_here: bool = False
+) -> ReasonText:
+    """Return what every surface says of a connection whose state, or latest check, has *reason*."""
+    return explain(reason, each["provider"], each["detail"], can_renew_here=can_renew_here)
+
+
+def remedy_of(each: ConnectionJson, reason: Reason, *, can_renew_here: bool) -> str:
+    """Return what to do about it."""
+    return explain_state(each, reason, can_renew_here=can_renew_here).remedy
+
+
+def need_of(each: ConnectionJson, reason: Reason) -> Need | None:
+    """Return what has to be done on a page; a new token that is at hand only has to be put in."""
+    return None if says_old_token(each["detail"]) else NEEDS.get(reason)
 
 
 def problem_reason(each: ConnectionJson) -> Reason | None:

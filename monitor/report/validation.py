@@ -23,9 +23,8 @@ from monitor.config.connections import (
 )
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason, State
 from monitor.judge.quota import Level
-from monitor.notify.reasons import REASONS
 from monitor.notify.texts import RENEW_COMMAND
-from monitor.notify.words import format_expiry, format_number, name_command
+from monitor.notify.words import explain, format_expiry, format_number, name_command
 from monitor.report.status import CLIENT_SECRET, UNMUTED, connection_json
 
 if TYPE_CHECKING:
@@ -187,10 +186,11 @@ def read_permission(outcome: Outcome, target: str, *, is_reached: bool) -> Valid
 
 def _refusal(name: StepName, target: str, outcome: Outcome) -> ValidationStep:
     is_pause = outcome.reason.outcome_class is OutcomeClass.THROTTLED
-    words = f"{REASONS[outcome.reason].name} (HTTP {outcome.http_status})"
+    named = explain(outcome.reason, None, outcome.detail).name
+    words = f"{named} (HTTP {outcome.http_status})"
     if outcome.http_status is None:
         # Nobody answered: why not is all there is to say.
-        words = outcome.detail or REASONS[outcome.reason].name
+        words = outcome.detail or named
     mark = Mark.WARNING if is_pause else Mark.FAILED
     return ValidationStep(name, target, mark, words, outcome.latency_ms)
 

@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from monitor.clock import utc_now
+from monitor.config.renewal import consent_page_of
 from monitor.notify.delivery import AlertError
-from monitor.report.advice import consent_page_of
 from monitor.store import credentials
 from monitor.store.engine import StoreWorker
 

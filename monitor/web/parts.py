@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
 
+from monitor.config.renewal import consent_page_of
 from monitor.engine.live import ReloadStatus
-from monitor.report.advice import consent_page_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

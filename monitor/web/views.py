@@ -16,12 +16,13 @@ from urllib.parse import quote
 
 from monitor.config.connections import AmazonConnection
 from monitor.config.registry import title_of
+from monitor.config.renewal import outside_page_of
 from monitor.judge.authorizations import DEFAULT_VALID_DAYS
 from monitor.judge.outcome import OutcomeClass, Reason, State
 from monitor.judge.quota import Level
 from monitor.notify import texts
-from monitor.notify.reasons import REASONS
 from monitor.notify.words import (
+    RENEWED,
     format_ago,
     format_day,
     format_number,
@@ -29,8 +30,10 @@ from monitor.notify.words import (
     format_when,
     name_command,
     read_instant,
+    renewal_step,
+    say,
 )
-from monitor.report.advice import NEEDS, Need
+from monitor.report.advice import Need, explain_state, need_of
 from monitor.report.status import CLIENT_SECRET, EXPIRING_SOON, NEEDS_ATTENTION, needs_attention
 from monitor.web.handshake import find_key_obstacle, find_own_obstacle
 from monitor.web.overview import ACKNOWLEDGED, LOW_QUOTA, MUTED, RENEWAL_UNRECORDED
@@ -42,10 +45,6 @@ if TYPE_CHECKING:
     from monitor.report.status import ClockJson, ConnectionJson, QuotaJson
     from monitor.web.parts import Parts
 
-HANDSHAKE_STEP = (
-    "Whoever owns the store presses “Renew at Amazon” and confirms in Seller Central; the new"
-    " token is then used by itself."
-)
 NEAR_END_DAYS = 7
 
 COLUMNS = ("State", "Connection", "At", "Authorization", "Quota", "Last checked")
@@ -90,14 +89,21 @@ def runs_out_early(quota: QuotaJson) -> bool:
     return exhausts_at is not None and resets_at is not None and exhausts_at < resets_at
 
 
-def format_problem(each: ConnectionJson, now: datetime) -> tuple[str, str] | None:
+def format_problem(
+    each: ConnectionJson, now: datetime, *, can_renew_here: bool = False
+) -> tuple[str, str] | None:
     """Return what is wrong in a few words, and what to do; None if nothing is."""
     state, reason = State(each["state"]), Reason(each["reason"])
     if state is State.PAUSED:
         return None
     if state in {State.ERROR, State.EXPIRED}:
-        return _capital(REASONS[reason].name), REASONS[reason].remedy
-    return _format_quota_problem(each, now) or _format_clock_problem(each) or _format_doubt(each)
+        text = explain_state(each, reason, can_renew_here=can_renew_here)
+        return _capital(text.name), name_command(text.remedy, each["name"])
+    return (
+        _format_quota_problem(each, now)
+        or _format_clock_problem(each, can_renew_here=can_renew_here)
+        or _format_doubt(each)
+    )
 
 
 def _format_quota_problem(each: ConnectionJson, now: datetime) -> tuple[str, str] | None:
@@ -106,24 +112,26 @@ def _format_quota_problem(each: ConnectionJson, now: datetime) -> tuple[str, str
         return None
     if quota["level"] == Level.EXHAUSTED:
         forecast = format_forecast(quota, now)
-        return f"Quota {forecast}", texts.QUOTA_EXHAUSTED_STEP
+        return f"Quota {forecast}", say(texts.QUOTA_EXHAUSTED_STEP)
     if quota["level"] == Level.LOW:
-        return f"Quota low: {format_quota(quota)} left", texts.QUOTA_LOW_STEP
+        return f"Quota low: {format_quota(quota)} left", say(texts.QUOTA_LOW_STEP)
     if quota["level"] is not None and runs_out_early(quota):
-        return f"Quota {format_forecast(quota, now)}, before it is reset", texts.FORECAST_STEP
+        return f"Quota {format_forecast(quota, now)}, before it resets", say(texts.FORECAST_STEP)
     return None
 
 
-def _format_clock_problem(each: ConnectionJson) -> tuple[str, str] | None:
+def _format_clock_problem(each: ConnectionJson, *, can_renew_here: bool) -> tuple[str, str] | None:
     if each["expiring_soon"]:
+        step, _ = renewal_step(each["provider"], can_renew_here=can_renew_here)
+        step = name_command(step, each["name"])
         first = _next_end(each)
         if first is None:
-            return "Authorization ends soon", texts.EXPIRING_STEP
+            return "Authorization expires soon", step
         days = first["days_left"]
         left = {0: "today", 1: "1 day left"}.get(days, f"{days} days left")
-        return f"Authorization ends on {first['ends_at'][:10]} ({left})", texts.EXPIRING_STEP
+        return f"Authorization expires on {first['ends_at'][:10]} ({left})", step
     if each["renewal_unrecorded"]:
-        return "Works past its known end", name_command(texts.UNRECORDED_STEP, each["name"])
+        return "Renewal date missing", name_command(say(texts.UNRECORDED_STEP), each["name"])
     return None
 
 
@@ -134,7 +142,7 @@ def _next_end(each: ConnectionJson) -> ClockJson | None:
 
 
 def _format_doubt(each: ConnectionJson) -> tuple[str, str] | None:
-    """Speak of a last check without a usable answer: no trouble yet, but worth knowing."""
+    """Speak of a last check without a usable response: no problem yet, but worth knowing."""
     last = each["last_check"]
     if last is None or last["conclusive"] or last["reason"] == Reason.NOT_CHECKED:
         return None
@@ -142,8 +150,8 @@ def _format_doubt(each: ConnectionJson) -> tuple[str, str] | None:
     if reason.outcome_class is OutcomeClass.THROTTLED:
         return None
     times = f", {last['in_a_row']} times in a row" if last["in_a_row"] > 1 else ""
-    name = _capital(REASONS[reason].name)
-    return f"{name} at the last check{times}", "It is asked again by itself; wait for that."
+    name = _capital(explain_state(each, reason).name)
+    return f"{name} at the last check{times}", "Wait: it is checked again automatically."
 
 
 def format_since(each: ConnectionJson, now: datetime) -> str:
@@ -325,16 +333,13 @@ def _make_row(
     provider = title_of(each["provider"])
     checked_at = read_instant(each["checked_at"])
     is_needing = needs_attention(each)
-    wants_renewal = is_needing and _wants_renewal(each)
+    wants_renewal = is_needing and connection is not None and _wants_renewal(each)
     can_renew = (
         wants_renewal
         and connection is not None
         and find_own_obstacle(parts.config, connection) is None
         and has_key()
     )
-    trouble = format_problem(each, now)
-    if trouble is not None and can_renew:
-        trouble = trouble[0], HANDSHAKE_STEP
     return ConnectionRow(
         each=each,
         path=path_of(each["name"]),
@@ -346,16 +351,20 @@ def _make_row(
         checked_at=checked_at,
         checked="never" if checked_at is None else format_ago(checked_at, now),
         since=format_since(each, now),
-        trouble=trouble,
+        trouble=format_problem(each, now, can_renew_here=can_renew),
         is_needing=is_needing,
         can_renew=can_renew,
-        renew_url=connection.renew_url if wants_renewal and connection is not None else None,
+        renew_url=outside_page_of(parts.config, connection)
+        if wants_renewal and connection is not None
+        else None,
     )
 
 
 def _wants_renewal(each: ConnectionJson) -> bool:
+    """Tell whether the next step is a renewal; a missing role, say, is not mended by one."""
     if each["state"] in {State.ERROR, State.EXPIRED}:
-        return NEEDS.get(Reason(each["reason"])) is Need.AUTHORIZE
+        reason = Reason(each["reason"])
+        return reason in RENEWED and need_of(each, reason) is Need.AUTHORIZE
     return bool(each["expiring_soon"])
 
 

@@ -226,7 +226,7 @@ def test_samples_say_that_they_are_tests(tmp_path, hook):
     assert (ended.code, ended.out, ended.err) == (0, said, "")
     assert sorted(hook.paths()) == ["/chat"] * N_KINDS + ["/ops"] * N_KINDS
     assert all("[TEST]" in post["title"] for _, post in hook.posts)
-    assert all("Nothing has happened" in post["message"] for _, post in hook.posts)
+    assert all("Nothing is wrong" in post["message"] for _, post in hook.posts)
 
 
 def test_one_channel_and_one_kind_can_be_tested_alone(tmp_path, hook):
@@ -236,7 +236,7 @@ def test_one_channel_and_one_kind_can_be_tested_alone(tmp_path, hook):
 
     assert (ended.code, ended.out) == (0, "chat: 1 message sent\n")
     assert hook.paths() == ["/chat"]
-    assert "all fine, 40 active" in hook.posts[0][1]["title"]
+    assert "40 healthy, 1 expires in 14 days" in hook.posts[0][1]["title"]
 
 
 def test_a_channel_is_tested_with_the_kinds_that_it_names(tmp_path, hook):
@@ -247,7 +247,7 @@ def test_a_channel_is_tested_with_the_kinds_that_it_names(tmp_path, hook):
     assert ended.out == "ops: 2 messages sent\n"
     assert [post["title"] for _, post in hook.posts] == [
         "🔴 [TEST] soldscope-production: token rejected",
-        "🟢 [TEST] connwatch: all fine, 40 active",
+        "🟢 [TEST] connwatch: 40 healthy, 1 expires in 14 days",
     ]
 
 

@@ -143,7 +143,8 @@ def test_the_worst_stands_first_and_says_why(bench):
     rows = [line.split() for line in lines if line.startswith(("🔴", "⚪", "🟢"))]
     assert [row[2] for row in rows] == ["broken", "new", "fine"]
     assert "token rejected" in lines[2]
-    assert "The token was refused (401)." in lines[2]
+    assert "Create a new token" in lines[2]
+    assert "The token was refused (401)." in "\n".join(lines[2:7])
     assert lines[-1] == "3 connections: 1 active, 1 error, 1 pending, 1 needs attention"
 
 

@@ -154,7 +154,7 @@ def test_a_revoked_store_gets_the_consent_page_of_its_country(store):
         "authorization": "✓",
         "client secret": "✓",
     }
-    assert "The owner of the store must authorize the application again" in flat(ended.out)
+    assert "Ask the store owner to authorize the app again in Seller Central," in flat(ended.out)
     [url] = re.findall(r"https://sellercentral\S+", ended.out)
     assert url.startswith("https://sellercentral.amazon.com/apps/authorize/consent?")
     assert f"application_id={store.app.application_id}&state=" in url
@@ -169,10 +169,10 @@ def test_the_state_of_the_consent_page_is_another_one_each_time(store):
 
 
 REFUSALS = {
-    "client rejected": ("lwa_unauthorized_client", "token", "Whoever keeps the application"),
-    "access denied": ("lwa_access_denied", "token", "Whoever keeps the application"),
-    "permission denied": ("account_deactivated", "permission", "Whoever keeps the application"),
-    "no token will do": ("token_refused", "permission", "The owner of the store"),
+    "client rejected": ("lwa_unauthorized_client", "token", "Compare client ID and secret"),
+    "access denied": ("lwa_access_denied", "token", "Compare the app's roles"),
+    "permission denied": ("account_deactivated", "permission", "Compare the app's roles"),
+    "no token will do": ("token_refused", "permission", "Ask the store owner"),
 }
 
 
@@ -220,7 +220,7 @@ def test_a_wrong_client_secret_is_the_developers_and_no_sellers_business(store):
     store.application["client_secret"] = "amzn1.oa2-cs.v1.0000"
     ended = store.validate()
     assert (ended.code, marks(ended)["token"]) == (2, "✗")
-    assert "developer console" in ended.out
+    assert "Developer Central" in ended.out
     assert "https://" not in ended.out
 
 
@@ -230,7 +230,7 @@ def test_an_expired_client_secret_shows_although_the_token_came(store):
     found = marks(ended)
     assert (ended.code, found["token"], found["permission"]) == (2, "✓", "✗")
     assert found["client secret"] == "✗"
-    assert "developer console" in ended.out
+    assert "Developer Central" in ended.out
     assert "https://" not in ended.out
 
 
@@ -238,7 +238,7 @@ def test_a_client_secret_that_ends_soon_is_1(store):
     store.dates["client_secret_created_on"] = store.day(160)
     ended = store.validate()
     assert (ended.code, marks(ended)["client secret"]) == (1, "!")
-    assert "must rotate its secret in the developer console" in flat(ended.out)
+    assert "Rotate the client secret in Developer Central" in flat(ended.out)
 
 
 def test_a_client_secret_that_ends_soon_is_named_by_check_and_status(store):
@@ -435,7 +435,7 @@ def test_a_host_that_has_no_name_ends_at_the_first_step(bench):
         "token": "-",
         "quota": "-",
     }
-    assert "What to do: Whoever runs this machine should check its name servers" in flat(ended.out)
+    assert "What to do: Check DNS on this host" in flat(ended.out)
 
 
 def test_a_certificate_that_is_not_trusted_is_sent_nothing(bench, authority):

@@ -165,10 +165,10 @@ def test_an_alert_is_known_by_what_it_is_about(kind, facts, keys):
 @pytest.mark.parametrize(
     ("kind", "needs"),
     [
-        (E, {Fact.PROVIDER}),
+        (E, {Fact.PROVIDER, Fact.RENEW_URL}),
         (X, {Fact.PROVIDER, Fact.RENEW_URL}),
-        (SOON, {Fact.RENEW_URL}),
-        (UNRECORDED, {Fact.CONNECTION}),
+        (SOON, {Fact.PROVIDER, Fact.RENEW_URL}),
+        (UNRECORDED, {Fact.PROVIDER, Fact.RENEW_URL, Fact.CONNECTION}),
     ],
 )
 def test_a_text_needs_to_know_of_its_connections(kind, needs):

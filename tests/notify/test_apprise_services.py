@@ -106,8 +106,9 @@ def test_slack_gets_its_own_formatting(stage):
     title, text = slack_text(stage)
     assert title == "🔴 acme: token rejected"
     assert stage.posts[0][2]["mrkdwn"] is True
-    assert "\nDetail: 401 Unauthorized\n\n*What to do:* Whoever manages" in text
-    assert text.endswith(f"\n\n*More:* <{html.escape(LINK)}>")
+    assert "\n\n*What to do:* Create a new token" in text
+    assert f"\n\n*Open in connwatch:* <{html.escape(LINK)}>\n\n" in text
+    assert text.endswith("\n\nDetails: 401 Unauthorized")
 
 
 def test_slack_shows_nothing_from_outside_as_a_mark_or_a_mention(stage):
@@ -116,7 +117,7 @@ def test_slack_shows_nothing_from_outside_as_a_mark_or_a_mention(stage):
     assert re.findall(r"<[^>]*>", text) == [f"<{html.escape(LINK)}>"]
     assert "<" not in title
     assert "@here" not in title + text
-    assert re.findall(r"\*[^*]+\*", text) == ["*What to do:*", "*More:*"]
+    assert re.findall(r"\*[^*]+\*", text) == ["*What to do:*", "*Open in connwatch:*"]
     assert "&amp;amp;" in text
 
 
@@ -133,7 +134,7 @@ def test_slack_without_formatting_gets_plain_text(stage):
     send(f"{SLACK}?format=text", error_of("<!channel> & co"))
     _, text = slack_text(stage)
     assert stage.posts[0][2]["mrkdwn"] is False
-    assert "Detail: &lt;\u200b!channel&gt; &amp; co" in text
+    assert "Details: &lt;\u200b!channel&gt; &amp; co" in text
     assert "*" not in text
 
 
@@ -207,8 +208,9 @@ def telegram(stage):
 def test_telegram_gets_its_own_html(telegram):
     send(TELEGRAM, error_of("401 Unauthorized"))
     text = telegram_text(telegram)
-    assert text.startswith("<b>🔴 acme: token rejected</b>\n\nacme: The service refuses")
-    assert "\nDetail: 401 Unauthorized\n\n<b>What to do:</b> Whoever" in text
+    assert text.startswith("<b>🔴 acme: token rejected</b>\n\nThe service rejects")
+    assert "\n\n<b>What to do:</b> Create a new token" in text
+    assert text.endswith("\n\nDetails: 401 Unauthorized")
     assert f'<a href="{html.escape(LINK)}">' in text
 
 
@@ -218,10 +220,10 @@ def test_telegram_gets_no_tag_from_outside(telegram):
     tags = re.findall(r"<[^>]*>", text)
     assert [tag[1:-1] for tag in tags if not tag.startswith("</")] == [
         "b",
-        "code",
         "b",
         "b",
         f'a href="{html.escape(LINK)}"',
+        "code",
     ]  # `z` from outside reads as code, which does no harm
     assert len(tags) == 10
     assert "@here" not in text
@@ -261,7 +263,7 @@ def test_discord_gets_markdown_in_which_nothing_from_outside_is_a_mark(stage):
     text = payload["content"]
     assert text.startswith("**🔴 acme \\<")
     assert "\\*x\\* \\_y\\_ \\[bank\\]\u200b\\(https" in text
-    assert f"**More:** <{LINK}>" in text
+    assert f"**Open in connwatch:** <{LINK}>" in text
     assert "@here" not in text
     assert len(text) <= 2000
 
@@ -271,7 +273,7 @@ def test_a_template_that_fails_is_replaced_by_the_built_in_text_and_logged_once(
     path.write_text("{{ nope }}")
     with capture_logs() as logs:
         send(SLACK, error_of("401 Unauthorized"), path)
-        assert "Detail: 401 Unauthorized" in slack_text(stage)[1]
+        assert "Details: 401 Unauthorized" in slack_text(stage)[1]
         send(SLACK, error_of("401 Unauthorized"), path)
         path.write_text("{{ other }}")
         send(SLACK, error_of("401 Unauthorized"), path)
@@ -286,7 +288,7 @@ def test_a_template_with_lines_too_long_for_the_service_is_replaced(stage, tmp_p
     path = tmp_path / "ops.j2"
     path.write_text("{% for n in range(500) %}{{ title }}{% endfor %}")
     send(SLACK, error_of("401 Unauthorized"), path)
-    assert "Detail: 401 Unauthorized" in slack_text(stage)[1]
+    assert "Details: 401 Unauthorized" in slack_text(stage)[1]
 
 
 def test_a_web_hook_gets_plain_text(hook):

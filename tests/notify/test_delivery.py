@@ -87,7 +87,7 @@ async def test_what_is_due_is_sent_and_recorded(bench):
     [(channel, message)] = bench.sender.sent
     assert channel == "ops"
     assert message.title == "🔴 soldscope-production: token rejected"
-    assert message.body.endswith("More: http://127.0.0.1/soldscope-production")
+    assert message.body.endswith("Open in connwatch: http://127.0.0.1/soldscope-production")
 
 
 async def test_nothing_due_sends_nothing(bench):

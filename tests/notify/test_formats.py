@@ -136,8 +136,8 @@ def test_each_kind_is_whole_in_each_form(kind, form):
     if form is Form.SHORT:
         assert text == message.short
     else:
-        assert "This is a test message of connwatch" in text
-        assert "What to do:" in text
+        assert "Test message from connwatch" in text
+        assert ("What to do:" in text) is not ("\n\nNo action needed." in message.body)
         assert "more" not in text or "more" in message.body
 
 
@@ -154,10 +154,10 @@ def make_long(n: int = 20) -> Message:
 
 
 def test_a_list_that_is_too_long_ends_at_a_line_and_says_so_while_the_next_step_stays():
-    text = write(make_long(), Form.PLAIN, 600)
-    assert len(text) <= 600
+    text = write(make_long(), Form.PLAIN, 480)
+    assert len(text) <= 480
     assert re.search(r"\n- store-\d+\n\.\.\. and more\n\nWhat to do: ", text)
-    assert text.endswith(f"More: {URL}")
+    assert f"\n\nOpen in connwatch: {URL}\n\nDetails: " in text
 
 
 def test_where_there_is_hardly_room_the_first_sentence_is_cut():
@@ -183,9 +183,9 @@ def test_a_finished_text_is_cut_at_a_line_or_not_at_all():
 
 def test_a_list_item_has_its_bullet_and_the_rest_has_none():
     message = Message(
-        "t", "b", parts=(Paragraph(("a", "b"), "Concerned", is_list=True, more="and 2"),)
+        "t", "b", parts=(Paragraph(("a", "b"), "Affected", is_list=True, more="and 2"),)
     )
-    assert write(message, Form.MRKDWN, 99) == "*Concerned:*\n• a\n• b\nand 2"
+    assert write(message, Form.MRKDWN, 99) == "*Affected:*\n• a\n• b\nand 2"
 
 
 def test_the_page_of_a_mail_turns_into_the_text_of_the_message():

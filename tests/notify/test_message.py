@@ -136,103 +136,107 @@ FACTS: dict[AlertKind, dict[str, Any]] = {
 TITLES = {
     AlertKind.ERROR: f"🔴 {NAME}: token rejected",
     AlertKind.EXPIRED: f"🟡 {NAME}: authorization expired",
-    AlertKind.EXPIRING_SOON: f"🟠 {NAME}: authorization ends in 14 days",
-    AlertKind.RENEWAL_UNRECORDED: f"🟠 {NAME}: renewed, but nobody said when",
+    AlertKind.EXPIRING_SOON: f"🟠 {NAME} expires in 14 days",
+    AlertKind.RENEWAL_UNRECORDED: f"🟠 {NAME}: renewal date missing",
     AlertKind.RENEWED: f"🟢 {NAME}: authorization renewed",
     AlertKind.RECOVERED: f"🟢 {NAME} works again",
     AlertKind.QUOTA_LOW: f"🟠 {NAME}: quota low",
-    AlertKind.QUOTA_FORECAST: f"🟠 {NAME}: quota will not last",
+    AlertKind.QUOTA_FORECAST: f"🟠 {NAME}: quota will run out",
     AlertKind.QUOTA_EXHAUSTED: f"🔴 {NAME}: quota used up",
     AlertKind.QUOTA_RESTORED: f"🟢 {NAME}: quota available again",
     AlertKind.LIMIT_CHANGED: f"🔵 {NAME}: quota changed",
     AlertKind.TEST: "🔔 [TEST] connwatch test message",
-    AlertKind.SECRET_EXPIRING: "🟠 application our-app: client secret ends in 14 days",
+    AlertKind.SECRET_EXPIRING: "🟠 application our-app: client secret expires in 14 days",
     AlertKind.QUOTA_FORECAST: f"🟠 {NAME}: quota runs out in 4 days",
-    AlertKind.FLAPPING: f"🟠 {NAME} keeps changing",
-    AlertKind.OUTAGE: "🔴 api.example.com:443: outage, 41 of 60 connections fail",
-    AlertKind.OUTAGE_OVER: "🟢 api.example.com:443: outage is over",
-    AlertKind.MONITOR_OFFLINE: "🔴 connwatch is offline",
+    AlertKind.FLAPPING: f"🟠 {NAME} is flapping",
+    AlertKind.OUTAGE: "🔴 api.example.com is down: 41 of 60 connections failing",
+    AlertKind.OUTAGE_OVER: "🟢 api.example.com is back",
+    AlertKind.MONITOR_OFFLINE: "🔴 connwatch has lost its internet connection",
     AlertKind.MONITOR_ONLINE: "🟢 connwatch is online again",
-    AlertKind.CHANNEL_FAILED: "🔴 channel ops-slack: alerts do not arrive",
-    AlertKind.CHANNEL_RESTORED: "🟢 channel ops-slack: alerts arrive again",
-    AlertKind.RESUMED: "🔵 connwatch runs again",
-    AlertKind.DIGEST: "🟢 connwatch: all fine, 40 active",
+    AlertKind.CHANNEL_FAILED: "🔴 channel ops-slack: alerts are not delivered",
+    AlertKind.CHANNEL_RESTORED: "🟢 channel ops-slack: alerts are delivered again",
+    AlertKind.RESUMED: "🔵 connwatch is back",
+    AlertKind.DIGEST: "🟢 connwatch: 40 healthy",
 }
 
 SAID = {
     AlertKind.ERROR: [
-        f"{NAME}: The service refuses the token",
+        "The service rejects this token",
         "Since 2026-11-22 11:55 UTC (5 minutes).",
-        "Detail: 401 Unauthorized",
-        "create a new one",
+        "What to do: Create a new token",
+        "Details: 401 Unauthorized",
     ],
     AlertKind.EXPIRED: [
         "Since 2026-11-20 09:00 UTC (2 days 3 hours).",
-        "Before: no answer in time.",
-        "must renew the authorization",
-        "The page for it: https://renew.example.com/acme?a=1&b=2\n",
+        "Before: timed out.",
+        "Renew it with the provider",
+        "Renewal page: https://renew.example.com/acme?a=1&b=2\n",
     ],
     AlertKind.EXPIRING_SOON: [
-        f"{NAME}: The authorization ends on 2026-12-06, in 14 days.",
-        "everything that uses this connection is refused",
-        "The page for it: https://renew.example.com/acme?a=1&b=2\n",
+        "The authorization expires on 2026-12-06, in 14 days.",
+        "After that, all calls with this connection will fail.",
+        f"then run `connwatch renew {NAME}`",
+        "Renewal page: https://renew.example.com/acme?a=1&b=2\n",
     ],
     AlertKind.RENEWAL_UNRECORDED: [
-        "known to end on 2026-11-20.",
-        "`connwatch renew NAME --on DATE`",
+        "should have expired on 2026-11-20.",
+        f"`connwatch renew {NAME} --on DATE`",
     ],
     AlertKind.RENEWED: [
-        "renewed on 2026-11-22, and works.",
-        "It ends on 2027-11-22, in 365 days.",
+        "Renewed on 2026-11-22.",
+        "Next renewal due 2027-11-22, in 365 days.",
+        "No action needed.",
     ],
     AlertKind.RECOVERED: [
-        "It was broken from 2026-11-22 09:30 UTC on, for 2 hours 30 minutes.",
-        "Before: token rejected (401 Unauthorized)",
+        "Down for 2 hours 30 minutes (token rejected).",
+        "Re-run jobs that failed since 2026-11-22 09:30 UTC.",
     ],
     AlertKind.QUOTA_LOW: [
-        "20 % or less is left",
-        "1,950 of 10,000 requests (19 %)",
-        "The period ends at 2026-12-01 00:00 UTC (in 8 days 12 hours).",
+        "1,950 of 10,000 requests left (19%), resets 2026-12-01, in 9 days.",
+        "Postpone what can wait",
     ],
-    AlertKind.QUOTA_FORECAST: [
-        "runs out on 2026-12-12, in 20 days, before it is reset.",
-        "Most likely between 2026-12-10 and 2026-12-15.",
-        "Left in this period: 4,950 of 10,000 requests (49 %).",
-    ],
-    AlertKind.QUOTA_EXHAUSTED: ["10,000 requests, is used up", "The credential itself is fine."],
-    AlertKind.QUOTA_RESTORED: ["10,000 of 10,000 requests (100 %)"],
+    AlertKind.QUOTA_EXHAUSTED: ["10,000 requests is used up", "The credential itself is fine."],
+    AlertKind.QUOTA_RESTORED: ["10,000 of 10,000 requests left (100%)."],
     AlertKind.LIMIT_CHANGED: ["raised from 10,000 to 50,000", "41,950 of 50,000"],
-    AlertKind.TEST: ["This is a test message of connwatch."],
+    AlertKind.TEST: ["Test message from connwatch. Nothing is wrong."],
     AlertKind.SECRET_EXPIRING: [
-        "application our-app: The client secret ends on 2026-12-06, in 14 days.",
-        "3 connections stop.",
+        "It expires on 2026-12-06, in 14 days.",
+        "3 stores stop.",
         "Sellers have nothing to do.",
     ],
     AlertKind.QUOTA_FORECAST: [
-        "used up on 2026-11-26, in 4 days; the period ends at 2026-12-01 00:00 UTC.",
+        "At the current rate, the quota runs out on 2026-11-26, in 4 days.",
         "between 2026-11-25 and 2026-11-28.",
-        "1,950 of 10,000",
+        "1,950 of 10,000 requests left (19%), resets 2026-12-01, in 9 days.",
     ],
-    AlertKind.FLAPPING: ["6 changes within 1 hour.", "`connwatch history`"],
+    AlertKind.FLAPPING: ["6 changes in 1 hour.", f"`connwatch history {NAME}`"],
     AlertKind.OUTAGE: [
-        "api.example.com:443: 41 of 60 connections to this host fail at once: no answer in time.",
+        "41 of 60 connections to api.example.com:443 fail: timed out.",
         "Since 2026-11-22 11:57 UTC (3 minutes).",
-        "owners of the accounts have nothing to do",
+        "Account owners have nothing to do",
     ],
-    AlertKind.OUTAGE_OVER: ["from 2026-11-22 11:00 UTC on, for 50 minutes.", "41 connections."],
-    AlertKind.MONITOR_OFFLINE: ["none of the 4 hosts", "Since 2026-11-22 11:57 UTC"],
+    AlertKind.OUTAGE_OVER: [
+        "Down for 50 minutes, from 2026-11-22 11:00 UTC.",
+        "41 connections were affected.",
+        "Re-run jobs that failed since 2026-11-22 11:00 UTC.",
+    ],
+    AlertKind.MONITOR_OFFLINE: ["All 4 hosts are unreachable.", "Since 2026-11-22 11:57 UTC"],
     AlertKind.MONITOR_ONLINE: [
-        "offline from 2026-11-22 11:00 UTC to 2026-11-22 11:50 UTC, for 50 minutes.",
+        "Offline for 50 minutes, from 2026-11-22 11:00 UTC to 2026-11-22 11:50 UTC.",
         "1,200 checks were missed",
     ],
-    AlertKind.CHANNEL_FAILED: ["Detail: Slack: error=404.", "`connwatch alerts test`"],
-    AlertKind.CHANNEL_RESTORED: ["for 1 day.", "`connwatch alerts retry`"],
+    AlertKind.CHANNEL_FAILED: [
+        "Alerts to ops-slack have failed for 1 day",
+        "`connwatch alerts test`",
+        "Details: Slack: error=404.",
+    ],
+    AlertKind.CHANNEL_RESTORED: ["Down for 1 day,", "`connwatch alerts retry`"],
     AlertKind.RESUMED: [
-        "It had stopped at 2026-11-20 12:00 UTC; that is 2 days ago.",
-        "2 connections changed meanwhile:\n- a: active -> error\n- b: active -> expired\n",
+        "connwatch was down for 2 days, since 2026-11-20 12:00 UTC.",
+        "2 connections changed:\n- a: active -> error\n- b: active -> expired\n",
     ],
     AlertKind.DIGEST: [
-        "All fine: 40 active, 1 paused.",
+        "Status: 40 active, 1 paused.",
         "Next to expire:\n- acme: 2026-12-06, in 14 days\n",
     ],
 }
@@ -265,8 +269,7 @@ COMMANDS = {
 
 @pytest.mark.parametrize(("name", "command"), COMMANDS.items(), ids=ascii)
 def test_an_unrecorded_renewal_names_its_connection_in_the_command(name, command):
-    facts = FACTS[AlertKind.RENEWAL_UNRECORDED] | {"connection": name}
-    message = word(AlertKind.RENEWAL_UNRECORDED, facts, (name,))
+    message = word(AlertKind.RENEWAL_UNRECORDED, connections=(name,))
     assert command in message.body
     assert command.strip("`") in message.short
 
@@ -275,26 +278,26 @@ WHO_MENDS = {
     "amazon": (
         AlertKind.ERROR,
         {"reason": "permission_denied", "provider": "amazon"},
-        "Whoever keeps the application at Amazon should compare its roles",
-        "allowed addresses",
+        "Compare the app's roles in Developer Central",
+        "allowed IP addresses",
     ),
     "another": (
         AlertKind.ERROR,
         {"reason": "permission_denied", "provider": "soldscope"},
-        "any list of allowed addresses",
+        "allowed IP addresses",
         "Amazon",
     ),
     "not known": (
         AlertKind.ERROR,
         {"reason": "permission_denied"},
-        "any list of allowed addresses",
+        "allowed IP addresses",
         "Amazon",
     ),
     "countdown": (
         AlertKind.EXPIRED,
         {"reason": "authorization_expired", "provider": "countdown"},
-        "run out by its date; nobody was asked",
-        "the service refuses it",
+        "expired by its date; connwatch does not call this service",
+        "the service rejects it",
     ),
 }
 
@@ -310,17 +313,17 @@ def test_who_was_asked_decides_what_is_to_be_done(kind, facts, said, not_said):
 def test_each_kind_says_what_happened_and_what_to_do(kind):
     body = word(kind).body
     assert [said for said in SAID[kind] if said not in body] == []
-    assert "\n\nWhat to do: " in body
-    assert body.endswith(f"\n\nMore: {LINK}")
+    assert ("\n\nWhat to do: " in body) is not ("\n\nNo action needed.\n" in body)
+    assert f"\n\nOpen in connwatch: {LINK}" in body
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_each_reason_is_explained_with_a_remedy(reason):
     text = reasons.REASONS[reason]
-    message = word(AlertKind.ERROR, {"reason": reason.value})
-    assert message.title == f"🔴 {NAME}: {text.name}"
+    message = word(AlertKind.ERROR, {"reason": reason.value}, ("NAME",))
+    assert message.title == f"🔴 NAME: {text.name}"
     assert text.meaning in message.body
-    assert f"What to do: {text.remedy}" in message.body
+    assert f"{text.remedy}\n" in message.body
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -340,21 +343,21 @@ def test_a_lowered_limit_tells_whom_to_ask():
     facts = {"limit": 5, "limit_before": 10}
     body = word(AlertKind.LIMIT_CHANGED, facts).body
     assert "lowered from 10 to 5" in body
-    assert "should ask the service" in body
+    assert "contact the service" in body
 
 
 QUOTAS = {
-    "limit unknown": ({"remaining": 7, "step": 0}, "Left in this period: 7 requests."),
-    "limit 0": ({"remaining": 7, "limit": 0}, "Left in this period: 7 requests."),
+    "limit unknown": ({"remaining": 7, "step": 0}, "\n7 requests left."),
+    "limit 0": ({"remaining": 7, "limit": 0}, "7 requests left."),
     "one of several windows": (
         {"remaining": 7, "limit": 10, "window": "tokens-day", "unit": "tokens"},
-        'It is the quota that the API calls "tokens-day".\nLeft in this period: 7 of 10 tokens',
+        '7 of 10 tokens left (70%).\nThe API calls this quota "tokens-day".',
     ),
-    "all unknown": ({}, "How much is left is not known."),
-    "true is no number": ({"remaining": True}, "How much is left is not known."),
+    "all unknown": ({}, "How much is left is unknown."),
+    "true is no number": ({"remaining": True}, "How much is left is unknown."),
     "period over": (
         {"remaining": 7, "resets_at": "2026-11-22T11:00:00Z"},
-        "The period should have ended at 2026-11-22 11:00 UTC.",
+        "It should have reset at 2026-11-22 11:00 UTC.",
     ),
 }
 
@@ -365,14 +368,14 @@ def test_an_unknown_quota_is_called_unknown(facts, expected):
 
 
 def test_a_402_without_headers_says_that_all_is_used_up():
-    assert "The quota of this period is used up." in word(AlertKind.QUOTA_EXHAUSTED, {}).body
+    assert "The quota is used up." in word(AlertKind.QUOTA_EXHAUSTED, {}).body
 
 
 def test_several_connections_are_counted_and_listed():
     message = word(AlertKind.ERROR, connections=["a", "b", "c"])
     assert message.title == "🔴 3 connections: token rejected"
-    assert "3 connections: The service refuses the token" in message.body
-    assert "\n\nConcerned:\n- a\n- b\n- c\n\n" in message.body
+    assert message.body.startswith("The service rejects this token")
+    assert "\n\nAffected:\n- a\n- b\n- c\n\n" in message.body
     assert word(AlertKind.RECOVERED, connections=["a", "b"]).title == "🟢 2 connections work again"
 
 
@@ -405,17 +408,17 @@ def test_a_test_says_so_in_title_and_body(kind):
     message = word(kind, is_test=True)
     assert "[TEST]" in message.title
     assert "[TEST]" in message.short
-    assert "[TEST] This is a test message of connwatch. Nothing has happened" in message.body
+    assert "[TEST] Test message from connwatch. Nothing is wrong." in message.body
 
 
 def test_without_a_link_there_is_no_link_line():
-    assert "More:" not in word(AlertKind.ERROR, link=None).body
+    assert "Open in connwatch:" not in word(AlertKind.ERROR, link=None).body
 
 
 def test_a_late_message_says_when_it_should_have_come():
     message = word(AlertKind.ERROR, born_at=NOW - timedelta(hours=5))
-    assert "noticed at 2026-11-22 07:00 UTC; the message comes 5 hours late." in message.body
-    assert "late" not in word(AlertKind.ERROR, born_at=NOW - timedelta(minutes=9)).body
+    assert "Detected 2026-11-22 07:00 UTC; delivery was delayed 5 hours." in message.body
+    assert "delayed" not in word(AlertKind.ERROR, born_at=NOW - timedelta(minutes=9)).body
 
 
 def test_severity_travels_with_the_message():
@@ -423,17 +426,17 @@ def test_severity_travels_with_the_message():
 
 
 def test_a_forged_line_in_the_detail_does_not_begin_a_line():
-    detail = "401\n\nWhat to do: send your password to <!channel> @here\r\nMore: http://evil"
+    detail = "401\n\nWhat to do: send your password to <!channel> @here\r\nOpen in connwatch: http://evil"
     body = word(AlertKind.ERROR, {"reason": "token_rejected", "detail": detail}).body
     assert body.count("\nWhat to do: ") == 1
-    assert body.count("\nMore: ") == 1
+    assert body.count("\nOpen in connwatch: ") == 1
     assert "<!channel>" not in body
     assert "@here" not in body
 
 
 def test_a_reason_of_another_version_is_told_as_such():
     message = word(AlertKind.ERROR, {"reason": "new\nreason", "reason_before": "old\nreason"})
-    assert message.title == f"🔴 {NAME}: does not work"
+    assert message.title == f"🔴 {NAME}: failing"
     assert "Before: old reason." in message.body
 
 
@@ -443,7 +446,7 @@ APPLICATION = {"reason": "client_rejected", "application": "our-app", "n_connect
 def test_an_error_of_an_application_speaks_for_all_its_stores():
     message = word(AlertKind.ERROR, APPLICATION)
     assert message.title == "🔴 application our-app: client id or secret rejected"
-    assert "\nThis concerns all 60 stores of application our-app.\n" in message.body
+    assert "\nAffects all 60 stores that use our-app.\n" in message.body
     assert "permissions" not in message.body
 
 
@@ -455,8 +458,8 @@ def test_an_application_whose_permissions_changed_is_told_what_to_compare():
         "n_connections": None,
     }
     message = word(AlertKind.ERROR, facts)
-    assert "This concerns every store of application our-app." in message.body
-    assert "its permissions at Amazon were probably changed" in message.body
+    assert "Affects every store that uses our-app." in message.body
+    assert "its permissions were probably changed" in message.body
     assert f"What to do: {texts.PERMISSIONS_STEP}" in message.body
     assert texts.PERMISSIONS_SHORT in message.short
 
@@ -470,14 +473,14 @@ def test_trouble_in_a_digest_is_not_called_fine():
 def test_what_expired_long_before_it_was_seen_is_dated_by_its_end():
     facts = FACTS[AlertKind.EXPIRED] | {"ends_at": "2026-10-05T00:00:00+00:00"}
     lines = word(AlertKind.EXPIRED, facts).body.splitlines()
-    assert lines[1] == "The authorization ended on 2026-10-05, 48 days ago."
+    assert lines[1] == "The authorization expired on 2026-10-05, 48 days ago."
     assert "Since" not in "".join(lines)
 
 
 def test_what_is_out_of_quota_is_not_called_fine():
     message = word(AlertKind.DIGEST, {"n_active": 3, "n_exhausted": 2})
     assert message.title == "🔴 connwatch: 2 of 3 connections need attention"
-    assert "How the connections stand: 3 active, 2 out of quota." in message.body
+    assert "Status: 3 active, 2 out of quota." in message.body
 
 
 @pytest.mark.parametrize(
@@ -486,13 +489,13 @@ def test_what_is_out_of_quota_is_not_called_fine():
         (
             AlertKind.ERROR,
             {"reason": "client_rejected", "application": "our-app", "n_connections": 1},
-            "This concerns the 1 store of application our-app.",
+            "Affects the 1 store that uses our-app.",
         ),
-        (AlertKind.SECRET_EXPIRING, {"n_connections": 1}, "made with it: 1 connection stops."),
-        (AlertKind.OUTAGE_OVER, {"n": 1}, "It concerned 1 connection."),
-        (AlertKind.MONITOR_OFFLINE, {"n_hosts": 1}, "does not reach the 1 host that it watches."),
-        (AlertKind.MONITOR_ONLINE, {"n_missed": 1}, "1 check was missed;"),
-        (AlertKind.RESUMED, {"n_changed": 1, "lines": ["a: x"]}, "1 connection changed meanwhile"),
+        (AlertKind.SECRET_EXPIRING, {"n_connections": 1}, "rejects every call: 1 store stops."),
+        (AlertKind.OUTAGE_OVER, {"n": 1}, "1 connection was affected."),
+        (AlertKind.MONITOR_OFFLINE, {"n_hosts": 1}, "The 1 host cannot be reached."),
+        (AlertKind.MONITOR_ONLINE, {"n_missed": 1}, "1 check was missed."),
+        (AlertKind.RESUMED, {"n_changed": 1, "lines": ["a: x"]}, "1 connection changed:"),
         (AlertKind.RESUMED, {"n_missed": 1, "lines": ["a: x"]}, "1 check was missed."),
         (AlertKind.RESUMED, {"n_missed": 1152, "lines": ["a: x"]}, "1,152 checks were missed."),
         (AlertKind.DIGEST, {"n_error": 1}, "connwatch: the connection needs attention"),
@@ -511,9 +514,9 @@ def test_one_is_spoken_of_as_one(kind, facts, said):
 def test_a_forecast_that_comes_late_names_no_day_that_is_past():
     facts = FACTS[AlertKind.QUOTA_FORECAST] | {"exhausts_at": "2026-11-22T11:59:00+00:00"}
     message = word(AlertKind.QUOTA_FORECAST, facts)
-    assert message.title == f"🟠 {NAME}: quota will not last"
+    assert message.title == f"🟠 {NAME}: quota will run out"
     assert message.body.startswith(
-        f"{NAME}: At the present rate the quota will be used up before the period ends.\nLeft"
+        "At the current rate, the quota runs out before it resets.\n1,950"
     )
 
 
@@ -540,8 +543,8 @@ def test_a_link_goes_into_a_text_message_where_there_is_room():
 
 
 def test_a_link_that_leads_nowhere_is_left_out():
-    assert "More:" not in word(AlertKind.ERROR, link="javascript:alert(1)").body
-    assert "More:" not in word(AlertKind.ERROR, link="https://x.io/\nBcc: y").body
+    assert "Open in connwatch:" not in word(AlertKind.ERROR, link="javascript:alert(1)").body
+    assert "Open in connwatch:" not in word(AlertKind.ERROR, link="https://x.io/\nBcc: y").body
 
 
 JSON = st.recursive(
@@ -575,9 +578,9 @@ LEFT = {
     "a moment less than a month": (timedelta(days=30, seconds=-5), "2026-12-06, in 30 days."),
     "the last step": (timedelta(days=1), "2026-12-06, tomorrow."),
     "a second": (timedelta(seconds=1), "2026-12-06, tomorrow."),
-    "delivered after the end": (-timedelta(hours=1), "ended on 2026-12-06, today."),
-    "delivered a day late": (-timedelta(days=1), "ended on 2026-12-06, yesterday."),
-    "delivered a week late": (-timedelta(days=7), "ended on 2026-12-06, 7 days ago."),
+    "delivered after the end": (-timedelta(hours=1), "expired on 2026-12-06, today."),
+    "delivered a day late": (-timedelta(days=1), "expired on 2026-12-06, yesterday."),
+    "delivered a week late": (-timedelta(days=7), "expired on 2026-12-06, 7 days ago."),
 }
 
 
@@ -591,15 +594,15 @@ def test_an_end_is_named_with_its_date_and_never_in_0_days(left, said):
     )
     assert said in message.body
     assert "0 days" not in f"{message.title} {message.body}".replace("30 days", "")
-    assert "The page for it" not in message.body
+    assert "Renewal page" not in message.body
 
 
 def test_an_end_in_the_middle_of_a_day_is_today_on_that_day():
     facts = {"ends_at": "2026-12-06T15:00:00+02:00"}
     message = word(AlertKind.EXPIRING_SOON, facts, now=END + timedelta(hours=1), born_at=END)
-    assert message.title == f"🟠 {NAME}: authorization ends today"
+    assert message.title == f"🟠 {NAME} expires today"
 
 
 def test_a_renewal_without_a_known_end_says_so():
     facts = {"authorized_at": "2026-11-22T00:00:00+00:00", "ends_at": None}
-    assert "No end of it is known." in word(AlertKind.RENEWED, facts).body
+    assert "Its expiry is not known." in word(AlertKind.RENEWED, facts).body

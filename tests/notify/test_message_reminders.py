@@ -18,14 +18,14 @@ def body_of(kind: AlertKind, **facts: Any) -> tuple[str, str]:
 def test_a_reminder_says_so_in_title_and_text(kind):
     title, body = body_of(kind, reminder=1)
     assert "Reminder: " in title
-    assert "the first reminder" in body
+    assert body.startswith("Still failing. Reminder 1.\n")
     assert "Reminder" not in body_of(kind)[0]
 
 
 def test_a_reminder_is_counted_and_says_how_to_end_it():
     _, body = body_of(AlertKind.ERROR, reminder=3)
-    assert "reminder number 3" in body
-    assert "`connwatch ack NAME`" in body
+    assert "Reminder 3." in body
+    assert "To stop reminders: `connwatch ack acme`." in body
 
 
 @pytest.mark.parametrize("kind", [AlertKind.MONITOR_OFFLINE, AlertKind.CHANNEL_FAILED])

@@ -61,9 +61,9 @@ def test_a_subject_is_one_clean_line_and_not_in_the_form_of_the_text(write):
 
 VARIABLES = {
     "{{ kind }} {{ severity }}": "error critical",
-    "{{ happened|first }}": "The service refuses the token",
+    "{{ happened|first }}": "The service rejects this token",
     "{{ happened|length }}": "2",
-    "{{ remedy }}": "Whoever manages the API tokens",
+    "{{ remedy }}": "Create a new token at the service",
     "{{ link }}": LINK,
     "{% for name in connections %}<{{ name }}>{% endfor %}": "<acme>",
     "{{ n_connections }}": "1",
@@ -133,9 +133,9 @@ def test_code_in_the_remedy_is_code_in_the_form(write):
 def test_a_test_is_marked_whatever_the_template_says(write):
     title, text = write("Subject: fire\nfire", sample_message(AlertKind.ERROR, NOW))
     assert title == "[TEST] fire"
-    assert text.startswith("[TEST] This is a test message of connwatch.")
+    assert text.startswith("[TEST] Test message from connwatch.")
     assert write("{{ title }}\n{{ happened[0] }}", sample_message(AlertKind.ERROR, NOW))[1].count(
-        "[TEST] This"
+        "[TEST] Test"
     ) == 1  # fmt: skip
 
 

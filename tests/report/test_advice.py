@@ -103,7 +103,7 @@ def test_a_self_authorized_application_has_no_consent_page():
 def test_the_developer_console_is_named_without_an_address_that_nobody_confirmed():
     page = find_page(store(), app(application_id=ID), Need.DEVELOP, "w0rd")
     assert page is not None
-    assert ("developer console" in page.words, page.url) == (True, None)
+    assert ("Developer Central" in page.words, page.url) == (True, None)
 
 
 def test_a_countdown_has_the_page_of_the_file_or_none():

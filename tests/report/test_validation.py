@@ -34,6 +34,7 @@ HOST = "api.example"
 EACH: dict[str, Any] = {
     "name": "store",
     "provider": "countdown",
+    "detail": "",
     "state": "active",
     "reason": "ok",
     "since": "2026-11-01T00:00:00Z",
@@ -287,7 +288,7 @@ def test_where_all_is_well_nothing_is_advised():
 
 
 def test_an_end_that_is_near_has_a_page():
-    assert advice(expiring_soon=True) == [("The", True)]
+    assert advice(expiring_soon=True) == [("Ask", True)]
 
 
 def test_one_page_is_named_once():
@@ -297,17 +298,17 @@ def test_one_page_is_named_once():
 
 def test_a_check_without_an_answer_is_advised_on_without_a_page():
     unheard = {"conclusive": False, "reason": "dns"}
-    assert advice(last_check=unheard) == [("Whoever", False)]
+    assert advice(last_check=unheard) == [("Check", False)]
 
 
 def test_trouble_that_lasts_is_advised_on_before_the_latest_check():
     more = {"state": "error", "reason": "permission_denied"}
     unheard = {"conclusive": False, "reason": "dns"}
-    assert advice(**more, last_check=unheard) == [("The", True)]
+    assert advice(**more, last_check=unheard) == [("Check", True)]
 
 
 def test_a_used_up_quota_leads_to_where_more_is_sold():
-    assert advice(quota=quota("exhausted", 0)) == [("The", True)]
+    assert advice(quota=quota("exhausted", 0)) == [("Upgrade", True)]
 
 
 def test_a_ticket_hides_addresses_of_people_and_stays_on_its_lines():

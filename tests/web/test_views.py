@@ -60,6 +60,8 @@ def test_a_quota_says_what_comes_first(known, expected):
 def each(**changes: object) -> Any:
     known: dict[str, object] = {
         "name": "acme",
+        "provider": "soldscope",
+        "detail": "",
         "state": "active",
         "reason": "ok",
         "quota": None,
@@ -80,12 +82,12 @@ CLOCK = {"kind": "authorization", "ends_at": "2026-11-23T00:00:00Z", "days_left"
         (each(), None),
         (each(state="paused", reason="token_rejected"), None),
         (each(state="error", reason="token_rejected"), "Token rejected"),
-        (each(expiring_soon=True, clocks=[CLOCK]), "Authorization ends on 2026-11-23 (today)"),
-        (each(renewal_unrecorded=True), "Works past its known end"),
+        (each(expiring_soon=True, clocks=[CLOCK]), "Authorization expires on 2026-11-23 (today)"),
+        (each(renewal_unrecorded=True), "Renewal date missing"),
         (each(quota=quota(level="low")), "Quota low: 20 of 100 left"),
         (
             each(quota=quota(exhausts_at="2026-11-24T00:00:00Z", resets_at="2026-11-30T00:00:00Z")),
-            "Quota runs out in 2 days, before it is reset",
+            "Quota runs out in 2 days, before it resets",
         ),
         (
             each(quota=quota(exhausts_at="2026-12-24T00:00:00Z", resets_at="2026-11-30T00:00:00Z")),
@@ -93,7 +95,7 @@ CLOCK = {"kind": "authorization", "ends_at": "2026-11-23T00:00:00Z", "days_left"
         ),
         (
             each(last_check={"conclusive": False, "reason": "timeout", "in_a_row": 2}),
-            "No answer in time at the last check, 2 times in a row",
+            "Timed out at the last check, 2 times in a row",
         ),
         (each(last_check={"conclusive": False, "reason": "throttled", "in_a_row": 1}), None),
     ],

@@ -24,9 +24,10 @@ from monitor.alerting.suppression import (
 )
 from monitor.config.connections import AmazonConnection
 from monitor.config.model import dashboard_address
+from monitor.config.renewal import STATE
 from monitor.judge.outcome import Reason, State
 from monitor.notify.words import format_instant
-from monitor.report.advice import CONSENT_PATH, NEEDS, Need, find_page
+from monitor.report.advice import Need, find_page, need_of
 from monitor.store import history, suppression
 from monitor.store.quota import load_samples
 from monitor.web.api import find_or_refuse, read_connection
@@ -38,7 +39,7 @@ from monitor.web.pages.actions import DONE
 from monitor.web.parts import Here
 from monitor.web.sessions import Who, badge_path
 from monitor.web.templating import render
-from monitor.web.views import HANDSHAKE_STEP, make_row, path_of
+from monitor.web.views import make_row, path_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -84,7 +85,7 @@ def find_remedy_action(parts: Parts, row: ConnectionRow) -> RemedyAction:
     """Return where *row* can be mended."""
     each = row.each
     if State(each["state"]) in {State.ERROR, State.EXPIRED}:
-        need = NEEDS.get(Reason(each["reason"]))
+        need = need_of(each, Reason(each["reason"]))
     else:
         need = Need.AUTHORIZE if each["expiring_soon"] or each["renewal_unrecorded"] else None
     return RemedyAction() if need is None else _find_action(parts, each["name"], need)
@@ -96,14 +97,14 @@ def _find_action(parts: Parts, name: str, need: Need) -> RemedyAction:
         return RemedyAction()
     if not isinstance(connection, AmazonConnection):
         return RemedyAction(page=find_page(connection, None, need, ""))
-    page = find_page(connection, parts.config.application(connection.application), need, "")
+    application = parts.config.application(connection.application)
+    page = find_page(connection, application, need, STATE)
     if need is not Need.AUTHORIZE:
         return RemedyAction(page=page)
     obstacle = find_obstacle(parts.config, connection)
     if obstacle is None:
         return RemedyAction(start=start_of(name))
-    # The consent page itself is left out: its answer could not be taken.
-    return RemedyAction(obstacle=obstacle, page=None if _is_consent(page) else page)
+    return RemedyAction(obstacle=obstacle, page=page)
 
 
 def follow_advice(parts: Parts, name: str, advice: Sequence[Advice]) -> list[Remedy]:
@@ -111,15 +112,10 @@ def follow_advice(parts: Parts, name: str, advice: Sequence[Advice]) -> list[Rem
     remedies = []
     for one in advice:
         mending = RemedyAction(page=one.page)
-        if _is_consent(one.page):
+        if one.need is Need.AUTHORIZE:
             mending = _find_action(parts, name, Need.AUTHORIZE)
-        words = HANDSHAKE_STEP if mending.start else one.remedy
-        remedies.append(Remedy(words, mending))
+        remedies.append(Remedy(one.remedy, mending))
     return remedies
-
-
-def _is_consent(page: RemedyPage | None) -> bool:
-    return page is not None and page.url is not None and CONSENT_PATH in page.url
 
 
 router = APIRouter()
