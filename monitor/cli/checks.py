@@ -11,20 +11,24 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from monitor.cli.completion import AsObject, ConnectionNames  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import CommandError
 from monitor.cli.output import (
     HEADER,
+    clean,
     connection_row,
     format_counts,
     open_console,
     print_json,
     print_rows,
+    print_wrapped,
 )
 from monitor.cli.session import read_access
 from monitor.clock import utc_now
 from monitor.judge.outcome import State
+from monitor.judge.reach import ReachFacts, find_reach_problems
 from monitor.report.status import (
     UNMUTED,
     connection_json,
@@ -44,9 +48,10 @@ if TYPE_CHECKING:
     from monitor.cli.session import Session
     from monitor.judge.connections import ConnectionRecord
     from monitor.judge.incidents import Connectivity
+    from monitor.judge.reach import ReachProblem
     from monitor.judge.suppression import Muting
     from monitor.report.status import ConnectionJson
-    from monitor.store.engine import Database
+    from monitor.store.engine import Database, Transaction
 
 
 class Sort(StrEnum):
@@ -199,7 +204,32 @@ def status(
     session: Session = context.obj
     chosen = session.choose(names)
     records = read_records(session, session.open_for_reading(), chosen)
+    if not is_json:
+        _print_reach(session)
     raise typer.Exit(print_records(session, records, is_json=is_json, sort=sort))
+
+
+def _print_reach(session: Session) -> None:
+    """Say first what keeps alerts from reaching people."""
+    from monitor.report.reach import describe_reach, find_failed_reload, read_reach
+    from monitor.store.engine import is_locked
+
+    now = utc_now()
+    names = [channel.name for channel in session.config.channels]
+    is_running = is_locked(session.database)
+
+    def read(tx: Transaction) -> list[ReachProblem]:
+        return read_reach(tx, names, find_failed_reload(tx) if is_running else None, now)
+
+    problems = session.read(read)
+    if problems is None:
+        problems = find_reach_problems(ReachFacts(names), now)
+    console = open_console()
+    for problem in problems:
+        words = Text(clean(describe_reach(problem, now)), "bold yellow")
+        print_wrapped(console, Text("! ", "bold yellow"), words)
+    if problems:
+        console.print()
 
 
 def describe_records(

@@ -86,7 +86,7 @@ def _examine(session: Session, *, is_offline: bool) -> Iterator[Finding]:
 
 
 def _examine_work(session: Session) -> Iterable[Finding]:
-    from monitor.report.doctor import examine_channels, examine_daemon
+    from monitor.report.doctor import examine_channels, examine_daemon, examine_reach
     from monitor.store.engine import StoreError
 
     now = utc_now()
@@ -97,6 +97,7 @@ def _examine_work(session: Session) -> Iterable[Finding]:
         with database.read() as tx:
             return [
                 *examine_daemon(database, tx, session.config, now),
+                *examine_reach(database, tx, session.config, now),
                 *examine_channels(tx, session.config, now),
             ]
     except StoreError:

@@ -31,6 +31,7 @@ from monitor.notify.delivery import Delivery
 from monitor.providers.transport import HttpClients
 from monitor.store import applications, connections, migrate, outbox
 from monitor.store.engine import Database, StoreWorker, lock_database
+from monitor.store.watermarks import RELOAD_FAILED, drop_watermark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -175,6 +176,7 @@ class App:
             now = utc_now()
             applications.sync(tx, self._plan.applications, now)
             outbox.release_claims_of(tx, OWNER)
+            drop_watermark(tx, RELOAD_FAILED)  # the file was just read
             ignored = connections.sync(tx, self._plan.entries, now, jitter)
             # The file may have other tags and other quiet hours by now.
             review_suppressed(tx, self._plan, now, all_of_it=True)

@@ -25,6 +25,7 @@ from monitor.engine.scheduler import Job
 from monitor.store import applications, connections
 from monitor.store.engine import StoreError
 from monitor.store.schedule import bring_forward
+from monitor.store.watermarks import RELOAD_FAILED, drop_watermark, save_watermark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -169,12 +170,28 @@ class Reloader:
 
     async def _log_end(self) -> None:
         """Say that the daemon serves again, whether by new settings or by the former ones."""
+        await self._keep_result()
         self._supervisor.remark = self._reloads.describe()
         self._systemd.notify_ready()
         try:
             await self._supervisor.notify_status()
         except StoreError as error:
             log.warning("systemd.status_unknown", error=str(error))
+
+    async def _keep_result(self) -> None:
+        """Keep whether the latest reading failed, for commands, which cannot ask the daemon."""
+        failed_at = self._reloads.failed_at
+
+        def keep(tx: Transaction) -> None:
+            if failed_at is None:
+                drop_watermark(tx, RELOAD_FAILED)
+            else:
+                save_watermark(tx, RELOAD_FAILED, failed_at)
+
+        try:
+            await self._running.store.write(keep)
+        except StoreError as error:
+            log.warning("config.result_not_kept", error=str(error))
 
 
 def log_notices(config: Config) -> None:

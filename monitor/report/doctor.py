@@ -27,10 +27,19 @@ from monitor.config.errors import Notice, Problem, as_argument, format_count
 from monitor.config.remarks import check_files, check_secrets, notices
 from monitor.config.secret import Secret, SourceKind
 from monitor.judge.health import is_late
+from monitor.judge.reach import ReachNote
 from monitor.notify.apprise import validate_url
 from monitor.notify.samples import try_template
 from monitor.notify.words import format_span
 from monitor.providers.reachability import Hop, probe_host
+from monitor.report.reach import (
+    NO_CHANNEL,
+    advise_reach,
+    describe_failure,
+    describe_reach,
+    find_failed_reload,
+    read_reach,
+)
 from monitor.report.validation import CERTIFICATE_SOON, Mark, urls_of
 from monitor.store import outbox
 from monitor.store.engine import StoreError, is_locked
@@ -109,15 +118,34 @@ def examine_daemon(
         yield Finding(Area.DAEMON, Mark.WARNING, words, remedy)
 
 
+_REACH_AREAS = {ReachNote.MUTED_ALL: Area.CHANNELS, ReachNote.RELOAD_FAILED: Area.SETTINGS}
+"""The settings name a missing channel, and each channel says itself that it fails."""
+
+
+def examine_reach(
+    database: Database, tx: Transaction, config: Config, now: datetime
+) -> Iterator[Finding]:
+    """Yield what else keeps alerts from reaching people: everything muted, a failed reload."""
+    failed_at = find_failed_reload(tx) if is_locked(database) else None
+    names = [channel.name for channel in config.channels]
+    for problem in read_reach(tx, names, failed_at, now):
+        area = _REACH_AREAS.get(problem.note)
+        if area is not None:
+            is_failed = problem.note is ReachNote.RELOAD_FAILED
+            words, remedy = describe_reach(problem, now), advise_reach(problem)
+            yield Finding(area, Mark.FAILED if is_failed else Mark.WARNING, words, remedy)
+
+
 def examine_channels(tx: Transaction, config: Config, now: datetime) -> Iterator[Finding]:
     """Yield how each channel of *config* fares."""
     known = count_by_channel(tx)
+    failures = {one.name: one for one in outbox.list_failing_channels(tx)}
     for channel in config.channels:
         counts = known.get(channel.name, ChannelCounts())
-        failing = outbox.find_channel_failure(tx, channel.name)
+        failing = failures.get(channel.name)
         if failing is not None:
-            words = f"{channel.name} has taken no message for {format_span(now - failing.since)}"
-            remedy = f"mend its URL, then: connwatch alerts test {as_argument(channel.name)}"
+            words = f"{channel.name}: {describe_failure(failing, now)}"
+            remedy = f"fix its URL, then: connwatch alerts test {as_argument(channel.name)}"
             yield Finding(Area.CHANNELS, Mark.FAILED, words, remedy)
         elif counts.last_sent_at is None:
             # A test message leaves no trace here.
@@ -276,7 +304,7 @@ def list_remarks(config: Config, secrets: SecretsChecked) -> list[Notice]:
     if not config.connections:
         remarks.append(Notice("connections", "there is none, so nothing is watched"))
     if not config.channels:
-        remarks.append(Notice("channels", "there is none, so nobody is told"))
+        remarks.append(Notice("channels", NO_CHANNEL))
     return remarks
 
 

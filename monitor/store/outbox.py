@@ -17,6 +17,7 @@ from sqlalchemy import and_, case, exists, func, insert, not_, or_, select, upda
 
 from monitor.judge.alerts import ABOUT_NO_CONNECTION, OPENING_OR_CLOSING, Key, keys_of
 from monitor.judge.outbox import MOST_LISTED, Notification, NotificationGroup, NotificationState
+from monitor.judge.reach import FailingChannel
 from monitor.store.schema import (
     Instant,
     alert_connections,
@@ -525,6 +526,34 @@ def find_channel_failure(tx: Transaction, channel: str) -> ChannelFailure | None
     if row is None or row.failed_since is None:
         return None
     return ChannelFailure(row.failed_since, row.is_failure_told)
+
+
+def list_failing_channels(tx: Transaction) -> list[FailingChannel]:
+    """Return the channels that fail, with what was tried last on each, the longest first."""
+    rows = tx.execute(
+        select(channel_states.c.name, channel_states.c.failed_since)
+        .where(channel_states.c.failed_since.is_not(None))
+        .order_by(channel_states.c.failed_since, channel_states.c.name)
+    ).all()
+    return [
+        FailingChannel(row.name, row.failed_since, *_latest_failure(tx, row.name)) for row in rows
+    ]
+
+
+def _latest_failure(tx: Transaction, channel: str) -> tuple[str, datetime | None]:
+    """Return what the latest attempt on *channel* ended with, and when the next is due."""
+    tried = (
+        select(notifications.c.error, notifications.c.next_attempt_at)
+        .where(notifications.c.channel == channel, notifications.c.error.is_not(None))
+        .limit(1)
+    )
+    is_due = notifications.c.state == NotificationState.DUE
+    is_dead = notifications.c.state == NotificationState.DEAD
+    waiting = tx.execute(tried.where(is_due).order_by(notifications.c.id)).first()
+    if waiting is not None:
+        return waiting.error, waiting.next_attempt_at
+    dead = tx.execute(tried.where(is_dead).order_by(notifications.c.id.desc())).first()
+    return ("", None) if dead is None else (dead.error, None)
 
 
 def list_announced_failures(tx: Transaction) -> set[str]:

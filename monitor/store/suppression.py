@@ -26,7 +26,7 @@ from monitor.judge.alerts import (
     keys_of,
 )
 from monitor.judge.outbox import NotificationState
-from monitor.judge.suppression import Acknowledgement, Scope, Silence
+from monitor.judge.suppression import Acknowledgement, Scope, Silence, SuppressedBy
 from monitor.store.alerts import about_of
 from monitor.store.outbox import is_unclaimed
 from monitor.store.schema import (
@@ -265,6 +265,19 @@ _LASTING = (
 def list_active_silences(tx: Transaction, now: datetime) -> list[Silence]:
     """Return the silences that have not ended, the one that ends first at the top."""
     return [Silence(*row) for row in tx.execute(_LASTING, {"now": now})]
+
+
+def count_muted(tx: Transaction) -> int:
+    """Return how many notifications silences hold back."""
+    n: int = tx.execute(
+        select(func.count())
+        .select_from(notifications)
+        .where(
+            notifications.c.state == NotificationState.HELD,
+            notifications.c.held_by == SuppressedBy.SILENCE,
+        )
+    ).scalar_one()
+    return n
 
 
 def add_silence(

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 ALIVE = "alive"
 
+RELOAD_FAILED = "reload_failed"
+"""When the daemon read the file and could not use it; dropped when it next can."""
+
 
 def find_watermark(tx: Transaction, name: str) -> datetime | None:
     """Return the instant that is kept as *name*; None if none is."""

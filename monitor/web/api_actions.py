@@ -302,6 +302,22 @@ async def end_silence(here: Here, who: Who, number: SilenceId) -> Response:
     return JSONResponse({"due": n_due})
 
 
+async def end_all_mutes(here: Here, who: Who) -> None:
+    """End every silence of everything; one that is over already is no fault."""
+
+    def end(tx: Transaction) -> int:
+        now = here.clock()
+        return sum(
+            suppression.end_silence(tx, here.plan, one.id, now) is not None
+            for one in stored.list_active_silences(tx, now)
+            if one.scope is Scope.ALL
+        )
+
+    n_ended = await here.store.write(end)
+    here.wake()
+    _note(who, "end silence", connection=f"all ({n_ended})")
+
+
 @alerts_router.post(
     "/connections/{name}/ack",
     responses=answers(

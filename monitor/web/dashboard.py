@@ -139,6 +139,7 @@ class WebDashboard:
         calendar_key: bytes,
     ) -> Parts:
         from monitor.web.hub import Hub
+        from monitor.web.notes import read_reach_of
         from monitor.web.overview import Overview
         from monitor.web.parts import Parts
         from monitor.web.validations import Validations
@@ -152,7 +153,11 @@ class WebDashboard:
             store=self._store,
             overview=Overview(now.plan, utc_now),
             validations=Validations(self._live, self._store, utc_now, on_evaluated),
-            hub=Hub(reader, lambda: self._view().overview),
+            hub=Hub(
+                reader,
+                lambda: self._view().overview,
+                lambda tx: read_reach_of(tx, self._view()),
+            ),
             metrics=self._metrics,
             wake=wake,
             clock=utc_now,

@@ -18,6 +18,7 @@ from monitor.judge.health import is_late
 from monitor.store.engine import StoreError
 from monitor.store.migrate import HEAD, revision_in
 from monitor.store.schedule import lateness
+from monitor.web.notes import guess_reach, read_reach_of
 from monitor.web.parts import Here, Parts
 from monitor.web.problems import problems
 from monitor.web.schemas import AliveJson, ReadyJson
@@ -37,13 +38,22 @@ async def healthz() -> Response:
 
 @router.get("/readyz", responses={200: {"model": ReadyJson}, 503: {"model": ReadyJson}})
 async def readyz(here: Here) -> Response:
-    """Say whether the database is migrated and no check is overdue."""
+    """Say whether the database is migrated and no check is overdue.
+
+    The notes name what keeps alerts from reaching people, and make nothing unready.
+    """
     try:
-        troubles = await here.reader.read(lambda tx: list_readiness_problems(tx, here))
+        troubles, problems = await here.reader.read(
+            lambda tx: (list_readiness_problems(tx, here), read_reach_of(tx, here))
+        )
     except StoreError:
-        troubles = ["database"]
+        troubles, problems = ["database"], guess_reach(here)
     status = HTTPStatus.SERVICE_UNAVAILABLE if troubles else HTTPStatus.OK
-    body = {"status": "not ready" if troubles else "ready", "failing": troubles}
+    body = {
+        "status": "not ready" if troubles else "ready",
+        "failing": troubles,
+        "notes": [one.note.value for one in problems],
+    }
     return JSONResponse(body, status)
 
 

@@ -20,8 +20,9 @@ from monitor.store.engine import StoreError
 from monitor.store.history import Horizon, events_since, find_horizon
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from monitor.judge.reach import ReachProblem
     from monitor.store.engine import StoreWorker, Transaction
     from monitor.web.overview import Overview
 
@@ -41,7 +42,7 @@ class Event:
     """One thing that happened.
 
     Args:
-        kind: `state`, `alert`, `sent`, or `reload`: more than can be told one by one.
+        kind: `state`, `alert`, `sent`, `notes`, or `reload`: more than can be told one by one.
     """
 
     kind: str
@@ -63,16 +64,28 @@ class HubFull(Exception):  # noqa: N818 - it states a condition
     """Raised where as many listen as may, or the daemon stops."""
 
 
+def _know_nothing(tx: Transaction) -> Sequence[ReachProblem]:  # noqa: ARG001 - the signature
+    return ()
+
+
 class Hub:
     """The listeners, and what they are told.
 
     Args:
         overview: Returns that of the settings of now; the deliveries of its channels are told.
+        reach: Returns what keeps alerts from reaching people.
     """
 
-    def __init__(self, reader: StoreWorker, overview: Callable[[], Overview]) -> None:
+    def __init__(
+        self,
+        reader: StoreWorker,
+        overview: Callable[[], Overview],
+        reach: Callable[[Transaction], Sequence[ReachProblem]] = _know_nothing,
+    ) -> None:
         self._reader = reader
         self._overview = overview
+        self._reach = reach
+        self._noted: Sequence[ReachProblem] | None = None
         self._listeners: set[Queue] = set()
         self._has_listener = asyncio.Event()
         self._horizon: Horizon | None = None
@@ -120,7 +133,7 @@ class Hub:
         while True:
             if not self._listeners:
                 self._has_listener.clear()
-                self._horizon = None
+                self._horizon, self._noted = None, None
             await self._has_listener.wait()
             overview = self._overview()
             look = partial(_look, overview, self._horizon)
@@ -133,7 +146,20 @@ class Hub:
                 if self._overview() is overview:
                     self._horizon = horizon
                     self._publish(events)
+                await self._look_at_reach()
             await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _look_at_reach(self) -> None:
+        """Say when something else keeps alerts from reaching people, or nothing does any more."""
+        try:
+            found = await self._reader.read(self._reach)
+        except StoreError as error:
+            log.warning("web.store_error", error=str(error))
+            return
+        noted, self._noted = self._noted, found
+        if noted is not None and found != noted:
+            notes = list(dict.fromkeys(one.note.value for one in found))
+            self._publish([Event("notes", {"notes": notes})])
 
     async def _warm_up(self) -> None:
         """Look at all connections once, so that the first page need not.

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from monitor import __version__
 from monitor.store.history import count_dead
-from monitor.store.outbox import oldest_wait
+from monitor.store.outbox import list_failing_channels, oldest_wait
 from monitor.store.overview import list_measures
 from monitor.store.schedule import lateness
 
@@ -115,7 +115,7 @@ class Metrics:
         Args:
             names: The connections that this daemon watches.
         """
-        self._stored.look(tx, names, now)
+        self._stored.look(tx, names, self._channels, now)
         return generate_latest(self._registry)
 
 
@@ -127,12 +127,21 @@ class _Stored(Collector):
         self._late = timedelta()
         self._n_dead = 0
         self._outbox_age = timedelta()
+        self._failing: dict[str, int] = {}
 
-    def look(self, tx: Transaction, names: Collection[str], now: datetime) -> None:
+    def look(
+        self,
+        tx: Transaction,
+        names: Collection[str],
+        channels: Collection[str],
+        now: datetime,
+    ) -> None:
         self._measures = [one for one in list_measures(tx) if one.name in names]
         self._late = lateness(tx, names, now)
         self._n_dead = count_dead(tx)
         self._outbox_age = oldest_wait(tx, now)
+        failing = {one.name for one in list_failing_channels(tx)}
+        self._failing = {channel: int(channel in failing) for channel in sorted(channels)}
 
     def describe(self) -> Iterator[Metric]:
         # Else the registry would ask for everything when this is registered.
@@ -174,6 +183,12 @@ class _Stored(Collector):
             "connwatch_notifications_dead",
             "Notifications given up until somebody has them sent again.",
             self._n_dead,
+        )
+        yield self._family(
+            "connwatch_channel_failing",
+            "Whether a channel has taken no message since its latest failure.",
+            ("channel",),
+            (((name,), value) for name, value in self._failing.items()),
         )
 
     def _of_connections(

@@ -117,7 +117,7 @@ def _hand_out_token(
 # --- errors
 
 PROBLEM = "application/problem+json"
-_PROGRAMS_ONLY = ("/api/v1", "/api/openapi.json", "/metrics", "/healthz", "/readyz")
+PROGRAMS_ONLY = ("/api/v1", "/api/openapi.json", "/metrics", "/healthz", "/readyz")
 
 
 class ProblemResponse(JSONResponse):
@@ -140,7 +140,7 @@ def problem(
 
 def wants_page(request: Request) -> bool:
     """Tell whether a person looks at the answer."""
-    if request.url.path.startswith(_PROGRAMS_ONLY):
+    if request.url.path.startswith(PROGRAMS_ONLY):
         return False
     return "text/html" in request.headers.get("accept", "")
 

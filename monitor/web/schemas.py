@@ -161,6 +161,13 @@ class ReadyJson(TypedDict):
 
     status: str
     failing: Annotated[list[str], Field(description="database, migration, checks")]
+    notes: Annotated[
+        list[str],
+        Field(
+            description="What keeps alerts from reaching people: no_channel, muted_all,"
+            " channel_failed, reload_failed."
+        ),
+    ]
 
 
 class FieldProblemSchema(BaseModel, extra="forbid"):

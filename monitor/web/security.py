@@ -29,8 +29,10 @@ from monitor.web.bodies import (
     read_body,
     replay,
 )
+from monitor.web.notes import note_reach
 from monitor.web.parts import parts_of
 from monitor.web.problems import (
+    PROGRAMS_ONLY,
     add_headers,
     only_head,
     refuse,
@@ -124,6 +126,7 @@ class AccessMiddleware:
                 refusal = refuse_without_store(request, error)
             else:
                 refusal = self._refuse_visitor(request, visitor)
+                await _prepare_page(request, parts)
         if refusal is None and request.method not in READING:
             try:
                 body = await read_body(request)
@@ -241,6 +244,14 @@ def _refuse_body(request: Request, body: bytes) -> Response | None:
     except (HTTPException, RequestValidationError) as error:
         return refuse_by(request, error)
     return None
+
+
+async def _prepare_page(request: Request, parts: Parts) -> None:
+    """Read what every page shows to those who may look."""
+    path = request.url.path
+    is_page = not _is_open_to_all(path) and not path.startswith((*PROGRAMS_ONLY, *KEYED))
+    if is_page and request.state.visitor.by is not Pass.NONE:
+        await note_reach(request, parts)
 
 
 def _is_open_to_all(path: str) -> bool:

@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from monitor import __version__
 from monitor.web.charts import short_number
+from monitor.web.notes import count_failing, describe_all, reach_of
 from monitor.web.parts import parts_of
 from monitor.web.sessions import STRANGER
 
@@ -81,6 +82,8 @@ def render(
         "version": __version__,
         "now": parts.clock(),
         "config": parts.config,
+        "reach": describe_all(reach_of(request), parts),
+        "n_failing": count_failing(reach_of(request)),
     }
     text = environment().get_template(name).render(known | dict(context or {}))
     return HTMLResponse(text, status)

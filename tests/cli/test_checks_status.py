@@ -24,6 +24,13 @@ LOW = replace(OK, quota=QuotaReading(100, 15, RESETS_AT))
 EXHAUSTED = replace(OK, quota=QuotaReading(100, 0, RESETS_AT))
 
 
+CHANNEL = """
+[[channels]]
+name = "ops"
+url = "json://localhost"
+"""
+
+
 def days_ago(days: int) -> str:
     return (utc_now() - timedelta(days=days)).date().isoformat()
 
@@ -136,7 +143,8 @@ def test_a_deleted_one_is_left_out_with_a_word_on_stderr(bench):
 
 
 def test_the_worst_stands_first_and_says_why(bench):
-    bench.configure(connection("fine"), connection("broken"), connection("new"))
+    tables = (connection("fine"), connection("broken"), connection("new"))
+    bench.configure(*tables, more=CHANNEL)
     bench.evaluate("fine", OK)
     bench.evaluate("broken", REFUSED)
     lines = bench.run("status").out.splitlines()
@@ -150,7 +158,8 @@ def test_the_worst_stands_first_and_says_why(bench):
 
 def test_lines_fit_80_columns_and_names_are_never_cut(bench):
     name = "a-name-that-is-" + "very-" * 14 + "long"
-    bench.configure(connection(name), connection("soldscope-production", authorized_on=days_ago(9)))
+    tables = (connection(name), connection("soldscope-production", authorized_on=days_ago(9)))
+    bench.configure(*tables, more=CHANNEL)
     bench.evaluate("soldscope-production", replace(REFUSED, detail="word " * 60))
     bench.evaluate("soldscope-production", EXHAUSTED)
     bench.evaluate("soldscope-production", replace(REFUSED, detail="word " * 60))
@@ -194,7 +203,7 @@ def test_a_terminal_that_knows_no_symbols_gets_the_table_all_the_same(bench):
 
 
 def test_the_reader_may_go_away(bench):
-    bench.configure(*[connection(f"connection-{number}") for number in range(2000)])
+    bench.configure(*[connection(f"connection-{number}") for number in range(2000)], more=CHANNEL)
     command = f"{sys.executable} -P -m monitor status | head -n 1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         ["bash", "-c", command],

@@ -195,7 +195,7 @@ def test_a_channel_that_fails_is_wrong(bench, daemon):
 
     told = ask(bench, "--offline")
 
-    assert told.of("channels") == [("failed", "ops has taken no message for 3 hours")]
+    assert told.of("channels") == [("failed", "ops: failing for 3 hours")]
 
 
 def test_mistakes_in_the_file_are_all_told(bench):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -318,3 +319,39 @@ def test_the_json_says_what_is_acknowledged_while_the_problem_lasts(bench):
 def test_notes_are_in_the_json(bench):
     bench.configure(connection("acme", notes='"Call Ana first"'), more=CHANNELS)
     assert marks(bench, "status")["acme"]["notes"] == "Call Ana first"
+
+
+def first_line(bench: Bench) -> str:
+    return bench.run("status").out.splitlines()[0]
+
+
+def test_status_says_first_that_everything_is_muted(bench):
+    bench.evaluate("acme", REFUSED, REFUSED)
+    bench.run("silence", "--all", "--for", "10m", "--reason", "migration")
+    assert re.fullmatch(
+        r"! All alerts are muted until (\w+ \d+, )?\d\d:\d\d UTC \(migration\), 1 held back\.",
+        first_line(bench),
+    )
+    found = json.loads(bench.run("doctor", "--offline", "--json").out)["findings"]
+    [warned] = [one for one in found if "are muted" in one["words"]]
+    assert (warned["area"], warned["state"], warned["remedy"]) == (
+        "channels",
+        "warning",
+        "connwatch silence end 1",
+    )
+    bench.run("silence", "end", "1")
+    assert first_line(bench).startswith("STATE")
+    assert "are muted" not in bench.run("doctor", "--offline").out
+
+
+def test_status_says_first_that_there_is_no_channel(bench):
+    bench.configure(connection("acme"))
+    assert first_line(bench) == "! No notification channel: connwatch cannot alert anyone."
+    bench.evaluate("acme", OK)
+    assert first_line(bench) == "! No notification channel: connwatch cannot alert anyone."
+
+
+def test_a_mute_of_one_connection_is_no_mute_of_everything(bench):
+    bench.evaluate("acme", OK)
+    bench.run("silence", "acme", "--for", "10m")
+    assert "All alerts" not in bench.run("status").out

@@ -17,13 +17,15 @@ from monitor.config.load import load_config
 from monitor.engine import reload as reload_engine
 from monitor.engine.app import App
 from monitor.engine.supervisor import Systemd
-from monitor.store.engine import StoreError
+from monitor.report.reach import find_failed_reload
+from monitor.store.engine import Database, StoreError
 from monitor.web.dashboard import WebDashboard
 from tests.notify_socket import abstract_name, listen
 from tests.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from datetime import datetime
     from pathlib import Path
 
     from monitor.config.model import Config
@@ -161,3 +163,23 @@ async def test_a_stop_during_a_reload_is_no_fault_and_has_the_last_word(tmp_path
 
     assert [one for one in logs if one["log_level"] == "error"] == []
     assert said == ["READY", "RELOADING", "STOPPING"]
+
+
+def read_failure(bench: Bench) -> datetime | None:
+    database = Database(f"sqlite:///{bench.path.with_name('connwatch.db')}")
+    try:
+        with database.read() as tx:
+            return find_failed_reload(tx)
+    finally:
+        database.close()
+
+
+async def test_commands_know_that_the_latest_reload_failed(bench):
+    bench.write("two", more='listen = "again"\n')
+    await bench.hup("config.not_reloaded")
+    await until(lambda: read_failure(bench) is not None)
+    assert (await bench.get("/readyz")).json()["notes"] == ["no_channel", "reload_failed"]
+    bench.write("two")
+    await bench.hup()
+    await until(lambda: read_failure(bench) is None)
+    assert (await bench.get("/readyz")).json()["notes"] == ["no_channel"]

@@ -151,6 +151,13 @@ async def _silence(
     await api_actions.silence(here, who, _read(NewSilenceSchema, sent))
 
 
+@router.post("/silences/all/end")
+async def end_all_mutes(request: Request, here: Here, who: Who) -> Response:
+    """End what mutes everything, and show the alerts."""
+    await api_actions.end_all_mutes(here, who)
+    return _go_to_alerts(request, "told")
+
+
 @router.post("/silences/{number}/end")
 async def end_silence(
     request: Request,

@@ -11,6 +11,8 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from starlette.responses import Response  # noqa: TC002 - likewise
 
 from monitor.alerting.suppression import list_suppressed_names
+from monitor.judge.reach import reaches_someone
+from monitor.web.notes import reach_of
 from monitor.web.overview import Query
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.templating import render
@@ -57,7 +59,7 @@ async def show_connections(  # noqa: PLR0913, PLR0917 - a filter each
 
     among, held_back = await here.reader.read(read)
     found = among.found
-    is_reached = bool(here.plan.channels)
+    is_reached = reaches_someone(reach_of(request), len(here.plan.channels))
     context = {
         "n_all": among.n_all,
         "headline": format_headline(found.counts, found.total, is_reached=is_reached),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
@@ -10,6 +11,7 @@ from starlette.responses import Response  # noqa: TC002 - likewise
 
 from monitor.judge.health import is_late
 from monitor.notify.words import format_span
+from monitor.report.reach import describe_failure
 from monitor.store import outbox
 from monitor.store.migrate import HEAD
 from monitor.store.schedule import lateness
@@ -20,10 +22,26 @@ from monitor.web.templating import render
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from monitor.judge.reach import FailingChannel
     from monitor.store.engine import Transaction
     from monitor.store.outbox import ChannelCounts
 
 router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRow:
+    """One channel as the page shows it.
+
+    Args:
+        failure: Since when it fails, why and when it is tried again; empty if it does not.
+        error: What the library said of that.
+    """
+
+    name: str
+    counts: ChannelCounts
+    failure: str
+    error: str
 
 
 @router.get("/monitor")
@@ -31,19 +49,27 @@ async def show_monitor(request: Request, here: Here) -> Response:
     """Show lateness, the latest reading of the file, channels, database and version."""
     now = here.clock()
 
-    def read(tx: Transaction) -> tuple[timedelta, dict[str, ChannelCounts], int]:
+    def read(
+        tx: Transaction,
+    ) -> tuple[timedelta, dict[str, ChannelCounts], int, dict[str, FailingChannel]]:
         counts = here.overview.counts(tx)
         n_watched = sum(counts[state] for state in STATES) - counts["paused"]
         return (
             lateness(tx, here.plan.watched.keys(), now),
             outbox.count_by_channel(tx),
             n_watched,
+            {one.name: one for one in outbox.list_failing_channels(tx)},
         )
 
-    late, counts, n_watched = await here.reader.read(read)
+    late, counts, n_watched, failing = await here.reader.read(read)
     channels = [
-        (channel.name, counts.get(channel.name, outbox.ChannelCounts()))
-        for channel in here.config.channels
+        ChannelRow(
+            name,
+            counts.get(name, outbox.ChannelCounts()),
+            describe_failure(failing[name], now) if name in failing else "",
+            failing[name].error if name in failing else "",
+        )
+        for name in (channel.name for channel in here.plan.channels)
     ]
     context = {
         "late": late,

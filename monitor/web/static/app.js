@@ -44,11 +44,9 @@ async function refresh() {
     return;
   }
   if (regions.length === 0) return;
-  const headers = { Accept: "text/html" };
-  if (regions[0].id === "found") headers["HX-Target"] = "found";
   let answer;
   try {
-    answer = await fetch(address(regions), { headers });
+    answer = await fetch(address(regions), { headers: { Accept: "text/html" } });
   } catch {
     return; // The light says so, and all is read again once it is back.
   }
@@ -80,14 +78,47 @@ function schedule() {
 }
 
 function isAbout(kind, facts) {
-  const region = document.querySelector("[data-live]");
-  if (!region) return false;
-  if (kind === "reload") return true;
-  if (!region.dataset.live.split(" ").includes(kind)) return false;
-  return !region.dataset.name || !facts.name || facts.name === region.dataset.name;
+  return [...document.querySelectorAll("[data-live]")].some((region) => {
+    if (kind === "reload") return true;
+    if (!region.dataset.live.split(" ").includes(kind)) return false;
+    return !region.dataset.name || !facts.name || facts.name === region.dataset.name;
+  });
 }
 
 const AGAIN_AFTER_MS = 5000;
+
+/* Lost: what a page shows is of no use any more once nothing answers, and must say so. */
+let lostAt = null;
+let lookTimer = null;
+
+async function isThere() {
+  try {
+    const answer = await fetch(`${document.body.dataset.base}/healthz`, { cache: "no-store" });
+    return answer.ok;
+  } catch {
+    return false;
+  }
+}
+
+async function look() {
+  clearTimeout(lookTimer);
+  lookTimer = null;
+  const isLost = !(await isThere());
+  if (document.hidden) return;
+  showLost(isLost);
+  if (isLost) lookTimer = setTimeout(look, AGAIN_AFTER_MS);
+}
+
+function showLost(isLost) {
+  const bar = byId("lost");
+  if (!bar || isLost === (lostAt !== null)) return;
+  lostAt = isLost ? new Date() : null;
+  document.body.classList.toggle("is-lost", isLost);
+  bar.hidden = !isLost;
+  const at = isLost && lostAt.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  bar.textContent = isLost ? `Connection to connwatch lost at ${at}: what you see may be out of date.` : "";
+  if (!isLost) schedule();
+}
 
 function follow() {
   const light = byId("live");
@@ -115,16 +146,18 @@ function follow() {
       light.dataset.on = "1";
       delete light.dataset.lost;
       light.textContent = "live";
+      showLost(false);
     };
     source.onerror = () => {
       lose();
+      look();
       if (source.readyState !== EventSource.CLOSED) return;
       // An answer such as that of a proxy before a daemon that restarts: browsers give up on it.
       leave();
       schedule(); // it leads to the login if that has ended
       setTimeout(listen, AGAIN_AFTER_MS);
     };
-    for (const kind of ["state", "alert", "sent", "reload"]) {
+    for (const kind of ["state", "alert", "sent", "notes", "reload"]) {
       source.addEventListener(kind, (event) => {
         const facts = JSON.parse(event.data);
         if (!isAbout(kind, facts)) return;

@@ -1,0 +1,121 @@
+"""Read what keeps alerts from reaching people, and say it.
+
+The one place of these words: pages, `status`, `doctor` and the monitor page share them. What
+counts is decided in `monitor.judge.reach`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from monitor.judge.reach import ReachFacts, ReachNote, find_reach_problems
+from monitor.judge.suppression import Scope
+from monitor.notify.failures import name_failure
+from monitor.notify.words import format_span
+from monitor.store.outbox import list_failing_channels
+from monitor.store.suppression import count_muted, list_active_silences
+from monitor.store.watermarks import RELOAD_FAILED, find_watermark
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from monitor.judge.reach import FailingChannel, ReachProblem
+    from monitor.store.engine import Transaction
+
+MOST_NAMED = 3
+
+NO_CHANNEL = "no notification channel: connwatch cannot alert anyone"
+
+
+def read_reach(
+    tx: Transaction, channels: Sequence[str], reload_failed_at: datetime | None, now: datetime
+) -> list[ReachProblem]:
+    """Return what keeps alerts from reaching people *now*.
+
+    Args:
+        channels: The names of those that are configured.
+        reload_failed_at: When the latest reading of the file failed; None if it did not.
+    """
+    silences = list_active_silences(tx, now)
+    is_muted = any(one.scope is Scope.ALL and one.is_on(now) for one in silences)
+    facts = ReachFacts(
+        channels,
+        silences,
+        list_failing_channels(tx),
+        count_muted(tx) if is_muted else 0,
+        reload_failed_at,
+    )
+    return find_reach_problems(facts, now)
+
+
+def find_failed_reload(tx: Transaction) -> datetime | None:
+    """Return when the daemon's latest reading of the file failed, if it did."""
+    return find_watermark(tx, RELOAD_FAILED)
+
+
+def describe_reach(problem: ReachProblem, now: datetime) -> str:
+    """Return the sentence for one thing that keeps alerts from reaching people."""
+    match problem.note:
+        case ReachNote.NO_CHANNEL:
+            return f"{NO_CHANNEL[0].upper()}{NO_CHANNEL[1:]}."
+        case ReachNote.MUTED_ALL:
+            return _describe_mute(problem, now)
+        case ReachNote.CHANNEL_FAILED:
+            return _describe_channels(problem.failing, now)
+        case ReachNote.RELOAD_FAILED:
+            at = format_moment(problem.since or now, now)
+            return (
+                f"The configuration was not reloaded at {at}: it has errors, and the former"
+                " settings are in force."
+            )
+
+
+def advise_reach(problem: ReachProblem) -> str:
+    """Return what to do about it, for a terminal."""
+    match problem.note:
+        case ReachNote.NO_CHANNEL:
+            return "add a [[channels]] table to the configuration"
+        case ReachNote.MUTED_ALL:
+            return "; ".join(f"connwatch silence end {number}" for number in problem.silences)
+        case ReachNote.CHANNEL_FAILED:
+            return "fix its URL, then: connwatch alerts test"
+        case ReachNote.RELOAD_FAILED:
+            return "connwatch config check, then reload again"
+
+
+def _describe_mute(problem: ReachProblem, now: datetime) -> str:
+    until = format_moment(problem.until or now, now)
+    reason = f" ({problem.reason})" if problem.reason else ""
+    held = f", {problem.n_held:,} held back" if problem.n_held else ""
+    return f"All alerts are muted until {until}{reason}{held}."
+
+
+def _describe_channels(failing: Sequence[FailingChannel], now: datetime) -> str:
+    if len(failing) == 1:
+        return f"Channel {failing[0].name}: {describe_failure(failing[0], now)}."
+    names = ", ".join(one.name for one in failing[:MOST_NAMED])
+    more = f" and {len(failing) - MOST_NAMED} more" if len(failing) > MOST_NAMED else ""
+    return f"{len(failing)} channels are failing: {names}{more}."
+
+
+def describe_failure(failing: FailingChannel, now: datetime) -> str:
+    """Return since when a channel fails, why, and when it is tried again."""
+    span = format_span(now - failing.since)
+    why = f": {name_failure(failing.error)}" if failing.error else ""
+    if failing.next_attempt_at is None:
+        return f"failing for {span}{why}"
+    if failing.next_attempt_at <= now:
+        return f"failing for {span}{why}; trying again now"
+    return f"failing for {span}{why}; next try {format_moment(failing.next_attempt_at, now)}"
+
+
+def format_moment(at: datetime, now: datetime) -> str:
+    """Return *at* as people write it: the time alone today, the day as well on another."""
+    at, now = at.astimezone(UTC), now.astimezone(UTC)
+    clock = f"{at:%H:%M} UTC"
+    if at.date() == now.date():
+        return clock
+    year = f" {at.year}" if at.year != now.year else ""
+    return f"{at:%b} {at.day}{year}, {clock}"

@@ -1,0 +1,140 @@
+"""
+`monitor.report.reach`: the one sentence for each thing that keeps alerts from reaching people.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from monitor.judge.reach import FailingChannel, ReachNote, ReachProblem
+from monitor.judge.suppression import Scope
+from monitor.report.reach import (
+    advise_reach,
+    describe_failure,
+    describe_reach,
+    find_failed_reload,
+    format_moment,
+    read_reach,
+)
+from monitor.store import outbox, suppression
+from monitor.store.watermarks import RELOAD_FAILED, save_watermark
+from tests.builders import OPS, REFUSED, Story, entry, plan_of
+from tests.fakes import NOON
+
+MINUTE = timedelta(minutes=1)
+REFUSED_BY_PORT = "JSON: Failed to establish a new connection: [Errno 111] Connection refused"
+FAILING = FailingChannel("ops", NOON - 15 * MINUTE, REFUSED_BY_PORT, NOON + 14 * MINUTE)
+
+
+def many(n: int) -> ReachProblem:
+    failing = tuple(FailingChannel(f"c{number}", NOON) for number in range(n))
+    return ReachProblem(ReachNote.CHANNEL_FAILED, failing=failing)
+
+
+SENTENCES: dict[str, tuple[ReachProblem, str]] = {
+    "no channel": (
+        ReachProblem(ReachNote.NO_CHANNEL),
+        "No notification channel: connwatch cannot alert anyone.",
+    ),
+    "muted": (
+        ReachProblem(ReachNote.MUTED_ALL, NOON + 90 * MINUTE, "migration", 14, (1,)),
+        "All alerts are muted until 13:30 UTC (migration), 14 held back.",
+    ),
+    "muted without a reason": (
+        ReachProblem(ReachNote.MUTED_ALL, NOON + timedelta(days=2), "", 0, (1,)),
+        "All alerts are muted until Nov 24, 12:00 UTC.",
+    ),
+    "a channel": (
+        ReachProblem(ReachNote.CHANNEL_FAILED, failing=(FAILING,)),
+        "Channel ops: failing for 15 minutes: connection refused; next try 12:14 UTC.",
+    ),
+    "two channels": (many(2), "2 channels are failing: c0, c1."),
+    "five channels": (many(5), "5 channels are failing: c0, c1, c2 and 2 more."),
+    "a reload": (
+        ReachProblem(ReachNote.RELOAD_FAILED, since=NOON),
+        (
+            "The configuration was not reloaded at 12:00 UTC: it has errors, and the former"
+            " settings are in force."
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("problem", "sentence"), SENTENCES.values(), ids=SENTENCES)
+def test_each_has_one_sentence_and_a_next_step(problem, sentence):
+    assert describe_reach(problem, NOON) == sentence
+    assert advise_reach(problem)
+
+
+@pytest.mark.parametrize(
+    ("failing", "words"),
+    [
+        (FailingChannel("ops", NOON), "failing for less than a minute"),
+        (
+            FailingChannel("ops", NOON, "gave no reason", NOON - MINUTE),
+            "failing for less than a minute: message not delivered; trying again now",
+        ),
+        (
+            FailingChannel("ops", NOON - 90 * MINUTE, "timed out"),
+            "failing for 1 hour 30 minutes: timed out",
+        ),
+    ],
+    ids=["nothing known", "due now", "given up"],
+)
+def test_a_failing_channel_says_as_much_as_is_known(failing, words):
+    assert describe_failure(failing, NOON) == words
+
+
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [
+        (NOON, "12:00 UTC"),
+        (NOON + timedelta(days=1), "Nov 23, 12:00 UTC"),
+        (datetime(2027, 1, 2, 3, 4, tzinfo=NOON.tzinfo), "Jan 2 2027, 03:04 UTC"),
+    ],
+    ids=["today", "this year", "next year"],
+)
+def test_a_moment_names_no_more_than_is_needed(at, words):
+    assert format_moment(at, NOON) == words
+
+
+def test_it_is_read_from_the_database_at_the_first_failure(database):
+    story = Story.begin(database, plan_of(entry("acme"), channels=[OPS]))
+    story.evaluate(NOON, acme=REFUSED)
+    story.evaluate(NOON + MINUTE, acme=REFUSED)
+    now = NOON + 2 * MINUTE
+    with database.write() as tx:
+        assert read_reach(tx, ["ops"], None, now) == []
+        [row] = outbox.choose_next(tx, "ops", now)
+        outbox.begin_channel_failure(tx, "ops", now)
+        outbox.mark_failed(tx, [row.id], REFUSED_BY_PORT, now + MINUTE)
+    with database.read() as tx:
+        [found] = read_reach(tx, ["ops"], None, now)
+        assert found.failing == (FailingChannel("ops", now, REFUSED_BY_PORT, now + MINUTE),)
+        assert read_reach(tx, ["other"], None, now) == []
+    with database.write() as tx:
+        outbox.mark_dead(tx, [row.id], "no answer within 10 s")
+    with database.read() as tx:
+        [found] = read_reach(tx, ["ops"], None, now)
+        assert found.failing == (FailingChannel("ops", now, "no answer within 10 s"),)
+
+
+def test_what_a_mute_holds_back_is_counted(database):
+    story = Story.begin(database, plan_of(entry("acme"), channels=[OPS]))
+    with database.write() as tx:
+        suppression.add_silence(tx, Scope.ALL, None, "", NOON, NOON + 60 * MINUTE)
+    story.evaluate(NOON, acme=REFUSED)
+    story.evaluate(NOON + MINUTE, acme=REFUSED)
+    with database.read() as tx:
+        [found] = read_reach(tx, ["ops"], None, NOON + 2 * MINUTE)
+    assert (found.note, found.n_held) == (ReachNote.MUTED_ALL, 1)
+
+
+def test_commands_know_of_a_failed_reload(database):
+    Story.begin(database, plan_of(entry("acme")))
+    with database.write() as tx:
+        assert find_failed_reload(tx) is None
+        save_watermark(tx, RELOAD_FAILED, NOON)
+        assert find_failed_reload(tx) == NOON
