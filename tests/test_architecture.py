@@ -45,7 +45,7 @@ ONLY_IN = {
     "httpx": ("monitor/providers/",),
     "http_sf": ("monitor/providers/headers.py",),
     "httpx_aiohttp": ("monitor/providers/",),
-    "jinja2": ("monitor/notify/template.py", "monitor/simulator/", "monitor/web/"),
+    "jinja2": ("monitor/notify/sandbox.py", "monitor/simulator/", "monitor/web/"),
     "prometheus_client": ("monitor/web/",),
     "rich": ("monitor/cli/",),
     "sqlalchemy": ("monitor/store/",),

@@ -16,7 +16,7 @@ from monitor.config.renewal import renewal_page_of
 from monitor.judge.alerts import KINDS, ONLY_IF_NAMED, AlertKind
 from monitor.notify.formats import Form
 from monitor.notify.message import compose
-from monitor.notify.template import TemplateError, render
+from monitor.notify.template import TemplateError, try_out
 from monitor.notify.texts import SAMPLES
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from monitor.config.model import Channel, Config
     from monitor.notify.message import Message
+
+MOST_SECONDS = 1.0
+"""Of processor time, for one sample of every kind."""
 
 
 def sample_message(kind: AlertKind, now: datetime, config: Config | None = None) -> Message:
@@ -85,9 +88,15 @@ def try_template(channel: Channel, now: datetime) -> str | None:
     """Return why the template of *channel* cannot be used, or None if it can."""
     if channel.template is None:
         return None
+    spent_s = 0.0
     for kind in kinds_of(channel):
         try:
-            render(channel.template, sample_message(kind, now), Form.PLAIN)
+            _, cpu_s = try_out(channel.template, sample_message(kind, now), Form.PLAIN)
         except TemplateError as error:
             return f"{error} (tried with a sample of `{kind.value}`)"
+        spent_s += cpu_s
+        if spent_s > MOST_SECONDS:
+            return (
+                f"{channel.template.name}: it takes too long (over {MOST_SECONDS:g} s for samples)"
+            )
     return None

@@ -1,9 +1,8 @@
 """Compose a message with the template of a channel, which can neither harm nor hang the program.
 
-Decides what a template gets to see, what its first line means, how its mistakes are told, and what
-it may do: print values, which are escaped for the form it is written in, loop and branch over
-them, and little else. No attribute that can be called, no file, no import. Rounds of loops, calls
-and characters are counted, so that every template ends, and soon, without a look at the time.
+Decides what a template gets to see, what its first line means, and how its mistakes are told. It
+is rendered by `monitor.notify.sandbox` in a process of its own, with limits of time and memory: one
+process for all templates, started when the first is used and again after one was cut off.
 
 A template can use: `kind`, `severity`, `title`, `happened` (lines), `remedy`, `link` (or an empty
 text), `connections` (names, worst first, at most 20), `n_connections`, `facts` (what the kind
@@ -12,30 +11,30 @@ knows: see `drafts`), `born_at`, `now` and `is_test`.
 
 from __future__ import annotations
 
-from contextvars import ContextVar
-from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
+import atexit
+import json
+import os
+import pickle
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import DictLoader, StrictUndefined, Template, nodes
-from jinja2.exceptions import SecurityError, TemplateNotFound, TemplateSyntaxError
-from jinja2.exceptions import TemplateError as JinjaError
-from jinja2.filters import FILTERS
-from jinja2.runtime import LoopContext
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.visitor import NodeTransformer
 from markupsafe import Markup
 
 from monitor.config.files import require_file
 from monitor.notify import texts
-from monitor.notify.formats import Form, escape, escape_url, mark_up
+from monitor.notify.formats import Form, escape, mark_up
 from monitor.notify.message import TITLE_LIMIT
-from monitor.notify.words import clean, clean_facts, clean_url, format_instant, shorten
+from monitor.notify.words import clean, clean_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from typing import IO
 
     from monitor.notify.message import Message
 
@@ -45,17 +44,6 @@ SUBJECT = "Subject:"
 
 _ERROR_LIMIT = 200
 
-# Whatever a template does wrong with its values comes out of it as one of these.
-_MISTAKES = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    RuntimeError,  # too deep a recursion among them
-    TypeError,
-    ValueError,
-)
-
 
 class TemplateError(Exception):
     """A template cannot word a message; the text says in which line, and why."""
@@ -63,15 +51,22 @@ class TemplateError(Exception):
 
 def render(path: Path, message: Message, form: Form) -> tuple[str, str]:
     """Return the title and, in *form*, the text of the template in *path*; raise TemplateError."""
+    return try_out(path, message, form)[0]
+
+
+def try_out(path: Path, message: Message, form: Form) -> tuple[tuple[str, str], float]:
+    """Return what `render` does, and the seconds of processor time that it took."""
     subject, body = _split(_read(path))
     title = message.title
+    forms = [(body, form)] if subject is None else [(subject, Form.PLAIN), (body, form)]
+    contexts = [context_of(message, each) for _, each in forms]
+    written, cpu_s = _renderer.render(path, forms, contexts)
     if subject is not None:
-        written = _render(path, subject, message, Form.PLAIN)
-        title = clean(written, TITLE_LIMIT) or title
-    text = _render(path, body, message, form).strip()
+        title = clean(_keep_clean(written[0]), TITLE_LIMIT) or title
+    text = _keep_clean(written[-1]).strip()
     if not text:
         raise TemplateError(f"{path.name} gives an empty text")
-    return _mark_test(title, text, form) if message.is_test else (title, text)
+    return (_mark_test(title, text, form) if message.is_test else (title, text)), cpu_s
 
 
 def _mark_test(title: str, text: str, form: Form) -> tuple[str, str]:
@@ -103,35 +98,6 @@ def _split(source: str) -> tuple[str | None, str]:
     return first.removeprefix(SUBJECT).strip(), f"\n{rest}"
 
 
-def _render(path: Path, source: str, message: Message, form: Form) -> str:
-    token = budget.set(Budget())
-    try:
-        template = _compile(str(path), source, form)
-        written, length = [], 0
-        for piece in template.generate(context_of(message, form)):
-            written.append(piece)
-            length += len(piece)
-            if length > MOST_CHARACTERS:
-                raise TemplateError(f"{path.name}: a text of more than {MOST_CHARACTERS:,} letters")
-        return _keep_clean("".join(written))
-    except TemplateSyntaxError as error:
-        raise _explain(path, error.lineno, error) from None
-    except TemplateNotFound as error:
-        why = ValueError("a template cannot use other files")
-        raise _explain(path, _line_of(error, str(path)), why) from None
-    except (JinjaError, *_MISTAKES) as error:
-        raise _explain(path, _line_of(error, str(path)), error) from None
-    finally:
-        budget.reset(token)
-
-
-@lru_cache(maxsize=256)
-def _compile(filename: str, source: str, form: Form) -> Template:
-    environment = make_environment(form)
-    code = environment.compile(source, filename, filename)
-    return Template.from_code(environment, code, environment.make_globals(None))
-
-
 def context_of(message: Message, form: Form) -> dict[str, object]:
     """Return what a template is given of *message*."""
     content = message.content
@@ -161,187 +127,158 @@ def _keep_clean(text: str) -> str:
     return "".join(each for each in text if each in "\n\t\u200b" or each.isprintable())
 
 
-def _line_of(error: BaseException, filename: str) -> int | None:
-    line, frame = None, error.__traceback__
-    while frame is not None:
-        if frame.tb_frame.f_code.co_filename == filename:
-            line = frame.tb_lineno
-        frame = frame.tb_next
-    return line
-
-
-def _explain(path: Path, line: int | None, error: Exception) -> TemplateError:
+def _explain(path: Path, line: int | None, why: str) -> TemplateError:
     place = f"{path.name}, line {line}" if line else path.name
-    said = clean(str(error), _ERROR_LIMIT) or type(error).__name__
-    return TemplateError(f"{place}: {said}")
+    return TemplateError(f"{place}: {clean(why, _ERROR_LIMIT)}")
 
 
-# --- the sandbox
+# --- the process that renders
 
-MOST_STEPS = 10_000
-"""Rounds of loops and calls in one text."""
+_START_S = 20.0
+_PATIENCE_S = 1.8
+"""By the clock, for one message; the process ends itself after less of the processor's time."""
 
-MOST_CHARACTERS = 20_000
-LARGEST_NUMBER = 10**15
-
-_FILTERS = (
-    "abs",
-    "count",
-    "d",
-    "default",
-    "dictsort",
-    "first",
-    "float",
-    "int",
-    "items",
-    "last",
-    "length",
-    "list",
-    "max",
-    "min",
-    "reverse",
-    "sort",
-    "string",
-    "unique",
-)
-"""What is taken from Jinja2: nothing that makes much out of little."""
+_EXIT_S = 0.2
+_FORGET_AFTER_S = 600.0
+_MOST_CUT_OFF = 64
+_CHUNK = 1 << 16
+_CUT_OFF = "it takes too much time or memory and was cut off"
 
 
-@dataclass(slots=True)
-class Budget:
-    """What one text may still spend."""
+class _Renderer:
+    """The process that renders; a template that it had to be ended for is not tried again soon."""
 
-    steps: int = MOST_STEPS
-    characters: int = MOST_CHARACTERS
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._owner = 0
+        self._was_slow = False
+        self._cut_off: OrderedDict[str, float] = OrderedDict()
 
+    def render(
+        self, path: Path, sources: list[tuple[str, Form]], contexts: list[dict[str, object]]
+    ) -> tuple[list[str], float]:
+        """Return the texts and the processor time that they took, or raise TemplateError."""
+        request = pickle.dumps((str(path), sources, contexts))
+        whole = "\0".join(source for source, _ in sources)
+        with self._lock:
+            ends_at = self._cut_off.get(whole)
+            if ends_at is not None and monotonic() < ends_at:
+                raise TemplateError(f"{path.name}: {_CUT_OFF}")
+            # Something else may have ended the process since the last message.
+            answer = self._ask(request) or (None if self._was_slow else self._ask(request))
+            if answer is None:
+                self._remember(whole)
+                raise TemplateError(f"{path.name}: {_CUT_OFF}")
+        if "error" in answer:
+            raise _explain(path, answer["line"], answer["error"])
+        return answer["texts"], answer["cpu_s"]
 
-budget: ContextVar[Budget] = ContextVar("budget")
+    def _remember(self, whole: str) -> None:
+        self._cut_off[whole] = monotonic() + _FORGET_AFTER_S
+        if len(self._cut_off) > _MOST_CUT_OFF:
+            self._cut_off.popitem(last=False)
 
+    def _ask(self, request: bytes) -> dict[str, Any] | None:
+        """Return what the process answers; None if it ended instead, or had to be ended."""
+        process = self._started()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write(len(request).to_bytes(4) + request)
+            process.stdin.flush()
+            answer = _read_answer(process.stdout, _PATIENCE_S)
+        except OSError:
+            answer = None
+        if answer is None:
+            self._was_slow = _how_it_ended(process) in {None, -signal.SIGPROF}
+            self.close()
+        return answer
 
-def make_environment(form: Form) -> ImmutableSandboxedEnvironment:
-    """Return an environment whose texts are in *form*."""
-    environment = _Environment(
-        loader=DictLoader({}),
-        undefined=StrictUndefined,
-        # Not Jinja2's own escaping, which `finalize` leaves nothing to do: it
-        # only marks what a macro wrote, so that it is not escaped twice.
-        autoescape=True,
-        finalize=lambda value: _finalize(value, form),
-        optimized=False,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals = {"range": _range}
-    own = {
-        "capitalize": lambda value: str(value).capitalize(),
-        "join": _join,
-        "lower": lambda value: str(value).lower(),
-        "replace": _replace,
-        "title": lambda value: str(value).title(),
-        "trim": lambda value: str(value).strip(),
-        "truncate": lambda value, length=80: shorten(str(value), max(1, length)),
-        "upper": lambda value: str(value).upper(),
-        "_counted": _counted,
-    }
-    environment.filters = {name: FILTERS[name] for name in _FILTERS} | own
-    return environment
+    def _started(self) -> subprocess.Popen[bytes]:
+        # A process that was forked off must not talk on its parent's pipes.
+        if self._process is not None and self._owner == os.getpid():
+            if self._process.poll() is None:
+                return self._process
+            self.close()
+        self._process, self._owner = _start(), os.getpid()
+        return self._process
 
-
-class _Environment(ImmutableSandboxedEnvironment):
-    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
-
-    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        if callable(value) and not isinstance(obj, LoopContext):
-            return False
-        return super().is_safe_attribute(obj, attr, value)
-
-    def wrap_str_format(self, value: Any) -> None:
-        """Offer no formatting, which would make long texts of short ones."""
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        if operator == "+" and isinstance(left, str) and isinstance(right, str):
-            return _join([left, right])
-        for value in (left, right):
-            if not isinstance(value, int | float) or abs(value) > LARGEST_NUMBER:
-                raise SecurityError(f"`{operator}` is for numbers below {LARGEST_NUMBER:,}")
-        if operator == "**":
-            raise SecurityError("`**` is not allowed in a template")
-        return super().call_binop(context, operator, left, right)
-
-    def call(self, *args: Any, **kwargs: Any) -> Any:
-        _take_step()
-        return super().call(*args, **kwargs)
-
-    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        tree: nodes.Template = _Counting().visit(super()._parse(source, name, filename))
-        tree.set_environment(self)
-        return tree
-
-
-class _Counting(NodeTransformer):
-    """Have every loop counted, and every chain of texts measured."""
-
-    def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802 - the name of the node
-        self.generic_visit(node)
-        node.iter = _apply("_counted", node.iter)
-        return node
-
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Filter:  # noqa: N802 - likewise
-        self.generic_visit(node)
-        return _apply("join", nodes.List(node.nodes, lineno=node.lineno))
+    def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process is None or self._owner != os.getpid():
+            return
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                _close(stream)
 
 
-def _apply(name: str, node: nodes.Node) -> nodes.Filter:
-    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
+def _how_it_ended(process: subprocess.Popen[bytes]) -> int | None:
+    try:
+        return process.wait(_EXIT_S)  # its pipes close a little before it is gone
+    except subprocess.TimeoutExpired:
+        return None
 
 
-def _finalize(value: Any, form: Form) -> Markup:
-    if isinstance(value, Markup):
-        text = str(value)
-    else:
-        plain = format_instant(value) if isinstance(value, datetime) else str(value)
-        text = escape_url(plain, form) if clean_url(plain) else escape(plain, form)
-    left = budget.get()
-    left.characters -= len(text)
-    if left.characters < 0:
-        raise SecurityError(f"the text is longer than {MOST_CHARACTERS:,} characters")
-    return Markup(text)  # noqa: S704 - escaped above, for the form of the text
+def _close(stream: IO[bytes]) -> None:
+    try:
+        stream.close()
+    except BrokenPipeError:
+        return  # what was left to write is of no use to a process that has ended
 
 
-def _take_step() -> None:
-    left = budget.get()
-    left.steps -= 1
-    if left.steps < 0:
-        raise SecurityError(f"more than {MOST_STEPS:,} rounds of loops and calls")
+def _start() -> subprocess.Popen[bytes]:
+    root = str(Path(__file__).parents[2])
+    found = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "monitor.notify.sandbox"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            # Nothing else of our environment: it holds secrets.
+            env={"PYTHONPATH": os.pathsep.join(found), "PYTHONIOENCODING": "utf-8"},
+            start_new_session=True,  # Ctrl-C is for us to handle
+            bufsize=0,
+        )
+    except OSError as error:
+        raise TemplateError(f"templates cannot be rendered: {error.strerror}") from None
+    assert process.stdout is not None
+    if _read_exactly(process.stdout, 1, monotonic() + _START_S) is None:
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                _close(stream)
+        raise TemplateError("templates cannot be rendered: their process does not start")
+    return process
 
 
-def _counted(values: Iterable[Any]) -> Iterator[Any]:
-    for value in values:
-        _take_step()
-        yield value
+def _read_answer(stream: IO[bytes], patience_s: float) -> dict[str, Any] | None:
+    ends_at = monotonic() + patience_s
+    head = _read_exactly(stream, 4, ends_at)
+    content = None if head is None else _read_exactly(stream, int.from_bytes(head), ends_at)
+    answer: dict[str, Any] | None = None if content is None else json.loads(content)
+    return answer
 
 
-def _range(*bounds: int) -> range:
-    values = range(*bounds)
-    if len(values) > MOST_STEPS:
-        raise SecurityError(f"a range of more than {MOST_STEPS:,}")
-    return values
+def _read_exactly(stream: IO[bytes], length: int, ends_at: float) -> bytes | None:
+    """Return so many bytes of *stream*; None if it ends before, or they do not come in time."""
+    content = b""
+    poll = select.poll()
+    poll.register(stream, select.POLLIN)
+    while len(content) < length:
+        if not poll.poll(max(0.0, ends_at - monotonic()) * 1000):
+            return None
+        chunk = os.read(stream.fileno(), min(length - len(content), _CHUNK))
+        if not chunk:
+            return None
+        content += chunk
+    return content
 
 
-def _join(values: Iterable[Any], separator: str = "") -> str:
-    text = ""
-    for number, value in enumerate(values):
-        text += (separator if number else "") + str(value)
-        _measure(len(text))
-    return text
-
-
-def _replace(value: Any, old: str, new: str) -> str:
-    text = str(value)
-    _measure(len(text) + text.count(old) * len(new))
-    return text.replace(old, new)
-
-
-def _measure(length: int) -> None:
-    if length > MOST_CHARACTERS:
-        raise SecurityError(f"a text of more than {MOST_CHARACTERS:,} characters")
+_renderer = _Renderer()
+atexit.register(_renderer.close)

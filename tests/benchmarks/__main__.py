@@ -13,6 +13,7 @@ from tests.benchmarks import (
     forecast,
     slow_readers,
     startup,
+    templates,
     year,
 )
 
@@ -23,6 +24,7 @@ BENCHMARKS = {
     "forecast": forecast.main,
     "slow_readers": slow_readers.main,
     "startup": startup.main,
+    "templates": templates.main,
     "year": year.main,
 }
 

@@ -84,7 +84,8 @@ def test_the_example_of_a_template_words_every_kind(kind, tmp_path):
 
 
 def test_the_page_about_templates_names_all_that_they_can_use():
-    from monitor.notify.template import context_of, make_environment
+    from monitor.notify.sandbox import make_environment
+    from monitor.notify.template import context_of
 
     text = (DOCS / "templates.md").read_text(encoding="utf-8")
     filters = {name for name in make_environment(Form.PLAIN).filters if not name.startswith("_")}
