@@ -437,6 +437,7 @@ ERROR_LIMIT = 400
 _REMEMBERED = 1000
 """Messages that some targets of a channel took and others did not."""
 
+_MOST_SAID = 64 * 1024
 _CAUSE = "Socket Exception"  # begins the only debugging lines of Apprise that tell a cause
 
 
@@ -593,5 +594,6 @@ def _explain(result: AppriseResult, url: str) -> str:
         for entry in result.logs()
         if entry.level != "DEBUG" or entry.message.startswith(_CAUSE)
     )
-    said = clean(mask_parts(said, url), ERROR_LIMIT) or "it gave no reason"
+    # Some services repeat a page of many megabytes.
+    said = clean(mask_parts(said[:_MOST_SAID], url), ERROR_LIMIT) or "it gave no reason"
     return f"{names}: {said}"

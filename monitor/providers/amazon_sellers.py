@@ -21,6 +21,7 @@ from monitor.providers import answers as bodies
 from monitor.providers.amazon_lwa import AmazonAnswer
 from monitor.providers.answers import MAX_ACCOUNT, REDIRECTS, SERVER_ERRORS
 from monitor.providers.fetcher import Failure, fetch_before
+from monitor.providers.masking import MAX_READ
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,11 +32,30 @@ if TYPE_CHECKING:
     from monitor.providers.fetcher import Deadline
 
 
-_SECRET_EXPIRED = re.compile(r"secret.*expired", re.IGNORECASE | re.DOTALL)
-_TOKEN_EXPIRED = re.compile(r"access\s+token.*expired", re.IGNORECASE | re.DOTALL)
-_TOKEN_REFUSED = re.compile(
-    r"access\s+token.*(?:revoked|malformed|invalid)", re.IGNORECASE | re.DOTALL
-)
+@dataclass(frozen=True, slots=True)
+class _Saying:
+    """Words that follow each other in a text, whatever stands between them.
+
+    One pattern with `.*` in it would begin anew at each of its first words: minutes,
+    for an answer that is full of them.
+    """
+
+    first: re.Pattern[str]
+    then: re.Pattern[str]
+
+    def search(self, text: str) -> bool:
+        begun = self.first.search(text)
+        return begun is not None and self.then.search(text, begun.end()) is not None
+
+
+_SECRET = re.compile("secret", re.IGNORECASE)
+_ACCESS_TOKEN = re.compile(r"access\s{1,9}token", re.IGNORECASE)
+_EXPIRED = re.compile("expired", re.IGNORECASE)
+_REFUSED = re.compile("revoked|malformed|invalid", re.IGNORECASE)
+
+_SECRET_EXPIRED = _Saying(_SECRET, _EXPIRED)
+_TOKEN_EXPIRED = _Saying(_ACCESS_TOKEN, _EXPIRED)
+_TOKEN_REFUSED = _Saying(_ACCESS_TOKEN, _REFUSED)
 
 
 _NO_ROUTE = "missingauthenticationtoken"
@@ -93,7 +113,7 @@ def _read_error(heard: AmazonAnswer) -> _Error | None:
     for error in errors:
         if isinstance(error, dict) and error:
             code, message, details = (
-                found.strip() if isinstance(found := error.get(name), str) else ""
+                found[:MAX_READ].strip() if isinstance(found := error.get(name), str) else ""
                 for name in ("code", "message", "details")
             )
             return _Error(code, message, details, is_of_api=True)

@@ -118,6 +118,9 @@ async def _read_body(response: httpx.Response) -> bytes | None:
         if size > MAX_BODY:
             return None
         chunks.append(chunk)
+        if len(chunks) > 1:
+            # A body in chunks of one byte each is work: others have their turn in between.
+            await asyncio.sleep(0)
     body = b"".join(chunks)
     encoding = response.headers.get("content-encoding")
     return body if encoding is None else _decompress(body, encoding)

@@ -24,7 +24,7 @@ MASK = "••••"
 LONGEST_SHOWN = 19
 """More letters of a secret in a row than this are no coincidence."""
 
-MAX_READ = 4096
+MAX_READ = 2048
 """Letters of a text; what people are shown is a small part of it."""
 
 _PIECE = LONGEST_SHOWN + 1

@@ -205,7 +205,8 @@ def problem_reason(each: ConnectionJson) -> Reason | None:
 
 # --- tickets
 
-_MAIL_ADDRESS = re.compile(r"[^\s@\"'<>(),;:]+@[^\s@\"'<>(),;:]+")
+# It begins where a run of its letters does: else each letter of a long run would be tried.
+_MAIL_ADDRESS = re.compile(r"(?<![^\s@\"'<>(),;:])[^\s@\"'<>(),;:]+@[^\s@\"'<>(),;:]+")
 _HIDDEN = "(address hidden)"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import sys
 
 from tests.benchmarks import (
+    bounds,
     daemon,
     dashboard,
     evaluate,
@@ -18,6 +19,7 @@ from tests.benchmarks import (
 )
 
 BENCHMARKS = {
+    "bounds": bounds.main,
     "daemon": daemon.main,
     "dashboard": dashboard.main,
     "evaluate": evaluate.main,

@@ -3,8 +3,10 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import time
 import zlib
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -409,3 +411,31 @@ async def test_a_redirect_is_an_answer_wherever_it_points(serve, clients, target
     assert isinstance(answer, Answer)
     assert (answer.status, answer.headers["location"]) == (302, target)
     assert len(server.requests) == 1
+
+
+WIRES = {
+    "chunks of one byte": b"1\r\nx\r\n",
+    "chunks with extensions": b"1;a=b\r\nx\r\n",
+}
+
+
+@pytest.mark.parametrize("piece", WIRES.values(), ids=WIRES)
+async def test_while_a_body_in_tiny_chunks_is_read_others_have_their_turn(serve, clients, piece):
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    server = await serve.answers(head + piece * (MAX_BODY // 2) + b"0\r\n\r\n")
+    client = clients.get()
+    request = client.build_request("GET", f"http://127.0.0.1:{server.port}/")
+    turns = []
+
+    async def take_turns() -> None:
+        while True:
+            turns.append(time.thread_time())
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(take_turns())
+    answer = await fetch(client, request, timedelta(seconds=60))
+    task.cancel()
+
+    assert isinstance(answer, Answer)
+    assert answer.body == b"x" * (MAX_BODY // 2)
+    assert max(later - before for before, later in pairwise(turns)) < 0.25
