@@ -136,7 +136,7 @@ def _accept_refusal(
 def _count_failure(
     previous: Standing, seen: Standing, outcome: Outcome, rules: Rules, now: datetime
 ) -> Verdict:
-    standing = replace(seen, successes=0, failures=previous.failures + 1)
+    standing = _with_detail(replace(seen, successes=0, failures=previous.failures + 1), outcome)
     if standing.failures < rules.error_after_failures:
         return Verdict(standing)
     if previous.state not in {State.ACTIVE, State.PENDING}:
@@ -147,6 +147,18 @@ def _count_failure(
     alert = _problem_alert(standing, previous)
     standing = replace(standing, announced_state=State.ERROR, announced_reason=outcome.reason)
     return Verdict(standing, _transition(previous, standing, now), (alert,))
+
+
+def _with_detail(standing: Standing, outcome: Outcome) -> Standing:
+    """Let the detail follow the last check where the state says that nobody could be asked.
+
+    The reason stays, since one inconclusive reason after another is no change;
+    the host that the first one blamed may not even be called any more.
+    """
+    is_unreachable = standing.state is State.ERROR and not standing.reason.is_conclusive
+    return (
+        replace(standing, detail=outcome.detail or standing.detail) if is_unreachable else standing
+    )
 
 
 def _announce_late(previous: Standing, standing: Standing) -> Verdict:

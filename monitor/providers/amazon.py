@@ -23,6 +23,7 @@ from monitor.providers.amazon_lwa import Credentials, exchange
 from monitor.providers.amazon_sellers import (
     Expected,
     lists_marketplaces,
+    quote_reason,
     read_sellers,
     request_sellers,
 )
@@ -283,9 +284,12 @@ class AmazonChecker:
             self._has_worked = True
             self._others.forget()
         if isinstance(reading, Outcome) and reading.is_unexplained:
-            return await self._others.explain(
+            explained = await self._others.explain(
                 reading, credentials, deadline, has_worked=self._has_worked
             )
+            if explained.reason is Reason.REGION_MISMATCH:
+                return explained
+            return replace(explained, detail=explained.detail + quote_reason(heard))
         return reading
 
     def _worked_with(self, credentials: Credentials) -> bool:

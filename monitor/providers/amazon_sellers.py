@@ -59,7 +59,11 @@ _TOKEN_REFUSED = _Saying(_ACCESS_TOKEN, _REFUSED)
 
 
 _NO_ROUTE = "missingauthenticationtoken"
-_USUAL = "unauthorized"
+_USUAL = frozenset({"", "unauthorized"})
+_SAYS_NOTHING = frozenset(
+    {"", "access to requested resource is denied", "unauthorized", "forbidden", "access denied"}
+)
+"""What stands in `message` where no reason is given: the first of them is Amazon's usual one."""
 
 
 class Complaint(Enum):
@@ -166,10 +170,23 @@ def _conclude_secret_expired(heard: AmazonAnswer, error: _Error) -> Outcome:
 
 
 def _conclude_unexplained(heard: AmazonAnswer, error: _Error) -> Outcome:
-    detail = f"{heard.host} denies access without a reason (403)."
-    said = "" if error.code.lower() == _USUAL else _quote(heard, error)
-    outcome = heard.conclude(Reason.PERMISSION_DENIED, detail + said)
+    how = "denies access (403)" if _gives_reason(error) else "denies access without a reason (403)"
+    outcome = heard.conclude(Reason.PERMISSION_DENIED, f"{heard.host} {how}.")
     return replace(outcome, failed_host=heard.host, is_unexplained=True)
+
+
+def _gives_reason(error: _Error) -> bool:
+    return (
+        bool(error.details)
+        or error.code.lower() not in _USUAL
+        or error.message.rstrip(".!").lower() not in _SAYS_NOTHING
+    )
+
+
+def quote_reason(heard: AmazonAnswer) -> str:
+    """Return a sentence that quotes why access is denied; empty where Amazon gives no reason."""
+    error = _read_error(heard)
+    return _quote(heard, error) if error is not None and _gives_reason(error) else ""
 
 
 def _conclude_denial(heard: AmazonAnswer, error: _Error) -> Outcome:
@@ -344,7 +361,9 @@ def _name_mismatch(
             " authorized the application."
         )
     missing = [one for one in marketplaces if one.is_configured and not one.is_participating]
-    if not missing or not is_compared:
+    if not is_compared:
+        return "" if _sells_anywhere(entries, marketplaces) else _name_idle(marketplaces)
+    if not missing:
         return ""
     ids = {entry.id for entry in entries}
     absent = [one.country for one in missing if one.id not in ids]
@@ -358,6 +377,28 @@ def _name_mismatch(
             f"It participates in: {', '.join(has) or 'none'}.",
             "The seller must register there again, or `marketplaces` be changed.",
         ]
+    )
+
+
+def _sells_anywhere(
+    entries: list[_ListedMarketplace], marketplaces: tuple[Marketplace, ...]
+) -> bool:
+    """Tell whether the account sells somewhere: what is known decides, where anything is known.
+
+    An entry that is not in our table may be a marketplace that Amazon has just
+    opened, or a channel of another shop's.
+    """
+    if marketplaces:
+        return any(one.is_participating for one in marketplaces)
+    return any(entry.is_participating for entry in entries)
+
+
+def _name_idle(marketplaces: tuple[Marketplace, ...]) -> str:
+    listed = ", ".join(one.country for one in marketplaces) or "those that it lists"
+    return (
+        "Amazon accepts the authorization, but the account participates in none of its"
+        f" marketplaces: {listed}. The seller must register there again, or check in Seller"
+        " Central whether the account is active; `region` may be the wrong one."
     )
 
 

@@ -240,7 +240,9 @@ def test_trouble_keeps_state_and_reason_however_often_it_cannot_be_asked(answer,
     for verdict in play(f"{answer} " * 10, start):
         standing = verdict.standing
         assert (standing.state, standing.reason) == (start.state, start.reason)
-        assert (standing.detail, standing.since) == (start.detail, LONG_AGO)
+        # Only where nobody could be asked is the detail that of the last check.
+        detail = f"It was {answer}." if name == "unreachable" else start.detail
+        assert (standing.detail, standing.since) == (detail, LONG_AGO)
         assert verdict.transition is None
         assert verdict.alerts == ()
 
@@ -336,6 +338,52 @@ def test_a_quota_does_not_change_the_verdict():
 def test_a_transition_is_a_change_of_state_or_reason(start, answers, steps):
     seen = [verdict.transition for verdict in play(answers, start)]
     assert [(one.from_state, one.to_state, one.reason) for one in seen if one] == steps
+
+
+@pytest.mark.parametrize(
+    ("start", "answers", "state", "reason", "detail"),
+    [
+        pytest.param(
+            UNREACHABLE,
+            "connect",
+            State.ERROR,
+            Reason.TIMEOUT,
+            "It was connect.",
+            id="another host",
+        ),
+        pytest.param(
+            UNREACHABLE, "dns tls", State.ERROR, Reason.TIMEOUT, "It was tls.", id="the last counts"
+        ),
+        pytest.param(
+            UNREACHABLE, "401", State.ERROR, Reason.TOKEN_REJECTED, "It was 401.", id="rejected"
+        ),
+        pytest.param(
+            REJECTED,
+            "dns dns dns",
+            State.ERROR,
+            Reason.TOKEN_REJECTED,
+            REJECTED.detail,
+            id="a no is not forgotten",
+        ),
+        pytest.param(
+            REJECTED,
+            "429",
+            State.ERROR,
+            Reason.TOKEN_REJECTED,
+            REJECTED.detail,
+            id="nor in a pause",
+        ),
+        pytest.param(ACTIVE, "dns dns", State.ACTIVE, Reason.OK, "", id="nothing is broken yet"),
+        pytest.param(ACTIVE, "dns dns tls", State.ERROR, Reason.TLS, "It was tls.", id="broken"),
+        pytest.param(PENDING, "dns", State.PENDING, Reason.NOT_CHECKED, "", id="not known yet"),
+    ],
+)
+def test_the_detail_follows_the_last_check_though_the_reason_stays(
+    start, answers, state, reason, detail
+):
+    standing = play(answers, start)[-1].standing
+
+    assert (standing.state, standing.reason, standing.detail) == (state, reason, detail)
 
 
 def test_a_transition_says_when_and_why():

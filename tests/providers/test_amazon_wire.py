@@ -276,6 +276,33 @@ async def test_a_403_counts_by_its_code_and_details(serve, clients, bodies, reas
     assert outcome.is_unexplained == (bodies in UNEXPLAINED)
 
 
+INACTIVE = "The seller account is not active"
+DENIALS = {
+    "in the message": (errors("Unauthorized", "", INACTIVE), f"Unauthorized: {INACTIVE}"),
+    "in the message, details null": (errors("Unauthorized", None, INACTIVE), INACTIVE),
+    "without a code": ({"errors": [{"message": INACTIVE}]}, INACTIVE),
+    "under another code": (errors("AccessDenied", "", INACTIVE), f"AccessDenied: {INACTIVE}"),
+    "a code alone": (errors("AccountInactive", "", ""), "AccountInactive"),
+    "another code, usual words": (errors("AccessDenied"), f"AccessDenied: {DENIED}"),
+    "in the details": (errors("Unauthorized", INACTIVE), INACTIVE),
+    "in a gateway's message": ({"message": INACTIVE}, INACTIVE),
+    "the usual words": (errors("Unauthorized"), None),
+    "no words": (errors("Unauthorized", "", ""), None),
+    "a word that says nothing": (errors("Unauthorized", "", "Forbidden"), None),
+}
+
+
+@pytest.mark.parametrize(("body", "words"), DENIALS.values(), ids=DENIALS)
+async def test_the_reason_of_a_403_is_quoted_wherever_it_stands(serve, clients, body, words):
+    outcome = await check(serve, clients, api=http_answer(403, body))
+
+    assert outcome.reason is Reason.PERMISSION_DENIED
+    assert ("without a reason" in outcome.detail) is (words is None)
+    assert ("Amazon says" in outcome.detail) is (words is not None)
+    if words is not None:
+        assert outcome.detail.endswith(f'{words}"')
+
+
 @pytest.mark.parametrize(
     ("status", "reason", "n"),
     [
@@ -399,6 +426,44 @@ PAYLOADS: dict[str, tuple[Any, tuple[str, ...], Reason]] = {
     ),
     "errors beside the payload": ({"payload": [entry()], "errors": []}, ("US",), Reason.OK),
 }
+
+
+UNKNOWN = "A2ZV50J4W1RKNI"
+PARTICIPATION = [
+    # known to participate, known not to, unknown to participate, unknown not to
+    ((), Reason.MARKETPLACE_MISMATCH),
+    (("US",), Reason.OK),
+    (("US", "-CA"), Reason.OK),
+    (("-US",), Reason.MARKETPLACE_MISMATCH),
+    (("-US", "-CA", "-MX"), Reason.MARKETPLACE_MISMATCH),
+    (("?",), Reason.OK),
+    (("-?",), Reason.MARKETPLACE_MISMATCH),
+    (("-US", "?"), Reason.MARKETPLACE_MISMATCH),
+    (("US", "-?"), Reason.OK),
+    (("-US", "-?"), Reason.MARKETPLACE_MISMATCH),
+    (("-US", "US"), Reason.OK),
+]
+
+
+@pytest.mark.parametrize(("sold", "reason"), PARTICIPATION, ids=str)
+async def test_an_account_that_participates_nowhere_is_a_mismatch(serve, clients, sold, reason):
+    """
+    Without `marketplaces`: whatever the account has is right, but it has to have something.
+    """
+    ids = {"US": "ATVPDKIKX0DER", "CA": "A2EUQ1WTGCTBG2", "MX": "A1AM78C64UM0Y8", "?": UNKNOWN}
+    payload = [
+        entry(ids[each.lstrip("-")], participation={"isParticipating": not each.startswith("-")})
+        for each in sold
+    ]
+
+    outcome = await check(serve, clients, api=http_answer(200, {"payload": payload}))
+
+    assert outcome.reason is reason
+    assert bool(outcome.detail) is (reason is not Reason.OK)
+    assert outcome.marketplaces is not None
+    if outcome.marketplaces:
+        is_sold = any(one.is_configured and one.is_participating for one in outcome.marketplaces)
+        assert is_sold is (reason is Reason.OK)
 
 
 @pytest.mark.parametrize(("body", "wanted", "reason"), PAYLOADS.values(), ids=PAYLOADS)
