@@ -7,9 +7,11 @@
 PYTHON ?= python3
 PYTEST_ARGS ?=
 WORKERS ?= 3
+SECONDS ?= 60
+FUZZ_ARGS ?=
 LOCK_ARGS ?=
 
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
@@ -19,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo install format lint test test-deploy bench figures docs reference screenshots wheel lock clean
+.PHONY: help demo install format lint test test-long test-all test-newest test-units test-deploy fuzz bench figures docs reference screenshots wheel lock clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -43,6 +45,30 @@ test: lint  ## all checks: lint, then every test (PYTEST_ARGS="-k quota" for som
 	$(if $(PYTEST_ARGS),,$(BIN)/python -m pytest tests/browser)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --ignore tests/browser \
 		--ignore tests/deploy $(PYTEST_ARGS)
+
+# What takes minutes: rounds of kill -9 and the long fuzz.
+test-long: $(INSTALLED)  ## the tests that take minutes: crash rounds, fuzz
+	$(BIN)/python -m pytest -m long --numprocesses 2 -rP --ignore tests/browser --ignore tests/deploy \
+		$(PYTEST_ARGS)
+
+# Each interpreter has a .venv-X.Y of its own. PYTHONS names some that are not on PATH.
+test-all:  ## the whole suite on each Python of this machine that the project promises
+	@.ci/interpreters | while read -r version python; do \
+		$(MAKE) --no-print-directory VENV=.venv-$$version PYTHON=$$python test </dev/null || exit 1; \
+	done
+
+test-newest:  ## unit and integration tests on the newest Python of this machine
+	@.ci/interpreters | tail -n 1 | while read -r version python; do \
+		$(MAKE) --no-print-directory VENV=.venv-$$version PYTHON=$$python test-units </dev/null || exit 1; \
+	done
+
+# All but what starts a browser, a machine, or the program as people do.
+test-units: lint  ## lint, then unit and integration tests
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --ignore tests/browser \
+		--ignore tests/deploy --ignore tests/e2e $(PYTEST_ARGS)
+
+fuzz: $(INSTALLED)  ## feed it hostile input for SECONDS=60 (FUZZ_ARGS="--seed 7 --area config")
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(FUZZ_ARGS)
 
 # Boots a machine and builds the image: as root, on Debian. What it needs and does
 # not find makes it skip; what it made is kept in /var/cache/connwatch-test.
@@ -77,7 +103,7 @@ lock: $(BIN)/pip  ## write constraints.txt anew (LOCK_ARGS=--upgrade for newer v
 		--output-file constraints.txt
 
 clean:  ## remove .venv and everything that was built
-	rm -rf $(VENV) build dist screenshots .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv* build dist screenshots .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The project itself has no hash, hence the second step; hatchling, which
 # builds it, is in the lock like everything else.

@@ -69,7 +69,7 @@ def test_what_contributors_are_to_extend_is_there(path, name):
 
 
 @pytest.mark.parametrize(
-    "target", sorted(set(re.findall(r"(?m)(?:^|`)make ([a-z]+)", CONTRIBUTING)))
+    "target", sorted(set(re.findall(r"(?m)(?:^|`)make ([a-z-]+)", CONTRIBUTING)))
 )
 def test_every_command_that_contributors_are_told_exists(target):
     assert re.search(rf"^{target}:.*## ", MAKEFILE, flags=re.MULTILINE)
