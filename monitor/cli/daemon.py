@@ -19,7 +19,7 @@ from monitor.cli.errors import DONE
 from monitor.cli.session import become_owner
 from monitor.clock import utc_now
 from monitor.config.errors import ConfigError, Problem
-from monitor.config.remarks import check_secrets
+from monitor.config.remarks import check_secrets, exposed_secrets
 from monitor.config.secret import SecretUnavailable
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def run(context: typer.Context) -> None:
     configure_logging(is_verbose=session.is_verbose)
     log_notices(config)
     _report_bad_templates(config)
+    _report_exposed_secrets(config)
     leaving = threading.Timer(LINGER_S, os._exit, [DONE])
     leaving.daemon = True
     try:
@@ -123,6 +124,16 @@ def _report_bad_templates(config: Config) -> None:
         )
 
 
+def _report_exposed_secrets(config: Config) -> None:
+    """Log the secrets that stand in addresses and headers: they work, and others may see them."""
+    import structlog
+
+    for problem in exposed_secrets(config):
+        structlog.get_logger().warning(
+            "config.exposed_secret", place=problem.place, why=problem.message
+        )
+
+
 async def _serve(session: Session, wanted: threading.Event, leaving: threading.Timer) -> None:
     """Run the daemon until a signal stops it.
 
@@ -167,7 +178,7 @@ def _load_again(session: Session) -> Config:
     anew = session.anew()
     _require_startable(anew)
     _require_content(anew)
-    problems = list(bad_templates(anew.config, utc_now()))
+    problems = [*exposed_secrets(anew.config), *bad_templates(anew.config, utc_now())]
     if problems:
         raise ConfigError(problems, anew.path)
     return anew.config

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from monitor.config.addresses import without_user
 from monitor.config.errors import did_you_mean, got, quoted
 from monitor.config.examination import SecretUse, check_client_secret, check_refresh_token
 from monitor.config.marketplaces import (
@@ -35,6 +36,7 @@ from monitor.config.values import (
     OneSecondOrMore,
     PastDay,
     RelativePath,
+    ServiceBaseUrl,
     Settings,
     SixtyFiveSecondsOrMore,
     TenSecondsOrMore,
@@ -102,7 +104,7 @@ class SoldscopeConnection(Connection):
     own_title: ClassVar[str] = "SoldScope"
 
     provider: Literal["soldscope"] = Field(description="SoldScope: Amazon market research.")
-    base_url: BaseUrl = Field(description="As shown in your API reference.")
+    base_url: ServiceBaseUrl = Field(description="As shown in your API reference.")
     token: Annotated[Secret, must_serve(SecretUse.HEADER_TOKEN)] = Field(
         description="The API token."
     )
@@ -113,7 +115,7 @@ class SoldscopeConnection(Connection):
     @property
     def called_url(self) -> str:
         """Return the address of the API."""
-        return self.base_url
+        return without_user(self.base_url)
 
 
 class CountdownConnection(Connection):
@@ -195,14 +197,14 @@ class AmazonConnection(Connection):
         default=Probe.SELLERS,
         description='"token" stops after the exchange: for vendors, or without the Sellers role.',
     )
-    endpoint: BaseUrl | None = Field(
+    endpoint: ServiceBaseUrl | None = Field(
         default=None, description="Replaces the region's address, for a sandbox or a simulator."
     )
 
     @property
     def called_url(self) -> str:
         """Return the address of the API, without a slash at the end."""
-        return self.endpoint or endpoint_of(self.region)
+        return without_user(self.endpoint or "") or endpoint_of(self.region)
 
 
 _OF_APPLICATIONS = ("amzn1.sp.solution.", "amzn1.sellerapps.app.")

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from monitor.config.addresses import MASK, mask_url
 from monitor.config.connections import Connection
 from monitor.config.errors import place_of
 from monitor.config.model import Config
-from monitor.config.secret import MASK, Secret
+from monitor.config.secret import Secret
 from monitor.config.values import Settings, format_duration
 
 if TYPE_CHECKING:
@@ -266,11 +267,17 @@ def list_settings(config: Config) -> list[Setting]:
     return [
         Setting(
             leaf.place,
-            _write(_effective(config, leaf)),
+            _write_leaf(config, leaf),
             Origin.FILE if leaf.is_set else Origin.DEFAULT,
         )
         for leaf in walk(config)
     ]
+
+
+def _write_leaf(config: Config, leaf: Leaf) -> str:
+    written = _write(_effective(config, leaf))
+    # The page for people is shown whole; an address that is called may hold a secret.
+    return written if leaf.key == "renew_url" else mask_url(written)
 
 
 def _effective(config: Config, leaf: Leaf) -> Any:

@@ -26,14 +26,15 @@ from pydantic import (
     model_validator,
 )
 
+from monitor.config.addresses import MASK, is_secret_header, without_user
 from monitor.config.connections import Connection
 from monitor.config.errors import MisplacedError, did_you_mean, got, got_text, one_of, quoted
 from monitor.config.examination import SecretUse
-from monitor.config.secret import MASK, Secret, read_secret
+from monitor.config.secret import Secret, read_secret
 from monitor.config.values import (
     AuthForm,
-    CalledUrl,
     HeaderName,
+    ServiceUrl,
     Settings,
     check_header_name,
     choice_of,
@@ -193,7 +194,8 @@ def _read_headers(value: Any, info: ValidationInfo) -> dict[str, str | Secret]:
 
 def _read_header(name: str, written: Any, info: ValidationInfo) -> str | Secret:
     # What is named like a secret is one, and is shown to nobody.
-    if isinstance(written, dict | Secret) or (isinstance(written, str) and _SENSITIVE.search(name)):
+    sounds_secret = _SENSITIVE.search(name) or is_secret_header(name)
+    if isinstance(written, dict | Secret) or (isinstance(written, str) and sounds_secret):
         return read_secret(written, info).serve(SecretUse.HEADER)
     if not isinstance(written, str):
         raise ValueError(f"a text in quotes, {got(written)}")  # noqa: TRY004 - pydantic collects ValueErrors only
@@ -249,7 +251,7 @@ class HttpConnection(Connection):
         Annotated[str, BeforeValidator(_check_preset), WithJsonSchema({"enum": list(PRESETS)})]
         | None
     ) = Field(default=None, description="A well-known API that fills in what is left out.")
-    url: CalledUrl = Field(
+    url: ServiceUrl = Field(
         default="", description="What is asked; required unless the preset has one."
     )
     method: Annotated[Method, BeforeValidator(choice_of(Method))] = Field(
@@ -306,7 +308,7 @@ class HttpConnection(Connection):
     @property
     def called_url(self) -> str:
         """Return the address that is called."""
-        return self.url
+        return without_user(self.url)
 
 
 def _add_headers(known: dict[str, Any], written: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from monitor.config.addresses import find_parameter, is_secret_header, user_of
 from monitor.config.connections import AmazonConnection, Probe
 from monitor.config.describe import walk
 from monitor.config.errors import Notice, Problem
@@ -19,7 +20,7 @@ from monitor.config.examination import find_user_flaw
 from monitor.config.files import LARGEST_CA_FILE, require_file
 from monitor.config.http import HttpConnection
 from monitor.config.registry import UnusableConnection
-from monitor.config.secret import CredentialsInvisible, Secret, SecretUnavailable
+from monitor.config.secret import CredentialsInvisible, Secret, SecretUnavailable, SourceKind
 from monitor.judge.alerts import AlertKind
 
 if TYPE_CHECKING:
@@ -144,6 +145,51 @@ def _malformed_users(config: Config) -> Iterator[Problem]:
             flaw = find_user_flaw(connection.username)
             if flaw is not None:
                 yield Problem(f"connections[{index}].username", flaw)
+
+
+_ADDRESSES = {
+    "base_url": "token",
+    "endpoint": "refresh_token, and client_secret of its application",
+    "url": "token",
+    "uplink": "",
+    "token_url": "client_secret",
+}
+"""The keys that hold an address which is called, and the secret table that holds what is secret."""
+
+
+def exposed_secrets(config: Config) -> Iterator[Problem]:
+    """Yield the secrets that stand in addresses and headers, where others may see them."""
+    for leaf in walk(config):
+        if leaf.key == "headers" and isinstance(leaf.value, Secret):
+            name = leaf.place.rpartition(".headers.")[2].strip('"')
+            if leaf.value.kind is SourceKind.LITERAL and is_secret_header(name):
+                yield Problem(
+                    leaf.place,
+                    "a secret stands here as plain text: write it as a secret table, such as"
+                    f' {{ env = "NAME" }}, or use auth = "header:{name}" and token',
+                )
+        elif leaf.key in _ADDRESSES:
+            urls = leaf.value if isinstance(leaf.value, tuple) else (leaf.value,)
+            for position, url in enumerate(urls):
+                if isinstance(url, str) and (why := _find_exposed(leaf.key, url)):
+                    is_list = isinstance(leaf.value, tuple)
+                    yield Problem(f"{leaf.place}[{position}]" if is_list else leaf.place, why)
+
+
+def _find_exposed(key: str, url: str) -> str | None:
+    """Say which secret stands in *url*, and which key of ours holds it instead."""
+    holder = _ADDRESSES[key]
+    instead = f"write it as {holder}" if holder else "use an address that needs none"
+    if user_of(url) is not None:
+        if key == "url":
+            instead = 'write auth = "basic" with username and password'
+        return f"contains a user or password: take it out and {instead}"
+    name = find_parameter(url)
+    if name is None:
+        return None
+    if key == "url":
+        instead = f'write auth = "query:{name}" and token'
+    return f'contains a secret in its parameter "{name}": take it out and {instead}'
 
 
 def check_files(config: Config) -> tuple[Problem, ...]:

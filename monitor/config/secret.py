@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from pydantic import AfterValidator
 from pydantic_core import core_schema
 
+from monitor.config.addresses import MASK
 from monitor.config.errors import MisplacedError, did_you_mean
 from monitor.config.examination import SecretUse, find_flaw, use_of_key
 from monitor.config.files import PATIENCE_S, read_bounded
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
     from pydantic.json_schema import JsonSchemaValue
 
-
-MASK = "••••"
 
 _LARGEST_FILE = 64 * 1024
 _EMPTY = "the secret is empty"

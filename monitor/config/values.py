@@ -114,7 +114,7 @@ def is_host(host: str) -> bool:
     return len(ascii_host) <= _LONGEST_HOST and all(_LABEL.fullmatch(label) for label in labels)
 
 
-def _split(value: Any) -> SplitResult:
+def _split(value: Any, *, may_have_user: bool = False) -> SplitResult:
     """Take *value* apart, refusing what is no plain absolute web address."""
     if not isinstance(value, str):
         raise ValueError(f'a URL such as "https://api.example.com", {got(value)}')  # noqa: TRY004 - pydantic collects ValueErrors only
@@ -129,7 +129,7 @@ def _split(value: Any) -> SplitResult:
         raise ValueError("not a URL: its host or its port cannot be read") from None
     if parts.scheme not in {"https", "http"}:
         raise ValueError("not a web address: write it with https:// in front")
-    if "@" in parts.netloc:
+    if "@" in parts.netloc and not may_have_user:
         raise ValueError(
             "no user or password in a URL: write the secret with its own key, such as token"
         )
@@ -142,26 +142,36 @@ def _refuse_plain_http(parts: SplitResult) -> None:
     host = parts.hostname or ""
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError(
-            f'plain http:// is for this machine only (localhost): begin with "https://{parts.netloc}"'
+            f"plain http:// is for this machine only (localhost): begin with"
+            f' "https://{parts.netloc.rpartition("@")[2]}"'
         )
 
 
-def _split_base(value: Any) -> SplitResult:
-    parts = _split(value)
+def _split_base(value: Any, *, may_have_user: bool = False) -> SplitResult:
+    parts = _split(value, may_have_user=may_have_user)
     if "?" in value or "#" in value:
         raise ValueError("only scheme, host and path: leave out what follows ? or #")
     return parts
 
 
-def _check_base(value: Any) -> str:
-    parts = _split_base(value)
+def _check_base(value: Any, *, may_have_user: bool = False) -> str:
+    parts = _split_base(value, may_have_user=may_have_user)
     _refuse_plain_http(parts)
+    user, at, host = parts.netloc.rpartition("@")
     # In one case, since connections are grouped by the host they call.
-    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path}".rstrip("/")
+    return f"{parts.scheme}://{user}{at}{host.lower()}{parts.path}".rstrip("/")
 
 
-def _check_called(value: Any) -> str:
-    parts = _split(value)
+def _check_service_base(value: Any) -> str:
+    return _check_base(value, may_have_user=True)
+
+
+def _check_service_url(value: Any) -> str:
+    return _check_called(value, may_have_user=True)
+
+
+def _check_called(value: Any, *, may_have_user: bool = False) -> str:
+    parts = _split(value, may_have_user=may_have_user)
     if "#" in value:
         raise ValueError("leave out what follows #")
     _refuse_plain_http(parts)
@@ -192,6 +202,12 @@ BaseUrl = Annotated[str, BeforeValidator(_check_base), _AS_URI]
 
 CalledUrl = Annotated[str, BeforeValidator(_check_called), _AS_URI]
 """An address that is asked as it stands."""
+
+ServiceBaseUrl = Annotated[str, BeforeValidator(_check_service_base), _AS_URI]
+"""As `BaseUrl`; a user in it is refused by `config check` only, see `remarks`."""
+
+ServiceUrl = Annotated[str, BeforeValidator(_check_service_url), _AS_URI]
+"""As `CalledUrl`; likewise."""
 
 Link = Annotated[str, BeforeValidator(_check_link), _AS_URI]
 """A page for people; it is shown and never called, so plain http will do."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from monitor.config.addresses import secrets_in, user_of
 from monitor.config.examination import find_user_flaw
 from monitor.config.http import Preset, load_preset
 from monitor.config.secret import Secret
@@ -271,14 +272,15 @@ def prepare_request(
         for name, value in connection.headers.items()
     }
     secrets = [secret.reveal() for secret in secrets_of(connection)]
+    secrets += secrets_in(connection.url)
+    if (user := user_of(connection.url)) and not (token or password):
+        # As browsers do; `config check` says where it belongs.
+        headers.setdefault("Authorization", _basic(*user, secrets))
     kind, _, name = connection.auth.partition(":")
     match kind:
         case "basic" if token or password:
             # A token alone stands for the user, with an empty password, as many APIs have it.
-            pair = f"{connection.username or token}:{password}"
-            encoded = b64encode(pair.encode()).decode("ascii")
-            secrets.append(encoded)
-            headers["Authorization"] = f"Basic {encoded}"
+            headers["Authorization"] = _basic(connection.username or token, password, secrets)
         case "bearer" if token:
             _refuse_spaces(token)
             headers["Authorization"] = f"Bearer {token}"
@@ -294,6 +296,13 @@ def prepare_request(
     extensions = {REPEATABLE: True}
     request = client.build_request(connection.method, url, headers=headers, extensions=extensions)
     return Prepared(request, tuple(secrets), token)
+
+
+def _basic(user: str, password: str, secrets: list[str]) -> str:
+    """Return the header of a user, and add what it holds to *secrets*."""
+    encoded = b64encode(f"{user}:{password}".encode()).decode("ascii")
+    secrets.append(encoded)
+    return f"Basic {encoded}"
 
 
 def _add_parameter(url: httpx.URL, name: str, token: str) -> httpx.URL:
@@ -392,7 +401,7 @@ class HttpChecker:
 
 def _url(connection: HttpConnection) -> httpx.URL:
     try:
-        return httpx.URL(connection.url)
+        return httpx.URL(connection.called_url)
     except httpx.InvalidURL:
         problem = f"connection {connection.name}: its url cannot be called; check its host"
     # Raised out here: the other error repeats the address.

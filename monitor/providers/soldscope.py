@@ -72,7 +72,7 @@ class SoldscopeChecker:
     def __init__(
         self, connection: SoldscopeConnection, client: httpx.AsyncClient, timeout: timedelta
     ) -> None:
-        free_url(connection.base_url, CHECK_PATH)
+        free_url(connection.called_url, CHECK_PATH)
         read_auth(connection.auth)
         self._connection = connection
         self._client = client
@@ -98,7 +98,7 @@ class SoldscopeChecker:
 
 def _prepare(connection: SoldscopeConnection, path: str, client: httpx.AsyncClient) -> Prepared:
     """Return the request for a path that costs nothing; raise UnsendableError for odd tokens."""
-    url = free_url(connection.base_url, path)
+    url = free_url(connection.called_url, path)
     header, prefix = read_auth(connection.auth)
     token = connection.token.reveal()
     if not is_sendable(token):

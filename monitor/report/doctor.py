@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 from monitor.config.describe import walk
 from monitor.config.errors import Notice, Problem, as_argument, format_count
-from monitor.config.remarks import check_files, check_secrets, notices
+from monitor.config.remarks import check_files, check_secrets, exposed_secrets, notices
 from monitor.config.secret import Secret, SourceKind
 from monitor.judge.health import is_late
 from monitor.judge.reach import ReachNote
@@ -292,6 +292,7 @@ def list_problems(
     return [
         *_bad_database(database),
         *secrets.problems,
+        *exposed_secrets(config),
         *check_files(config),
         *_bad_channels(config, secrets),
         *bad_templates(config, now),

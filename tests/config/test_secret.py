@@ -7,7 +7,8 @@ import pickle
 import pytest
 from pydantic import BaseModel
 
-from monitor.config.secret import MASK, CredentialsInvisible, Secret, SecretUnavailable
+from monitor.config.addresses import MASK
+from monitor.config.secret import CredentialsInvisible, Secret, SecretUnavailable
 
 BAIT = "hunter2"
 
