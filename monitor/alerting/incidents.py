@@ -14,6 +14,7 @@ from monitor.judge.connectivity import describe_online
 from monitor.judge.correlation import describe_outage_over, find_certain, release
 from monitor.judge.incidents import FLAPPING_WINDOW
 from monitor.judge.outcome import Reason
+from monitor.judge.shortage import Shortage, describe_enough, describe_shortage
 from monitor.store import incidents, results
 
 if TYPE_CHECKING:
@@ -33,6 +34,31 @@ def end_offline(tx: Transaction, plan: Plan, now: datetime) -> bool:
         return False
     incidents.end_offline(tx, time, now)
     alert = describe_online(time, now)
+    if alert is not None:
+        dispatch_alert(tx, alert, {}, plan, now)
+    incidents.withdraw_overtaken(tx, now)
+    return True
+
+
+def begin_shortage(
+    tx: Transaction, plan: Plan, kind: Shortage, since: datetime, n_waiting: int, now: datetime
+) -> bool:
+    """Announce that checks wait for resources of our own; return whether that is news."""
+    if incidents.find_shortage_time(tx) is not None:
+        return False
+    number = dispatch_alert(tx, describe_shortage(kind, since, n_waiting), {}, plan, now)
+    incidents.begin_offline(tx, since, number)
+    return True
+
+
+def end_shortage(tx: Transaction, plan: Plan, now: datetime) -> bool:
+    """Announce that no check waits for resources any more; return whether that is news."""
+    found = incidents.find_shortage_time(tx)
+    if found is None:
+        return False
+    time, kind = found
+    incidents.end_offline(tx, time, now)
+    alert = describe_enough(Shortage(kind), time, now)
     if alert is not None:
         dispatch_alert(tx, alert, {}, plan, now)
     incidents.withdraw_overtaken(tx, now)

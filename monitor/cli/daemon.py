@@ -42,6 +42,7 @@ def run(context: typer.Context) -> None:
     """
     from monitor.engine.reload import log_notices
     from monitor.log import configure_logging
+    from monitor.providers.limits import raise_file_limit
 
     wanted = threading.Event()
     # From here on a reload that comes too early is a reload after the start.
@@ -49,7 +50,7 @@ def run(context: typer.Context) -> None:
     session: Session = context.obj
     config = session.config
     _require_startable(session)
-    _raise_file_limit()
+    raise_file_limit()
     _become_owner(session)
     configure_logging(is_verbose=session.is_verbose)
     log_notices(config)
@@ -75,17 +76,6 @@ def _require_startable(session: Session) -> None:
     problems = [*_unusable_channels(config), *_unusable_heartbeat(config)]
     if problems:
         raise ConfigError(problems, session.path)
-
-
-def _raise_file_limit() -> None:
-    """Take all the file handles there are to have: each check and each visitor needs one.
-
-    The usual limit of 1024 is there for programs that could not count further.
-    """
-    import resource
-
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _become_owner(session: Session) -> None:

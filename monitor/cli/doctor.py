@@ -80,6 +80,7 @@ def _examine(session: Session, *, is_offline: bool) -> Iterator[Finding]:
     if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises where it may not look
         yield from doctor_report.examine_schema(session.database)
         yield from _examine_work(session)
+    yield from doctor_report.examine_limits(config)
     yield from doctor_report.examine_clock(doctor_report.read_kernel_clock())
     if not is_offline:
         yield from asyncio.run(doctor_report.examine_network(config, now))

@@ -115,8 +115,13 @@ def _report_unwritable(error: OSError) -> None:
 def _report(error: Exception) -> None:
     """Say what ended the command: one sentence if it was the database."""
     # Imported here, because it takes long and most commands end well.
+    from monitor.judge.shortage import OutOfResources, find_shortage
     from monitor.store.engine import StoreError
 
+    short = find_shortage(error)
+    if short is not None:
+        print_error(str(OutOfResources(short)))
+        return
     if isinstance(error, StoreError):
         print_error(str(error))
         return

@@ -24,6 +24,7 @@ from monitor.judge.outcome import Outcome
 from monitor.notify.apprise import AppriseSender
 from monitor.notify.delivery import Delivery, DeliveryTerms, OutboxUnavailable
 from monitor.providers.base import GrantLocks
+from monitor.providers.limits import raise_file_limit, shares_of
 from monitor.providers.probes import is_online
 from monitor.providers.transport import HttpClients
 from monitor.store.engine import StoreWorker
@@ -62,6 +63,7 @@ def check_now(
     Raises:
         SecretUnavailable: A secret went away meanwhile.
     """
+    raise_file_limit()
     is_watched = len(names) > MANY and sys.stderr.isatty()
     with Progress(
         TextColumn("checking"),
@@ -102,7 +104,8 @@ async def check_each(
     Raises:
         SecretUnavailable: A secret went away meanwhile.
     """
-    slots = asyncio.Semaphore(config.checks.concurrency)
+    shares = shares_of(config)
+    slots = asyncio.Semaphore(shares.checks)
     answers: CheckResults = {}
 
     async def ask_one(name: str, checker: Checker) -> Outcome:
@@ -114,7 +117,7 @@ async def check_each(
         on_answer()
         return outcome
 
-    async with HttpClients(config.checks.concurrency) as clients:
+    async with HttpClients(shares.checks, keeps_idle=shares.is_enough) as clients:
         try:
             checkers = build_checkers(config, clients, GrantLocks(), access, names)
         except ValueError as error:

@@ -22,6 +22,7 @@ from monitor.config.errors import MisplacedError, did_you_mean
 from monitor.config.examination import SecretUse, find_flaw, use_of_key
 from monitor.config.files import PATIENCE_S, read_bounded
 from monitor.config.values import reading_of
+from monitor.judge.shortage import OutOfResources, find_shortage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -235,6 +236,9 @@ class Secret:
         try:
             raw, facts = read_bounded(path, _LARGEST_FILE, patience_s)
         except OSError as error:
+            short = find_shortage(error)
+            if short is not None:
+                raise OutOfResources(short) from None
             why = f"{path} cannot be read: {error.strerror or type(error).__name__}"
             raise SecretUnavailable(self.source, why) from None
         self._is_pipe = stat.S_ISFIFO(facts.st_mode)

@@ -27,7 +27,9 @@ from monitor.engine.runner import CheckRunner
 from monitor.engine.scheduler import Scheduler
 from monitor.engine.supervisor import Supervisor, Systemd
 from monitor.engine.sweep import log_and_wake
+from monitor.judge.shortage import Shortage
 from monitor.notify.delivery import Delivery
+from monitor.providers.limits import shares_of
 from monitor.providers.transport import HttpClients
 from monitor.store import applications, connections, migrate, outbox
 from monitor.store.engine import Database, StoreWorker, lock_database
@@ -151,7 +153,16 @@ class App:
         self, store: StoreWorker, absence: Absence | None, stack: AsyncExitStack
     ) -> DaemonParts:
         """Build the parts that work by the settings."""
-        clients = HttpClients(self._config.checks.concurrency)
+        shares = shares_of(self._config)
+        if not shares.is_enough:
+            log.warning(
+                "daemon.few_descriptors",
+                limit=shares.limit,
+                wanted=shares.wanted,
+                checks_at_once=shares.checks,
+                remedy=Shortage.DESCRIPTORS.remedy,
+            )
+        clients = HttpClients(shares.checks, keeps_idle=shares.is_enough)
         stack.push_async_callback(clients.aclose)
         calls = await store.write(lambda tx: prepare_checkers(tx, self._config, clients))
         live = Live(Snapshot.of(self._config, self._plan, calls))

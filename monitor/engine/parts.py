@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from monitor.clock import utc_now
 from monitor.config.model import link_to
+from monitor.engine import shortage
 from monitor.engine.scheduler import Job
 from monitor.engine.supervisor import CHECK_DUE, DELIVER
 from monitor.engine.sweep import check_connectivity, follow_step, sweep_and_wake
@@ -110,6 +111,7 @@ class DaemonParts:
             Job("sweep_clocks", SWEEP_EVERY, self._sweep_clocks),
             Job(DELIVER, DELIVER_EVERY, self.delivery.run_once),
             Job("watch_link", CONNECTIVITY_EVERY, self._watch_connectivity),
+            Job("watch_shortage", shortage.LOOK_EVERY, self._watch_shortage),
             Job("tell_resumed", RESUMED_EVERY, self._look_for_resumption),
             Job("prune", PRUNE_EVERY, self._prune, PRUNE_FIRST_AFTER),
         ]
@@ -128,6 +130,9 @@ class DaemonParts:
     async def _watch_connectivity(self) -> None:
         now = self.live.now
         await check_connectivity(self.store, now.plan, now.connectivity, self.delivery)
+
+    async def _watch_shortage(self) -> None:
+        await self.runner.shortage.look(self.store, self.live.plan, self.delivery)
 
     async def _look_for_resumption(self) -> None:
         await self.resumption.look(self.live.plan)

@@ -16,8 +16,11 @@ import structlog
 
 from monitor.engine.batch import FinishedCheck
 from monitor.engine.evaluate import evaluate
+from monitor.engine.shortage import FEW, ShortageWatch
 from monitor.judge.incidents import Connectivity, has_answered, is_unanswered
 from monitor.judge.outcome import Outcome, Reason
+from monitor.judge.shortage import find_shortage
+from monitor.providers.limits import shares_of
 from monitor.store.engine import RowRefused, StoreError
 from monitor.store.schedule import claim_due
 
@@ -64,7 +67,8 @@ class CheckRunner:
     ) -> None:
         self._store = store
         self._live = live
-        self._slots = asyncio.Semaphore(live.config.checks.concurrency)
+        self._slots = asyncio.Semaphore(shares_of(live.config).checks)
+        self.shortage = ShortageWatch()
         self._clock = clock
         self._on_evaluated = on_evaluated
         # What was said of our own link, and by whom: other pages have said nothing yet.
@@ -98,7 +102,7 @@ class CheckRunner:
                 task.cancel()
         concurrency = now.config.checks.concurrency
         if concurrency != former.config.checks.concurrency:
-            self._slots = asyncio.Semaphore(concurrency)
+            self._slots = asyncio.Semaphore(shares_of(now.config).checks)
 
     async def start_due(self, ahead: timedelta) -> None:
         """Claim what falls due within *ahead* and let each check start at its instant.
@@ -115,6 +119,8 @@ class CheckRunner:
         # can check: always due, and in nobody's way.
         checkers = self._live.now.calls.checkers
         self._unknown = {each.id for each in due if each.name not in checkers}
+        if self.shortage.is_fresh:
+            due = due[:FEW]
         for each in due:
             if each.id not in self._under_way and each.id not in self._unknown:
                 task = asyncio.create_task(self._check(each, ahead), name=each.name)
@@ -144,6 +150,13 @@ class CheckRunner:
         if task.cancelled() or (is_void and fault is None):
             self._under_way.pop(due.id, None)
             return
+        short = None if fault is None else find_shortage(fault)
+        if short is not None:
+            # Nobody was asked, so that there is nothing to judge: it stays due.
+            self._under_way.pop(due.id, None)
+            self.shortage.note_waiting(due.id, short)
+            return
+        self.shortage.note_done(due.id)
         if fault is None:
             outcome = task.result()
         else:
@@ -212,7 +225,7 @@ class CheckRunner:
     async def _write(self, batch: list[FinishedCheck]) -> bool:
         work = self._store.write(lambda tx: self._evaluate(tx, batch))
         [result] = await asyncio.gather(work, return_exceptions=True)
-        if isinstance(result, StoreError) and not isinstance(result, RowRefused):
+        if _is_to_be_tried_again(result):
             self._unwritten = batch + self._unwritten
             self._has_unwritten.set()
             log.warning("results.not_written", results=len(self._unwritten), error=str(result))
@@ -260,6 +273,13 @@ class CheckRunner:
             await asyncio.gather(self._asking, return_exceptions=True)
         await self.write_batch()
         return len(done), len(running) - len(done)
+
+
+def _is_to_be_tried_again(result: object) -> bool:
+    """Tell whether a batch was not written for a reason that lies in none of its results."""
+    if isinstance(result, StoreError):
+        return not isinstance(result, RowRefused)
+    return isinstance(result, Exception) and find_shortage(result) is not None
 
 
 def _own_fault(what: str, fault: BaseException) -> Outcome:

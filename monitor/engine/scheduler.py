@@ -19,6 +19,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from monitor.clock import utc_now
+from monitor.judge.shortage import find_shortage
 from monitor.judge.verdict import next_slot
 
 if TYPE_CHECKING:
@@ -195,8 +196,13 @@ async def _attempt(work: Callable[[], Awaitable[None]], event: str, **facts: str
     """
     try:
         await work()
-    except Exception:  # nothing is known of what any job may raise; all of it is logged
-        log.exception(event, **facts)
+    except Exception as fault:  # nothing is known of what any job may raise; all of it is logged
+        short = find_shortage(fault)
+        if short is None:
+            log.exception(event, **facts)
+        else:
+            # It comes back every second, and its traceback says nothing more.
+            log.warning(event, **facts, why=short.words, remedy=short.remedy)
         return False
     return True
 

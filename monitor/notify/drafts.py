@@ -21,6 +21,7 @@ sent.
 - `outage`: host, n_failing, n_total, reason, since
 - `outage_over`: host, since, until, n (connections that were affected)
 - `monitor_offline`: since, n_hosts; `monitor_online`: since, until, n_missed (checks)
+- both for a shortage of our own: shortage, since; n_waiting (checks); until
 - `channel_failed`: channel, error, since; `channel_restored`: channel, since
 - `resumed`: since (when it had stopped), n_missed (checks), n_changed, lines (a text for each)
 - `digest`: n_active, n_error, n_expired, n_pending, n_paused, n_exhausted,
@@ -37,6 +38,7 @@ from typing import TYPE_CHECKING, Any
 from monitor.judge.alerts import ABOUT_NO_CONNECTION, REMINDER_COUNT, AlertKind
 from monitor.judge.authorizations import drop_old_token
 from monitor.judge.outcome import OutcomeClass, QuotaUnit, Reason
+from monitor.judge.shortage import Shortage
 from monitor.notify import reasons, texts
 from monitor.notify.words import (
     clean,
@@ -393,7 +395,28 @@ def _write_outage_over(about: About) -> Draft:
     )
 
 
+def _write_shortage(about: About, kind: Shortage) -> Draft:
+    n = about.number("n_waiting")
+    waiting = "" if n is None else format_counted(texts.SHORT_WAITING, n)
+    remedy = say(kind.remedy[0].upper() + kind.remedy[1:] + ".")
+    return Draft(
+        "🔴",
+        say(texts.SHORT_TITLE, what=kind.words),
+        (say(texts.SHORT, what=kind.words), _since(about), waiting, say(texts.SHORT_MEANS)),
+        remedy,
+        remedy,
+    )
+
+
+def _shortage_of(about: About) -> Shortage | None:
+    named = about.text("shortage")
+    return Shortage(named) if named in set(Shortage) else None
+
+
 def _write_monitor_offline(about: About) -> Draft:
+    kind = _shortage_of(about)
+    if kind is not None:
+        return _write_shortage(about, kind)
     n = about.number("n_hosts")
     sentence = say(texts.OFFLINE) if n is None else format_counted(texts.OFFLINE_COUNTED, n)
     happened = (sentence, _since(about), say(texts.OFFLINE_MEANS))
@@ -407,6 +430,16 @@ def _write_monitor_offline(about: About) -> Draft:
 
 
 def _write_monitor_online(about: About) -> Draft:
+    if _shortage_of(about) is not None:
+        until = about.instant("until") or about.born_at
+        lasted = describe_span(texts.SHORT_LASTED, about.instant("since"), until)
+        return Draft(
+            "🟢",
+            say(texts.SHORT_OVER_TITLE),
+            (say(texts.SHORT_OVER), lasted),
+            say(texts.SHORT_OVER_STEP),
+            say(texts.SHORT_OVER_STEP),
+        )
     n = about.number("n_missed")
     until = about.instant("until") or about.born_at
     between = describe_span(texts.ONLINE, about.instant("since"), until)

@@ -228,6 +228,15 @@ OUTAGE_OVER_TITLE_OF_MANY = "{who} are back"
 OUTAGE_OVER = "{host} responds again."
 OUTAGE_AFFECTED = ("{n} connection was affected.", "{n} connections were affected.")
 
+SHORT_TITLE = "connwatch cannot check: {what}"
+SHORT = "connwatch itself cannot check: {what} on its machine."
+SHORT_WAITING = ("{n} check is waiting.", "{n} checks are waiting.")
+SHORT_MEANS = "Connection states are unchanged: no connection is to blame."
+SHORT_OVER_TITLE = "connwatch checks again"
+SHORT_OVER = "connwatch has enough resources again, and checks all connections."
+SHORT_LASTED = "Checks were waiting from {at} to {until}, for {span}."
+SHORT_OVER_STEP = "Nothing to do now. If it happens again, raise the limit for good."
+
 OFFLINE_TITLE = "connwatch has lost its internet connection"
 OFFLINE = "No host can be reached."
 OFFLINE_COUNTED = ("The {n} host cannot be reached.", "All {n} hosts are unreachable.")

@@ -21,10 +21,13 @@ import httpx
 
 from monitor.clock import utc_now
 from monitor.judge.outcome import Reason
+from monitor.judge.shortage import OutOfResources, find_shortage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
+
+    from monitor.judge.shortage import Shortage
 
 
 MAX_BODY = 256 * 1024
@@ -84,6 +87,9 @@ async def fetch(
     Args:
         timeout: For the exchange as a whole: a server that sends a byte now
             and then must not escape it.
+
+    Raises:
+        OutOfResources: It could not be asked for want of resources of our own.
     """
     started = perf_counter()
     try:
@@ -94,6 +100,9 @@ async def fetch(
             finally:
                 await response.aclose()
     except (httpx.HTTPError, OSError) as error:
+        short = find_shortage(error) or _find_hidden_shortage(error)
+        if short is not None:
+            raise OutOfResources(short) from None
         if deadline.expired():
             return explain_timeout(request, timeout)
         return explain(error, request)
@@ -108,6 +117,25 @@ async def fetch(
         received_at=utc_now(),
         is_oversize=body is None,
     )
+
+
+_NAME_SERVER_NEEDS = 4
+"""Descriptors that a lookup may take, so that without them it finds nothing."""
+
+
+def _find_hidden_shortage(error: Exception) -> Shortage | None:
+    """Tell whether a name was not found because no descriptor was left to look for it with."""
+    if not any(isinstance(cause, socket.gaierror) for cause in _causes(error)):
+        return None
+    opened: list[int] = []
+    try:
+        opened.extend(os.open(os.devnull, os.O_RDONLY) for _ in range(_NAME_SERVER_NEEDS))
+    except OSError as refused:
+        return find_shortage(refused)
+    finally:
+        for one in opened:
+            os.close(one)
+    return None
 
 
 async def _read_body(response: httpx.Response) -> bytes | None:

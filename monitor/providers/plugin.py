@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from monitor.judge.outcome import Marketplace, Outcome, QuotaReading, QuotaUnit, Reason
+from monitor.judge.shortage import find_shortage
 from monitor.providers.headers import MAX_COUNT
 
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ class PluginChecker:
             raise
         except BaseException as error:  # a foreign package may raise anything
             if _is_stopped_by_us(error):
+                raise
+            if find_shortage(error) is not None:
                 raise
             if isinstance(error, TimeoutError) and deadline.expired():
                 return Outcome(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from monitor.config.secret import SecretUnavailable
+from monitor.judge.shortage import OutOfResources
 from monitor.providers.fetcher import Answer, Failure, fetch
 from monitor.providers.transport import REPEATABLE
 
@@ -47,7 +48,11 @@ async def is_online(client: httpx.AsyncClient, urls: Sequence[str]) -> bool:
 async def _is_answered(client: httpx.AsyncClient, url: str) -> bool:
     # The head of a page is enough, and who refuses to give that has answered.
     request = client.build_request("HEAD", url, extensions={REPEATABLE: True})
-    return isinstance(await fetch(client, request, UPLINK_TIMEOUT), Answer)
+    try:
+        return isinstance(await fetch(client, request, UPLINK_TIMEOUT), Answer)
+    except OutOfResources:
+        # Nothing was asked, and nothing is known against the link.
+        return True
 
 
 HEARTBEAT_TIMEOUT = timedelta(seconds=8)
@@ -84,7 +89,10 @@ async def send_signal(
         headers={"Content-Type": "text/plain; charset=utf-8"} if body else None,
         extensions={REPEATABLE: True},
     )
-    answer = await fetch(client, request, HEARTBEAT_TIMEOUT)
+    try:
+        answer = await fetch(client, request, HEARTBEAT_TIMEOUT)
+    except OutOfResources as short:
+        return str(short)
     if isinstance(answer, Failure):
         return answer.detail
     if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:

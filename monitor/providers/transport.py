@@ -50,14 +50,14 @@ class PoolingTransport(httpx.AsyncBaseTransport):
     other request that is marked as `REPEATABLE`.
     """
 
-    def __init__(self, context: ssl.SSLContext, limit: int) -> None:
+    def __init__(self, context: ssl.SSLContext, limit: int, *, keeps_idle: bool = True) -> None:
         self._pooled, self._fresh = (
             AiohttpTransport(
                 verify=context,
                 trust_env=False,
                 client=partial(_open_session, context, limit, force_close=force_close),
             )
-            for force_close in (False, True)
+            for force_close in (not keeps_idle, True)
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -206,10 +206,13 @@ class HttpClients:
 
     Args:
         concurrency: How many requests may be under way at once, per client.
+        keeps_idle: Connections are kept for the next request; where descriptors are
+            scarce they must not be.
     """
 
-    def __init__(self, concurrency: int) -> None:
+    def __init__(self, concurrency: int, *, keeps_idle: bool = True) -> None:
         self._concurrency = concurrency
+        self._keeps_idle = keeps_idle
         self._clients: dict[Path | None, httpx.AsyncClient] = {}
         self._own: httpx.AsyncClient | None = None
         self._retired: list[tuple[float, httpx.AsyncClient]] = []
@@ -218,7 +221,7 @@ class HttpClients:
         """Return the client that trusts *ca_file*; ValueError means no certificate in it."""
         client = self._clients.get(ca_file)
         if client is None:
-            client = _open_client(trust(ca_file), self._concurrency)
+            client = _open_client(trust(ca_file), self._concurrency, keeps_idle=self._keeps_idle)
             self._clients[ca_file] = client
         return client
 
@@ -230,7 +233,7 @@ class HttpClients:
 
     def successor(self, concurrency: int) -> HttpClients:
         """Return clients that read each CA file anew; what need not change is shared."""
-        fresh = HttpClients(concurrency)
+        fresh = HttpClients(concurrency, keeps_idle=self._keeps_idle)
         if None in self._clients and concurrency == self._concurrency:
             fresh._clients[None] = self._clients[None]
         return fresh
@@ -269,9 +272,11 @@ class HttpClients:
         await self.aclose()
 
 
-def _open_client(context: ssl.SSLContext, concurrency: int) -> httpx.AsyncClient:
+def _open_client(
+    context: ssl.SSLContext, concurrency: int, *, keeps_idle: bool = True
+) -> httpx.AsyncClient:
     return _Client(
-        transport=PoolingTransport(context, concurrency),
+        transport=PoolingTransport(context, concurrency, keeps_idle=keeps_idle),
         headers=DEFAULT_HEADERS,
         follow_redirects=False,
         timeout=None,

@@ -31,6 +31,7 @@ from monitor.judge.reach import ReachNote
 from monitor.notify.apprise import validate_url
 from monitor.notify.samples import try_template
 from monitor.notify.words import format_span
+from monitor.providers.limits import shares_of
 from monitor.providers.reachability import Hop, probe_host
 from monitor.report.reach import (
     NO_CHANNEL,
@@ -134,6 +135,21 @@ def examine_reach(
             is_failed = problem.note is ReachNote.RELOAD_FAILED
             words, remedy = describe_reach(problem, now), advise_reach(problem)
             yield Finding(area, Mark.FAILED if is_failed else Mark.WARNING, words, remedy)
+
+
+def examine_limits(config: Config) -> Iterator[Finding]:
+    """Yield whether a daemon can have as many files open as its settings want."""
+    shares = shares_of(config, of_hard_limit=True)
+    if shares.is_enough:
+        words = f"{shares.limit:,} files can be open, {shares.wanted:,} are wanted"
+        yield Finding(Area.DAEMON, Mark.OK, words)
+        return
+    words = (
+        f"only {shares.limit:,} files can be open here: of checks.concurrency ="
+        f" {config.checks.concurrency:,} no more than {shares.checks:,} checks run at once"
+    )
+    remedy = f"raise it to {shares.wanted:,} (LimitNOFILE in the unit, ulimit -n)"
+    yield Finding(Area.DAEMON, Mark.WARNING, words, remedy)
 
 
 def examine_channels(tx: Transaction, config: Config, now: datetime) -> Iterator[Finding]:

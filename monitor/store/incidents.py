@@ -290,11 +290,27 @@ _OPEN = (
     .where(_columns.ended_at.is_(None))
     .limit(1)
 )
+# A time without resources of our own is kept as one without a link; its alert says which it is.
+_IS_SHORT = exists().where(
+    alerts.c.id == _columns.alert_id, alerts.c.facts["shortage"].as_string().is_not(None)
+)
+
+
+_OPEN_LINK = _OPEN.where(~_IS_SHORT)
+
+
+def find_shortage_time(tx: Transaction) -> tuple[OfflineTime, str] | None:
+    """Return the time without some resource that lasts now, and what there is too little of."""
+    row = tx.execute(_OPEN.where(_IS_SHORT)).first()
+    if row is None:
+        return None
+    facts = tx.execute(select(alerts.c.facts).where(alerts.c.id == row.alert_id)).scalar_one()
+    return OfflineTime(*row), str(facts["shortage"])
 
 
 def find_offline_time(tx: Transaction) -> OfflineTime | None:
     """Return the time without a link that lasts now."""
-    row = tx.execute(_OPEN).first()
+    row = tx.execute(_OPEN_LINK).first()
     return None if row is None else OfflineTime(*row)
 
 

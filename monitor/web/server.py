@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import structlog
 import uvicorn
 
+from monitor.providers.limits import shares_of
 from monitor.web import guard
 from monitor.web.app import build_app
 from monitor.web.guard import Acceptor, Crowd, GuardedProtocol
@@ -132,7 +133,7 @@ class WebServer:
                     timeout_keep_alive=_KEEP_ALIVE_S,
                     timeout_graceful_shutdown=STOP_WITHIN_S,
                 ),
-                guard.MOST_CONNECTIONS,
+                min(guard.MOST_CONNECTIONS, shares_of(self._view().config).web),
                 lambda: self._view().config.web.trusted_proxies,
             )
             await self._server.serve(sockets=[listener])

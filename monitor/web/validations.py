@@ -16,6 +16,7 @@ import structlog
 from monitor.alerting.suppression import find_mutings
 from monitor.engine.batch import FinishedCheck
 from monitor.engine.evaluate import evaluate, preview
+from monitor.judge.shortage import OutOfResources, find_shortage
 from monitor.report.advice import advise
 from monitor.report.status import UNMUTED
 from monitor.report.validation import CheckedConnection, validate
@@ -95,7 +96,11 @@ class ValidationRun:
     def _note_fault(self, task: asyncio.Task[None]) -> None:
         if task.cancelled():
             self.failure = "it was stopped"
-        elif fault := task.exception():
+        elif (fault := task.exception()) is None:
+            pass
+        elif (short := find_shortage(fault)) is not None:
+            self.failure = str(OutOfResources(short))
+        else:
             log.error("validation.fault", connection=self.name, exc_info=fault)
             self.failure = "this is a fault of connwatch; the daemon's log has the details"
 

@@ -174,21 +174,6 @@ def test_a_full_disk_is_told_and_loses_no_result_and_needs_no_restart(bench):
     assert daemon.named("result.fault") == []
 
 
-def test_without_file_handles_checks_say_so_and_go_on_when_there_are_some(bench):
-    with run_daemon(bench.folder) as daemon:
-        started(daemon)
-        soft, hard = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
-        assert soft == hard
-        n_open = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))  # noqa: PTH208 - a name each
-        with limited(daemon, resource.RLIMIT_NOFILE, n_open):
-            wait_until(lambda: "too many open files" in details_of(bench))
-        n_before = len(checks_of(bench))
-        wait_until(lambda: len(checks_of(bench)) > n_before)
-        assert "too many open files" not in str(checks_of(bench)[0])
-        assert daemon.stop()[0] == 0
-    assert daemon.named("check.fault") == []
-
-
 @pytest.fixture
 def read_only_bench(bench, tmp_path):
     """
@@ -264,10 +249,6 @@ def handles_for(count: int) -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-def details_of(bench: Bench) -> str:
-    return str([each["detail"] for each in checks_of(bench)])
 
 
 def checks_of(bench: Bench) -> list[dict[str, object]]:
