@@ -165,8 +165,6 @@ def _as_notified(
     ]
 
 
-SILENT, ACKNOWLEDGED = "muted", "acknowledged"
-
 MOST_LISTED = 200
 """How many acknowledgements are looked at for a list of them."""
 
@@ -233,17 +231,9 @@ class AcknowledgedProblem:
     given: Acknowledgement
 
 
-def list_acknowledged(
-    tx: Transaction, plan: Plan, now: datetime, among: Collection[str] | None = None
-) -> list[AcknowledgedProblem]:
-    """Return the troubles that last and are taken on, the latest word first.
-
-    Args:
-        among: The connections that are wanted; None for all.
-    """
+def list_acknowledged(tx: Transaction, plan: Plan, now: datetime) -> list[AcknowledgedProblem]:
+    """Return the problems that last and are acknowledged, the latest word first."""
     names = suppression.list_acknowledged_names(tx, now, MOST_LISTED)
-    if among is not None:
-        names = [name for name in names if name in among]
     records = {record.name: record for record in list_records(tx, names)} if names else {}
     found = []
     for name in names:
@@ -254,15 +244,6 @@ def list_acknowledged(
         if trouble is not None and given is not None:
             found.append(AcknowledgedProblem(name, trouble, given))
     return found
-
-
-def list_suppressed_names(
-    tx: Transaction, plan: Plan, names: Collection[str], now: datetime
-) -> dict[str, str]:
-    """Return which of *names* nobody is told or reminded of, each with the word for why."""
-    lasting = suppression.list_active_silences(tx, now)
-    silent = {name: SILENT for name in names if list_covering_silences(lasting, name, plan)}
-    return silent | {one.name: ACKNOWLEDGED for one in list_acknowledged(tx, plan, now, names)}
 
 
 @dataclass(frozen=True, slots=True)

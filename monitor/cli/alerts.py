@@ -14,9 +14,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from monitor.cli.completion import AsJson, ConnectionName, complete_channel, complete_kind
+from monitor.cli.completion import AsJson, ConnectionName, Wide, complete_channel, complete_kind
 from monitor.cli.errors import CommandError, print_error
-from monitor.cli.output import TableRow, clean, open_console, print_json, print_rows
+from monitor.cli.output import (
+    WIDEST_NAME,
+    TableRow,
+    clean,
+    fit_names,
+    open_console,
+    print_json,
+    print_rows,
+)
 from monitor.clock import utc_now
 from monitor.config.errors import did_you_mean, format_count
 from monitor.config.values import format_duration
@@ -28,7 +36,6 @@ from monitor.judge.alerts import (
     AlertKind,
     severities_of,
 )
-from monitor.notify.words import format_number
 from monitor.report.status import instant
 
 if TYPE_CHECKING:
@@ -49,6 +56,8 @@ if TYPE_CHECKING:
 
 MOST_LISTED = 10_000
 MOST_NAMED = 3
+LONGEST_NAME = 250
+"""In cells of a terminal, of which some letters take two; more than any name has."""
 SEND_TIMEOUT = timedelta(seconds=30)
 
 _STYLES = {"critical": "bold red", "warning": "yellow", "info": "green"}
@@ -67,6 +76,7 @@ def list_(
         int, typer.Option(metavar="N", min=1, max=MOST_LISTED, help="How many, newest first.")
     ] = 100,
     is_json: AsJson = False,
+    is_wide: Wide = False,
 ) -> None:
     """List what people were told, are being told, or could not be told."""
     from monitor.report.history import alert_json
@@ -78,20 +88,20 @@ def list_(
         print_json({"alerts": [alert_json(row) for row in rows[:limit]]})
     elif rows:
         header = ("ID", "BORN, UTC", "KIND", "CONNECTIONS")
-        print_rows(open_console(), [_line(row) for row in rows[:limit]], header)
+        print_rows(open_console(), [_line(row, is_wide=is_wide) for row in rows[:limit]], header)
     else:
         typer.echo("no alert is dead" if only_dead else "no alert so far")
     if len(rows) > limit:
         print_error(f"there are older ones than these {limit}: see --limit")
 
 
-def _line(row: AlertRow) -> TableRow:
+def _line(row: AlertRow, *, is_wide: bool) -> TableRow:
     """Return the line of an alert, and one for each channel below it."""
     from monitor.judge.outbox import NotificationState
 
-    names = ", ".join(row.connections[:MOST_NAMED])
-    if len(row.connections) > MOST_NAMED:
-        names += f" and {format_number(len(row.connections) - MOST_NAMED)} more"
+    listed = row.connections[:MOST_NAMED]
+    width = MOST_NAMED * LONGEST_NAME if is_wide else WIDEST_NAME
+    names = fit_names(listed, len(row.connections) - len(listed), width)
     remarks: list[Text | str] = []
     for each in row.notifications:
         text = f"{each.channel}: {each.state.value}"

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from monitor.cli.completion import AsObject, ConnectionNames  # noqa: TC001 - typer reads the annotations
+from monitor.cli.completion import AsObject, ConnectionNames, Wide  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import CommandError
 from monitor.cli.output import (
     HEADER,
+    NAMES_AT,
     clean,
     connection_row,
     format_counts,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
 
+    from monitor.cli.output import TableRow
     from monitor.cli.runner import CheckResults
     from monitor.cli.session import Session
     from monitor.judge.connections import ConnectionRecord
@@ -73,6 +75,7 @@ def check(
         bool,
         typer.Option("--send", help="Deliver due alerts now; otherwise the daemon does."),
     ] = False,
+    is_wide: Wide = False,
 ) -> None:
     """Ask the services now, and store what they say.
 
@@ -89,7 +92,9 @@ def check(
         records, answers = _preview(session, session.open_for_reading(), chosen)
     else:
         records, answers = check_and_store(session, session.open_for_writing(), chosen)
-    code = print_records(session, records, is_json=is_json, answers=answers)
+    code = print_records(
+        session, records, is_json=is_json, answers=answers, is_wide=is_wide, with_notes=bool(names)
+    )
     if is_sending:
         from monitor.cli.runner import send_due
 
@@ -196,6 +201,7 @@ def status(
     sort: Annotated[
         Sort, typer.Option("--sort", help="What stands first: the worst, or the fewest days left.")
     ] = Sort.URGENCY,
+    is_wide: Wide = False,
 ) -> None:
     """Say what is known, without asking anybody.
 
@@ -206,7 +212,10 @@ def status(
     records = read_records(session, session.open_for_reading(), chosen)
     if not is_json:
         _print_reach(session)
-    raise typer.Exit(print_records(session, records, is_json=is_json, sort=sort))
+    code = print_records(
+        session, records, is_json=is_json, sort=sort, is_wide=is_wide, with_notes=bool(names)
+    )
+    raise typer.Exit(code)
 
 
 def _print_reach(session: Session) -> None:
@@ -261,11 +270,15 @@ def print_records(
     is_json: bool = False,
     answers: CheckResults | None = None,
     sort: Sort = Sort.URGENCY,
+    is_wide: bool = False,
+    with_notes: bool = False,
 ) -> int:
     """Print connections, and return the exit code that they mean.
 
     Args:
         answers: What they just answered; None if nobody was asked.
+        is_wide: Show full names.
+        with_notes: Say what the next person should know of each.
     """
     now = utc_now()
     soon_days = max(session.config.alerts.expiring_soon_days, default=0)
@@ -275,30 +288,33 @@ def print_records(
     if is_json:
         print_json(report_json(objects, now))
     else:
-        _print_table(objects, now, answers, sort, soon_days)
+        is_check = answers is not None
+        if sort is Sort.URGENCY:
+            objects.sort(key=lambda each: urgency(each, is_check=is_check, soon_days=soon_days))
+        said = {name: outcome.detail for name, (_, outcome) in (answers or {}).items()}
+        rows = [
+            connection_row(
+                each,
+                now,
+                is_check=is_check,
+                said=said.get(each["name"], ""),
+                soon_days=soon_days,
+                with_notes=with_notes,
+            )
+            for each in objects
+        ]
+        _print_table(objects, rows, soon_days, None if is_wide else NAMES_AT)
     return exit_code(objects, is_check=answers is not None, soon_days=soon_days)
 
 
 def _print_table(
     objects: Sequence[ConnectionJson],
-    now: datetime,
-    answers: CheckResults | None,
-    sort: Sort,
+    rows: Sequence[TableRow],
     soon_days: int,
+    names_at: int | None,
 ) -> None:
-    is_check = answers is not None
-    said = {name: outcome.detail for name, (_, outcome) in (answers or {}).items()}
-    ordered = list(objects)
-    if sort is Sort.URGENCY:
-        ordered.sort(key=lambda each: urgency(each, is_check=is_check, soon_days=soon_days))
     console = open_console()
-    rows = [
-        connection_row(
-            each, now, is_check=is_check, said=said.get(each["name"], ""), soon_days=soon_days
-        )
-        for each in ordered
-    ]
-    print_rows(console, rows, HEADER)
+    print_rows(console, rows, HEADER, names_at)
     if len(objects) > 1:
         console.print()
         awake = (each for each in objects if each["state"] != State.PAUSED)

@@ -66,4 +66,6 @@ ConnectionNames = Annotated[
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+Wide = Annotated[bool, typer.Option("--wide", help="Show full names, however long.")]
+
 AsObject = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -17,12 +17,12 @@ from monitor.cli import output
 from monitor.cli.checks import check_and_store, describe_records, print_records, read_records
 from monitor.cli.completion import AsObject, ConnectionName  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import NOT_DONE, CommandError, print_error
-from monitor.cli.output import clean, open_console, print_json, print_rows
+from monitor.cli.output import open_console, print_json, print_rows
 from monitor.clock import utc_now
 from monitor.config.errors import ConfigError, as_argument, quoted
 from monitor.config.values import check_past_day
 from monitor.judge.authorizations import DateChange, start_of
-from monitor.notify.words import format_day, format_expiry, format_instant
+from monitor.notify.words import format_day, format_expiry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -231,8 +231,7 @@ def _print_history(session: Session, record: ConnectionRecord, past: HistoryJson
     now = utc_now()
     console = open_console()
     [each] = describe_records(session, [record], now)
-    print_rows(console, [output.connection_row(each, now)], output.HEADER)
-    _print_acknowledgement(session, record)
+    print_rows(console, [output.connection_row(each, now, with_notes=True)], output.HEADER)
     for title, rows in (
         ("Changes", output.transition_rows(past)),
         ("Checks", output.check_rows(past)),
@@ -241,17 +240,6 @@ def _print_history(session: Session, record: ConnectionRecord, past: HistoryJson
         console.print()
         _print_part(title, rows)
     console.print("\nTimes are UTC, the newest first.", style="dim")
-
-
-def _print_acknowledgement(session: Session, record: ConnectionRecord) -> None:
-    from monitor.alerting.suppression import find_acknowledged
-
-    given = session.read(lambda tx: find_acknowledged(tx, record, session.plan, utc_now()))
-    if given is None:
-        return
-    until = f", until {format_day(given.until)}" if given.until else ""
-    note = f": {clean(given.note)}" if given.note else ""
-    open_console().print(f"Taken on at {format_instant(given.at)}{until}{note}", style="yellow")
 
 
 def _print_part(title: str, rows: Sequence[TableRow]) -> None:

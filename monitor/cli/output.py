@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
@@ -31,6 +32,7 @@ from monitor.notify.words import (
     read_instant,
 )
 from monitor.report.advice import explain_state
+from monitor.report.reach import describe_muting
 from monitor.report.status import (
     AUTHORIZATION,
     NEEDS_ATTENTION,
@@ -86,9 +88,20 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
-def print_rows(console: Console, rows: Sequence[TableRow], header: Sequence[str] = ()) -> None:
-    """Print *rows* in columns as wide as they need, leaving out empty columns."""
+def print_rows(
+    console: Console,
+    rows: Sequence[TableRow],
+    header: Sequence[str] = (),
+    names_at: int | None = None,
+) -> None:
+    """Print *rows* in columns as wide as they need, leaving out empty columns.
+
+    Args:
+        names_at: The column of names, which are shortened where lines would get too long.
+    """
     lines = [[_text(cell) for cell in row.cells] for row in rows]
+    if names_at is not None and rows:
+        _fit_names(lines, header, names_at, console.width)
     widths = [max(cell.cell_len for cell in column) for column in zip(*lines, strict=True)]
     shown = [position for position, width in enumerate(widths) if width]
     if header and rows:
@@ -99,6 +112,20 @@ def print_rows(console: Console, rows: Sequence[TableRow], header: Sequence[str]
         _print_line(console, [line[at] for at in shown], [widths[at] for at in shown])
         for remark in row.remarks:
             print_wrapped(console, Text(INDENT), _text(remark))
+
+
+def _fit_names(lines: Sequence[list[Text]], header: Sequence[str], at: int, width: int) -> None:
+    """Shorten the names of *lines* to what the other columns leave of *width*, within limits."""
+    others = 0
+    for position, column in enumerate(zip(*lines, strict=True)):
+        widest = max(cell.cell_len for cell in column)
+        if widest and position != at:
+            title = len(header[position]) if header else 0
+            others += max(widest, title) + len(GAP)
+    room = min(max(width - others, NARROWEST_NAME), WIDEST_NAME)
+    for line in lines:
+        name = line[at]
+        line[at] = Text(fit_name(name.plain, room), name.style)
 
 
 def _print_line(
@@ -130,6 +157,40 @@ def clean(text: str) -> str:
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
+NARROWEST_NAME, WIDEST_NAME = 24, 40
+"""Between them is the width of a column of names: one long name must not fold every row."""
+
+ELLIPSIS = "…"
+
+
+def fit_name(name: str, width: int = WIDEST_NAME) -> str:
+    """Return *name* in at most *width* cells of a terminal, shortened in its middle."""
+    text = clean(name)
+    if cell_len(text) <= width:
+        return text
+    room = width - cell_len(ELLIPSIS)
+    head = set_cell_size(text, room - room // 2).rstrip()
+    tail = text
+    while cell_len(tail) > room // 2:
+        tail = tail[1:]
+    return f"{head}{ELLIPSIS}{tail.lstrip()}"
+
+
+def fit_names(names: Sequence[str], n_more: int, width: int = WIDEST_NAME) -> str:
+    """Return as many of *names* as *width* has room for, and how many more there are."""
+    for n_shown in range(len(names), 0, -1):
+        more = len(names) - n_shown + n_more
+        rest = f" and {format_number(more)} more" if more else ""
+        text = ", ".join(map(clean, names[:n_shown])) + rest
+        if cell_len(text) <= width:
+            return text
+        if n_shown == 1:
+            return fit_name(names[0], width - len(rest)) + rest
+    return ""
+
+
+NAMES_AT = 1
+
 HEADER = ("STATE", "CONNECTION", "DAYS LEFT", "QUOTA LEFT", "CHECKED")
 
 LOOKS = {
@@ -151,6 +212,7 @@ def connection_row(
     said: str = "",
     soon_days: int = SOON_DAYS,
     can_renew_here: bool | None = False,
+    with_notes: bool = False,
 ) -> TableRow:
     """Return the line of one connection.
 
@@ -160,6 +222,7 @@ def connection_row(
         soon_days: How near the end of a client secret must be to be named.
         can_renew_here: Its page in the dashboard leads to Amazon and back; None where what to do
             is printed elsewhere.
+        with_notes: Say what the next person should know.
     """
     state = State(each["state"])
     symbol, style = LOOKS[state]
@@ -176,7 +239,11 @@ def connection_row(
             _quota(each),
             checked,
         ),
-        tuple(_remarks(each, now, clean(said), soon_days, can_renew_here=can_renew_here)),
+        (
+            *_remarks(each, now, clean(said), soon_days, can_renew_here=can_renew_here),
+            *(Text(clean(words), "cyan") for _, words in describe_muting(each, now)),
+            *([f"notes: {each['notes']}"] if with_notes and each["notes"].strip() else []),
+        ),
     )
 
 

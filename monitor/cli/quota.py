@@ -8,8 +8,15 @@ import typer  # noqa: TC002 - typer reads the annotations when the program runs
 from rich.text import Text
 
 from monitor.cli.checks import read_records
-from monitor.cli.completion import AsObject, ConnectionNames  # noqa: TC001 - typer reads the annotations
-from monitor.cli.output import LEVEL_STYLES, clean, open_console, print_json, print_wrapped
+from monitor.cli.completion import AsObject, ConnectionNames, Wide  # noqa: TC001 - typer reads the annotations
+from monitor.cli.output import (
+    LEVEL_STYLES,
+    clean,
+    fit_name,
+    open_console,
+    print_json,
+    print_wrapped,
+)
 from monitor.clock import utc_now
 from monitor.notify.words import format_number, format_span, format_unit, format_when, read_instant
 from monitor.report.status import quotas_json
@@ -31,7 +38,12 @@ PLAIN_GLYPHS = ("#", "+", ".")
 """Used, foreseen to be used by the reset, left; with and without Unicode."""
 
 
-def quota(context: typer.Context, names: ConnectionNames = None, is_json: AsObject = False) -> None:
+def quota(
+    context: typer.Context,
+    names: ConnectionNames = None,
+    is_json: AsObject = False,
+    is_wide: Wide = False,
+) -> None:
     """Show how much of each quota is used, and whether the rest will last.
 
     Nobody is asked: it shows what the checks have seen.
@@ -44,10 +56,12 @@ def quota(context: typer.Context, names: ConnectionNames = None, is_json: AsObje
     if is_json:
         print_json(report)
     else:
-        _print_quotas(open_console(), report, now, is_asked=bool(names))
+        _print_quotas(open_console(), report, now, is_asked=bool(names), is_wide=is_wide)
 
 
-def _print_quotas(console: Console, report: Json, now: datetime, *, is_asked: bool) -> None:
+def _print_quotas(
+    console: Console, report: Json, now: datetime, *, is_asked: bool, is_wide: bool
+) -> None:
     """Print the quotas that are known, and of those asked for also that they are not."""
     shown = [each for each in report["connections"] if each["windows"] or is_asked]
     if not shown:
@@ -55,7 +69,8 @@ def _print_quotas(console: Console, report: Json, now: datetime, *, is_asked: bo
     for number, each in enumerate(shown):
         if number:
             console.print()
-        console.print(clean(each["name"]), style="bold", soft_wrap=True)
+        name = clean(each["name"]) if is_wide else fit_name(each["name"])
+        console.print(name, style="bold", soft_wrap=True)
         is_one_of_several = len(each["windows"]) > 1
         for window in each["windows"]:
             for text in _draw(window, now, console, is_one_of_several=is_one_of_several):

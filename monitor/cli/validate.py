@@ -242,7 +242,14 @@ def print_advice(answered: CheckedConnection, advice: Sequence[Advice], *, is_pa
     console = open_console()
     console.print()
     said = answered.outcome.detail
-    row = connection_row(answered.each, answered.now, is_check=True, said=said, can_renew_here=None)
+    row = connection_row(
+        answered.each,
+        answered.now,
+        is_check=True,
+        said=said,
+        can_renew_here=None,
+        with_notes=True,
+    )
     print_rows(console, [row])
     margin = Text(" " * MARGIN)
     for each in advice:

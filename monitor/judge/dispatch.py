@@ -219,6 +219,8 @@ def _facts_of(alert: AlertDue, watched: Sequence[Watched]) -> dict[str, str | bo
         facts["provider"] = providers.pop()
     if Fact.CONNECTION in needs and len(watched) == 1:
         facts["connection"] = watched[0].subject.name
+    if len(watched) == 1 and watched[0].notes.strip():
+        facts["notes"] = watched[0].notes
     return facts
 
 

@@ -125,6 +125,7 @@ class Draft:
         headline_of_many: The headline where several are concerned.
         who: What is concerned, where it is not connections.
         detail: What the service said, behind what was concluded from it.
+        notes: What people wrote down for whoever looks after the connection.
         renewal: The page on which it is renewed, and what that is called.
         link_label: What the page of connwatch is called, where that is more than a page to read.
         label: The heading of *lines*.
@@ -140,6 +141,7 @@ class Draft:
     headline_of_many: str = ""
     who: str = ""
     detail: str = ""
+    notes: str = ""
     renewal: tuple[str, str] | None = None
     link_label: str = ""
     label: str = ""

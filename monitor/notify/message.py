@@ -41,6 +41,11 @@ if TYPE_CHECKING:
 TITLE_LIMIT = 60
 NAME_LIMIT = 100
 SHORT_LIMIT = 160
+NOTES_LIMIT = 500
+LINE_NOTES_LIMIT = 80
+MOST_WITH_NOTES = 5
+"""A list of more connections than this is read for its names: notes would be in the way."""
+
 BODY_LIMIT = 400
 """How long a text may be, addresses and lists aside; what a service said is cut for that."""
 
@@ -133,7 +138,7 @@ def compose(  # noqa: PLR0913, PLR0917 - the contract lists what an alert is mad
             name all of them.
     """
     about = About(facts, born_at, now)
-    said = draft(kind, about)
+    said = replace(draft(kind, about), notes=about.text("notes", NOTES_LIMIT))
     is_test = is_test or kind is AlertKind.TEST
     names = tuple(clean(name, NAME_LIMIT) for name in connections[:MOST_LISTED])
     n = max(len(connections), n_connections or 0)
@@ -236,6 +241,8 @@ def _parts(
     if said is not None and said.renewal is not None:
         label, url = said.renewal
         parts.append(Paragraph((url,), label))
+    if said is not None and said.notes:
+        parts.append(Paragraph((said.notes,), say(texts.NOTES)))
     # A list that is cut names the page already.
     if page and not any(part.more.endswith(page) for part in lists):
         label = said.link_label if said is not None else ""
@@ -378,7 +385,9 @@ def compose_many(
     title = _many_title(kind, items, n_alerts, n_connections)
     late = _late(min(one.born_at for one in listed), now)
     happened = [line for line in (_happened(items, n_more), late) if line]
-    lines, remedies = tuple(map(_line, items)), _remedies(items)
+    with_notes = n_alerts <= MOST_WITH_NOTES
+    lines = tuple(_line(item, with_notes=with_notes) for item in items)
+    remedies = _remedies(items)
     listing = Paragraph(lines, say(texts.LISTED), is_list=True, more=_more(n_more, page))
     parts = _parts(happened, [listing], remedies, None, page)
     names = tuple(dict.fromkeys(clean(n, NAME_LIMIT) for one in listed for n in one.connections))
@@ -439,11 +448,13 @@ def _happened(items: Sequence[_Item], n_more: int) -> str:
     return meanings.pop() if len(meanings) == 1 and n_more <= 0 else ""
 
 
-def _line(item: _Item) -> str:
+def _line(item: _Item, *, with_notes: bool) -> str:
     line = item.said.headline.replace("{who}", item.who)
     if not item.who:
         line = next(iter(item.said.happened), line)
-    remark = _remark(item)
+    notes = item.about.text("notes", LINE_NOTES_LIMIT) if with_notes else ""
+    remarks = (_remark(item), say(texts.LINE_NOTES, notes=notes) if notes else "")
+    remark = "; ".join(filter(None, remarks))
     line = f"{line} ({remark})" if remark else line
     return f"{line}: {item.page}" if item.page else line
 

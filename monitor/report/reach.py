@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from monitor.judge.reach import ReachFacts, ReachNote, find_reach_problems
 from monitor.judge.suppression import Scope
 from monitor.notify.failures import name_failure
-from monitor.notify.words import format_span
+from monitor.notify.words import format_day, format_span, read_instant
 from monitor.store.outbox import list_failing_channels
 from monitor.store.suppression import count_muted, list_active_silences
 from monitor.store.watermarks import RELOAD_FAILED, find_watermark
@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.judge.reach import FailingChannel, ReachProblem
+    from monitor.report.status import ConnectionJson
     from monitor.store.engine import Transaction
 
 MOST_NAMED = 3
+
+MUTED, ACKNOWLEDGED = "muted", "acknowledged"
 
 NO_CHANNEL = "no notification channel: connwatch cannot alert anyone"
 
@@ -109,6 +112,24 @@ def describe_failure(failing: FailingChannel, now: datetime) -> str:
     if failing.next_attempt_at <= now:
         return f"failing for {span}{why}; trying again now"
     return f"failing for {span}{why}; next try {format_moment(failing.next_attempt_at, now)}"
+
+
+def describe_muting(each: ConnectionJson, now: datetime) -> list[tuple[str, str]]:
+    """Return what keeps people from being alerted of one connection, or reminded.
+
+    That is pairs of `muted` or `acknowledged` and the words for it.
+    """
+    found = []
+    muted_until = read_instant(each["muted_until"])
+    if muted_until is not None:
+        found.append((MUTED, f"muted until {format_moment(muted_until, now)}"))
+    given = each["acknowledged"]
+    if given is not None:
+        until = read_instant(given["until"])
+        length = "" if until is None else f" until {format_day(until)}"
+        note = f": {given['note']}" if given["note"] else ""
+        found.append((ACKNOWLEDGED, f"acknowledged{length}{note}"))
+    return found
 
 
 def format_moment(at: datetime, now: datetime) -> str:

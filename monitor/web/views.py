@@ -34,6 +34,7 @@ from monitor.notify.words import (
     say,
 )
 from monitor.report.advice import Need, explain_state, need_of
+from monitor.report.reach import describe_muting
 from monitor.report.status import CLIENT_SECRET, EXPIRING_SOON, NEEDS_ATTENTION, needs_attention
 from monitor.web.handshake import find_key_obstacle, find_own_obstacle
 from monitor.web.overview import ACKNOWLEDGED, LOW_QUOTA, MUTED, RENEWAL_UNRECORDED
@@ -285,6 +286,7 @@ class ConnectionRow:
         path: The path of its own page.
         look: Its state, or `soon` where an end comes near.
         trouble: What is wrong, and what to do.
+        muting: What keeps people from being alerted of it: kinds and words.
         can_renew: A handshake with Amazon would help, and is possible.
         renew_url: A page outside on which it can be renewed.
     """
@@ -301,6 +303,7 @@ class ConnectionRow:
     since: str
     trouble: tuple[str, str] | None
     is_needing: bool
+    muting: tuple[tuple[str, str], ...]
     can_renew: bool
     renew_url: str | None
 
@@ -353,6 +356,7 @@ def _make_row(
         since=format_since(each, now),
         trouble=format_problem(each, now, can_renew_here=can_renew),
         is_needing=is_needing,
+        muting=tuple(describe_muting(each, now)),
         can_renew=can_renew,
         renew_url=outside_page_of(parts.config, connection)
         if wants_renewal and connection is not None

@@ -355,7 +355,7 @@ def test_a_connection_is_silenced_and_speaks_again(stage, open_page, keep):
     keep(page, "silenced")
     page.get_by_role("button", name="End the silence").click()
     expect(page.get_by_role("status").filter(has_text="silence is over")).to_be_visible()
-    expect(page.locator("#about")).not_to_contain_text("Silent until")
+    expect(page.locator("#about")).not_to_contain_text("Muted until")
 
 
 def test_a_tag_is_silenced_without_scripts(stage, open_page):

@@ -5,14 +5,16 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from rich.cells import cell_len
 
-from monitor.cli.output import format_counts
+from monitor.cli.output import fit_name, fit_names, format_counts
 from monitor.clock import utc_now
 from monitor.judge.outcome import Outcome, QuotaReading, Reason
 from tests.bench import OK, REFUSED, TIMEOUT, connection
@@ -156,14 +158,18 @@ def test_the_worst_stands_first_and_says_why(bench):
     assert lines[-1] == "3 connections: 1 active, 1 error, 1 pending, 1 needs attention"
 
 
-def test_lines_fit_80_columns_and_names_are_never_cut(bench):
+def test_lines_fit_80_columns_and_long_names_are_whole_with_wide(bench):
     name = "a-name-that-is-" + "very-" * 14 + "long"
     tables = (connection(name), connection("soldscope-production", authorized_on=days_ago(9)))
     bench.configure(*tables, more=CHANNEL)
     bench.evaluate("soldscope-production", replace(REFUSED, detail="word " * 60))
     bench.evaluate("soldscope-production", EXHAUSTED)
     bench.evaluate("soldscope-production", replace(REFUSED, detail="word " * 60))
-    assert name in bench.run("status").out
+    assert name in bench.run("status", "--wide").out
+    assert [each["name"] for each in json.loads(bench.run("status", "--json").out)["connections"]]
+    plain = bench.run("status").out
+    assert name not in plain
+    assert max(map(len, plain.splitlines())) <= 80
     lines = bench.run("status", "soldscope-production").out.splitlines()
     assert max(map(len, lines)) <= 80
     assert "0 of 100" in lines[1]
@@ -311,3 +317,84 @@ def test_client_secrets_that_end_soon_are_counted_behind_the_states():
     assert format_counts(counts) == "2 connections: 2 active"
     assert format_counts(counts, 1) == "2 connections: 2 active, 1 client secret ending"
     assert format_counts(counts, 2) == "2 connections: 2 active, 2 client secrets ending"
+
+
+NAMES = {
+    "short": ("acme", "acme"),
+    "just fits": ("a" * 40, "a" * 40),
+    "one too many": ("a" * 20 + "b" * 21, "a" * 20 + "…" + "b" * 19),
+    "very long": ("customer:" + "x" * 80 + ":eu", "customer:" + "x" * 11 + "…" + "x" * 16 + ":eu"),
+    "wide letters": ("日本" * 30, "日本" * 5 + "…" + "本" + "日本" * 4),
+    "emoji": ("🏪" * 50, "🏪" * 10 + "…" + "🏪" * 9),
+    "control characters": ("a\nb\x1b[2J", "a b [2J"),
+}
+
+
+@pytest.mark.parametrize(("name", "shown"), NAMES.values(), ids=NAMES)
+def test_a_long_name_is_shortened_in_its_middle(name, shown):
+    assert fit_name(name) == shown
+    assert cell_len(shown) <= 40
+
+
+def test_columns_stand_below_one_another_whatever_the_names_are_made_of(bench):
+    names = ["acme", "日本の店", "🏪 shop", "e\u0301clair", "x" * 97]
+    bench.configure(*[connection(name) for name in names], more=CHANNEL)
+    for name in names:
+        bench.evaluate(name, OK)
+    lines = bench.run("status").out.splitlines()
+    ends = {cell_len(line[: line.index("just now")]) for line in lines if "just now" in line}
+    assert len(ends) == 1
+    assert cell_len(lines[0][: lines[0].index("CHECKED")]) in ends
+
+
+LISTED = {
+    "one": (["acme"], 0, "acme"),
+    "three": (["a", "b", "c"], 0, "a, b, c"),
+    "more": (["a", "b", "c"], 7, "a, b, c and 7 more"),
+    "no room for three": (["a" * 20, "b" * 20, "c"], 0, "a" * 20 + " and 2 more"),
+    "no room for one": (["a" * 97], 4, "a" * 14 + "…" + "a" * 14 + " and 4 more"),
+    "none": ([], 0, ""),
+}
+
+
+@pytest.mark.parametrize(("names", "n_more", "shown"), LISTED.values(), ids=LISTED)
+def test_as_many_names_are_listed_as_there_is_room_for(names, n_more, shown):
+    assert fit_names(names, n_more) == shown
+
+
+@pytest.mark.parametrize("command", [["alerts", "list"], ["quota"]], ids=" ".join)
+def test_other_tables_shorten_long_names_too(bench, command):
+    name = "x" * 97
+    bench.configure(connection(name), more=CHANNEL)
+    bench.evaluate(name, LOW)
+    assert (name in bench.run(*command).out, "xxx…xxx" in bench.run(*command).out) == (False, True)
+    assert name in bench.run(*command, "--wide").out
+    assert name in bench.run(*command, "--json").out
+
+
+def test_rows_say_what_is_muted_and_acknowledged(bench):
+    bench.configure(connection("acme"), connection("globex"), connection("fine"), more=CHANNEL)
+    for name in ("acme", "globex"):
+        bench.evaluate(name, REFUSED, REFUSED)
+    bench.evaluate("fine", OK)
+    bench.run("ack", "acme", "--note", "ticket 42")
+    bench.run("silence", "globex", "--for", "2h")
+    lines = [line.strip() for line in bench.run("status").out.splitlines()]
+    rows = {
+        name: next(i for i, line in enumerate(lines) if name in line)
+        for name in ("acme", "globex", "fine")
+    }
+    marks = {i: line for i, line in enumerate(lines) if line.startswith(("acknowledged", "muted"))}
+    [(of_ack, ack), (of_mute, mute)] = sorted(marks.items(), key=lambda one: one[1])
+    assert ack == "acknowledged: ticket 42"
+    assert re.fullmatch(r"muted until (\w+ \d+, )?\d\d:\d\d UTC", mute)
+    assert rows["acme"] < of_ack < rows["globex"] < of_mute < rows["fine"]
+
+
+def test_notes_are_shown_to_who_asks_for_a_connection(bench):
+    bench.configure(connection("acme", notes='"Call Ana first"'), connection("b"), more=CHANNEL)
+    bench.evaluate("acme", REFUSED, REFUSED)
+    assert "notes: Call Ana first" in bench.run("status", "acme").out
+    assert "Call Ana" not in bench.run("status").out
+    assert "notes: Call Ana first" in bench.run("history", "acme").out
+    assert "notes: Call Ana first" in bench.run("validate", "acme").out

@@ -147,7 +147,7 @@ def test_an_acknowledged_trouble_is_shown_in_its_history(bench):
     assert (ended.code, ended.err) == (0, "")
     assert "nobody is reminded before" in ended.out
     shown = bench.run("history", "acme").out
-    assert "Taken on at" in shown
+    assert "acknowledged until" in shown
     assert note in shown
 
 
@@ -155,7 +155,7 @@ def test_an_acknowledgement_is_shown_only_while_its_trouble_lasts(bench):
     bench.evaluate("acme", REFUSED, REFUSED)
     bench.run("ack", "acme")
     bench.evaluate("acme", OK)
-    assert "Taken on" not in bench.run("history", "acme").out
+    assert "acknowledged" not in bench.run("history", "acme").out
 
 
 def test_there_is_nothing_to_acknowledge_where_nothing_is_wrong(bench):

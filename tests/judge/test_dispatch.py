@@ -122,9 +122,18 @@ def test_an_alert_says_who_was_asked_and_where_to_renew():
     ]
     facts = [made and made.alert.facts for made in dispatch(steps, here)]
     assert facts == [
-        {"renew_url": "https://renew.example", "provider": "soldscope"},
+        {
+            "renew_url": "https://renew.example",
+            "can_renew_here": False,
+            "provider": "soldscope",
+        },
         {},
-        {"connection": "c2"},
+        {
+            "renew_url": None,
+            "can_renew_here": False,
+            "provider": "amazon",
+            "connection": "c2",
+        },
     ]
 
 
@@ -166,3 +175,19 @@ def test_what_silences_cover_of_all_waits_for_the_first_to_end():
     [one] = made.notifications
     assert one.hold is not None
     assert (one.hold.by, one.hold.until) == (SuppressedBy.SILENCE, NOON + HOUR / 2)
+
+
+@pytest.mark.parametrize(
+    ("notes", "numbers", "kept"),
+    [
+        pytest.param("Call Ana", [1], "Call Ana", id="one connection"),
+        pytest.param("Call Ana", [1, 2], None, id="several"),
+        pytest.param("", [1], None, id="none"),
+        pytest.param(" \n", [1], None, id="blank"),
+    ],
+)
+def test_an_alert_on_one_connection_has_its_notes(notes, numbers, kept):
+    watched = {name: Watched(Subject(name), RULES, notes=notes) for name in ("c1", "c2")}
+    [made] = dispatch([proposal(ERROR, *numbers)], context(watched=watched))
+    assert made is not None
+    assert made.alert.facts.get("notes") == kept

@@ -252,11 +252,11 @@ async def test_an_acknowledgement_stands_on_both_pages_until_it_is_taken_back(st
 
         assert taken.headers["location"] == "/connections/acme?done=taken"
         page = (await web.get("/connections/acme")).text
-        assert "Taken on at 2026-11-22 12:00 UTC</strong>, until 2026-11-23" in page
+        assert "Acknowledged at 2026-11-22 12:00 UTC</strong>, until 2026-11-23" in page
         assert "Acknowledge …" not in page
         assert "acme, token rejected: taken on" in (await web.get("/alerts")).text
         assert (await send(web, "/connections/acme/ack/end")).status_code == 303
-        assert "Taken on at" not in (await web.get("/connections/acme")).text
+        assert "Acknowledged at" not in (await web.get("/connections/acme")).text
 
 
 async def test_the_list_says_of_whom_nobody_is_told(story):
@@ -277,7 +277,7 @@ async def test_an_acknowledgement_of_what_is_over_is_not_shown(story):
         story.evaluate(NOON + MINUTE, acme=OK)
         web.now[0] = NOON + timedelta(minutes=2)
         assert "taken on" not in (await web.get("/alerts")).text
-        assert "Taken on" not in (await web.get("/connections/acme")).text
+        assert "Acknowledged at" not in (await web.get("/connections/acme")).text
 
 
 async def test_who_may_only_look_sees_no_buttons(story):
@@ -290,5 +290,5 @@ async def test_who_may_only_look_sees_no_buttons(story):
             pages = [
                 (await program.get(path)).text for path in ("/", "/alerts", "/connections/acme")
             ]
-    assert "Taken on at" in pages[2]
+    assert "Acknowledged at" in pages[2]
     assert not any("<button" in page.replace("<button>Search", "") for page in pages)

@@ -176,3 +176,24 @@ async def test_a_page_comes_without_the_database_and_says_what_it_can(story):
     async with open_web(story.database, plan, reader=Broken()) as web:
         ready = (await web.get("/readyz")).json()
     assert (ready["failing"], ready["notes"]) == (["database"], ["no_channel"])
+
+
+async def test_rows_and_pages_say_what_is_muted_and_acknowledged(story):
+    with story.database.write() as tx:
+        suppression.add_silence(tx, Scope.CONNECTION, "acme", "", NOON, NOON + HOUR)
+    async with open_web(story.database, PLAN) as web:
+        pages = [(await web.get(path)).text for path in ("/", "/connections/acme")]
+    assert "muted until 13:00 UTC" in pages[0]
+    assert "<strong>Muted</strong> until" in pages[1]
+
+
+async def test_the_page_shows_the_notes_of_its_connection(story):
+    noted = replace(PLAN.watched["acme"], notes="Call <Ana> first\nthen Bob")
+    plan = replace(PLAN, watched={**PLAN.watched, "acme": noted})
+    async with open_web(story.database, plan) as web:
+        pages = [(await web.get(f"/connections/{name}")).text for name in ("acme", "beta")]
+        each = (await web.get("/api/v1/connections/acme")).json()
+        web.check_described("Connection", each)
+    assert "<strong>Notes:</strong> Call &lt;Ana&gt; first\nthen Bob" in pages[0]
+    assert "Notes:" not in pages[1]
+    assert each["notes"] == noted.notes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
@@ -10,17 +10,12 @@ from fastapi import Query as Parameter
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
 from starlette.responses import Response  # noqa: TC002 - likewise
 
-from monitor.alerting.suppression import list_suppressed_names
 from monitor.judge.reach import reaches_someone
 from monitor.web.notes import reach_of
 from monitor.web.overview import Query
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.templating import render
 from monitor.web.views import COLUMNS, LABELS, ORDER, format_headline, list_chips, make_rows
-
-if TYPE_CHECKING:
-    from monitor.store.engine import Transaction
-    from monitor.web.overview import Among
 
 router = APIRouter()
 
@@ -52,12 +47,7 @@ async def show_connections(  # noqa: PLR0913, PLR0917 - a filter each
         limit=limit,
     )
 
-    def read(tx: Transaction) -> tuple[Among, dict[str, str]]:
-        among = here.overview.find_among(tx, query)
-        names = {each["name"] for each in among.found.connections}
-        return among, list_suppressed_names(tx, here.plan, names, here.clock())
-
-    among, held_back = await here.reader.read(read)
+    among = await here.reader.read(lambda tx: here.overview.find_among(tx, query))
     found = among.found
     is_reached = reaches_someone(reach_of(request), len(here.plan.channels))
     context = {
@@ -67,7 +57,6 @@ async def show_connections(  # noqa: PLR0913, PLR0917 - a filter each
         "states": {key: LABELS.get(key, key) for key in ORDER},
         "columns": COLUMNS,
         "rows": make_rows(here, found.connections, here.clock()),
-        "held_back": held_back,
         "total": found.total,
         "chosen": chosen,
         "is_filtered": any(chosen.values()),
