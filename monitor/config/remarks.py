@@ -18,7 +18,7 @@ from monitor.config.describe import walk
 from monitor.config.errors import Notice, Problem
 from monitor.config.examination import find_user_flaw
 from monitor.config.files import LARGEST_CA_FILE, require_file
-from monitor.config.http import HttpConnection
+from monitor.config.http import HttpConnection, Method
 from monitor.config.registry import UnusableConnection
 from monitor.config.secret import CredentialsInvisible, Secret, SecretUnavailable, SourceKind
 from monitor.judge.alerts import AlertKind
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 _MOST_ALIKE = 20
+_WITHOUT_BODY = frozenset({Method.HEAD, Method.OPTIONS})
 
 
 def notices(config: Config) -> list[Notice]:
@@ -42,6 +43,7 @@ def notices(config: Config) -> list[Notice]:
         *_unused_applications(config),
         *_shorten(_unseen_by_probe(config)),
         *_shorten(_unknown_ends(config)),
+        *_shorten(_codes_in_bodies(config)),
     ]
 
 
@@ -111,6 +113,47 @@ def _unknown_ends(config: Config) -> Iterator[Notice]:
                 "unknown: no countdown to the end of this authorization; add authorized_on, or"
                 " valid_days = 0 if it has no end",
             )
+
+
+CODES_IN_BODIES = {
+    "slack.com": ("/ok", "true"),  # docs.slack.dev, "Using the Slack Web API"
+    "slack-gov.com": ("/ok", "true"),  # likewise
+    "api.telegram.org": ("/ok", "true"),  # core.telegram.org/bots/api, "Making requests"
+    "maps.googleapis.com": (
+        "/status",
+        '"OK"',
+    ),  # developers.google.com, Geocoding API
+    "open.feishu.cn": ("/code", "0"),  # open.feishu.cn, "Generic error codes"
+    "open.larksuite.com": ("/code", "0"),  # likewise
+    "oapi.dingtalk.com": ("/errcode", "0"),  # open.dingtalk.com, "Global error codes"
+    "qyapi.weixin.qq.com": ("/errcode", "0"),  # developer.work.weixin.qq.com, "Global error codes"
+    "business-api.tiktok.com": ("/code", "0"),  # business-api.tiktok.com, "Return codes"
+    "open.tiktokapis.com": ("/error/code", '"ok"'),  # developers.tiktok.com, "Error handling"
+    "api.flickr.com": ("/stat", '"ok"'),  # flickr.com/services/api/response.json.html
+    "api.etherscan.io": ("/status", '"1"'),  # docs.etherscan.io, "Common error messages"
+    "api.bybit.com": ("/retCode", "0"),  # bybit-exchange.github.io/docs, "Error codes"
+    "api.lazada.com": ("/code", '"0"'),  # open.lazada.com, "Response"
+    "data.fixer.io": ("/success", "true"),  # fixer.io/documentation, "Errors"
+    "api.currencylayer.com": ("/success", "true"),  # currencylayer.com/documentation
+    "api.exchangerate.host": ("/success", "true"),  # exchangerate.host/documentation
+}
+"""Hosts that answer 200 whatever happens: where the code stands, and what it is if all is well."""
+
+
+def _codes_in_bodies(config: Config) -> Iterator[Notice]:
+    for index, connection in enumerate(config.connections):
+        if not isinstance(connection, HttpConnection) or connection.expect_json:
+            continue
+        host = connection.host.rpartition("@")[2].partition(":")[0]
+        names = [known for known in CODES_IN_BODIES if host == known or host.endswith(f".{known}")]
+        if not names or connection.method in _WITHOUT_BODY:
+            continue
+        pointer, value = CODES_IN_BODIES[names[0]]
+        yield Notice(
+            f"connections[{index}].expect_json",
+            f"not set, and {names[0]} reports errors with status 200 and a code in the body: set"
+            f' expect_json = {{ "{pointer}" = {value} }}',
+        )
 
 
 @dataclass(frozen=True, slots=True)

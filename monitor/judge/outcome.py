@@ -169,7 +169,7 @@ class Outcome:
         account: Whose credential it is, as the service names it.
         quota: What the answer said about the quota, if it came that far; of several
             windows the tightest. Which of them decides is judged.
-        is_payment_required: The answer was 402: alive, but nothing left.
+        is_payment_required: The answer was 402, or said that no credit is left: alive, but used up.
         retry_at: The earliest instant at which the service wants to be asked again.
         is_countdown: Nobody was asked, and nobody can be: the clock decides.
         marketplaces: What the account sells in; None where that was not asked or not answered.

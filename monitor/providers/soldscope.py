@@ -243,7 +243,10 @@ def _read_search_failure(answer: Answer, token: str) -> SearchFailure:
     quota, _ = read_soldscope_quota(answer.headers, answer.received_at)
     outcome = read_outcome(answer, quota, token, RENEWAL)
     if outcome.is_payment_required:
-        detail = "The quota of this billing cycle is used up (402): asking again will not help."
+        detail = (
+            f"The quota of this billing cycle is used up ({answer.status}): asking again will not"
+            " help."
+        )
         return SearchFailure(SearchFailureKind.USED_UP, detail)
     if answer.status == HTTPStatus.NOT_FOUND:
         detail = "There is no such search (404): it may be another account's, or too old."
@@ -253,6 +256,8 @@ def _read_search_failure(answer: Answer, token: str) -> SearchFailure:
     if (
         answer.status in BAD_REQUESTS
         and answer.status not in FOR_A_MOMENT
+        # A page in the API's place is not about the search.
+        and answer.status != HTTPStatus.FORBIDDEN
         and outcome.reason.outcome_class is not OutcomeClass.THROTTLED
     ):
         detail = f"The API refuses to answer this ({name_status(answer)}). Check the id."

@@ -67,6 +67,7 @@ class StepName(StrEnum):
     CONNECT = "connect"
     TLS = "TLS"
     TOKEN = "token"  # noqa: S105 - the name of a step
+    RESPONSE = "response"
     PERMISSION = "permission"
     MARKETPLACES = "marketplaces"
     QUOTA = "quota"
@@ -171,6 +172,12 @@ def read_token(outcome: Outcome, target: str, *, is_reached: bool) -> Validation
         words = "not sent: there was no way to the host"
         return ValidationStep(StepName.TOKEN, target, Mark.SKIPPED, words)
     return _refusal(StepName.TOKEN, target, outcome)
+
+
+def read_advice(outcome: Outcome, target: str) -> Iterator[ValidationStep]:
+    """Return what the response holds that the check did not look at."""
+    if outcome.advice:
+        yield ValidationStep(StepName.RESPONSE, target, Mark.WARNING, outcome.advice)
 
 
 def read_permission(outcome: Outcome, target: str, *, is_reached: bool) -> ValidationStep:
@@ -409,6 +416,8 @@ async def _validate_token(
     answered = await ask()
     target = connection.host or connection.provider
     yield read_token(answered.outcome, target, is_reached=is_reached)
+    for step in read_advice(answered.outcome, target):
+        yield step
     yield read_quota(answered.outcome, answered.each, target)
     for step in read_token_ends(answered.outcome):
         yield step

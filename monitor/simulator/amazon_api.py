@@ -294,6 +294,9 @@ def answer_participations(
         raise SpError(denied(""))
     if AmazonFault.ACCOUNT_DEACTIVATED in faults:
         raise SpError(denied(""))
+    if AmazonFault.DENIED_IN_MESSAGE in faults:
+        message = "The seller account is not active."
+        raise SpError(sp_error(HTTPStatus.FORBIDDEN, "Unauthorized", message, ""))
     if not amazon.probes(grant, now).take(now):
         raise SpError(throttled())
     if call.has_body:
@@ -306,8 +309,13 @@ def _payload(grant: Grant, faults: Mapping[AmazonFault, Value]) -> list[dict[str
     if AmazonFault.EMPTY_PAYLOAD in faults:
         return []
     store_name = None if AmazonFault.MISSING_STORE_NAME in faults else grant.store_name
+    idle = Participation(is_participating=False)
     items = [
-        _item(MARKETPLACES[country], store_name, own)
+        _item(
+            MARKETPLACES[country],
+            store_name,
+            idle if AmazonFault.IDLE_MARKETPLACES in faults else own,
+        )
         for country, own in grant.participations.items()
     ]
     if AmazonFault.EXTRA_MARKETPLACES in faults:

@@ -218,6 +218,11 @@ class Fault(StrEnum):
     THROTTLE = "throttle"
     THROTTLE_403 = "throttle_403"
     FORBIDDEN = "forbidden"
+    FIREWALL = "firewall"
+    NO_CREDIT = "no_credit"
+    SUSPENDED = "suspended"
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - the name of a fault
+    SAYS_NO = "says_no"
     NOT_FOUND = "not_found"
     REDIRECT = "redirect"
     HTML = "html"
@@ -254,6 +259,13 @@ FAULT_KINDS: Mapping[Fault, FaultKind] = {
     Fault.THROTTLE: FaultKind("answers 429 with Retry-After", _RETRY_AFTER),
     Fault.THROTTLE_403: FaultKind("answers 403 with a rate-limit body and remaining 0"),
     Fault.FORBIDDEN: FaultKind("answers 403: the token lacks a permission"),
+    Fault.FIREWALL: FaultKind("answers 403 with a firewall's page in HTML"),
+    Fault.NO_CREDIT: FaultKind(
+        "says that no credit is left, with 429 or 403", ChoiceValue("429", ("429", "403"))
+    ),
+    Fault.SUSPENDED: FaultKind("answers 403: the account is suspended"),
+    Fault.TOKEN_EXPIRED: FaultKind("answers 401: the token has expired"),
+    Fault.SAYS_NO: FaultKind('answers 200 with "ok": false and an error'),
     Fault.NOT_FOUND: FaultKind("answers 404 on every path"),
     Fault.REDIRECT: FaultKind(
         "answers 302 to another host", UrlValue("https://elsewhere.invalid/auth/check")
@@ -317,7 +329,9 @@ class AmazonFault(StrEnum):
     SP_SLOW = "sp_slow"
     EARLY_TOKEN_DEATH = "early_token_death"  # noqa: S105 - likewise
     ACCOUNT_DEACTIVATED = "account_deactivated"
+    DENIED_IN_MESSAGE = "denied_in_message"
     EMPTY_PAYLOAD = "empty_payload"
+    IDLE_MARKETPLACES = "idle_marketplaces"
     EXTRA_MARKETPLACES = "extra_marketplaces"
     MISSING_STORE_NAME = "missing_store_name"
     MISSING_RATE_HEADER = "missing_rate_header"
@@ -374,7 +388,9 @@ AMAZON_FAULT_KINDS: Mapping[AmazonFault, FaultKind] = {
         "access tokens expire before their hour is over", NumberValue(60.0, 0, 3600, "seconds")
     ),
     AmazonFault.ACCOUNT_DEACTIVATED: FaultKind("403 without details for a good token"),
+    AmazonFault.DENIED_IN_MESSAGE: FaultKind("403 whose reason stands in `message` alone"),
     AmazonFault.EMPTY_PAYLOAD: FaultKind("200 with an empty list of marketplaces"),
+    AmazonFault.IDLE_MARKETPLACES: FaultKind("200, and the account participates in none of them"),
     AmazonFault.EXTRA_MARKETPLACES: FaultKind("200 with marketplaces that are not Amazon's own"),
     AmazonFault.MISSING_STORE_NAME: FaultKind("200 without any storeName, as years ago"),
     AmazonFault.MISSING_RATE_HEADER: FaultKind("leaves x-amzn-RateLimit-Limit out"),

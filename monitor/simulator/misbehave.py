@@ -11,6 +11,7 @@ import contextlib
 import json
 import socket
 import struct
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,11 @@ MARKUP = (
 LOGIN_PAGE = (
     b"<!doctype html><html><head><title>Sign in</title></head>"
     b"<body><h1>Sign in to the network</h1></body></html>"
+)
+
+FIREWALL_PAGE = (
+    b"<!DOCTYPE html><html><head><title>Just a moment...</title></head>"
+    b"<body><h1>Checking your browser before you go on</h1></body></html>"
 )
 
 ON_THE_WIRE = frozenset({Fault.HANG, Fault.RESET, Fault.CLOSE_EARLY, Fault.TRICKLE, Fault.OVERSIZE})
@@ -86,6 +92,22 @@ _ANSWERS: Mapping[Fault, Callable[[Value], SimulatedAnswer]] = {
     ),
     Fault.FORBIDDEN: lambda _: error_answer(
         HTTPStatus.FORBIDDEN, "forbidden", "This token lacks a permission."
+    ),
+    Fault.FIREWALL: lambda _: SimulatedAnswer(
+        HTTPStatus.FORBIDDEN, FIREWALL_PAGE, "text/html; charset=utf-8", is_of_account=False
+    ),
+    Fault.NO_CREDIT: lambda value: error_answer(
+        int(value or 0), "insufficient_quota", "No credit is left. Check your billing details."
+    ),
+    Fault.SUSPENDED: lambda _: error_answer(
+        HTTPStatus.FORBIDDEN, "account_suspended", "Your account has been suspended."
+    ),
+    Fault.TOKEN_EXPIRED: lambda _: replace(
+        error_answer(HTTPStatus.UNAUTHORIZED, "token_expired", "The token has expired."),
+        is_of_account=False,
+    ),
+    Fault.SAYS_NO: lambda _: json_answer(
+        HTTPStatus.OK, {"ok": False, "error": "invalid_auth", "message": "This token is not known."}
     ),
     Fault.NOT_FOUND: lambda _: error_answer(
         HTTPStatus.NOT_FOUND, "not_found", "There is no such endpoint."

@@ -62,6 +62,61 @@ def test_no_answer_is_3_although_the_state_stands(bench, live, simulator, reason
     assert bench.run("status").code == 0
 
 
+BODIES = {
+    "firewall": (3, "active", "ok", "unexpected_response", "ok", ""),
+    "no_credit": (2, "active", "ok", "ok", "exhausted", ""),
+    "suspended": (
+        2,
+        "error",
+        "permission_denied",
+        "permission_denied",
+        None,
+        "suspended or closed",
+    ),
+    "token_expired": (
+        2,
+        "error",
+        "token_rejected",
+        "token_rejected",
+        None,
+        "The token has expired",
+    ),
+    "says_no": (3, "active", "ok", "unexpected_response", "ok", ""),
+}
+
+
+@pytest.mark.parametrize("fault", BODIES)
+def test_what_a_body_says_decides(bench, live, simulator, fault):
+    code, state, reason, last, level, words = BODIES[fault]
+    bench.configure(live)
+    assert bench.spawn("check").code == 0
+    simulator.faults.switch_on(fault)
+    ended = bench.spawn("check", "--json")
+    each = reported(ended)["acme"]
+    assert (ended.code, each["state"], each["reason"]) == (code, state, reason)
+    assert each["last_check"]["reason"] == last
+    assert words in each["detail"]
+    assert level is None or each["quota"]["level"] == level
+
+
+def test_the_detail_blames_the_host_that_was_called_last(bench):
+    """
+    The address is corrected after an error, and the new host does not answer either.
+    """
+    bench.configure(connection("acme", "http://localhost:9"), more='[checks]\ntimeout = "1s"\n')
+    for _ in range(3):
+        bench.spawn("check")
+    before = bench.shown()["acme"]
+    bench.configure(connection("acme", "http://localhost:11"), more='[checks]\ntimeout = "1s"\n')
+    bench.spawn("check")
+    after = bench.shown()["acme"]
+    assert (before["state"], after["state"]) == ("error", "error")
+    assert (before["reason"], before["since"]) == (after["reason"], after["since"])
+    assert ":9" in before["detail"]
+    assert ":11" in after["detail"]
+    assert ":9" not in after["detail"]
+
+
 @pytest.mark.parametrize("is_up", [True, False], ids=["up", "down"])
 def test_a_failure_counts_only_while_our_own_link_is_there(bench, simulator, is_up):
     url = simulator.soldscope_url if is_up else NOWHERE

@@ -4,7 +4,7 @@ import pytest
 import trustme
 
 from monitor.config.errors import Notice, Problem
-from monitor.config.remarks import check_files, check_secrets, notices
+from monitor.config.remarks import CODES_IN_BODIES, check_files, check_secrets, notices
 
 
 def test_all_secrets_that_cannot_be_read_are_told(load, connection, monkeypatch):
@@ -111,6 +111,39 @@ def test_authorization_without_a_date_is_told(load, application, store):
 
 def test_authorization_that_has_no_end_needs_no_date(load, application, store):
     assert notices(load(application() + store("valid_days = 0", undated=True))) == []
+
+
+API = '[[connections]]\nname = "a"\nprovider = "http"\ntoken = "x"\nurl = "{}"\n'
+
+
+@pytest.mark.parametrize(
+    ("url", "more", "advice"),
+    [
+        ("https://slack.com/api/auth.test", "", '{ "/ok" = true }'),
+        ("https://api.telegram.org/me", "", '{ "/ok" = true }'),
+        ("https://maps.googleapis.com/maps/api/geocode/json", "", '{ "/status" = "OK" }'),
+        ("https://open.feishu.cn:443/me", "", '{ "/code" = 0 }'),
+        ("https://sub.oapi.dingtalk.com/me", "", '{ "/errcode" = 0 }'),
+        ("https://slack.com/api/auth.test", 'preset = "slack"', None),
+        ("https://slack.com/api/auth.test", 'expect_json = { "/user" = "x" }', None),
+        ("https://slack.com/api/auth.test", 'method = "HEAD"', None),
+        ("https://notslack.com/me", "", None),
+        ("https://api.example.com/v1/me", "", None),
+    ],
+)
+def test_services_with_codes_in_the_body_are_told_with_what_to_write(load, url, more, advice):
+    told = notices(load(API.format(url) + more))
+
+    assert [one.place for one in told] == ["connections[0].expect_json"] * (advice is not None)
+    assert all(f"set expect_json = {advice}" in one.message for one in told)
+
+
+@pytest.mark.parametrize("host", CODES_IN_BODIES)
+def test_what_is_advised_can_be_written(load, host):
+    pointer, value = CODES_IN_BODIES[host]
+    config = load(API.format(f"https://{host}/") + f'expect_json = {{ "{pointer}" = {value} }}')
+
+    assert notices(config) == []
 
 
 def test_notes_by_the_hundred_are_counted(load, application, store):

@@ -219,6 +219,7 @@ SP = [
     ("token_refused", None, Reason.AUTHORIZATION_REVOKED, "two fresh", [PROBE, TOKEN, PROBE]),
     ("early_token_death", 0, Reason.UNEXPECTED_RESPONSE, "expired", [PROBE, TOKEN, PROBE]),
     ("empty_payload", None, Reason.MARKETPLACE_MISMATCH, "lists no marketplace", [PROBE]),
+    ("idle_marketplaces", None, Reason.MARKETPLACE_MISMATCH, "participates in none", [PROBE]),
     ("sp_hang", None, Reason.TIMEOUT, "within the 1 s", [PROBE]),
     ("sp_slow", 5, Reason.TIMEOUT, "within the 1 s", [PROBE]),
 ]

@@ -93,6 +93,12 @@ async def test_two_and_thirteen_are_the_end(status, is_over, is_completed):
         (http_answer(500, {}), SearchFailureKind.HICCUP, "500"),
         (http_answer(503, b"<html>"), SearchFailureKind.HICCUP, "503"),
         (http_answer(429, {}), SearchFailureKind.HICCUP, "pause (429"),
+        (http_answer(403, b"<html>blocked"), SearchFailureKind.HICCUP, "a page for people"),
+        (
+            http_answer(429, {"error": "insufficient_quota"}),
+            SearchFailureKind.USED_UP,
+            "used up (429)",
+        ),
         (
             http_answer(302, {}, {"Location": "https://evil.example"}),
             SearchFailureKind.HICCUP,

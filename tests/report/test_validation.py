@@ -19,6 +19,7 @@ from monitor.report.validation import (
     CheckedConnection,
     Mark,
     StepName,
+    read_advice,
     read_clocks,
     read_marketplaces,
     read_permission,
@@ -120,6 +121,15 @@ def test_without_an_answer_the_step_says_why():
     outcome = Outcome(Reason.TIMEOUT, "It did not answer within 10 s.")
     for read in (read_token, read_permission):
         assert read(outcome, HOST, is_reached=True).words == "It did not answer within 10 s."
+
+
+def test_a_code_that_nothing_looked_at_is_a_warning_of_its_own():
+    outcome = Outcome(Reason.OK, advice='set expect_json = { "/code" = 0 }')
+
+    assert [(step.state, step.words) for step in read_advice(outcome, HOST)] == [
+        (Mark.WARNING, 'set expect_json = { "/code" = 0 }')
+    ]
+    assert list(read_advice(Outcome(Reason.OK), HOST)) == []
 
 
 def marketplace(country: str, **more: bool) -> Marketplace:

@@ -67,6 +67,13 @@ SP: list[tuple[str, object, int, Look]] = [
     ("storm_403", None, 403, has("Unauthorized")),
     ("token_refused", None, 403, has("Unauthorized", REFUSED)),
     ("account_deactivated", None, 403, has("Unauthorized")),
+    ("denied_in_message", None, 403, lambda a: "not active" in a.json()["errors"][0]["message"]),
+    (
+        "idle_marketplaces",
+        None,
+        200,
+        lambda a: not any(x["participation"]["isParticipating"] for x in a.json()["payload"]),
+    ),
     ("empty_payload", None, 200, lambda a: a.json() == {"payload": []}),
     (
         "early_token_death",
@@ -111,7 +118,7 @@ async def test_a_regional_host_answers_as_the_fault_says_and_draws_nothing_for_i
     if status != 200:
         assert not {"retry-after", "x-amzn-ratelimit-limit"} & {*answer.headers}
     shop.simulator.amazon_faults.clear()
-    drawn = 1 if name == "empty_payload" else 0
+    drawn = 1 if name in {"empty_payload", "idle_marketplaces"} else 0
     now = shop.simulator.clock.now()
     assert shop.simulator.amazon.probes(shop.grant, now).left(now) == 15 - drawn
     assert (await shop.probe(token)).status_code == 200
