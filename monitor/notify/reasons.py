@@ -63,8 +63,8 @@ REASONS = {
     ),
     Reason.TOKEN_REJECTED: ReasonText(
         "token rejected",
-        "The service rejects this token: it was revoked, replaced or mistyped. Every job that uses"
-        " it fails.",
+        "The service rejects this token: it has expired, or was revoked, replaced or mistyped."
+        " Every job that uses it fails.",
         "Create a new token at the service, then update it in connwatch's config and in every"
         " program that uses it.",
         "Create a new token at the service and configure it.",
@@ -118,9 +118,9 @@ REASONS = {
         "account suspended",
         "The service has suspended, frozen or closed the account (or shop). All calls to it fail,"
         " whatever the token.",
-        "The account owner must sign in to the service and settle it there: pay an open bill, or"
-        " contact its support. A new token does not help.",
-        "The account owner must settle it with the service.",
+        "Ask the account owner to sign in to the service and pay what is due, or to contact its"
+        " support. A new token does not help.",
+        "Ask the account owner to contact the service.",
     ),
     Reason.SERVER_ERROR: ReasonText(
         "server error",
@@ -174,8 +174,8 @@ REASONS = {
 OF_PROVIDER = {
     ("soldscope", Reason.TOKEN_REJECTED): ReasonText(
         "token rejected",
-        "SoldScope rejects this token: it was revoked, replaced or mistyped. Every job that uses it"
-        " fails.",
+        "SoldScope rejects this token: it has expired, or was revoked, replaced or mistyped. Every"
+        " job that uses it fails.",
         "Create a new token under API Access in SoldScope, then replace it where `token` points and"
         " in every program that uses it.",
         "Create a new token in SoldScope and configure it.",

@@ -167,8 +167,8 @@ class KnownService:
 
 UNKNOWN_SERVICE = KnownService()
 SUSPENDED = (
-    "The service has suspended or closed the account: no token of it works until that is settled"
-    " with the service."
+    "The service has suspended or closed the account: none of its tokens works until the account"
+    " owner has resolved that with the service."
 )
 
 
@@ -213,7 +213,7 @@ def read_failure(
 
 def read_suspension(answer: Answer, secret: Secrets, service: KnownService) -> Outcome:
     """Return the outcome of an *answer* by which a service says that the account is closed."""
-    detail = f"{service.suspended or SUSPENDED} It answered {name_status(answer)}."
+    detail = f"{service.suspended or SUSPENDED} It returned {name_status(answer)}."
     return outcome_of(answer, Reason.ACCOUNT_SUSPENDED, detail + server_message(answer, secret))
 
 
@@ -256,7 +256,7 @@ def _name_denial(meaning: Meaning | None) -> str:
     if meaning is Meaning.SUSPENDED:
         return (
             "The service denies access (403) and says that the account is suspended or closed."
-            " The account owner must settle that with the service."
+            " The account owner must resolve that with the service."
         )
     return (
         "The token is known but may not do this (403): its permissions or the plan"
@@ -276,7 +276,7 @@ def _name_page(answer: Answer, secret: Secrets) -> str:
 def _name_server_error(answer: Answer) -> str:
     if answer.status == HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED:
         return (
-            f"The network asks for a login ({name_status(answer)}) before it lets calls through."
+            f"The network requires a login ({name_status(answer)}) before it lets calls through."
             " Sign in to the network on this host, or allow the API's host there."
         )
     return (
@@ -352,7 +352,7 @@ def _surprise(answer: Answer, secret: Secrets) -> str:
         )
     if answer.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         return (
-            f"A proxy on the way asks for a login ({name_status(answer)}). Check the proxy's"
+            f"A proxy on the way requires a login ({name_status(answer)}). Check the proxy's"
             " settings on this host; this says nothing about the token."
         )
     if answer.status == HTTPStatus.NOT_FOUND:

@@ -20,6 +20,7 @@ from monitor.config.secret import MalformedSecret, SecretUnavailable
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason
 from monitor.providers.fetcher import Answer, Failure, fetch
 from monitor.providers.masking import clean
+from monitor.providers.vocabulary import vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -136,6 +137,8 @@ class Requester:
         self._secrets = secrets
         self._client = client
         self._timeout = timeout
+        # Read now, so that the first answer that says no waits for no file.
+        vocabulary()
         self._prepared: Prepared | None = None
         self._revealed: tuple[str, ...] = ()
 

@@ -13,6 +13,11 @@ from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 
+MAX_SEARCHED = 4000
+"""Letters of all sentences together: whatever a service says is wrong, it says at the beginning."""
+MOST_CODES = 40
+MAX_CODE = 100
+
 _FILE = Path(__file__).with_suffix(".toml")
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", re.ASCII)
@@ -157,9 +162,14 @@ def find_meaning(status: int, words: Words, preset: str = "") -> Meaning | None:
 
 
 def _fold_all(words: Words) -> _Folded:
-    codes = frozenset(map(fold, words.codes))
-    # Addresses lead to pages about limits and bills, whatever the matter is.
-    texts = {fold(_ADDRESS.sub(" ", text)): None for text in words.texts}
+    codes = {fold(code[:MAX_CODE]): None for code in words.codes[:MOST_CODES]}
+    texts: dict[str, None] = {}
+    n_left = MAX_SEARCHED
+    for text in words.texts:
+        # Addresses lead to pages about limits and bills, whatever the matter is.
+        texts[fold(_ADDRESS.sub(" ", text[:n_left]))] = None
+        n_left -= len(text[:n_left])
     # Codes that are not listed are sentences without spaces.
-    texts |= {code: None for code in sorted(codes) if not code.isdecimal()}
-    return _Folded(codes, "".join(f" {text} |" for text in texts), words.keys)
+    texts |= {code: None for code in codes if not code.isdecimal()}
+    searched = "".join(f" {text} |" for text in texts)
+    return _Folded(frozenset(codes), searched[: 2 * MAX_SEARCHED], words.keys)

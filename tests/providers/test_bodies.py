@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from monitor.providers.answers import is_answer, parse_json
 from monitor.providers.bodies import find_no, find_own_code, is_page, read_sentences, read_words
+from monitor.providers.vocabulary import find_meaning, vocabulary
 
 DEEP = {"data": {"x": [{"y": {"error": "not looked at"}}]}}
 GOOD = {
@@ -226,6 +227,11 @@ WORST = {
     "xml": "<?xml ?>" + "<Code>x" * 30_000,
     "scripts": "<script" * 30_000,
     "spaces": " " * FULL,
+    "many sentences": json.dumps(
+        {"errors": [{"message": "Rate li " * 240, "detail": {"x": ["credit bala"] * 3}}] * 3}
+        | {name: {"message": "billing " * 240} for name in ("error", "detail", "data", "meta")}
+    ),
+    "many codes": json.dumps({"error": {f"e{number}": "x" * 1900 for number in range(130)}}),
     "addresses": '{"message": "' + "https://" * 30_000 + '"}',
 }
 
@@ -233,6 +239,7 @@ WORST = {
 @pytest.mark.parametrize("text", WORST.values(), ids=WORST)
 def test_a_hostile_body_takes_no_longer_than_reading_it(text):
     body = text.encode()[:FULL]
+    vocabulary()
     started = time.process_time()
     value = parse_json(body)
     parsed = time.process_time()
@@ -240,5 +247,7 @@ def test_a_hostile_body_takes_no_longer_than_reading_it(text):
     find_no(value)
     read_words(body, "text/html", value)
     list(read_sentences(value))
+    for status in (200, 401, 403, 429):
+        find_meaning(status, read_words(body, "", value))
 
     assert time.process_time() - parsed < 0.05 + (parsed - started)
