@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,11 +36,12 @@ from monitor.judge.alerts import (
     AlertKind,
     severities_of,
 )
+from monitor.notify.times import format_time
 from monitor.report.status import instant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
     from monitor.cli.session import Session
     from monitor.config.model import Channel, Config
@@ -87,15 +88,18 @@ def list_(
     if is_json:
         print_json({"alerts": [alert_json(row) for row in rows[:limit]]})
     elif rows:
-        header = ("ID", "BORN, UTC", "KIND", "CONNECTIONS")
-        print_rows(open_console(), [_line(row, is_wide=is_wide) for row in rows[:limit]], header)
+        header = ("ID", "CREATED", "KIND", "CONNECTIONS")
+        now, zone = utc_now(), session.config.alerts.zone
+        print_rows(
+            open_console(), [_line(row, now, zone, is_wide=is_wide) for row in rows[:limit]], header
+        )
     else:
         typer.echo("no alert is dead" if only_dead else "no alert so far")
     if len(rows) > limit:
         print_error(f"there are older ones than these {limit}: see --limit")
 
 
-def _line(row: AlertRow, *, is_wide: bool) -> TableRow:
+def _line(row: AlertRow, now: datetime, zone: tzinfo, *, is_wide: bool) -> TableRow:
     """Return the line of an alert, and one for each channel below it."""
     from monitor.judge.outbox import NotificationState
 
@@ -106,9 +110,9 @@ def _line(row: AlertRow, *, is_wide: bool) -> TableRow:
     for each in row.notifications:
         text = f"{each.channel}: {each.state.value}"
         if each.sent_at is not None:
-            text += f" at {_format_instant(each.sent_at)}"
+            text += f" at {format_time(each.sent_at, now, zone, is_exact=True)}"
         elif each.state is NotificationState.HELD:
-            text += _format_suppression(each)
+            text += _format_suppression(each, now, zone)
         elif each.attempts:
             text += f" after {format_count(each.attempts, 'attempt')}"
             text += f": {each.error}" if each.error else ""
@@ -117,7 +121,7 @@ def _line(row: AlertRow, *, is_wide: bool) -> TableRow:
     return TableRow(
         (
             Text(f"{row.id}", "dim"),
-            _format_instant(row.born_at),
+            format_time(row.born_at, now, zone, is_exact=True),
             Text(clean(row.kind), _STYLES.get(row.severity, "")),
             names,
         ),
@@ -125,13 +129,10 @@ def _line(row: AlertRow, *, is_wide: bool) -> TableRow:
     )
 
 
-def _format_suppression(each: NotificationRow) -> str:
+def _format_suppression(each: NotificationRow, now: datetime, zone: tzinfo) -> str:
     by = (each.held_by or "").replace("_", " ")
-    return f" by {by}" + (f" until {_format_instant(each.held_until)}" if each.held_until else "")
-
-
-def _format_instant(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S}"
+    until = f" until {format_time(each.held_until, now, zone)}" if each.held_until else ""
+    return f" by {by}{until}"
 
 
 @commands.command()
@@ -247,15 +248,16 @@ async def send_samples(
     """Send samples up to the first failure; return how many went out, and why no more.
 
     Args:
-        config: The settings whose links they show.
+        config: The settings whose links and times they show.
     """
     from monitor.notify.delivery import AlertError, ThreadedSender
     from monitor.notify.samples import sample_message
 
     threads = ThreadedSender(SEND_TIMEOUT)
+    zone = config.zone_of(channel) if config else UTC
     for n_sent, kind in enumerate(kinds):
         try:
-            message = sample_message(kind, utc_now(), config)
+            message = sample_message(kind, utc_now(), config, zone)
             await threads.send(sender, channel, (n_sent,), message, kind.value)
         except AlertError as error:
             return n_sent, str(error)
@@ -321,7 +323,7 @@ def explain(
         print_json(_as_json(name, chosen, known, answers, session.plan, now))
         return
     if answers:
-        rows = [_row(answer, session.plan) for answer in answers]
+        rows = [_row(answer, session, now) for answer in answers]
         print_rows(open_console(), rows, ("CHANNEL", "SEVERITY", "TOLD", "WHY, AND WHEN"))
     else:
         typer.echo("no channel is configured: nobody is told of anything")
@@ -379,15 +381,17 @@ def _explain_channel(
     return [first] if is_same else answers
 
 
-def _row(answer: _Explanation, plan: Plan) -> TableRow:
+def _row(answer: _Explanation, session: Session, now: datetime) -> TableRow:
     told, words = Text("yes", "green"), _REASONS[answer.routing.value]
     if not answer.routing.is_told:
         told = Text("no", "bold red")
     elif answer.suppression is None:
-        words += f"; within {format_duration(plan.group_wait)}, together with others of its kind"
+        words += (
+            f"; within {format_duration(session.plan.group_wait)}, together with others of its kind"
+        )
     else:
         told = Text("held", "yellow")
-        until = f"{answer.suppression.until:%Y-%m-%d %H:%M} UTC"
+        until = format_time(answer.suppression.until, now, session.config.alerts.zone)
         words += f"; {_SUPPRESSED[answer.suppression.by.value]} until {until}"
     return TableRow((answer.channel, answer.severity.value, told, words))
 

@@ -235,7 +235,7 @@ def _print_reach(session: Session) -> None:
         problems = find_reach_problems(ReachFacts(names), now)
     console = open_console()
     for problem in problems:
-        words = Text(clean(describe_reach(problem, now)), "bold yellow")
+        words = Text(clean(describe_reach(problem, now, session.config.alerts.zone)), "bold yellow")
         print_wrapped(console, Text("! ", "bold yellow"), words)
     if problems:
         console.print()
@@ -300,6 +300,7 @@ def print_records(
                 said=said.get(each["name"], ""),
                 soon_days=soon_days,
                 with_notes=with_notes,
+                zone=session.config.alerts.zone,
             )
             for each in objects
         ]

@@ -22,7 +22,7 @@ from monitor.clock import utc_now
 from monitor.config.errors import ConfigError, as_argument, quoted
 from monitor.config.values import check_past_day
 from monitor.judge.authorizations import DateChange, start_of
-from monitor.notify.words import format_day, format_expiry
+from monitor.notify.times import format_date, format_expiry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,7 +123,7 @@ def renew(
     authorized_at = _read_date(on, utc_now())
     session.read_ahead({name}, with_channels=False)
     record, change = _record(session, name, authorized_at)
-    typer.echo(f"{name}: {_say(record.clock, change)}")
+    typer.echo(f"{name}: {describe_renewal(record.clock, change, utc_now())}")
     if record.is_switched_off:
         typer.echo(f"{name} is paused: it is checked when it is resumed")
     else:
@@ -166,17 +166,18 @@ def _record(
     return renewed
 
 
-def _say(clock: AuthorizationClock, change: DateChange) -> str:
+def describe_renewal(clock: AuthorizationClock, change: DateChange, now: datetime) -> str:
+    """Return what was recorded, and when the authorization expires by that."""
     assert clock.authorized_at is not None
     done = {
         DateChange.NONE: "was recorded already as authorized on",
         DateChange.CORRECTION: "corrected: authorized on",
     }.get(change, "recorded as renewed on")
-    sentence = f"{done} {format_day(clock.authorized_at)}"
+    sentence = f"{done} {format_date(clock.authorized_at, now)}"
     end = clock.known_end
     if end is None:
         return f"{sentence}, without a known end"
-    return f"{sentence}; it {format_expiry(end, utc_now())}"
+    return f"{sentence}; it {format_expiry(end, now)}"
 
 
 def _check(session: Session, name: str) -> None:
@@ -228,18 +229,20 @@ def _read_history(session: Session, record: ConnectionRecord) -> HistoryJson:
 
 
 def _print_history(session: Session, record: ConnectionRecord, past: HistoryJson) -> None:
-    now = utc_now()
+    now, zone = utc_now(), session.config.alerts.zone
     console = open_console()
     [each] = describe_records(session, [record], now)
-    print_rows(console, [output.connection_row(each, now, with_notes=True)], output.HEADER)
+    print_rows(
+        console, [output.connection_row(each, now, with_notes=True, zone=zone)], output.HEADER
+    )
     for title, rows in (
-        ("Changes", output.transition_rows(past)),
-        ("Checks", output.check_rows(past)),
-        ("Alerts", output.alert_rows(past)),
+        ("Changes", output.transition_rows(past, now, zone)),
+        ("Checks", output.check_rows(past, now, zone)),
+        ("Alerts", output.alert_rows(past, now, zone)),
     ):
         console.print()
         _print_part(title, rows)
-    console.print("\nTimes are UTC, the newest first.", style="dim")
+    console.print("\nThe newest first.", style="dim")
 
 
 def _print_part(title: str, rows: Sequence[TableRow]) -> None:

@@ -511,7 +511,7 @@ class _Story:
     async def _begin(self) -> None:
         self._screen.step(
             "The daemon starts and looks at all six. They work, but Initech has only 3 % of its"
-            " quota left, and the authorization of a store ends in less than 3 days: both are told"
+            " quota left, and the authorization of a store expires in 3 days: both are told"
             " at once."
         )
         await self._until("every connection was checked", _is_all_active)

@@ -11,6 +11,7 @@ import io
 import json
 import sys
 from dataclasses import dataclass, field
+from datetime import UTC
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -22,15 +23,17 @@ from monitor.config.errors import format_count
 from monitor.judge.outcome import OutcomeClass, Reason, State
 from monitor.judge.quota import Level
 from monitor.notify.texts import RENEW_COMMAND
-from monitor.notify.words import (
-    explain,
+from monitor.notify.times import (
     format_ago,
-    format_instant,
-    format_number,
+    format_date,
+    format_days_left,
+    format_end,
+    format_expiry,
     format_span,
-    name_command,
+    format_time,
     read_instant,
 )
+from monitor.notify.words import explain, format_number, name_command
 from monitor.report.advice import explain_state
 from monitor.report.reach import describe_muting
 from monitor.report.status import (
@@ -43,7 +46,7 @@ from monitor.report.status import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
     from monitor.report.history import CheckJson, HistoryJson, NotificationJson, TransitionJson
     from monitor.report.status import ConnectionJson
@@ -213,6 +216,7 @@ def connection_row(
     soon_days: int = SOON_DAYS,
     can_renew_here: bool | None = False,
     with_notes: bool = False,
+    zone: tzinfo = UTC,
 ) -> TableRow:
     """Return the line of one connection.
 
@@ -223,6 +227,7 @@ def connection_row(
         can_renew_here: Its page in the dashboard leads to Amazon and back; None where what to do
             is printed elsewhere.
         with_notes: Say what the next person should know.
+        zone: Whose clocks times are named by.
     """
     state = State(each["state"])
     symbol, style = LOOKS[state]
@@ -235,25 +240,24 @@ def connection_row(
         (
             Text(f"{symbol} {state.value}", style),
             Text(clean(each["name"]), "dim" if state is State.PAUSED else ""),
-            _days_left(each),
+            _days_left(each, now),
             _quota(each),
             checked,
         ),
         (
-            *_remarks(each, now, clean(said), soon_days, can_renew_here=can_renew_here),
-            *(Text(clean(words), "cyan") for _, words in describe_muting(each, now)),
+            *_remarks(each, now, clean(said), soon_days, zone, can_renew_here=can_renew_here),
+            *(Text(clean(words), "cyan") for _, words in describe_muting(each, now, zone)),
             *([f"notes: {each['notes']}"] if with_notes and each["notes"].strip() else []),
         ),
     )
 
 
-def _days_left(each: ConnectionJson) -> Text | str:
+def _days_left(each: ConnectionJson, now: datetime) -> Text | str:
     end = end_of(each)
-    if end is None:
+    ends_at = end and read_instant(end["ends_at"])
+    if ends_at is None:
         return ""
-    days = end["days_left"]
-    near = {0: "today", 1: "tomorrow"}
-    text = "ended" if days < 0 else near.get(days) or f"{format_number(days)} days"
+    text = format_days_left(ends_at, now)
     return Text(f"🟠 {text}", "yellow") if each["expiring_soon"] else text
 
 
@@ -269,7 +273,13 @@ def _quota(each: ConnectionJson) -> Text | str:
 
 
 def _remarks(
-    each: ConnectionJson, now: datetime, said: str, soon_days: int, *, can_renew_here: bool | None
+    each: ConnectionJson,
+    now: datetime,
+    said: str,
+    soon_days: int,
+    zone: tzinfo,
+    *,
+    can_renew_here: bool | None,
 ) -> Iterator[Text | str]:
     state, reason = State(each["state"]), Reason(each["reason"])
     text = explain_state(each, reason, can_renew_here=bool(can_renew_here))
@@ -286,34 +296,35 @@ def _remarks(
             yield detail
     yield from _last_check_remark(each, said)
     if each["expiring_soon"]:
-        yield from _end_remark(each)
+        yield from _end_remark(each, now)
     if each["renewal_unrecorded"]:
         command = name_command(RENEW_COMMAND, each["name"])
         yield f"works past its known end: {command} records the renewal"
-    yield from _secret_remark(each, soon_days)
+    yield from _secret_remark(each, now, soon_days)
     yield from _marketplace_remark(each)
-    yield from _quota_remark(each, now)
+    yield from _quota_remark(each, now, zone)
 
 
-def _end_remark(each: ConnectionJson) -> Iterator[str]:
+def _end_remark(each: ConnectionJson, now: datetime) -> Iterator[str]:
     end, authorization = end_of(each), each["authorization"]
-    if end is None:
+    ends_at = end and read_instant(end["ends_at"])
+    if end is None or ends_at is None:
         return
     if end["kind"] == AUTHORIZATION:
-        yield f"the authorization ends on {end['ends_at'][:10]}"
+        yield f"the authorization {format_expiry(ends_at, now)}"
         return
-    declared = authorization and authorization["expires_at"]
+    declared = read_instant(authorization and authorization["expires_at"])
     but = ""
-    if declared and declared[:10] != end["ends_at"][:10]:
-        but = f"; by the file it would be {declared[:10]}"
-    yield f"the token ends on {end['ends_at'][:10]}, its service says{but}"
+    if declared and format_date(declared, now) != format_date(ends_at, now):
+        but = f"; by the file it would be {format_date(declared, now)}"
+    yield f"the token {format_expiry(ends_at, now)}, its service says{but}"
 
 
-def _secret_remark(each: ConnectionJson, soon_days: int) -> Iterator[str]:
+def _secret_remark(each: ConnectionJson, now: datetime, soon_days: int) -> Iterator[str]:
     end = ending_secret(each, soon_days)
-    if end is not None and each["reason"] != Reason.CLIENT_SECRET_EXPIRED:
-        verb = "ended" if end["days_left"] < 0 else "ends"
-        yield f"the client secret of {end['of']} {verb} on {end['ends_at'][:10]}"
+    ends_at = end and read_instant(end["ends_at"])
+    if end and ends_at and each["reason"] != Reason.CLIENT_SECRET_EXPIRED:
+        yield f"the client secret of {end['of']} {format_expiry(ends_at, now)}"
 
 
 def _marketplace_remark(each: ConnectionJson) -> Iterator[str]:
@@ -339,7 +350,7 @@ def _last_check_remark(each: ConnectionJson, said: str) -> Iterator[str]:
         yield f"the last check had no usable response: {name}{times}{why}"
 
 
-def _quota_remark(each: ConnectionJson, now: datetime) -> Iterator[Text]:
+def _quota_remark(each: ConnectionJson, now: datetime, zone: tzinfo) -> Iterator[Text]:
     quota = each["quota"]
     if quota is None or quota["level"] not in LEVEL_STYLES:
         return
@@ -347,7 +358,7 @@ def _quota_remark(each: ConnectionJson, now: datetime) -> Iterator[Text]:
     resets_at = read_instant(quota["resets_at"])
     until = ""
     if resets_at is not None and resets_at > now:
-        until = f" until {format_instant(resets_at)} (in {format_span(resets_at - now)})"
+        until = f", resets {format_end(resets_at, now, zone)}"
     yield Text(f"quota {word}{until}", LEVEL_STYLES[quota["level"]])
 
 
@@ -371,12 +382,12 @@ def format_counts(summary: dict[str, int], n_secrets: int = 0) -> str:
     return f"{format_count(total, 'connection')}: {', '.join(parts)}"
 
 
-def transition_rows(history: HistoryJson) -> list[TableRow]:
+def transition_rows(history: HistoryJson, now: datetime, zone: tzinfo) -> list[TableRow]:
     """Return the lines of a connection's changes."""
     return [
         TableRow(
             (
-                format_at(each["at"]),
+                format_at(each["at"], now, zone),
                 f"{each['from']} → {each['to']}",
                 explain(Reason(each["reason"]), None).name,
             ),
@@ -386,12 +397,12 @@ def transition_rows(history: HistoryJson) -> list[TableRow]:
     ]
 
 
-def check_rows(history: HistoryJson) -> list[TableRow]:
+def check_rows(history: HistoryJson, now: datetime, zone: tzinfo) -> list[TableRow]:
     """Return the lines of a connection's checks."""
     return [
         TableRow(
             (
-                format_at(each["at"]),
+                format_at(each["at"], now, zone),
                 explain(Reason(each["reason"]), None).name,
                 "" if each["latency_ms"] is None else f"{each['latency_ms']:,.0f} ms",
             ),
@@ -402,22 +413,23 @@ def check_rows(history: HistoryJson) -> list[TableRow]:
     ]
 
 
-def alert_rows(history: HistoryJson) -> list[TableRow]:
+def alert_rows(history: HistoryJson, now: datetime, zone: tzinfo) -> list[TableRow]:
     """Return the lines of the alerts about a connection."""
     return [
         TableRow(
-            (format_at(each["born_at"]), each["kind"], each["severity"]),
-            [_delivery(one) for one in each["notifications"]] or ["no channel wants to hear of it"],
+            (format_at(each["born_at"], now, zone), each["kind"], each["severity"]),
+            [_delivery(one, now, zone) for one in each["notifications"]]
+            or ["no channel wants to hear of it"],
         )
         for each in history["alerts"]
     ]
 
 
-def _delivery(notification: NotificationJson) -> str:
+def _delivery(notification: NotificationJson, now: datetime, zone: tzinfo) -> str:
     text = f"{notification['channel']}: {notification['state']}"
     sent_at = notification["sent_at"]
     if sent_at is not None:
-        return f"{text} at {format_at(sent_at)}"
+        return f"{text} at {format_at(sent_at, now, zone)}"
     attempts = notification["attempts"]
     return f"{text} after {format_count(attempts, 'attempt')}" if attempts else text
 
@@ -426,6 +438,7 @@ def _said(each: CheckJson | TransitionJson) -> tuple[str, ...]:
     return (each["detail"],) if each["detail"] else ()
 
 
-def format_at(instant: str) -> str:
-    """Return an instant of a report for a column whose zone is known."""
-    return instant.replace("T", " ").removesuffix("Z")
+def format_at(instant: str, now: datetime, zone: tzinfo) -> str:
+    """Return an instant of a report to the second; what is none, as it is."""
+    at = read_instant(instant)
+    return instant if at is None else format_time(at, now, zone, is_exact=True)

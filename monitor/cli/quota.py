@@ -18,12 +18,20 @@ from monitor.cli.output import (
     print_wrapped,
 )
 from monitor.clock import utc_now
-from monitor.notify.words import format_number, format_span, format_unit, format_when, read_instant
+from monitor.notify.times import (
+    count_days,
+    format_date,
+    format_day,
+    format_end,
+    format_span,
+    read_instant,
+)
+from monitor.notify.words import format_number, format_unit
 from monitor.report.status import quotas_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime, timedelta
+    from datetime import datetime, tzinfo
 
     from rich.console import Console
 
@@ -56,11 +64,12 @@ def quota(
     if is_json:
         print_json(report)
     else:
-        _print_quotas(open_console(), report, now, is_asked=bool(names), is_wide=is_wide)
+        zone = session.config.alerts.zone
+        _print_quotas(open_console(), report, now, zone, is_asked=bool(names), is_wide=is_wide)
 
 
 def _print_quotas(
-    console: Console, report: Json, now: datetime, *, is_asked: bool, is_wide: bool
+    console: Console, report: Json, now: datetime, zone: tzinfo, *, is_asked: bool, is_wide: bool
 ) -> None:
     """Print the quotas that are known, and of those asked for also that they are not."""
     shown = [each for each in report["connections"] if each["windows"] or is_asked]
@@ -73,25 +82,26 @@ def _print_quotas(
         console.print(name, style="bold", soft_wrap=True)
         is_one_of_several = len(each["windows"]) > 1
         for window in each["windows"]:
-            for text in _draw(window, now, console, is_one_of_several=is_one_of_several):
+            for text in _draw(window, now, zone, console, is_one_of_several=is_one_of_several):
                 print_wrapped(console, Text(INDENT), text)
         if not each["windows"]:
             console.print(f"{INDENT}no quota has been seen yet")
     if any(window["limit"] for each in shown for window in each["windows"]):
         used, coming, left = _glyphs(console)
-        legend = f"\n{used} used   {coming} expected by the reset   {left} left   (dates are UTC)"
+        legend = f"\n{used} used   {coming} expected by the reset   {left} left"
         console.print(legend, style="dim", soft_wrap=True)
 
 
-def _draw(window: Json, now: datetime, console: Console, *, is_one_of_several: bool) -> list[Text]:
-
+def _draw(
+    window: Json, now: datetime, zone: tzinfo, console: Console, *, is_one_of_several: bool
+) -> list[Text]:
     style = LEVEL_STYLES.get(window["level"], "")
     mark = " (decides)" if is_one_of_several and window["deciding"] else ""
     name = clean(window["window"]) + mark
     texts = [Text(f"{name}: {_format_left(window)}" if name else _format_left(window), style)]
     if window["limit"] and window["remaining"] is not None:
         texts.insert(0, _bar(window, console, style))
-    return [*texts, *map(Text, _format_forecast(window, now))]
+    return [*texts, *map(Text, describe_window(window, now, zone))]
 
 
 def _bar(window: Json, console: Console, style: str) -> Text:
@@ -124,12 +134,12 @@ def _format_left(window: Json) -> str:
     return f"{format_number(remaining)} of {format_number(limit)} {unit} left, {percent} % used"
 
 
-def _format_forecast(window: Json, now: datetime) -> Iterator[str]:
+def describe_window(window: Json, now: datetime, zone: tzinfo) -> Iterator[str]:
     """Say in words when it is reset, and whether it lasts until then."""
     resets_at, forecast = read_instant(window["resets_at"]), window["forecast"]
     if resets_at is not None:
-        verb = "is reset" if resets_at > now else "should have been reset"
-        yield f"{verb} on {format_date(resets_at)}, {format_when(resets_at, now)}"
+        verb = "resets" if resets_at > now else "should have been reset"
+        yield f"{verb} {format_end(resets_at, now, zone)}"
     exhausts_at = forecast and read_instant(forecast["exhausts_at"])
     if window["remaining"] == 0:
         yield "used up: nothing that costs is answered until the reset or an upgrade"
@@ -138,9 +148,9 @@ def _format_forecast(window: Json, now: datetime) -> Iterator[str]:
     elif forecast is None:
         yield "too little has been seen yet to say whether it lasts"
     elif exhausts_at is not None and (resets_at is None or exhausts_at < resets_at):
-        yield _format_end(exhausts_at, resets_at)
+        yield _format_exhaustion(exhausts_at, resets_at, now)
         if range_ := _format_range(
-            read_instant(forecast["earliest"]), read_instant(forecast["latest"]), resets_at
+            read_instant(forecast["earliest"]), read_instant(forecast["latest"]), resets_at, now
         ):
             yield range_
     else:
@@ -149,31 +159,28 @@ def _format_forecast(window: Json, now: datetime) -> Iterator[str]:
         yield f"lasts until the reset{rest}"
 
 
-def _format_end(exhausts_at: datetime, resets_at: datetime | None) -> str:
+def _format_exhaustion(exhausts_at: datetime, resets_at: datetime | None, now: datetime) -> str:
     if resets_at is None:
-        return f"runs out on {format_date(exhausts_at)}; when it is reset is not known"
+        return f"runs out {format_day(exhausts_at, now)}; when it is reset is not known"
     return (
-        f"runs out on {format_date(exhausts_at)}, {_format_length(resets_at - exhausts_at)} before "
+        f"runs out {format_day(exhausts_at, now)}, {_format_length(exhausts_at, resets_at)} before "
         "the reset"
     )
 
 
 def _format_range(
-    earliest: datetime | None, latest: datetime | None, resets_at: datetime | None
+    earliest: datetime | None, latest: datetime | None, resets_at: datetime | None, now: datetime
 ) -> str:
     if earliest is None:
         return ""
     if latest is None or (resets_at is not None and latest >= resets_at):
-        return f"most likely not before {format_date(earliest)}, and it may just last"
-    if format_date(earliest) == format_date(latest):
+        return f"most likely not before {format_date(earliest, now)}, and it may just last"
+    if format_date(earliest, now) == format_date(latest, now):
         return ""
-    return f"most likely between {format_date(earliest)} and {format_date(latest)}"
+    return f"most likely between {format_date(earliest, now)} and {format_date(latest, now)}"
 
 
-def _format_length(length: timedelta) -> str:
-    return f"{length.days} days" if length.days > 1 else format_span(length)
-
-
-def format_date(at: datetime) -> str:
-    """Return the day of *at* as people write it: Dec 12."""
-    return f"{at:%b} {at.day}"
+def _format_length(begin: datetime, end: datetime) -> str:
+    # By the dates that stand beside it, so that they add up.
+    days = count_days(end, begin)
+    return f"{days:,} days" if days > 1 else format_span(end - begin)

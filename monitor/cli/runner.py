@@ -172,6 +172,7 @@ async def _send_due(session: Session) -> DeliveryReport:
             AppriseSender.for_channels(config.channels),
             config.alerts.retry_for,
             partial(link_to, config),
+            config.zone_of,
         )
         delivery = Delivery(
             StoredOutbox(store, f"check-{os.getpid()}", lambda: session.plan),

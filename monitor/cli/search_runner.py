@@ -74,7 +74,10 @@ def list_searches(session: Session, connection: SoldscopeConnection, *, is_json:
     if is_json:
         print_json({"connection": connection.name, "searches": [_json(each) for each in found]})
     elif found:
-        rows = [TableRow((each.id, format_at(each.created_at), each.text)) for each in found]
+        now, zone = utc_now(), session.config.alerts.zone
+        rows = [
+            TableRow((each.id, format_at(each.created_at, now, zone), each.text)) for each in found
+        ]
         print_rows(open_console(), rows, ("ID", "CREATED", "SEARCH"))
     else:
         sys.stdout.write("no search so far\n")

@@ -23,10 +23,10 @@ from monitor.clock import utc_now
 from monitor.config.errors import did_you_mean, quoted
 from monitor.config.values import parse_duration
 from monitor.judge.authorizations import start_of
-from monitor.notify.words import format_day, format_instant
+from monitor.notify.times import format_date, format_time
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime, timedelta, tzinfo
 
     from monitor.cli.session import Session
     from monitor.judge.suppression import Scope, Silence
@@ -124,10 +124,11 @@ def _begin(
 ) -> None:
     from monitor.alerting.suppression import begin_silence, describe_scope
 
+    now = utc_now()
     with session.open_for_writing().write() as tx:
-        begun = begin_silence(tx, session.plan, scope, target, length, reason, utc_now())
+        begun = begin_silence(tx, session.plan, scope, target, length, reason, now)
     held = f"; {begun.n_suppressed:,} unsent so far" if begun.n_suppressed else ""
-    until = format_instant(begun.ends_at)
+    until = format_time(begun.ends_at, now, session.config.alerts.zone)
     typer.echo(
         f"{describe_scope(scope, target)}: nothing is told until {until} (silence {begun.id}){held}"
     )
@@ -153,20 +154,21 @@ def _list(session: Session, *, is_json: bool) -> None:
     from monitor.report.history import silence_json
     from monitor.store import suppression
 
-    lasting = session.read(lambda tx: suppression.list_active_silences(tx, utc_now())) or []
+    now, zone = utc_now(), session.config.alerts.zone
+    lasting = session.read(lambda tx: suppression.list_active_silences(tx, now)) or []
     if is_json:
         print_json({"silences": [silence_json(each) for each in lasting]})
     elif lasting:
-        header = ("ID", "SILENT", "UNTIL, UTC", "REASON")
-        print_rows(open_console(), [_row(each) for each in lasting], header)
+        header = ("ID", "SILENT", "UNTIL", "REASON")
+        print_rows(open_console(), [_row(each, now, zone) for each in lasting], header)
     else:
         typer.echo("nothing is silenced")
 
 
-def _row(each: Silence) -> TableRow:
+def _row(each: Silence, now: datetime, zone: tzinfo) -> TableRow:
     from monitor.alerting.suppression import describe_scope
 
-    until = f"{each.ends_at:%Y-%m-%d %H:%M:%S}"
+    until = format_time(each.ends_at, now, zone)
     return TableRow((f"{each.id}", describe_scope(each.scope, each.target), until, each.reason))
 
 
@@ -193,7 +195,7 @@ def ack(
         raise CommandError(
             f"{name} has no trouble that people are reminded of: there is nothing to take on"
         )
-    when = "while this lasts" if end is None else f"before {format_day(end)}"
+    when = "while this lasts" if end is None else f"before {format_date(end, utc_now())}"
     typer.echo(f"{name} ({trouble}): nobody is reminded {when}; a new trouble is told as ever")
 
 

@@ -249,6 +249,7 @@ def print_advice(answered: CheckedConnection, advice: Sequence[Advice], *, is_pa
         said=said,
         can_renew_here=None,
         with_notes=True,
+        zone=answered.zone,
     )
     print_rows(console, [row])
     margin = Text(" " * MARGIN)

@@ -16,6 +16,7 @@ from monitor.cli.errors import CommandError, print_error
 from monitor.cli.output import TableRow, open_console, print_json, print_rows
 from monitor.clock import utc_now
 from monitor.config.errors import did_you_mean
+from monitor.notify.times import format_time
 from monitor.report.status import instant
 
 if TYPE_CHECKING:
@@ -83,18 +84,20 @@ def add(
 @tokens.command("list")
 def list_(context: typer.Context, is_json: AsJson = False) -> None:
     """List the tokens: their names and when they were last used, not themselves."""
-    known = _read(context.obj)
+    session: Session = context.obj
+    known = _read(session)
     if is_json:
         print_json({"tokens": [_describe(one) for one in known]})
     elif known:
-        header = ("NAME", "MAY", "MADE, UTC", "LAST USED, UTC")
+        now, zone = utc_now(), session.config.alerts.zone
+        header = ("NAME", "MAY", "CREATED", "LAST USED")
         rows = [
             TableRow(
                 (
                     one.name,
                     "read" if one.is_read_only else "read and change",
-                    f"{one.created_at:%Y-%m-%d}",
-                    f"{one.last_used_at:%Y-%m-%d %H:%M}" if one.last_used_at else "never",
+                    format_time(one.created_at, now, zone),
+                    format_time(one.last_used_at, now, zone) if one.last_used_at else "never",
                 )
             )
             for one in known

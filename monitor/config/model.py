@@ -14,7 +14,6 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self, get_args
 from urllib.parse import quote
-from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -52,11 +51,13 @@ from monitor.config.values import (
     reading_of,
     refuse_uncallable,
 )
+from monitor.config.zones import ZoneName, read_zone
 from monitor.judge.alerts import AlertKind, Severity
 from monitor.judge.routing import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import tzinfo
 
 
 # ruff: noqa: TC001 - pydantic reads the annotations when the program runs
@@ -75,19 +76,6 @@ def _read_time(value: Any) -> time:
     raise ValueError(f'a time of day such as "22:00", {got_text(value)}')
 
 
-def _check_zone(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f'a time zone such as "Europe/Berlin", {got(value)}')  # noqa: TRY004 - pydantic collects ValueErrors only
-    try:
-        ZoneInfo(value)
-    # A key such as "Europe" is a folder, and one such as "../x" no key at all.
-    except (KeyError, ValueError, OSError):
-        hint = did_you_mean(value, sorted(available_timezones()))
-        hint = hint or '; write one such as "Europe/Berlin"'
-        raise ValueError(f"{quoted(value)} is no time zone{hint}") from None
-    return value
-
-
 TimeOfDay = Annotated[
     time,
     BeforeValidator(_read_time),
@@ -99,9 +87,10 @@ TimeOfDay = Annotated[
 class QuietHours(Settings):
     """A span of each day; it goes over midnight where it ends before it starts."""
 
-    zone: Annotated[
-        str, BeforeValidator(_check_zone), Field(description="The time zone of both times.")
-    ]
+    zone: ZoneName | None = Field(
+        default=None,
+        description="The time zone of both times; default: `timezone` of the same table.",
+    )
     start: TimeOfDay = Field(alias="from", description="When quiet begins.")
     end: TimeOfDay = Field(alias="to", description="When quiet ends.")
 
@@ -251,6 +240,14 @@ class AlertSettings(Settings):
     quiet_hours: QuietHours | None = Field(
         default=None, description="When only critical alerts are delivered."
     )
+    timezone: ZoneName = Field(
+        default="UTC", description="The time zone of the times that people read: an IANA name."
+    )
+
+    @property
+    def zone(self) -> tzinfo:
+        """Return the zone of the times that people read."""
+        return read_zone(self.timezone)
 
 
 def _check_listen(value: Any) -> str:
@@ -377,6 +374,10 @@ class Channel(Settings):
     digest: Annotated[Digest, BeforeValidator(choice_of(Digest))] | None = Field(
         default=None, description="How often a summary is sent here; default: never."
     )
+    timezone: ZoneName | None = Field(
+        default=None,
+        description="The time zone of the times in its messages; default: that of `alerts`.",
+    )
 
 
 # --- the file
@@ -464,6 +465,11 @@ class Config(Settings):
     @cached_property
     def _applications_by_name(self) -> dict[str, Application]:
         return {application.name: application for application in self.applications}
+
+    def zone_of(self, channel: str) -> tzinfo:
+        """Return the zone of the times in messages to *channel*."""
+        own = next((one.timezone for one in self.channels if one.name == channel), None)
+        return read_zone(own) if own else self.alerts.zone
 
     def every_of(self, connection: Connection) -> timedelta:
         """Return how often *connection* is checked."""

@@ -6,12 +6,12 @@ Built once from the settings; `monitor.engine.evaluate` reads it for every check
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from monitor.config.connections import AmazonConnection, Probe
 from monitor.config.renewal import renewal_page_of
+from monitor.config.zones import read_zone
 from monitor.judge.alerts import AlertKind, Severity
 from monitor.judge.applications import SECRET_VALID_DAYS
 from monitor.judge.authorizations import Declared, start_of
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from datetime import date
 
-    from monitor.config import model
     from monitor.config.connections import Connection
     from monitor.config.model import Channel, Config
 
@@ -102,7 +101,7 @@ def make_plan(config: Config) -> Plan:
     steps = tuple(config.alerts.expiring_soon_days)
     return Plan(
         watched,
-        tuple(_channel_route(channel, config.alerts.quiet_hours) for channel in config.channels),
+        tuple(_channel_route(channel, config) for channel in config.channels),
         tuple(_entry(connection, config) for connection in config.connections),
         {name: (secret, steps) for name, secret in secrets.items()},
         config.checks.outage_hold,
@@ -152,10 +151,14 @@ def _declare(day: date | None, valid_days: int) -> Declared:
     return Declared(None if day is None else start_of(day), valid_days)
 
 
-def _channel_route(channel: Channel, common: model.QuietHours | None) -> ChannelRoute:
+def _channel_route(channel: Channel, config: Config) -> ChannelRoute:
     known = set(AlertKind)
-    quiet = channel.quiet_hours or common
-    zone = ZoneInfo(quiet.zone) if quiet else UTC
+    own = config.zone_of(channel.name)
+    # The hours of all channels are those of one night, wherever each is read.
+    quiet, zone = channel.quiet_hours, own
+    if quiet is None:
+        quiet, zone = config.alerts.quiet_hours, config.alerts.zone
+    named = read_zone(quiet.zone) if quiet and quiet.zone else None
     return ChannelRoute(
         channel.name,
         None
@@ -164,6 +167,6 @@ def _channel_route(channel: Channel, common: model.QuietHours | None) -> Channel
         Severity(channel.min_severity),
         frozenset(channel.tags),
         frozenset(channel.connections),
-        QuietInterval(zone, quiet.start, quiet.end) if quiet else None,
-        DigestTime(channel.digest, zone) if channel.digest else None,
+        QuietInterval(named or zone, quiet.start, quiet.end) if quiet else None,
+        DigestTime(channel.digest, named or own) if channel.digest else None,
     )

@@ -145,4 +145,5 @@ def terms_of(live: Live, dashboard: Dashboard) -> DeliveryTerms:
     """Return what a message is sent by now."""
     now = live.now
     sender = dashboard.counted(now.sender)
-    return DeliveryTerms(sender, now.config.alerts.retry_for, partial(link_to, now.config))
+    config = now.config
+    return DeliveryTerms(sender, config.alerts.retry_for, partial(link_to, config), config.zone_of)

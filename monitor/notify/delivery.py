@@ -14,7 +14,7 @@ import asyncio
 import random
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Protocol
@@ -25,7 +25,7 @@ from monitor.notify.message import compose_group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
     from monitor.judge.outbox import NotificationGroup
     from monitor.notify.message import Message
@@ -316,11 +316,13 @@ class DeliveryTerms:
     Args:
         retry_for: How long it is tried again.
         link: Returns the page to name in a message about these connections.
+        zone: Returns the zone of the times in messages to a channel.
     """
 
     sender: Sender
     retry_for: timedelta
     link: Callable[[Sequence[str]], str | None]
+    zone: Callable[[str], tzinfo] = lambda _: UTC
 
 
 class DeliveryWorker:
@@ -367,7 +369,7 @@ class DeliveryWorker:
         began = loop.time()
         terms = self._terms()
         if group.ids not in self.post.arrived:
-            message = compose_group(group, terms.link, self._clock())
+            message = compose_group(group, terms.link, self._clock(), terms.zone(group.channel))
             try:
                 await self.post.send(terms.sender, group.channel, group.ids, message, group.key)
             except AlertError as error:

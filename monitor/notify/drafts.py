@@ -32,7 +32,7 @@ sent.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
 from monitor.judge.alerts import ABOUT_NO_CONNECTION, REMINDER_COUNT, AlertKind
@@ -40,28 +40,32 @@ from monitor.judge.authorizations import drop_old_token
 from monitor.judge.outcome import OutcomeClass, QuotaUnit, Reason
 from monitor.judge.shortage import Shortage
 from monitor.notify import reasons, texts
+from monitor.notify.times import (
+    describe_span,
+    format_date,
+    format_day,
+    format_end,
+    format_span,
+    format_time,
+    format_when,
+    read_instant,
+)
 from monitor.notify.words import (
     clean,
     clean_detail,
     clean_url,
-    describe_span,
     explain,
     format_counted,
-    format_day,
     format_host,
-    format_instant,
     format_number,
-    format_span,
     format_unit,
-    format_when,
-    read_instant,
     renewal_step,
     say,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
 
 AMAZON = "amazon"
@@ -74,11 +78,16 @@ _LONGEST_WINDOW_S = 366 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What an alert knows."""
+    """What an alert knows, and for whom it is worded.
+
+    Args:
+        zone: Whose clocks the times are named by.
+    """
 
     facts: Mapping[str, Any]
     born_at: datetime
     now: datetime
+    zone: tzinfo = UTC
 
     def number(self, name: str) -> int | None:
         """Return a whole number; None where there is none."""
@@ -103,6 +112,14 @@ class About:
     def instant(self, name: str) -> datetime | None:
         """Return an instant; None where there is none."""
         return read_instant(self.facts.get(name))
+
+    def span(self, text: str, since: datetime | None, until: datetime) -> str:
+        """Return *text* with both instants and the time between."""
+        return describe_span(text, since, until, self.now, self.zone)
+
+    def end(self, text: str, ends_at: datetime) -> str:
+        """Return *text* with the end of a period."""
+        return say(text, end=format_end(ends_at, self.now, self.zone))
 
     def reason(self, name: str) -> Reason | None:
         """Return a reason; None where there is none, or none that is known here."""
@@ -151,7 +168,7 @@ class Draft:
 
 def _dated(text: str, at: datetime, now: datetime) -> str:
     """Return *text* with the day of *at* and how far away that is."""
-    return say(text, day=format_day(at), when=format_when(at, now))
+    return say(text, day=format_day(at, now), when=format_when(at, now))
 
 
 # --- quotas
@@ -176,7 +193,7 @@ def _left(about: About) -> str:
     resets_at = about.instant("resets_at")
     if resets_at is None or resets_at <= about.now:
         return say(forms[0], **values)
-    return _dated(say(forms[1], **values), resets_at, about.now)
+    return about.end(say(forms[1], **values), resets_at)
 
 
 def _unit(about: About) -> str:
@@ -194,7 +211,7 @@ def _overdue(about: About) -> str:
     ends_at = about.instant("resets_at")
     if ends_at is None or ends_at > about.now:
         return ""
-    return say(texts.QUOTA_OVERDUE, at=format_instant(ends_at))
+    return about.end(texts.QUOTA_OVERDUE, ends_at)
 
 
 def _write_quota_low(about: About) -> Draft:
@@ -222,7 +239,7 @@ def _write_quota_exhausted(about: About) -> Draft:
         say(texts.QUOTA_EXHAUSTED_OF, limit=format_number(limit), unit=_unit(about))
         if limit
         else say(texts.QUOTA_EXHAUSTED),
-        _dated(texts.QUOTA_RESETS, ends_at, about.now)
+        about.end(texts.QUOTA_RESETS, ends_at)
         if ends_at is not None and ends_at > about.now
         else _overdue(about),
         _window(about),
@@ -267,12 +284,15 @@ def _write_quota_forecast(about: About) -> Draft:
     headline = say(texts.FORECAST_TITLE_WITHOUT_DATE)
     sentence = say(texts.FORECAST_WITHOUT_DATE)
     if exhausts_at is not None:
-        headline = say(texts.FORECAST_TITLE, when=format_when(exhausts_at, about.now))
+        headline = _dated(texts.FORECAST_TITLE, exhausts_at, about.now)
         sentence = _dated(texts.FORECAST, exhausts_at, about.now)
-    earliest, latest = about.instant("earliest"), about.instant("latest")
+    earliest, latest = (
+        at and format_date(at, about.now)
+        for at in (about.instant("earliest"), about.instant("latest"))
+    )
     between = (
-        say(texts.FORECAST_BETWEEN, earliest=format_day(earliest), latest=format_day(latest))
-        if exhausts_at and earliest and latest and format_day(earliest) != format_day(latest)
+        say(texts.FORECAST_BETWEEN, earliest=earliest, latest=latest)
+        if exhausts_at and earliest and latest and earliest != latest
         else ""
     )
     happened = (
@@ -290,7 +310,7 @@ def _write_quota_forecast(about: About) -> Draft:
 
 
 def _since(about: About) -> str:
-    return describe_span(texts.SINCE, about.instant("since"), about.now)
+    return about.span(texts.SINCE, about.instant("since"), about.now)
 
 
 def _rerun(about: About) -> str:
@@ -298,7 +318,7 @@ def _rerun(about: About) -> str:
     since = about.instant("since")
     if since is None:
         return say(texts.RERUN_WITHOUT_DATE)
-    return say(texts.RERUN, at=format_instant(since))
+    return say(texts.RERUN, at=format_time(since, about.now, about.zone))
 
 
 def _write_secret_expiring(about: About) -> Draft:
@@ -383,7 +403,7 @@ def _write_outage_over(about: About) -> Draft:
     n = about.number("n")
     until = about.instant("until") or about.born_at
     host = about.text("host", WHO_LIMIT) or say(texts.OUTAGE_WHO_UNKNOWN)
-    lasted = describe_span(texts.DOWN_FOR, about.instant("since"), until)
+    lasted = about.span(texts.DOWN_FOR, about.instant("since"), until)
     affected = format_counted(texts.OUTAGE_AFFECTED, n) if n is not None else ""
     step = _rerun(about)
     return Draft(
@@ -434,7 +454,7 @@ def _write_monitor_offline(about: About) -> Draft:
 def _write_monitor_online(about: About) -> Draft:
     if _shortage_of(about) is not None:
         until = about.instant("until") or about.born_at
-        lasted = describe_span(texts.SHORT_LASTED, about.instant("since"), until)
+        lasted = about.span(texts.SHORT_LASTED, about.instant("since"), until)
         return Draft(
             "🟢",
             say(texts.SHORT_OVER_TITLE),
@@ -444,7 +464,7 @@ def _write_monitor_online(about: About) -> Draft:
         )
     n = about.number("n_missed")
     until = about.instant("until") or about.born_at
-    between = describe_span(texts.ONLINE, about.instant("since"), until)
+    between = about.span(texts.ONLINE, about.instant("since"), until)
     missed = format_counted(texts.ONLINE_MISSED, n) if n is not None else ""
     happened = (between or say(texts.ONLINE_WITHOUT_DATE), missed, say(texts.ONLINE_AFTER))
     step = say(texts.NO_ACTION)
@@ -458,9 +478,7 @@ def _channel(about: About) -> str:
 
 def _write_channel_failed(about: About) -> Draft:
     name = about.text("channel", WHO_LIMIT) or say(texts.CHANNEL_WHO_UNKNOWN)
-    lasts = describe_span(
-        say(texts.CHANNEL_FAILED, channel=name), about.instant("since"), about.now
-    )
+    lasts = about.span(say(texts.CHANNEL_FAILED, channel=name), about.instant("since"), about.now)
     return Draft(
         "🔴",
         say(texts.CHANNEL_FAILED_TITLE),
@@ -477,7 +495,7 @@ def _write_channel_failed(about: About) -> Draft:
 
 def _write_channel_restored(about: About) -> Draft:
     name = about.text("channel", WHO_LIMIT) or say(texts.CHANNEL_WHO_UNKNOWN)
-    lasted = describe_span(texts.DOWN_FOR, about.instant("since"), about.born_at)
+    lasted = about.span(texts.DOWN_FOR, about.instant("since"), about.born_at)
     step = say(texts.CHANNEL_RESTORED_STEP)
     return Draft(
         "🟢",
@@ -493,7 +511,7 @@ def _write_resumed(about: About) -> Draft:
     n = about.number("n_changed")
     lines = [clean(line, DETAIL_LIMIT) for line in about.items("lines") if isinstance(line, str)]
     n_more = (len(lines) if n is None else n) - MOST_LINES
-    stopped = describe_span(texts.RESUMED, about.instant("since"), about.now)
+    stopped = about.span(texts.RESUMED, about.instant("since"), about.now)
     n_missed = about.number("n_missed")
     missed = format_counted(texts.RESUMED_MISSED, n_missed) if n_missed else ""
     changed = format_counted(texts.RESUMED_CHANGED, n) if n else ""
@@ -540,7 +558,7 @@ def _digest_title(
 ) -> str:
     n = format_number(n_active)
     if n_soon == 1 and ends:
-        return say(texts.DIGEST_TITLE_FINE_NEXT, n=n, when=format_when(ends[0][1], now))
+        return say(texts.DIGEST_TITLE_FINE_NEXT, n=n, day=format_day(ends[0][1], now))
     if n_soon:
         return say(texts.DIGEST_TITLE_FINE_SOON, n=n, soon=format_number(n_soon))
     return say(texts.DIGEST_TITLE_FINE, n=n)
@@ -686,7 +704,7 @@ def _renewal_step(about: About) -> tuple[str, str]:
 def _write_renewal_unrecorded(about: About) -> Draft:
     ends_at = about.instant("ends_at")
     happened = (
-        say(texts.UNRECORDED, day=format_day(ends_at))
+        say(texts.UNRECORDED, date=format_date(ends_at, about.now))
         if ends_at
         else say(texts.UNRECORDED_WITHOUT_DATE),
         say(texts.UNRECORDED_MEANS),
@@ -704,7 +722,7 @@ def _write_renewal_unrecorded(about: About) -> Draft:
 def _write_renewed(about: About) -> Draft:
     authorized_at, ends_at = about.instant("authorized_at"), about.instant("ends_at")
     happened = (
-        say(texts.RENEWED, day=format_day(authorized_at))
+        say(texts.RENEWED, date=format_date(authorized_at, about.now))
         if authorized_at
         else say(texts.RENEWED_WITHOUT_DATE),
         _dated(texts.RENEWED_UNTIL, ends_at, about.now)
@@ -723,7 +741,7 @@ def _before(about: About) -> str:
 def _write_recovered(about: About) -> Draft:
     before, since = _before(about), about.instant("since")
     text = texts.RECOVERED if before else texts.RECOVERED_WITHOUT_REASON
-    lasted = describe_span(say(text, before=before) if before else text, since, about.born_at)
+    lasted = about.span(say(text, before=before) if before else text, since, about.born_at)
     step = _rerun(about)
     return Draft(
         "🟢",

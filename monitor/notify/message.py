@@ -9,21 +9,19 @@ decided in `drafts`, the sentences stand in `texts`, how a medium writes them is
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
 from monitor.judge.alerts import KINDS, AlertKind, Severity
 from monitor.judge.outbox import MOST_LISTED
 from monitor.notify import texts
 from monitor.notify.drafts import About, Draft, draft
+from monitor.notify.times import describe_span, format_date, format_time
 from monitor.notify.words import (
     clean,
     clean_detail,
     clean_url,
-    describe_span,
     explain,
-    format_day,
-    format_instant,
     format_number,
     measure_own,
     name_command,
@@ -33,7 +31,7 @@ from monitor.notify.words import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
     from monitor.judge.outbox import Notification, NotificationGroup
 
@@ -128,6 +126,7 @@ def compose(  # noqa: PLR0913, PLR0917 - the contract lists what an alert is mad
     now: datetime,
     is_test: bool = False,
     n_connections: int | None = None,
+    zone: tzinfo = UTC,
 ) -> Message:
     """Compose the message of an alert.
 
@@ -136,8 +135,9 @@ def compose(  # noqa: PLR0913, PLR0917 - the contract lists what an alert is mad
         is_test: Say clearly that nothing of this has happened.
         n_connections: How many are concerned, where *connections* does not
             name all of them.
+        zone: Whose clocks the times are named by.
     """
-    about = About(facts, born_at, now)
+    about = About(facts, born_at, now, zone)
     said = replace(draft(kind, about), notes=about.text("notes", NOTES_LIMIT))
     is_test = is_test or kind is AlertKind.TEST
     names = tuple(clean(name, NAME_LIMIT) for name in connections[:MOST_LISTED])
@@ -146,7 +146,7 @@ def compose(  # noqa: PLR0913, PLR0917 - the contract lists what an alert is mad
     mark = [say(texts.TEST)] if is_test and kind is not AlertKind.TEST else []
     who, title = _subject(said, names, n), _title(said, names, n, is_test=is_test)
     said = _name_commands(said, title, connections if n == 1 else ())
-    happened = [line for line in (*said.happened, _late(born_at, now)) if line]
+    happened = [line for line in (*said.happened, _late(born_at, now, zone)) if line]
     # Who it is about stands in the title, unless there was no room for all of it.
     first = happened if who in title else [who, *happened]
     parts = _parts([*mark, *first], _lists(said, names, n, page), (said.remedy,), said, page)
@@ -314,8 +314,9 @@ def _short(title: str, said: Draft, link: str) -> str:
     return with_link if link and len(with_link) <= SHORT_LIMIT else short
 
 
-def _late(born_at: datetime, now: datetime) -> str:
-    return describe_span(texts.LATE, born_at, now) if now - born_at >= LATE_AFTER else ""
+def _late(born_at: datetime, now: datetime, zone: tzinfo) -> str:
+    is_late = now - born_at >= LATE_AFTER
+    return describe_span(texts.LATE, born_at, now, now, zone) if is_late else ""
 
 
 # --- several alerts of one kind
@@ -344,13 +345,20 @@ class _Item:
 
 
 def compose_group(
-    group: NotificationGroup, link: Callable[[Sequence[str]], str | None], now: datetime
+    group: NotificationGroup,
+    link: Callable[[Sequence[str]], str | None],
+    now: datetime,
+    zone: tzinfo = UTC,
 ) -> Message:
-    """Compose what a channel is told at once; *link* returns the page about these connections."""
+    """Compose what a channel is told at once, with times in its *zone*.
+
+    Args:
+        link: Returns the page about these connections.
+    """
     if len(group.ids) > 1:
         names = [name for one in group.notifications for name in one.connections]
         return compose_many(
-            group.notifications, len(group.ids), group.n_connections, link(names), now
+            group.notifications, len(group.ids), group.n_connections, link(names), now, zone
         )
     [one] = group.notifications
     return compose(
@@ -362,6 +370,7 @@ def compose_group(
         link(one.connections),
         now,
         n_connections=one.n_connections,
+        zone=zone,
     )
 
 
@@ -371,6 +380,7 @@ def compose_many(
     n_connections: int,
     link: str | None,
     now: datetime,
+    zone: tzinfo = UTC,
 ) -> Message:
     """Compose one message of alerts of one kind.
 
@@ -378,12 +388,13 @@ def compose_many(
         alerts: The worst of them, worst first; the first `MOST_LISTED` are listed.
         n_alerts: How many there are.
         n_connections: How many connections they speak of.
+        zone: Whose clocks the times are named by.
     """
     listed = alerts[:MOST_LISTED]
-    kind, items = listed[0].kind, [_read(one, now) for one in listed]
+    kind, items = listed[0].kind, [_read(one, now, zone) for one in listed]
     n_more, page = n_alerts - len(items), clean_url(link or "")
     title = _many_title(kind, items, n_alerts, n_connections)
-    late = _late(min(one.born_at for one in listed), now)
+    late = _late(min(one.born_at for one in listed), now, zone)
     happened = [line for line in (_happened(items, n_more), late) if line]
     with_notes = n_alerts <= MOST_WITH_NOTES
     lines = tuple(_line(item, with_notes=with_notes) for item in items)
@@ -412,9 +423,9 @@ def compose_many(
     )
 
 
-def _read(one: Notification, now: datetime) -> _Item:
+def _read(one: Notification, now: datetime, zone: tzinfo) -> _Item:
     # Each has a page and a command of its own: what to do stands once below, for all.
-    about = About({**one.facts, "renew_url": None}, one.born_at, now)
+    about = About({**one.facts, "renew_url": None}, one.born_at, now, zone)
     said = draft(one.kind, about)
     named = [clean(name, NAME_LIMIT) for name in one.connections[:MOST_NAMED]]
     n_more = one.n_connections - len(named)
@@ -465,11 +476,12 @@ def _remark(item: _Item) -> str:
     ends_at, since = about.instant("ends_at"), about.instant("since")
     remaining, limit = about.number("remaining"), about.number("limit")
     if ends_at is not None:
-        return format_day(ends_at)
+        date = format_date(ends_at, about.now)
+        return "" if date in item.said.headline else date
     if since is not None and item.is_end:
-        return describe_span(texts.DOWN_BRIEFLY, since, about.instant("until") or about.born_at)
+        return about.span(texts.DOWN_BRIEFLY, since, about.instant("until") or about.born_at)
     if since is not None:
-        return say(texts.SINCE_BRIEFLY, at=format_instant(since))
+        return say(texts.SINCE_BRIEFLY, at=format_time(since, about.now, about.zone))
     if remaining is not None and limit is not None:
         return say(
             texts.LEFT_BRIEFLY, remaining=format_number(remaining), limit=format_number(limit)

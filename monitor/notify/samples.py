@@ -7,7 +7,7 @@ to what can go wrong, and the URL that decides on it may not be readable here.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
 from monitor.config.connections import AmazonConnection
@@ -20,7 +20,7 @@ from monitor.notify.template import TemplateError, try_out
 from monitor.notify.texts import SAMPLES
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
     from monitor.config.model import Channel, Config
     from monitor.notify.message import Message
@@ -29,11 +29,14 @@ MOST_SECONDS = 1.0
 """Of processor time, for one sample of every kind."""
 
 
-def sample_message(kind: AlertKind, now: datetime, config: Config | None = None) -> Message:
+def sample_message(
+    kind: AlertKind, now: datetime, config: Config | None = None, zone: tzinfo = UTC
+) -> Message:
     """Return a message of *kind*, marked as a test.
 
     Args:
         config: The settings whose links it shows, as messages about a store there have them.
+        zone: Whose clocks the times are named by.
     """
     sample, link = SAMPLES[kind], None
     facts = sample_facts(kind, now)
@@ -57,6 +60,7 @@ def sample_message(kind: AlertKind, now: datetime, config: Config | None = None)
         now,
         is_test=True,
         n_connections=sample.n_connections,
+        zone=zone,
     )
 
 

@@ -32,7 +32,8 @@ from jinja2.visitor import NodeTransformer
 from markupsafe import Markup
 
 from monitor.notify.formats import Form, escape, escape_url
-from monitor.notify.words import clean_url, format_instant, shorten
+from monitor.notify.times import format_day, format_time, read_instant
+from monitor.notify.words import clean_url, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -138,7 +139,7 @@ class RenderError(Exception):
 
 def render_source(filename: str, source: str, context: dict[str, object], form: Form) -> str:
     """Return the text of the template *source*, or raise RenderError."""
-    token = budget.set(Budget())
+    token, now = budget.set(Budget()), _now.set(context["now"])
     try:
         template = _compile(filename, source, form)
         written, length = [], 0
@@ -157,6 +158,7 @@ def render_source(filename: str, source: str, context: dict[str, object], form: 
         raise RenderError(_say(error), _line_of(error, filename)) from None
     finally:
         budget.reset(token)
+        _now.reset(now)
 
 
 def _say(error: BaseException) -> str:
@@ -219,6 +221,8 @@ class Budget:
 
 
 budget: ContextVar[Budget] = ContextVar("budget")
+_now: ContextVar[Any] = ContextVar("now")
+"""When the text is written, in the zone of its channel."""
 
 
 def make_environment(form: Form) -> ImmutableSandboxedEnvironment:
@@ -236,6 +240,8 @@ def make_environment(form: Form) -> ImmutableSandboxedEnvironment:
     )
     environment.globals = {"range": _range}
     own = {
+        "as_day": _format_day,
+        "as_time": _format_time,
         "capitalize": lambda value: str(value).capitalize(),
         "join": _join,
         "lower": lambda value: str(value).lower(),
@@ -302,13 +308,29 @@ def _finalize(value: Any, form: Form) -> Markup:
     if isinstance(value, Markup):
         text = str(value)
     else:
-        plain = format_instant(value) if isinstance(value, datetime) else str(value)
+        plain = _format_time(value) if isinstance(value, datetime) else str(value)
         text = escape_url(plain, form) if clean_url(plain) else escape(plain, form)
     left = budget.get()
     left.characters -= len(text)
     if left.characters < 0:
         raise SecurityError(f"the text is longer than {MOST_CHARACTERS:,} characters")
     return Markup(text)  # noqa: S704 - escaped above, for the form of the text
+
+
+def _format_time(value: Any) -> Any:
+    """Return an instant, or the text of one, as a clock time in the channel's zone."""
+    at, now = _read_instant(value), _now.get()
+    return value if at is None else format_time(at, now, now.tzinfo)
+
+
+def _format_day(value: Any) -> Any:
+    """Return an instant, or the text of one, as a day: "tomorrow (Dec 1)"."""
+    at = _read_instant(value)
+    return value if at is None else format_day(at, _now.get())
+
+
+def _read_instant(value: Any) -> datetime | None:
+    return value if isinstance(value, datetime) else read_instant(value)
 
 
 def _take_step() -> None:

@@ -6,7 +6,8 @@ process for all templates, started when the first is used and again after one wa
 
 A template can use: `kind`, `severity`, `title`, `happened` (lines), `remedy`, `link` (or an empty
 text), `connections` (names, worst first, at most 20), `n_connections`, `facts` (what the kind
-knows: see `drafts`), `born_at`, `now` and `is_test`.
+knows: see `drafts`), `born_at`, `now` and `is_test`. Instants are printed as clock times in the
+channel's zone; the filters `as_time` and `as_day` do so with those of `facts`.
 """
 
 from __future__ import annotations
@@ -116,8 +117,8 @@ def context_of(message: Message, form: Form) -> dict[str, object]:
         "connections": list(content.connections),
         "n_connections": content.n_connections,
         "facts": clean_facts(content.about.facts),
-        "born_at": content.about.born_at,
-        "now": content.about.now,
+        "born_at": content.about.born_at.astimezone(content.about.zone),
+        "now": content.about.now.astimezone(content.about.zone),
         "is_test": message.is_test,
     }
 

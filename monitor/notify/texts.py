@@ -55,21 +55,21 @@ RECOVERED_WITHOUT_DATE = "All checks succeed again."
 RERUN = "Re-run jobs that failed since {at}."
 RERUN_WITHOUT_DATE = "Re-run jobs that failed."
 
-EXPIRING_TITLE = "{who} expires {when}"
+EXPIRING_TITLE = "{who} expires {day}"
 EXPIRED_TITLE = "{who}: authorization expired"
 EXPIRING_TITLE_WITHOUT_DATE = "{who} expires soon"
 EXPIRING_TITLE_OF_MANY = "{who} expire soon"
-EXPIRING = "The authorization expires on {day}, {when}."
-EXPIRED = "The authorization expired on {day}, {when}."
+EXPIRING = "The authorization expires {day}."
+EXPIRED = "The authorization expired {day}."
 EXPIRING_WITHOUT_DATE = "The authorization expires soon."
 EXPIRING_BREAKS = "After that, all calls with this connection will fail."
 EXPIRING_STEP = "Ask the account owner to renew it, then run `connwatch renew NAME`."
 EXPIRING_SHORT = "Renew it, then run `connwatch renew NAME`."
-OWN_END_EXPIRING_TITLE = "{who}: token expires {when}"
+OWN_END_EXPIRING_TITLE = "{who}: token expires {day}"
 OWN_END_EXPIRED_TITLE = "{who}: token expired"
 OWN_END_EXPIRING_TITLE_WITHOUT_DATE = "{who}: token expires soon"
-OWN_END_EXPIRING = "The token expires on {day}, {when}."
-OWN_END_EXPIRED = "The token expired on {day}, {when}."
+OWN_END_EXPIRING = "The token expires {day}."
+OWN_END_EXPIRED = "The token expired {day}."
 OWN_END_EXPIRING_WITHOUT_DATE = "The token expires soon."
 OWN_END_EXPIRING_STEP = (
     "Create a new token and update it in connwatch's config and in every program that uses it."
@@ -77,7 +77,7 @@ OWN_END_EXPIRING_STEP = (
 OWN_END_EXPIRING_SHORT = "Create a new token and update it everywhere."
 
 UNRECORDED_TITLE = "{who}: renewal date missing"
-UNRECORDED = "It still works, although its authorization should have expired on {day}."
+UNRECORDED = "It still works, although its authorization should have expired on {date}."
 UNRECORDED_WITHOUT_DATE = "It still works, although its authorization should have expired."
 UNRECORDED_MEANS = (
     "It was renewed, but the date isn't recorded, so connwatch can't warn you before the next"
@@ -88,9 +88,9 @@ UNRECORDED_STEP = f"Record the date with `{RENEW_COMMAND}`, or set `authorized_o
 UNRECORDED_SHORT = f"Record the date with `{RENEW_COMMAND}`."
 
 RENEWED_TITLE = "{who}: authorization renewed"
-RENEWED = "Renewed on {day}."
+RENEWED = "Renewed on {date}."
 RENEWED_WITHOUT_DATE = "It was renewed and works."
-RENEWED_UNTIL = "Next renewal due {day}, {when}."
+RENEWED_UNTIL = "Next renewal due {day}."
 RENEWED_WITHOUT_END = "Its expiry is not known."
 
 APPLICATION_AFFECTED = (
@@ -116,13 +116,13 @@ TEST_SHORT = "The channel works. No action needed."
 # --- quotas
 
 QUOTA_LEFT = "{remaining} of {limit} {unit} left ({percent}%)."
-QUOTA_LEFT_UNTIL = "{remaining} of {limit} {unit} left ({percent}%), resets {day}, {when}."
+QUOTA_LEFT_UNTIL = "{remaining} of {limit} {unit} left ({percent}%), resets {end}."
 QUOTA_LEFT_OF_UNKNOWN = "{remaining} {unit} left."
-QUOTA_LEFT_OF_UNKNOWN_UNTIL = "{remaining} {unit} left, resets {day}, {when}."
+QUOTA_LEFT_OF_UNKNOWN_UNTIL = "{remaining} {unit} left, resets {end}."
 QUOTA_UNKNOWN = "How much is left is unknown."
-QUOTA_UNKNOWN_UNTIL = "How much is left is unknown; the quota resets {day}, {when}."
-QUOTA_RESETS = "It resets {day}, {when}."
-QUOTA_OVERDUE = "It should have reset at {at}."
+QUOTA_UNKNOWN_UNTIL = "How much is left is unknown; the quota resets {end}."
+QUOTA_RESETS = "It resets {end}."
+QUOTA_OVERDUE = "It should have reset {end}."
 QUOTA_WINDOW = 'The API calls this quota "{window}".'
 QUOTA_LOW_TITLE = "{who}: quota low"
 QUOTA_LOW = "{step}% of the quota or less is left."
@@ -147,9 +147,9 @@ LIMIT_CHANGED = "The quota was changed."
 LIMIT_LOWERED_STEP = "If you did not change the plan, contact the service (account owner)."
 LIMIT_LOWERED_SHORT = "If you did not change the plan, contact the service."
 
-FORECAST_TITLE = "{who}: quota runs out {when}"
+FORECAST_TITLE = "{who}: quota runs out {day}"
 FORECAST_TITLE_WITHOUT_DATE = "{who}: quota will run out"
-FORECAST = "At the current rate, the quota runs out on {day}, {when}."
+FORECAST = "At the current rate, the quota runs out {day}."
 FORECAST_WITHOUT_DATE = "At the current rate, the quota runs out before it resets."
 FORECAST_BETWEEN = "Probably between {earliest} and {latest}."
 FORECAST_STEP = "Slow the jobs down, or upgrade the plan before that day (account owner)."
@@ -165,18 +165,20 @@ LESS_THAN_A_MINUTE = "less than a minute"
 DAYS = ("day", "days")
 HOURS = ("hour", "hours")
 MINUTES = ("minute", "minutes")
-DAY = "%Y-%m-%d"
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+DATE = "{month} {day}"
+DATE_WITH_YEAR = "{date}, {year}"
+TIME = "{date}, {clock} {zone}"
+TIME_TODAY = "{clock} {zone}"
+DAY = "{when} ({date})"
 IN_DAYS = "in {n} days"
-ENDS = "ends on {day}, {left}"
-ENDED = "ended on {day}, {when}"
-DAYS_LEFT = "{n} days left"
-DAY_LEFT = "1 day left"
-NO_DAY_LEFT = "less than a day left"
 TOMORROW = "tomorrow"
 TODAY = "today"
 YESTERDAY = "yesterday"
 DAYS_AGO = "{n} days ago"
-INSTANT = "%Y-%m-%d %H:%M UTC"
+EXPIRES = "expires {day}"
+EXPIRED_ON = "expired {day}"
+LEFT_NONE = "expired"
 
 
 # --- more than single connections
@@ -186,8 +188,8 @@ APPLICATION_WHO_UNKNOWN = "an application"
 ROTATION_EXPIRING_TITLE = "{who}: client secret expires {when}"
 ROTATION_EXPIRED_TITLE = "{who}: client secret expired"
 ROTATION_EXPIRING_TITLE_WITHOUT_DATE = "{who}: client secret expires soon"
-ROTATION_EXPIRING = "It expires on {day}, {when}."
-ROTATION_EXPIRED = "It expired on {day}, {when}."
+ROTATION_EXPIRING = "It expires {day}."
+ROTATION_EXPIRED = "It expired {day}."
 ROTATION_EXPIRING_WITHOUT_DATE = "Its date is not known."
 ROTATION_BREAKS = (
     "After that, Amazon rejects every call: {n} store stops.",
@@ -274,7 +276,7 @@ RESUMED_STEP = "Review what changed. Problems that last are reported once confir
 RESUMED_SHORT = "Review what changed: `connwatch status`."
 
 DIGEST_TITLE_FINE = "connwatch: {n} healthy"
-DIGEST_TITLE_FINE_NEXT = "connwatch: {n} healthy, 1 expires {when}"
+DIGEST_TITLE_FINE_NEXT = "connwatch: {n} healthy, 1 expires {day}"
 DIGEST_TITLE_FINE_SOON = "connwatch: {n} healthy, {soon} expiring soon"
 DIGEST_TITLE = (
     "connwatch: {n} of {total} connections needs attention",
@@ -292,7 +294,7 @@ DIGEST_COUNTS = {
     "n_expiring_soon": "{n} expiring soon",
 }
 DIGEST_NEXT = "Next to expire"
-DIGEST_NEXT_LINE = "{name}: {day}, {when}"
+DIGEST_NEXT_LINE = "{name}: {day}"
 DIGEST_STEP_BROKEN = "Fix what is broken first: `connwatch status`."
 
 

@@ -1,8 +1,7 @@
-"""Say instants, lengths of time and numbers in words, and make text from outside fit for a message.
+"""Say numbers and reasons in words, and make text from outside fit for a message.
 
-Pure: everything is UTC, everything is rounded down. Decides which characters may pass and what
-would ring a whole channel. Escaping for the format of a service (HTML, Markdown) is left to
-`formats`.
+Pure. Decides which characters may pass and what would ring a whole channel. Times are worded in
+`times`. Escaping for the format of a service (HTML, Markdown) is left to `formats`.
 """
 
 from __future__ import annotations
@@ -10,91 +9,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from monitor.config.errors import as_argument
-from monitor.judge.authorizations import days_left, says_old_token
+from monitor.judge.authorizations import says_old_token
 from monitor.judge.outcome import Reason
 from monitor.notify import reasons, texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-JUST_NOW = timedelta(seconds=5)
-
-
-def format_span(span: timedelta) -> str:
-    """Return *span* in its two largest units: "2 days 3 hours", never "0 days"."""
-    minutes = int(span / timedelta(minutes=1))
-    if minutes < 1:
-        return texts.LESS_THAN_A_MINUTE
-    counts = (
-        (minutes // (24 * 60), texts.DAYS),
-        (minutes // 60 % 24, texts.HOURS),
-        (minutes % 60, texts.MINUTES),
-    )
-    first = next(place for place, (count, _) in enumerate(counts) if count)
-    return " ".join(
-        f"{count} {one if count == 1 else many}"
-        for count, (one, many) in counts[first : first + 2]
-        if count
-    )
-
-
-def format_instant(instant: datetime) -> str:
-    """Return *instant* as date and time in UTC."""
-    return instant.astimezone(UTC).strftime(texts.INSTANT)
-
-
-def format_day(instant: datetime) -> str:
-    """Return the day of *instant* in UTC."""
-    return instant.astimezone(UTC).strftime(texts.DAY)
-
-
-def format_when(instant: datetime, now: datetime) -> str:
-    """Return how many dates *instant* is away: "in 30 days", "tomorrow", "today"."""
-    days = (instant.astimezone(UTC).date() - now.astimezone(UTC).date()).days
-    if days < 0:
-        return texts.YESTERDAY if days == -1 else texts.DAYS_AGO.format(n=format_number(-days))
-    near = {0: texts.TODAY, 1: texts.TOMORROW}
-    return near.get(days) or texts.IN_DAYS.format(n=format_number(days))
-
-
-def format_ago(at: datetime, now: datetime) -> str:
-    """Return how long ago *at* was, or how far ahead it is, in its largest unit."""
-    age = abs(now - at)
-    for unit, word in (
-        (timedelta(days=1), "day"),
-        (timedelta(hours=1), "hour"),
-        (timedelta(minutes=1), "min"),
-        (timedelta(seconds=1), "s"),
-    ):
-        count = age // unit
-        if count >= 1 and (word != "s" or age >= JUST_NOW):
-            plural = "s" if count > 1 and word in {"day", "hour"} else ""
-            return f"in {count} {word}{plural}" if at > now else f"{count} {word}{plural} ago"
-    return "just now"
-
-
-def describe_span(text: str, since: datetime | None, until: datetime) -> str:
-    """Return *text* with both instants and the time between; nothing where *since* is unknown."""
-    if since is None:
-        return ""
-    at, end, span = format_instant(since), format_instant(until), format_span(until - since)
-    return say(text, at=at, until=end, span=span)
-
-
-def format_expiry(at: datetime, now: datetime) -> str:
-    """Return when something ends or ended, with the days left rounded down as in every table."""
-    if at <= now:
-        return texts.ENDED.format(day=format_day(at), when=format_when(at, now))
-    days = days_left(at, now)
-    near = {0: texts.NO_DAY_LEFT, 1: texts.DAY_LEFT}
-    left = near.get(days) or texts.DAYS_LEFT.format(n=format_number(days))
-    return texts.ENDS.format(day=format_day(at), left=left)
 
 
 class _Values(dict[str, str]):
@@ -199,21 +123,6 @@ def format_counted(forms: tuple[str, str], n: int, **others: str) -> str:
 def format_unit(unit: str) -> str:
     """Return what a quota counts, in the plural."""
     return texts.UNITS.get(unit, unit)
-
-
-def read_instant(value: object) -> datetime | None:
-    """Read an instant of an alert's facts or of a report; None where there is none.
-
-    Facts may have been stored by another version: what cannot be read is left
-    out of the text and stops no message.
-    """
-    if not isinstance(value, str):
-        return None
-    try:
-        instant = datetime.fromisoformat(value)
-        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 # --- text from outside

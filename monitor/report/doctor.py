@@ -30,7 +30,7 @@ from monitor.judge.health import is_late
 from monitor.judge.reach import ReachNote
 from monitor.notify.apprise import validate_url
 from monitor.notify.samples import try_template
-from monitor.notify.words import format_span
+from monitor.notify.times import format_expiry, format_span
 from monitor.providers.limits import shares_of
 from monitor.providers.reachability import Hop, probe_host
 from monitor.report.reach import (
@@ -133,7 +133,7 @@ def examine_reach(
         area = _REACH_AREAS.get(problem.note)
         if area is not None:
             is_failed = problem.note is ReachNote.RELOAD_FAILED
-            words, remedy = describe_reach(problem, now), advise_reach(problem)
+            words, remedy = describe_reach(problem, now, config.alerts.zone), advise_reach(problem)
             yield Finding(area, Mark.FAILED if is_failed else Mark.WARNING, words, remedy)
 
 
@@ -160,7 +160,7 @@ def examine_channels(tx: Transaction, config: Config, now: datetime) -> Iterator
         counts = known.get(channel.name, ChannelCounts())
         failing = failures.get(channel.name)
         if failing is not None:
-            words = f"{channel.name}: {describe_failure(failing, now)}"
+            words = f"{channel.name}: {describe_failure(failing, now, config.alerts.zone)}"
             remedy = f"fix its URL, then: connwatch alerts test {as_argument(channel.name)}"
             yield Finding(Area.CHANNELS, Mark.FAILED, words, remedy)
         elif counts.last_sent_at is None:
@@ -275,10 +275,15 @@ async def _examine_host(target: _Target, now: datetime) -> Finding:
     except ValueError as error:
         return Finding(Area.NETWORK, Mark.FAILED, f"{host}: {error}", "mend its ca_file")
     if ends_at is not None and ends_at - now <= CERTIFICATE_SOON:
-        words = f"{host}: its certificate ends on {ends_at:%Y-%m-%d}"
-        remedy = "whoever runs that host has to renew it"
-        return Finding(Area.NETWORK, Mark.WARNING, words, remedy)
+        return judge_certificate(host, ends_at, now)
     return Finding(Area.NETWORK, Mark.OK, f"{host} can be reached ({took_ms:,.0f} ms)")
+
+
+def judge_certificate(host: str, ends_at: datetime, now: datetime) -> Finding:
+    """Return what is to be said of a certificate that expires soon."""
+    words = f"{host}: its certificate {format_expiry(ends_at, now)}"
+    remedy = "whoever runs that host has to renew it"
+    return Finding(Area.NETWORK, Mark.WARNING, words, remedy)
 
 
 _REMEDIES = {

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from monitor.judge.reach import ReachFacts, ReachNote, find_reach_problems
 from monitor.judge.suppression import Scope
 from monitor.notify.failures import name_failure
-from monitor.notify.words import format_day, format_span, read_instant
+from monitor.notify.times import format_date, format_moment, format_span, read_instant
 from monitor.store.outbox import list_failing_channels
 from monitor.store.suppression import count_muted, list_active_silences
 from monitor.store.watermarks import RELOAD_FAILED, find_watermark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
     from monitor.judge.reach import FailingChannel, ReachProblem
     from monitor.report.status import ConnectionJson
@@ -58,17 +58,17 @@ def find_failed_reload(tx: Transaction) -> datetime | None:
     return find_watermark(tx, RELOAD_FAILED)
 
 
-def describe_reach(problem: ReachProblem, now: datetime) -> str:
+def describe_reach(problem: ReachProblem, now: datetime, zone: tzinfo = UTC) -> str:
     """Return the sentence for one thing that keeps alerts from reaching people."""
     match problem.note:
         case ReachNote.NO_CHANNEL:
             return f"{NO_CHANNEL[0].upper()}{NO_CHANNEL[1:]}."
         case ReachNote.MUTED_ALL:
-            return _describe_mute(problem, now)
+            return _describe_mute(problem, now, zone)
         case ReachNote.CHANNEL_FAILED:
-            return _describe_channels(problem.failing, now)
+            return _describe_channels(problem.failing, now, zone)
         case ReachNote.RELOAD_FAILED:
-            at = format_moment(problem.since or now, now)
+            at = format_moment(problem.since or now, now, zone)
             return (
                 f"The configuration was not reloaded at {at}: it has errors, and the former"
                 " settings are in force."
@@ -88,22 +88,22 @@ def advise_reach(problem: ReachProblem) -> str:
             return "connwatch config check, then reload again"
 
 
-def _describe_mute(problem: ReachProblem, now: datetime) -> str:
-    until = format_moment(problem.until or now, now)
+def _describe_mute(problem: ReachProblem, now: datetime, zone: tzinfo = UTC) -> str:
+    until = format_moment(problem.until or now, now, zone)
     reason = f" ({problem.reason})" if problem.reason else ""
     held = f", {problem.n_held:,} held back" if problem.n_held else ""
     return f"All alerts are muted until {until}{reason}{held}."
 
 
-def _describe_channels(failing: Sequence[FailingChannel], now: datetime) -> str:
+def _describe_channels(failing: Sequence[FailingChannel], now: datetime, zone: tzinfo = UTC) -> str:
     if len(failing) == 1:
-        return f"Channel {failing[0].name}: {describe_failure(failing[0], now)}."
+        return f"Channel {failing[0].name}: {describe_failure(failing[0], now, zone)}."
     names = ", ".join(one.name for one in failing[:MOST_NAMED])
     more = f" and {len(failing) - MOST_NAMED} more" if len(failing) > MOST_NAMED else ""
     return f"{len(failing)} channels are failing: {names}{more}."
 
 
-def describe_failure(failing: FailingChannel, now: datetime) -> str:
+def describe_failure(failing: FailingChannel, now: datetime, zone: tzinfo = UTC) -> str:
     """Return since when a channel fails, why, and when it is tried again."""
     span = format_span(now - failing.since)
     why = f": {name_failure(failing.error)}" if failing.error else ""
@@ -111,10 +111,12 @@ def describe_failure(failing: FailingChannel, now: datetime) -> str:
         return f"failing for {span}{why}"
     if failing.next_attempt_at <= now:
         return f"failing for {span}{why}; trying again now"
-    return f"failing for {span}{why}; next try {format_moment(failing.next_attempt_at, now)}"
+    return f"failing for {span}{why}; next try {format_moment(failing.next_attempt_at, now, zone)}"
 
 
-def describe_muting(each: ConnectionJson, now: datetime) -> list[tuple[str, str]]:
+def describe_muting(
+    each: ConnectionJson, now: datetime, zone: tzinfo = UTC
+) -> list[tuple[str, str]]:
     """Return what keeps people from being alerted of one connection, or reminded.
 
     That is pairs of `muted` or `acknowledged` and the words for it.
@@ -122,21 +124,11 @@ def describe_muting(each: ConnectionJson, now: datetime) -> list[tuple[str, str]
     found = []
     muted_until = read_instant(each["muted_until"])
     if muted_until is not None:
-        found.append((MUTED, f"muted until {format_moment(muted_until, now)}"))
+        found.append((MUTED, f"muted until {format_moment(muted_until, now, zone)}"))
     given = each["acknowledged"]
     if given is not None:
         until = read_instant(given["until"])
-        length = "" if until is None else f" until {format_day(until)}"
+        length = "" if until is None else f" until {format_date(until, now)}"
         note = f": {given['note']}" if given["note"] else ""
         found.append((ACKNOWLEDGED, f"acknowledged{length}{note}"))
     return found
-
-
-def format_moment(at: datetime, now: datetime) -> str:
-    """Return *at* as people write it: the time alone today, the day as well on another."""
-    at, now = at.astimezone(UTC), now.astimezone(UTC)
-    clock = f"{at:%H:%M} UTC"
-    if at.date() == now.date():
-        return clock
-    year = f" {at.year}" if at.year != now.year else ""
-    return f"{at:%b} {at.day}{year}, {clock}"

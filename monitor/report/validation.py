@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -24,11 +24,13 @@ from monitor.config.connections import (
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason, State
 from monitor.judge.quota import Level
 from monitor.notify.texts import RENEW_COMMAND
-from monitor.notify.words import explain, format_expiry, format_number, name_command
+from monitor.notify.times import format_date, format_end, format_expiry, read_instant
+from monitor.notify.words import explain, format_number, name_command
 from monitor.report.status import CLIENT_SECRET, UNMUTED, connection_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+    from datetime import tzinfo
 
     from monitor.config.connections import Application, Connection
     from monitor.config.model import Config
@@ -104,12 +106,14 @@ class CheckedConnection:
     Args:
         each: The connection after it, as `monitor.report.status` describes it.
         soon_days: How near the end of a client secret is worth a warning.
+        zone: Whose clocks times are named by.
     """
 
     outcome: Outcome
     each: ConnectionJson
     now: datetime
     soon_days: int
+    zone: tzinfo = UTC
 
     @classmethod
     def of(
@@ -124,7 +128,8 @@ class CheckedConnection:
         """Describe what is known after a check; a paused connection as if it were not paused."""
         shown = replace(record, is_paused=False, is_enabled=True)
         soon_days = max(config.alerts.expiring_soon_days, default=0)
-        return cls(outcome, connection_json(shown, watched, now, muting), now, soon_days)
+        each = connection_json(shown, watched, now, muting)
+        return cls(outcome, each, now, soon_days, config.alerts.zone)
 
 
 def read_probe(reached: ProbeResult, target: str, now: datetime) -> ValidationStep:
@@ -228,9 +233,9 @@ def read_marketplaces(outcome: Outcome, target: str) -> ValidationStep:
     return ValidationStep(name, target, mark, "; ".join(parts) or "none")
 
 
-def read_quota(outcome: Outcome, each: ConnectionJson, target: str) -> ValidationStep:
+def read_quota(answered: CheckedConnection, target: str) -> ValidationStep:
     """Return the step that says what is left of a quota."""
-    quota = each["quota"]
+    outcome, quota = answered.outcome, answered.each["quota"]
     unreadable = ", ".join(outcome.unreadable_quota)
     if unreadable and quota is None:
         return ValidationStep(StepName.QUOTA, target, Mark.WARNING, f"cannot be read: {unreadable}")
@@ -243,8 +248,10 @@ def read_quota(outcome: Outcome, each: ConnectionJson, target: str) -> Validatio
     words += " requests left" if limit is None else f" of {format_number(limit)} requests left"
     if outcome.is_payment_required:
         words = f"used up (HTTP {outcome.http_status}): {words}"
-    if quota["resets_at"] is not None:
-        words += f", until {quota['resets_at'][:10]}"
+    resets_at = read_instant(quota["resets_at"])
+    if resets_at is not None:
+        verb = "resets" if resets_at > answered.now else "should have been reset"
+        words += f", {verb} {format_end(resets_at, answered.now, answered.zone)}"
     marks: dict[str | None, Mark] = {Level.LOW: Mark.WARNING, Level.EXHAUSTED: Mark.FAILED}
     if unreadable:
         words += f"; cannot be read: {unreadable}"
@@ -282,7 +289,7 @@ def _read_authorization(each: ConnectionJson, now: datetime) -> tuple[Mark, str]
         return Mark.SKIPPED, (
             "its end is not known; set `authorized_on`, or record the date with `connwatch renew`"
         )
-    since = authorization["authorized_at"][:10]
+    since = format_date(datetime.fromisoformat(authorization["authorized_at"]), now)
     if each["renewal_unrecorded"]:
         return Mark.WARNING, (
             f"works past its known end (authorized on {since}): record the renewal with"
@@ -418,7 +425,7 @@ async def _validate_token(
     yield read_token(answered.outcome, target, is_reached=is_reached)
     for step in read_advice(answered.outcome, target):
         yield step
-    yield read_quota(answered.outcome, answered.each, target)
+    yield read_quota(answered, target)
     for step in read_token_ends(answered.outcome):
         yield step
     for step in read_clocks(answered, None):

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from monitor.judge.outcome import OutcomeClass, State
-from monitor.notify.words import read_instant
+from monitor.notify.times import read_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -85,6 +85,20 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeMark:
+    """An instant below a chart.
+
+    Args:
+        x: Where it stands.
+        form: `day`, `time` or `second`: how much of it is written.
+    """
+
+    x: float
+    at: datetime
+    form: str
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """A line over time.
 
@@ -97,7 +111,7 @@ class Line:
     pieces: list[str]
     area: str
     rows: list[Tick]
-    columns: list[Tick]
+    columns: list[TimeMark]
     dots: list[tuple[float, float]]
 
 
@@ -142,12 +156,12 @@ def draw_line(samples: Sequence[ChartPoint], start: datetime, end: datetime) -> 
     )
 
 
-def _columns(start: datetime, end: datetime) -> list[Tick]:
-    form = "%d %b"
+def _columns(start: datetime, end: datetime) -> list[TimeMark]:
+    form = "day"
     if end - start <= timedelta(days=3):
-        form = "%H:%M:%S" if end - start <= timedelta(minutes=15) else "%H:%M"
+        form = "second" if end - start <= timedelta(minutes=15) else "time"
     steps = [start + (end - start) * share / 4 for share in range(5)]
-    return [Tick(place_at(at, start, end), at.strftime(form)) for at in steps]
+    return [TimeMark(place_at(at, start, end), at, form) for at in steps]
 
 
 def place_at(at: datetime, start: datetime, end: datetime) -> float:

@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitor.config.model import dashboard_address
+from monitor.notify.times import format_date
 from monitor.report.status import secret_end
 from monitor.store.overview import list_ends
 from monitor.web.api import read_connection, tagged
@@ -209,11 +210,11 @@ async def calendar(
 ) -> Response:
     """List when authorizations, tokens and client secrets end, each with reminders."""
     _require_token(here, who, token, CALENDAR, "calendar that the dashboard shows")
-    endings = await here.reader.read(
-        lambda tx: [_calendar_event(one, here) for one in list_expiries(tx, here)]
-    )
     # The stamp is the day's, so that the same calendar has the same tag.
     stamp = datetime.combine(here.clock().astimezone(UTC).date(), datetime.min.time(), UTC)
+    endings = await here.reader.read(
+        lambda tx: [_calendar_event(one, here, stamp) for one in list_expiries(tx, here)]
+    )
     text = write_calendar(CALENDAR_NAME, endings, stamp)
     return tagged(request, text.encode("utf-8", "replace"), "text/calendar; charset=utf-8")
 
@@ -248,12 +249,13 @@ def list_expiries(tx: Transaction, here: Parts) -> Iterator[ExpiryDate]:
             yield ExpiryDate(ends_at, name, CLIENT_SECRET, steps)
 
 
-def _calendar_event(one: ExpiryDate, here: Parts) -> CalendarEvent:
+def _calendar_event(one: ExpiryDate, here: Parts, now: datetime) -> CalendarEvent:
     link, path = dashboard_address(here.config) or "", quote(one.of, safe="")
+    day = format_date(one.at, now)
     if one.kind == CLIENT_SECRET:
         return CalendarEvent(
             f"client-secret-{path}@connwatch",
-            f"{one.of}: the client secret expires",
+            f"{one.of}: the client secret expires {day}",
             "Make a new one in the developer console, put it in the configuration with its"
             " date, and reload connwatch.",
             one.at,
@@ -262,8 +264,8 @@ def _calendar_event(one: ExpiryDate, here: Parts) -> CalendarEvent:
         )
     return CalendarEvent(
         f"{one.kind}-{path}@connwatch",
-        f"{one.of}: the {one.kind} ends",
-        f"Renew it before {one.at:%Y-%m-%d}, or {one.of} stops working.",
+        f"{one.of}: the {one.kind} expires {day}",
+        f"Renew it before {day}, or {one.of} stops working.",
         one.at,
         one.steps,
         f"{link}/connections/{path}",

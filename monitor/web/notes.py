@@ -60,7 +60,7 @@ def reach_of(request: Request) -> list[ReachProblem]:
 def describe_all(problems: Sequence[ReachProblem], here: Parts) -> list[tuple[ReachProblem, str]]:
     """Return each with its sentence."""
     now = here.clock()
-    return [(one, describe_reach(one, now)) for one in problems]
+    return [(one, describe_reach(one, now, here.config.alerts.zone)) for one in problems]
 
 
 def count_failing(problems: Sequence[ReachProblem]) -> int:

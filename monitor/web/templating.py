@@ -1,7 +1,8 @@
 """Turn templates into pages.
 
 Everything is escaped; what all pages know is put in here: `visitor`,
-`csrf_token`, `base` (what goes before each path), `version`, `now` and `config`.
+`csrf_token`, `base` (what goes before each path), `version`, `now`, `zone` (of the times that a
+browser without scripts shows) and `config`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from monitor import __version__
+from monitor.web import times
 from monitor.web.charts import short_number
 from monitor.web.notes import count_failing, describe_all, reach_of
 from monitor.web.parts import parts_of
@@ -44,6 +46,13 @@ def environment() -> Environment:
     )
     made.filters["coded"] = _code
     made.filters["short"] = short_number
+    made.filters |= {
+        "axis": times.axis,
+        "clock": times.clock,
+        "date": times.date,
+        "machine": times.machine_time,
+        "utc": times.utc,
+    }
     return made
 
 
@@ -81,6 +90,7 @@ def render(
         "base": base_of(request),
         "version": __version__,
         "now": parts.clock(),
+        "zone": parts.config.alerts.zone,
         "config": parts.config,
         "reach": describe_all(reach_of(request), parts),
         "n_failing": count_failing(reach_of(request)),

@@ -9,10 +9,12 @@ the database.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+from markupsafe import Markup
 
 from monitor.config.connections import AmazonConnection
 from monitor.config.registry import title_of
@@ -21,26 +23,28 @@ from monitor.judge.authorizations import DEFAULT_VALID_DAYS
 from monitor.judge.outcome import OutcomeClass, Reason, State
 from monitor.judge.quota import Level
 from monitor.notify import texts
-from monitor.notify.words import (
-    RENEWED,
+from monitor.notify.times import (
+    count_days,
     format_ago,
+    format_date,
     format_day,
-    format_number,
+    format_days_left,
+    format_expiry,
     format_span,
-    format_when,
-    name_command,
+    format_time,
     read_instant,
-    renewal_step,
-    say,
 )
+from monitor.notify.words import RENEWED, format_number, name_command, renewal_step, say
 from monitor.report.advice import Need, explain_state, need_of
 from monitor.report.reach import describe_muting
 from monitor.report.status import CLIENT_SECRET, EXPIRING_SOON, NEEDS_ATTENTION, needs_attention
 from monitor.web.handshake import find_key_obstacle, find_own_obstacle
 from monitor.web.overview import ACKNOWLEDGED, LOW_QUOTA, MUTED, RENEWAL_UNRECORDED
+from monitor.web.times import end_element
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from datetime import tzinfo
 
     from monitor.config.connections import Connection
     from monitor.report.status import ClockJson, ConnectionJson, QuotaJson
@@ -52,18 +56,6 @@ COLUMNS = ("State", "Connection", "At", "Authorization", "Quota", "Last checked"
 """What stands above the list; `connection_rows.html` has a cell for each."""
 
 
-def format_days_left(days: int) -> str:
-    """Return how long something still holds, never as "0 days"."""
-    if days < 0:
-        return "ended"
-    return {0: "ends today", 1: "1 day left"}.get(days, f"{format_number(days)} days left")
-
-
-def format_exactly(at: datetime) -> str:
-    """Return *at* to the second."""
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
 def format_quota(quota: QuotaJson) -> str:
     """Return what is left of a quota."""
     remaining, limit = quota["remaining"], quota["limit"]
@@ -71,17 +63,18 @@ def format_quota(quota: QuotaJson) -> str:
     return text if limit is None else f"{text} of {format_number(limit)}"
 
 
-def format_forecast(quota: QuotaJson, now: datetime) -> str:
+def format_forecast(quota: QuotaJson, now: datetime, zone: tzinfo) -> Markup:
     """Return when a quota runs out, or when its period ends."""
     exhausts_at, resets_at = read_instant(quota["exhausts_at"]), read_instant(quota["resets_at"])
     if quota["level"] == Level.EXHAUSTED:
-        back = f": back {format_when(resets_at, now)}" if resets_at and resets_at > now else ""
-        return f"used up{back}"
+        if resets_at is None or resets_at <= now:
+            return Markup("used up")
+        return Markup("used up, resets {}").format(end_element(resets_at, now, zone))
     if exhausts_at is not None and (resets_at is None or exhausts_at < resets_at):
-        return f"runs out {format_when(exhausts_at, now)}"
+        return Markup("runs out {}").format(format_day(exhausts_at, now))
     if resets_at is not None and resets_at > now:
-        return f"resets {format_when(resets_at, now)}"
-    return ""
+        return Markup("resets {}").format(end_element(resets_at, now, zone))
+    return Markup()
 
 
 def runs_out_early(quota: QuotaJson) -> bool:
@@ -91,7 +84,7 @@ def runs_out_early(quota: QuotaJson) -> bool:
 
 
 def format_problem(
-    each: ConnectionJson, now: datetime, *, can_renew_here: bool = False
+    each: ConnectionJson, now: datetime, zone: tzinfo, *, can_renew_here: bool = False
 ) -> tuple[str, str] | None:
     """Return what is wrong in a few words, and what to do; None if nothing is."""
     state, reason = State(each["state"]), Reason(each["reason"])
@@ -101,36 +94,40 @@ def format_problem(
         text = explain_state(each, reason, can_renew_here=can_renew_here)
         return _capital(text.name), name_command(text.remedy, each["name"])
     return (
-        _format_quota_problem(each, now)
-        or _format_clock_problem(each, can_renew_here=can_renew_here)
+        _format_quota_problem(each, now, zone)
+        or _format_clock_problem(each, now, can_renew_here=can_renew_here)
         or _format_doubt(each)
     )
 
 
-def _format_quota_problem(each: ConnectionJson, now: datetime) -> tuple[str, str] | None:
+def _format_quota_problem(
+    each: ConnectionJson, now: datetime, zone: tzinfo
+) -> tuple[str, str] | None:
     quota = each["quota"]
     if quota is None:
         return None
     if quota["level"] == Level.EXHAUSTED:
-        forecast = format_forecast(quota, now)
-        return f"Quota {forecast}", say(texts.QUOTA_EXHAUSTED_STEP)
+        forecast = format_forecast(quota, now, zone)
+        return Markup("Quota {}").format(forecast), say(texts.QUOTA_EXHAUSTED_STEP)
     if quota["level"] == Level.LOW:
         return f"Quota low: {format_quota(quota)} left", say(texts.QUOTA_LOW_STEP)
     if quota["level"] is not None and runs_out_early(quota):
-        return f"Quota {format_forecast(quota, now)}, before it resets", say(texts.FORECAST_STEP)
+        forecast = format_forecast(quota, now, zone)
+        return Markup("Quota {}, before it resets").format(forecast), say(texts.FORECAST_STEP)
     return None
 
 
-def _format_clock_problem(each: ConnectionJson, *, can_renew_here: bool) -> tuple[str, str] | None:
+def _format_clock_problem(
+    each: ConnectionJson, now: datetime, *, can_renew_here: bool
+) -> tuple[str, str] | None:
     if each["expiring_soon"]:
         step, _ = renewal_step(each["provider"], can_renew_here=can_renew_here)
         step = name_command(step, each["name"])
         first = _next_end(each)
         if first is None:
             return "Authorization expires soon", step
-        days = first["days_left"]
-        left = {0: "today", 1: "1 day left"}.get(days, f"{days} days left")
-        return f"Authorization expires on {first['ends_at'][:10]} ({left})", step
+        expiry = format_expiry(datetime.fromisoformat(first["ends_at"]), now)
+        return f"Authorization {expiry}", step
     if each["renewal_unrecorded"]:
         return "Renewal date missing", name_command(say(texts.UNRECORDED_STEP), each["name"])
     return None
@@ -334,7 +331,7 @@ def _make_row(
     connection = parts.config.connection(each["name"])
     region = connection.region.value if isinstance(connection, AmazonConnection) else None
     provider = title_of(each["provider"])
-    checked_at = read_instant(each["checked_at"])
+    checked_at, zone = read_instant(each["checked_at"]), parts.config.alerts.zone
     is_needing = needs_attention(each)
     wants_renewal = is_needing and connection is not None and _wants_renewal(each)
     can_renew = (
@@ -350,13 +347,13 @@ def _make_row(
         place=f"{provider} {region.upper()}" if region else provider,
         marketplaces=_marketplaces(each, connection),
         days=_days(each, connection, now),
-        quota=_quota(each, now),
+        quota=_quota(each, now, zone),
         checked_at=checked_at,
         checked="never" if checked_at is None else format_ago(checked_at, now),
         since=format_since(each, now),
-        trouble=format_problem(each, now, can_renew_here=can_renew),
+        trouble=format_problem(each, now, zone, can_renew_here=can_renew),
         is_needing=is_needing,
-        muting=tuple(describe_muting(each, now)),
+        muting=tuple(describe_muting(each, now, zone)),
         can_renew=can_renew,
         renew_url=outside_page_of(parts.config, connection)
         if wants_renewal and connection is not None
@@ -387,24 +384,29 @@ def _days(each: ConnectionJson, connection: Connection | None, now: datetime) ->
             return Bar("end unknown", None, WARN, "record the renewal")
         return None
     ends_at = datetime.fromisoformat(first["ends_at"])
-    days = first["days_left"]
+    days = count_days(ends_at, now)
     whole = (connection.valid_days if connection else 0) or DEFAULT_VALID_DAYS
     tone = GOOD
-    if each["expiring_soon"] or days < 0:
+    if each["expiring_soon"] or ends_at <= now:
         tone = BAD if days < NEAR_END_DAYS else WARN
     elif each["state"] in {State.ERROR, State.EXPIRED}:
         # What is refused has no good days left.
         tone = SOFT
     return Bar(
-        format_days_left(days),
+        format_days_left(ends_at, now),
         max(0, min(100, round(days * 100 / whole))),
         tone,
-        f"until {format_day(ends_at)}" if ends_at > now else format_day(ends_at),
-        format_exactly(ends_at),
+        f"until {format_date(ends_at, now)}" if ends_at > now else format_date(ends_at, now),
+        _format_exactly(ends_at, now),
     )
 
 
-def _quota(each: ConnectionJson, now: datetime) -> Bar | None:
+def _format_exactly(at: datetime, now: datetime) -> str:
+    """Return an end to the second, in UTC; what ends at 00:00 is named by its date."""
+    return format_date(at, now) if at.time() == time() else format_time(at, now, UTC, is_exact=True)
+
+
+def _quota(each: ConnectionJson, now: datetime, zone: tzinfo) -> Bar | None:
     quota = each["quota"]
     if quota is None:
         return None
@@ -420,6 +422,6 @@ def _quota(each: ConnectionJson, now: datetime) -> Bar | None:
         format_quota(quota),
         percent,
         tone,
-        format_forecast(quota, now),
-        "" if resets_at is None else f"resets {format_exactly(resets_at)}",
+        format_forecast(quota, now, zone),
+        "" if resets_at is None else f"resets {_format_exactly(resets_at, now)}",
     )

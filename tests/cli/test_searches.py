@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 
 from monitor.cli import search_runner
+from monitor.notify.times import format_time
 from monitor.providers.soldscope import SearchFailure, SearchFailureKind, SearchReader
 from tests.bench import NOWHERE, connection
 from tests.command_line import converse
@@ -56,7 +57,7 @@ def test_past_searches_are_listed_and_cost_nothing(bench, simulator):
     assert (ended.code, ended.err) == (0, "")
     header, newest, oldest = ended.out.splitlines()
     assert header.split() == ["ID", "CREATED", "SEARCH"]
-    assert newest.split() == ["2", f"{now:%Y-%m-%d}", f"{now:%H:%M:%S}", "desks"]
+    assert newest.split() == ["2", *format_time(now, now, UTC, is_exact=True).split(), "desks"]
     assert oldest.endswith("lamps")
     assert used(simulator) == before
 

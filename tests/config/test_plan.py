@@ -12,6 +12,7 @@ from monitor.judge.routing import Digest, DigestTime, QuietInterval
 BERLIN, TOKYO = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Tokyo")
 COMMON = 'quiet_hours = { zone = "Europe/Berlin", from = "22:00", to = "07:00" }'
 OWN = 'quiet_hours = { zone = "Asia/Tokyo", from = "18:00", to = "08:30" }'
+UNZONED = 'quiet_hours = { from = "22:00", to = "07:00" }'
 
 
 @pytest.fixture
@@ -43,6 +44,27 @@ def plan(tmp_path):
             QuietInterval(TOKYO, time(18), time(8, 30)),
             DigestTime(Digest.WEEKLY, TOKYO),
             id="a digest in the zone of the quiet hours",
+        ),
+        pytest.param(
+            f'{UNZONED}\ntimezone = "Europe/Berlin"',
+            'digest = "daily"',
+            QuietInterval(BERLIN, time(22), time(7)),
+            DigestTime(Digest.DAILY, BERLIN),
+            id="in the zone of all alerts",
+        ),
+        pytest.param(
+            'timezone = "Europe/Berlin"',
+            f'timezone = "Asia/Tokyo"\n{UNZONED}\ndigest = "daily"',
+            QuietInterval(TOKYO, time(22), time(7)),
+            DigestTime(Digest.DAILY, TOKYO),
+            id="in the zone of the channel",
+        ),
+        pytest.param(
+            UNZONED,
+            'timezone = "Asia/Tokyo"\ndigest = "daily"',
+            QuietInterval(UTC, time(22), time(7)),
+            DigestTime(Digest.DAILY, TOKYO),
+            id="the quiet hours of all are of one night",
         ),
     ],
 )

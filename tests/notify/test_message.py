@@ -136,7 +136,7 @@ FACTS: dict[AlertKind, dict[str, Any]] = {
 TITLES = {
     AlertKind.ERROR: f"🔴 {NAME}: token rejected",
     AlertKind.EXPIRED: f"🟡 {NAME}: authorization expired",
-    AlertKind.EXPIRING_SOON: f"🟠 {NAME} expires in 14 days",
+    AlertKind.EXPIRING_SOON: f"🟠 {NAME} expires in 14 days (Dec 6)",
     AlertKind.RENEWAL_UNRECORDED: f"🟠 {NAME}: renewal date missing",
     AlertKind.RENEWED: f"🟢 {NAME}: authorization renewed",
     AlertKind.RECOVERED: f"🟢 {NAME} works again",
@@ -147,7 +147,7 @@ TITLES = {
     AlertKind.LIMIT_CHANGED: f"🔵 {NAME}: quota changed",
     AlertKind.TEST: "🔔 [TEST] connwatch test message",
     AlertKind.SECRET_EXPIRING: "🟠 application our-app: client secret expires in 14 days",
-    AlertKind.QUOTA_FORECAST: f"🟠 {NAME}: quota runs out in 4 days",
+    AlertKind.QUOTA_FORECAST: f"🟠 {NAME}: quota runs out in 4 days (Nov 26)",
     AlertKind.FLAPPING: f"🟠 {NAME} is flapping",
     AlertKind.OUTAGE: "🔴 api.example.com is down: 41 of 60 connections failing",
     AlertKind.OUTAGE_OVER: "🟢 api.example.com is back",
@@ -162,37 +162,37 @@ TITLES = {
 SAID = {
     AlertKind.ERROR: [
         "The service rejects this token",
-        "Since 2026-11-22 11:55 UTC (5 minutes).",
+        "Since Nov 22, 11:55 UTC (5 minutes).",
         "What to do: Create a new token",
         "Details: 401 Unauthorized",
     ],
     AlertKind.EXPIRED: [
-        "Since 2026-11-20 09:00 UTC (2 days 3 hours).",
+        "Since Nov 20, 09:00 UTC (2 days 3 hours).",
         "Before: timed out.",
         "Renew it with the provider",
         "Renewal page: https://renew.example.com/acme?a=1&b=2\n",
     ],
     AlertKind.EXPIRING_SOON: [
-        "The authorization expires on 2026-12-06, in 14 days.",
+        "The authorization expires in 14 days (Dec 6).",
         "After that, all calls with this connection will fail.",
         f"then run `connwatch renew {NAME}`",
         "Renewal page: https://renew.example.com/acme?a=1&b=2\n",
     ],
     AlertKind.RENEWAL_UNRECORDED: [
-        "should have expired on 2026-11-20.",
+        "should have expired on Nov 20.",
         f"`connwatch renew {NAME} --on DATE`",
     ],
     AlertKind.RENEWED: [
-        "Renewed on 2026-11-22.",
-        "Next renewal due 2027-11-22, in 365 days.",
+        "Renewed on Nov 22.",
+        "Next renewal due in 365 days (Nov 22, 2027).",
         "No action needed.",
     ],
     AlertKind.RECOVERED: [
         "Down for 2 hours 30 minutes (token rejected).",
-        "Re-run jobs that failed since 2026-11-22 09:30 UTC.",
+        "Re-run jobs that failed since Nov 22, 09:30 UTC.",
     ],
     AlertKind.QUOTA_LOW: [
-        "1,950 of 10,000 requests left (19%), resets 2026-12-01, in 9 days.",
+        "1,950 of 10,000 requests left (19%), resets in 9 days (Dec 1).",
         "Postpone what can wait",
     ],
     AlertKind.QUOTA_EXHAUSTED: ["10,000 requests is used up", "The credential itself is fine."],
@@ -200,29 +200,29 @@ SAID = {
     AlertKind.LIMIT_CHANGED: ["raised from 10,000 to 50,000", "41,950 of 50,000"],
     AlertKind.TEST: ["Test message from connwatch. Nothing is wrong."],
     AlertKind.SECRET_EXPIRING: [
-        "It expires on 2026-12-06, in 14 days.",
+        "It expires in 14 days (Dec 6).",
         "3 stores stop.",
         "Sellers have nothing to do.",
     ],
     AlertKind.QUOTA_FORECAST: [
-        "At the current rate, the quota runs out on 2026-11-26, in 4 days.",
-        "between 2026-11-25 and 2026-11-28.",
-        "1,950 of 10,000 requests left (19%), resets 2026-12-01, in 9 days.",
+        "At the current rate, the quota runs out in 4 days (Nov 26).",
+        "between Nov 25 and Nov 28.",
+        "1,950 of 10,000 requests left (19%), resets in 9 days (Dec 1).",
     ],
     AlertKind.FLAPPING: ["6 changes in 1 hour.", f"`connwatch history {NAME}`"],
     AlertKind.OUTAGE: [
         "41 of 60 connections to api.example.com:443 fail: timed out.",
-        "Since 2026-11-22 11:57 UTC (3 minutes).",
+        "Since Nov 22, 11:57 UTC (3 minutes).",
         "Account owners have nothing to do",
     ],
     AlertKind.OUTAGE_OVER: [
-        "Down for 50 minutes, from 2026-11-22 11:00 UTC.",
+        "Down for 50 minutes, from Nov 22, 11:00 UTC.",
         "41 connections were affected.",
-        "Re-run jobs that failed since 2026-11-22 11:00 UTC.",
+        "Re-run jobs that failed since Nov 22, 11:00 UTC.",
     ],
-    AlertKind.MONITOR_OFFLINE: ["All 4 hosts are unreachable.", "Since 2026-11-22 11:57 UTC"],
+    AlertKind.MONITOR_OFFLINE: ["All 4 hosts are unreachable.", "Since Nov 22, 11:57 UTC"],
     AlertKind.MONITOR_ONLINE: [
-        "Offline for 50 minutes, from 2026-11-22 11:00 UTC to 2026-11-22 11:50 UTC.",
+        "Offline for 50 minutes, from Nov 22, 11:00 UTC to Nov 22, 11:50 UTC.",
         "1,200 checks were missed",
     ],
     AlertKind.CHANNEL_FAILED: [
@@ -232,12 +232,12 @@ SAID = {
     ],
     AlertKind.CHANNEL_RESTORED: ["Down for 1 day,", "`connwatch alerts retry`"],
     AlertKind.RESUMED: [
-        "connwatch was down for 2 days, since 2026-11-20 12:00 UTC.",
+        "connwatch was down for 2 days, since Nov 20, 12:00 UTC.",
         "2 connections changed:\n- a: active -> error\n- b: active -> expired\n",
     ],
     AlertKind.DIGEST: [
         "Status: 40 active, 1 paused.",
-        "Next to expire:\n- acme: 2026-12-06, in 14 days\n",
+        "Next to expire:\n- acme: in 14 days (Dec 6)\n",
     ],
 }
 
@@ -357,7 +357,7 @@ QUOTAS = {
     "true is no number": ({"remaining": True}, "How much is left is unknown."),
     "period over": (
         {"remaining": 7, "resets_at": "2026-11-22T11:00:00Z"},
-        "It should have reset at 2026-11-22 11:00 UTC.",
+        "It should have reset Nov 22, 11:00 UTC.",
     ),
 }
 
@@ -417,7 +417,7 @@ def test_without_a_link_there_is_no_link_line():
 
 def test_a_late_message_says_when_it_should_have_come():
     message = word(AlertKind.ERROR, born_at=NOW - timedelta(hours=5))
-    assert "Detected 2026-11-22 07:00 UTC; delivery was delayed 5 hours." in message.body
+    assert "Detected Nov 22, 07:00 UTC; delivery was delayed 5 hours." in message.body
     assert "delayed" not in word(AlertKind.ERROR, born_at=NOW - timedelta(minutes=9)).body
 
 
@@ -473,7 +473,7 @@ def test_trouble_in_a_digest_is_not_called_fine():
 def test_what_expired_long_before_it_was_seen_is_dated_by_its_end():
     facts = FACTS[AlertKind.EXPIRED] | {"ends_at": "2026-10-05T00:00:00+00:00"}
     lines = word(AlertKind.EXPIRED, facts).body.splitlines()
-    assert lines[1] == "The authorization expired on 2026-10-05, 48 days ago."
+    assert lines[1] == "The authorization expired 48 days ago (Oct 5)."
     assert "Since" not in "".join(lines)
 
 
@@ -584,13 +584,13 @@ def test_no_facts_break_a_message(kind, facts, connections, is_test):
 
 END = datetime(2026, 12, 6, tzinfo=UTC)
 LEFT = {
-    "a month": (timedelta(days=30), "2026-12-06, in 30 days."),
-    "a moment less than a month": (timedelta(days=30, seconds=-5), "2026-12-06, in 30 days."),
-    "the last step": (timedelta(days=1), "2026-12-06, tomorrow."),
-    "a second": (timedelta(seconds=1), "2026-12-06, tomorrow."),
-    "delivered after the end": (-timedelta(hours=1), "expired on 2026-12-06, today."),
-    "delivered a day late": (-timedelta(days=1), "expired on 2026-12-06, yesterday."),
-    "delivered a week late": (-timedelta(days=7), "expired on 2026-12-06, 7 days ago."),
+    "a month": (timedelta(days=30), "in 30 days (Dec 6)."),
+    "a moment less than a month": (timedelta(days=30, seconds=-5), "in 30 days (Dec 6)."),
+    "the last step": (timedelta(days=1), "tomorrow (Dec 6)."),
+    "a second": (timedelta(seconds=1), "tomorrow (Dec 6)."),
+    "delivered after the end": (-timedelta(hours=1), "expired today (Dec 6)."),
+    "delivered a day late": (-timedelta(days=1), "expired yesterday (Dec 6)."),
+    "delivered a week late": (-timedelta(days=7), "expired 7 days ago (Dec 6)."),
 }
 
 
@@ -610,7 +610,7 @@ def test_an_end_is_named_with_its_date_and_never_in_0_days(left, said):
 def test_an_end_in_the_middle_of_a_day_is_today_on_that_day():
     facts = {"ends_at": "2026-12-06T15:00:00+02:00"}
     message = word(AlertKind.EXPIRING_SOON, facts, now=END + timedelta(hours=1), born_at=END)
-    assert message.title == f"🟠 {NAME} expires today"
+    assert message.title == f"🟠 {NAME} expires today (Dec 6)"
 
 
 def test_a_renewal_without_a_known_end_says_so():

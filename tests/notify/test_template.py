@@ -69,7 +69,7 @@ VARIABLES = {
     "{{ n_connections }}": "1",
     "{{ facts.reason }}": "token_rejected",
     "{{ facts.nothing|default('-') }}": "-",
-    "{{ born_at }}": "2026-11-22 12:00 UTC",
+    "{{ born_at }}": "Nov 22, 12:00 UTC",
     "{{ is_test }}": "False",
     "{{ (now - born_at) if false else 'ok' }}": "ok",
     "{{ 2 * 3 + 1 }}{{ 'a' + 'b' }}{{ 'a' ~ 1 }}": "7aba1",

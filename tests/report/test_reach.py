@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -15,7 +15,6 @@ from monitor.report.reach import (
     describe_failure,
     describe_reach,
     find_failed_reload,
-    format_moment,
     read_reach,
 )
 from monitor.store import outbox, suppression
@@ -85,19 +84,6 @@ def test_each_has_one_sentence_and_a_next_step(problem, sentence):
 )
 def test_a_failing_channel_says_as_much_as_is_known(failing, words):
     assert describe_failure(failing, NOON) == words
-
-
-@pytest.mark.parametrize(
-    ("at", "words"),
-    [
-        (NOON, "12:00 UTC"),
-        (NOON + timedelta(days=1), "Nov 23, 12:00 UTC"),
-        (datetime(2027, 1, 2, 3, 4, tzinfo=NOON.tzinfo), "Jan 2 2027, 03:04 UTC"),
-    ],
-    ids=["today", "this year", "next year"],
-)
-def test_a_moment_names_no_more_than_is_needed(at, words):
-    assert format_moment(at, NOON) == words
 
 
 def test_it_is_read_from_the_database_at_the_first_failure(database):

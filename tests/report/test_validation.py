@@ -72,9 +72,13 @@ WAYS = {
         Mark.FAILED,
         "Cannot connect.",
     ),
-    "certificate of months": (tls(98), Mark.OK, "TLS 1.3, certificate ends on "),
-    "certificate of two weeks": (tls(14), Mark.WARNING, ", 14 days left"),
-    "certificate of a day more": (tls(14.1), Mark.OK, ", 14 days left"),
+    "certificate of months": (
+        tls(98),
+        Mark.OK,
+        "TLS 1.3, certificate expires in 98 days (Feb 28, 2027)",
+    ),
+    "certificate of two weeks": (tls(14), Mark.WARNING, "expires in 14 days (Dec 6)"),
+    "certificate of a day more": (tls(14.1), Mark.OK, "expires in 14 days (Dec 6)"),
     "no TLS": (ProbeResult(Hop.TLS), Mark.SKIPPED, "not used"),
 }
 
@@ -192,8 +196,7 @@ QUOTAS = {
 
 @pytest.mark.parametrize(("left", "mark", "words"), QUOTAS.values(), ids=QUOTAS)
 def test_the_quota_is_told(left, mark, words):
-    each: Any = EACH | {"quota": left}
-    step = read_quota(Outcome(Reason.OK), each, HOST)
+    step = read_quota(known(quota=left), HOST)
     assert step.state is mark
     assert words in step.words
 
@@ -202,13 +205,16 @@ def test_the_quota_is_told(left, mark, words):
     ("left", "words"),
     [
         (None, "cannot be read: x-left"),
-        (quota("ok", 7), "7 of 100 requests left, until 2026-12-01; cannot be read: x-left"),
+        (
+            quota("ok", 7),
+            "7 of 100 requests left, resets in 9 days (Dec 1); cannot be read: x-left",
+        ),
     ],
 )
 def test_a_quota_that_cannot_be_read_is_named(left, words):
-    each: Any = EACH | {"quota": left}
+    answered = known(Outcome(Reason.OK, unreadable_quota=("x-left",)), quota=left)
 
-    step = read_quota(Outcome(Reason.OK, unreadable_quota=("x-left",)), each, HOST)
+    step = read_quota(answered, HOST)
 
     assert (step.state, step.words) == (Mark.WARNING, words)
 
@@ -232,9 +238,9 @@ def authorized(days: float | None, **more: Any) -> dict[str, Any]:
 
 AUTHORIZATIONS = {
     "unknown": ({}, Mark.SKIPPED, "its end is not known"),
-    "far": (authorized(65), Mark.OK, ", 65 days left (declared)"),
-    "soon": (authorized(7, expiring_soon=True), Mark.WARNING, ", 7 days left"),
-    "past": (authorized(-3, state="expired"), Mark.FAILED, "ended on "),
+    "far": (authorized(65), Mark.OK, "expires in 65 days (Jan 26, 2027) (declared)"),
+    "soon": (authorized(7, expiring_soon=True), Mark.WARNING, "expires in 7 days (Nov 29)"),
+    "past": (authorized(-3, state="expired"), Mark.FAILED, "expired 3 days ago (Nov 19)"),
     "no limit": (authorized(None), Mark.OK, "without a known limit"),
     "renewed by somebody": (
         authorized(None, renewal_unrecorded=True),
@@ -259,11 +265,11 @@ def secret(days: int) -> dict[str, Any]:
 EXPIRED = Outcome(Reason.CLIENT_SECRET_EXPIRED, http_status=403, is_token_issued=True)
 SECRETS = {
     "unknown": (None, {}, Mark.SKIPPED, "client_secret_created_on"),
-    "far": (None, secret(100), Mark.OK, "our-app: ends on "),
-    "soon": (None, secret(29), Mark.WARNING, ", 29 days left"),
+    "far": (None, secret(100), Mark.OK, "our-app: expires in 100 days (Mar 2, 2027)"),
+    "soon": (None, secret(29), Mark.WARNING, "expires in 29 days (Dec 21)"),
     "refused at an unknown age": (EXPIRED, {}, Mark.FAILED, "Amazon says that it has ended"),
     "refused before the date": (EXPIRED, secret(9), Mark.FAILED, "Amazon says: already over"),
-    "refused after the date": (EXPIRED, secret(-9), Mark.FAILED, "ended on "),
+    "refused after the date": (EXPIRED, secret(-9), Mark.FAILED, "expired 9 days ago (Nov 13)"),
 }
 
 

@@ -39,7 +39,7 @@ async def test_a_file_that_was_read_is_said_to_be_in_force(database):
         "mistakes": [],
         "needs_restart": [],
     }
-    assert "2026-11-22 12:00:00 UTC" in page
+    assert "Nov 22, 12:00:00 UTC" in page
     assert "not reloaded" not in page
 
 

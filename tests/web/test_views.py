@@ -6,20 +6,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from monitor.web import views
 
+BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("days", "expected"),
-    [(-1, "ended"), (0, "ends today"), (1, "1 day left"), (1200, "1,200 days left")],
-)
-def test_days_left_are_never_zero(days, expected):
-    assert views.format_days_left(days) == expected
 
 
 def quota(**changes: object) -> dict[str, object]:
@@ -37,24 +31,31 @@ def quota(**changes: object) -> dict[str, object]:
     ("known", "expected"),
     [
         (quota(), ""),
-        (quota(resets_at="2026-11-25T00:00:00Z"), "resets in 3 days"),
+        (quota(resets_at="2026-11-25T00:00:00Z"), "resets in 3 days (Nov 25)"),
         (
             quota(resets_at="2026-11-25T00:00:00Z", exhausts_at="2026-11-23T00:00:00Z"),
-            "runs out tomorrow",
+            "runs out tomorrow (Nov 23)",
         ),
         (
             quota(resets_at="2026-11-25T00:00:00Z", exhausts_at="2026-11-26T00:00:00Z"),
-            "resets in 3 days",
+            "resets in 3 days (Nov 25)",
+        ),
+        (
+            quota(resets_at="2026-11-22T15:30:00Z"),
+            (
+                'resets <time datetime="2026-11-22T15:30:00Z" title="Nov 22, 15:30:00 UTC"'
+                ' data-clock="minute">Nov 22, 16:30 CET</time>'
+            ),
         ),
         (
             quota(level="exhausted", resets_at="2026-11-25T00:00:00Z"),
-            "used up: back in 3 days",
+            "used up, resets in 3 days (Nov 25)",
         ),
     ],
-    ids=["nothing-known", "reset", "runs-out", "lasts", "used-up"],
+    ids=["nothing-known", "reset", "runs-out", "lasts", "today", "used-up"],
 )
 def test_a_quota_says_what_comes_first(known, expected):
-    assert views.format_forecast(known, NOW) == expected
+    assert views.format_forecast(known, NOW, BERLIN) == expected
 
 
 def each(**changes: object) -> Any:
@@ -82,12 +83,12 @@ CLOCK = {"kind": "authorization", "ends_at": "2026-11-23T00:00:00Z", "days_left"
         (each(), None),
         (each(state="paused", reason="token_rejected"), None),
         (each(state="error", reason="token_rejected"), "Token rejected"),
-        (each(expiring_soon=True, clocks=[CLOCK]), "Authorization expires on 2026-11-23 (today)"),
+        (each(expiring_soon=True, clocks=[CLOCK]), "Authorization expires tomorrow (Nov 23)"),
         (each(renewal_unrecorded=True), "Renewal date missing"),
         (each(quota=quota(level="low")), "Quota low: 20 of 100 left"),
         (
             each(quota=quota(exhausts_at="2026-11-24T00:00:00Z", resets_at="2026-11-30T00:00:00Z")),
-            "Quota runs out in 2 days, before it resets",
+            "Quota runs out in 2 days (Nov 24), before it resets",
         ),
         (
             each(quota=quota(exhausts_at="2026-12-24T00:00:00Z", resets_at="2026-11-30T00:00:00Z")),
@@ -113,7 +114,7 @@ CLOCK = {"kind": "authorization", "ends_at": "2026-11-23T00:00:00Z", "days_left"
     ],
 )
 def test_trouble_is_named_in_a_few_words(known, expected):
-    trouble = views.format_problem(known, NOW)
+    trouble = views.format_problem(known, NOW, BERLIN)
 
     assert (trouble and trouble[0]) == expected
 

@@ -10,7 +10,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from starlette.responses import Response  # noqa: TC002 - likewise
 
 from monitor.alerting.suppression import describe_scope, list_acknowledged
-from monitor.notify.words import format_instant, format_span, format_when
+from monitor.notify.times import format_span
 from monitor.store import outbox, suppression
 from monitor.web import api_actions
 from monitor.web.api import list_alerts_from
@@ -57,7 +57,5 @@ async def show_alerts(
         "retry_for": format_span(here.config.alerts.retry_for),
         "path_of": path_of,
         "say_what": describe_scope,
-        "say_instant": format_instant,
-        "say_when": lambda at: format_when(at, now),
     }
     return render(request, "alerts.html", context)

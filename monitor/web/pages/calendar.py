@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
 from starlette.responses import Response  # noqa: TC002 - likewise
 
-from monitor.notify.words import format_when
+from monitor.notify.times import format_when
 from monitor.web.feeds import CLIENT_SECRET, list_expiries
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.sessions import calendar_path

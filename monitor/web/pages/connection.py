@@ -8,7 +8,7 @@ do. A browser without scripts shows them as they come, a script takes only the m
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -26,7 +26,7 @@ from monitor.config.connections import AmazonConnection
 from monitor.config.model import dashboard_address
 from monitor.config.renewal import STATE
 from monitor.judge.outcome import Reason, State
-from monitor.notify.words import format_instant
+from monitor.notify.times import format_date, format_days_left
 from monitor.report.advice import Need, find_page, need_of
 from monitor.store import history, suppression
 from monitor.store.quota import load_samples
@@ -43,7 +43,6 @@ from monitor.web.views import make_row, path_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
-    from datetime import datetime
 
     from monitor.report.advice import Advice, RemedyPage
     from monitor.store.engine import Transaction
@@ -154,7 +153,8 @@ async def show_connection(request: Request, here: Here, name: str, done: str = "
         "badge": badge_path(here, name),
         "badge_address": (dashboard_address(here.config) or "") + badge_path(here, name),
         "tomorrow": f"{now + timedelta(days=1):%Y-%m-%d}",
-        "say_instant": format_instant,
+        "say_date": lambda text: format_date(datetime.fromisoformat(text), now),
+        "say_left": lambda text: format_days_left(datetime.fromisoformat(text), now),
         "say_what": describe_scope,
     }
     return render(request, "connection.html", context)

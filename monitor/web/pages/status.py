@@ -10,7 +10,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from starlette.responses import Response  # noqa: TC002 - likewise
 
 from monitor.judge.health import is_late
-from monitor.notify.words import format_span
+from monitor.notify.times import format_span
 from monitor.report.reach import describe_failure
 from monitor.store import outbox
 from monitor.store.migrate import HEAD
@@ -66,7 +66,9 @@ async def show_monitor(request: Request, here: Here) -> Response:
         ChannelRow(
             name,
             counts.get(name, outbox.ChannelCounts()),
-            describe_failure(failing[name], now) if name in failing else "",
+            describe_failure(failing[name], now, here.config.alerts.zone)
+            if name in failing
+            else "",
             failing[name].error if name in failing else "",
         )
         for name in (channel.name for channel in here.plan.channels)

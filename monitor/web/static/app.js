@@ -192,6 +192,65 @@ function count() {
   }
 }
 
+/* Clock times: in the zone of whoever reads, UTC shows on hover. */
+const ZONE = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+const FORM = {
+  year: "numeric", month: "short", day: "numeric", hourCycle: "h23",
+  hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short",
+};
+/* Each knows the abbreviations of its own part of the world: others are "GMT+1" to it. */
+const FORMATS = ["en-US", "en-GB", "en-AU", "en-IN"].map((one) => new Intl.DateTimeFormat(one, FORM));
+
+function partsOf(at, format) {
+  return Object.fromEntries(format.formatToParts(at).map(({ type, value }) => [type, value]));
+}
+
+function abbreviate(at) {
+  const names = FORMATS.map((format) => partsOf(at, format).timeZoneName);
+  const known = names.find((name) => !/^(GMT|UTC)[+\u2212-]/.test(name));
+  return known || names[0].replace("GMT", "UTC");
+}
+
+function sayClock(at, isExact) {
+  const { year, month, day, hour, minute, second } = partsOf(at, FORMATS[0]);
+  const isThisYear = year === partsOf(new Date(), FORMATS[0]).year;
+  const clock = isExact ? `${hour}:${minute}:${second}` : `${hour}:${minute}`;
+  return `${month} ${day}${isThisYear ? "" : `, ${year}`}, ${clock} ${abbreviate(at)}`;
+}
+
+function sayAxis(at, form) {
+  const { month, day, hour, minute, second } = partsOf(at, FORMATS[0]);
+  if (form === "day") return `${month} ${day}`;
+  return form === "second" ? `${hour}:${minute}:${second}` : `${hour}:${minute}`;
+}
+
+function localize(element) {
+  const { clock, axis, words, at } = element.dataset;
+  const instant = new Date(at || element.dateTime);
+  if (Number.isNaN(instant.getTime())) return;
+  if (clock) element.textContent = sayClock(instant, clock === "second");
+  else if (axis) element.textContent = sayAxis(instant, axis);
+  else if (words) element.textContent = words.replace("{}", sayClock(instant, false));
+}
+
+const TIMES = "time[data-clock], [data-at]";
+
+function localizeIn(node) {
+  if (node.nodeType !== Node.ELEMENT_NODE) return;
+  if (node.matches(TIMES)) localize(node);
+  node.querySelectorAll(TIMES).forEach(localize);
+}
+
+/* Whatever brings a piece of a page, its times are put right before it is painted. */
+function followTimes() {
+  localizeIn(document.body);
+  const zone = byId("zone");
+  if (zone) zone.textContent = ZONE;
+  new MutationObserver((changes) => {
+    for (const change of changes) change.addedNodes.forEach(localizeIn);
+  }).observe(document.body, { childList: true, subtree: true });
+}
+
 /* Validation: the steps arrive one by one. */
 async function showSteps(form, panel) {
   const button = form.querySelector("button");
@@ -248,5 +307,6 @@ document.addEventListener("htmx:responseError", (event) => {
   announce(`The monitor answered with an error (${event.detail.xhr.status}).`);
 });
 
+followTimes();
 follow();
 setInterval(count, 10000);

@@ -63,7 +63,7 @@ ROWS = [
         *(*FAIL, SEND, sent("ops: critical error one")),
         says(
             "ops",
-            *("one: token rejected", "refuses the token", "Since 2026-11-22 12:00 UTC"),
+            *("one: token rejected", "refuses the token", "Since Nov 22, 12:00 UTC"),
             *("Everything that uses this token is refused", "Whoever manages the API tokens"),
             *("create a new one", "https://watch.example.com/connections/one"),
         ),
@@ -77,7 +77,7 @@ ROWS = [
         sent("ops: critical error one"),
         says(
             "ops",
-            *("one: authorization revoked", "Since 2026-11-22 12:00 UTC"),
+            *("one: authorization revoked", "Since Nov 22, 12:00 UTC"),
             *("No data of this store arrives", "The owner of the store must authorize"),
             *("consent page", "https://watch.example.com/connections/one"),
         ),
@@ -92,7 +92,7 @@ ROWS = [
         *(wait("1s"), SEND, sent("ops: critical expiring_soon one")),
         says(
             "ops",
-            *("one: authorization ends tomorrow", "2026-11-23", "From then on everything"),
+            *("one: authorization expires tomorrow (Nov 23)", "From then on everything"),
             *("The owner of the account", "https://renew.example.com/a"),
             "https://watch.example.com/connections/one",
         ),
@@ -104,7 +104,7 @@ ROWS = [
         *(check(one=ok_with(0)), SEND, sent("ops: critical quota_exhausted one")),
         says(
             "ops",
-            *("one: quota used up", "10,000 requests", "2026-12-01 00:00 UTC"),
+            *("one: quota used up", "10,000 requests", "resets in 9 days (Dec 1)"),
             *("Every program that shares this account", "The owner of the account"),
             "https://watch.example.com/connections/one",
         ),
@@ -117,7 +117,7 @@ ROWS = [
         sent("ops: critical error one", "ops: info recovered one"),
         says(
             "ops",
-            *("one works again", "2026-11-22 12:00 UTC", "1 hour", "token rejected"),
+            *("one works again", "Nov 22, 12:00 UTC", "1 hour", "token rejected"),
             *("run again", "https://watch.example.com/connections/one"),
         ),
     ),
@@ -128,7 +128,7 @@ ROWS = [
         *(*OUTAGE, SEND, sent("ops: critical outage one two three")),
         says(
             "ops",
-            *("api.example.com: outage, 3 of 3 connections fail", "Since 2026-11-22 12:01 UTC"),
+            *("api.example.com: outage, 3 of 3 connections fail", "Since Nov 22, 12:01 UTC"),
             *("No data of these connections arrives", "status page", "- one\n- two\n- three"),
             "https://watch.example.com/",
         ),
