@@ -8,6 +8,8 @@ a folder that is removed in the end. Frames and colours appear only on a termina
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import fcntl
 import os
 import shlex
 import shutil
@@ -17,7 +19,7 @@ import sys
 import tempfile
 import textwrap
 import time
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -43,7 +45,7 @@ from monitor.store.history import list_alerts
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
     from monitor.simulator.amazon import Grant
     from monitor.simulator.inbox import Inbox, ReceivedMessage
@@ -237,6 +239,8 @@ SPENT = {"acme": 2_579, "globex": 77, "initech": 970}
 
 SELLER_CONSENTED_AGO = timedelta(days=100)
 
+PREFIX = "connwatch-demo-"
+
 STOP_WITHIN_S = 12
 """The daemon promises to stop within ten seconds."""
 
@@ -294,7 +298,9 @@ class Stage:
         """Run a command of connwatch, which prints."""
         command = connwatch_command(self.folder, *words)
         sys.stdout.flush()
-        process = await asyncio.create_subprocess_exec(*command, env=_environment(os.environ))
+        process = await asyncio.create_subprocess_exec(
+            *command, env=_environment(os.environ), preexec_fn=_make_mortal()
+        )
         await process.wait()
 
 
@@ -306,8 +312,10 @@ async def set_stage() -> AsyncIterator[Stage]:
         CommandError: There is no place for the folder.
     """
     async with AsyncExitStack() as stack:
+        remove_leftovers(Path(tempfile.gettempdir()))
         folder = _make_folder()
         stack.callback(_remove, folder)
+        stack.enter_context(_claim(folder))
         inbox = await start_inbox()
         stack.push_async_callback(inbox.stop)
         simulator = await start_simulator()
@@ -341,12 +349,36 @@ def connwatch_command(folder: Path, *words: str) -> list[str]:
 
 def _make_folder() -> Path:
     try:
-        return Path(tempfile.mkdtemp(prefix="connwatch-demo-"))
+        return Path(tempfile.mkdtemp(prefix=PREFIX))
     except OSError as error:
         raise CommandError(
             f"there is no place for the demo's data: {error.strerror}; make room, or name a"
             " folder in $TMPDIR"
         ) from error
+
+
+LOCK = "demo.lock"
+
+
+@contextmanager
+def _claim(folder: Path) -> Iterator[None]:
+    """Let others see that the folder is in use, until we end, however that may be."""
+    with os.fdopen(os.open(folder / LOCK, os.O_CREAT | os.O_RDWR, 0o600)) as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+def remove_leftovers(place: Path) -> None:
+    """Remove the folders of demos that were killed; those of others, and of running ones, stay."""
+    for folder in place.glob(f"{PREFIX}*"):
+        try:
+            if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
+                continue
+            with (folder / LOCK).open("r+") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
+        except OSError:
+            continue  # it is in use, or nothing that we can do anything about
 
 
 def _remove(folder: Path) -> None:
@@ -396,9 +428,31 @@ async def _start_daemon(folder: Path) -> Process:
             stderr=log,
             env=_environment(os.environ),
             process_group=0,
+            preexec_fn=_make_mortal(),
         )
     finally:
         os.close(log)
+
+
+_PR_SET_PDEATHSIG = 1
+
+
+def _make_mortal() -> Callable[[], None] | None:
+    """Return what has a child end with us, however we end; None where the system cannot do that.
+
+    Nobody else would end it: whoever is killed ends nothing in good order.
+    """
+    if sys.platform != "linux":
+        return None
+    set_option = ctypes.CDLL(None).prctl
+    parent = os.getpid()
+
+    def become_mortal() -> None:
+        set_option(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(1)  # it ended before we could ask
+
+    return become_mortal
 
 
 def _environment(present: Mapping[str, str]) -> dict[str, str]:

@@ -91,6 +91,10 @@ ResultT = TypeVar("ResultT")
 _FEW = 500
 
 
+_LEFTOVERS = (".restoring", ".part-")
+"""In the names of what killed commands leave; what it is exactly, `store.migrate` decides."""
+
+
 class Session:
     """One run of the command line.
 
@@ -149,7 +153,25 @@ class Session:
         from monitor.store.engine import Database
 
         become_owner(self.config.monitor.database_path)
-        return Database(self.config.monitor.database)
+        database = Database(self.config.monitor.database)
+        self._remove_leftovers(database)
+        return database
+
+    def _remove_leftovers(self, database: Database) -> None:
+        """Remove what killed commands left beside *database*, where there is such."""
+        folder = database.path.parent
+        try:
+            is_any = any(
+                name.startswith(database.path.name) and any(word in name for word in _LEFTOVERS)
+                for name in os.listdir(folder)  # noqa: PTH208 - names are all that is needed
+            )
+        except OSError:
+            return  # whoever reads or writes there says what is wrong
+        if is_any:
+            from monitor.store.migrate import remove_leftovers
+
+            for path in remove_leftovers(database):
+                print_error(f"{path}: removed, a command that was killed had left it")
 
     def open_for_reading(self) -> Database | None:
         """Return the database if it exists and can be read as it is.

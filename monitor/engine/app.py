@@ -116,6 +116,7 @@ class App:
         self._database.create_file()
         stack.enter_context(lock_database(self._database))
         stack.callback(self._database.close)
+        self._clear_leftovers()
         self._upgrade()
         integrity = IntegrityCheck(self._database)
         stack.callback(integrity.close)
@@ -173,6 +174,14 @@ class App:
         runner = CheckRunner(store, live, utc_now, partial(_note, dashboard, delivery))
         resumption = Resumption(store, delivery, absence)
         return DaemonParts(live, store, delivery, runner, resumption, dashboard)
+
+    def _clear_leftovers(self) -> None:
+        """Remove what commands left that were killed; we have the lock, so none is at work."""
+        try:
+            for path in migrate.clear_leftovers(self._database):
+                log.info("database.leftover_removed", path=str(path))
+        except OSError as error:
+            log.warning("database.leftover_stays", why=error.strerror, path=error.filename)
 
     def _upgrade(self) -> None:
         before, copy = migrate.upgrade(self._database)

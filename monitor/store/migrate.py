@@ -11,6 +11,7 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing, contextmanager
+from glob import escape as glob_escape
 from typing import TYPE_CHECKING, BinaryIO
 
 from sqlalchemy import inspect, text
@@ -100,7 +101,7 @@ def backup_before(database: Database, schema: str) -> Path:
         StoreError: It cannot be written.
     """
     copy = _backup_path(database, f"{BEFORE}{schema}")
-    part = _backup_path(database, ".part")
+    part = _backup_path(database, PART)
     part.unlink(missing_ok=True)
     backup(database, part)
     part.rename(copy)
@@ -111,13 +112,72 @@ def backup_before(database: Database, schema: str) -> Path:
     return copy
 
 
+RESTORING = ".restoring"
+PART = ".part"
+
+
+def remove_leftovers(database: Database) -> list[Path]:
+    """Remove what commands left beside *database* that were killed; return what that was.
+
+    Nothing of a command at work is touched: while a daemon or `db restore` has the database
+    locked nothing is removed, and a copy belongs to the process that its name says.
+    """
+    found = _list_leftovers(database)
+    if not found:
+        return []
+    try:
+        with lock_database(database):
+            # Looked for once more: what was at work a moment ago may have ended well.
+            return clear_leftovers(database)
+    except (OSError, StoreError):
+        return []  # somebody is at work, or it belongs to another user: the next one removes it
+
+
+def clear_leftovers(database: Database) -> list[Path]:
+    """Remove them, where *database* is locked by us; return what that was.
+
+    Raises:
+        OSError: One cannot be removed.
+    """
+    removed = _list_leftovers(database)
+    for path in removed:
+        path.unlink(missing_ok=True)
+    return removed
+
+
+def _list_leftovers(database: Database) -> list[Path]:
+    beside = database.path.parent.glob(f"{glob_escape(database.path.name)}.*")
+    return sorted(path for path in beside if _is_leftover(path.name, database.path.name))
+
+
+def _is_leftover(name: str, database: str) -> bool:
+    """Tell whether nobody works any more with the file called *name*."""
+    suffix = name.removeprefix(database)
+    for log in ("-wal", "-shm", "-journal"):
+        suffix = suffix.removesuffix(log)
+    if suffix == RESTORING:
+        return True
+    number = suffix.removeprefix(f"{PART}-")
+    return suffix.startswith(f"{PART}-") and number.isdecimal() and not _is_alive(int(number))
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
 def _backup_path(database: Database, suffix: str) -> Path:
     return database.path.with_name(database.path.name + suffix)
 
 
 def _copy_through(database: Database, file: BinaryIO) -> None:
     """Copy into a file that only who opened it may write: SQLite would open it by its name."""
-    part = _backup_path(database, f".part-{os.getpid()}")
+    part = _backup_path(database, f"{PART}-{os.getpid()}")
     try:
         backup(database, part)
         with part.open("rb") as whole:
@@ -331,7 +391,7 @@ def restore(database: Database, source: Path, file: BinaryIO, now: datetime) -> 
     """
     _require_copy(database, source, file)
     with lock_database(database):
-        new = database.path.with_name(f"{database.path.name}.restoring")
+        new = _backup_path(database, RESTORING)
         try:
             _take_over(file, new)
             _require_fit(new, source)

@@ -13,6 +13,7 @@ import pytest
 
 from monitor.store.engine import Database, lock_database
 from monitor.store.migrate import HEAD
+from tests.bench import OK, connection
 from tests.command_line import connwatch
 from tests.daemon_process import run_daemon
 
@@ -250,3 +251,26 @@ def test_a_copy_that_is_not_there_is_told(folder, database):
 
     assert (ended.code, ended.out) == (3, "")
     assert f"cannot read {folder}/nowhere.db: No such file" in ended.err
+
+
+def test_what_a_killed_restore_left_goes_with_the_next_command(bench):
+    bench.configure(connection("acme"))
+    bench.evaluate("acme", OK)
+    leftover = bench.folder / "connwatch.db.restoring"
+    leftover.write_text("half a copy")
+    ended = bench.run("status")
+    assert (ended.code, "a command that was killed had left it" in ended.err) == (0, True)
+    assert not leftover.exists()
+    assert bench.run("status").err == ""
+
+
+def test_what_a_killed_restore_left_goes_with_the_start_of_the_daemon(bench):
+    bench.configure(connection("acme"))
+    bench.evaluate("acme", OK)
+    leftover = bench.folder / "connwatch.db.restoring"
+    leftover.write_text("half a copy")
+    with run_daemon(bench.folder) as daemon:
+        daemon.wait_for("daemon.started")
+        assert daemon.stop()[0] == 0
+    assert [one["path"] for one in daemon.named("database.leftover_removed")] == [str(leftover)]
+    assert not leftover.exists()

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from monitor.cli.demo import remove_leftovers
 from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
@@ -179,3 +180,28 @@ def test_without_room_for_its_data_the_demo_says_so_and_leaves_nothing_behind(tm
 
 def _forbid_writing() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV], ids=["killed", "crashed"])
+def test_the_daemon_ends_with_a_demo_that_ends_badly_and_the_next_one_clears_up(tmp_path, number):
+    with running(tmp_path) as demo:
+        demo.read_until("Someone revokes")
+        daemon = demo.daemon()
+        demo.process.send_signal(number)
+        demo.process.wait(PATIENCE_S)
+        daemon.wait(2 * STOP_WITHIN_S)
+    assert not daemon.is_running()
+    (left,) = (tmp_path / "tmp").iterdir()
+    foreign = tmp_path / "tmp" / "connwatch-demo-foreign"
+    foreign.mkdir()
+    remove_leftovers(tmp_path / "tmp")
+    assert not left.exists()
+    assert foreign.exists()
+
+
+def test_the_folder_of_a_demo_that_runs_stays(tmp_path):
+    with running(tmp_path) as demo:
+        demo.read_until("Someone revokes")
+        (used,) = (tmp_path / "tmp").iterdir()
+        remove_leftovers(tmp_path / "tmp")
+        assert (used / "connwatch.db").exists()

@@ -274,3 +274,25 @@ def test_a_copy_holds_what_is_in_the_log_only_and_is_one_file(database, open_dat
         copy = migrate.backup_before(database, "0101")
     assert {path.name for path in tmp_path.glob("*.before*")} == {copy.name}
     assert names_in(copy) == ["one"]
+
+
+def test_a_restore_that_was_killed_leaves_nothing_beyond_the_next_command(database, copy):
+    leftovers = [
+        database.path.with_name(f"connwatch.db{suffix}")
+        for suffix in (".restoring", ".restoring-wal", ".restoring-shm", ".part-99999999")
+    ]
+    kept = [
+        database.path.with_name(f"connwatch.db{suffix}")
+        for suffix in (f".part-{os.getpid()}", ".before-0001", ".replaced-2026", ".restoring.txt")
+    ]
+    for path in [*leftovers, *kept, database.path.with_name("another.db.restoring")]:
+        path.write_text("x")
+
+    with lock_database(database):  # as a restore that is at work
+        assert migrate.remove_leftovers(database) == []
+    assert migrate.remove_leftovers(database) == sorted(leftovers)
+
+    assert [path for path in leftovers if path.exists()] == []
+    assert all(path.exists() for path in kept)
+    assert database.path.with_name("another.db.restoring").exists()
+    assert names_in(database.path) == ["one", "two"]
