@@ -140,7 +140,8 @@ async def find_connectivity(config: Config, answers: CheckResults) -> Connectivi
     if not urls or not any(is_unanswered(outcome) for _, outcome in answers.values()):
         return Connectivity.UNKNOWN
     async with HttpClients(len(urls)) as clients:
-        return Connectivity.UP if await is_online(clients.get(), urls) else Connectivity.DOWN
+        client = clients.own(config.own_proxy)
+        return Connectivity.UP if await is_online(client, urls) else Connectivity.DOWN
 
 
 async def _take_over(asking: asyncio.Task[Outcome]) -> Outcome | None:

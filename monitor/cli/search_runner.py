@@ -98,7 +98,7 @@ def _reader(
     session: Session, connection: SoldscopeConnection, clients: HttpClients
 ) -> SearchReader:
     try:
-        client = clients.get(connection.ca_file)
+        client = clients.get(connection.ca_file, session.config.proxy_of(connection))
     except ValueError as error:
         raise CommandError(str(error)) from error
     return SearchReader(connection, client, session.config.timeout_of(connection))

@@ -24,7 +24,7 @@ from monitor.config.marketplaces import (
     by_id,
     endpoint_of,
 )
-from monitor.config.secret import Secret, must_pass, must_serve
+from monitor.config.secret import ProxyUrl, Secret, must_pass, must_serve
 from monitor.config.values import (
     BaseUrl,
     CalledUrl,
@@ -71,6 +71,10 @@ class Connection(Settings):
     enabled: Flag = Field(default=True, description="Off: nothing is called, nobody is told.")
     ca_file: RelativePath | None = Field(
         default=None, description="Certificates to trust instead of the usual ones, as a PEM file."
+    )
+    proxy: ProxyUrl | None = Field(
+        default=None,
+        description='The URL of its HTTP proxy; "" for none; default: that of [checks].',
     )
     valid_days: Days = Field(
         default=DEFAULT_VALID_DAYS,

@@ -31,7 +31,7 @@ from monitor.config.connections import Application, Connection
 from monitor.config.errors import did_you_mean, got, got_text, place_of, quoted
 from monitor.config.examination import SecretUse
 from monitor.config.registry import AnyConnection
-from monitor.config.secret import Secret, must_pass, must_serve
+from monitor.config.secret import ProxyUrl, Secret, must_pass, must_serve
 from monitor.config.values import (
     CalledUrl,
     Count,
@@ -192,6 +192,10 @@ class CheckSettings(Settings):
     outage_hold: OneSecondOrMore = Field(
         default=timedelta(hours=1),
         description="How long an outage made of refusals may last before it is told as errors.",
+    )
+    proxy: ProxyUrl | None = Field(
+        default=None,
+        description="The URL of an HTTP proxy for checks, uplinks, heartbeat; default: none.",
     )
     uplink: tuple[CalledUrl, ...] = Field(
         default=(),
@@ -478,6 +482,15 @@ class Config(Settings):
     def timeout_of(self, connection: Connection) -> timedelta:
         """Return how long one check of *connection* may take, never longer than its rhythm."""
         return min(connection.timeout or self.checks.timeout, self.every_of(connection))
+
+    @property
+    def own_proxy(self) -> Secret | None:
+        """Return the proxy for calls that are no connection's: uplinks, heartbeat."""
+        return self.checks.proxy or None
+
+    def proxy_of(self, connection: Connection) -> Secret | None:
+        """Return the proxy for checks of *connection*; None where there is none."""
+        return self.own_proxy if connection.proxy is None else connection.proxy or None
 
     @cached_property
     def longest_timeout(self) -> timedelta:

@@ -7,6 +7,7 @@ loading, since most commands work without any secret.
 
 from __future__ import annotations
 
+import os
 import ssl
 from dataclasses import dataclass
 from itertools import islice
@@ -38,6 +39,7 @@ def notices(config: Config) -> list[Notice]:
     """Return what the file sets that has no effect, and what stays unseen."""
     return [
         *_silent_heartbeat(config),
+        *_unused_variables(config),
         *_digests_without_rhythm(config),
         *_unusable_plugins(config),
         *_unused_applications(config),
@@ -58,6 +60,26 @@ def _shorten(alike: Iterator[Notice]) -> Iterator[Notice]:
 def _silent_heartbeat(config: Config) -> Iterator[Notice]:
     if config.heartbeat.model_fields_set and config.heartbeat.url is None:
         yield Notice("heartbeat", "nobody is called: add url, or take the table out")
+
+
+_PROXY_VARIABLES = (
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+)
+
+
+def _unused_variables(config: Config) -> Iterator[Notice]:
+    named = next((name for name in _PROXY_VARIABLES if os.environ.get(name)), None)
+    if named is not None and config.checks.proxy is None:
+        yield Notice(
+            "checks.proxy",
+            f"not set: checks, uplinks and the heartbeat do not use ${named}, only notifications"
+            ' do; set checks.proxy to call through a proxy, or to "" for none',
+        )
 
 
 def _digests_without_rhythm(config: Config) -> Iterator[Notice]:

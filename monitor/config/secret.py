@@ -12,16 +12,16 @@ import stat
 from enum import StrEnum
 from hmac import compare_digest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, Self
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import core_schema
 
 from monitor.config.addresses import MASK
 from monitor.config.errors import MisplacedError, did_you_mean
 from monitor.config.examination import SecretUse, find_flaw, use_of_key
 from monitor.config.files import PATIENCE_S, read_bounded
-from monitor.config.values import reading_of
+from monitor.config.values import check_proxy, reading_of
 from monitor.judge.shortage import OutOfResources, find_shortage
 
 if TYPE_CHECKING:
@@ -338,6 +338,35 @@ def read_secret(value: Any, info: ValidationInfo) -> Secret:
 
 def _as_bytes(text: str | None) -> bytes:
     return (text or "").encode("utf-8", "surrogatepass")
+
+
+def _read_proxy(value: Any, info: ValidationInfo) -> Secret | Literal[""]:
+    if value == "":
+        return ""
+    secret = read_secret(value, info)
+    if secret.kind is SourceKind.LITERAL and isinstance(value, str) and find_flaw(value):
+        return secret  # said when it is read, as of any secret
+    return secret.require(check_proxy)
+
+
+ProxyUrl = Annotated[
+    Secret | Literal[""],
+    PlainValidator(_read_proxy),
+    PlainSerializer(lambda proxy: proxy and MASK),
+    WithJsonSchema(
+        {
+            "oneOf": [
+                {"type": "string"},
+                {
+                    "type": "object",
+                    "properties": {key: {"type": "string", "minLength": 1} for key in _TABLE_KEYS},
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+"""The URL of a proxy, itself a secret; empty for none."""
 
 
 def _read_table(written: Mapping[str, Any]) -> tuple[SourceKind, str]:

@@ -183,6 +183,15 @@ def refuse_uncallable(value: str) -> None:
     _check_called(value)
 
 
+def check_proxy(value: str) -> None:
+    """Raise ValueError for what is no URL of an HTTP proxy, itself a secret."""
+    parts = _split(value, may_have_user=True)
+    if parts.scheme != "http":
+        raise ValueError("a proxy is called without TLS: write http:// and its host and port")
+    if parts.path not in {"", "/"} or "?" in value or "#" in value:
+        raise ValueError("the URL of a proxy has only a host and a port, and perhaps a user")
+
+
 def _check_link(value: Any) -> str:
     _split(value)
     return str(value)

@@ -105,7 +105,8 @@ class Heartbeat:
     async def _send(self, settings: Snapshot, signal: Signal, body: str = "") -> None:
         url = settings.config.heartbeat.url
         assert url is not None, "nobody is called without a URL"
-        why = await send_signal(settings.calls.clients.own(), url, signal, body)
+        client = settings.calls.clients.own(settings.config.own_proxy)
+        why = await send_signal(client, url, signal, body)
         if why is not None and not self._is_unreached:
             log.warning("heartbeat.unreached", why=why)
         elif why is None and self._is_unreached:

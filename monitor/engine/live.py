@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from monitor.config.errors import Problem
     from monitor.config.model import Config
     from monitor.config.plan import Plan
+    from monitor.config.secret import Secret
     from monitor.engine.checkers import CheckerSet
     from monitor.providers.transport import HttpClients
 
@@ -90,11 +91,14 @@ class Snapshot:
                 what it has learned.
         """
         if former is None:
-            uplinks = build_connectivity_check(plan, calls.clients)
+            uplinks = build_connectivity_check(plan, calls.clients, config.own_proxy)
             return cls(config, plan, calls, uplinks, AppriseSender.for_channels(config.channels))
         # Other pages have said nothing yet.
         is_same = plan.uplink == former.plan.uplink
-        uplinks = former.connectivity if is_same else build_connectivity_check(plan, calls.clients)
+        if is_same and config.own_proxy == former.config.own_proxy:
+            uplinks = former.connectivity
+        else:
+            uplinks = build_connectivity_check(plan, calls.clients, config.own_proxy)
         return cls(config, plan, calls, uplinks, former.sender.successor(config.channels))
 
 
@@ -115,7 +119,9 @@ class Live:
         return self.now.plan
 
 
-def build_connectivity_check(plan: Plan, clients: HttpClients) -> ConnectivityCheck:
-    """Return whom to ask for our own link."""
+def build_connectivity_check(
+    plan: Plan, clients: HttpClients, proxy: Secret | None = None
+) -> ConnectivityCheck:
+    """Return what checks our own link, through the *proxy* of checks if there is one."""
     urls = plan.uplink
-    return ConnectivityCheck((lambda: is_online(clients.own(), urls)) if urls else None)
+    return ConnectivityCheck((lambda: is_online(clients.own(proxy), urls)) if urls else None)

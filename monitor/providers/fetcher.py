@@ -14,6 +14,7 @@ import ssl
 import zlib
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from http import HTTPStatus
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,12 @@ MAX_BODY = 256 * 1024
 
 LOCATION = "connwatch.location"
 """Where `transport` hides a redirect's target from httpx, which stumbles over odd ones."""
+
+PROXY = "connwatch.proxy"
+"""Where `transport` says which proxy a request goes through, by its host and port."""
+
+PROXY_PROBLEM = "connwatch.proxy_problem"
+"""Where it says why the proxy cannot be known."""
 
 GZIP = zlib.MAX_WBITS + 16
 WINDOWS = {"gzip": (GZIP,), "x-gzip": (GZIP,), "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS)}
@@ -174,12 +181,21 @@ def explain_timeout(request: httpx.Request, timeout: timedelta) -> Failure:
     """Say that the whole answer to *request* had not come within *timeout*."""
     return Failure(
         Reason.TIMEOUT,
-        f"{_name(request)} did not answer completely within {timeout.total_seconds():g} s.",
+        f"{_name(request)} did not answer completely within {timeout.total_seconds():g} s"
+        f"{_through(request)}.",
     )
 
 
 def explain(error: Exception, request: httpx.Request) -> Failure:
     """Say in plain words what *error* stopped *request*."""
+    is_proxy = isinstance(error, httpx.ProxyError)
+    if PROXY in request.extensions:
+        # The name of the host is looked up by the proxy.
+        is_proxy = is_proxy or any(isinstance(each, socket.gaierror) for each in _causes(error))
+    return _explain_proxy(error, request) if is_proxy else _explain_host(error, request)
+
+
+def _explain_host(error: Exception, request: httpx.Request) -> Failure:
     host = request.url.host
     for cause in _causes(error):
         match cause:
@@ -203,6 +219,40 @@ def explain(error: Exception, request: httpx.Request) -> Failure:
             case _:
                 continue
     return _explain_connection(error, request)
+
+
+def _through(request: httpx.Request) -> str:
+    proxy = request.extensions.get(PROXY)
+    return f" through the proxy {proxy}" if proxy else ""
+
+
+def _explain_proxy(error: Exception, request: httpx.Request) -> Failure:
+    """Say what the proxy did; it is named by its host and port, never with its password."""
+    problem = request.extensions.get(PROXY_PROBLEM)
+    if problem is not None:
+        return Failure(Reason.PROTOCOL, f"The URL of the proxy cannot be used: {problem}.")
+    proxy, host = request.extensions.get(PROXY, ""), _name(request)
+    for cause in _causes(error):
+        status = getattr(cause, "status", None)
+        if status is not None:
+            return explain_proxy_status(status, proxy, host)
+        if isinstance(cause, socket.gaierror):
+            why = f"Cannot resolve the proxy {proxy}: {_dns_problem(cause)}."
+            return Failure(Reason.DNS, why)
+    why = f"Cannot connect to the proxy {proxy}: {_connection_problem(error)}."
+    return Failure(Reason.CONNECT, f"{why} {host} was not called.")
+
+
+def explain_proxy_status(status: int, proxy: str, host: str) -> Failure:
+    """Say what a proxy's answer other than 200 to CONNECT means."""
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return Failure(
+            Reason.PROTOCOL,
+            f"The proxy {proxy} rejected our user or password (407). Check the proxy setting.",
+        )
+    if status == HTTPStatus.GATEWAY_TIMEOUT:
+        return Failure(Reason.TIMEOUT, f"The proxy {proxy} got no response from {host} (504).")
+    return Failure(Reason.CONNECT, f"The proxy {proxy} did not connect to {host} ({status}).")
 
 
 def _explain_connection(error: Exception, request: httpx.Request) -> Failure:

@@ -7,6 +7,7 @@ What becomes of this in words for people is left to `monitor.report.validation`.
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 from contextlib import AsyncExitStack
@@ -19,14 +20,25 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from monitor.config.secret import SecretUnavailable
 from monitor.judge.outcome import Reason
-from monitor.providers.fetcher import Failure, explain, explain_timeout
+from monitor.providers.fetcher import (
+    PROXY,
+    Failure,
+    explain,
+    explain_proxy_status,
+    explain_timeout,
+)
+from monitor.providers.proxies import choose_proxy
 from monitor.providers.transport import trust
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
     from datetime import timedelta
     from pathlib import Path
+
+    from monitor.config.secret import Secret
+    from monitor.providers.proxies import Proxy
 
 MAX_ADDRESSES = 8
 """More than these are not tried; names with more of them have them for the load."""
@@ -54,6 +66,7 @@ class ProbeResult:
         address: The one that answered, with its port.
         tls: The version agreed on; None where plain HTTP is spoken.
         certificate_ends_at: When the host's certificate ends.
+        proxy: The proxy that the way leads through, by its host and port; empty for none.
     """
 
     hop: Hop
@@ -63,12 +76,14 @@ class ProbeResult:
     address: str = ""
     tls: str | None = None
     certificate_ends_at: datetime | None = None
+    proxy: str = ""
 
 
 async def probe_host(
     url: str,
     ca_file: Path | None,
     timeout: timedelta,  # noqa: ASYNC109 - it is `asyncio.timeout` that gets it
+    proxy: Secret | None = None,
 ) -> AsyncGenerator[ProbeResult, None]:
     """Go as far as possible towards the host of *url*; tell of each part when it is done.
 
@@ -76,15 +91,38 @@ async def probe_host(
 
     Args:
         timeout: For each part.
+        proxy: The URL of the proxy that checks go through: it is what is looked up and connected
+            to, and what then connects to the host.
     """
+    request = httpx.Request("GET", url)
+    try:
+        chosen = choose_proxy(proxy, request.url.host, request.url.port)
+    except SecretUnavailable as error:
+        why = f"The URL of the proxy cannot be used: {error}."
+        yield ProbeResult(Hop.RESOLVE, failure=Failure(Reason.PROTOCOL, why))
+        return
     async with AsyncExitStack() as stack:
-        way = _Probe(httpx.Request("GET", url), ca_file, timeout, stack)
+        way = _Probe(request, ca_file, timeout, stack, chosen)
         steps = {Hop.RESOLVE: way.resolve, Hop.CONNECT: way.connect, Hop.TLS: way.agree_on_tls}
         for hop, step in steps.items():
             reached = await way.time(hop, step)
             yield reached
             if reached.failure is not None:
                 return
+
+
+_STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])[ \r]")
+_LONGEST_HEAD = 16 * 1024
+
+
+class _ProxyRefusal(Exception):  # noqa: N818 - it says what the proxy did
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.detail)
+        self.failure = failure
+
+
+def _host_of(request: httpx.Request) -> str:
+    return request.url.netloc.decode("ascii", "replace")
 
 
 class _Probe:
@@ -96,12 +134,16 @@ class _Probe:
         ca_file: Path | None,
         timeout: timedelta,
         stack: AsyncExitStack,
+        proxy: Proxy | None,
     ) -> None:
         self._request = request
+        self._proxy = proxy
+        # What is looked up and connected to.
+        self._first = request if proxy is None else httpx.Request("GET", proxy.url)
         self._ca_file = ca_file
         self._timeout = timeout
         self._stack = stack
-        self._host = request.url.raw_host.decode("ascii")
+        self._host = self._first.url.raw_host.decode("ascii")
         self._is_plain = request.url.scheme != "https"
         self._found: Sequence[Any] = ()
         self._socket: socket.socket | None = None
@@ -119,8 +161,19 @@ class _Probe:
             if limit.expired():
                 facts["failure"] = self._explain_timeout(hop)
             else:
-                facts["failure"] = _explain(error, self._request)
+                facts["failure"] = self._explain(error, hop)
+        except _ProxyRefusal as error:
+            facts["failure"] = error.failure
+        facts["proxy"] = self._proxy.name if self._proxy else ""
         return ProbeResult(hop, (perf_counter() - started) * 1000, **facts)
+
+    def _explain(self, error: OSError, hop: Hop) -> Failure:
+        if self._proxy is None or hop is Hop.TLS:
+            return _explain(error, self._request)
+        carried = httpx.ProxyError("the proxy")
+        carried.__cause__ = error
+        self._request.extensions[PROXY] = self._proxy.name
+        return explain(carried, self._request)
 
     def _explain_timeout(self, hop: Hop) -> Failure:
         if hop is not Hop.RESOLVE:
@@ -133,7 +186,8 @@ class _Probe:
 
     async def resolve(self) -> dict[str, Any]:
         """Look up the host's addresses."""
-        port = self._request.url.port or (80 if self._is_plain else 443)
+        first = self._first.url
+        port = first.port or (443 if first.scheme == "https" else 80)
         is_address = _is_address(self._host)
         self._found = await asyncio.get_running_loop().getaddrinfo(
             self._host,
@@ -148,8 +202,30 @@ class _Probe:
         """Open a connection to the address that answers first."""
         self._socket = await _connect_to_first(self._found[:MAX_ADDRESSES])
         self._stack.callback(self._socket.close)
+        if self._proxy is not None:
+            await self._ask_proxy(self._proxy, self._socket)
         host, port, *_ = self._socket.getpeername()
         return {"address": f"[{host}]:{port}" if ":" in host else f"{host}:{port}"}
+
+    async def _ask_proxy(self, proxy: Proxy, opened: socket.socket) -> None:
+        """Have the proxy connect to the host, or raise _ProxyRefusal."""
+        url = self._request.url
+        target = f"{url.raw_host.decode('ascii')}:{url.port or (80 if self._is_plain else 443)}"
+        lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
+        lines += [f"{name}: {value}" for name, value in proxy.headers.items()]
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(opened, "\r\n".join([*lines, "", ""]).encode("ascii"))
+        head = b""
+        # Byte by byte: what comes after the head is the host's.
+        while not head.endswith(b"\r\n\r\n") and len(head) < _LONGEST_HEAD:
+            byte = await loop.sock_recv(opened, 1)
+            if not byte:
+                raise ConnectionResetError
+            head += byte
+        found = _STATUS.match(head)
+        status = int(found[1]) if found else 0
+        if not 200 <= status < 300:  # noqa: PLR2004 - the successes of HTTP
+            raise _ProxyRefusal(explain_proxy_status(status, proxy.name, _host_of(self._request)))
 
     async def agree_on_tls(self) -> dict[str, Any]:
         """Agree on TLS over that connection."""
@@ -157,7 +233,7 @@ class _Probe:
             asyncio.Protocol,
             sock=self._socket,
             ssl=trust(self._ca_file),
-            server_hostname=self._host,
+            server_hostname=self._request.url.raw_host.decode("ascii"),
         )
         # Aborted, because nobody waits for the other side's goodbye.
         self._stack.callback(transport.abort)

@@ -28,6 +28,8 @@ from monitor.providers.tokens import LatestToken
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import httpx
+
     from monitor.config.connections import Application, Connection
     from monitor.config.model import Config
     from monitor.providers.base import Checker, GrantLocks, RefreshableSecret
@@ -62,40 +64,44 @@ def build_checker(
         worked: The Amazon stores that were let in before, each with the fingerprint
             of the refresh token that was used last.
     """
+    if isinstance(connection, CountdownConnection):
+        return CountdownChecker()
+    if isinstance(connection, UnusableConnection):
+        return UnusableChecker(connection.provider, connection.problem)
+    client = clients.get(connection.ca_file, config.proxy_of(connection))
     match connection:
         case SoldscopeConnection():
             return SoldscopeChecker(
-                connection, clients.get(connection.ca_file), config.timeout_of(connection)
+                connection,
+                client,
+                config.timeout_of(connection),
             )
         case AmazonConnection():
             return AmazonChecker(
                 _read_store(connection, handshakes, worked or {}),
                 _application_of(connection, config),
-                clients.get(connection.ca_file),
+                client,
                 grants,
                 config.timeout_of(connection),
                 handshakes.fingerprint if handshakes is not None else None,
             )
-        case CountdownConnection():
-            return CountdownChecker()
         case HttpConnection():
             return HttpChecker(
-                connection, clients.get(connection.ca_file), config.timeout_of(connection)
+                connection,
+                client,
+                config.timeout_of(connection),
             )
         case _:
-            return _build_foreign(connection, config, clients)
+            return _build_foreign(connection, config, client)
 
 
-def _build_foreign(connection: Connection, config: Config, clients: HttpClients) -> Checker:
+def _build_foreign(connection: Connection, config: Config, client: httpx.AsyncClient) -> Checker:
     """Return the checker of a provider that another package brings."""
-    if isinstance(connection, UnusableConnection):
-        return UnusableChecker(connection.provider, connection.problem)
     plugin = find_plugin(connection.provider)
     if plugin is None:
         raise ValueError(
             f"connection {connection.name}: no checker for provider {connection.provider}"
         )
-    client = clients.get(connection.ca_file)
     return PluginChecker(plugin, connection, client, config.timeout_of(connection))
 
 

@@ -24,12 +24,17 @@ from httpx_aiohttp import AiohttpTransport
 
 from monitor import __version__
 from monitor.config.files import LARGEST_CA_FILE, require_file
-from monitor.providers.fetcher import LOCATION
+from monitor.config.secret import SecretUnavailable
+from monitor.providers.fetcher import LOCATION, PROXY, PROXY_PROBLEM
+from monitor.providers.proxies import choose_proxy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from datetime import timedelta
     from pathlib import Path
+
+    from monitor.config.secret import Secret
+    from monitor.providers.proxies import Proxy
 
 
 KEEPALIVE_S = 15.0
@@ -42,6 +47,10 @@ REPEATABLE = "connwatch.repeatable"
 """Marks a request that does nothing twice, although its method does not say so."""
 
 
+if TYPE_CHECKING:
+    _Pair = tuple[AiohttpTransport, AiohttpTransport]
+
+
 class PoolingTransport(httpx.AsyncBaseTransport):
     """Carry httpx requests over aiohttp connections; every error is one of httpx.
 
@@ -50,25 +59,56 @@ class PoolingTransport(httpx.AsyncBaseTransport):
     other request that is marked as `REPEATABLE`.
     """
 
-    def __init__(self, context: ssl.SSLContext, limit: int, *, keeps_idle: bool = True) -> None:
-        self._pooled, self._fresh = (
-            AiohttpTransport(
-                verify=context,
-                trust_env=False,
-                client=partial(_open_session, context, limit, force_close=force_close),
-            )
-            for force_close in (not keeps_idle, True)
-        )
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        limit: int,
+        proxy: Secret | None = None,
+        *,
+        keeps_idle: bool = True,
+    ) -> None:
+        self._context = context
+        self._limit = limit
+        self._proxy = proxy
+        self._keeps_idle = keeps_idle
+        self._pairs: dict[Proxy | None, _Pair] = {}
+
+    def _pair_for(self, request: httpx.Request) -> _Pair:
+        """Return the transports for *request*, with the proxy that it goes through."""
+        try:
+            proxy = choose_proxy(self._proxy, request.url.host, request.url.port)
+        except SecretUnavailable as error:
+            request.extensions[PROXY_PROBLEM] = str(error)
+            problem = "the proxy's URL cannot be read"
+        else:
+            if proxy is not None:
+                request.extensions[PROXY] = proxy.name
+            if proxy not in self._pairs:
+                pooled, fresh = (
+                    AiohttpTransport(
+                        verify=self._context,
+                        trust_env=False,
+                        proxy=None if proxy is None else proxy.of_httpx,
+                        client=partial(
+                            _open_session, self._context, self._limit, force_close=force_close
+                        ),
+                    )
+                    for force_close in (not self._keeps_idle, True)
+                )
+                self._pairs[proxy] = pooled, fresh
+            return self._pairs[proxy]
+        raise httpx.ProxyError(problem)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* and return its answer, the body still to be read."""
+        pooled, fresh = self._pair_for(request)
         with _speaking_httpx():
             try:
-                response = await self._pooled.handle_async_request(request)
+                response = await pooled.handle_async_request(request)
             except ConnectionLostError:
                 if request.method != "GET" and REPEATABLE not in request.extensions:
                     raise
-                response = await self._fresh.handle_async_request(request)
+                response = await fresh.handle_async_request(request)
         assert isinstance(response.stream, httpx.AsyncByteStream)
         response.stream = _PooledBody(response.stream)
         # httpx parses the target of a redirect that nobody follows, and some
@@ -79,8 +119,9 @@ class PoolingTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._pooled.aclose()
-        await self._fresh.aclose()
+        for pair in self._pairs.values():
+            for transport in pair:
+                await transport.aclose()
 
 
 class _PooledBody(httpx.AsyncByteStream):
@@ -141,7 +182,7 @@ async def _give_up_lost_connection(
     # aiohttp would try again on the next pooled connection, likely as dead.
     try:
         return await handler(request)
-    except aiohttp.ClientConnectorError:
+    except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError):
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise ConnectionLostError from error
@@ -160,6 +201,8 @@ def _speaking_httpx() -> Iterator[None]:
 def _translate(error: BaseException) -> httpx.TransportError:
     # The texts are for tracebacks; what people read is worded in `fetcher`.
     match error:
+        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+            return httpx.ProxyError("the proxy")
         case aiohttp.ClientConnectorError():
             return httpx.ConnectError("cannot connect")
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
@@ -213,29 +256,37 @@ class HttpClients:
     def __init__(self, concurrency: int, *, keeps_idle: bool = True) -> None:
         self._concurrency = concurrency
         self._keeps_idle = keeps_idle
-        self._clients: dict[Path | None, httpx.AsyncClient] = {}
-        self._own: httpx.AsyncClient | None = None
+        self._clients: dict[tuple[Path | None, Secret | None], httpx.AsyncClient] = {}
+        self._own: dict[Secret | None, httpx.AsyncClient] = {}
         self._retired: list[tuple[float, httpx.AsyncClient]] = []
 
-    def get(self, ca_file: Path | None = None) -> httpx.AsyncClient:
-        """Return the client that trusts *ca_file*; ValueError means no certificate in it."""
-        client = self._clients.get(ca_file)
+    def get(self, ca_file: Path | None = None, proxy: Secret | None = None) -> httpx.AsyncClient:
+        """Return the client that trusts *ca_file*; ValueError means no certificate in it.
+
+        Args:
+            proxy: The URL of the proxy that it calls through.
+        """
+        key = ca_file, proxy
+        client = self._clients.get(key)
         if client is None:
-            client = _open_client(trust(ca_file), self._concurrency, keeps_idle=self._keeps_idle)
-            self._clients[ca_file] = client
+            client = _open_client(
+                trust(ca_file), self._concurrency, proxy, keeps_idle=self._keeps_idle
+            )
+            self._clients[key] = client
         return client
 
-    def own(self) -> httpx.AsyncClient:
+    def own(self, proxy: Secret | None = None) -> httpx.AsyncClient:
         """Return the client for our own calls, link and heartbeat: hanging checks leave it free."""
-        if self._own is None:
-            self._own = _open_client(trust(None), OWN_AT_ONCE)
-        return self._own
+        if proxy not in self._own:
+            self._own[proxy] = _open_client(trust(None), OWN_AT_ONCE, proxy)
+        return self._own[proxy]
 
     def successor(self, concurrency: int) -> HttpClients:
         """Return clients that read each CA file anew; what need not change is shared."""
         fresh = HttpClients(concurrency, keeps_idle=self._keeps_idle)
-        if None in self._clients and concurrency == self._concurrency:
-            fresh._clients[None] = self._clients[None]
+        usual = None, None
+        if usual in self._clients and concurrency == self._concurrency:
+            fresh._clients[usual] = self._clients[usual]
         return fresh
 
     async def adopt(self, fresh: HttpClients, close_after: timedelta) -> None:
@@ -256,8 +307,8 @@ class HttpClients:
     async def aclose(self) -> None:
         """Close all connections. The clients cannot be used afterwards."""
         retired, self._retired = self._retired, []
-        own, self._own = self._own, None
-        if own is not None:
+        while self._own:
+            _, own = self._own.popitem()
             await own.aclose()
         for _, client in retired:
             await client.aclose()
@@ -273,10 +324,10 @@ class HttpClients:
 
 
 def _open_client(
-    context: ssl.SSLContext, concurrency: int, *, keeps_idle: bool = True
+    context: ssl.SSLContext, concurrency: int, proxy: Secret | None, *, keeps_idle: bool = True
 ) -> httpx.AsyncClient:
     return _Client(
-        transport=PoolingTransport(context, concurrency, keeps_idle=keeps_idle),
+        transport=PoolingTransport(context, concurrency, proxy, keeps_idle=keeps_idle),
         headers=DEFAULT_HEADERS,
         follow_redirects=False,
         timeout=None,

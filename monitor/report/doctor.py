@@ -227,11 +227,12 @@ class _Target:
     url: str
     ca_file: Path | None
     timeout: timedelta
+    proxy: Secret | None
 
     @property
-    def key(self) -> tuple[str, str, Path | None]:
+    def key(self) -> tuple[str, str, Path | None, Secret | None]:
         parts = urlsplit(self.url)
-        return parts.scheme, parts.netloc, self.ca_file
+        return parts.scheme, parts.netloc, self.ca_file, self.proxy
 
 
 async def examine_network(config: Config, now: datetime) -> list[Finding]:
@@ -253,11 +254,12 @@ async def examine_network(config: Config, now: datetime) -> list[Finding]:
 
 def _list_targets(config: Config) -> Iterator[_Target]:
     for url in config.checks.uplink:
-        yield _Target(url, None, config.checks.timeout)
+        yield _Target(url, None, config.checks.timeout, config.own_proxy)
     for connection in config.connections:
         if connection.enabled:
             for url in urls_of(connection, config):
-                yield _Target(url, connection.ca_file, config.timeout_of(connection))
+                timeout, proxy = config.timeout_of(connection), config.proxy_of(connection)
+                yield _Target(url, connection.ca_file, timeout, proxy)
 
 
 async def _examine_host(target: _Target, now: datetime) -> Finding:
@@ -265,7 +267,8 @@ async def _examine_host(target: _Target, now: datetime) -> Finding:
     took_ms = 0.0
     ends_at = None
     try:
-        async with aclosing(probe_host(target.url, target.ca_file, target.timeout)) as way:
+        probe = probe_host(target.url, target.ca_file, target.timeout, target.proxy)
+        async with aclosing(probe) as way:
             async for reached in way:
                 if reached.failure is not None:
                     remedy = _REMEDIES[reached.hop]

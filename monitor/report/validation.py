@@ -144,6 +144,10 @@ def read_probe(reached: ProbeResult, target: str, now: datetime) -> ValidationSt
         n = reached.n_addresses
         found = f"{n} address{'' if n == 1 else 'es'}"
         words = found if n else "an address already: nothing to look up"
+        if reached.proxy:
+            words = f"of the proxy {reached.proxy}: {words}; the proxy looks up the host"
+    elif reached.proxy:
+        words = f"open, through the proxy {reached.proxy}"
     return ValidationStep(name, target, Mark.OK, words, reached.took_ms)
 
 
@@ -371,7 +375,8 @@ async def _probe(
 
     host = urlsplit(url).netloc
     left = list(PROBE_STEPS)
-    way = probe_host(url, connection.ca_file, config.timeout_of(connection))
+    timeout, proxy = config.timeout_of(connection), config.proxy_of(connection)
+    way = probe_host(url, connection.ca_file, timeout, proxy)
     async with aclosing(way):
         async for reached in way:
             step = read_probe(reached, host, utc_now())

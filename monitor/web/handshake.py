@@ -368,7 +368,7 @@ async def _redeem_grant(
     name, config, calls = connection.name, parts.config, parts.now.calls
     try:
         token = await redeem_code(
-            calls.clients.get(connection.ca_file),
+            calls.clients.get(connection.ca_file, config.proxy_of(connection)),
             _application_of(config, connection),
             code,
             config.timeout_of(connection),

@@ -120,3 +120,35 @@ def test_daemon_starts_and_says_it_and_a_reload_refuses_it(bench):
         assert hup(daemon, "config.not_reloaded")["mistakes"] == 1
         assert "hunter2" not in "".join(daemon.lines)
         assert daemon.stop()[0] == 0
+
+
+def test_proxy_that_is_down_is_named_everywhere_and_its_password_nowhere(bench):
+    table = connection("x", "https://api.service.example")
+    bench.configure(table, more='[checks]\nproxy = "http://me:hunter2@127.0.0.1:9"\n')
+    assert bench.run("config", "check").code == 0
+    bench.run("check")
+    said = bench.run("history", "x", "--json").out
+    assert "Cannot connect to the proxy 127.0.0.1:9" in said
+    shown = [bench.run(*each.split()) for each in ("validate x", "config show", "doctor")]
+    assert "the proxy 127.0.0.1:9" in shown[0].out
+    for ended in shown:
+        assert "hunter2" not in said + ended.out + ended.err
+
+
+@pytest.mark.parametrize("proxy", ["socks5://a:1", "https://a:1", "a:1", "http://a/path"])
+def test_url_that_is_no_proxy_is_refused_with_its_place(bench, proxy):
+    bench.configure(connection("x"), more=f'[checks]\nproxy = "{proxy}"\n')
+    ended = bench.run("config", "check")
+    assert (ended.code, ended.err.startswith("connwatch: checks.proxy: ")) == (3, True)
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+def test_variable_that_checks_do_not_use_is_noted(bench, monkeypatch, name):
+    monkeypatch.setenv(name, "http://me:hunter2@proxy.example:3128")
+    bench.configure(connection("x"))
+    for command in ("config check", "doctor"):
+        ended = bench.run(*command.split())
+        assert f"${name}" in ended.out + ended.err
+        assert "hunter2" not in ended.out + ended.err
+    bench.configure(connection("x"), more='[checks]\nproxy = ""\n')
+    assert f"${name}" not in bench.run("config", "check").err
