@@ -8,11 +8,13 @@ import re
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
+from zoneinfo import ZoneInfo
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from monitor.notify.times import format_date, format_time
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.stage import PASSWORD, run_daemon, set_stage
 from tests.waiting import PATIENCE_MS
@@ -473,3 +475,53 @@ def test_a_revoked_store_is_authorized_again_on_amazons_page(stage, open_page, k
     expect(page.get_by_text("Authorized again")).to_be_visible()
     expect(page.locator("#about")).to_contain_text("Works")
     keep(page, "authorized-again")
+
+
+DENVER = {"locale": "de-DE", "timezone_id": "America/Denver"}
+CLOCK = r"^[A-Z][a-z]{2} \d{1,2}(, \d{4})?, \d\d:\d\d(:\d\d)? M[SD]T$"
+IN_UTC = re.compile(r"^[A-Z][a-z]{2} \d{1,2}(, \d{4})?, \d\d:\d\d:\d\d UTC$")
+READ_TIMES = """() => [...document.querySelectorAll("time[data-clock]")].map(
+  (one) => [one.textContent, one.title, Date.parse(one.dateTime)])"""
+
+
+def in_denver(milliseconds: float) -> str:
+    at = datetime.fromtimestamp(milliseconds / 1000, ZoneInfo("America/Denver"))
+    return format_time(at, datetime.now(UTC), at.tzinfo or UTC, is_exact=True)
+
+
+def test_times_are_in_the_zone_of_the_browser_and_days_are_not(stage, signed_in, keep):
+    page = signed_in(**DENVER)
+    page.goto(f"{stage.url}/connections/initech")
+    expect(page.locator("#zone")).to_have_text("America/Denver")
+    times = page.evaluate(READ_TIMES)
+    assert len(times) > 2
+    for text, title, at in times:
+        assert re.search(CLOCK, text)
+        assert IN_UTC.fullmatch(title)
+        assert text in {in_denver(at), re.sub(r":\d\d (?=M)", " ", in_denver(at))}
+    now = datetime.now(UTC)
+    expiry = format_date(now + timedelta(days=365 - 30), now)
+    expect(page.get_by_role("cell", name=expiry)).to_be_visible()
+    keep(page, "times-in-denver")
+
+
+def test_times_that_come_later_are_in_the_zone_of_the_browser_too(stage, signed_in):
+    page = signed_in(**DENVER)
+    page.goto(f"{stage.url}/connections/acme")
+    before = page.locator("#rest time[data-clock]").count()
+    page.get_by_role("button", name="Validate").click()
+    expect(page.locator("#verdict")).to_be_visible(timeout=PATIENCE_MS)
+    # What changed is read again, and the table of checks has one more.
+    expect(page.locator("#rest time[data-clock]")).not_to_have_count(before, timeout=PATIENCE_MS)
+    for text, title, _ in page.evaluate(READ_TIMES):
+        assert re.search(CLOCK, text)
+        assert IN_UTC.fullmatch(title)
+
+
+def test_without_a_script_times_are_in_the_zone_of_the_file(stage, signed_in):
+    page = signed_in(**DENVER, java_script_enabled=False)
+    page.goto(f"{stage.url}/connections/initech")
+    expect(page.locator("#zone")).to_have_text("UTC")
+    texts = page.locator("time[data-clock]").all_text_contents()
+    assert texts
+    assert [text for text in texts if not IN_UTC.fullmatch(text)] == []
