@@ -12,18 +12,19 @@ import os
 import signal
 from datetime import timedelta
 from enum import Enum
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
 from monitor.alerting.outbox import StoredOutbox
 from monitor.config.load import load_config
-from monitor.engine import app, parts, runner
+from monitor.engine import actions, app, evaluate, parts, reload, runner, sweep
 from monitor.log import configure_logging
 from monitor.notify.apprise import AppriseSender
 from monitor.notify.delivery import Delivery
-from monitor.store import outbox
+from monitor.store import migrate, outbox
 from monitor.web.dashboard import WebDashboard
+from tests.forking import run_command
 
 
 class When(Enum):
@@ -34,6 +35,9 @@ class When(Enum):
 # From the end of a check to the record that people were told: what is called, in order.
 STEPS: dict[str, tuple[Any, str, When]] = {
     "batch not judged yet": (runner, "evaluate", When.BEFORE),
+    "batch loaded, not judged": (evaluate, "judge_checks", When.BEFORE),
+    "batch dispatched, not saved": (evaluate, "save", When.BEFORE),
+    "batch saved, not committed": (evaluate, "save", When.AFTER),
     "batch judged, not committed": (runner, "evaluate", When.AFTER),
     "batch committed": (Delivery, "wake", When.BEFORE),
     "group chosen, not claimed": (outbox, "choose_next", When.AFTER),
@@ -43,6 +47,28 @@ STEPS: dict[str, tuple[Any, str, When]] = {
     "sent": (AppriseSender, "send", When.AFTER),
     "arrival recorded, not committed": (outbox, "mark_sent", When.AFTER),
     "arrival committed": (StoredOutbox, "mark_sent", When.AFTER),
+}
+
+
+# What else the daemon writes: what time has changed, and what the file says now.
+SWEEP_STEPS: dict[str, tuple[Any, str, When]] = {
+    "steps passed, not swept": (sweep, "sweep", When.BEFORE),
+    "swept, not committed": (sweep, "sweep", When.AFTER),
+}
+RELOAD_STEPS: dict[str, tuple[Any, str, When]] = {
+    "file read, not in force": (reload, "_bring_in_line", When.BEFORE),
+    "in force, not committed": (reload, "_bring_in_line", When.AFTER),
+    "reload committed": (reload.Reloader, "_note_success", When.BEFORE),
+}
+
+# What commands do at once: each is whole or has not happened.
+ORDER_STEPS: dict[str, tuple[Any, str, When]] = {
+    "not renewed yet": (actions, "renew", When.BEFORE),
+    "renewed, not committed": (actions, "renew", When.AFTER),
+    "copy not looked through": (migrate, "_require_fit", When.BEFORE),
+    "old database not set aside": (migrate, "_set_aside", When.BEFORE),
+    "old database set aside": (migrate, "_set_aside", When.AFTER),
+    "copy in its place": (migrate, "_keep_names", When.BEFORE),
 }
 
 
@@ -77,9 +103,20 @@ def die_at(owner: Any, name: str, when: When, nth: int) -> None:
 
 
 async def run(config: Path) -> None:
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    await app.App(load_config(config), WebDashboard).run(stop)
+    stop, wanted = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, wanted.set)
+    load = partial(load_config, config)
+    await app.App(load(), WebDashboard, load=load).run(stop, wanted)
+
+
+def order(step: str, *arguments: str) -> None:
+    """
+    Run a command, and kill it at one step.
+    """
+    die_at(*ORDER_STEPS[step], nth=1)
+    run_command(*arguments)
 
 
 def main(config: str, step: str = "", nth: str = "1") -> None:
@@ -87,5 +124,5 @@ def main(config: str, step: str = "", nth: str = "1") -> None:
     runner.COLLECT_FOR_S = 0.05
     parts.DELIVER_EVERY = timedelta(seconds=0.2)
     if step:
-        die_at(*STEPS[step], nth=int(nth))
+        die_at(*(STEPS | SWEEP_STEPS | RELOAD_STEPS)[step], nth=int(nth))
     asyncio.run(run(Path(config)))

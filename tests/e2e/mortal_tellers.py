@@ -2,7 +2,8 @@
 Run round after round of checking, judging, storing and telling, each in a process that is killed.
 
 `python -m tests.e2e.mortal_tellers CONFIG` reads a line for each round: after how many seconds to
-kill it, or `live` to let it come to its end. When it is over it answers with `killed` or `done`.
+kill it, or the number of a step and how often that is taken before, or `live` to let it come to its
+end. When it is over it answers with `killed` or `done`.
 
 All is imported and read once; a round is a fork, and short.
 """
@@ -17,10 +18,12 @@ import sys
 import time
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from apprise import NotifyBase
+from sqlalchemy import select
 
 from monitor.alerting.outbox import StoredOutbox
 from monitor.clock import utc_now
@@ -31,21 +34,42 @@ from monitor.engine.evaluate import evaluate
 from monitor.log import configure_logging
 from monitor.notify.apprise import AppriseSender
 from monitor.notify.delivery import Delivery, DeliveryTerms
+from monitor.providers import transport
 from monitor.providers.base import GrantLocks
 from monitor.providers.registry import build_checker
 from monitor.providers.transport import HttpClients
-from monitor.store import connections, outbox
+from monitor.store import outbox, results
 from monitor.store.engine import Database, StoreWorker
+from monitor.store.schema import connections as table
+from tests.e2e.dying_daemon import STEPS, die_at
 
 if TYPE_CHECKING:
     from monitor.config.model import Config
     from monitor.config.plan import Plan
     from monitor.judge.connections import ConnectionRecord
+    from monitor.store.engine import Transaction
 
 OWNER = "run"
-AT_A_TIME = 3
+AT_A_TIME = 2
+AT_A_TIME_AT_LAST = 100
 CYCLES = 2
 """So many times a round finds something new, if it lives so long."""
+
+ROUND_STEPS = [
+    STEPS[name]
+    for name in (
+        "batch loaded, not judged",
+        "batch dispatched, not saved",
+        "batch saved, not committed",
+        "group chosen, not claimed",
+        "claimed, not committed",
+        "claim committed",
+        "not sent yet",
+        "sent",
+        "arrival recorded, not committed",
+        "arrival committed",
+    )
+]
 
 
 class Teller:
@@ -66,12 +90,11 @@ class Teller:
             jitter=random.random,
         )
 
-    async def check_some(self, clients: HttpClients) -> bool:
+    async def check_some(self, clients: HttpClients, at_most: int) -> bool:
         """
         Check a few; return whether there were any left.
         """
-        fresh = [each for each in await self._records() if each.standing.checked_at is None]
-        chosen = fresh[:AT_A_TIME]
+        chosen = await self._store.read(lambda tx: find_fresh(tx, at_most))
         known = {connection.name: connection for connection in self._config.connections}
         checkers = [
             build_checker(known[each.name], self._config, clients, GrantLocks()) for each in chosen
@@ -84,8 +107,14 @@ class Teller:
         await self._store.write(lambda tx: evaluate(tx, finished, self._plan))
         return bool(chosen)
 
-    async def _records(self) -> list[ConnectionRecord]:
-        return await self._store.read(connections.list_records)
+
+def find_fresh(tx: Transaction, at_most: int) -> list[ConnectionRecord]:
+    """
+    Return some that nobody has looked at yet; to read them all would be most of a round.
+    """
+    fresh = select(table.c.id).where(table.c.checked_at.is_(None)).order_by(table.c.id)
+    ids = list(tx.execute(fresh.limit(at_most)).scalars())
+    return list(results.load_records(tx, ids).values())
 
 
 async def live(config: Config, plan: Plan, *, is_last: bool) -> None:
@@ -97,7 +126,7 @@ async def live(config: Config, plan: Plan, *, is_last: bool) -> None:
     await teller.delivery.deliver_due()
     n_cycles, is_more = 0, True
     while is_more and (is_last or n_cycles < CYCLES):
-        is_more = await teller.check_some(clients)
+        is_more = await teller.check_some(clients, AT_A_TIME_AT_LAST if is_last else AT_A_TIME)
         await teller.delivery.deliver_due()
         n_cycles += 1
     while is_last and (await teller.delivery.deliver_due()).sent:
@@ -109,10 +138,14 @@ async def live(config: Config, plan: Plan, *, is_last: bool) -> None:
 
 def run_round(config: Config, plan: Plan, order: str) -> str:
     child = os.fork()
+    step = [int(word) for word in order.split()] if " " in order else []
     if child == 0:
+        if step:
+            number, nth = step
+            die_at(*ROUND_STEPS[number], nth=nth)
         asyncio.run(live(config, plan, is_last=order == "live"))
         os._exit(0)
-    if order != "live":
+    if order != "live" and not step:
         time.sleep(float(order))
         # Nobody has waited for it yet: the number is still its own.
         os.kill(child, signal.SIGKILL)
@@ -121,7 +154,10 @@ def run_round(config: Config, plan: Plan, order: str) -> str:
 
 
 def main(path: str) -> None:
-    configure_logging()
+    configure_logging(is_quiet=True)
+    # To read the certificates of the machine would be half of a round.
+    transport.trust = cache(transport.trust)
+    transport.trust(None)
     config = load_config(Path(path))
     plan = replace(make_plan(config), group_wait=timedelta())
     # Apprise leaves 5.5 seconds between two mails.

@@ -22,13 +22,14 @@ from monitor.store import connections, history, schema
 from monitor.store.engine import Database
 from tests.command_line import clean_environment
 from tests.e2e import dying_daemon
-from tests.e2e.dying_daemon import STEPS
+from tests.e2e.dying_daemon import ORDER_STEPS, RELOAD_STEPS, STEPS, SWEEP_STEPS
 from tests.e2e.outside import Outside, run_outside
-from tests.forking import Forked, Streams
+from tests.forking import Forked, Streams, run_command
 from tests.waiting import PATIENCE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
 
 REFUSED = frozenset({"alpha", "beta", "gamma"})
@@ -69,6 +70,13 @@ provider = "countdown"
 authorized_on = {day}
 """
 
+NEWCOMER = """
+[[connections]]
+name = "zeta"
+provider = "countdown"
+authorized_on = 2020-01-01
+"""
+
 
 class Daemon:
     """
@@ -76,6 +84,7 @@ class Daemon:
     """
 
     def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
         self._config = folder / "config.toml"
         parts = [CONFIG, *(CONNECTION.replace("{name}", name) for name in sorted(REFUSED)), ENDED]
         self._config.touch(mode=0o600)
@@ -83,6 +92,38 @@ class Daemon:
         text = "".join(parts).replace("{port}", str(port)).replace("{day}", str(day))
         self._config.write_text(text)
         self.database = Database(f"sqlite:///{folder / 'connwatch.db'}")
+
+    def add(self, table: str) -> None:
+        with self._config.open("a") as file:
+            file.write(table)
+
+    def order(self, *arguments: str, dying_at: str | None = None) -> int:
+        """
+        Run a command, and kill it at a step.
+        """
+        process = Forked(
+            *((dying_daemon.order, dying_at) if dying_at else (run_command,)),
+            "--config",
+            str(self._config),
+            *arguments,
+            cwd=self.folder,
+            env=clean_environment(),
+            streams=Streams(os.devnull, str(self.folder / "log")),
+        )
+        try:
+            return process.wait(PATIENCE_S)
+        finally:
+            process.kill()
+
+    def authorized_at(self, name: str) -> datetime | None:
+        database = Database(f"sqlite:///{self.folder / 'connwatch.db'}")
+        try:
+            with database.read() as tx:
+                record = connections.find_record(tx, name)
+        finally:
+            database.close()
+        assert record is not None
+        return record.clock.authorized_at
 
     @contextmanager
     def run(self, *step: str) -> Iterator[Forked]:
@@ -179,6 +220,58 @@ def test_a_daemon_that_dies_loses_nothing(daemon, outside, step, nth, is_sent_tw
         assert process.wait(timeout=PATIENCE_S) == -signal.SIGKILL
     daemon.run_until_everyone_is_told(outside)
     expect_everyone_told(daemon, outside, n_twice=int(is_sent_twice))
+
+
+@pytest.mark.parametrize("step", SWEEP_STEPS)
+def test_a_daemon_that_dies_while_it_looks_at_the_clocks_loses_nothing(daemon, outside, step):
+    with daemon.run(step) as process:
+        assert process.wait(timeout=PATIENCE_S) == -signal.SIGKILL
+    daemon.run_until_everyone_is_told(outside)
+    expect_everyone_told(daemon, outside, n_twice=0)
+
+
+@pytest.mark.parametrize("step", RELOAD_STEPS)
+def test_a_daemon_that_dies_at_a_reload_watches_all_at_its_next_start(daemon, outside, step):
+    with daemon.run(step) as process:
+        wait_until(lambda: daemon.is_everyone_told(outside))
+        daemon.add(NEWCOMER)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(timeout=PATIENCE_S) == -signal.SIGKILL
+    with daemon.run() as process:
+        wait_until(lambda: any("zeta" in text for text in list(outside.told)))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=PATIENCE_S) == 0
+    assert sorted(Counter(messages(outside)).values()) == [1] * (len(MESSAGES) + 1)
+
+
+RENEWALS = [step for step in ORDER_STEPS if "renewed" in step]
+RESTORATIONS = [step for step in ORDER_STEPS if step not in RENEWALS]
+
+
+@pytest.mark.parametrize("step", RENEWALS)
+def test_a_renewal_that_is_killed_has_not_happened_and_can_be_repeated(daemon, step):
+    daemon.order("check", "delta")
+    before = daemon.authorized_at("delta")
+    assert daemon.order("renew", "delta", "--on", "2026-11-20", dying_at=step) == -signal.SIGKILL
+    assert daemon.authorized_at("delta") == before
+    assert daemon.order("renew", "delta", "--on", "2026-11-20") == 0
+    assert daemon.authorized_at("delta") != before
+
+
+@pytest.mark.parametrize("step", RESTORATIONS)
+def test_a_restoration_that_is_killed_leaves_one_whole_database_and_can_be_repeated(daemon, step):
+    daemon.order("check", "delta")
+    old = daemon.authorized_at("delta")
+    assert daemon.order("db", "backup", "copy.db") == 0
+    assert daemon.order("renew", "delta", "--on", "2026-11-20") == 0
+    new = daemon.authorized_at("delta")
+
+    assert daemon.order("db", "restore", "copy.db", dying_at=step) == -signal.SIGKILL
+
+    assert daemon.authorized_at("delta") == (old if step == "copy in its place" else new)
+    assert daemon.order("db", "restore", "copy.db") == 0
+    assert daemon.authorized_at("delta") == old
+    assert not list(daemon.folder.glob("*.restoring*"))
 
 
 def test_a_daemon_that_dies_while_a_message_is_on_its_way_loses_nothing(daemon, outside):

@@ -1,5 +1,5 @@
 """
-Kill the daemon's work at random instants, hundreds of times.
+Kill the daemon's work again and again, at random instants and at the steps of its work.
 
 Every alert reaches the web hook and the mail server at least once, and again only if its
 message was on its way when the sender was killed. `CONNWATCH_CRASH_ROUNDS` asks for a longer run.
@@ -29,6 +29,7 @@ from monitor.store import connections, migrate
 from monitor.store.engine import Database
 from monitor.store.schema import alert_connections, notifications
 from monitor.store.schema import connections as connection_table
+from tests.e2e.mortal_tellers import AT_A_TIME, CYCLES, ROUND_STEPS
 from tests.e2e.outside import run_outside
 from tests.sinks import MailBox, run_mail_server
 from tests.waiting import PATIENCE_S
@@ -36,10 +37,13 @@ from tests.waiting import PATIENCE_S
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.e2e.outside import Outside
+
 ROOT = Path(__file__).resolve().parents[2]
 
-N_ROUNDS = int(os.environ.get("CONNWATCH_CRASH_ROUNDS", "60"))
-N_CONNECTIONS = 6 * N_ROUNDS
+N_ROUNDS = 30
+MOST_ROUNDS = int(os.environ.get("CONNWATCH_CRASH_ROUNDS", "300"))
+CONNECTIONS_A_ROUND = AT_A_TIME * CYCLES
 LONGEST_LIFE_S = 0.4
 
 CONFIG = """
@@ -98,7 +102,7 @@ class Tellers:
 
     def __init__(self, config: Path, database: Database) -> None:
         self.database = database
-        self.n_killed = 0
+        self.n_rounds = self.n_killed = 0
         self.in_flight: Counter[tuple[str, str]] = Counter()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.e2e.mortal_tellers", str(config)],
@@ -118,9 +122,13 @@ class Tellers:
 
     def live_and_die(self) -> None:
         """
-        Let one live for a random while, and note what was on its way when it was killed.
+        Let one live for a random while or to a step, and note what was on its way when it died.
         """
-        order = f"{random.uniform(0, LONGEST_LIFE_S):.4f}"
+        if self.n_rounds % 2:
+            order = f"{random.randrange(len(ROUND_STEPS))} {random.randint(1, 2)}"
+        else:
+            order = f"{random.uniform(0, LONGEST_LIFE_S):.4f}"
+        self.n_rounds += 1
         self.n_killed += self.live(order) == "killed"
         with self.database.read() as tx:
             self.in_flight.update(
@@ -144,13 +152,13 @@ class Tellers:
         self._process.stdout.close()
 
 
-@pytest.fixture
-def world(tmp_path):
+@contextmanager
+def run_world(folder: Path, n_connections: int) -> Iterator[tuple[Outside, MailBox, Tellers]]:
     with run_outside() as outside, run_mails() as mails:
-        path = tmp_path / "config.toml"
+        path = folder / "config.toml"
         parts = [CONFIG.format(port=outside.port, mail=mails.url())]
         parts += [
-            CONNECTION.format(number=number, port=outside.port) for number in range(N_CONNECTIONS)
+            CONNECTION.format(number=number, port=outside.port) for number in range(n_connections)
         ]
         path.touch(mode=0o600)
         path.write_text("".join(parts))
@@ -160,30 +168,41 @@ def world(tmp_path):
         with database.write() as tx:
             connections.sync(tx, make_plan(config).entries, utc_now())
         tellers = Tellers(path, database)
-        yield outside, mails, tellers
-        tellers.close()
-        database.close()
+        try:
+            yield outside, mails, tellers
+        finally:
+            tellers.close()
+            database.close()
 
 
-def test_no_kill_loses_an_alert_and_only_what_was_on_its_way_comes_twice(world):
-    outside, mails, tellers = world
-    for _ in range(N_ROUNDS):
-        tellers.live_and_die()
-    assert tellers.live("live") == "done 0"
+@pytest.mark.parametrize(
+    "n_rounds",
+    [
+        pytest.param(N_ROUNDS, id="a few"),
+        pytest.param(MOST_ROUNDS, id="many", marks=pytest.mark.long),
+    ],
+)
+def test_no_kill_loses_an_alert_and_only_what_was_on_its_way_comes_twice(tmp_path, n_rounds):
+    n_connections = CONNECTIONS_A_ROUND * n_rounds
+    with run_world(tmp_path, n_connections) as (outside, mails, tellers):
+        for _ in range(n_rounds):
+            tellers.live_and_die()
+        assert tellers.live("live") == "done 0"
+        with tellers.database.read() as tx:
+            states = Counter(tx.execute(select(notifications.c.state)).scalars())
 
     told = Counter(("hook", name) for text in outside.told for name in set(_NAME.findall(text)))
-    mailed = [mail.get_body(("plain",)).get_content() for mail in mails.mails]
+    bodies = [mail.get_body(("plain",)) for mail in mails.mails]
+    mailed = [body.get_content() for body in bodies if body is not None]
     told += Counter(("mail", name) for text in mailed for name in set(_NAME.findall(text)))
-    with tellers.database.read() as tx:
-        states = Counter(tx.execute(select(notifications.c.state)).scalars())
-    everybody = {f"store-{number}-" for number in range(N_CONNECTIONS)}
+    everybody = {f"store-{number}-" for number in range(n_connections)}
     again = told - Counter(dict.fromkeys(told, 1))
     print(
-        f"\n{N_ROUNDS} rounds, {tellers.n_killed} killed, {states.total()} notifications:"
-        f" {len(told)} told, {2 * N_CONNECTIONS - len(told)} lost, {again.total()} told again,"
+        f"\n{n_rounds} rounds, {tellers.n_killed} killed, {states.total()} notifications:"
+        f" {len(told)} told, {2 * n_connections - len(told)} lost, {again.total()} told again,"
         f" of {tellers.in_flight.total()} on their way at a kill"
     )
     assert set(told) == {(channel, name) for channel in ("hook", "mail") for name in everybody}
-    assert states == {"sent": 2 * N_CONNECTIONS}
+    assert states == {"sent": 2 * n_connections}
     assert again <= tellers.in_flight
-    assert tellers.n_killed > N_ROUNDS / 2
+    assert tellers.n_killed > n_rounds / 2
