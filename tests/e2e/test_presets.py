@@ -29,7 +29,7 @@ from tests.dialects import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from tests.dialects import Speaker
@@ -312,6 +312,68 @@ def test_an_observed_end_is_a_clock_told_once_and_renewed_by_a_new_token(night):
     ]
     night.check()
     assert sorted(night.told()[3:]) == [("renewed", ("github",)), ("renewed", (OWN,))]
+
+
+def answering(status: int, body: Any) -> Callable[[Asked], Reply]:
+    def speak(_asked: Asked) -> Reply:
+        return Reply(status, body)
+
+    return speak
+
+
+def test_a_frozen_shop_is_suspended_and_told_once_confirmed(tmp_path):
+    with speaking("shopify", answering(402, {"errors": "Unavailable Shop"})) as speaker:
+        bench = Bench(tmp_path)
+        bench.configure(table("shopify", speaker, "good"), more=CHANNEL)
+        codes = [bench.run("check").code for _ in range(2)]
+
+    assert codes == [2, 2]
+    shown = bench.shown()["shopify"]
+    assert (shown["state"], shown["reason"]) == ("error", "account_suspended")
+    assert shown["quota"] is None
+    assert 'The server says: "Unavailable Shop"' in shown["detail"]
+    (alert,) = json.loads(bench.run("alerts", "list", "--json").out)["alerts"]
+    assert (alert["kind"], alert["severity"]) == ("error", "critical")
+    assert "account suspended" in bench.run("status").out
+
+
+def test_credit_that_is_used_up_is_a_quota_and_no_pause(tmp_path):
+    body = {"error": {"code": "insufficient_quota", "message": "Check your billing details."}}
+    with speaking("openai", answering(429, body)) as speaker:
+        bench = Bench(tmp_path)
+        bench.configure(table("openai", speaker, "good"), more=CHANNEL)
+        code = bench.run("check").code
+
+    assert code == 2
+    shown = bench.shown()["openai"]
+    assert (shown["state"], shown["reason"]) == ("active", "ok")
+    assert (shown["quota"]["remaining"], shown["quota"]["level"]) == (0, "exhausted")
+    (alert,) = json.loads(bench.run("alerts", "list", "--json").out)["alerts"]
+    assert alert["kind"] == "quota_exhausted"
+
+
+def test_a_github_without_limits_is_active_and_shows_no_quota(tmp_path):
+    with speaking(
+        "github", answering(404, {"message": "Rate limiting is not enabled."})
+    ) as speaker:
+        bench = Bench(tmp_path)
+        bench.configure(table("github", speaker, "good"))
+        code = bench.run("check").code
+
+    assert code == 0
+    shown = bench.shown()["github"]
+    assert (shown["state"], shown["reason"], shown["quota"]) == ("active", "ok", None)
+
+
+def test_a_code_in_the_body_is_advised_by_validate(tmp_path):
+    with speaking(OWN, answering(200, {"code": 0, "data": {"name": "Acme"}})) as speaker:
+        bench = Bench(tmp_path)
+        lines = ['name = "own"', 'provider = "http"', f'url = "{speaker.url}"', 'token = "x7"']
+        bench.configure("\n".join([*lines, ""]))
+        ended = bench.run("validate", OWN)
+
+    assert ended.code == 0
+    assert 'expect_json = { "/code" = 0 }' in " ".join(ended.out.split())
 
 
 def test_slack_says_itself_that_its_token_has_expired(night):
