@@ -167,6 +167,12 @@ THROTTLED = {
     "notion": (403, {"object": "error", "code": "rate_limited", "message": "No."}),
     "text": (403, b"Too Many Requests"),
     "a page": (403, b"<html><h1>You are being rate limited</h1>"),
+    "openrouter": (
+        429,
+        {"error": {"message": "Rate limit exceeded: free. Buy credits for more.", "code": 429}},
+    ),
+    "a monthly quota": (403, {"message": "You have used up your monthly quota of requests."}),
+    "a maximum": (403, {"message": "Maximum number of requests reached."}),
     "any 429": (429, {"message": "No."}),
     "429, a page about money": (429, b"<html><p>Check your credit balance and billing"),
 }
@@ -194,6 +200,12 @@ EXHAUSTED = {
     "sendgrid": (401, {"errors": [{"message": "Maximum credits exceeded", "field": None}]}),
     "elevenlabs": (401, {"detail": {"status": "quota_exceeded", "message": "5 credits remain"}}),
     "text": (403, b"Insufficient balance"),
+    "a problem": (
+        429,
+        {"title": "Too Many Requests", "status": 429, "detail": "You have run out of credits."},
+    ),
+    "an empty balance": (403, {"message": "Your account balance is exhausted."}),
+    "an offer": (403, {"message": "Nothing left. Please top up."}),
     "any 402": (402, {"message": "Payment Required"}),
     "402, a page": (402, b"<html><h1>Payment Required"),
 }
