@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import platform
 import webbrowser
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
@@ -22,16 +23,18 @@ from monitor.cli.checks import callable_names, read_mutings, read_records, store
 from monitor.cli.completion import ConnectionName  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import NOT_DONE, CommandError, print_error
 from monitor.cli.output import clean, connection_row, open_console, print_rows, print_wrapped
-from monitor.cli.session import read_access
+from monitor.cli.session import find_leaves, read_access
 from monitor.clock import utc_now
+from monitor.config.addresses import secrets_in
 from monitor.config.connections import AmazonConnection
+from monitor.config.secret import Secret, SecretUnavailable
 from monitor.judge.outcome import State
 from monitor.report.status import UNMUTED, exit_code
 from monitor.report.validation import CheckedConnection, Mark, StepName
 from monitor.report.validation import validate as take_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from monitor.cli.runner import CheckResults
     from monitor.cli.session import Session
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from monitor.judge.connections import ConnectionRecord
     from monitor.judge.incidents import Connectivity
     from monitor.judge.outcome import Transition
+    from monitor.providers.exchanges import Exchange
     from monitor.report.advice import Advice, Surroundings
     from monitor.report.validation import ValidationStep
     from monitor.store.engine import Database
@@ -91,6 +95,7 @@ class _Validation:
     database: Database | None
     is_paused: bool
     steps: list[ValidationStep] = field(default_factory=list)
+    calls: list[Exchange] = field(default_factory=list)
     answered: CheckedConnection = field(init=False)
 
     @cached_property
@@ -110,11 +115,16 @@ class _Validation:
     async def ask(self) -> CheckedConnection:
         """Check once; store what came of it, or only judge it."""
         from monitor.cli.runner import check_each, find_connectivity
+        from monitor.providers.exchanges import RECORDED
 
         name = self.connection.name
         before = read_records(self.session, self.database, {name})
         access = read_access(self.session, self.database, {name})
-        answers = await check_each(self.session.config, {name}, {}, access)
+        token = RECORDED.set(self.calls)
+        try:
+            answers = await check_each(self.session.config, {name}, {}, access)
+        finally:
+            RECORDED.reset(token)
         uplink = await find_connectivity(self.session.config, answers)
         record = self._judge(before, answers, uplink)
         now = utc_now()
@@ -174,10 +184,22 @@ def _open_validation(session: Session, name: str) -> _Validation:
 
 
 def _print_ticket(visit: _Validation) -> None:
+    from monitor.providers.exchanges import write_exchanges
     from monitor.report.advice import write_ticket
 
     around = _look_around(visit.connection, is_paused=visit.is_paused)
-    typer.echo(write_ticket(around, visit.steps, visit.answered, visit.transitions()))
+    calls = write_exchanges(visit.calls, list(_secrets_of(visit)))
+    typer.echo(write_ticket(around, visit.steps, visit.answered, visit.transitions(), calls))
+
+
+def _secrets_of(visit: _Validation) -> Iterator[str]:
+    """Yield what no line of a report may repeat."""
+    for leaf in find_leaves(visit.session.config, {visit.connection.name}):
+        if isinstance(leaf.value, Secret):
+            with suppress(SecretUnavailable):
+                yield leaf.value.reveal()
+        elif isinstance(leaf.value, str) and leaf.key in {"url", "base_url", "endpoint"}:
+            yield from secrets_in(leaf.value)
 
 
 def _look_around(connection: Connection, *, is_paused: bool) -> Surroundings:

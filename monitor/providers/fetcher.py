@@ -23,6 +23,7 @@ import httpx
 from monitor.clock import utc_now
 from monitor.judge.outcome import Reason
 from monitor.judge.shortage import OutOfResources, find_shortage
+from monitor.providers.exchanges import RECORDED, Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,6 +99,39 @@ async def fetch(
     Raises:
         OutOfResources: It could not be asked for want of resources of our own.
     """
+    started_at, started = utc_now(), perf_counter()
+    fetched = await _fetch(client, request, timeout)
+    recorded = RECORDED.get()
+    if recorded is not None:
+        took_ms = (perf_counter() - started) * 1000
+        recorded.append(_exchange(request, fetched, started_at, took_ms))
+    return fetched
+
+
+def _exchange(
+    request: httpx.Request, fetched: Answer | Failure, at: datetime, took_ms: float
+) -> Exchange:
+    answer = fetched if isinstance(fetched, Answer) else None
+    return Exchange(
+        at,
+        request.method,
+        str(request.url),
+        request.headers.multi_items(),
+        request.content,
+        answer.status if answer else None,
+        answer.headers.multi_items() if answer else (),
+        answer.body if answer else b"",
+        answer is not None and answer.is_oversize,
+        fetched.detail if isinstance(fetched, Failure) else "",
+        took_ms,
+    )
+
+
+async def _fetch(
+    client: httpx.AsyncClient,
+    request: httpx.Request,
+    timeout: timedelta,  # noqa: ASYNC109 - it is `asyncio.timeout` that gets it
+) -> Answer | Failure:
     started = perf_counter()
     try:
         async with asyncio.timeout(timeout.total_seconds()) as deadline:

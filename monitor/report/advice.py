@@ -28,6 +28,7 @@ from monitor.judge.outcome import Reason, State
 from monitor.judge.quota import Level
 from monitor.notify import texts
 from monitor.notify.words import explain, name_command, renewal_step, say
+from monitor.providers.exchanges import MAX_SHOWN
 from monitor.report.status import CLIENT_SECRET, instant
 from monitor.report.validation import CLOCKS
 
@@ -228,11 +229,13 @@ def write_ticket(
     steps: Sequence[ValidationStep],
     answered: CheckedConnection,
     transitions: Sequence[Transition],
+    calls: Sequence[str] = (),
 ) -> str:
     """Return the text of a ticket.
 
     Args:
         transitions: The latest changes, newest first.
+        calls: The lines about what was sent and received, without secrets.
     """
     hosts = dict.fromkeys(step.target for step in steps if step.target != CLOCKS)
     facts = {
@@ -250,6 +253,9 @@ def write_ticket(
         "",
         "Check",
         *_table(_check(answered)),
+        "",
+        f"Calls (times in UTC, secrets masked, bodies cut at {MAX_SHOWN // 1024} KiB)",
+        *(calls or ["  none"]),
         "",
         "Changes, newest first",
         *(_change(one) for one in transitions),

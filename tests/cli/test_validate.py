@@ -559,6 +559,29 @@ def test_a_report_is_one_text_with_all_that_support_asks_for(store):
     assert not re.search(r"[\x1b🔴✓]", ended.out)
 
 
+def test_a_report_holds_every_call_with_its_request_and_response(store):
+    ended = store.validate("--report")
+    for line in (
+        r"  1\. .*Z POST http://127\.0\.0\.1:\d+/\S*token$",
+        r"     > .*grant_type=refresh_token&refresh_token=••••&client_id=.*&client_secret=••••$",
+        r"     < HTTP 200 \([\d,]+ ms\), request id \S+$",
+        r"  2\. .*Z GET http://127\.0\.0\.1:\d+/\S*sellers/v1/marketplaceParticipations$",
+        r"     > x-amz-access-token: ••••$",
+    ):
+        assert re.search(f"(?mi)^{line}", ended.out), line
+    assert "Atza|" not in ended.out
+    for secret in (store.application["client_secret"], store.table["refresh_token"]):
+        assert str(secret) not in ended.out
+
+
+def test_a_report_of_a_call_without_a_response_says_why(bench):
+    bench.configure(connection("acme"))
+    ended = bench.run("validate", "acme", "--report")
+    assert re.search(r"(?m)^  1\. .*Z GET http://127\.0\.0\.1:9/api/v1/auth/check$", ended.out)
+    assert re.search(r"(?m)^     > Authorization: Bearer ••••$", ended.out, re.IGNORECASE)
+    assert re.search(r"(?m)^     no response \(\d+ ms\): Cannot connect to ", ended.out)
+
+
 def test_a_report_names_the_latest_changes(store):
     store.validate()
     store.simulator.amazon.revoke(store.grant.id, utc_now())
