@@ -46,7 +46,7 @@ class Step:
 
 YEAR = [
     *(
-        Step(END - days * DAY, "expiring_soon", f"authorization expires {when}")
+        Step(END - days * DAY, "expiring_soon", f"expires {when}")
         for days, when in (
             (30, "in 30 days"),
             (14, "in 14 days"),
@@ -57,7 +57,7 @@ YEAR = [
     ),
     Step(END, "expired", "authorization expired"),
     Step(RENEWED_AT, RENEWED, "authorization renewed"),
-    Step(NEXT_END - 30 * DAY, "expiring_soon", "authorization expires in 30 days"),
+    Step(NEXT_END - 30 * DAY, "expiring_soon", "expires in 30 days"),
 ]
 SHORT_YEAR = [YEAR[0], *YEAR[4:]]
 

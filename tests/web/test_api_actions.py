@@ -254,7 +254,7 @@ async def test_an_acknowledgement_stands_on_both_pages_until_it_is_taken_back(st
         page = (await web.get("/connections/acme")).text
         assert "Nov 22, 12:00 UTC</time></strong>, until Nov 23" in page
         assert "Acknowledge …" not in page
-        assert "acme, token rejected: taken on" in (await web.get("/alerts")).text
+        assert "acme, token rejected: acknowledged" in (await web.get("/alerts")).text
         assert (await send(web, "/connections/acme/ack/end")).status_code == 303
         assert "Acknowledged " not in (await web.get("/connections/acme")).text
 
@@ -265,10 +265,10 @@ async def test_the_list_says_of_whom_nobody_is_told(story):
         await send(web, "/connections/acme/ack")
         await send(web, "/connections/beta/silence", **{"for": "2h"})
         acme, beta = (await web.get("/")).text.split('<li class="')[-2:]
-    assert "taken on" not in before
+    assert "acknowledged" not in before
     assert "silenced" not in before
-    assert ("taken on" in acme, "silenced" in acme) == (True, False)
-    assert ("taken on" in beta, "silenced" in beta) == (False, True)
+    assert ("acknowledged" in acme, "muted" in acme) == (True, False)
+    assert ("acknowledged" in beta, "muted" in beta) == (False, True)
 
 
 async def test_an_acknowledgement_of_what_is_over_is_not_shown(story):
@@ -276,8 +276,8 @@ async def test_an_acknowledgement_of_what_is_over_is_not_shown(story):
         await send(web, "/connections/acme/ack")
         story.evaluate(NOON + MINUTE, acme=OK)
         web.now[0] = NOON + timedelta(minutes=2)
-        assert "taken on" not in (await web.get("/alerts")).text
-        assert "Acknowledged " not in (await web.get("/connections/acme")).text
+        assert "token rejected: acknowledged" not in (await web.get("/alerts")).text
+        assert "Acknowledged at" not in (await web.get("/connections/acme")).text
 
 
 async def test_who_may_only_look_sees_no_buttons(story):

@@ -49,7 +49,7 @@ EVERY_KIND = [
         f"of {each.case}: what to do, and where more is to be read",
         each.tables,
         *each.steps,
-        says("ops", "What to do: ", "More: https://watch.example.com/"),
+        says("ops", "Open in connwatch: https://watch.example.com/"),
     )
     for each in severity.ROWS
 ]
@@ -63,14 +63,13 @@ ROWS = [
         *(*FAIL, SEND, sent("ops: critical error one")),
         says(
             "ops",
-            *("one: token rejected", "refuses the token", "Since Nov 22, 12:00 UTC"),
-            *("Everything that uses this token is refused", "Whoever manages the API tokens"),
-            *("create a new one", "https://watch.example.com/connections/one"),
+            *("one: token rejected", "rejects this token", "Since Nov 22, 12:00 UTC"),
+            *("Every job that uses it fails", "What to do: Create a new token"),
+            *("API Access", "https://watch.example.com/connections/one"),
         ),
     ),
     row(
         "worded: what is said",
-        # differs from the contract: the consent page is behind the link to the dashboard only.
         "of a store whose seller ended its authorization",
         (OPS, application(), store("one")),
         *(check(one=REVOKED), sleep("30s"), check(one=REVOKED), SEND),
@@ -78,8 +77,8 @@ ROWS = [
         says(
             "ops",
             *("one: authorization revoked", "Since Nov 22, 12:00 UTC"),
-            *("No data of this store arrives", "The owner of the store must authorize"),
-            *("consent page", "https://watch.example.com/connections/one"),
+            *("No new data for this store", "Ask the store owner to authorize"),
+            *("Renew at Amazon: https://sellercentral", "https://watch.example.com/connections/one"),
         ),
     ),
     row(
@@ -92,8 +91,8 @@ ROWS = [
         *(wait("1s"), SEND, sent("ops: critical expiring_soon one")),
         says(
             "ops",
-            *("one: authorization expires tomorrow (Nov 23)", "From then on everything"),
-            *("The owner of the account", "https://renew.example.com/a"),
+            *("expires tomorrow", "Nov 23", "After that, all calls"),
+            *("Ask the account owner", "https://renew.example.com/a"),
             "https://watch.example.com/connections/one",
         ),
     ),
@@ -104,8 +103,8 @@ ROWS = [
         *(check(one=ok_with(0)), SEND, sent("ops: critical quota_exhausted one")),
         says(
             "ops",
-            *("one: quota used up", "10,000 requests", "resets in 9 days (Dec 1)"),
-            *("Every program that shares this account", "The owner of the account"),
+            *("one: quota used up", "10,000 requests", "Dec 1"),
+            *("every program on this account", "account owner"),
             "https://watch.example.com/connections/one",
         ),
     ),
