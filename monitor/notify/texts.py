@@ -93,6 +93,14 @@ RENEWED_WITHOUT_DATE = "It was renewed and works."
 RENEWED_UNTIL = "Next renewal due {day}."
 RENEWED_WITHOUT_END = "Its expiry is not known."
 
+SIGN_IN = (
+    "Sign in as the primary user of {store}. Using several accounts? Open this in a private window."
+)
+ON_SCHEDULE = "On schedule: renew by {day}"
+ON_SCHEDULE_WITHOUT_DATE = "On schedule"
+HEALTHY = "Healthy"
+NEXT_EXPIRY = "{day} ({n} days after the day that you enter)"
+
 APPLICATION_AFFECTED = (
     "Affects the {n} store that uses {application}.",
     "Affects all {n} stores that use {application}.",

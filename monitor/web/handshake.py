@@ -88,7 +88,7 @@ def find_own_obstacle(config: Config, connection: Connection) -> Obstacle | None
     if not isinstance(connection, AmazonConnection):
         return Obstacle(
             f"{connection.name} is no Amazon store: only those are authorized on Amazon's pages.",
-            "Renew it at its service, then record that on its page, under “Renewed elsewhere”.",
+            "Renew it at its service, then record that on its page, under “Record a renewal…”.",
         )
     if not connection.valid_days:
         return Obstacle(
@@ -107,7 +107,7 @@ def _find_setting(application: Application, region: str) -> Obstacle | None:
     ):
         if value is None:
             return Obstacle(
-                f"Application {application.name} has no {key}, so that nobody can be sent to the"
+                f"Application {application.name} has no {key}, so no one can be sent to the"
                 f" consent page of the region {region.upper()}.",
                 "Put it under its [[applications]], as the developer console shows it:",
                 (f'{key} = "{example}"',),

@@ -9,17 +9,17 @@ the database.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from markupsafe import Markup
 
-from monitor.config.connections import AmazonConnection
+from monitor.config.connections import AmazonConnection, CountdownConnection
 from monitor.config.registry import title_of
 from monitor.config.renewal import outside_page_of
-from monitor.judge.authorizations import DEFAULT_VALID_DAYS
+from monitor.judge.authorizations import DEFAULT_VALID_DAYS, start_of
 from monitor.judge.outcome import OutcomeClass, Reason, State
 from monitor.judge.quota import Level
 from monitor.notify import texts
@@ -34,7 +34,7 @@ from monitor.notify.times import (
     format_time,
     read_instant,
 )
-from monitor.notify.words import RENEWED, format_number, name_command, renewal_step, say
+from monitor.notify.words import RENEWED, explain, format_number, name_command, renewal_step, say
 from monitor.report.advice import Need, explain_state, need_of
 from monitor.report.reach import describe_muting
 from monitor.report.status import CLIENT_SECRET, EXPIRING_SOON, NEEDS_ATTENTION, needs_attention
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from monitor.report.status import ClockJson, ConnectionJson, QuotaJson
     from monitor.web.parts import Parts
 
+AMAZON, COUNTDOWN = "amazon", "countdown"
 NEAR_END_DAYS = 7
 
 COLUMNS = ("State", "Connection", "At", "Authorization", "Quota", "Last checked")
@@ -286,6 +287,10 @@ class ConnectionRow:
         muting: What keeps people from being alerted of it: kinds and words.
         can_renew: A handshake with Amazon would help, and is possible.
         renew_url: A page outside on which it can be renewed.
+        headline: How it is where nothing is wrong; *meaning* says why.
+        is_countdown: Nothing is called: it counts from a date.
+        next_expiry: What recording a renewal leads to; empty where that would invent an end.
+        sign_in: As whom to sign in at Amazon.
     """
 
     each: ConnectionJson
@@ -303,6 +308,11 @@ class ConnectionRow:
     muting: tuple[tuple[str, str], ...]
     can_renew: bool
     renew_url: str | None
+    headline: str
+    meaning: str
+    is_countdown: bool
+    next_expiry: str
+    sign_in: str
 
 
 def path_of(name: str) -> str:
@@ -358,7 +368,46 @@ def _make_row(
         renew_url=outside_page_of(parts.config, connection)
         if wants_renewal and connection is not None
         else None,
+        headline=_headline(each, now),
+        meaning=explain(Reason.OK, each["provider"]).meaning,
+        is_countdown=isinstance(connection, CountdownConnection),
+        next_expiry=_next_expiry(each, connection, now),
+        sign_in=say_sign_in(each) if wants_renewal and _is_store(each) else "",
     )
+
+
+def _headline(each: ConnectionJson, now: datetime) -> str:
+    """Return how a connection is where nothing is wrong; what is not called cannot "work"."""
+    if each["provider"] != COUNTDOWN:
+        return say(texts.HEALTHY)
+    first = _next_end(each)
+    if first is None:
+        return say(texts.ON_SCHEDULE_WITHOUT_DATE)
+    return say(texts.ON_SCHEDULE, day=format_date(datetime.fromisoformat(first["ends_at"]), now))
+
+
+def _next_expiry(each: ConnectionJson, connection: Connection | None, now: datetime) -> str:
+    """Return what recording a renewal leads to; nothing where no clock is there to start anew.
+
+    A token of which no end is known would get one that its service does not know.
+    """
+    if connection is None or not connection.valid_days:
+        return ""
+    has_clock = isinstance(connection, AmazonConnection | CountdownConnection)
+    if not has_clock and each["authorization"] is None:
+        return ""
+    today = start_of(now.astimezone(UTC).date())
+    day = format_date(today + timedelta(days=connection.valid_days), now)
+    return say(texts.NEXT_EXPIRY, day=day, n=format_number(connection.valid_days))
+
+
+def _is_store(each: ConnectionJson) -> bool:
+    return each["provider"] == AMAZON
+
+
+def say_sign_in(each: ConnectionJson) -> str:
+    """Return as whom to sign in at Amazon, which takes whoever is signed in already."""
+    return say(texts.SIGN_IN, store=each["account"] or each["name"])
 
 
 def _wants_renewal(each: ConnectionJson) -> bool:

@@ -277,7 +277,7 @@ def test_what_opens_and_what_was_validated_is_accessible(stage, open_page, keep)
     page.get_by_role("button", name="Validate").click()
     expect(page.locator("#verdict")).to_contain_text("Authorization revoked", timeout=PATIENCE_MS)
     found = look_at(page, keep, "validated")
-    for name in ("Silence …", "Acknowledge …", "Renewed elsewhere …"):
+    for name in ("Silence …", "Acknowledge …", "Record a renewal…"):
         page.locator("summary", has_text=name).click()
         found += look_at(page, keep, f"opened-{name.split()[0].lower()}")
 
@@ -373,7 +373,7 @@ def test_a_tag_is_silenced_without_scripts(stage, open_page):
 
 def test_a_form_is_not_taken_away_while_somebody_fills_it_in(stage, open_page):
     page = log_in(open_page(), stage, "/connections/soldscope-staging")
-    expect(page.locator("#about")).to_contain_text("Works", timeout=PATIENCE_MS)
+    expect(page.locator("#about")).to_contain_text("Healthy", timeout=PATIENCE_MS)
     page.locator("summary", has_text="Silence …").click()
     page.get_by_label("Reason").fill("half a sen")
     headers = {"X-CSRF-Token": page.evaluate("document.cookie.match(/csrf=([^;]+)/)[1]")}
@@ -401,14 +401,14 @@ def test_markup_from_outside_is_shown_as_text(stage, open_page):
 
 def test_a_page_of_a_connection_follows_what_happens_to_it(stage, open_page):
     page = log_in(open_page(), stage, "/connections/soldscope-staging")
-    expect(page.locator("#about")).to_contain_text("Works", timeout=PATIENCE_MS)
+    expect(page.locator("#about")).to_contain_text("Healthy", timeout=PATIENCE_MS)
     headers = {"X-CSRF-Token": page.evaluate("document.cookie.match(/csrf=([^;]+)/)[1]")}
 
     page.request.post(f"{stage.url}/api/v1/connections/soldscope-staging/pause", headers=headers)
 
     expect(page.locator("#about")).to_contain_text("Paused", timeout=PATIENCE_MS)
     page.request.post(f"{stage.url}/api/v1/connections/soldscope-staging/resume", headers=headers)
-    expect(page.locator("#about")).to_contain_text("Works", timeout=PATIENCE_MS)
+    expect(page.locator("#about")).to_contain_text("Healthy", timeout=PATIENCE_MS)
 
 
 SHOW = """(isHidden) => {
@@ -473,7 +473,7 @@ def test_a_revoked_store_is_authorized_again_on_amazons_page(stage, open_page, k
     page.get_by_role("button", name="Confirm").click()
 
     expect(page.get_by_text("Authorized again")).to_be_visible()
-    expect(page.locator("#about")).to_contain_text("Works")
+    expect(page.locator("#about")).to_contain_text("Healthy")
     keep(page, "authorized-again")
 
 

@@ -38,15 +38,15 @@ if TYPE_CHECKING:
 router = APIRouter()
 
 DONE = {
-    "paused": "It is paused: nothing is called and nobody is told until it is resumed.",
-    "resumed": "It is watched again, and checked now.",
-    "renewed": "The renewal is recorded, and the connection is checked now.",
-    "taken": "You have taken it on: nobody is reminded of it. A new trouble is told as ever.",
-    "untaken": "It is taken back: people are reminded again while the trouble lasts.",
-    "silenced": "It is silent now. What is still true when the silence ends is told then.",
-    "told": "The silence is over: what was held back and is still true is told now.",
+    "paused": "Paused: no checks and no alerts until it is resumed.",
+    "resumed": "Resumed; checking now.",
+    "renewed": "Renewal recorded; checking now.",
+    "taken": "Acknowledged: reminders are off until it is fixed. New problems still alert.",
+    "untaken": "Acknowledgement undone: reminders are on again.",
+    "silenced": "Muted. Alerts are held and sent afterwards if still true.",
+    "told": "Mute ended: held alerts that are still true are being sent.",
     "authorized": "Authorized again. The new token is in use, and its days count from today.",
-    "retried": "What was given up is due again, and is being sent now.",
+    "retried": "Failed messages are being sent again.",
     "tested": "A test message is on its way; it appears below with what came of it.",
 }
 """What a page says of the order that led to it."""

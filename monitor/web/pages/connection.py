@@ -23,7 +23,7 @@ from monitor.alerting.suppression import (
     list_covering_silences,
 )
 from monitor.config.connections import AmazonConnection
-from monitor.config.model import dashboard_address
+from monitor.config.model import dashboard_address, link_to
 from monitor.config.renewal import STATE
 from monitor.judge.outcome import Reason, State
 from monitor.notify.times import format_date, format_days_left
@@ -39,12 +39,13 @@ from monitor.web.pages.actions import DONE
 from monitor.web.parts import Here
 from monitor.web.sessions import Who, badge_path
 from monitor.web.templating import render
-from monitor.web.views import make_row, path_of
+from monitor.web.views import make_row, path_of, say_sign_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from monitor.report.advice import Advice, RemedyPage
+    from monitor.report.status import ConnectionJson
     from monitor.store.engine import Transaction
     from monitor.web.handshake import Obstacle
     from monitor.web.parts import Parts
@@ -60,11 +61,17 @@ class RemedyAction:
         start: The path on which a handshake begins; None where none is possible.
         obstacle: Why not, where one would help.
         page: A page outside.
+        sign_in: As whom to sign in there.
+        share: The address to send to whoever owns the store.
+        needs_login: That address is a page of ours, behind a password.
     """
 
     start: str | None = None
     obstacle: Obstacle | None = None
     page: RemedyPage | None = None
+    sign_in: str = ""
+    share: str | None = None
+    needs_login: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +94,11 @@ def find_remedy_action(parts: Parts, row: ConnectionRow) -> RemedyAction:
         need = need_of(each, Reason(each["reason"]))
     else:
         need = Need.AUTHORIZE if each["expiring_soon"] or each["renewal_unrecorded"] else None
-    return RemedyAction() if need is None else _find_action(parts, each["name"], need)
+    return RemedyAction() if need is None else _find_action(parts, each, need)
 
 
-def _find_action(parts: Parts, name: str, need: Need) -> RemedyAction:
+def _find_action(parts: Parts, each: ConnectionJson, need: Need) -> RemedyAction:
+    name = each["name"]
     connection = parts.config.connection(name)
     if connection is None:
         return RemedyAction()
@@ -100,19 +108,22 @@ def _find_action(parts: Parts, name: str, need: Need) -> RemedyAction:
     page = find_page(connection, application, need, STATE)
     if need is not Need.AUTHORIZE:
         return RemedyAction(page=page)
-    obstacle = find_obstacle(parts.config, connection)
-    if obstacle is None:
-        return RemedyAction(start=start_of(name))
-    return RemedyAction(obstacle=obstacle, page=page)
+    obstacle, sign_in = find_obstacle(parts.config, connection), say_sign_in(each)
+    if obstacle is not None:
+        share = page.url if page is not None else None
+        return RemedyAction(obstacle=obstacle, page=page, sign_in=sign_in, share=share)
+    share = link_to(parts.config, [name]) if parts.config.web.public_url else None
+    needs_login = parts.config.web.password is not None
+    return RemedyAction(start_of(name), sign_in=sign_in, share=share, needs_login=needs_login)
 
 
-def follow_advice(parts: Parts, name: str, advice: Sequence[Advice]) -> list[Remedy]:
+def follow_advice(parts: Parts, each: ConnectionJson, advice: Sequence[Advice]) -> list[Remedy]:
     """Return *advice* with links that lead back here where that is possible."""
     remedies = []
     for one in advice:
         mending = RemedyAction(page=one.page)
         if one.need is Need.AUTHORIZE:
-            mending = _find_action(parts, name, Need.AUTHORIZE)
+            mending = _find_action(parts, each, Need.AUTHORIZE)
         remedies.append(Remedy(one.remedy, mending))
     return remedies
 
@@ -125,7 +136,9 @@ N_LISTED = 15
 
 
 @router.get("/connections/{name}")
-async def show_connection(request: Request, here: Here, name: str, done: str = "") -> Response:
+async def show_connection(
+    request: Request, here: Here, name: str, done: str = "", record: str = ""
+) -> Response:
     """Show one connection: what is wrong and what to do, then what happened."""
     now = here.clock()
 
@@ -147,6 +160,8 @@ async def show_connection(request: Request, here: Here, name: str, done: str = "
     context = known | {
         "row": row,
         "mending": find_remedy_action(here, row),
+        "start": _find_start(here, name),
+        "is_recording": bool(record),
         "done": DONE.get(done, ""),
         "drawn": draw_charts(known, row.each, now),
         "n_listed": N_LISTED,
@@ -158,6 +173,14 @@ async def show_connection(request: Request, here: Here, name: str, done: str = "
         "say_what": describe_scope,
     }
     return render(request, "connection.html", context)
+
+
+def _find_start(parts: Parts, name: str) -> str | None:
+    """Return the path on which a handshake begins; None where its page would only say no."""
+    connection = parts.config.connection(name)
+    if connection is None or find_obstacle(parts.config, connection) is not None:
+        return None
+    return start_of(name)
 
 
 def load_past(tx: Transaction, connection_id: int, now: datetime) -> dict[str, Any]:
@@ -227,7 +250,9 @@ def _verdict(parts: Parts, run: ValidationRun) -> dict[str, object]:
         "run": run,
         "row": row,
         "said": "" if run.answered is None else run.answered.outcome.detail,
-        "remedies": follow_advice(parts, run.name, run.advice),
+        "remedies": []
+        if run.answered is None
+        else follow_advice(parts, run.answered.each, run.advice),
     }
 
 

@@ -78,7 +78,10 @@ ROWS = [
             "ops",
             *("one: authorization revoked", "Since Nov 22, 12:00 UTC"),
             *("No new data for this store", "Ask the store owner to authorize"),
-            *("Renew at Amazon: https://sellercentral", "https://watch.example.com/connections/one"),
+            *(
+                "Renew at Amazon: https://sellercentral",
+                "https://watch.example.com/connections/one",
+            ),
         ),
     ),
     row(

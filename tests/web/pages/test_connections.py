@@ -136,4 +136,5 @@ async def test_what_ends_soon_and_has_a_page_of_its_own_leads_there(
     async with open_web(database, plan, config) as web:
         page = (await web.get("/")).text
     assert '<a class="button main" href="https://a.example/?x=1&amp;y" rel="noreferrer"' in page
-    assert '<button aria-label="Validate store">' in page
+    assert "Record renewal</a>" in page
+    assert "Validate" not in page
