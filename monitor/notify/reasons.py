@@ -35,7 +35,7 @@ AUTHORIZE_OUTSIDE = (
     " and run `connwatch renew NAME`."
 )
 AUTHORIZE_HERE = (
-    "Ask the store owner to click *Renew at Amazon* and confirm in Seller Central. connwatch"
+    "Ask the store owner to click “Renew at Amazon” and confirm in Seller Central. connwatch"
     " switches to the new token automatically."
 )
 AUTHORIZE_SHORT = "Ask the store owner to renew it at Amazon."
