@@ -207,7 +207,7 @@ _OLD_GRANT = "A renewal brings a new refresh token"
 _OLD_GRANT_END = "Put the new one where `refresh_token` points."
 OLD_TOKEN_IN_USE = (
     _OLD_GRANT
-    + "; the one configured is still from before the renewal of {day:%Y-%m-%d}. "
+    + "; the one configured is still the one from before the renewal of {day:%Y-%m-%d}. "
     + _OLD_GRANT_END
 )
 

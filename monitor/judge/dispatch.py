@@ -213,7 +213,7 @@ def _facts_of(alert: AlertDue, watched: Sequence[Watched]) -> dict[str, str | bo
         pages = {(one.renew_url, one.can_renew_here) for one in watched}
         # Each store has a page of its own: that of one would not renew another.
         url, is_here = pages.pop() if len(pages) == 1 else (None, False)
-        facts |= {"renew_url": url, "can_renew_here": is_here}
+        facts |= {"can_renew_here": True} if is_here else {"renew_url": url}
     providers = {one.provider for one in watched}
     if Fact.PROVIDER in needs and len(providers) == 1:
         facts["provider"] = providers.pop()

@@ -40,13 +40,10 @@ if TYPE_CHECKING:
     from monitor.providers.base import GrantLocks, RefreshableSecret
 
 
-_WORKED = (
-    "It worked before: a permission was taken away or changed, or the account was deactivated. The"
-    " developer of the application must check its roles, the seller the account."
-)
+_WORKED = "It worked before: a permission was removed or changed, or the account was deactivated."
 _NEVER_WORKED = (
-    "connwatch has never seen this authorization work: the application lacks a role that the"
-    " Sellers API needs, or the seller must authorize it again because a role was added"
+    "connwatch has never seen this authorization work: the app lacks a role that the Sellers API"
+    " needs, or a role was added after the seller authorized it"
 )
 _NOBODY = ". No other region lets it in either."
 _NOT_CALLED = ", or `region` is not the one that the seller authorized."

@@ -130,35 +130,22 @@ class AmazonAnswer:
 FORM = {"Content-Type": "application/x-www-form-urlencoded;charset=UTF-8"}
 _REVOKED = (
     Reason.AUTHORIZATION_REVOKED,
-    (
-        "Amazon refuses the refresh token ({error}): the seller revoked the authorization, it ran"
-        " out, or the token is mistyped or belongs to another application. The seller must"
-        " authorize the application again, and the new refresh token must be put in the old"
-        " one's place."
-    ),
+    "Amazon rejected the refresh token ({error}).",
 )
 _CLIENT_REJECTED = (
     Reason.CLIENT_REJECTED,
-    (
-        "Amazon refuses the application's client id or client secret ({error}): one of them is"
-        " wrong, or the secret was rotated more than 7 days ago. The developer of the application"
-        " must put the present ones into the configuration."
-    ),
+    "Amazon rejected the app's client ID or client secret ({error}).",
 )
 _CLIENT_UNAUTHORIZED = (
     Reason.CLIENT_REJECTED,
     (
-        "Amazon does not let this client use refresh tokens ({error}): client_id may be another"
-        " application's or no LWA client id, or the application is not enabled. The developer"
-        " of the application must look into the Developer Console."
+        "Amazon rejected refresh tokens from this client ({error}): `client_id` may be another"
+        " app's or no LWA client ID, or the app is not enabled."
     ),
 )
 _DENIED = (
     Reason.PERMISSION_DENIED,
-    (
-        "Amazon denies the application access to this account ({error}). The developer of the"
-        " application must look into the Developer Console, the seller under Manage Your Apps."
-    ),
+    "Amazon denies the app access to this account ({error}).",
 )
 _FAILED = (
     Reason.SERVER_ERROR,

@@ -129,8 +129,8 @@ def _read_401(heard: AmazonAnswer, error: _Error) -> Outcome | Doubt:
         return _conclude_secret_expired(heard, error)
     outcome = heard.conclude(
         Reason.TOKEN_REJECTED,
-        f"{heard.host} refuses even a fresh access token (401), though Amazon has just issued it."
-        " The seller must authorize the application again if it lasts." + _quote(heard, error),
+        f"{heard.host} rejected an access token (401) that Amazon has just issued."
+        + _quote(heard, error),
     )
     return Doubt(Complaint.REJECTED, outcome)
 
@@ -142,16 +142,14 @@ def _read_403(heard: AmazonAnswer, error: _Error) -> Outcome | Doubt:
     if _TOKEN_EXPIRED.search(said):
         detail = (
             f"{heard.host} calls an access token expired (403) that is seconds old, twice in a row."
-            " This says nothing about the authorization; nobody has to do anything unless it"
-            " lasts."
+            " This says nothing about the authorization."
         )
         outcome = heard.conclude(Reason.UNEXPECTED_RESPONSE, detail + _quote(heard, error))
         return Doubt(Complaint.EXPIRED, outcome)
     if _TOKEN_REFUSED.search(said):
         detail = (
-            f"{heard.host} refuses two fresh access tokens (403): the seller has revoked the"
-            " authorization, or it belongs to Amazon's sandbox. The seller must authorize the"
-            " application again, and the new refresh token must be put in the old one's place."
+            f"{heard.host} rejected two fresh access tokens (403): the seller revoked the"
+            " authorization, or it belongs to Amazon's sandbox."
         )
         outcome = heard.conclude(Reason.AUTHORIZATION_REVOKED, detail + _quote(heard, error))
         return Doubt(Complaint.REFUSED, outcome)
@@ -161,11 +159,7 @@ def _read_403(heard: AmazonAnswer, error: _Error) -> Outcome | Doubt:
 
 
 def _conclude_secret_expired(heard: AmazonAnswer, error: _Error) -> Outcome:
-    detail = (
-        f"The application's client secret is past its 180 days ({heard.status}): Amazon refuses"
-        " all stores of this application. The developer must rotate the secret in the Developer"
-        " Console and put the new one into the configuration; sellers need to do nothing."
-    )
+    detail = f"The app's client secret is past its 180 days ({heard.status})."
     return heard.conclude(Reason.CLIENT_SECRET_EXPIRED, detail + _quote(heard, error))
 
 
@@ -190,16 +184,9 @@ def quote_reason(heard: AmazonAnswer) -> str:
 
 
 def _conclude_denial(heard: AmazonAnswer, error: _Error) -> Outcome:
+    detail = f"{heard.host} denies access ({heard.status})."
     if error.code.lower() == _NO_ROUTE:
-        advice = (
-            "It does not know what was asked for: the address is probably wrong. Check `endpoint`."
-        )
-    else:
-        advice = (
-            "The developer of the application must check its roles, the seller the account and"
-            " what was agreed to."
-        )
-    detail = f"{heard.host} denies access ({heard.status}). {advice}"
+        detail += " It does not know this path: the address is probably wrong. Check `endpoint`."
     return heard.conclude(Reason.PERMISSION_DENIED, detail + _quote(heard, error))
 
 
@@ -375,7 +362,6 @@ def _name_mismatch(
             *([f"Not in the account: {', '.join(absent)}."] if absent else []),
             *([f"In the account, but not participating: {', '.join(idle)}."] if idle else []),
             f"It participates in: {', '.join(has) or 'none'}.",
-            "The seller must register there again, or `marketplaces` be changed.",
         ]
     )
 

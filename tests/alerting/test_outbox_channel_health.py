@@ -71,8 +71,8 @@ async def test_the_others_hear_once_that_a_channel_fails(database, store):
     await bench.deliver()
     titles = [(channel, message.title) for channel, message in bench.sender.sent]
     assert sorted(titles) == [
-        ("boss", "🔴 channel ops: alerts do not arrive"),
-        ("mail", "🔴 channel ops: alerts do not arrive"),
+        ("boss", "🔴 channel ops: alerts are not delivered"),
+        ("mail", "🔴 channel ops: alerts are not delivered"),
     ]
     assert "error=404" in bench.sender.sent[0][1].body
 

@@ -48,7 +48,7 @@ async def test_ninety_in_trouble_at_the_first_start_are_one_message_a_kind(datab
     assert titles == {
         (channel, title): 1
         for channel in ("ops", "boss")
-        for title in ("🔴 60 connections are failing", "🟡 30 connections: authorization expired")
+        for title in ("🔴 60 connections are failing", "🟡 30 connections have expired")
     }
     error = next(message for _, message in sender.sent if "60" in message.title)
     assert error.body.count("- broken-") == 20

@@ -5,6 +5,7 @@ What is announced, where, and what must wait: decided on values, with nothing st
 from __future__ import annotations
 
 from datetime import UTC, time, timedelta
+from typing import Any
 
 import pytest
 
@@ -124,17 +125,34 @@ def test_an_alert_says_who_was_asked_and_where_to_renew():
     assert facts == [
         {
             "renew_url": "https://renew.example",
-            "can_renew_here": False,
             "provider": "soldscope",
         },
         {},
-        {
-            "renew_url": None,
-            "can_renew_here": False,
-            "provider": "amazon",
-            "connection": "c2",
-        },
+        {"renew_url": None, "provider": "amazon", "connection": "c2"},
     ]
+
+
+def test_only_an_error_that_a_renewal_ends_says_where_to_renew():
+    url = "https://renew.example"
+    watched = {
+        "here": Watched(Subject("here"), RULES, provider="amazon", can_renew_here=True),
+        "there": Watched(Subject("there"), RULES, url, provider="amazon"),
+        "other": Watched(Subject("other"), RULES, f"{url}/2", provider="amazon"),
+    }
+    here = context(watched=watched)
+
+    def facts_of(reason: str, *names: str) -> dict[str, Any]:
+        due = AlertDue.of(ERROR, reason=reason)
+        about = dict(enumerate(names, 1))
+        [made] = dispatch([Proposal(due, about, NOON)], here)
+        assert made is not None
+        return {name: one for name, one in made.alert.facts.items() if "renew" in name}
+
+    assert facts_of("authorization_revoked", "here") == {"can_renew_here": True}
+    assert facts_of("authorization_revoked", "there") == {"renew_url": url}
+    assert facts_of("authorization_revoked", "there", "other") == {"renew_url": None}
+    assert facts_of("client_rejected", "there") == {}
+    assert facts_of("permission_denied", "here") == {}
 
 
 def test_one_more_connection_joins_the_latest_alert_on_its_account():

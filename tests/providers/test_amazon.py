@@ -161,7 +161,7 @@ async def test_a_refused_refresh_token_is_known_in_all_wordings(bench, wording):
 
     assert outcome.reason is Reason.AUTHORIZATION_REVOKED
     assert "invalid grant parameter : refresh_token" in outcome.detail
-    assert "seller must authorize" in outcome.detail
+    assert "rejected the refresh token (invalid_grant)." in outcome.detail
 
 
 async def test_a_lapsed_year_looks_like_a_revocation(bench):
@@ -179,7 +179,7 @@ async def test_a_wrong_client_is_the_developers_to_mend(bench, changes):
     outcome = await bench.checker(**changes).check()
 
     assert outcome.reason is Reason.CLIENT_REJECTED
-    assert "developer" in outcome.detail
+    assert "client ID or client secret" in outcome.detail
     assert "invalid_client" in outcome.detail
 
 

@@ -120,7 +120,7 @@ ROWS = [
         says(
             "ops",
             *("one works again", "Nov 22, 12:00 UTC", "1 hour", "token rejected"),
-            *("run again", "https://watch.example.com/connections/one"),
+            *("Re-run jobs that failed since", "https://watch.example.com/connections/one"),
         ),
     ),
     row(
@@ -130,8 +130,8 @@ ROWS = [
         *(*OUTAGE, SEND, sent("ops: critical outage one two three")),
         says(
             "ops",
-            *("api.example.com: outage, 3 of 3 connections fail", "Since Nov 22, 12:01 UTC"),
-            *("No data of these connections arrives", "status page", "- one\n- two\n- three"),
+            *("api.example.com is down: 3 of 3 connections failing", "Since Nov 22, 12:01 UTC"),
+            *("not your credentials", "status page", "- one\n- two\n- three"),
             "https://watch.example.com/",
         ),
     ),
