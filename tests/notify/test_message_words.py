@@ -159,8 +159,8 @@ def test_another_error_of_a_store_has_no_renewal_link():
 
 OLD = (
     "A renewal brings a new refresh token; the one configured is still the one from before the"
-    " renewal of 2026-11-20. Put the new one where `refresh_token` points. Amazon rejected the refresh token"
-    f' (invalid_grant). Amazon says: "{LONG}"'
+    " renewal of 2026-11-20. Put the new one where `refresh_token` points. Amazon rejected the"
+    f' refresh token (invalid_grant). Amazon says: "{LONG}"'
 )
 
 
