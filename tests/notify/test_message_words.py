@@ -180,7 +180,7 @@ def test_an_old_token_after_a_renewal_has_its_own_remedy(kind, reason):
 def test_what_is_over_says_since_when_jobs_failed_and_quotes_no_remedy(kind):
     facts: dict[str, Any] = {"detail_before": "The seller must authorize the application again."}
     body = word(kind, **facts).body
-    assert "What to do: Re-run jobs that failed since 20" in body
+    assert "What to do: Re-run jobs that failed since Nov 22, " in body
     assert "Down for " in body
     assert "seller must" not in body
 

@@ -218,14 +218,14 @@ async def test_the_link_to_record_a_renewal_opens_the_form(database, tmp_path):
 
 
 RECORDED = {
-    "countdown": (countdown(100), "2027-11-22 (365 days after the day that you enter)"),
+    "countdown": (countdown(100), "Nov 22, 2027 (365 days after the day that you enter)"),
     "another length": (countdown(10, "valid_days = 90\n"), "(90 days after the day"),
-    "store without a date": (APP + STORE, "2027-11-22 (365 days after"),
+    "store without a date": (APP + STORE, "Nov 22, 2027 (365 days after"),
     "self-authorized": (APP + STORE + "valid_days = 0\n", None),
     "token": (TOKEN, None),
     "token with a date": (
         TOKEN + f"authorized_on = {(NOON - 9 * DAY).date()}\n",
-        "2027-11-22 (365 days after",
+        "Nov 22, 2027 (365 days after",
     ),
 }
 
