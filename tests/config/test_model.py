@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from monitor.config.connections import SoldscopeConnection
+from monitor.config.errors import ConfigError
 from monitor.config.model import Channel, Config
 from monitor.config.secret import Secret
 from monitor.config.values import is_host, is_loopback
@@ -290,3 +291,18 @@ def test_a_raw_validation_error_does_not_repeat_the_input():
     with pytest.raises(ValidationError) as caught:
         Config.model_validate({"connections": [{"provider": "soldscope", "tokn": "hunter2"}]})
     assert "hunter2" not in str(caught.value)
+
+
+BAD_PROXIES = {
+    "a name": (["proxy.example.com"], "web.proxy_auth.trusted[0]: an address or network"),
+    "host bits": (["10.0.0.7/8"], 'did you mean "10.0.0.0/8"?'),
+    "with a port": (["127.0.0.1:80"], "an address or network"),
+    "none": ([], "web.proxy_auth.trusted"),
+}
+
+
+@pytest.mark.parametrize(("trusted", "words"), BAD_PROXIES.values(), ids=BAD_PROXIES)
+def test_a_proxy_that_cannot_be_is_refused_with_its_place(load, trusted, words):
+    with pytest.raises(ConfigError) as refused:
+        load(f"[web]\nproxy_auth = {{ trusted = {trusted} }}\n")
+    assert words in str(refused.value)
