@@ -210,17 +210,26 @@ def status(
     session: Session = context.obj
     chosen = session.choose(names)
     records = read_records(session, session.open_for_reading(), chosen)
-    if not is_json:
-        _print_reach(session)
     code = print_records(
-        session, records, is_json=is_json, sort=sort, is_wide=is_wide, with_notes=bool(names)
+        session,
+        records,
+        is_json=is_json,
+        sort=sort,
+        is_wide=is_wide,
+        with_notes=bool(names),
+        all_until=None if is_json else _print_reach(session),
     )
     raise typer.Exit(code)
 
 
-def _print_reach(session: Session) -> None:
-    """Say first what keeps alerts from reaching people."""
-    from monitor.report.reach import describe_reach, find_failed_reload, read_reach
+def _print_reach(session: Session) -> datetime | None:
+    """Say first what keeps alerts from reaching people; return until when all is muted."""
+    from monitor.report.reach import (
+        describe_reach,
+        find_end_of_mute,
+        find_failed_reload,
+        read_reach,
+    )
     from monitor.store.engine import is_locked
 
     now = utc_now()
@@ -239,6 +248,7 @@ def _print_reach(session: Session) -> None:
         print_wrapped(console, Text("! ", "bold yellow"), words)
     if problems:
         console.print()
+    return find_end_of_mute(problems)
 
 
 def describe_records(
@@ -272,6 +282,7 @@ def print_records(
     sort: Sort = Sort.URGENCY,
     is_wide: bool = False,
     with_notes: bool = False,
+    all_until: datetime | None = None,
 ) -> int:
     """Print connections, and return the exit code that they mean.
 
@@ -279,6 +290,7 @@ def print_records(
         answers: What they just answered; None if nobody was asked.
         is_wide: Show full names.
         with_notes: Say what the next person should know of each.
+        all_until: When a mute of everything ends, which was said already.
     """
     now = utc_now()
     soon_days = max(session.config.alerts.expiring_soon_days, default=0)
@@ -301,6 +313,7 @@ def print_records(
                 soon_days=soon_days,
                 with_notes=with_notes,
                 zone=session.config.alerts.zone,
+                all_until=all_until,
             )
             for each in objects
         ]

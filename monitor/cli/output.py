@@ -217,6 +217,7 @@ def connection_row(
     can_renew_here: bool | None = False,
     with_notes: bool = False,
     zone: tzinfo = UTC,
+    all_until: datetime | None = None,
 ) -> TableRow:
     """Return the line of one connection.
 
@@ -228,6 +229,7 @@ def connection_row(
             is printed elsewhere.
         with_notes: Say what the next person should know.
         zone: Whose clocks times are named by.
+        all_until: When a mute of everything ends, which is said above.
     """
     state = State(each["state"])
     symbol, style = LOOKS[state]
@@ -246,7 +248,10 @@ def connection_row(
         ),
         (
             *_remarks(each, now, clean(said), soon_days, zone, can_renew_here=can_renew_here),
-            *(Text(clean(words), "cyan") for _, words in describe_muting(each, now, zone)),
+            *(
+                Text(clean(words), "cyan")
+                for _, words in describe_muting(each, now, zone, all_until)
+            ),
             *([f"notes: {each['notes']}"] if with_notes and each["notes"].strip() else []),
         ),
     )

@@ -86,7 +86,10 @@ class Connection(Settings):
     renew_url: Link | None = Field(
         default=None, description="The page on which a person can renew it."
     )
-    notes: str = Field(default="", description="Anything the next person should know.")
+    notes: str = Field(
+        default="",
+        description="Anything the next person should know: shown on its page and in its alerts.",
+    )
     renamed_from: Name | None = Field(
         default=None, description="Its former name; history and stored tokens are carried over."
     )

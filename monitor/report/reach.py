@@ -114,16 +114,25 @@ def describe_failure(failing: FailingChannel, now: datetime, zone: tzinfo = UTC)
     return f"failing for {span}{why}; next try {format_moment(failing.next_attempt_at, now, zone)}"
 
 
+def find_end_of_mute(problems: Sequence[ReachProblem]) -> datetime | None:
+    """Return until when everything is muted; None if it is not."""
+    return next((one.until for one in problems if one.note is ReachNote.MUTED_ALL), None)
+
+
 def describe_muting(
-    each: ConnectionJson, now: datetime, zone: tzinfo = UTC
+    each: ConnectionJson, now: datetime, zone: tzinfo = UTC, all_until: datetime | None = None
 ) -> list[tuple[str, str]]:
     """Return what keeps people from being alerted of one connection, or reminded.
 
     That is pairs of `muted` or `acknowledged` and the words for it.
+
+    Args:
+        all_until: When a mute of everything ends, which is said once for all: a connection's
+            own is worth a word if it lasts longer.
     """
     found = []
     muted_until = read_instant(each["muted_until"])
-    if muted_until is not None:
+    if muted_until is not None and (all_until is None or muted_until > all_until):
         found.append((MUTED, f"muted until {format_moment(muted_until, now, zone)}"))
     given = each["acknowledged"]
     if given is not None:

@@ -547,13 +547,13 @@ def _latest_failure(tx: Transaction, channel: str) -> tuple[str, datetime | None
         .where(notifications.c.channel == channel, notifications.c.error.is_not(None))
         .limit(1)
     )
-    is_due = notifications.c.state == NotificationState.DUE
-    is_dead = notifications.c.state == NotificationState.DEAD
-    waiting = tx.execute(tried.where(is_due).order_by(notifications.c.id)).first()
-    if waiting is not None:
-        return waiting.error, waiting.next_attempt_at
-    dead = tx.execute(tried.where(is_dead).order_by(notifications.c.id.desc())).first()
-    return ("", None) if dead is None else (dead.error, None)
+    # Only what is due is tried again by itself; of what is held, that it failed is known.
+    for state in (NotificationState.DUE, NotificationState.HELD, NotificationState.DEAD):
+        of_state = tried.where(notifications.c.state == state).order_by(notifications.c.id)
+        row = tx.execute(of_state).first()
+        if row is not None:
+            return row.error, row.next_attempt_at if state is NotificationState.DUE else None
+    return "", None
 
 
 def list_announced_failures(tx: Transaction) -> set[str]:

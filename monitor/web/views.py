@@ -8,7 +8,7 @@ the database.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
@@ -320,14 +320,29 @@ def path_of(name: str) -> str:
     return f"/connections/{quote(name, safe='')}"
 
 
-def make_rows(parts: Parts, found: Iterable[ConnectionJson], now: datetime) -> list[ConnectionRow]:
-    """Return the rows of *found*; the key of handshakes is looked at once for all of them."""
+def make_rows(
+    parts: Parts,
+    found: Iterable[ConnectionJson],
+    now: datetime,
+    all_until: datetime | None = None,
+) -> list[ConnectionRow]:
+    """Return the rows of *found*; the key of handshakes is looked at once for all of them.
+
+    Args:
+        all_until: When a mute of everything ends, which the page says above.
+    """
 
     @cache
     def has_key() -> bool:
         return find_key_obstacle(parts.config) is None
 
-    return [_make_row(parts, each, now, has_key) for each in found]
+    return [
+        replace(
+            _make_row(parts, each, now, has_key),
+            muting=tuple(describe_muting(each, now, parts.config.alerts.zone, all_until)),
+        )
+        for each in found
+    ]
 
 
 def make_row(parts: Parts, each: ConnectionJson, now: datetime) -> ConnectionRow:
@@ -363,7 +378,7 @@ def _make_row(
         since=format_since(each, now),
         trouble=format_problem(each, now, zone, can_renew_here=can_renew),
         is_needing=is_needing,
-        muting=tuple(describe_muting(each, now, zone)),
+        muting=(),
         can_renew=can_renew,
         renew_url=outside_page_of(parts.config, connection)
         if wants_renewal and connection is not None

@@ -4,19 +4,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from monitor.judge.reach import FailingChannel, ReachNote, ReachProblem
-from monitor.judge.suppression import Scope
+from monitor.judge.suppression import Scope, SuppressedBy, Suppression
 from monitor.report.reach import (
     advise_reach,
     describe_failure,
+    describe_muting,
     describe_reach,
     find_failed_reload,
     read_reach,
 )
+from monitor.report.status import instant
 from monitor.store import outbox, suppression
 from monitor.store.watermarks import RELOAD_FAILED, save_watermark
 from tests.builders import OPS, REFUSED, Story, entry, plan_of
@@ -124,3 +127,32 @@ def test_commands_know_of_a_failed_reload(database):
         assert find_failed_reload(tx) is None
         save_watermark(tx, RELOAD_FAILED, NOON)
         assert find_failed_reload(tx) == NOON
+
+
+def test_a_channel_whose_messages_are_all_held_still_says_why(database):
+    story = Story.begin(database, plan_of(entry("acme"), channels=[OPS]))
+    story.evaluate(NOON, acme=REFUSED)
+    story.evaluate(NOON + MINUTE, acme=REFUSED)
+    now = NOON + 2 * MINUTE
+    with database.write() as tx:
+        [row] = outbox.choose_next(tx, "ops", now)
+        outbox.begin_channel_failure(tx, "ops", now)
+        outbox.mark_failed(tx, [row.id], REFUSED_BY_PORT, now + MINUTE)
+        hold = Suppression(SuppressedBy.SILENCE, now + 60 * MINUTE)
+        suppression.suppress(tx, [(row.id, hold)])
+        [found] = read_reach(tx, ["ops"], None, now)
+    assert found.failing == (FailingChannel("ops", now, REFUSED_BY_PORT),)
+
+
+@pytest.mark.parametrize(
+    ("own", "of_all", "said"),
+    [(None, None, []), (2, None, [2]), (2, 2, []), (3, 2, [3]), (2, 3, [])],
+    ids=["nothing", "its own", "as all", "longer than all", "shorter than all"],
+)
+def test_a_mute_of_everything_is_not_repeated_for_each(own, of_all, said):
+    def after(minutes: int | None) -> datetime | None:
+        return None if minutes is None else NOON + minutes * MINUTE
+
+    each: Any = {"muted_until": instant(after(own)), "acknowledged": None}
+    words = [f"muted until 12:{minutes:02} UTC" for minutes in said]
+    assert [text for _, text in describe_muting(each, NOON, all_until=after(of_all))] == words

@@ -11,6 +11,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from starlette.responses import Response  # noqa: TC002 - likewise
 
 from monitor.judge.reach import reaches_someone
+from monitor.report.reach import find_end_of_mute
 from monitor.web.notes import reach_of
 from monitor.web.overview import Query
 from monitor.web.parts import Here  # noqa: TC001 - likewise
@@ -56,7 +57,9 @@ async def show_connections(  # noqa: PLR0913, PLR0917 - a filter each
         "chips": list_chips(found.counts, among.of_any_state, state),
         "states": {key: LABELS.get(key, key) for key in ORDER},
         "columns": COLUMNS,
-        "rows": make_rows(here, found.connections, here.clock()),
+        "rows": make_rows(
+            here, found.connections, here.clock(), find_end_of_mute(reach_of(request))
+        ),
         "total": found.total,
         "chosen": chosen,
         "is_filtered": any(chosen.values()),
