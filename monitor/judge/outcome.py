@@ -68,6 +68,10 @@ class Reason(StrEnum):
         return self.outcome_class in {OutcomeClass.SUCCESS, OutcomeClass.REFUSAL}
 
 
+NOT_SAID_WHY = "it was revoked or mistyped"
+"""What a detail says of a rejected token where the service gives no cause, and no end is known."""
+
+
 class OutcomeClass(Enum):
     """The three classes of the contract, and throttling, which counts in no row."""
 

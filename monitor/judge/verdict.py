@@ -11,7 +11,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.judge.alerts import AlertDue, AlertKind, severity_of
-from monitor.judge.outcome import Outcome, OutcomeClass, Reason, Standing, State, Transition
+from monitor.judge.outcome import (
+    NOT_SAID_WHY,
+    Outcome,
+    OutcomeClass,
+    Reason,
+    Standing,
+    State,
+    Transition,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -75,7 +83,9 @@ def judge(
 def _name_expiry(outcome: Outcome, ends_at: datetime | None, now: datetime) -> Outcome:
     if outcome.reason not in ENDS_WITH_TIME or ends_at is None or now < ends_at:
         return outcome
-    return replace(outcome, reason=Reason.AUTHORIZATION_EXPIRED)
+    # Whoever rejected it knew no end of it; here one is known.
+    detail = outcome.detail.replace(NOT_SAID_WHY, f"it expired on {ends_at:%Y-%m-%d}", 1)
+    return replace(outcome, reason=Reason.AUTHORIZATION_EXPIRED, detail=detail)
 
 
 def _accept_success(previous: Standing, outcome: Outcome, now: datetime) -> Verdict:

@@ -19,7 +19,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from monitor.judge.outcome import Outcome, QuotaReading, Reason
+from monitor.judge.outcome import NOT_SAID_WHY, Outcome, QuotaReading, Reason
 from monitor.providers.bodies import MAX_READ, find_no, read_sentences, read_text, read_words
 from monitor.providers.fetcher import MAX_BODY
 from monitor.providers.headers import RETRY_FIELDS, read_retry_at
@@ -226,7 +226,7 @@ def explain_rejection(status: str, meaning: Meaning | None, renewal: str) -> str
     """Say why a token was rejected, as far as the service says it, and where to get a new one."""
     if meaning is Meaning.EXPIRED:
         return f"The token has expired{status}. {renewal}".rstrip()
-    return f"The token was refused{status}: it was revoked or mistyped. {renewal}".rstrip()
+    return f"The token was refused{status}: {NOT_SAID_WHY}. {renewal}".rstrip()
 
 
 def _name_failure(

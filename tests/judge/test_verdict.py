@@ -13,7 +13,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.judge.alerts import AlertKind, Severity
-from monitor.judge.outcome import Outcome, QuotaReading, Reason, Rules, Standing, State
+from monitor.judge.outcome import (
+    NOT_SAID_WHY,
+    Outcome,
+    QuotaReading,
+    Reason,
+    Rules,
+    Standing,
+    State,
+)
 from monitor.judge.verdict import Verdict, judge, missing_alert
 
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
@@ -338,6 +346,22 @@ def test_a_quota_does_not_change_the_verdict():
 def test_a_transition_is_a_change_of_state_or_reason(start, answers, steps):
     seen = [verdict.transition for verdict in play(answers, start)]
     assert [(one.from_state, one.to_state, one.reason) for one in seen if one] == steps
+
+
+@pytest.mark.parametrize(
+    ("ends_at", "words"),
+    [
+        pytest.param(NOW - DAY, "refused (401): it expired on 2026-11-21. Renew it.", id="over"),
+        pytest.param(NOW + DAY, "refused (401): it was revoked or mistyped. Renew it.", id="not"),
+        pytest.param(None, "refused (401): it was revoked or mistyped. Renew it.", id="unknown"),
+    ],
+)
+def test_a_token_past_its_known_end_is_not_called_mistyped(ends_at, words):
+    said = 'The server says: "it was revoked or mistyped"'
+    detail = f"refused (401): {NOT_SAID_WHY}. Renew it."
+    outcome = Outcome(Reason.TOKEN_REJECTED, f"{detail} {said}")
+
+    assert judge(ACTIVE, outcome, RULES, ends_at, NOW).standing.detail == f"{words} {said}"
 
 
 @pytest.mark.parametrize(
