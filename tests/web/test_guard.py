@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-PATIENCE_S = 10
+PATIENCE_S = 40
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ async def test_who_reads_a_byte_now_and_then_is_cut_off_too(story, monkeypatch):
 
 
 async def test_who_reads_slowly_but_steadily_gets_all_of_it(story, monkeypatch):
-    monkeypatch.setattr(guard, "TAKE_WITHIN_S", 0.2)
+    monkeypatch.setattr(guard, "TAKE_WITHIN_S", 2.0)
     monkeypatch.setattr(guard, "LEAST_TAKEN", 100)
     n = 20
     async with serve(story) as (address, _), knock(address, n * GET) as one:
@@ -243,7 +243,8 @@ async def test_what_is_no_http_is_no_fault_of_ours(story, sent):
     loop.set_exception_handler(lambda _, context: faults.append(context))
     async with serve(story) as (address, _), knock(address, sent[:40]) as one:
         await asyncio.sleep(0.1)  # the answer may have begun by then
-        await loop.sock_sendall(one._one, sent[40:])
+        with suppress(OSError):  # it may have hung up before it was given all of it
+            await loop.sock_sendall(one._one, sent[40:])
         async with asyncio.timeout(PATIENCE_S):
             await one.wait_for_end()
         assert await ask(address) == 200
