@@ -25,7 +25,7 @@ from monitor.cli import (
     validate,
     web,
 )
-from monitor.cli.errors import run_command
+from monitor.cli.errors import CommandError, find_argument_flaw, run_command
 from monitor.cli.session import Session
 
 __all__ = ["main"]
@@ -100,6 +100,9 @@ def root(
     ] = False,
 ) -> None:
     """Tell people that an API connection is about to break, or has broken."""
+    flaw = find_argument_flaw(config_path or "")
+    if flaw is not None:
+        raise CommandError(f"$CONNWATCH_CONFIG: {flaw}")
     session = Session(config_path, is_verbose=is_verbose)
     context.call_on_close(session.close)
     context.obj = session

@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import sys
 import traceback
+import unicodedata
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
@@ -40,9 +42,11 @@ def run_command(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoR
     """Run *app* and exit: nothing leaves as a traceback but a fault of ours."""
     _make_streams_usable()
     command = typer.main.get_command(app)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    _require_text(given)
     try:
         code = command.main(
-            None if arguments is None else list(arguments),
+            given,
             prog_name="connwatch",
             standalone_mode=False,
         )
@@ -71,6 +75,50 @@ def run_command(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoR
     if code == INTERRUPTED:
         print_error("interrupted")
     sys.exit(code if isinstance(code, int) else DONE)
+
+
+_OPTION = re.compile(r"--[a-z][a-z-]{0,30}|-[a-zA-Z]", re.ASCII)
+
+LONGEST_ARGUMENT = 4096
+"""Characters: as many as a path may have."""
+
+
+def _require_text(arguments: Sequence[str]) -> None:
+    """End the command before it does anything if one of *arguments* can be none of ours."""
+    why = find_unusable_argument(arguments)
+    if why is not None:
+        print_error(why)
+        sys.exit(NOT_DONE)
+
+
+def find_unusable_argument(arguments: Sequence[str]) -> str | None:
+    """Return what is wrong with one of *arguments*, which may be a secret and is not repeated."""
+    for position, argument in enumerate(arguments):
+        flaw = find_argument_flaw(argument)
+        if flaw is not None:
+            return f"{_name_argument(arguments, position)}: {flaw}"
+    return None
+
+
+def find_argument_flaw(text: str) -> str | None:
+    """Return why *text* can be no argument of ours, or None."""
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        return "not UTF-8 text: type it again, or convert it"
+    if any(unicodedata.category(char) in {"Cc", "Zl", "Zp"} for char in text):
+        return "contains a control character or a line break: write it on one line, without"
+    if len(text) > LONGEST_ARGUMENT:
+        return f"longer than {LONGEST_ARGUMENT:,} characters: shorten it"
+    return None
+
+
+def _name_argument(arguments: Sequence[str], position: int) -> str:
+    """Name an argument by its option, else by its number."""
+    written = arguments[position].partition("=")[0]
+    before = arguments[position - 1] if position else ""
+    for name in (written, before):
+        if _OPTION.fullmatch(name):
+            return name
+    return f"argument {position + 1}"
 
 
 def _explain_usage(error: typer.TyperException) -> None:
