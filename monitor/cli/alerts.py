@@ -36,6 +36,7 @@ from monitor.judge.alerts import (
     AlertKind,
     severities_of,
 )
+from monitor.notify.failures import describe_attempt
 from monitor.notify.times import format_time
 from monitor.report.status import instant
 
@@ -114,8 +115,9 @@ def _line(row: AlertRow, now: datetime, zone: tzinfo, *, is_wide: bool) -> Table
         elif each.state is NotificationState.HELD:
             text += _format_suppression(each, now, zone)
         elif each.attempts:
-            text += f" after {format_count(each.attempts, 'attempt')}"
-            text += f": {each.error}" if each.error else ""
+            next_at = each.next_attempt_at if each.state is NotificationState.DUE else None
+            why = describe_attempt(each.error or "", each.attempts, next_at, now, zone)
+            text += f". {why}"
         is_dead = each.state is NotificationState.DEAD
         remarks.append(Text(clean(text), "bold red" if is_dead else "dim"))
     return TableRow(

@@ -305,6 +305,7 @@ def try_channel(channel: Channel) -> bool | None:
     Returns None where it could not be tried.
     """
     from monitor.notify.apprise import AppriseSender
+    from monitor.notify.failures import name_failure
 
     try:
         channel.url.reveal()
@@ -313,7 +314,10 @@ def try_channel(channel: Channel) -> bool | None:
         return None
     sender = AppriseSender({channel.name: channel.url})
     _, why = asyncio.run(send_samples(sender, channel.name, [AlertKind.TEST]))
-    print_text("  ✓ sent: look whether it arrived" if why is None else f"  ✗ not sent: {why}")
+    if why is None:
+        print_text("  ✓ sent: look whether it arrived")
+    else:
+        print_text(f"  ✗ not sent: {name_failure(why)}")
     return why is None
 
 

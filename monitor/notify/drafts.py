@@ -40,6 +40,7 @@ from monitor.judge.authorizations import drop_old_token
 from monitor.judge.outcome import OutcomeClass, QuotaUnit, Reason
 from monitor.judge.shortage import Shortage
 from monitor.notify import reasons, texts
+from monitor.notify.failures import name_failure
 from monitor.notify.times import (
     describe_span,
     format_date,
@@ -489,7 +490,7 @@ def _write_channel_failed(about: About) -> Draft:
         say(texts.CHANNEL_FAILED_STEP),
         say(texts.CHANNEL_FAILED_SHORT),
         who=_channel(about),
-        detail=about.text("error"),
+        detail=name_failure(about.text("error")) if about.text("error") else "",
     )
 
 

@@ -40,6 +40,7 @@ class NotificationJson(TypedDict):
     state: Annotated[str, Field(description="due, sent, dead or held")]
     attempts: int
     sent_at: Instant | None
+    error: Annotated[str | None, Field(description="What went wrong last, in the library's words")]
 
 
 class AlertJson(TypedDict):
@@ -109,6 +110,7 @@ def alert_json(row: AlertRow) -> AlertJson:
                 "state": each.state.value,
                 "attempts": each.attempts,
                 "sent_at": instant(each.sent_at),
+                "error": None if each.sent_at else each.error,
             }
             for each in row.notifications
         ],

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from monitor import __version__
+from monitor.judge.outbox import NotificationState
+from monitor.notify.failures import describe_attempt
 from monitor.web import times
 from monitor.web.charts import short_number
 from monitor.web.notes import count_failing, describe_all, reach_of
@@ -27,7 +29,10 @@ from monitor.web.sessions import STRANGER
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jinja2.runtime import Context
     from starlette.requests import Request
+
+    from monitor.store.history import NotificationRow
 
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -50,6 +55,7 @@ def environment() -> Environment:
         "axis": times.axis,
         "clock": times.clock,
         "date": times.date,
+        "failure": failure,
         "machine": times.machine_time,
         "utc": times.utc,
     }
@@ -62,6 +68,16 @@ def _code(text: str) -> Markup:
     return Markup().join(
         Markup("<code>{}</code>").format(piece) if position % 2 else escape(piece)
         for position, piece in enumerate(pieces)
+    )
+
+
+@pass_context
+def failure(context: Context, each: NotificationRow) -> str:
+    """Say in one line why a message was not delivered, and when it is tried again."""
+    is_due = each.state is NotificationState.DUE
+    next_at = each.next_attempt_at if is_due else None
+    return describe_attempt(
+        each.error or "", each.attempts, next_at, context["now"], context["zone"]
     )
 
 

@@ -110,7 +110,13 @@ def test_alerts_are_listed_for_programs_as_the_contract_says(told):
         "connections": NAMES[:2],
         "born_at": "2026-11-22T12:00:00Z",
         "notifications": [
-            {"channel": "ops", "state": "sent", "attempts": 1, "sent_at": "2026-11-22T12:00:02Z"}
+            {
+                "channel": "ops",
+                "state": "sent",
+                "attempts": 1,
+                "sent_at": "2026-11-22T12:00:02Z",
+                "error": None,
+            }
         ],
     }
 
@@ -127,7 +133,8 @@ def test_alerts_are_listed_for_people_in_lines_that_fit(told):
     assert max(map(len, ended.out.splitlines())) <= 80
     assert "\x1b" not in ended.out
     assert "store-1, store-2, store-3 and 2 more" in ended.out
-    assert "ops: dead after 1 attempt: json:" in ended.out
+    assert "ops: dead. " in ended.out
+    assert "Given up after 1 attempt" in " ".join(ended.out.split())
     assert "no channel receives it" in ended.out
 
 
@@ -245,7 +252,7 @@ def test_a_channel_is_tested_with_the_kinds_that_it_names(tmp_path, hook):
     ended = connwatch("alerts", "test", cwd=tmp_path)
 
     assert ended.out == "ops: 2 messages sent\n"
-    assert [post["title"] for _, post in hook.posts] == [
+    assert [post["title"].partition(" (")[0] for _, post in hook.posts] == [
         "🔴 [TEST] soldscope-production: token rejected",
         "🟢 [TEST] connwatch: 40 healthy, 1 expires in 14 days",
     ]

@@ -270,7 +270,7 @@ def test_history_tells_changes_checks_and_alerts(bench):
     assert past["checks"][2]["latency_ms"] == 41.2
     assert [(each["kind"], each["connections"]) for each in past["alerts"]] == [("error", ["acme"])]
     assert past["alerts"][0]["notifications"] == [
-        {"channel": "ops", "state": "due", "attempts": 0, "sent_at": None}
+        {"channel": "ops", "state": "due", "attempts": 0, "sent_at": None, "error": None}
     ]
 
     ended = bench.run("history", "acme")

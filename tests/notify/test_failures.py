@@ -4,9 +4,15 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
+from zoneinfo import ZoneInfo
 
-from monitor.notify.failures import name_failure
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.notify.failures import describe_attempt, name_failure
+from tests.fakes import NOON
 
 POOL = "HTTPConnectionPool(host='x', port=9): Max retries exceeded with url: /x (Caused by {})"
 CASES = {
@@ -48,6 +54,45 @@ CASES = {
     "secret": ("the URL of channel ops cannot be read: no file", "its URL cannot be read"),
     "no URL": ("no Apprise URL, it has no ://; see", "its URL cannot be used"),
     "taken out": ("channel x is not in the configuration any more: to", "it was removed from the"),
+    "too large": ("JSON: Failed to send: Payload Too Large, error=413.", "message too large"),
+    "too long for Discord": ("Discord: Must be 2000 or fewer: too long", "message too large"),
+    "webhook gone": ("Discord: Failed to send: Unknown Webhook, error=404.", "address not found"),
+    "gone": ("JSON: Failed to send: Gone, error=410.", "address not found"),
+    "archived": ("Slack: error: is_archived", "address not found"),
+    "a closed port of mail": (
+        "E-Mail: Socket Exception: [Errno 111] Connection refused",
+        "connection refused",
+    ),
+    "TLS of mail": (
+        "E-Mail: Socket Exception: [SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)",
+        "TLS or certificate error",
+    ),
+    "a mailbox that is none": (
+        (
+            "E-Mail: Socket Exception: {'x@example.com': (550, b'5.1.1 <x@example.com>: Recipient"
+            " address rejected: User unknown')}"
+        ),
+        "the mail server answered 550: <x@example.com>: Recipient address rejected: User unknown",
+    ),
+    "mail over several lines": (
+        "E-Mail: Socket Exception: (554, b'5.7.1 Not accepted\\n5.7.1 see https://x.example')",
+        "the mail server answered 554: Not accepted see https://x.example",
+    ),
+    "mail in quotes of the other kind": (
+        """E-Mail: Socket Exception: (552, b"5.3.4 the message's size is too much")""",
+        "the mail server answered 552: the message's size is too much",
+    ),
+    "mail without words": ("E-Mail: (451, b'')", "the mail server answered 451"),
+    "what Python prints": (
+        "Odd: it broke <urllib3.connection.HTTPConnection object at 0x7f21>: x",
+        "Odd: it broke",
+    ),
+    "only what Python prints": ("HTTPConnectionPool(host='x', port=9)", "message not delivered"),
+    "an exception": (
+        "Odd: the queue is full (Caused by QueueError('x'))",
+        "Odd: the queue is full",
+    ),
+    "a long text": ("Odd: " + "word " * 60, "Odd: word word word"),
     "anything else": ("JSON: it gave no reason", "message not delivered"),
     "nothing": ("", "message not delivered"),
 }
@@ -57,3 +102,31 @@ CASES = {
 def test_a_failure_has_plain_words(error, words):
     assert name_failure(error).startswith(words)
     assert "Pool" not in name_failure(error)
+    assert "object at" not in name_failure(error)
+    assert len(name_failure(error)) <= 140
+
+
+@given(st.text())
+def test_any_text_has_words_in_one_line(error):
+    words = name_failure(error)
+    assert words
+    assert len(words) <= 200
+
+
+ATTEMPTS = {
+    "soon": (7, NOON + timedelta(minutes=14), "Connection refused. Next try 05:14 MST (attempt 8)"),
+    "tomorrow": (
+        7,
+        NOON + timedelta(days=1),
+        "Connection refused. Next try Nov 23, 05:00 MST (attempt 8)",
+    ),
+    "now": (1, NOON, "Connection refused. Next try now (attempt 2)"),
+    "dead": (12, None, "Connection refused. Given up after 12 attempts"),
+    "dead at once": (1, None, "Connection refused. Given up after 1 attempt"),
+}
+
+
+@pytest.mark.parametrize(("attempts", "next_at", "line"), ATTEMPTS.values(), ids=ATTEMPTS)
+def test_an_attempt_is_said_in_one_line(attempts, next_at, line):
+    zone = ZoneInfo("America/Denver")
+    assert describe_attempt(CASES["refused"][0], attempts, next_at, NOON, zone) == line

@@ -228,7 +228,7 @@ SAID = {
     AlertKind.CHANNEL_FAILED: [
         "Alerts to ops-slack have failed for 1 day",
         "`connwatch alerts test`",
-        "Details: Slack: error=404.",
+        "Details: address not found: check its URL",
     ],
     AlertKind.CHANNEL_RESTORED: ["Down for 1 day,", "`connwatch alerts retry`"],
     AlertKind.RESUMED: [

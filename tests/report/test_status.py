@@ -448,8 +448,15 @@ def test_history_has_the_fields_of_the_contract():
                         "state": "sent",
                         "attempts": 1,
                         "sent_at": "2026-11-22T04:01:00Z",
+                        "error": None,
                     },
-                    {"channel": "boss", "state": "dead", "attempts": 9, "sent_at": None},
+                    {
+                        "channel": "boss",
+                        "state": "dead",
+                        "attempts": 9,
+                        "sent_at": None,
+                        "error": "secret words",
+                    },
                 ],
             }
         ],
