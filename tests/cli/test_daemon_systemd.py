@@ -22,11 +22,15 @@ def _configured(bench):
 def test_a_daemon_tells_that_it_is_ready_alive_and_about_to_end(bench, tmp_path):
     environment = {"WATCHDOG_USEC": "300000", "NOTIFY_SOCKET": str(tmp_path / "notify")}
     with listen(tmp_path / "notify") as systemd, run_daemon(bench.folder, **environment) as daemon:
-        wait_until(lambda: len(systemd.said("WATCHDOG")) >= 3)
+        wait_until(lambda: systemd.has("READY") and len(systemd.said("WATCHDOG")) >= 3)
+        n_alive = len(systemd.said("WATCHDOG"))
+        wait_until(lambda: len(systemd.said("WATCHDOG")) > n_alive)
         assert daemon.stop(signal.SIGTERM)[0] == 0
         order = systemd.order("STATUS", "READY", "WATCHDOG", "STOPPING")
         said = systemd.said("STATUS")
-    assert order[:3] == ["STATUS", "READY", "WATCHDOG"]
+    # On a busy machine it is alive before it is ready, which systemd passes over.
+    assert [each for each in order if each != "WATCHDOG"][:2] == ["STATUS", "READY"]
+    assert "WATCHDOG" in order[order.index("READY") :]
     assert order.index("STOPPING") > order.index("READY")
     assert (said[0], said[-1]) == ("watching 1 connection", "stopping")
 
