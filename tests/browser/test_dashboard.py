@@ -48,7 +48,7 @@ PATHS = (
 )
 EMPTY = {
     "/": "Nothing is watched yet",
-    "/alerts": "Nobody can be told anything",
+    "/alerts": "No notification channel",
     "/calendar": "No end is known",
     "/monitor": "Checks are on time",
 }
