@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 from structlog.testing import capture_logs
@@ -549,3 +551,14 @@ async def test_each_step_is_logged_with_its_facts_and_without_secrets(bench):
         "2026-11-22T12:00:05+00:00",
     )
     assert dead["error"] == "unknown"
+
+
+async def test_each_channel_is_told_the_time_in_its_own_zone(bench):
+    zones = {"ops": ZoneInfo("America/Denver"), "mail": ZoneInfo("Europe/Berlin")}
+    bench.terms = replace(bench.terms, zone=zones.__getitem__)
+    for channel in zones:
+        bench.outbox.add(channel, born_at=NOON - 60 * SECOND)
+    await bench.delivery.deliver_due()
+    said = {channel: message.body for channel, message in bench.sender.sent}
+    assert "Since Nov 22, 04:59 MST" in said["ops"]
+    assert "Since Nov 22, 12:59 CET" in said["mail"]
