@@ -119,6 +119,6 @@ def describe_attempt(
     why = f"{why[:1].upper()}{why[1:]}."
     if next_at is None:
         times = "1 attempt" if attempts == 1 else f"{attempts:,} attempts"
-        return f"{why} Given up after {times}"
+        return f"{why} Failed after {times}"
     at = "now" if next_at <= now else format_moment(next_at, now, zone)
     return f"{why} Next try {at} (attempt {attempts + 1:,})"

@@ -134,7 +134,7 @@ def test_alerts_are_listed_for_people_in_lines_that_fit(told):
     assert "\x1b" not in ended.out
     assert "store-1, store-2, store-3 and 2 more" in ended.out
     assert "ops: dead. " in ended.out
-    assert "Given up after 1 attempt" in " ".join(ended.out.split())
+    assert "Failed after 1 attempt" in " ".join(ended.out.split())
     assert "no channel receives it" in ended.out
 
 

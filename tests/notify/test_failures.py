@@ -121,8 +121,8 @@ ATTEMPTS = {
         "Connection refused. Next try Nov 23, 05:00 MST (attempt 8)",
     ),
     "now": (1, NOON, "Connection refused. Next try now (attempt 2)"),
-    "dead": (12, None, "Connection refused. Given up after 12 attempts"),
-    "dead at once": (1, None, "Connection refused. Given up after 1 attempt"),
+    "dead": (12, None, "Connection refused. Failed after 12 attempts"),
+    "dead at once": (1, None, "Connection refused. Failed after 1 attempt"),
 }
 
 
