@@ -144,9 +144,9 @@ class Arguments:
 def _make_value(random: Random) -> str:
     if random.random() < 0.5:
         return random.choice(LIKELY)
-    # No argument can hold a zero, and of what is not UTF-8 Python makes its own signs.
-    value = bait.text(random).replace("\x00", "")
-    return "".join(char for char in value if not 0xD800 <= ord(char) < 0xE000)
+    # No argument can hold a zero, and bytes that are no UTF-8 become these signs.
+    value = bait.text(random).replace("\x00", "").replace("\ud800", "\udcff\udc80")
+    return value + random.choice("\udc80\udcc3\udcff") if random.random() < 0.05 else value
 
 
 def _last_line_of(ended: Ended) -> str:
