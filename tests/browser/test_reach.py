@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-pytestmark = pytest.mark.slow
+# The daemon ends under the feet of a browser: what connected the two is collected, not closed.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 LOST = re.compile(r"^Connection to connwatch lost at \d\d:\d\d: what you see may be out of date\.$")
 COLOUR = "one => getComputedStyle(one).color"
