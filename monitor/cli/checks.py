@@ -304,6 +304,7 @@ def print_records(
         if sort is Sort.URGENCY:
             objects.sort(key=lambda each: urgency(each, is_check=is_check, soon_days=soon_days))
         said = {name: outcome.detail for name, (_, outcome) in (answers or {}).items()}
+        renewable = _find_renewable(session)
         rows = [
             connection_row(
                 each,
@@ -314,11 +315,20 @@ def print_records(
                 with_notes=with_notes,
                 zone=session.config.alerts.zone,
                 all_until=all_until,
+                can_renew_here=each["name"] in renewable,
             )
             for each in objects
         ]
         _print_table(objects, rows, soon_days, None if is_wide else NAMES_AT)
     return exit_code(objects, is_check=answers is not None, soon_days=soon_days)
+
+
+def _find_renewable(session: Session) -> set[str]:
+    """Return the connections that are renewed on their own page in the dashboard."""
+    from monitor.config.renewal import has_handshake
+
+    config = session.config
+    return {one.name for one in config.connections if has_handshake(config, one)}
 
 
 def _print_table(

@@ -398,3 +398,39 @@ def test_notes_are_shown_to_who_asks_for_a_connection(bench):
     assert "Call Ana" not in bench.run("status").out
     assert "notes: Call Ana first" in bench.run("history", "acme").out
     assert "notes: Call Ana first" in bench.run("validate", "acme").out
+
+
+APPLICATION = """
+[[applications]]
+name = "our-app"
+client_id = "amzn1.application-oa2-client.0123456789abcdef0123456789abcdef"
+client_secret = "amzn1.oa2-cs.v1.0123456789abcdef"
+application_id = "amzn1.sp.solution.1"
+"""
+STORE = """
+name = "store"
+provider = "amazon"
+application = "our-app"
+region = "eu"
+refresh_token = "Atzr|0123456789"
+"""
+WAY_BACK = 'redirect_url = "https://watch.example.com/oauth/amazon/callback"\n'
+
+
+@pytest.mark.parametrize(
+    ("way_back", "said"),
+    [
+        ("", "then update `refresh_token` and run `connwatch renew store`."),
+        (WAY_BACK, "click “Renew at Amazon” and confirm in Seller Central."),
+    ],
+    ids=["by hand", "in the dashboard"],
+)
+def test_a_revoked_store_is_advised_as_on_its_page(bench, tmp_path, way_back, said):
+    key = tmp_path / "fernet-key"
+    key.write_text("k" * 43 + "=")
+    key.chmod(0o600)
+    web = f'[web]\nlisten = ""\nkey = {{ file = "{key}" }}\n'
+    bench.configure(STORE, more=APPLICATION + way_back + web)
+    revoked = Outcome(Reason.AUTHORIZATION_REVOKED, "Amazon rejected the refresh token.")
+    bench.evaluate("store", revoked)
+    assert said in " ".join(bench.run("status").out.split())
