@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from monitor.alerting.dispatch import dispatch_alert
 from monitor.judge.alerts import AlertDue, AlertKind
 from monitor.judge.routing import route
+from monitor.judge.text import tidy
 from monitor.notify.delivery import OutboxUnavailable
 from monitor.store import outbox
 from monitor.store.engine import StoreError
@@ -133,7 +134,7 @@ class StoredOutbox:
         """Count one more attempt, give the claim back, and wait."""
 
         def mark(tx: Transaction) -> None:
-            outbox.mark_failed(tx, group.ids, error, next_attempt_at)
+            outbox.mark_failed(tx, group.ids, tidy(error), next_attempt_at)
             note_failure(tx, group.channel, now)
 
         await self._write(mark)
@@ -142,8 +143,8 @@ class StoredOutbox:
         """Count one more attempt and give up."""
 
         def mark(tx: Transaction) -> None:
-            if outbox.mark_dead(tx, group.ids, error):
-                note_death(tx, group.channel, error, self._plan(), now)
+            if outbox.mark_dead(tx, group.ids, tidy(error)):
+                note_death(tx, group.channel, tidy(error), self._plan(), now)
 
         await self._write(mark)
 

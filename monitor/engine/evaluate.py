@@ -5,7 +5,7 @@ Whoever opened the transaction, the daemon or a command, gets the same verdicts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from monitor.engine.batch import FinishedCheck, load_batch, load_known, save
@@ -60,6 +60,7 @@ def evaluate(
     Args:
         uplink: Whether our own link is there, if anybody was asked.
     """
+    finished = [_tidy(each) for each in finished]
     known = load_known(tx, finished, plan, uplink)
     judged = judge_checks(known.checks, known.link, known.withdrawn, known.applications)
     batch = load_batch(tx, known, judged, plan)
@@ -73,7 +74,13 @@ def preview(
     record: ConnectionRecord, outcome: Outcome, watched: Watched, now: datetime
 ) -> ConnectionRecord:
     """Return what would be known after *outcome*, storing and announcing nothing."""
-    return preview_record(Check(record, watched, None, now, outcome))
+    return preview_record(Check(record, watched, None, now, outcome.tidied()))
+
+
+def _tidy(finished: FinishedCheck) -> FinishedCheck:
+    """Return *finished* with texts that every database takes."""
+    outcome = finished.outcome.tidied()
+    return finished if outcome is finished.outcome else replace(finished, outcome=outcome)
 
 
 def _list_evaluated(

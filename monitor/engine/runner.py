@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,11 @@ from monitor.judge.outcome import Outcome, Reason
 from monitor.judge.shortage import find_shortage
 from monitor.providers.limits import shares_of
 from monitor.store.engine import RowRefused, StoreError
-from monitor.store.schedule import claim_due
+from monitor.store.schedule import claim_due, put_off
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from monitor.engine.evaluate import Evaluated
     from monitor.engine.live import Live, Snapshot
@@ -46,6 +47,9 @@ START_GRID_S = 0.2
 Checks start together on a grid of this width: requests that go out together
 cost a third less than one by one, and nobody sees the difference.
 """
+
+DROPPED_AGAIN_AFTER = timedelta(minutes=5)
+"""Where nothing is known of a connection whose result was refused."""
 
 CLAIM_AT_MOST = 5000
 """How many checks one tick starts; the next tick takes the rest."""
@@ -244,11 +248,29 @@ class CheckRunner:
             are_written = [await self._write(half) for half in (batch[:middle], batch[middle:])]
             return all(are_written)
         [each] = batch
+        if isinstance(fault, RowRefused):
+            return await self._drop(each, fault)
         log.error("result.fault", connection_id=each.connection_id, exc_info=fault)
         instead = replace(each, outcome=_own_fault("store the result", fault))
         # Should even that fail, it stays under way: better not checked than asked
         # again every second.
         return each.outcome == instead.outcome or await self._write([instead])
+
+    async def _drop(self, each: FinishedCheck, refusal: RowRefused) -> bool:
+        """Leave out the one result that the database refuses, and check again in due time."""
+        log.warning("result.refused", connection_id=each.connection_id, error=str(refusal))
+        number, again_at = each.connection_id, self._clock() + self._every_of(each.connection_id)
+        work = self._store.write(lambda tx: put_off(tx, number, again_at))
+        [result] = await asyncio.gather(work, return_exceptions=True)
+        if not isinstance(result, BaseException):
+            # Otherwise it stays under way: better not checked than asked again every second.
+            self._under_way.pop(number, None)
+        return True
+
+    def _every_of(self, connection_id: int) -> timedelta:
+        task = self._under_way.get(connection_id)
+        watched = self._live.plan.watched.get(task.get_name()) if task is not None else None
+        return DROPPED_AGAIN_AFTER if watched is None else watched.rules.every
 
     async def stop(self, within: timedelta) -> tuple[int, int]:
         """Let running checks finish and write them; return how many did and did not.

@@ -7,10 +7,12 @@ by the settings in `Rules`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum, StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from monitor.judge.text import LONGEST, tidy
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -214,6 +216,41 @@ class Outcome:
     unreadable_ends: tuple[str, ...] = ()
     unreadable_quota: tuple[str, ...] = ()
     advice: str = ""
+
+    def tidied(self) -> Outcome:
+        """Return the outcome as it can be kept, whatever a service or a plug-in put into it."""
+        texts: dict[str, Any] = {
+            name: tidy(text)
+            for name in ("detail", "account", "failed_host", "request_id")
+            if (text := getattr(self, name)) and not _is_tidy(text)
+        }
+        quota = None if self.quota is None else _tidy_window(self.quota)
+        windows = tuple(map(_tidy_window, self.windows))
+        latency_ms = self.latency_ms
+        if latency_ms is not None and not 0 <= latency_ms <= LONGEST_LATENCY_MS:
+            latency_ms = None
+        if not texts and quota is self.quota and latency_ms is self.latency_ms:
+            if all(one is other for one, other in zip(windows, self.windows, strict=True)):
+                return self
+        return replace(self, **texts, quota=quota, windows=windows, latency_ms=latency_ms)
+
+
+LONGEST_LATENCY_MS = 86_400_000.0
+"""A day: no check takes longer, and no number is none."""
+
+
+def _is_tidy(text: str) -> bool:
+    return len(text) <= LONGEST and text.isprintable()
+
+
+def _tidy_window(window: QuotaReading) -> QuotaReading:
+    if len(window.name) <= LONGEST_WINDOW and window.name.isprintable():
+        return window
+    return replace(window, name=tidy(window.name, LONGEST_WINDOW))
+
+
+LONGEST_WINDOW = 60
+"""What the column holds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,15 @@ def make_due(tx: Transaction, connection_id: int, at: datetime) -> None:
     tx.execute(_MAKE_DUE, {"of_id": connection_id, "at": at})
 
 
+def put_off(tx: Transaction, connection_id: int, at: datetime) -> None:
+    """Check a connection at *at*, and no earlier; what is switched off stays off."""
+    tx.execute(
+        update(connections)
+        .where(connections.c.id == connection_id, connections.c.next_check_at.is_not(None))
+        .values(next_check_at=at)
+    )
+
+
 def make_all_due(
     tx: Transaction, application: str, count: int, every: timedelta, now: datetime
 ) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select, update
 from structlog.testing import capture_logs
 
 from monitor.clock import utc_now
@@ -311,50 +311,75 @@ async def test_a_checker_that_raises_again_and_again_becomes_an_error(make_bench
     assert bench.story.kinds()[0] == ("error", ("broken",))
 
 
-UNSTORABLE = [
-    Outcome(Reason.OK, account="half a letter: \ud800"),
-    Outcome(Reason.OK, latency_ms=float("nan")),
-    Outcome(Reason.OK, latency_ms=1e300),
-]
+HOSTILE = {
+    "half a letter": (Outcome(Reason.OK, account="half \ud800 a letter"), "half a letter"),
+    "NUL": (Outcome(Reason.OK, account="A\0cme"), "A cme"),
+    "turned around": (Outcome(Reason.OK, account="\u202eAcme\u2066"), "Acme"),
+    "lines": (Outcome(Reason.OK, account="Acme\r\nLtd\x1b[31m"), "Acme Ltd [31m"),
+    "too long": (Outcome(Reason.OK, account="x" * 10_000), "x" * 499 + "…"),
+    "no time": (Outcome(Reason.OK, latency_ms=float("nan"), account="Acme"), "Acme"),
+    "more than any time": (Outcome(Reason.OK, latency_ms=1e300, account="Acme"), "Acme"),
+}
 
 
-@pytest.mark.parametrize("outcome", UNSTORABLE, ids=["text", "not a number", "huge"])
-async def test_a_result_that_cannot_be_stored_takes_no_other_with_it(make_bench, outcome):
-    names = [f"c{number}" for number in range(7)]
-    bench = make_bench(*names)
-    bench.checkers["c4"].results = [outcome, OK]
+@pytest.mark.parametrize(("outcome", "account"), HOSTILE.values(), ids=HOSTILE)
+async def test_what_a_database_would_refuse_is_cleaned_where_it_comes_in(
+    make_bench, outcome, account
+):
+    bench = make_bench("a")
+    bench.checkers["a"].results = [outcome]
     with capture_logs() as logs:
         async with bench.running():
-            await until(lambda: bench.n_checks() == 7)
-            assert {bench.state_of(name) for name in names if name != "c4"} == {State.ACTIVE}
-            one = bench.story.record("c4")
-            assert one.standing.last_reason is Reason.UNEXPECTED_RESPONSE
-            assert one.next_check_at > utc_now() + EVERY / 2
-            bench.put_off(utc_now(), "c4")
-            await until(lambda: bench.state_of("c4") is State.ACTIVE)
-    faults = [entry for entry in logs if entry["log_level"] == "error"]
-    assert [entry["event"] for entry in faults] == ["result.fault"]
+            await until(lambda: bench.state_of("a") is State.ACTIVE)
+    assert bench.story.record("a").account == account
+    assert [entry for entry in logs if entry["log_level"] in {"warning", "error"}] == []
 
 
-async def test_a_result_that_breaks_a_rule_of_the_tables_is_not_tried_for_ever(
-    make_bench, monkeypatch
-):
+async def test_a_result_that_breaks_a_fault_of_ours_takes_no_other_with_it(make_bench, monkeypatch):
     bench = make_bench("a", "b")
 
-    def settle_breaking_a_rule(tx, batch, plan, uplink):
-        settled = evaluate(tx, batch, plan, uplink)
-        for one in settled:
-            if one.record.name == "b" and one.finished.outcome.reason is Reason.OK:
-                tx.execute(insert(schema.quotas).values(connection_id=one.record.id))
-        return settled
+    def evaluate_with_a_fault(tx, batch, plan, uplink):
+        for one in batch:
+            if one.connection_id == bench.story.record("b").id and one.outcome.reason is Reason.OK:
+                raise RuntimeError("nobody expected this")
+        return evaluate(tx, batch, plan, uplink)
 
-    monkeypatch.setattr(watching, "evaluate", settle_breaking_a_rule)
+    monkeypatch.setattr(watching, "evaluate", evaluate_with_a_fault)
     with capture_logs() as logs:
         async with bench.running():
             await until(lambda: bench.n_checks() == 2)
     assert bench.state_of("a") is State.ACTIVE
     assert bench.story.record("b").standing.last_reason is Reason.UNEXPECTED_RESPONSE
     assert "result.fault" in {entry["event"] for entry in logs}
+
+
+RULES = {
+    "checks": "BEFORE INSERT ON checks WHEN NEW.connection_id = {id}",
+    "connections": "BEFORE UPDATE OF checked_at ON connections WHEN NEW.id = {id}",
+}
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+async def test_a_result_that_the_database_refuses_is_dropped_alone(make_bench, rule):
+    names = [f"c{number}" for number in range(7)]
+    bench = make_bench(*names)
+    number = bench.story.record("c4").id
+    with bench.story.database.write() as tx:
+        tx.exec_driver_sql(
+            f"CREATE TRIGGER refuse {rule.format(id=number)}"
+            " BEGIN SELECT RAISE(ABORT, 'this row is refused'); END"
+        )
+    with capture_logs() as logs:
+        async with bench.running():
+            await until(lambda: bench.n_checks() == 6)
+            await until(lambda: bench.story.record("c4").next_check_at > utc_now() + EVERY / 2)
+    assert {bench.state_of(name) for name in names if name != "c4"} == {State.ACTIVE}
+    assert bench.state_of("c4") is State.PENDING
+    told = [entry for entry in logs if entry["log_level"] in {"warning", "error"}]
+    assert [(entry["event"], entry["connection_id"]) for entry in told] == [
+        ("result.refused", number)
+    ]
+    assert "this row is refused" in told[0]["error"]
 
 
 # The database stays locked for a while.
