@@ -78,7 +78,9 @@ def _examine(session: Session, *, is_offline: bool) -> Iterator[Finding]:
     yield from doctor_report.examine_disk(path)
     yield from doctor_report.examine_files(path)
     if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises where it may not look
+        session.database.may_set_aside = False
         yield from doctor_report.examine_schema(session.database)
+        yield from doctor_report.examine_rows(session.database)
         yield from _examine_work(session)
     yield from doctor_report.examine_limits(config)
     yield from doctor_report.examine_clock(doctor_report.read_kernel_clock())
@@ -87,7 +89,13 @@ def _examine(session: Session, *, is_offline: bool) -> Iterator[Finding]:
 
 
 def _examine_work(session: Session) -> Iterable[Finding]:
-    from monitor.report.doctor import examine_channels, examine_daemon, examine_reach
+    from monitor.report.doctor import (
+        Area,
+        Finding,
+        examine_channels,
+        examine_daemon,
+        examine_reach,
+    )
     from monitor.store.engine import StoreError
 
     now = utc_now()
@@ -103,6 +111,9 @@ def _examine_work(session: Session) -> Iterable[Finding]:
             ]
     except StoreError:
         return []  # told already, with what is wrong with it
+    except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError):
+        words = "the daemon and its channels could not be examined: a row cannot be read"
+        return [Finding(Area.DAEMON, Mark.SKIPPED, words)]
 
 
 def _print_finding(finding: Finding, last: Finding | None) -> None:

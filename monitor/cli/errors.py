@@ -9,7 +9,7 @@ import re
 import sys
 import traceback
 import unicodedata
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
@@ -45,11 +45,7 @@ def run_command(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoR
     given = list(sys.argv[1:] if arguments is None else arguments)
     _require_text(given)
     try:
-        code = command.main(
-            given,
-            prog_name="connwatch",
-            standalone_mode=False,
-        )
+        code = _run(command, given)
     except SystemExit as error:
         # Some library left on its own, mostly because the reader of our output
         # went away, as `| head` does. Its code would be taken for one of ours.
@@ -119,6 +115,23 @@ def _name_argument(arguments: Sequence[str], position: int) -> str:
         if _OPTION.fullmatch(name):
             return name
     return f"argument {position + 1}"
+
+
+def _run(command: Any, arguments: Sequence[str] | None) -> Any:
+    """Run *command*, once more if rows stood in its way that are set aside by now."""
+    for is_last in (False, True):
+        try:
+            return command.main(
+                arguments,
+                prog_name="connwatch",
+                standalone_mode=False,
+            )
+        except Exception as error:
+            # Told by its name: to import the database takes long, and most commands end well.
+            if is_last or type(error).__name__ != "RowsSetAside":
+                raise
+            print_error(str(error))
+    return None
 
 
 def _explain_usage(error: typer.TyperException) -> None:

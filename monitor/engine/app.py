@@ -36,12 +36,13 @@ from monitor.store.engine import Database, StoreWorker, lock_database
 from monitor.store.watermarks import RELOAD_FAILED, drop_watermark
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from monitor.alerting.digests import Absence
     from monitor.config.model import Config
     from monitor.engine.evaluate import Evaluated
     from monitor.engine.parts import Dashboard
+    from monitor.store.damage import DamagedValue
     from monitor.store.engine import Transaction
 
     OpenDashboard = Callable[[Live, Database, StoreWorker, ReloadStatus], Dashboard]
@@ -187,6 +188,18 @@ class App:
         before, copy = migrate.upgrade(self._database)
         if before != migrate.HEAD:
             log.info("database.migrated", before=before, now=migrate.HEAD, copy=copy and str(copy))
+        self._database.on_set_aside = self._note_set_aside
+        self._database.set_aside_damage(is_thorough=False)
+
+    def _note_set_aside(self, found: Sequence[DamagedValue]) -> None:
+        for value in found:
+            log.warning(
+                "database.row_set_aside",
+                table=value.table,
+                key=value.key,
+                column=value.column,
+                kept_in=str(self._database.set_aside_path),
+            )
 
     async def _sync(self, store: StoreWorker) -> int:
         """Bring the database in line with the file; return how many are watched."""

@@ -43,6 +43,7 @@ from monitor.report.reach import (
 )
 from monitor.report.validation import CERTIFICATE_SOON, Mark, urls_of
 from monitor.store import outbox
+from monitor.store.damage import find_damage, read_set_aside
 from monitor.store.engine import StoreError, is_locked
 from monitor.store.migrate import HEAD, current_revision, require_head
 from monitor.store.outbox import ChannelCounts, count_by_channel
@@ -420,6 +421,7 @@ def _secret_files(config: Config) -> set[Path]:
 _BESIDE = ("-wal", "-shm", ".lock")
 """What stands beside the file while somebody uses it."""
 
+MOST_VALUES = 100
 _LARGE_LOG = 256 << 20
 _SCARCE = 200 << 20
 _FULL = 20 << 20
@@ -478,6 +480,30 @@ def examine_schema(database: Database) -> Iterator[Finding]:
         size = _size(database.path.stat().st_size)
         words = f"{database.path}: whole, schema {HEAD}, {size}"
         yield Finding(Area.DATABASE, Mark.OK, words)
+
+
+def examine_rows(database: Database) -> Iterator[Finding]:
+    """Yield the values in *database* that cannot be read, and those that were set aside."""
+    try:
+        if current_revision(database) != HEAD:
+            return
+        with database.read() as tx:
+            damaged = find_damage(tx)
+    except StoreError:
+        return  # told already, with what is wrong with it
+    for value in damaged[:MOST_VALUES]:
+        words = f"{value}: its value cannot be read"
+        remedy = "the daemon sets the row aside when it reads it, and goes on without it"
+        yield Finding(Area.DATABASE, Mark.FAILED, words, remedy)
+    kept = read_set_aside(database.set_aside_path)
+    for value in kept[:MOST_VALUES]:
+        words = f"{value}: its value could not be read, and was set aside"
+        remedy = f"the row as it was is in {database.set_aside_path}; delete that file after a look"
+        yield Finding(Area.DATABASE, Mark.WARNING, words, remedy)
+    n_more = max(len(damaged) - MOST_VALUES, 0) + max(len(kept) - MOST_VALUES, 0)
+    if n_more:
+        words = f"{n_more:,} more values cannot be read"
+        yield Finding(Area.DATABASE, Mark.FAILED, words, "connwatch db restore COPY")
 
 
 def examine_disk(path: Path) -> Iterator[Finding]:

@@ -23,10 +23,14 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+
+from monitor.store import damage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from monitor.store.damage import DamagedValue
 
 
 REMEDIES = {
@@ -91,6 +95,12 @@ log grows before it is folded back, the fewer of those writes reach the file.
 """
 
 _DAMAGED = ("malformed", "not a database")
+_UNDECODABLE = "decode to UTF-8"
+_SIGNS_OF_DAMAGE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
+"""What reading a value ends with that is not what it should be."""
+
+LOOK_AGAIN_AFTER_S = 60.0
+"""How soon a fault of ours is taken for damage once more."""
 
 BEFORE = ".before-"
 """Stands in the names of the copies from before migrations."""
@@ -105,6 +115,10 @@ class StoreError(Exception):
 
 class StoreDamaged(StoreError):  # noqa: N818 - it says what happened to the file
     """What is in the file is no database any more: no later try will do better."""
+
+
+class RowsSetAside(StoreError):  # noqa: N818 - it says what happened to rows
+    """Rows could not be read, and were set aside: the same work can be done now."""
 
 
 class RowRefused(StoreError):  # noqa: N818 - it says what happened to a row
@@ -122,6 +136,11 @@ class Database:
         self.url = url
         self.path = Path(make_url(url).database or "")
         self._engine: Engine | None = None
+        self.on_set_aside: Callable[[Sequence[DamagedValue]], None] = _ignore
+        """Told of rows that could not be read, where each stood; once each."""
+        self.may_set_aside = True
+        """Whether a row that cannot be read may be taken out."""
+        self._looked_in_vain_at: float | None = None
 
     def exists(self) -> bool:
         """Tell whether there is a file yet, with something in it.
@@ -183,6 +202,26 @@ class Database:
             with connection.begin():
                 yield connection
 
+    @property
+    def set_aside_path(self) -> Path:
+        """Return the file with the rows that were set aside."""
+        return self.path.with_name(f"{self.path.name}{damage.SUFFIX}")
+
+    def set_aside_damage(self, *, is_thorough: bool = True) -> list[DamagedValue]:
+        """Set aside every row that cannot be read, and return where each stood.
+
+        Raises:
+            StoreError: The database cannot be written.
+        """
+        try:
+            with self.write() as tx:
+                found = damage.set_aside(tx, self.set_aside_path, is_thorough=is_thorough)
+        except OSError as error:
+            raise StoreError(f"cannot write {self.set_aside_path}: {error.strerror}") from error
+        if found:
+            self.on_set_aside(found)
+        return found
+
     def list_faults(self) -> list[str]:
         """Read the whole file, and return what is damaged in it.
 
@@ -235,10 +274,34 @@ class Database:
             said = str(error.orig)
             is_damaged = any(words in said for words in _DAMAGED)
             kind = StoreDamaged if is_damaged else StoreError
-            kind = RowRefused if isinstance(error, IntegrityError) else kind
+            kind = RowRefused if isinstance(error, IntegrityError | DataError) else kind
+            if _UNDECODABLE in said:
+                self._explain_damage(error)
             # The statement and its parameters are left out: they hold data.
             remedy = self._remedy(said)
             raise kind(f"database {self.path}: {said}{remedy}") from error
+        except _SIGNS_OF_DAMAGE as error:
+            self._explain_damage(error)
+            raise
+
+    def _explain_damage(self, error: Exception) -> None:
+        """Set rows aside that nobody can read, if that is what *error* came from.
+
+        Raises:
+            RowsSetAside: There were some.
+        """
+        now = time.monotonic()
+        last = self._looked_in_vain_at
+        if not self.may_set_aside or (last is not None and now - last < LOOK_AGAIN_AFTER_S):
+            return
+        # Looking does not look again.
+        self._looked_in_vain_at = now
+        if found := self.set_aside_damage():
+            self._looked_in_vain_at = None
+            raise RowsSetAside(
+                f"database {self.path}: {len(found)} values could not be read, the first in"
+                f" {found[0]}: `connwatch doctor` names them all"
+            ) from error
 
     def _remedy(self, said: str) -> str:
         found = find_remedy(said, self.path.parent, self.list_backups)
@@ -249,6 +312,10 @@ class Database:
         found = self.path.parent.glob(f"{self.path.name}{BEFORE}*")
         whole = [path for path in found if not path.name.endswith(("-wal", "-shm", "-journal"))]
         return sorted(whole, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+
+
+def _ignore(_found: Sequence[DamagedValue]) -> None:
+    pass
 
 
 def _write_ahead(raw: sqlite3.Connection) -> None:
@@ -280,6 +347,7 @@ def _make_engine(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(raw: Any, _record: object) -> None:
+        damage.add_functions(raw)
         raw.isolation_level = None  # transactions begin where `begin` below says
         raw.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # counts for a new file only
         _write_ahead(raw)
@@ -330,14 +398,26 @@ class StoreWorker:
         self._thread.shutdown(wait=True)
 
     def _read(self, work: Callable[[Transaction], ResultT]) -> ResultT:
+        try:
+            return self._read_once(work)
+        except RowsSetAside:
+            return self._read_once(work)
+
+    def _read_once(self, work: Callable[[Transaction], ResultT]) -> ResultT:
         with self._noting_damage(), self._database.read() as tx:
             return work(tx)
 
     def _write(self, work: Callable[[Transaction], ResultT]) -> ResultT:
-        with self._noting_damage(), self._database.write() as tx:
-            result = work(tx)
+        try:
+            result = self._write_once(work)
+        except RowsSetAside:
+            result = self._write_once(work)
         self.written_at = time.monotonic()
         return result
+
+    def _write_once(self, work: Callable[[Transaction], ResultT]) -> ResultT:
+        with self._noting_damage(), self._database.write() as tx:
+            return work(tx)
 
     @contextmanager
     def _noting_damage(self) -> Iterator[None]:
