@@ -74,7 +74,7 @@ async def test_the_others_hear_once_that_a_channel_fails(database, store):
         ("boss", "🔴 channel ops: alerts are not delivered"),
         ("mail", "🔴 channel ops: alerts are not delivered"),
     ]
-    assert "error=404" in bench.sender.sent[0][1].body
+    assert "\n\nDetails: " in bench.sender.sent[0][1].body
 
 
 async def test_a_channel_counts_as_failing_from_its_first_failure_on(database, store):
