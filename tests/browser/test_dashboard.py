@@ -333,16 +333,18 @@ def test_every_page_says_the_same_without_scripts(stage, signed_in):
 def test_a_trouble_is_taken_on_and_given_back(stage, open_page, keep):
     page = log_in(open_page(), stage, "/connections/initech")
     page.locator("summary", has_text="Acknowledge …").click()
-    page.get_by_label("What is being done").fill("The seller is on it")
+    page.locator("input[name=note]").fill("The seller is on it")
     page.get_by_role("button", name="Acknowledge").click()
 
-    expect(page.get_by_role("status").filter(has_text="taken it on")).to_be_visible()
+    expect(
+        page.get_by_role("status").filter(has_text="Acknowledged: reminders are off")
+    ).to_be_visible()
     expect(page.locator("#about")).to_contain_text("The seller is on it")
     keep(page, "acknowledged")
     page.goto(f"{stage.url}/alerts")
     expect(page.locator("#about")).to_contain_text("The seller is on it")
-    page.get_by_role("button", name="Take back: initech").click()
-    expect(page.get_by_role("status").filter(has_text="taken back")).to_be_visible()
+    page.get_by_role("button", name="Undo: initech").click()
+    expect(page.get_by_role("status").filter(has_text="Acknowledgement undone")).to_be_visible()
     expect(page.locator("#about")).not_to_contain_text("The seller is on it")
 
 
@@ -356,7 +358,7 @@ def test_a_connection_is_silenced_and_speaks_again(stage, open_page, keep):
     expect(page.locator("#about")).to_contain_text(MARKUP)
     keep(page, "silenced")
     page.get_by_role("button", name="End the silence").click()
-    expect(page.get_by_role("status").filter(has_text="silence is over")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Mute ended")).to_be_visible()
     expect(page.locator("#about")).not_to_contain_text("Muted until")
 
 
@@ -368,7 +370,7 @@ def test_a_tag_is_silenced_without_scripts(stage, open_page):
 
     expect(page.locator("#about")).to_contain_text("tag production until")
     page.get_by_role("button", name="End the silence of tag production").click()
-    expect(page.get_by_role("status").filter(has_text="silence is over")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Mute ended")).to_be_visible()
 
 
 def test_a_form_is_not_taken_away_while_somebody_fills_it_in(stage, open_page):
