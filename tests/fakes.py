@@ -15,6 +15,7 @@ from monitor.judge.alerts import KINDS, AlertKind
 from monitor.judge.outbox import Notification, NotificationGroup
 from monitor.judge.outcome import Outcome, Reason
 from monitor.notify.delivery import AlertError, OutboxUnavailable
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from monitor.notify.message import Message
@@ -216,7 +217,7 @@ class FakeSender:
     def send(self, channel: str, message: Message, key: str = "") -> None:
         with self._lock:
             self.keys_begun.append(key)
-        if channel in self.hanging and not self.let_go.wait(timeout=30):
+        if channel in self.hanging and not self.let_go.wait(timeout=PATIENCE_S):
             raise AlertError("nobody let it go")
         if channel in self.failures:
             raise self.failures[channel]
