@@ -395,7 +395,7 @@ def test_only_what_the_options_leave_open_is_asked(tmp_path):
 
 
 def test_an_option_of_no_use_ends_it_and_writes_nothing(tmp_path):
-    code, seen = converse("config", "init", *GIVEN[:4], "--name", "a\tb", cwd=tmp_path, answers=[])
+    code, seen = converse("config", "init", *GIVEN[:4], "--name", "a/b", cwd=tmp_path, answers=[])
 
     assert code == 3
     assert "connections[0].name: " in seen
