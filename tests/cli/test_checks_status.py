@@ -176,6 +176,7 @@ def test_lines_fit_80_columns_and_long_names_are_whole_with_wide(bench):
 
 
 EVIL = "[bold]x[/bold] \x1b[31mred\x1b[0m\r\n\x9b2J :smile: \u202eabc <b>"
+HARMLESS = "[bold]x[/bold] [31mred [0m 2J :smile: abc <b>"
 
 
 def test_text_from_outside_can_neither_move_the_cursor_nor_use_markup(bench):
@@ -183,9 +184,9 @@ def test_text_from_outside_can_neither_move_the_cursor_nor_use_markup(bench):
     bench.evaluate("acme", replace(OK, account=EVIL), replace(REFUSED, detail=EVIL))
     for command in ("status", "history"):
         out = bench.run(command, "acme").out
-        assert "[bold]x[/bold] [31mred [0m 2J :smile: abc <b>" in " ".join(out.split())
+        assert HARMLESS in " ".join(out.split())
         assert not {"\x1b", "\r", "\x9b", "\u202e"} & set(out)
-    assert bench.shown()["acme"]["account"] == EVIL
+    assert bench.shown()["acme"]["account"] == HARMLESS
 
 
 def test_colours_are_for_terminals_that_want_them(bench):
