@@ -5,13 +5,16 @@ come to the end of a request, or does not read the answer, is cut off in time. W
 room, the newcomer gets the place of who deserves it least: one who does not read, then one who
 does not ask, then one who rests. So nobody keeps others out by holding on, from one address or
 from many. Out of descriptors, that is said once, and accepting goes on as soon as there are some.
+
+Requests that are sent before the former answer was read (pipelining) are answered when it was,
+a few at a time, and peer by peer in turn: a first request never waits for those.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
-from collections import Counter
+from collections import Counter, OrderedDict, deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +48,12 @@ LOOK_EVERY_S = 0.5
 STALLED_AFTER_S = 1.0
 """Who has not read for as long gives way first."""
 
+MOST_AHEAD = 64 * 1024
+"""Bytes that may be sent before the former request is answered; no browser sends any."""
+
+MOST_IN_TURN = 4
+"""How many such requests are answered at once."""
+
 ACCEPT_AT_ONCE = 50
 ACCEPT_AGAIN_AFTER_S = 0.5
 MADE_FREE = 5
@@ -66,10 +75,15 @@ class _CountingTransport(asyncio.Transport):
         super().__init__()
         self._transport = transport
         self.written = 0
+        self.on_write: Callable[[], None] | None = None
+        """Called once, with the next bytes that are written."""
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += len(data)
         self._transport.write(data)
+        if self.on_write is not None:
+            on_write, self.on_write = self.on_write, None
+            on_write()
 
     @property
     def n_waiting(self) -> int:
@@ -95,12 +109,50 @@ class _CountingTransport(asyncio.Transport):
         self._transport.resume_reading()
 
 
+class Turns:
+    """Whose next request is answered among those who sent it early: peer by peer, a few at once."""
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[str, deque[GuardedProtocol]] = OrderedDict()
+        self._going_on: set[GuardedProtocol] = set()
+
+    def wait(self, one: GuardedProtocol) -> None:
+        """Have *one* go on when it is its turn."""
+        self._waiting.setdefault(one.peer, deque()).append(one)
+        self._let_in()
+
+    def leave(self, one: GuardedProtocol) -> None:
+        """Let the next one in: *one* is being answered, or gone."""
+        self._going_on.discard(one)
+        self._let_in()
+
+    def _let_in(self) -> None:
+        while self._waiting and len(self._going_on) < MOST_IN_TURN:
+            peer, waiting = self._waiting.popitem(last=False)
+            one = waiting.popleft()
+            if waiting:
+                self._waiting[peer] = waiting  # behind all other peers
+            if not one.transport.is_closing():
+                self._going_on.add(one)
+                # Not from within: who comes first in the loop is not kept waiting by a long queue.
+                one.loop.call_soon(one.go_on)
+
+
 class GuardedProtocol(H11Protocol):
     """One connection, with limits for asking and for reading the answer.
 
     The server beneath has neither: it waits for ever for the rest of a request, and for
-    somebody to read.
+    somebody to read. It also answers as fast as it is asked, whether somebody reads or not.
+
+    Args:
+        turns: Those who asked again too early.
     """
+
+    def __init__(self, *args: Any, turns: Turns, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._turns = turns
+        self._is_untaken = False
+        """An answer is complete, and the kernel has not taken all of it yet."""
 
     peer = ""
     asking_since: float | None = None
@@ -109,23 +161,62 @@ class GuardedProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
+        # Nothing more is made ready for somebody who has not read what there is.
+        transport.set_write_buffer_limits(high=0)
         self.counted = _CountingTransport(transport)
         super().connection_made(self.counted)
         self.peer = peer_of(self.client[0] if self.client else "")
         self._note_turn()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give back what it had."""
+        super().connection_lost(exc)
+        self._turns.leave(self)
+
     def data_received(self, data: bytes) -> None:
         """Take a piece; wait for more only if something is missing."""
         super().data_received(data)
+        if self._n_ahead > MOST_AHEAD:
+            self.transport.abort()
         self._note_turn()
 
     def on_response_complete(self) -> None:
-        """Go on with what was sent too early, which must come to an end as well."""
+        """Go on with what was sent early, once this answer was read, and when it is its turn."""
+        if self.transport.is_closing():
+            super().on_response_complete()
+        elif self.counted.n_waiting:
+            self._is_untaken = True
+        elif self._n_ahead:
+            self._turns.wait(self)
+        else:
+            self.go_on()
+
+    def resume_writing(self) -> None:
+        """Go on after an answer that was taken as a whole."""
+        super().resume_writing()
+        if self._is_untaken:
+            self._is_untaken = False
+            self.on_response_complete()
+
+    def go_on(self) -> None:
+        """Wait for the next request, or begin with it, which must come to an end as well."""
+        self.counted.on_write = self._end_turn
         super().on_response_complete()
-        is_begun = self.conn.their_state is h11.SEND_BODY or bool(self.conn.trailing_data[0])
+        is_begun = self.conn.their_state is h11.SEND_BODY or bool(self._n_ahead)
         self.asking_since = None
         if is_begun:
             self._note_turn()
+        if self.cycle.response_complete or self.transport.is_closing():
+            self._end_turn()  # nothing whole was there to be answered
+
+    def _end_turn(self) -> None:
+        self.counted.on_write = None
+        self._turns.leave(self)
+
+    @property
+    def _n_ahead(self) -> int:
+        """How much was sent that belongs to no request yet, or to one that has to wait."""
+        return len(self.conn.trailing_data[0])
 
     def send_400_response(self, msg: str) -> None:
         """Say that this is no HTTP; too late for that where an answer is under way already."""
@@ -162,7 +253,7 @@ class GuardedProtocol(H11Protocol):
         if self.taking is not None and now - self.taking[0] > STALLED_AFTER_S:
             return 0
         # No browser asks again before it is answered.
-        if self.asking_since is not None or self.conn.trailing_data[0]:
+        if self.asking_since is not None or self._n_ahead:
             return 1
         is_resting = self.cycle is None or self.cycle.response_complete
         return 2 if is_resting or self.counted.n_waiting else MOST_MERIT

@@ -20,7 +20,7 @@ import uvicorn
 from monitor.providers.limits import shares_of
 from monitor.web import guard
 from monitor.web.app import build_app
-from monitor.web.guard import Acceptor, Crowd, GuardedProtocol
+from monitor.web.guard import Acceptor, Crowd, GuardedProtocol, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -38,7 +38,10 @@ STOP_WITHIN_S = 2
 _BACKLOG = 128
 _KEEP_ALIVE_S = 30
 _SEND_BUFFER = 128 * 1024
-"""What the kernel keeps of an answer that nobody reads; by itself it would keep megabytes."""
+"""What the kernel keeps of an answer that nobody reads; left alone it would keep megabytes."""
+
+_RECEIVE_BUFFER = 64 * 1024
+"""Likewise of what is sent while nobody of us reads."""
 
 
 class _Server(uvicorn.Server):
@@ -64,11 +67,15 @@ class _Server(uvicorn.Server):
         """Accept from our one socket, by way of the guard."""
         assert sockets is not None, "the address is bound by us"
         await self.lifespan.startup()
-        state, config = self.server_state, self.config
+        state, config, turns = self.server_state, self.config, Turns()
 
         def make() -> GuardedProtocol:
             return GuardedProtocol(
-                config=config, server_state=state, app_state=self.lifespan.state, _loop=None
+                config=config,
+                server_state=state,
+                app_state=self.lifespan.state,
+                _loop=None,
+                turns=turns,
             )
 
         crowd = Crowd(state.connections, self.most, self.trusted)
@@ -168,6 +175,7 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
         listener.bind(address)
         listener.listen(_BACKLOG)
     except OSError:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -15,16 +15,16 @@ from structlog.testing import capture_logs
 
 from monitor.web import guard
 from tests.builders import Story
+from tests.waiting import PATIENCE_S, until
 from tests.web.test_hub import PLAN, serve
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from monitor.store.engine import Database
+    from monitor.web.server import WebServer
 
 pytestmark = pytest.mark.anyio
-
-PATIENCE_S = 40
 
 
 @pytest.fixture
@@ -59,12 +59,12 @@ async def test_who_does_not_come_to_an_end_is_hung_up_on(story, monkeypatch, sen
 
 
 async def test_who_asked_once_must_come_to_an_end_the_second_time_too(story, monkeypatch):
-    monkeypatch.setattr(guard, "REQUEST_WITHIN_S", 0.1)
     async with serve(story) as (address, _):
         reader, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         async with asyncio.timeout(PATIENCE_S):
             await reader.readuntil(b'{"status":"alive"}')
+            monkeypatch.setattr(guard, "REQUEST_WITHIN_S", 0.1)
             writer.write(b"GET /h")
             with suppress(ConnectionResetError):
                 assert await reader.read() == b""
@@ -75,8 +75,8 @@ async def test_sockets_are_left_for_the_checks(story, monkeypatch):
     monkeypatch.setattr(guard, "MOST_CONNECTIONS", 1)
     async with serve(story) as (address, _):
         port = int(address.rpartition(":")[2])
-        _, first = await asyncio.open_connection("127.0.0.1", port)
-        reader, second = await asyncio.open_connection("127.0.0.1", port)
+        reader, first = await asyncio.open_connection("127.0.0.1", port)
+        _, second = await asyncio.open_connection("127.0.0.1", port)
         async with asyncio.timeout(PATIENCE_S):
             with suppress(ConnectionResetError):
                 assert await reader.read() == b""
@@ -100,7 +100,8 @@ async def knock(address: str, sent: bytes, source: str = "127.0.0.2") -> AsyncIt
         one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         one.bind((source, 0))
         await loop.sock_connect(one, ("127.0.0.1", int(address.rpartition(":")[2])))
-        with suppress(BlockingIOError):
+        # It may be cut off before it has said anything.
+        with suppress(BlockingIOError, ConnectionError):
             one.send(sent)
         yield Hanging(one)
 
@@ -166,18 +167,129 @@ async def test_who_reads_a_byte_now_and_then_is_cut_off_too(story, monkeypatch):
                 await asyncio.sleep(0.02)
 
 
+def sole_connection(server: WebServer) -> guard.GuardedProtocol:
+    """
+    Return the only connection, which is not this test's own asking.
+    """
+    assert server._server is not None
+    [one] = server._server.server_state.connections
+    assert isinstance(one, guard.GuardedProtocol)
+    return one
+
+
+def n_taken(one: guard.GuardedProtocol) -> int:
+    return one.counted.written - one.counted.n_waiting
+
+
 async def test_who_reads_slowly_but_steadily_gets_all_of_it(story, monkeypatch):
-    monkeypatch.setattr(guard, "TAKE_WITHIN_S", 2.0)
-    monkeypatch.setattr(guard, "LEAST_TAKEN", 100)
-    n = 20
-    async with serve(story) as (address, _), knock(address, n * GET) as one:
-        got = bytearray()
-        async with asyncio.timeout(4 * PATIENCE_S):
+    monkeypatch.setattr(guard, "LOOK_EVERY_S", 3600)  # this test looks, when something was read
+    n = 40
+    async with serve(story) as (address, server), knock(address, n * GET) as reader:
+        await until(lambda: server._server and server._server.server_state.connections)
+        one = sole_connection(server)
+        now, seen, got = one.loop.time(), 0, bytearray()
+        async with asyncio.timeout(PATIENCE_S):
             while got.count(b"HTTP/1.1 200") < n:
-                piece = await one.take(16_384)
+                piece = await reader.take(16_384)
                 assert piece, f"cut off after {len(got)} bytes"
                 got += piece
-                await asyncio.sleep(0.005)
+                if n_taken(one) - seen >= guard.LEAST_TAKEN:
+                    now, seen = now + guard.TAKE_WITHIN_S + 1, n_taken(one)
+                    one.look(now)
+
+
+async def test_the_next_is_not_answered_before_the_former_answer_was_read(story):
+    async with serve(story) as (address, server), knock(address, MUCH):
+        await until(lambda: server._server and server._server.server_state.connections)
+        one = sole_connection(server)
+        await until(lambda: one.counted.n_waiting)
+        async with httpx.AsyncClient(base_url=address) as client:
+            whole = len((await client.get("/static/style.css")).content) + 2000
+            for _ in range(20):
+                assert (await client.get("/healthz")).status_code == 200
+        assert one.counted.n_waiting < whole
+        assert one.counted.written < n_taken(one) + whole
+
+
+async def test_all_that_was_asked_at_once_is_answered_in_its_order(story):
+    paths = ["/healthz", "/nothing", "/static/style.css"] * 10
+    sent = b"".join(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() for path in paths)
+    async with serve(story) as (address, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
+        writer.write(sent)
+        kinds = []
+        async with asyncio.timeout(PATIENCE_S):
+            for _ in paths:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+                await reader.readexactly(int(head.partition("content-length: ")[2].split()[0]))
+                kinds.append((head.split()[1], head.partition("content-type: ")[2].split(";")[0]))
+        writer.close()
+    assert len(set(kinds[:3])) == 3
+    assert kinds == kinds[:3] * 10
+
+
+async def test_who_sends_too_much_ahead_is_cut_off(story, monkeypatch):
+    monkeypatch.setattr(guard, "TAKE_WITHIN_S", 3600)
+    monkeypatch.setattr(guard, "MOST_AHEAD", 4000)
+    async with serve(story) as (address, _), knock(address, MUCH) as one:
+        await wait_until_cut([one])
+        assert await ask(address) == 200
+
+
+async def test_hundreds_who_ask_too_early_keep_nobody_waiting(story):
+    async with serve(story) as (address, server), AsyncExitStack() as stack:
+        for _ in range(60):
+            await stack.enter_async_context(knock(address, 40 * GET))
+        assert await ask(address) == 200
+        assert server._server is not None
+        # Ours was answered long before all of theirs could be.
+        ones: list[Any] = [*server._server.server_state.connections]
+        assert sum(one.peer == "127.0.0.2" and one._n_ahead > 0 for one in ones) > 30
+
+
+class Early:
+    """
+    A connection that asked again too early, as far as its turn is concerned.
+    """
+
+    def __init__(self, peer: str, gone_on: list[Early]) -> None:
+        self.peer, self._gone_on = peer, gone_on
+        self.loop = self.transport = self
+        self.is_gone = False
+
+    def is_closing(self) -> bool:
+        return self.is_gone
+
+    def call_soon(self, work: Callable[[], None]) -> None:
+        work()
+
+    def go_on(self) -> None:
+        self._gone_on.append(self)
+
+
+def test_turns_go_from_peer_to_peer(monkeypatch):
+    monkeypatch.setattr(guard, "MOST_IN_TURN", 1)
+    turns: Any = guard.Turns()
+    gone_on: list[Early] = []
+    ones = [Early(peer, gone_on) for peer in "aaaabbc"]
+    ones[-2].is_gone = True
+    for one in ones:
+        turns.wait(one)
+    for _ in ones:
+        turns.leave(gone_on[-1])
+    assert "".join(one.peer for one in gone_on) == "aabcaa"
+
+
+def test_no_more_than_a_few_have_their_turn_at_once():
+    turns: Any = guard.Turns()
+    gone_on: list[Early] = []
+    ones = [Early(str(number), gone_on) for number in range(50)]
+    for one in ones:
+        turns.wait(one)
+    assert len(gone_on) == guard.MOST_IN_TURN
+    turns.leave(ones[0])
+    turns.leave(ones[0])
+    assert len(gone_on) == guard.MOST_IN_TURN + 1  # who left twice leaves one place
 
 
 HOLDING = {"idle": b"", "half a head": GET[:20], "slow reading": MUCH, "keep-alive": GET}
