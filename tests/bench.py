@@ -37,7 +37,7 @@ NOWHERE = "http://127.0.0.1:9/api/v1"
 """The discard port: nobody listens there."""
 
 OK = Outcome(Reason.OK, latency_ms=41.2, account="Acme Ltd")
-REFUSED = Outcome(Reason.TOKEN_REJECTED, "The token was refused (401).", latency_ms=9.0)
+REFUSED = Outcome(Reason.TOKEN_REJECTED, "The token was rejected (401).", latency_ms=9.0)
 TIMEOUT = Outcome(Reason.TIMEOUT, "No answer within 10 s.")
 
 

@@ -24,6 +24,7 @@ from monitor.providers.base import is_sendable
 from monitor.providers.fetcher import MAX_BODY, Deadline, Failure, fetch_before
 from monitor.providers.headers import read_retry_at
 from monitor.providers.masking import MASK, MAX_READ, clean
+from monitor.providers.quota_headers import read_quota_headers
 from monitor.providers.transport import REPEATABLE
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ class AmazonAnswer:
     def is_throttled(self) -> bool:
         """Tell whether there were too many requests."""
         if self.answer.status == HTTPStatus.FORBIDDEN:
-            return "retry-after" in self.answer.headers or bodies.says_rate_limited(
+            quota = read_quota_headers(self.answer.headers, self.answer.received_at)
+            return bodies.asks_for_pause(self.answer, quota.windows) or bodies.says_rate_limited(
                 self.answer.body
             )
         return self.answer.status == HTTPStatus.TOO_MANY_REQUESTS
@@ -111,7 +113,7 @@ class AmazonAnswer:
         """Return the outcome of too many requests, with the time that was asked for."""
         outcome = self.conclude(
             Reason.THROTTLED,
-            f"{self.host} asks for a pause ({self.status}): too many requests."
+            f"{self.host} is limiting requests ({self.status})."
             " The authorization is not in doubt; the next check waits.",
         )
         return replace(

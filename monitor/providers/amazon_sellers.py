@@ -313,8 +313,13 @@ def _compare(heard: AmazonAnswer, entries: list[_ListedMarketplace], expected: E
 def _list_marketplaces(
     entries: list[_ListedMarketplace], expected: Expected
 ) -> Iterable[Marketplace]:
-    """List the configured ones first, then what the account has beside them."""
+    """List the configured ones first, then what the account has beside them.
+
+    Where none is configured, those count as such in which the account sells; all of
+    them where it sells in none, since that is what is wrong.
+    """
     found = {entry.id: entry for entry in entries}
+    is_idle = not any(entry.is_participating for entry in entries if by_id(entry.id) is not None)
     configured = expected.marketplaces or {}
     for marketplace_id, country in configured.items():
         entry = found.get(marketplace_id)
@@ -334,7 +339,7 @@ def _list_marketplaces(
                 entry.id,
                 entry.is_participating,
                 entry.has_suspended_listings,
-                is_configured=expected.marketplaces is None,
+                is_configured=expected.marketplaces is None and (entry.is_participating or is_idle),
             )
 
 

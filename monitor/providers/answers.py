@@ -49,6 +49,13 @@ def parse_json(body: bytes) -> Any:
     """Return the JSON value in *body*, or None if there is none."""
     try:
         return json.loads(body)
+    except UnicodeDecodeError:
+        # JSON is UTF-8; old servers send it in the letters of Western Europe all the same.
+        text = body.decode("cp1252", "replace")
+    except (ValueError, RecursionError):
+        return None
+    try:
+        return json.loads(text)
     except (ValueError, RecursionError):
         return None
 
@@ -204,11 +211,22 @@ def read_failure(
     if (
         answer.status == HTTPStatus.TOO_MANY_REQUESTS
         or (meaning is not None and meaning.is_limit)
-        or (answer.status == HTTPStatus.FORBIDDEN and _asks_for_pause(answer, (quota, *windows)))
+        or (answer.status == HTTPStatus.FORBIDDEN and asks_for_pause(answer, (quota, *windows)))
     ):
         return read_throttling(answer, quota, windows, secret=secret)
     reason, detail = _name_failure(answer, secret, renewal, words, meaning)
     return outcome_of(answer, reason, detail + server_message(answer, secret))
+
+
+def is_more_than_denied(
+    answer: Answer, windows: tuple[QuotaReading, ...], service: KnownService
+) -> bool:
+    """Tell whether a 403 that lacks a permission by its code is about something else as well."""
+    meaning = find_meaning(answer.status, words_of(answer), service.preset)
+    is_known = meaning is not None and (
+        meaning.is_limit or meaning in {Meaning.SUSPENDED, Meaning.NO_CREDIT}
+    )
+    return is_known or asks_for_pause(answer, windows)
 
 
 def read_suspension(answer: Answer, secret: Secrets, service: KnownService) -> Outcome:
@@ -226,7 +244,14 @@ def explain_rejection(status: str, meaning: Meaning | None, renewal: str) -> str
     """Say why a token was rejected, as far as the service says it, and where to get a new one."""
     if meaning is Meaning.EXPIRED:
         return f"The token has expired{status}. {renewal}".rstrip()
-    return f"The token was refused{status}: {NOT_SAID_WHY}. {renewal}".rstrip()
+    if meaning is Meaning.REVOKED:
+        return f"The token was revoked{status}. {renewal}".rstrip()
+    if meaning is Meaning.SUSPENDED:
+        return (
+            f"The token was rejected{status}: the service says that the account is suspended or"
+            " closed. The account owner must resolve that with the service."
+        )
+    return f"The token was rejected{status}: {NOT_SAID_WHY}. {renewal}".rstrip()
 
 
 def _name_failure(
@@ -308,7 +333,7 @@ def _read_success(answer: Answer, quota: QuotaReading, secret: Secrets) -> Outco
         if no := find_no(value):
             came += f" ({no})"
     detail = (
-        f"The answer (200) is not the API's: expected a JSON object with the account, got {came}."
+        f"The response (200) is not the API's: expected a JSON object with the account, got {came}."
         " Check the address; a proxy or a maintenance page may stand in the way."
     )
     return outcome_of(answer, Reason.UNEXPECTED_RESPONSE, detail + server_message(answer, secret))
@@ -330,14 +355,15 @@ def read_throttling(
         if window.remaining == 0 and window.resets_at is not None
     ]
     detail = (
-        f"The API asks for a pause ({name_status(answer)}): too many requests."
-        " The token is alive; the next check waits as long as asked."
+        f"The API is limiting requests ({name_status(answer)})."
+        " The token is valid; the next check waits as long as the API asks."
     )
     outcome = outcome_of(answer, Reason.THROTTLED, detail + server_message(answer, secret))
     return replace(outcome, quota=quota, retry_at=max(waits, default=None))
 
 
-def _asks_for_pause(answer: Answer, windows: tuple[QuotaReading, ...]) -> bool:
+def asks_for_pause(answer: Answer, windows: tuple[QuotaReading, ...]) -> bool:
+    """Tell whether headers ask for a pause: nothing is left, or they say how long to wait."""
     return any(window.remaining == 0 for window in windows) or any(
         name in answer.headers for name in RETRY_FIELDS
     )

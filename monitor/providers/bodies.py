@@ -38,10 +38,21 @@ SENTENCE_FIELDS = (
     *("errmsg", "errorsummary", "faultstring", "usermessage", "error", "errors", "title", "reason"),
 )
 CODE_FIELDS = (
-    *("code", "errorcode", "error", "type", "reason", "status", "category", "errortype", "name"),
+    *(
+        "code",
+        "errorcode",
+        "error",
+        "type",
+        "__type",
+        "reason",
+        "status",
+        "category",
+        "errortype",
+        "name",
+    ),
     *("policyname", "subcode", "errorsubcode", "errorid", "errcode", "faultcode", "id", "tag"),
 )
-SHOWN_CODES = ("code", "errorcode", "category", "errortype", "status", "type")
+SHOWN_CODES = ("code", "errorcode", "category", "errortype", "status", "type", "__type")
 """Of those, what is quoted where there is no sentence."""
 
 _XML_FIELD = re.compile(r"<([A-Za-z][\w.:-]{0,40})(?:\s[^<>]{0,200})?>([^<>]{1,500})</", re.ASCII)
@@ -136,6 +147,9 @@ def _read_xml(body: bytes) -> Words:
             codes.append(said)
         if name in SENTENCE_FIELDS:
             texts.append(said)
+    if not codes and not texts and (said := read_text(body)[:MAX_SAID].strip()):
+        # <h1>Developer Over Qps</h1>, as text/xml: Mashery's.
+        texts.append(said)
     return Words(tuple(codes), tuple(texts), frozenset(keys))
 
 
@@ -192,6 +206,26 @@ ERROR_FLAGS = frozenset({"iserror", "haserror", "haserrors"})
 ERROR_TEXTS = frozenset({"errormessage", "errordescription", "faultstring", "fault"})
 ERROR_NUMBERS = frozenset({"errcode", "errorcode", "errno"})
 STATUS_FIELDS = frozenset({"status", "stat", "result"})
+OF_ERRORS = frozenset(
+    {
+        *CONTAINERS,
+        *SENTENCE_FIELDS,
+        *CODE_FIELDS,
+        *VERDICT_FIELDS,
+        *ERROR_FLAGS,
+        *ERROR_TEXTS,
+        *ERROR_NUMBERS,
+        *("stat", "statuscode", "messages", "requestid", "request", "traceid"),
+        *("correlationid", "timestamp", "time", "date", "path", "instance", "version", "help"),
+        *("documentationurl", "moreinfo", "links", "link", "retryafter"),
+    }
+) - {"id", "name", "body"}
+"""The fields of an object that tells of an error and of nothing else."""
+OF_THINGS = frozenset({"id", "name", "uuid"})
+"""Where one of these stands beside, an account or a job is described, and not the call."""
+OF_ANYTHING = frozenset({"valid", "isvalid"})
+COUNTED = frozenset({"failed", "failure", "failures", "total", "pending", "skipped", "count"})
+"""Beside one of these, `"success": 0` is a number of things."""
 HTTP_FIELDS = frozenset({"code", "status", "statuscode"})
 ENVELOPES = frozenset({"response", "result", "data", "meta", "header", "head", "body", "payload"})
 BAD_STATUSES = frozenset(
@@ -222,7 +256,9 @@ def find_no(value: object) -> str:
         inner = place[name]
         if isinstance(inner, dict):
             fields = islice(inner.items(), MOST_KEYS)
-            if no := _find_no({fold_key(name[:60]): each for name, each in fields}):
+            inside = {fold_key(name[:60]): each for name, each in fields}
+            # An import that failed is what was asked for: {"data": {"name": …, "error": …}}.
+            if inside.keys() <= OF_ERRORS and (no := _find_no(inside)):
                 return no
     return ""
 
@@ -232,10 +268,21 @@ def _find_no(place: Mapping[str, Any]) -> str:
         if _is_something(place.get(name)):
             return f'"{name}" is not empty'
     for name, found in place.items():
-        if name in VERDICT_FIELDS and _is_false(found):
+        if name in VERDICT_FIELDS and _is_false(found) and not _is_described(name, found, place):
             return f'"{name}" is false'
         if name in ERROR_FLAGS and (found is True or str(found).strip().lower() == "true"):
             return f'"{name}" is true'
+    return "" if OF_THINGS & place.keys() else _find_error_field(place)
+
+
+def _is_described(name: str, found: object, place: Mapping[str, Any]) -> bool:
+    """Tell whether "false" is a fact about what is described, or a number of things."""
+    is_count = not isinstance(found, bool) and bool(COUNTED & place.keys())
+    return is_count or (name in OF_ANYTHING and bool(OF_THINGS & place.keys()))
+
+
+def _find_error_field(place: Mapping[str, Any]) -> str:
+    for name, found in place.items():
         if name in ERROR_TEXTS and _is_something(found):
             return f'"{name}" is not empty'
         if name in ERROR_NUMBERS and isinstance(found, str | int):
@@ -245,11 +292,16 @@ def _find_no(place: Mapping[str, Any]) -> str:
 
 
 def _find_bad_status(place: Mapping[str, Any]) -> str:
+    has_sentence = any(isinstance(place.get(name), str) for name in ("message", "msg", "detail"))
+    # Of a job or an order the same word tells how that one went.
+    filled = {name for name, found in place.items() if found not in (None, "", [], {})}
+    is_of_a_thing = not filled <= OF_ERRORS | {"id"} and (
+        not has_sentence or bool(OF_THINGS & filled)
+    )
     for name in sorted(STATUS_FIELDS & place.keys()):
         found = place[name]
-        if isinstance(found, str) and fold_key(found) in BAD_STATUSES:
+        if isinstance(found, str) and fold_key(found) in BAD_STATUSES and not is_of_a_thing:
             return f'"{name}" is "{fold_key(found)}"'
-    has_sentence = any(isinstance(place.get(name), str) for name in ("message", "msg", "detail"))
     for name in sorted(HTTP_FIELDS & place.keys()):
         found = place[name]
         number = int(found) if isinstance(found, str) and re.fullmatch(r"\d{3}", found) else found
@@ -281,6 +333,39 @@ def _is_something(found: object, depth: int = 0) -> bool:
 def _is_fine_code(code: object) -> bool:
     """Tell whether an error's own code says that there is none, as TikTok's "ok" does."""
     return isinstance(code, str | int) and code != "" and fold_key(str(code)) in _FINE
+
+
+_ROOT = re.compile(
+    r"\s*(?:<\?xml[^<>]{0,200}\?>)?(?:\s|<!--[^<>]{0,400}-->){0,20}<([A-Za-z][\w.:-]{0,60})"
+    r"((?:\s[^<>]{0,400})?)>",
+)
+_STATED = re.compile(
+    r"""\b(?:stat|status)\s{0,3}=\s{0,3}["'](?:fail|failed|error)["']""", re.IGNORECASE
+)
+_ERROR_ROOTS = frozenset({"error", "errors", "errorresponse", "fault", "exception"})
+_ERROR_TEXT = re.compile(
+    r"\W{0,3}(?:error|unauthori[sz]ed|forbidden|access denied|permission denied"
+    r"|invalid (?:api |access )?(?:key|token)|authentication (?:failed|required))\b",
+    re.IGNORECASE,
+)
+
+
+def find_plain_no(body: bytes, value: object) -> str:
+    """Return what in a *body* that holds no object says no by itself: XML, or a few words.
+
+    Args:
+        value: What it is as JSON; None if it is none.
+    """
+    if isinstance(value, str):
+        return "it begins with an error" if _ERROR_TEXT.match(value) else ""
+    if value is not None:
+        return ""
+    text = body[:MAX_READ].removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+    if root := _ROOT.match(text):
+        if fold_key(root[1].rpartition(":")[2]) in _ERROR_ROOTS:
+            return f"it is an XML <{root[1]}>"
+        return "its status is an error" if _STATED.search(root[2]) else ""
+    return "it begins with an error" if _ERROR_TEXT.match(text) else ""
 
 
 # --- codes that nobody looks at

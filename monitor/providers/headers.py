@@ -141,6 +141,8 @@ _PART_OF = re.compile(
 )
 _SEPARATORS = re.compile(r'[",]')
 _WINDOW = re.compile(r"w(?:indow)?[ \t]{0,3}=[ \t]{0,3}(\d{1,12})", _FLAGS)
+# 7.421 is seven thousand to half of Europe; 7.000 is seven to the others.
+_DOTTED = re.compile(r"[1-9]\d{0,2}\.000", re.ASCII)
 # 1,000 is one number to people, and two to HTTP.
 _GROUPED = re.compile(r"\d,\d{3}(?!\d)", re.ASCII)
 
@@ -191,6 +193,8 @@ def split_values(text: str) -> list[str]:
 def _read_count_form(text: str) -> Count | None:
     head, _, rest = text.partition(";")
     head = head.strip(' \t"')
+    if _DOTTED.fullmatch(head):
+        return None
     window = next(
         (match[1] for each in rest.split(";") if (match := _WINDOW.fullmatch(each.strip()))), None
     )

@@ -28,6 +28,7 @@ from monitor.providers.answers import (
     explain_rejection,
     find_account,
     follow,
+    is_more_than_denied,
     name_status,
     outcome_of,
     parse_json,
@@ -39,7 +40,7 @@ from monitor.providers.answers import (
     words_of,
 )
 from monitor.providers.base import Prepared, Requester, UnreadableFields, UnsendableError
-from monitor.providers.bodies import find_no, find_own_code, is_page
+from monitor.providers.bodies import find_no, find_own_code, find_plain_no, is_page
 from monitor.providers.ends import read_body_end, read_header_end, read_jwt_end
 from monitor.providers.fetcher import MAX_BODY
 from monitor.providers.headers import read_content_types, read_pause
@@ -103,7 +104,13 @@ def read_answer(
     """Return what *answer* says about the credential that was sent."""
     quota = report.tightest
     value = parse_json(answer.body)
-    if (word := _find_word(answer, value, terms)) is not None:
+    word = _find_word(answer, value, terms)
+    if word is not None and not (
+        # What else the answer says comes first: a closed account, no credit, a pause.
+        terms.words[word] is Reason.PERMISSION_DENIED
+        and answer.status == HTTPStatus.FORBIDDEN
+        and is_more_than_denied(answer, (quota, *report.windows), terms.service)
+    ):
         return _read_word(answer, word, report, terms, secrets)
     if _is_also_good(answer, value, terms):
         return replace(outcome_of(answer, Reason.OK), quota=quota)
@@ -116,7 +123,7 @@ def read_answer(
         account = find_account(value, secrets) if isinstance(value, dict) else None
         outcome = replace(outcome_of(answer, Reason.OK), quota=quota, account=account)
         return outcome if terms.expect_json else replace(outcome, advice=_advise(value, secrets))
-    if says_rate_limited(answer.body):
+    if _is_of_errors(value) and says_rate_limited(answer.body):
         return read_throttling(answer, quota, report.windows, secret=secrets)
     return outcome_of(
         answer, Reason.UNEXPECTED_RESPONSE, surprise + server_message(answer, secrets)
@@ -190,18 +197,23 @@ def _find_surprise(
     if is_page(answer.body, content_type, value):
         came = describe(answer.body, content_type, secrets)
         return (
-            f"The answer ({status}) is a page for people, not an API's: {came}."
+            f"The response ({status}) is a page for people, not an API's: {came}."
             " Check the address; a proxy or a maintenance page may stand in the way."
         )
-    if no := find_no(value):
+    if no := find_no(value) or find_plain_no(answer.body, value):
         return (
-            f"The answer ({status}) reports an error inside: {no}. If it is a good answer all the"
+            f"The response ({status}) reports an error inside: {no}. If it is a good answer all the"
             " same, say in `expect_json` what such an answer holds."
         )
     is_json = any(one == "application/json" or one.endswith("+json") for one in content_types)
     if is_json and value is None and answer.body.strip() not in {b"", b"null"}:
-        return f"The answer ({status}) calls itself JSON and is none. A proxy may have cut it."
+        return f"The response ({status}) calls itself JSON and is none. A proxy may have cut it."
     return None
+
+
+def _is_of_errors(value: object) -> bool:
+    """Tell whether the words in a body are about an error: an article may be about rate limits."""
+    return not isinstance(value, dict | list) or bool(find_no(value) or find_own_code(value))
 
 
 def _find_unmet(
@@ -209,14 +221,14 @@ def _find_unmet(
 ) -> str | None:
     if value is None and answer.is_oversize:
         return (
-            f"The answer ({name_status(answer)}) is longer than {MAX_BODY // 1024} KiB, too long"
+            f"The response ({name_status(answer)}) is longer than {MAX_BODY // 1024} KiB, too long"
             " to look for what `expect_json` wants. Ask for a shorter one."
         )
     for pointer, wanted in expect_json.items():
         found = follow(value, pointer)
         if not _is_same(found, wanted):
             return (
-                f"The answer ({name_status(answer)}) is not what `expect_json` wants: expected"
+                f"The response ({name_status(answer)}) is not what `expect_json` wants: expected"
                 f" {_show(wanted, secrets)} at {_show(pointer, secrets)},"
                 f" got {_show(found, secrets)}."
             )

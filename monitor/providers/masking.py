@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import html
 import re
+from base64 import b64encode
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
@@ -38,6 +39,10 @@ _ESCAPES = re.compile(
     r"|\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|.)"
 )
 _LONGEST_ESCAPE = 10
+_MOST_LAYERS = 3
+"""So often escaped is what a chain of proxies and logs has quoted."""
+_SHORTEST_ENCODED = 8
+"""Of what is shorter, an encoded form may stand in a text by chance."""
 _TAIL = _PIECE * _LONGEST_ESCAPE
 
 
@@ -80,23 +85,48 @@ def _find(text: str, secrets: tuple[str, ...]) -> Iterator[tuple[int, int]]:
     needles = {
         needle for one in secrets if one for needle in (_fold(one), _fold(_unescape(one)[0]))
     }
-    needles = {needle for needle in needles if needle and len(needle) <= len(text)}
+    needles |= {form for one in secrets for form in _encode(one, len(text))}
+    needles = {needle for needle in needles if needle and len(needle[:_TAIL]) <= len(text)}
     long = [_fold(one) for one in secrets if len(one) >= _PIECE and len(text) >= _PIECE]
     if not needles and not long:
         return
-    plain, places = _unescape(text)
-    for said, where in [(text, None)] if places is None else [(text, None), (plain, places)]:
-        folded = _fold(said)
-        for start, stop in _find_folded(folded, needles, long):
-            yield (start, stop) if where is None else (where[start], where[stop])
+    for start, stop in _find_folded(_fold(text), needles, long):
+        yield start, stop
+    where: list[int] | None = None
+    for _ in range(_MOST_LAYERS):
+        text, places = _unescape(text)
+        if places is None:
+            return
+        where = places if where is None else [where[at] for at in places]
+        for start, stop in _find_folded(_fold(text), needles, long):
+            yield where[start], where[stop]
+
+
+def _encode(secret: str, longest: int) -> Iterator[str]:
+    """Yield what *secret* is in base 64, wherever in the encoded text it begins, and in base 16.
+
+    Its first and last letters depend on what stands beside it, and are left out.
+    """
+    raw = secret.encode("utf-8", "replace")
+    if len(raw) < _SHORTEST_ENCODED or min(len(raw), _TAIL) > longest:
+        return
+    for offset, n_shared in ((0, 0), (1, 2), (2, 3)):
+        whole = (len(raw) + offset) // 3 * 4
+        encoded = b64encode(bytes(offset) + raw).decode("ascii")[n_shared:whole]
+        yield _fold(encoded)
+        yield _fold(encoded.replace("+", "-").replace("/", "_"))
+    yield raw.hex()
 
 
 def _find_folded(text: str, needles: set[str], long: list[str]) -> Iterator[tuple[int, int]]:
     for needle in needles:
-        at = text.find(needle)
+        # The rest of a long one may lie beyond the cut.
+        head = needle[:_TAIL]
+        at = text.find(head)
         while at >= 0:
-            yield at, at + len(needle)
-            at = text.find(needle, at + len(needle))
+            end = min(at + len(needle), len(text))
+            yield at, end
+            at = text.find(head, end)
     for one in long:
         yield from _find_pieces(text, one)
         yield from _find_pieces(text, one[::-1])

@@ -269,7 +269,7 @@ def _read_search_failure(answer: Answer, token: str) -> SearchFailure:
 def _surprise(answer: Answer, expected: str) -> SearchFailure:
     # A maintenance page comes with 200 as well, and goes.
     size = "more than can be read" if answer.is_oversize else "something else"
-    detail = f"The answer (200) is not the API's: expected {expected}, got {size}."
+    detail = f"The response (200) is not the API's: expected {expected}, got {size}."
     return SearchFailure(SearchFailureKind.HICCUP, detail)
 
 

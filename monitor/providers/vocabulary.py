@@ -79,7 +79,7 @@ class Row:
 
     Args:
         is_own: Counts for the preset of that service only.
-        beside: A key that stands in the body as well.
+        beside: Keys of which one stands in the body as well; empty where none need be.
         source: Where it was read.
     """
 
@@ -90,13 +90,13 @@ class Row:
     meaning: Meaning
     source: str
     is_own: bool = False
-    beside: str = ""
+    beside: frozenset[str] = frozenset()
 
     def fits(self, status: int, said: _Folded, preset: str) -> bool:
         """Tell whether this is what was said."""
         if status not in self.status or (self.is_own and self.service.lower() != preset):
             return False
-        if self.beside and self.beside not in said.keys:
+        if self.beside and not self.beside & said.keys:
             return False
         match self.place:
             case Place.STATUS:
@@ -120,8 +120,12 @@ def fold(word: str) -> str:
 
 
 def fold_key(name: str) -> str:
-    """Return the name of a field as such names are compared: `errorCode` is `error_code`."""
-    return _SIGNS.sub("", name).lower()
+    """Return the name of a field as such names are compared: `errorCode` is `error_code`.
+
+    AWS marks its errors by `__type`, which is not anybody's `type`.
+    """
+    mark = "__" if name.startswith("__") else ""
+    return mark + _SIGNS.sub("", name).lower()
 
 
 @lru_cache(maxsize=1)
@@ -137,7 +141,7 @@ def vocabulary() -> tuple[Row, ...]:
             Meaning(row["meaning"]),
             row["source"],
             row.get("own", row["at"] == Place.STATUS),
-            fold_key(row.get("beside", "")),
+            frozenset(map(fold_key, row.get("beside", ()))),
         )
         for row in rows
     )

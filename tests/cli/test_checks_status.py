@@ -154,7 +154,7 @@ def test_the_worst_stands_first_and_says_why(bench):
     assert [row[2] for row in rows] == ["broken", "new", "fine"]
     assert "token rejected" in lines[2]
     assert "Create a new token" in lines[2]
-    assert "The token was refused (401)." in "\n".join(lines[2:7])
+    assert "The token was rejected (401)." in "\n".join(lines[2:7])
     assert lines[-1] == "3 connections: 1 active, 1 error, 1 pending, 1 needs attention"
 
 
@@ -278,7 +278,7 @@ def test_history_tells_changes_checks_and_alerts(bench):
     assert (ended.code, ended.err) == (0, "")
     assert "active → error" in ended.out
     assert "ops: due" in ended.out
-    assert ended.out.count("The token was refused (401).") == 3  # state, change, first check
+    assert ended.out.count("The token was rejected (401).") == 3  # state, change, first check
     assert max(map(len, ended.out.splitlines())) <= 80
 
 

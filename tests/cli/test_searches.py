@@ -123,10 +123,10 @@ def test_a_refused_token_has_its_own_words_and_exit(bench, simulator):
     simulator.soldscope.revoke_token("tok_1", simulator.clock.now())
     ended = bench.run("searches", "wait", "acme", "1")
     assert ended.code == 2
-    assert "search 1: The token was refused (401)" in ended.err
+    assert "search 1: The token was rejected (401)" in ended.err
     listed = bench.run("searches", "acme")
     assert listed.code == 3
-    assert "The token was refused (401)" in listed.err
+    assert "The token was rejected (401)" in listed.err
 
 
 def test_a_used_up_quota_has_its_own_words_and_exit(bench, monkeypatch):
@@ -185,7 +185,7 @@ def test_nothing_is_asked_without_a_token(bench):
     [
         ("lamps", False, (0, "🔵 acme: a search has ended", "acme: search 1 is completed")),
         ("nothing", False, (0, "🔵 acme: a search has ended", "nothing was found")),
-        ("lamps", True, (2, "🟠 acme: a search could not be followed", "was refused (401)")),
+        ("lamps", True, (2, "🟠 acme: a search could not be followed", "was rejected (401)")),
     ],
 )
 def test_a_channel_is_told_once_how_it_ended(bench, simulator, subject, is_revoked, expected, hook):

@@ -216,7 +216,7 @@ class Daemon:
 
     def works(self, now: datetime) -> list[Callable[[Any], Any]]:
         plan = self.plan
-        outcomes = (Outcome(Reason.OK), Outcome(Reason.TOKEN_REJECTED, "The token was refused."))
+        outcomes = (Outcome(Reason.OK), Outcome(Reason.TOKEN_REJECTED, "The token was rejected."))
 
         def check(tx: Any) -> None:
             due = claim_due(tx, now + timedelta(days=400), 100)

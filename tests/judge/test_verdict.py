@@ -58,7 +58,7 @@ ACTIVE = Standing(State.ACTIVE, Reason.OK, "", LONG_AGO, successes=7)
 REFUSED_ONCE = Standing(
     State.ERROR,
     Reason.TOKEN_REJECTED,
-    "The token was refused.",
+    "The token was rejected.",
     LONG_AGO,
     refusals=1,
     refusals_of_any_reason=1,

@@ -217,8 +217,8 @@ CUT = {
         r'^Our conclusion\. Amazon says: "[xy ]+…"$',
     ),
     "what the API says": (
-        f'The token was refused. The API says "{"x y " * 100}".',
-        r'^The token was refused\. The API says "[xy ]+…"\.$',
+        f'The token was rejected. The API says "{"x y " * 100}".',
+        r'^The token was rejected\. The API says "[xy ]+…"\.$',
     ),
     "our conclusion stays whole": (
         f'{"We know. " * 8}The server says: "{"x y " * 100}"',

@@ -87,7 +87,7 @@ async def test_each_check_exchanges_afresh_so_that_a_revocation_shows(bench):
     assert bench.client.asked == [TOKEN, PROBE, TOKEN]
 
 
-async def test_without_configured_marketplaces_all_of_the_account_count_as_configured(bench):
+async def test_without_configured_marketplaces_those_it_sells_in_count_as_configured(bench):
     bench.grant.set_participation("CA", is_participating=False)
 
     outcome = await bench.checker().check()
@@ -95,9 +95,19 @@ async def test_without_configured_marketplaces_all_of_the_account_count_as_confi
     assert outcome.reason is Reason.OK
     assert countries(outcome) == {
         "US": (True, False, True),
-        "CA": (False, False, True),
+        "CA": (False, False, False),
         "MX": (True, False, True),
     }
+
+
+async def test_without_configured_marketplaces_an_account_that_sells_nowhere_lacks_them_all(bench):
+    for country in ("US", "CA", "MX"):
+        bench.grant.set_participation(country, is_participating=False)
+
+    outcome = await bench.checker().check()
+
+    assert outcome.reason is Reason.MARKETPLACE_MISMATCH
+    assert set(countries(outcome).values()) == {(False, False, True)}
 
 
 async def test_the_token_probe_stops_after_the_exchange(bench):

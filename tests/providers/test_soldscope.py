@@ -529,8 +529,7 @@ async def test_what_the_server_says_is_passed_on(serve, clients):
     assert told[1].startswith("Token revoked [31m by owner !!!")
     assert len(told[1]) == 200
     assert outcome.detail.startswith(
-        "The token was refused (401): it was revoked or mistyped."
-        " Create a new one under API Access in your SoldScope account."
+        "The token was revoked (401). Create a new one under API Access in your SoldScope account."
     )
 
 

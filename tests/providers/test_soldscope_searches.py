@@ -81,7 +81,7 @@ async def test_two_and_thirteen_are_the_end(status, is_over, is_completed):
 @pytest.mark.parametrize(
     ("answer", "kind", "said"),
     [
-        (http_answer(401, {}), SearchFailureKind.REFUSED, "refused (401)"),
+        (http_answer(401, {}), SearchFailureKind.REFUSED, "rejected (401)"),
         (http_answer(403, {}), SearchFailureKind.REFUSED, "may not do this (403)"),
         (http_answer(402, {}), SearchFailureKind.USED_UP, "used up (402)"),
         (http_answer(404, {}), SearchFailureKind.NO_SUCH_SEARCH, "no such search (404)"),
@@ -89,10 +89,14 @@ async def test_two_and_thirteen_are_the_end(status, is_over, is_completed):
         (http_answer(400, {}), SearchFailureKind.REQUEST_REFUSED, "(400 Bad Request)"),
         (http_answer(408, {}), SearchFailureKind.HICCUP, "408"),
         (http_answer(425, {}), SearchFailureKind.HICCUP, "425"),
-        (http_answer(403, {}, {"Retry-After": "1"}), SearchFailureKind.HICCUP, "pause (403"),
+        (
+            http_answer(403, {}, {"Retry-After": "1"}),
+            SearchFailureKind.HICCUP,
+            "limiting requests (403",
+        ),
         (http_answer(500, {}), SearchFailureKind.HICCUP, "500"),
         (http_answer(503, b"<html>"), SearchFailureKind.HICCUP, "503"),
-        (http_answer(429, {}), SearchFailureKind.HICCUP, "pause (429"),
+        (http_answer(429, {}), SearchFailureKind.HICCUP, "limiting requests (429"),
         (http_answer(403, b"<html>blocked"), SearchFailureKind.HICCUP, "a page for people"),
         (
             http_answer(429, {"error": "insufficient_quota"}),

@@ -33,7 +33,7 @@ MINUTE = timedelta(minutes=1)
 RULES = Rules()
 
 OK = Outcome(Reason.OK, latency_ms=41.239, account="Acme Ltd")
-REFUSED = Outcome(Reason.TOKEN_REJECTED, "The token was refused (401).", latency_ms=9)
+REFUSED = Outcome(Reason.TOKEN_REJECTED, "The token was rejected (401).", latency_ms=9)
 TIMEOUT = Outcome(Reason.TIMEOUT, "No answer within 10 s.")
 THROTTLED = Outcome(Reason.THROTTLED, "Too many requests.")
 UNPAID = Outcome(Reason.OK, is_payment_required=True)
