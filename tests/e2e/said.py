@@ -171,7 +171,7 @@ SHAPES = (
 
 # --- 200 that says no, and 200 that only looks like it
 
-GOOD = (
+GOOD: tuple[Any, ...] = (
     {"articles": [{"title": "How to handle rate limit errors", "body": "quota exceeded"}]},
     [{"title": "Rate limit explained", "error": None}],
     {"title": "rate limit exceeded", "id": 4},
