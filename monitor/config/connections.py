@@ -195,7 +195,9 @@ class AmazonConnection(Connection):
     )
     marketplaces: Annotated[tuple[Country, ...], Field(min_length=1)] | None = Field(
         default=None,
-        description="The countries it must cover, by code; default: those in which the account sells.",
+        description=(
+            "The countries it must cover, by code; default: those in which the account sells."
+        ),
     )
     refresh_token: Annotated[
         Secret, must_serve(SecretUse.HEADER_TOKEN), must_pass(check_refresh_token)
