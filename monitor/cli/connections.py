@@ -8,7 +8,7 @@ connection can be checked, it is: people are notified of a renewal only when it 
 from __future__ import annotations
 
 import sys
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -114,13 +114,17 @@ def renew(
     name: ConnectionName,
     on: Annotated[
         str | None,
-        typer.Option("--on", metavar="DATE", help="When, as 2026-01-15; default: today, in UTC."),
+        typer.Option(
+            "--on",
+            metavar="DATE",
+            help="When, as 2026-01-15; default: today, in UTC, where an expiry is known.",
+        ),
     ] = None,
 ) -> None:
     """Record a renewed authorization: its days are counted from the new date."""
     session: Session = context.obj
     session.require_known(name)
-    authorized_at = _read_date(on, utc_now())
+    authorized_at = None if on is None else _read_date(on, utc_now())
     session.read_ahead({name}, with_channels=False)
     record, change = _record(session, name, authorized_at)
     typer.echo(f"{name}: {describe_renewal(record.clock, change, utc_now())}")
@@ -130,13 +134,13 @@ def renew(
         _check(session, name)
 
 
-def _read_date(text: str | None, now: datetime) -> datetime:
+def _read_date(text: str, now: datetime) -> datetime:
     """Return the instant that *text* means: a day begins at its start in UTC.
 
     Raises:
         CommandError: It is no date, or in the future.
     """
-    day = now.astimezone(UTC).date() if text is None else _parse(text)
+    day = _parse(text)
     try:
         check_past_day(day, now)
     except ValueError as error:
@@ -154,13 +158,17 @@ def _parse(text: str) -> date:
 
 
 def _record(
-    session: Session, name: str, authorized_at: datetime
+    session: Session, name: str, authorized_at: datetime | None
 ) -> tuple[ConnectionRecord, DateChange]:
     from monitor.engine import actions
 
     entry = session.entry(name)
-    with session.open_for_writing(about=name).write() as tx:
-        renewed = actions.renew(tx, entry, authorized_at, utc_now())
+    try:
+        with session.open_for_writing(about=name).write() as tx:
+            renewed = actions.renew(tx, entry, authorized_at, utc_now())
+    except actions.DayNeeded as needed:
+        command = f"connwatch renew {as_argument(name)} --on DATE"
+        raise CommandError(f"{needed}: {command}") from needed
     if renewed is None:
         raise session.deleted_name(name)
     return renewed

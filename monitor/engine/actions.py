@@ -6,10 +6,11 @@ Each order is one transaction; what it means for clocks and rows is decided in `
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from monitor.judge.authorizations import DateChange, set_date
+from monitor.judge.authorizations import DateChange, needs_day, set_date, start_of
 from monitor.store import authorizations, connections
 from monitor.store.schedule import make_due
 
@@ -42,13 +43,32 @@ def resume(tx: Transaction, entry: Entry, now: datetime) -> Resumed | None:
     return Resumed.PAUSE
 
 
+class DayNeeded(Exception):  # noqa: N818 - it is no fault, but a question
+    """No expiry is known, so that today's renewal would invent one; its text says what to do."""
+
+
 def renew(
-    tx: Transaction, entry: Entry, authorized_at: datetime, now: datetime
+    tx: Transaction, entry: Entry, authorized_at: datetime | None, now: datetime
 ) -> tuple[ConnectionRecord, DateChange] | None:
-    """Record that an authorization was renewed, and have it checked next; None if there is none."""
+    """Record that an authorization was renewed, and have it checked next; None if there is none.
+
+    Args:
+        authorized_at: When; None for today, where that cannot invent an end.
+
+    Raises:
+        DayNeeded: It can.
+    """
     record = connections.find_record(tx, entry.name)
     if record is None:
         return None
+    if authorized_at is None:
+        if needs_day(entry.provider, record.clock, entry.declared):
+            raise DayNeeded(
+                f"{entry.name} has no known expiry, so there is nothing to renew. A new token"
+                " goes into the configuration. If the token expires, give the day it was created;"
+                f" {entry.declared.valid_days} days (`valid_days`) are counted from it"
+            )
+        authorized_at = start_of(now.astimezone(UTC).date())
     clock, change = set_date(record.clock, authorized_at, entry.declared, now)
     if change is not DateChange.NONE:
         authorizations.save(tx, [(record.id, clock, entry.steps)])

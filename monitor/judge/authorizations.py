@@ -14,7 +14,7 @@ from enum import Enum, StrEnum
 from typing import TYPE_CHECKING
 
 from monitor.judge.alerts import AlertDue, AlertKind, severity_of
-from monitor.judge.outcome import Outcome, OutcomeClass, Reason, State
+from monitor.judge.outcome import Outcome, OutcomeClass, Reason, State, name_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -174,7 +174,7 @@ def count_down(clock: AuthorizationClock, outcome: Outcome, now: datetime) -> Ou
     """Return what the clock says where nobody can be asked, and *outcome* otherwise."""
     if not outcome.is_countdown or clock.ends_at is None or now < clock.ends_at:
         return outcome
-    detail = f"The authorization ended on {clock.ends_at:%Y-%m-%d}."
+    detail = f"The authorization expired on {name_day(clock.ends_at)}."
     return replace(outcome, reason=Reason.AUTHORIZATION_EXPIRED, detail=detail)
 
 
@@ -207,7 +207,7 @@ _OLD_GRANT = "A renewal brings a new refresh token"
 _OLD_GRANT_END = "Put the new one where `refresh_token` points."
 OLD_TOKEN_IN_USE = (
     _OLD_GRANT
-    + "; the one configured is still the one from before the renewal of {day:%Y-%m-%d}. "
+    + "; the one configured is still the one from before the renewal of {day}. "
     + _OLD_GRANT_END
 )
 
@@ -222,7 +222,7 @@ def name_old_token(clock: AuthorizationClock, outcome: Outcome) -> Outcome:
     is_old = outcome.fingerprint is not None and outcome.fingerprint == clock.renewal_fingerprint
     if not is_old or not clock.is_renewal_pending or clock.authorized_at is None:
         return outcome
-    concluded = OLD_TOKEN_IN_USE.format(day=clock.authorized_at)
+    concluded = OLD_TOKEN_IN_USE.format(day=name_day(clock.authorized_at))
     return replace(outcome, detail=f"{concluded} {outcome.detail}".rstrip())
 
 
@@ -282,6 +282,19 @@ class Declared:
     def ends_at(self, authorized_at: datetime) -> datetime | None:
         """Return the end of an authorization that was granted at *authorized_at*."""
         return authorized_at + self.valid_days * DAY if self.valid_days else None
+
+
+LASTS_BY_NATURE = frozenset({"amazon", "countdown"})
+"""The providers whose authorizations end after `valid_days`, whether or not a day is known."""
+
+
+def needs_day(provider: str, clock: AuthorizationClock, declared: Declared) -> bool:
+    """Tell whether a renewal must say its day, since no clock is there to start anew.
+
+    A token of which nobody ever gave a day would get an end that its service does not know.
+    """
+    has_clock = provider in LASTS_BY_NATURE or clock.authorized_at is not None
+    return not has_clock and bool(declared.valid_days)
 
 
 class DateChange(Enum):

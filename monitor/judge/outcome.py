@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from monitor.judge.text import LONGEST, tidy
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
 
 class State(StrEnum):
@@ -68,6 +68,15 @@ class Reason(StrEnum):
     def is_conclusive(self) -> bool:
         """Tell whether the provider said yes or no."""
         return self.outcome_class in {OutcomeClass.SUCCESS, OutcomeClass.REFUSAL}
+
+
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
+def name_day(at: date) -> str:
+    """Return the day of *at* for a detail: "Nov 30, 2026", with its year, for it is kept."""
+    # Not strftime, whose months depend on the locale.
+    return f"{_MONTHS[at.month - 1]} {at.day}, {at.year}"
 
 
 NOT_SAID_WHY = "it was revoked or mistyped"

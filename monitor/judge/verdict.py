@@ -19,6 +19,7 @@ from monitor.judge.outcome import (
     Standing,
     State,
     Transition,
+    name_day,
 )
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _name_expiry(outcome: Outcome, ends_at: datetime | None, now: datetime) -> O
     if outcome.reason not in ENDS_WITH_TIME or ends_at is None or now < ends_at:
         return outcome
     # Whoever rejected it knew no end of it; here one is known.
-    detail = outcome.detail.replace(NOT_SAID_WHY, f"it expired on {ends_at:%Y-%m-%d}", 1)
+    detail = outcome.detail.replace(NOT_SAID_WHY, f"it expired on {name_day(ends_at)}", 1)
     return replace(outcome, reason=Reason.AUTHORIZATION_EXPIRED, detail=detail)
 
 

@@ -19,7 +19,7 @@ from monitor.config.addresses import secrets_in, user_of
 from monitor.config.examination import find_user_flaw
 from monitor.config.http import Preset, load_preset
 from monitor.config.secret import Secret
-from monitor.judge.outcome import Outcome, Reason
+from monitor.judge.outcome import Outcome, Reason, name_day
 from monitor.providers.answers import (
     ABSENT,
     BAD_REQUESTS,
@@ -384,7 +384,7 @@ class HttpChecker:
         texts = {end.name: text for end, text in unreadable_ends.items()}
         self._unreadable_end.log_texts(texts, prepared.secrets)
         if outcome.reason is Reason.TOKEN_REJECTED and ends_at and ends_at <= answer.received_at:
-            detail = f"The token ended on {ends_at:%Y-%m-%d}. {self._terms.renewal}".rstrip()
+            detail = f"The token expired on {name_day(ends_at)}. {self._terms.renewal}".rstrip()
             detail += server_message(answer, prepared.secrets)
             outcome = replace(outcome, reason=Reason.AUTHORIZATION_EXPIRED, detail=detail)
         windows = report.windows if outcome.quota is not None else ()

@@ -92,7 +92,7 @@ class SoldscopeChecker:
         self._unreadable.log(answer, unreadable, prepared.token)
         _, unreadable_pauses = read_pause(answer.headers, answer.received_at)
         self._unreadable_pause.log(answer, unreadable_pauses, prepared.token)
-        outcome = read_outcome(answer, quota, prepared.token, RENEWAL)
+        outcome = read_outcome(answer, quota, prepared.token, "")
         return replace(outcome, unreadable_quota=tuple(unreadable))
 
 

@@ -8,7 +8,6 @@ orders mean is decided in `monitor.engine.actions` and `monitor.alerting.suppres
 # ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
 from __future__ import annotations
 
-from datetime import UTC
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
 
@@ -186,15 +185,19 @@ async def renew(
     """Record a renewed authorization: its days are counted from the new date."""
     entry = entry_of(here, name)
     now = here.clock()
-    day = (renewal.on if renewal else None) or now.astimezone(UTC).date()
+    day = renewal.on if renewal else None
     try:
-        check_past_day(day, now)
+        if day is not None:
+            check_past_day(day, now)
     except ValueError as error:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"on: {error}") from error
-
-    return await _change(
-        here, who, "renew", name, lambda tx, _: actions.renew(tx, entry, start_of(day), now)
-    )
+    at = None if day is None else start_of(day)
+    try:
+        return await _change(
+            here, who, "renew", name, lambda tx, _: actions.renew(tx, entry, at, now)
+        )
+    except actions.DayNeeded as needed:
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"on: {needed}") from needed
 
 
 @router.delete(

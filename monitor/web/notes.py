@@ -13,6 +13,7 @@ import structlog
 from monitor.judge.reach import ReachFacts, ReachNote, find_reach_problems
 from monitor.report.reach import describe_reach, read_reach
 from monitor.store.engine import StoreError
+from monitor.web.times import with_times
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,8 +60,19 @@ def reach_of(request: Request) -> list[ReachProblem]:
 
 def describe_all(problems: Sequence[ReachProblem], here: Parts) -> list[tuple[ReachProblem, str]]:
     """Return each with its sentence."""
-    now = here.clock()
-    return [(one, describe_reach(one, now, here.config.alerts.zone)) for one in problems]
+    now, zone = here.clock(), here.config.alerts.zone
+    return [
+        (
+            one,
+            with_times(
+                describe_reach(one, now, zone),
+                (one.until, one.since, *(failing.next_attempt_at for failing in one.failing)),
+                now,
+                zone,
+            ),
+        )
+        for one in problems
+    ]
 
 
 def count_failing(problems: Sequence[ReachProblem]) -> int:

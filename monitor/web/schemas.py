@@ -205,7 +205,9 @@ Day = Annotated[date | None, BeforeValidator(_read_day)]
 class RenewalSchema(BaseModel, extra="forbid"):
     """A renewed authorization."""
 
-    on: Day = Field(default=None, description="When; default: today, in UTC.")
+    on: Day = Field(
+        default=None, description="When; default: today, in UTC, where an expiry is known."
+    )
 
 
 def _check_length(length: timedelta) -> timedelta:

@@ -25,6 +25,7 @@ from monitor.web.charts import short_number
 from monitor.web.notes import count_failing, describe_all, reach_of
 from monitor.web.parts import parts_of
 from monitor.web.sessions import STRANGER
+from monitor.web.times import with_times
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,13 +73,13 @@ def _code(text: str) -> Markup:
 
 
 @pass_context
-def failure(context: Context, each: NotificationRow) -> str:
+def failure(context: Context, each: NotificationRow) -> Markup:
     """Say in one line why a message was not delivered, and when it is tried again."""
     is_due = each.state is NotificationState.DUE
     next_at = each.next_attempt_at if is_due else None
-    return describe_attempt(
-        each.error or "", each.attempts, next_at, context["now"], context["zone"]
-    )
+    now, zone = context["now"], context["zone"]
+    sentence = describe_attempt(each.error or "", each.attempts, next_at, now, zone)
+    return with_times(sentence, [next_at], now, zone)
 
 
 def base_of(request: Request) -> str:

@@ -11,12 +11,13 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from jinja2 import pass_context
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from monitor.notify.texts import MONTHS
-from monitor.notify.times import format_date, format_day, format_time, is_day
+from monitor.notify.times import format_date, format_day, format_moment, format_time, is_day
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime, tzinfo
 
     from jinja2.runtime import Context
@@ -31,17 +32,20 @@ def machine_time(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def time_element(at: datetime, now: datetime, zone: tzinfo, *, is_exact: bool = False) -> Markup:
+def time_element(
+    at: datetime, now: datetime, zone: tzinfo, *, is_exact: bool = False, text: str = ""
+) -> Markup:
     """Return the element of a clock time.
 
     Args:
         is_exact: To the second.
+        text: What is read without a script; by default date and time.
     """
     return Markup('<time datetime="{}" title="{}" data-clock="{}">{}</time>').format(
         machine_time(at),
         format_time(at, now, UTC, is_exact=True),
         SECOND if is_exact else MINUTE,
-        format_time(at, now, zone, is_exact=is_exact),
+        text or format_time(at, now, zone, is_exact=is_exact),
     )
 
 
@@ -50,6 +54,18 @@ def end_element(at: datetime, now: datetime, zone: tzinfo) -> Markup:
     if is_day(at, now):
         return Markup("{}").format(format_day(at, now))
     return time_element(at, now, zone)
+
+
+def with_times(
+    sentence: str, instants: Iterable[datetime | None], now: datetime, zone: tzinfo
+) -> Markup:
+    """Return *sentence* with the clock times of *instants* in it as elements."""
+    written = escape(sentence)
+    for at in filter(None, instants):
+        text = format_moment(at, now, zone)
+        element = time_element(at, now, zone, text=text)
+        written = element.join(written.split(escape(text), 1))
+    return written
 
 
 @pass_context

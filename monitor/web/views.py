@@ -40,10 +40,10 @@ from monitor.report.reach import describe_muting
 from monitor.report.status import CLIENT_SECRET, EXPIRING_SOON, NEEDS_ATTENTION, needs_attention
 from monitor.web.handshake import find_key_obstacle, find_own_obstacle
 from monitor.web.overview import ACKNOWLEDGED, LOW_QUOTA, MUTED, RENEWAL_UNRECORDED
-from monitor.web.times import end_element
+from monitor.web.times import end_element, with_times
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import tzinfo
 
     from monitor.config.connections import Connection
@@ -339,10 +339,19 @@ def make_rows(
     return [
         replace(
             _make_row(parts, each, now, has_key),
-            muting=tuple(describe_muting(each, now, parts.config.alerts.zone, all_until)),
+            muting=tuple(_describe_muting(each, now, parts.config.alerts.zone, all_until)),
         )
         for each in found
     ]
+
+
+def _describe_muting(
+    each: ConnectionJson, now: datetime, zone: tzinfo, all_until: datetime | None
+) -> Iterator[tuple[str, str]]:
+    """Return what mutes it, with its times as elements."""
+    until = read_instant(each["muted_until"])
+    for kind, words in describe_muting(each, now, zone, all_until):
+        yield kind, with_times(words, [until], now, zone)
 
 
 def make_row(parts: Parts, each: ConnectionJson, now: datetime) -> ConnectionRow:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from monitor.clock import utc_now
+from monitor.judge.outcome import name_day
 from monitor.notify.times import format_date, format_day
 from tests.bench import OK, Bench, connection
 from tests.daemon_process import run_daemon
@@ -58,7 +59,9 @@ def test_a_countdown_past_its_end_has_expired_and_needs_no_network_to_say_so(ben
     assert [bench.spawn("check").code for _ in range(2)] == [2, 2]
     each = bench.shown()["store"]
     assert (each["state"], each["reason"]) == ("expired", "authorization_expired")
-    assert each["detail"] == f"The authorization ended on {day(1)}."
+    assert (
+        each["detail"] == f"The authorization expired on {name_day(utc_now() - timedelta(days=1))}."
+    )
     assert each["authorization"]["days_left"] == -2
     assert facts_of(bench, "expired")["provider"] == "countdown"
     assert kinds(bench) == ["expired"]
@@ -164,6 +167,31 @@ def test_without_its_secret_a_renewal_is_recorded_and_left_to_the_daemon(bench):
     assert "recorded as renewed" in ended.out
     assert "not checked from here" in ended.err
     assert bench.shown()["acme"]["authorization"]["days_left"] == 364
+
+
+WITHOUT_END = {
+    "soldscope": connection("acme"),
+    "http": 'name = "acme"\nprovider = "http"\nurl = "http://127.0.0.1:9/me"\ntoken = "t"\n',
+    "preset": 'name = "acme"\nprovider = "http"\npreset = "openai"\ntoken = "t"\n',
+}
+
+
+@pytest.mark.parametrize("table", WITHOUT_END.values(), ids=WITHOUT_END)
+def test_today_is_no_renewal_of_a_token_without_a_known_expiry(bench, table):
+    bench.configure(table)
+    ended = bench.run("renew", "acme")
+    assert (ended.code, ended.out) == (3, "")
+    assert "acme has no known expiry" in ended.err
+    assert "connwatch renew acme --on DATE" in ended.err
+    assert bench.shown()["acme"]["authorization"] is None
+
+    assert "expires in 362 days" in bench.run("renew", "acme", "--on", day(3)).out
+
+
+@pytest.mark.parametrize("line", ["valid_days = 0", f"authorized_on = {day(20)}"])
+def test_a_renewal_today_is_taken_where_it_invents_nothing(bench, line):
+    bench.configure(connection("acme") + line + "\n")
+    assert bench.run("renew", "acme").code == 0
 
 
 def test_a_connection_that_can_be_called_is_checked_and_then_told(bench, simulator):

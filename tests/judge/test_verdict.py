@@ -351,7 +351,7 @@ def test_a_transition_is_a_change_of_state_or_reason(start, answers, steps):
 @pytest.mark.parametrize(
     ("ends_at", "words"),
     [
-        pytest.param(NOW - DAY, "refused (401): it expired on 2026-11-21. Renew it.", id="over"),
+        pytest.param(NOW - DAY, "refused (401): it expired on Nov 21, 2026. Renew it.", id="over"),
         pytest.param(NOW + DAY, "refused (401): it was revoked or mistyped. Renew it.", id="not"),
         pytest.param(None, "refused (401): it was revoked or mistyped. Renew it.", id="unknown"),
     ],

@@ -342,7 +342,7 @@ async def test_a_refused_jwt_past_its_end_keeps_the_words_of_the_server(serve, c
 
     outcome = await check(serve, clients, http_answer(401, {"message": "late"}), token=jwt(end))
 
-    assert outcome.detail == 'The token ended on 2026-01-01. The server says: "late"'
+    assert outcome.detail == 'The token expired on Jan 1, 2026. The server says: "late"'
 
 
 async def test_the_pause_lasts_until_every_window_is_refilled(serve, clients):
@@ -555,7 +555,7 @@ async def test_a_refused_jwt_past_its_end_has_expired(serve, clients):
     outcome = await check(serve, clients, http_answer(401, {}), token=jwt(end))
 
     assert outcome.reason is Reason.AUTHORIZATION_EXPIRED
-    assert outcome.detail == "The token ended on 2026-01-01."
+    assert outcome.detail == "The token expired on Jan 1, 2026."
 
 
 async def test_the_earliest_end_counts(serve, clients):

@@ -528,8 +528,9 @@ async def test_what_the_server_says_is_passed_on(serve, clients):
     assert told is not None
     assert told[1].startswith("Token revoked [31m by owner !!!")
     assert len(told[1]) == 200
+    # Where to create a new one says the remedy, which stands beside it everywhere.
     assert outcome.detail.startswith(
-        "The token was revoked (401). Create a new one under API Access in your SoldScope account."
+        "The token was revoked (401). The server says: "
     )
 
 

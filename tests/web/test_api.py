@@ -302,6 +302,21 @@ async def test_a_renewal_counts_from_its_day_and_is_checked_next(story):
     assert story.record("gamma").next_check_at == NOON
 
 
+@pytest.mark.parametrize("provider", ["soldscope", "http", "of-a-plugin"])
+async def test_today_is_no_renewal_of_a_token_without_a_known_expiry(database, provider):
+    plan = plan_of(entry("bare", provider=provider))
+    story = Story.begin(database, plan)
+    before = story.record("bare").clock
+    async with open_web(database, plan) as web:
+        bodies: list[dict[str, str] | None] = [None, {}]
+        for body in bodies:
+            response = await web.change(f"{LIST}/bare/renew", json=body)
+            assert (response.status_code, story.record("bare").clock) == (422, before)
+            assert response.json()["detail"].startswith("on: bare has no known expiry")
+        given = await web.change(f"{LIST}/bare/renew", json={"on": "2026-11-20"})
+    assert given.json()["authorization"]["expires_at"] == "2027-11-20T00:00:00Z"
+
+
 @pytest.mark.parametrize("on", ["2026-11-23", "1815-12-10", "tomorrow", 5.5])
 async def test_a_renewal_on_an_impossible_day_is_refused(story, on):
     before = story.record("gamma").clock

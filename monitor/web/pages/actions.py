@@ -151,7 +151,7 @@ async def _silence(
     await api_actions.silence(here, who, _read(NewSilenceSchema, sent))
 
 
-@router.post("/silences/all/end")
+@router.post("/silences/all/end", dependencies=[form()])
 async def end_all_mutes(request: Request, here: Here, who: Who) -> Response:
     """End what mutes everything, and show the alerts."""
     await api_actions.end_all_mutes(here, who)

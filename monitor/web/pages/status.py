@@ -18,6 +18,7 @@ from monitor.store.schedule import lateness
 from monitor.web.overview import STATES
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.templating import render
+from monitor.web.times import with_times
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -47,7 +48,7 @@ class ChannelRow:
 @router.get("/monitor")
 async def show_monitor(request: Request, here: Here) -> Response:
     """Show lateness, the latest reading of the file, channels, database and version."""
-    now = here.clock()
+    now, zone = here.clock(), here.config.alerts.zone
 
     def read(
         tx: Transaction,
@@ -66,7 +67,12 @@ async def show_monitor(request: Request, here: Here) -> Response:
         ChannelRow(
             name,
             counts.get(name, outbox.ChannelCounts()),
-            describe_failure(failing[name], now, here.config.alerts.zone)
+            with_times(
+                describe_failure(failing[name], now, zone),
+                [failing[name].next_attempt_at],
+                now,
+                zone,
+            )
             if name in failing
             else "",
             failing[name].error if name in failing else "",
