@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from monitor.notify.times import format_date
 from tests.e2e.aged_daemon import LAST_MOMENTS
 from tests.e2e.amazon_stage import run_amazon, set_stage
 from tests.e2e.own_amazon import CLIENT_ID, run_own_amazon
@@ -125,7 +126,7 @@ class Walk:
         self.stage.put("acme.token", self.amazon.authorize_again())
         ended = self.stage.commands.run("renew", "acme")
         assert ended.code == 0
-        assert f"recorded as renewed on {RENEWED_AT:%Y-%m-%d}" in ended.out
+        assert f"recorded as renewed on {format_date(RENEWED_AT, RENEWED_AT)}" in ended.out
 
     def wait_until_told(self, step: Step) -> None:
         self.told.append(step)

@@ -529,9 +529,7 @@ async def test_what_the_server_says_is_passed_on(serve, clients):
     assert told[1].startswith("Token revoked [31m by owner !!!")
     assert len(told[1]) == 200
     # Where to create a new one says the remedy, which stands beside it everywhere.
-    assert outcome.detail.startswith(
-        "The token was revoked (401). The server says: "
-    )
+    assert outcome.detail.startswith("The token was revoked (401). The server says: ")
 
 
 async def test_200_checks_at_once_are_all_answered(serve, clients):
