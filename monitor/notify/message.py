@@ -8,6 +8,7 @@ decided in `drafts`, the sentences stand in `texts`, how a medium writes them is
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
@@ -237,7 +238,8 @@ def _parts(
     steps = Paragraph(remedies, say(texts.NEXT_STEP), is_list=len(remedies) > 1)
     if remedies == (say(texts.NO_ACTION),):
         steps = Paragraph(remedies)
-    parts = [Paragraph(tuple(happened)), *lists, steps]
+    first = [Paragraph(tuple(happened))] if happened else []
+    parts = [*first, *lists, steps]
     if said is not None and said.renewal is not None:
         label, url = said.renewal
         parts.append(Paragraph((url,), label))
@@ -358,7 +360,13 @@ def compose_group(
     if len(group.ids) > 1:
         names = [name for one in group.notifications for name in one.connections]
         return compose_many(
-            group.notifications, len(group.ids), group.n_connections, link(names), now, zone
+            group.notifications,
+            len(group.ids),
+            group.n_connections,
+            link(names),
+            now,
+            zone,
+            page_of=lambda name: link([name]),
         )
     [one] = group.notifications
     return compose(
@@ -374,13 +382,14 @@ def compose_group(
     )
 
 
-def compose_many(
+def compose_many(  # noqa: PLR0913, PLR0917 - the callers know all of it, and nobody else
     alerts: Sequence[Notification],
     n_alerts: int,
     n_connections: int,
     link: str | None,
     now: datetime,
     zone: tzinfo = UTC,
+    page_of: Callable[[str], str | None] = lambda _: None,
 ) -> Message:
     """Compose one message of alerts of one kind.
 
@@ -389,9 +398,10 @@ def compose_many(
         n_alerts: How many there are.
         n_connections: How many connections they speak of.
         zone: Whose clocks the times are named by.
+        page_of: Returns the page of one connection, on which some are renewed.
     """
     listed = alerts[:MOST_LISTED]
-    kind, items = listed[0].kind, [_read(one, now, zone) for one in listed]
+    kind, items = listed[0].kind, [_read(one, now, zone, page_of) for one in listed]
     n_more, page = n_alerts - len(items), clean_url(link or "")
     title = _many_title(kind, items, n_alerts, n_connections)
     late = _late(min(one.born_at for one in listed), now, zone)
@@ -423,7 +433,9 @@ def compose_many(
     )
 
 
-def _read(one: Notification, now: datetime, zone: tzinfo) -> _Item:
+def _read(
+    one: Notification, now: datetime, zone: tzinfo, page_of: Callable[[str], str | None]
+) -> _Item:
     # Each has a page and a command of its own: what to do stands once below, for all.
     about = About({**one.facts, "renew_url": None}, one.born_at, now, zone)
     said = draft(one.kind, about)
@@ -431,6 +443,8 @@ def _read(one: Notification, now: datetime, zone: tzinfo) -> _Item:
     n_more = one.n_connections - len(named)
     who = ", ".join(named) + (f" {_more(n_more)}" if n_more > 0 else "")
     page = About(one.facts, one.born_at, now).url("renew_url")
+    if one.facts.get("can_renew_here") is True and len(one.connections) == 1:
+        page = clean_url(page_of(one.connections[0]) or "")
     if one.n_connections > 1 and not said.who:
         said = replace(said, headline=said.headline_of_many or said.headline)
     return _Item(said.who or who, said, about, page, one.kind.is_closing)
@@ -491,17 +505,29 @@ def _remark(item: _Item) -> str:
 
 def _remedies(items: Sequence[_Item]) -> tuple[str, ...]:
     """Return what to do, each step once; where they differ, with what it is for."""
-    for_whom: dict[str, list[str]] = {}
+    for_whom: dict[str, list[_Item]] = {}
     for item in items:
-        reason = item.about.reason("reason")
-        provider = item.about.text("provider")
-        name = explain(reason, provider, item.said.detail).name if reason else item.who
-        for_whom.setdefault(item.said.remedy, []).append(name)
+        for_whom.setdefault(item.said.remedy, []).append(item)
     if len(for_whom) == 1:
         return tuple(for_whom)
+    problems = {remedy: {_problem(item) for item in group} for remedy, group in for_whom.items()}
+    found = Counter(problem for group in problems.values() for problem in group)
     return tuple(
-        f"{', '.join(dict.fromkeys(names))}: {remedy}" for remedy, names in for_whom.items()
+        f"{', '.join(dict.fromkeys(_name_for(item, found) for item in group))}: {remedy}"
+        for remedy, group in for_whom.items()
     )
+
+
+def _problem(item: _Item) -> str:
+    reason = item.about.reason("reason")
+    provider = item.about.text("provider")
+    return explain(reason, provider, item.said.detail).name if reason else item.who
+
+
+def _name_for(item: _Item, found: Mapping[str, int]) -> str:
+    """Return what a step is for: the problem, or who has it where another step is for it too."""
+    problem = _problem(item)
+    return problem if found[problem] == 1 else item.who
 
 
 def _many_short(title: str, items: Sequence[_Item], n_more: int, page: str) -> str:

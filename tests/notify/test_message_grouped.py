@@ -5,6 +5,7 @@ Several alerts of one kind as one message.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -209,3 +210,49 @@ def test_the_page_of_a_group_is_that_of_all_its_names():
     group = NotificationGroup((7, 8), "ops", (refused("a"), refused("b")), 2, 0, NOON)
     message = compose_group(group, lambda names: f"{LINK}{'+'.join(names)}", NOON)
     assert message.body.endswith(f"Open in connwatch: {LINK}a+b")
+
+
+STORE: dict[str, Any] = {"reason": "authorization_revoked", "provider": "amazon", "since": SINCE}
+HERE: dict[str, Any] = {"can_renew_here": True}
+ELSEWHERE: dict[str, Any] = {"renew_url": "https://renew.example/b"}
+ENDING: dict[str, Any] = {"ends_at": "2026-11-29T00:00:00Z", "provider": "amazon"}
+OF_AUTHORIZATIONS = {
+    "revoked": (AlertKind.ERROR, STORE),
+    "expired": (AlertKind.EXPIRED, STORE | {"reason": "authorization_expired"}),
+    "expiring": (AlertKind.EXPIRING_SOON, ENDING),
+    "unrecorded": (AlertKind.RENEWAL_UNRECORDED, ENDING),
+}
+
+
+@pytest.mark.parametrize(("kind", "facts"), OF_AUTHORIZATIONS.values(), ids=OF_AUTHORIZATIONS)
+@pytest.mark.parametrize("form", Form)
+def test_every_store_of_a_group_has_its_own_renewal_link(kind, facts, form):
+    alerts = (
+        told("a", kind=kind, **facts | HERE),
+        told("b", kind=kind, **facts | ELSEWHERE),
+    )
+    group = NotificationGroup((7, 8), "ops", alerts, 2, 0, NOON)
+    message = compose_group(group, lambda names: f"{LINK}{'+'.join(names)}", NOON)
+    assert not message.body.startswith("\n")
+    listed = message.body.partition("What to do")[0].splitlines()
+    [of_a] = [line for line in listed if line.startswith(("- a ", "- a:"))]
+    assert of_a.endswith(f": {LINK}a")
+    assert message.body.count(f"{LINK}a\n") == 1
+    assert message.body.count("https://renew.example/b") == 1
+    text = str(write(message, form, 4000))
+    assert form is Form.SHORT or f"{LINK}a" in text
+
+
+def test_steps_for_one_problem_name_who_takes_which():
+    alerts = (
+        told("a", **STORE, **HERE),
+        told("b", **STORE, **ELSEWHERE),
+        refused("c"),
+        refused("d"),
+    )
+    steps = word(*alerts, link=LINK).body.partition("What to do:")[2]
+    assert [line.partition(": ")[0] for line in steps.strip().splitlines()[:3]] == [
+        "- a",
+        "- b",
+        "- token rejected",
+    ]
