@@ -21,6 +21,7 @@ from monitor.config.model import link_to
 from monitor.engine.checkers import build_checkers
 from monitor.judge.incidents import Connectivity, is_unanswered
 from monitor.judge.outcome import Outcome
+from monitor.judge.shortage import OutOfResources
 from monitor.notify.apprise import AppriseSender
 from monitor.notify.delivery import Delivery, DeliveryTerms, OutboxUnavailable
 from monitor.providers.base import GrantLocks
@@ -141,7 +142,10 @@ async def find_connectivity(config: Config, answers: CheckResults) -> Connectivi
         return Connectivity.UNKNOWN
     async with HttpClients(len(urls)) as clients:
         client = clients.own(config.own_proxy)
-        return Connectivity.UP if await is_online(client, urls) else Connectivity.DOWN
+        try:
+            return Connectivity.UP if await is_online(client, urls) else Connectivity.DOWN
+        except OutOfResources:
+            return Connectivity.UNKNOWN
 
 
 async def _take_over(asking: asyncio.Task[Outcome]) -> Outcome | None:

@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from monitor.judge.incidents import Connectivity
+from monitor.judge.shortage import OutOfResources
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -61,7 +62,12 @@ class ConnectivityCheck:
             if self._asked_at is not None:
                 await asyncio.sleep(max(0.0, self._asked_at + CHECK_EVERY_S - loop.time()))
             self._asked_at = loop.time()
-            if await self._is_up():
+            try:
+                is_up = await self._is_up()
+            except OutOfResources:
+                # Nobody could be called: that says nothing of the link, either way.
+                return Connectivity.UNKNOWN
+            if is_up:
                 self._said, self._is_believed = Connectivity.UP, True
             else:
                 self._said = Connectivity.DOWN

@@ -15,6 +15,7 @@ import structlog
 from monitor.clock import utc_now
 from monitor.engine.scheduler import Job
 from monitor.judge.health import Readiness, find_problems, find_stalls
+from monitor.judge.shortage import OutOfResources
 from monitor.providers.probes import Signal, send_signal
 from monitor.store.engine import StoreError
 from monitor.store.outbox import oldest_wait
@@ -48,6 +49,7 @@ class Heartbeat:
         self._is_begun = False
         self._is_unreached = False
         self._is_failing = False
+        self._is_short = False
 
     def job(self) -> Job:
         """Return the job of sending what is due."""
@@ -105,10 +107,22 @@ class Heartbeat:
     async def _send(self, settings: Snapshot, signal: Signal, body: str = "") -> None:
         url = settings.config.heartbeat.url
         assert url is not None, "nobody is called without a URL"
-        client = settings.calls.clients.own(settings.config.own_proxy)
-        why = await send_signal(client, url, signal, body)
+        try:
+            client = settings.calls.clients.own(settings.config.own_proxy)
+            why = await send_signal(client, url, signal, body)
+        except OutOfResources as short:
+            self._note_shortage(short)
+            return
+        self._is_short = False
         if why is not None and not self._is_unreached:
             log.warning("heartbeat.unreached", why=why)
         elif why is None and self._is_unreached:
             log.info("heartbeat.reached_again")
         self._is_unreached = why is not None
+
+    def _note_shortage(self, short: OutOfResources) -> None:
+        """Try again at the next look: the signal is waited for."""
+        self._last_at = None
+        if not self._is_short:
+            self._is_short = True
+            log.error("heartbeat.waits", why=short.kind.words, remedy=short.kind.remedy)

@@ -81,7 +81,7 @@ _NO_THREAD = "can't start new"
 
 def find_shortage(error: BaseException) -> Shortage | None:
     """Return what shortage of our own *error* comes from, itself or by way of a cause."""
-    for cause in _causes(error):
+    for cause in causes_of(error):
         found = _name_shortage(cause)
         if found is not None:
             return found
@@ -104,7 +104,8 @@ def _name_shortage(error: BaseException) -> Shortage | None:
             return None
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes_of(error: BaseException) -> Iterator[BaseException]:
+    """Yield *error* and all that it comes from, each once."""
     waiting, seen = [error], set()
     while waiting:
         one = waiting.pop()

@@ -30,8 +30,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from monitor.clock import utc_now
+from monitor.config.descriptors import find_machine_shortage, find_missing_descriptors
 from monitor.config.secret import SecretUnavailable
 from monitor.judge.alerts import Severity
+from monitor.judge.shortage import find_shortage
 from monitor.notify.delivery import AlertError
 from monitor.notify.formats import Form, cut, join_title, write
 from monitor.notify.template import TemplateError, render
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 
     from monitor.config.model import Channel
     from monitor.config.secret import Secret
+    from monitor.judge.shortage import Shortage
     from monitor.notify.message import Message
 
 
@@ -59,9 +62,15 @@ _NAME = "ListeningAdapter"
 
 @dataclass(slots=True)
 class RetryRequest:
-    """How long the service asked us to wait, if it did."""
+    """What the answers of a service say beside their words.
+
+    Args:
+        retry_after: How long the service asked us to wait, if it did.
+        shortage: What this machine had too little of to ask it at all.
+    """
 
     retry_after: timedelta | None = None
+    shortage: Shortage | None = None
 
 
 _capturing: ContextVar[RetryRequest | None] = ContextVar("listening", default=None)
@@ -92,8 +101,13 @@ def install_capture() -> None:
     base = sessions.HTTPAdapter
 
     def send(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-        response = base.send(self, request, *args, **kwargs)
         asked = _capturing.get()
+        try:
+            response = base.send(self, request, *args, **kwargs)
+        except (OSError, MemoryError, RuntimeError) as error:
+            if asked is not None:
+                asked.shortage = find_machine_shortage(error)
+            raise
         if asked is not None and response.status_code in _BUSY:
             asked.retry_after = _read_response(response)
         return response
@@ -439,6 +453,8 @@ _REMEMBERED = 1000
 
 _MOST_SAID = 64 * 1024
 _CAUSE = "Socket Exception"  # begins the only debugging lines of Apprise that tell a cause
+_SOCKET_ERROR = re.compile(rf"{_CAUSE}: \[Errno (?P<number>-?\d{{1,4}})\]")
+"""Of the system; what a service says has no such beginning. Below 0, a name was not found."""
 
 
 @dataclass(slots=True)
@@ -518,6 +534,9 @@ class AppriseSender:
                 failures.append(failure)
         self._remember(channel, key, taken if failures else frozenset())
         if failures:
+            short = failures[0].shortage
+            if short is not None and all(one.shortage for one in failures):
+                raise AlertError.short_of(short)
             error = shorten("; ".join(map(str, failures)), ERROR_LIMIT)
             if len(targets) > 1:
                 error = f"{len(failures)} of {len(targets)} targets failed: {error}"
@@ -581,10 +600,25 @@ def _notify(target: Target, fitted: Fitted, severity: Severity) -> AlertError | 
         ):
             if result:
                 return None
+            short = asked.shortage or _find_shortage_of(result)
+            if short is not None:
+                return AlertError.short_of(short)
             error = _explain(result, target.url)
             return AlertError(error, retry_after=asked.retry_after)
     finally:
         IS_FINAL.reset(token)
+
+
+def _find_shortage_of(result: AppriseResult) -> Shortage | None:
+    """Return what was short where Apprise has kept the exception to itself, as for e-mail."""
+    for entry in result.logs():
+        found = _SOCKET_ERROR.match(entry.message)
+        if found is not None:
+            number = int(found["number"])
+            short = find_shortage(OSError(number, "")) if number > 0 else find_missing_descriptors()
+            if short is not None:
+                return short
+    return None
 
 
 def _explain(result: AppriseResult, url: str) -> str:

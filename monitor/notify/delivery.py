@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from monitor.config.descriptors import find_machine_shortage
+from monitor.judge.shortage import OutOfResources, find_shortage
 from monitor.notify.message import compose_group
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
     from monitor.judge.outbox import NotificationGroup
+    from monitor.judge.shortage import Shortage
     from monitor.notify.message import Message
 
 
@@ -102,14 +105,29 @@ class AlertError(Exception):
         permanent: Trying again cannot help, because the fault is on our side
             of the wire: an unknown channel, a URL that nobody understands.
         retry_after: How long the service asked us to wait, where it said so.
+        shortage: What this machine had too little of, so that nothing was tried:
+            no failure of the channel.
     """
 
     def __init__(
-        self, message: str, *, permanent: bool = False, retry_after: timedelta | None = None
+        self,
+        message: str,
+        *,
+        permanent: bool = False,
+        retry_after: timedelta | None = None,
+        shortage: Shortage | None = None,
     ) -> None:
         super().__init__(message)
         self.permanent = permanent
         self.retry_after = retry_after
+        self.shortage = shortage
+
+    @classmethod
+    def short_of(cls, kind: Shortage) -> AlertError:
+        """Return what says that we ourselves could not send."""
+        return cls(
+            f"not sent: connwatch has {kind.words} on this machine; {kind.remedy}", shortage=kind
+        )
 
 
 class OutboxUnavailable(Exception):  # noqa: N818 - it names a state that passes, not a mistake
@@ -182,12 +200,16 @@ class ThreadedSender:
             )
         result: Future[None] = Future()
         hanging = _Hanging(ids, asyncio.get_running_loop().time(), result)
-        Thread(
+        thread = Thread(
             target=self._run,
             args=(result, sender, channel, message, key),
             name=f"send to {channel}",
             daemon=True,
-        ).start()
+        )
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError) as error:
+            raise _as_shortage(error) from None
         waiting = asyncio.wrap_future(result)
         self._waiting.add(waiting)
         try:
@@ -247,6 +269,8 @@ class ThreadedSender:
             sender.send(channel, message, key)
         except AlertError as error:
             failure = error
+        except (OSError, MemoryError, RuntimeError, ImportError, OutOfResources) as error:
+            failure = _as_shortage(error)
         else:
             failure = None
         finally:
@@ -256,8 +280,19 @@ class ThreadedSender:
                 result.set_exception(failure)
 
 
+def _as_shortage(error: Exception) -> AlertError:
+    """Return what is said of *error* if this machine has too little of something; else raise it."""
+    short = find_machine_shortage(error)
+    if short is None:
+        raise error
+    return AlertError.short_of(short)
+
+
 FIRST_DELAY = timedelta(seconds=5)
 LONGEST_DELAY = timedelta(minutes=10)
+
+SHORT_REST = timedelta(seconds=5)
+"""How long a channel waits where this machine had too little to send with."""
 
 _STEPS_TO_LONGEST = 7
 """Doublings after which the delay is the longest for certain."""
@@ -349,6 +384,7 @@ class DeliveryWorker:
         self._jitter = jitter
         self._started_at = clock()
         self._rest_until: dict[str, datetime] = {}
+        self._short_of: Shortage | None = None
 
     def note_step(self) -> None:
         """Count the time for retries anew: the clock was stepped, or nobody was awake to try."""
@@ -373,9 +409,30 @@ class DeliveryWorker:
             try:
                 await self.post.send(terms.sender, group.channel, group.ids, message, group.key)
             except AlertError as error:
+                if error.shortage is not None:
+                    return await self._wait_for_resources(group, error.shortage)
                 return await self._give_up_or_retry(group, terms.retry_for, error)
+        if self._short_of is not None:
+            self._short_of = None
+            log.info("delivery.waits_no_more")
         await self._record_sent(group, loop.time() - began)
         return DeliveryReport(sent=len(group.ids))
+
+    async def _wait_for_resources(self, group: NotificationGroup, kind: Shortage) -> DeliveryReport:
+        """Give *group* back as it was: nothing was tried, and the channel did not fail."""
+        now = self._clock()
+        self.note_shortage(kind)
+        # Nobody could have tried: this time does not count for anything that waits.
+        self._started_at = now
+        self._rest_until[group.channel] = now + SHORT_REST
+        await self._outbox.release(group)
+        return DeliveryReport(failed=len(group.ids))
+
+    def note_shortage(self, kind: Shortage) -> None:
+        """Log, once, that messages wait for resources of our own."""
+        if self._short_of is None:
+            log.error("delivery.waits", short_of=kind.value, why=kind.words, remedy=kind.remedy)
+        self._short_of = kind
 
     async def _record_sent(self, group: NotificationGroup, took_s: float) -> None:
         log.info("notification.sent", **_facts_of(group), took_ms=round(took_s * 1000, 1))
@@ -541,7 +598,10 @@ class Delivery:
         del self._rounds[channel]
         self._moved_at.pop(channel, None)
         fault = None if task.cancelled() else task.exception()
-        if fault is not None:
+        short = None if fault is None else find_shortage(fault)
+        if short is not None:
+            self._worker.note_shortage(short)
+        elif fault is not None:
             log.error("delivery.fault", channel=channel, exc_info=fault)
 
     async def _wake(self) -> None:

@@ -21,15 +21,14 @@ from typing import TYPE_CHECKING
 import httpx
 
 from monitor.clock import utc_now
+from monitor.config.descriptors import find_machine_shortage
 from monitor.judge.outcome import Reason
-from monitor.judge.shortage import OutOfResources, find_shortage
+from monitor.judge.shortage import OutOfResources
 from monitor.providers.exchanges import RECORDED, Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
-
-    from monitor.judge.shortage import Shortage
 
 
 MAX_BODY = 256 * 1024
@@ -141,7 +140,7 @@ async def _fetch(
             finally:
                 await response.aclose()
     except (httpx.HTTPError, OSError) as error:
-        short = find_shortage(error) or _find_hidden_shortage(error)
+        short = find_machine_shortage(error)
         if short is not None:
             raise OutOfResources(short) from None
         if deadline.expired():
@@ -158,25 +157,6 @@ async def _fetch(
         received_at=utc_now(),
         is_oversize=body is None,
     )
-
-
-_NAME_SERVER_NEEDS = 4
-"""Descriptors that a lookup may take, so that without them it finds nothing."""
-
-
-def _find_hidden_shortage(error: Exception) -> Shortage | None:
-    """Tell whether a name was not found because no descriptor was left to look for it with."""
-    if not any(isinstance(cause, socket.gaierror) for cause in _causes(error)):
-        return None
-    opened: list[int] = []
-    try:
-        opened.extend(os.open(os.devnull, os.O_RDONLY) for _ in range(_NAME_SERVER_NEEDS))
-    except OSError as refused:
-        return find_shortage(refused)
-    finally:
-        for one in opened:
-            os.close(one)
-    return None
 
 
 async def _read_body(response: httpx.Response) -> bytes | None:

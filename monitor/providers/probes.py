@@ -32,12 +32,23 @@ UPLINK_TIMEOUT = timedelta(seconds=4)
 
 
 async def is_online(client: httpx.AsyncClient, urls: Sequence[str]) -> bool:
-    """Tell whether any of *urls* gives an HTTP answer, whatever it says."""
+    """Tell whether any of *urls* gives an HTTP answer, whatever it says.
+
+    Raises:
+        OutOfResources: None did, and one could not be called for want of resources of our own:
+            nothing is known of the link.
+    """
     asked = [asyncio.create_task(_is_answered(client, url)) for url in urls]
     try:
+        short = None
         for first in asyncio.as_completed(asked):
-            if await first:
-                return True
+            try:
+                if await first:
+                    return True
+            except OutOfResources as error:
+                short = error
+        if short is not None:
+            raise short
         return False
     finally:
         for task in asked:
@@ -48,11 +59,7 @@ async def is_online(client: httpx.AsyncClient, urls: Sequence[str]) -> bool:
 async def _is_answered(client: httpx.AsyncClient, url: str) -> bool:
     # The head of a page is enough, and who refuses to give that has answered.
     request = client.build_request("HEAD", url, extensions={REPEATABLE: True})
-    try:
-        return isinstance(await fetch(client, request, UPLINK_TIMEOUT), Answer)
-    except OutOfResources:
-        # Nothing was asked, and nothing is known against the link.
-        return True
+    return isinstance(await fetch(client, request, UPLINK_TIMEOUT), Answer)
 
 
 HEARTBEAT_TIMEOUT = timedelta(seconds=8)
@@ -77,7 +84,11 @@ def address_of(url: str, signal: Signal) -> str:
 async def send_signal(
     client: httpx.AsyncClient, url: Secret, signal: Signal, body: str = ""
 ) -> str | None:
-    """Send *signal*; return why it did not arrive, without the URL, or None if it did."""
+    """Send *signal*; return why it did not arrive, without the URL, or None if it did.
+
+    Raises:
+        OutOfResources: It could not be sent for want of resources of our own.
+    """
     try:
         address = address_of(url.reveal(), signal)
     except SecretUnavailable as error:
@@ -89,10 +100,7 @@ async def send_signal(
         headers={"Content-Type": "text/plain; charset=utf-8"} if body else None,
         extensions={REPEATABLE: True},
     )
-    try:
-        answer = await fetch(client, request, HEARTBEAT_TIMEOUT)
-    except OutOfResources as short:
-        return str(short)
+    answer = await fetch(client, request, HEARTBEAT_TIMEOUT)
     if isinstance(answer, Failure):
         return answer.detail
     if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:

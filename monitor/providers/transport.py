@@ -25,6 +25,7 @@ from httpx_aiohttp import AiohttpTransport
 from monitor import __version__
 from monitor.config.files import LARGEST_CA_FILE, require_file
 from monitor.config.secret import SecretUnavailable
+from monitor.judge.shortage import OutOfResources, find_shortage
 from monitor.providers.fetcher import LOCATION, PROXY, PROXY_PROBLEM
 from monitor.providers.proxies import choose_proxy
 
@@ -214,7 +215,21 @@ def _translate(error: BaseException) -> httpx.TransportError:
 
 
 def trust(ca_file: Path | None) -> ssl.SSLContext:
-    """Return what trusts *ca_file*, or the usual authorities; ValueError means no certificate."""
+    """Return what trusts *ca_file*, or the usual authorities; ValueError means no certificate.
+
+    Raises:
+        OutOfResources: They cannot be read for want of resources of our own.
+    """
+    try:
+        return _trust(ca_file)
+    except (OSError, ValueError) as error:
+        short = find_shortage(error)
+        if short is not None:
+            raise OutOfResources(short) from None
+        raise
+
+
+def _trust(ca_file: Path | None) -> ssl.SSLContext:
     if ca_file is None:
         context = ssl.create_default_context()
         # Slim container images come without a list of their own.

@@ -43,8 +43,9 @@ class CountedSender:
         """
         try:
             self._sender.send(channel, message, key)
-        except AlertError:
-            self._metrics.note_sent(channel, is_sent=False)
+        except AlertError as error:
+            if error.shortage is None:
+                self._metrics.note_sent(channel, is_sent=False)
             raise
         self._metrics.note_sent(channel, is_sent=True)
 

@@ -39,6 +39,10 @@ class Service(Handler):
         time.sleep(0.05)
         self.answer(200, b'{"name": "Acme Ltd"}', {"Content-Type": "application/json"})
 
+    def do_POST(self) -> None:  # noqa: N802 - likewise
+        self.read_body()
+        self.answer(200)
+
 
 def few_files(n: int) -> list[str]:
     return ["bash", "-c", f'ulimit -n {n}; exec "$@"', "bash", *COMMAND]
@@ -79,6 +83,11 @@ def alerts(bench: Bench) -> list[str]:
     return [one["kind"] for one in json.loads(bench.run("alerts", "list", "--json").out)["alerts"]]
 
 
+def delivery_states(bench: Bench) -> list[str]:
+    listed = json.loads(bench.run("alerts", "list", "--json").out)["alerts"]
+    return [each["state"] for one in listed for each in one["notifications"]]
+
+
 @contextmanager
 def limited(daemon: Daemon, soft: int) -> Iterator[None]:
     """
@@ -99,7 +108,11 @@ def test_without_file_handles_checks_wait_and_people_are_told_of_connwatch_itsel
     with serve(Service) as port:
         bench.configure(
             http_connection("acme", port).replace("30s", "10s"),
-            more='[web]\nlisten = ""\n[[channels]]\nname = "ops"\nurl = "json://127.0.0.1:9"\n',
+            more='[web]\nlisten = ""\n[alerts]\nretry_for = "5s"\n'
+            + "".join(
+                f'[[channels]]\nname = "{name}"\nurl = "json://127.0.0.1:{port}"\n'
+                for name in ("ops", "boss")
+            ),
         )
         with run_daemon(bench.folder) as daemon:
             wait_until(lambda: summary(bench)["active"] == 1)
@@ -109,13 +122,16 @@ def test_without_file_handles_checks_wait_and_people_are_told_of_connwatch_itsel
             with limited(daemon, 3):
                 told = daemon.wait_for("checks.wait")
                 wait_until(lambda: "monitor_offline" in alerts(bench))
+                daemon.wait_for("delivery.waits")
                 assert summary(bench)["active"] == 1
             daemon.wait_for("checks.wait_no_more")
             wait_until(lambda: "monitor_online" in alerts(bench))
+            wait_until(lambda: set(delivery_states(bench)) == {"sent"})
             assert daemon.stop()[0] == 0
     assert told["short_of"] == "descriptors"
     assert sorted(alerts(bench)) == ["monitor_offline", "monitor_online"]
-    assert len(daemon.named("checks.wait")) == 1
+    assert len(daemon.named("checks.wait")) == len(daemon.named("delivery.waits")) == 1
+    assert daemon.named("notification.failed") == daemon.named("notification.dead") == []
     checks = json.loads(bench.run("history", "acme", "--json").out)["checks"]
     assert {one["reason"] for one in checks} == {"ok"}
     assert not any("Traceback" in line for line in daemon.lines)

@@ -7,6 +7,7 @@ import pytest
 from monitor.engine import connectivity as module
 from monitor.engine.connectivity import ConnectivityCheck
 from monitor.judge.incidents import Connectivity
+from monitor.judge.shortage import OutOfResources, Shortage
 
 pytestmark = pytest.mark.anyio
 
@@ -33,6 +34,22 @@ def _hurried(monkeypatch):
 @pytest.mark.parametrize(("is_up", "said"), [(True, Connectivity.UP), (False, Connectivity.DOWN)])
 async def test_the_answer_is_what_the_pages_say(is_up, said):
     assert await ConnectivityCheck(Page(is_up=is_up)).check() is said
+
+
+async def test_who_could_not_ask_knows_nothing_and_believes_as_before():
+    page = Page(is_up=True)
+    is_short = True
+
+    async def ask() -> bool:
+        if is_short:
+            raise OutOfResources(Shortage.DESCRIPTORS)
+        return await page()
+
+    uplinks = ConnectivityCheck(ask)
+    assert await uplinks.check() is Connectivity.UNKNOWN
+    assert not uplinks.is_check_wanted
+    is_short = False
+    assert await uplinks.check() is Connectivity.UP
 
 
 async def test_without_pages_nothing_is_known():

@@ -36,6 +36,7 @@ from monitor.store.schedule import lateness
 from monitor.store.schema import connections as rows
 from tests.builders import OK, REFUSED, Story, entry, plan_of, snapshot_of
 from tests.fakes import NOON
+from tests.shortage import no_descriptors
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -207,6 +208,20 @@ async def test_the_start_is_said_once_and_the_rhythm_follows(
     await look()
     await look()
     assert outside.said()[1:] == ["/ping/uuid-1?rid=7"]
+
+
+async def test_without_descriptors_the_signal_is_tried_again_at_once(
+    bench: Bench, outside: Outside
+):
+    look = bench.heartbeat.job().work
+    with capture_logs() as logs:
+        with no_descriptors():
+            await look()
+            await look()
+        await look()
+        await look()
+    assert [each["event"] for each in logs if "heartbeat" in each["event"]] == ["heartbeat.waits"]
+    assert outside.said() == ["/ping/uuid-1?rid=7"]
 
 
 async def test_checks_that_hang_hold_up_neither_the_signal_nor_the_look_at_our_link(

@@ -7,12 +7,16 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import asynccontextmanager
+from pathlib import Path
 from time import perf_counter
 
+import certifi
 import pytest
 
+from monitor.judge.shortage import OutOfResources
 from monitor.providers.probes import is_online
-from monitor.providers.transport import HttpClients
+from monitor.providers.transport import HttpClients, trust
+from tests.shortage import no_descriptors
 
 pytestmark = pytest.mark.anyio
 
@@ -65,6 +69,18 @@ async def test_any_http_answer_counts_as_up(client, status):
     async with server(f"HTTP/1.1 {status}\r\nContent-Length: 9\r\n\r\n".encode()) as (url, heard):
         assert await is_online(client, [url])
     assert heard[0].startswith(b"HEAD / HTTP/1.1\r\n")
+
+
+@pytest.mark.parametrize("ca_file", [None, Path(certifi.where())])
+def test_certificates_that_cannot_be_opened_for_want_of_descriptors_are_not_to_blame(ca_file):
+    with no_descriptors(), pytest.raises(OutOfResources):
+        trust(ca_file)
+    trust(ca_file)
+
+
+async def test_without_descriptors_the_link_is_neither_up_nor_down(client, closed_url):
+    with no_descriptors(), pytest.raises(OutOfResources):
+        await is_online(client, [closed_url])
 
 
 @pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH\r\n"], ids=["nothing", "not http"])
