@@ -117,6 +117,7 @@ LIMITS = (
     "The maximum number of API requests per hour was reached",
     "Usage limit has been reached",
     "Developer Over Qps",
+    "Developer Over Rate",
     "Account Over Queries Per Second Limit",
     "Too many attempts. Please slow down.",
     "Your account has been temporarily blocked due to too many requests",
@@ -314,6 +315,14 @@ PRESETS = ("anthropic", "github", "gitlab", "openai", "shopify", "slack")
 NOTHING_LEFT = ((LIMIT, "5"), (LEFT, "0"))
 WAIT = (("Retry-After", "9"),)
 OF_ANTHROPIC = {"type": "permission_error", "message": "This organization has been disabled."}
+ENFORCED = {
+    "type": "rate_limit_error",
+    "message": "You have reached your API usage limits: the organization has crossed it",
+    "details": {"error_code": "enforced_spend_limit_reached"},
+}
+OWN_LIMIT = (
+    "You have reached your specified API usage limits. You will regain access on 2026-12-01."
+)
 OF_PRESETS = (
     Said("shopify", 402, {"errors": "Unavailable Shop"}, SUSPENDED, shown=("Unavailable Shop",)),
     Said("shopify", 423, {"errors": "This store is unavailable"}, SUSPENDED),
@@ -325,6 +334,10 @@ OF_PRESETS = (
     Said("anthropic", 403, {"error": {"type": "permission_error"}}, THROTTLED, headers=WAIT),
     Said("anthropic", 402, {"error": {"type": "billing_error"}}, EXHAUSTED),
     Said("anthropic", 529, {"error": {"type": "overloaded_error"}}, SERVER),
+    Said("anthropic", 429, {"error": ENFORCED}, EXHAUSTED),
+    Said("anthropic", 400, {"error": {"message": OWN_LIMIT}}, EXHAUSTED),
+    Said("http", 400, {"error": {"message": OWN_LIMIT}}, SURPRISE),
+    Said("http", 429, {"error": ENFORCED}, EXHAUSTED),
     Said("gitlab", 403, {"error": "insufficient_scope"}, DENIED),
     Said("gitlab", 403, {"error": "insufficient_scope"}, THROTTLED, headers=NOTHING_LEFT),
     Said("gitlab", 403, {"message": "403 Forbidden - Your account has been blocked."}, SUSPENDED),
@@ -337,6 +350,7 @@ OF_PRESETS = (
         "openai", 429, error("429", message="exceeded call rate limit of your S0 tier"), THROTTLED
     ),
     Said("openai", 429, error("insufficient_quota"), EXHAUSTED),
+    Said("openai", 429, error("organization_usage_limit_exceeded"), EXHAUSTED),
     Said("github", 404, {"message": "Rate limiting is not enabled."}, OK),
     Said("github", 403, {"message": "Sorry. Your account was suspended."}, SUSPENDED),
     Said("github", 403, {"message": "You have exceeded a secondary rate limit."}, THROTTLED),
