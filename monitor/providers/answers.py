@@ -246,6 +246,8 @@ def explain_rejection(status: str, meaning: Meaning | None, renewal: str) -> str
         return f"The token has expired{status}. {renewal}".rstrip()
     if meaning is Meaning.REVOKED:
         return f"The token was revoked{status}. {renewal}".rstrip()
+    if meaning is Meaning.PERMISSION:
+        return f"The token was rejected{status} for another reason than the token itself."
     if meaning is Meaning.SUSPENDED:
         return (
             f"The token was rejected{status}: the service says that the account is suspended or"

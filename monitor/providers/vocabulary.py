@@ -22,7 +22,7 @@ _FILE = Path(__file__).with_suffix(".toml")
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", re.ASCII)
 _SIGNS = re.compile(r"[\W_]+")
-_ADDRESS = re.compile(r"https?://\S*")
+_ADDRESS = re.compile(r"https?://\S*|(?<!\S)/[a-z]\S*", re.IGNORECASE)
 
 
 class Meaning(StrEnum):
@@ -36,6 +36,7 @@ class Meaning(StrEnum):
     REJECTED = "rejected"
     SUSPENDED = "suspended"
     PERMISSION = "permission"
+    """Something else than the token, than a limit and than money."""
 
     @property
     def is_limit(self) -> bool:

@@ -100,6 +100,15 @@ NO_LIMITS = (
     "Доступ запрещён",
     "Zugriff verweigert. Kontingentverwaltung ist Administratoren vorbehalten.",
     "Account suspended",
+    "Access to /v1/rate_limit is forbidden",
+    "Missing permission: quota.read",
+    "Missing permission: billing.read",
+    "Invite limit reached",
+    "Max upload limit exceeded",
+    "Token not allowed: billing address required",
+    "Your plan does not include API access. Upgrade to Pro.",
+    "Your plan has expired",
+    "User is not allowed to exceed limits",
 )
 LIMITS = (
     "You have reached your API limit.",
@@ -118,6 +127,14 @@ LIMITS = (
     "Usage limit has been reached",
     "Developer Over Qps",
     "Developer Over Rate",
+    "Too many concurrent requests",
+    "Excessive requests",
+    "Requests are being made too quickly",
+    "Daily request count exceeded",
+    "You have used all requests in your plan for this month",
+    "Please wait a few minutes before you try again",
+    "API calls quota exceeded! maximum admitted 2 per Second.",
+    "You have exceeded the MONTHLY quota for Requests on your current plan, BASIC.",
     "Account Over Queries Per Second Limit",
     "Too many attempts. Please slow down.",
     "Your account has been temporarily blocked due to too many requests",
@@ -126,7 +143,20 @@ LIMITS = (
 )
 
 
+NO_MONEY = (
+    "You are out of credits.",
+    "Your balance is insufficient to run this request",
+    "Your prepaid balance has been used up",
+    "API usage is off because your balance is negative",
+    "Please update your payment method",
+    "Your trial credits have been used up",
+    "Monthly spending limit reached",
+    "Your organization has no remaining credits",
+)
+
+
 def sentences() -> Iterator[Said]:
+    yield from (Said("http", 403, {"message": said}, EXHAUSTED) for said in NO_MONEY)
     yield from (Said("http", 403, {"message": said}, DENIED) for said in NO_LIMITS)
     yield from (Said("http", 403, {"message": said}, THROTTLED) for said in LIMITS)
 
@@ -152,6 +182,13 @@ SHAPES = (
     Said("http", 403, LIMIT_REACHED.decode().encode("utf-16"), THROTTLED),
     Said("http", 403, '{"message": "Clé: rate limit exceeded"}'.encode("latin-1"), THROTTLED),
     Said("http", 403, "<h1>Developer Over Qps</h1>", THROTTLED, "text/xml"),
+    Said("http", 403, "<html><title>Account Suspended</title>", SURPRISE, PAGE),
+    Said("github", 403, "<html><title>Account Suspended</title>", SURPRISE, PAGE),
+    Said("http", 403, "<html>Your account is past due", SURPRISE, PAGE),
+    Said("http", 403, "<html>Error 1015 You are being rate limited", THROTTLED, PAGE),
+    Said("http", 403, "<html>Error 1020 Access denied", SURPRISE, PAGE),
+    Said("http", 403, b"[" * 100_000, DENIED),
+    Said("http", 403, bytes(range(256)) * 20, DENIED, "application/octet-stream"),
     Said("http", 200, '{"name": "Société"}'.encode("latin-1"), OK, shown=("Société",)),
     Said("http", 200, b'\xef\xbb\xbf{"name": "x"}', OK),
     Said("http", 200, "<html>login", SURPRISE, PAGE),
@@ -244,6 +281,20 @@ def error(code: object, **more: object) -> dict[str, Any]:
     return {"error": {"code": code, "message": "No."} | more}
 
 
+NOT_THE_TOKEN = (
+    "Your subscription has expired",
+    "Trial expired",
+    "Client certificate expired",
+    "Your password has expired",
+    "License expired",
+    "You must be a member of an organization to use the API",
+)
+UNSURE = (
+    "This key was never issued or has expired",
+    "Tokens expire after 30 days. Token unknown.",
+    "Token signature invalid; it is not expired",
+    "Token abgelaufen",
+)
 GOOGLE = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "domain": "googleapis.com"}
 AWS_XML = "<ErrorResponse><Error><Code>{}</Code></Error><RequestId>1</RequestId></ErrorResponse>"
 CODES = (
@@ -262,6 +313,15 @@ CODES = (
     Said("http", 401, {"message": "API key has been revoked"}, REJECTED, shown=("was revoked",)),
     Said("http", 401, {"message": "rate limit exceeded"}, REJECTED),
     Said("http", 401, {"message": "insufficient credits"}, REJECTED),
+    *(
+        Said("http", 401, {"message": said}, REJECTED, shown=("for another reason",))
+        for said in NOT_THE_TOKEN
+    ),
+    *(
+        Said("http", 401, {"message": said}, REJECTED, shown=("revoked or mistyped",))
+        for said in UNSURE
+    ),
+    Said("openai", 401, error(None, message="Your IP is not authorized"), REJECTED),
     Said("http", 403, error("account_deactivated"), DENIED),
     Said("http", 423, {"message": "Account locked"}, SURPRISE),
     Said("http", 402, {"message": "Account suspended"}, EXHAUSTED),
