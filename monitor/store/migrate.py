@@ -12,6 +12,7 @@ import shutil
 import sqlite3
 from contextlib import closing, contextmanager
 from glob import escape as glob_escape
+from itertools import chain, count
 from typing import TYPE_CHECKING, BinaryIO
 
 from sqlalchemy import inspect, text
@@ -458,9 +459,10 @@ def _set_aside(database: Database, now: datetime) -> Path | None:
     database.close()
     if not database.exists():
         return None
-    kept = database.path.with_name(f"{database.path.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
+    kept = _name_aside(database.path, now)
     log = database.path.with_name(f"{database.path.name}-wal")
     kept_log = kept.with_name(f"{kept.name}-wal")
+    kept_log.unlink(missing_ok=True)
     if log.exists():
         os.link(log, kept_log)
     try:
@@ -470,10 +472,19 @@ def _set_aside(database: Database, now: datetime) -> Path | None:
         raise
     if is_folded:
         kept_log.unlink(missing_ok=True)
-    os.link(database.path, kept)
+    if not kept.exists():
+        os.link(database.path, kept)
     for suffix in ("-wal", "-shm"):
         database.path.with_name(database.path.name + suffix).unlink(missing_ok=True)
     return kept
+
+
+def _name_aside(path: Path, now: datetime) -> Path:
+    """Return the second name for *path*: one that is free, or that a killed restore gave it."""
+    stem = f"{path.name}.replaced-{now:%Y%m%dT%H%M%SZ}"
+    names = chain([stem], (f"{stem}-{number}" for number in count(2)))
+    others = (path.with_name(name) for name in names)
+    return next(other for other in others if not other.exists() or other.samefile(path))
 
 
 def _has_folded_log(path: Path) -> bool:

@@ -67,6 +67,14 @@ def test_a_copy_takes_the_place_of_the_database_which_is_kept(database, copy):
     assert files_beside(database) == expected
 
 
+def test_two_restorations_within_a_second_keep_both_databases(database, copy):
+    first, second = put_back(database, copy), put_back(database, copy)
+    assert first is not None
+    assert second is not None
+    assert second.name == f"{first.name}-2"
+    assert (names_in(first), names_in(second)) == (["one", "two"], ["one"])
+
+
 def test_what_a_killed_restore_left_is_not_taken_for_a_part_of_the_copy(database, copy):
     """SQLite believes any log that stands beside a file."""
     leftover = database.path.with_name("connwatch.db.restoring")
