@@ -102,11 +102,30 @@ def list_(
 
 def _line(row: AlertRow, now: datetime, zone: tzinfo, *, is_wide: bool) -> TableRow:
     """Return the line of an alert, and one for each channel below it."""
-    from monitor.judge.outbox import NotificationState
-
     listed = row.connections[:MOST_NAMED]
     width = MOST_NAMED * LONGEST_NAME if is_wide else WIDEST_NAME
     names = fit_names(listed, len(row.connections) - len(listed), width)
+    return TableRow(
+        (
+            Text(f"{row.id}", "dim"),
+            format_time(row.born_at, now, zone, is_exact=True),
+            Text(clean(row.kind), _STYLES.get(row.severity, "")),
+            names,
+        ),
+        describe_notifications(row, now, zone),
+    )
+
+
+def describe_alert(row: AlertRow, now: datetime, zone: tzinfo) -> TableRow:
+    """Return the line of an alert in the history of its connection, and those of its channels."""
+    born = format_time(row.born_at, now, zone, is_exact=True)
+    return TableRow((born, row.kind, row.severity), describe_notifications(row, now, zone))
+
+
+def describe_notifications(row: AlertRow, now: datetime, zone: tzinfo) -> list[Text | str]:
+    """Return what became of an alert on each channel; why, where that is nothing good."""
+    from monitor.judge.outbox import NotificationState
+
     remarks: list[Text | str] = []
     for each in row.notifications:
         text = f"{each.channel}: {each.state.value}"
@@ -120,15 +139,7 @@ def _line(row: AlertRow, now: datetime, zone: tzinfo, *, is_wide: bool) -> Table
             text += f". {why}"
         is_dead = each.state is NotificationState.DEAD
         remarks.append(Text(clean(text), "bold red" if is_dead else "dim"))
-    return TableRow(
-        (
-            Text(f"{row.id}", "dim"),
-            format_time(row.born_at, now, zone, is_exact=True),
-            Text(clean(row.kind), _STYLES.get(row.severity, "")),
-            names,
-        ),
-        remarks or ["no channel receives it"],
-    )
+    return remarks or ["no channel receives it"]
 
 
 def _format_suppression(each: NotificationRow, now: datetime, zone: tzinfo) -> str:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from monitor.judge.authorizations import AuthorizationClock
     from monitor.judge.connections import ConnectionRecord
     from monitor.report.history import HistoryJson
+    from monitor.store.engine import Transaction
+    from monitor.store.history import AlertRow
 
 
 def pause(context: typer.Context, name: ConnectionName) -> None:
@@ -214,29 +216,33 @@ def history(context: typer.Context, name: ConnectionName, is_json: AsObject = Fa
     records = read_records(session, session.open_for_reading(), {name})
     if not records:
         raise typer.Exit(NOT_DONE)  # deleted, as was said
-    past = _read_history(session, records[0])
+    past, alerts = _read_history(session, records[0])
     if is_json:
         print_json(past)
     else:
-        _print_history(session, records[0], past)
+        _print_history(session, records[0], past, alerts)
 
 
-def _read_history(session: Session, record: ConnectionRecord) -> HistoryJson:
+def _read_history(
+    session: Session, record: ConnectionRecord
+) -> tuple[HistoryJson, Sequence[AlertRow]]:
     from monitor.report.history import history_json
     from monitor.store import history as stored
 
-    past = session.read(
-        lambda tx: history_json(
-            record.name,
-            stored.list_transitions(tx, record.id, KEPT_CHECKS),
-            stored.list_checks(tx, record.id, KEPT_CHECKS),
-            stored.list_alerts(tx, KEPT_CHECKS, connection_id=record.id),
-        )
-    )
-    return past or history_json(record.name, (), (), ())
+    def read(tx: Transaction) -> tuple[HistoryJson, Sequence[AlertRow]]:
+        alerts = stored.list_alerts(tx, KEPT_CHECKS, connection_id=record.id)
+        transitions = stored.list_transitions(tx, record.id, KEPT_CHECKS)
+        checks = stored.list_checks(tx, record.id, KEPT_CHECKS)
+        return history_json(record.name, transitions, checks, alerts), alerts
+
+    return session.read(read) or (history_json(record.name, (), (), ()), ())
 
 
-def _print_history(session: Session, record: ConnectionRecord, past: HistoryJson) -> None:
+def _print_history(
+    session: Session, record: ConnectionRecord, past: HistoryJson, alerts: Sequence[AlertRow]
+) -> None:
+    from monitor.cli.alerts import describe_alert
+
     now, zone = utc_now(), session.config.alerts.zone
     console = open_console()
     [each] = describe_records(session, [record], now)
@@ -246,7 +252,7 @@ def _print_history(session: Session, record: ConnectionRecord, past: HistoryJson
     for title, rows in (
         ("Changes", output.transition_rows(past, now, zone)),
         ("Checks", output.check_rows(past, now, zone)),
-        ("Alerts", output.alert_rows(past, now, zone)),
+        ("Alerts", [describe_alert(one, now, zone) for one in alerts]),
     ):
         console.print()
         _print_part(title, rows)

@@ -17,7 +17,7 @@ from monitor.cli.completion import AsJson  # noqa: TC001 - typer reads the annot
 from monitor.cli.output import clean, open_console, print_json, print_wrapped
 from monitor.cli.validate import LOOKS
 from monitor.clock import utc_now
-from monitor.config.errors import ConfigError
+from monitor.config.errors import ConfigError, format_count
 from monitor.report.validation import Mark
 
 if TYPE_CHECKING:
@@ -130,10 +130,10 @@ def _print_finding(finding: Finding, last: Finding | None) -> None:
 
 def _print_end(counts: dict[str, int]) -> None:
     wrong, soon = counts[Mark.FAILED.value], counts[Mark.WARNING.value]
-    troubles = f"{wrong:,} wrong, {soon:,} to be mended."
+    found = f"{format_count(wrong, 'error')}, {format_count(soon, 'warning')}."
     console = open_console()
     console.print()
-    console.print(troubles if wrong or soon else "All is well.")
+    console.print(found if wrong or soon else "All is well.")
 
 
 def _as_json(finding: Finding) -> dict[str, str]:

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime, tzinfo
 
-    from monitor.report.history import CheckJson, HistoryJson, NotificationJson, TransitionJson
+    from monitor.report.history import CheckJson, HistoryJson, TransitionJson
     from monitor.report.status import ConnectionJson
 
 
@@ -383,7 +383,7 @@ def format_counts(summary: dict[str, int], n_secrets: int = 0) -> str:
     if n:
         parts.append(f"{n} {'needs' if n == 1 else 'need'} attention")
     if n_secrets:
-        parts.append(f"{format_count(n_secrets, 'client secret')} ending")
+        parts.append(f"{format_count(n_secrets, 'client secret')} expiring")
     return f"{format_count(total, 'connection')}: {', '.join(parts)}"
 
 
@@ -416,27 +416,6 @@ def check_rows(history: HistoryJson, now: datetime, zone: tzinfo) -> list[TableR
         )
         for each, earlier in zip_longest(history["checks"], history["checks"][1:])
     ]
-
-
-def alert_rows(history: HistoryJson, now: datetime, zone: tzinfo) -> list[TableRow]:
-    """Return the lines of the alerts about a connection."""
-    return [
-        TableRow(
-            (format_at(each["born_at"], now, zone), each["kind"], each["severity"]),
-            [_delivery(one, now, zone) for one in each["notifications"]]
-            or ["no channel wants to hear of it"],
-        )
-        for each in history["alerts"]
-    ]
-
-
-def _delivery(notification: NotificationJson, now: datetime, zone: tzinfo) -> str:
-    text = f"{notification['channel']}: {notification['state']}"
-    sent_at = notification["sent_at"]
-    if sent_at is not None:
-        return f"{text} at {format_at(sent_at, now, zone)}"
-    attempts = notification["attempts"]
-    return f"{text} after {format_count(attempts, 'attempt')}" if attempts else text
 
 
 def _said(each: CheckJson | TransitionJson) -> tuple[str, ...]:

@@ -195,13 +195,17 @@ async def _on_bad_input(request: Request, error: Exception) -> Response:
 def _refuse_input(request: Request, error: RequestValidationError) -> Response:
     # What was sent is not repeated: it may be a secret in the wrong place.
     wrong = [
-        {"place": ".".join(str(part) for part in each["loc"]), "why": why_of(each["msg"])}
+        {"place": ".".join(str(part) for part in each["loc"]), "why": _why(each)}
         for each in error.errors()
     ]
     detail = "; ".join(f"{each['place']}: {each['why']}" for each in wrong)
     if wants_page(request):
         return refuse(request, HTTPStatus.UNPROCESSABLE_ENTITY, detail)
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=wrong)
+
+
+def _why(error: Mapping[str, Any]) -> str:
+    return "unknown" if error["type"] == "extra_forbidden" else why_of(error["msg"])
 
 
 def why_of(message: str) -> str:

@@ -137,6 +137,11 @@ def test_alerts_are_listed_for_people_in_lines_that_fit(told):
     assert "Failed after 1 attempt" in " ".join(ended.out.split())
     assert "no channel receives it" in ended.out
 
+    history = " ".join(connwatch("history", NAMES[0], cwd=told.folder).out.split())
+    assert "ops: dead. " in history
+    assert "Failed after 1 attempt" in history
+    assert "no channel receives it" in history
+
 
 def test_only_dead_ones_are_listed_if_asked_for(told):
     (number,) = told.add(AlertKind.ERROR, NAMES[:1], ["ops"])

@@ -316,8 +316,8 @@ def test_a_reason_of_every_kind_has_words(bench):
 def test_client_secrets_that_end_soon_are_counted_behind_the_states():
     counts = {"active": 2, "error": 0, "expired": 0, "pending": 0, "paused": 0, "expiring_soon": 0}
     assert format_counts(counts) == "2 connections: 2 active"
-    assert format_counts(counts, 1) == "2 connections: 2 active, 1 client secret ending"
-    assert format_counts(counts, 2) == "2 connections: 2 active, 2 client secrets ending"
+    assert format_counts(counts, 1) == "2 connections: 2 active, 1 client secret expiring"
+    assert format_counts(counts, 2) == "2 connections: 2 active, 2 client secrets expiring"
 
 
 NAMES = {

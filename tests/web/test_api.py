@@ -164,6 +164,7 @@ async def test_a_wrong_parameter_is_named(story, query):
     assert response.status_code == 422
     assert response.headers["content-type"] == "application/problem+json"
     assert query.partition("=")[0] in response.json()["detail"]
+    assert (response.json()["detail"] == "query.x: unknown") == (query == "x=1")
 
 
 async def test_a_cursor_of_another_order_is_refused(story):
