@@ -312,10 +312,10 @@ async def set_stage() -> AsyncIterator[Stage]:
         CommandError: There is no place for the folder.
     """
     async with AsyncExitStack() as stack:
-        remove_leftovers(Path(tempfile.gettempdir()))
         folder = _make_folder()
         stack.callback(_remove, folder)
         stack.enter_context(_claim(folder))
+        remove_leftovers(folder.parent)
         inbox = await start_inbox()
         stack.push_async_callback(inbox.stop)
         simulator = await start_simulator()
