@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from monitor.cli.demo import remove_leftovers
-from tests.waiting import PATIENCE_S
+from tests.waiting import BUILD_PATIENCE_S, PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +81,8 @@ def running(folder: Path, *arguments: str) -> Iterator[Demo]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    watchdog = threading.Timer(PATIENCE_S, process.kill)
+    # Longer than each wait below it: who waits in vain is to say for what.
+    watchdog = threading.Timer(BUILD_PATIENCE_S, process.kill)
     watchdog.start()
     try:
         yield Demo(process, folder)

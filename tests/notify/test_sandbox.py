@@ -141,7 +141,7 @@ def test_process_ends_with_the_one_that_started_it(tmp_path):
 
 def test_mistake_comes_with_its_line():
     with pytest.raises(RenderError, match="'nope' is undefined") as caught:
-        render_source("ops.j2", "x\n{{ nope }}", {}, Form.PLAIN)
+        render_source("ops.j2", "x\n{{ nope }}", {"now": NOW}, Form.PLAIN)
     assert caught.value.line == 2
 
 
