@@ -57,7 +57,7 @@ def wait(
 ) -> None:
     """Wait until a search has ended, whoever started it. Costs nothing.
 
-    Exit code: 0 it ended, with or without results; 2 the token was refused, 4
+    Exit code: 0 it ended, with or without results; 2 the token was rejected, 4
     the quota is used up, 3 not done.
     """
     from monitor.cli.search_runner import follow_search

@@ -45,7 +45,7 @@ _NEVER_WORKED = (
     "connwatch has never seen this authorization work: the app lacks a role that the Sellers API"
     " needs, or a role was added after the seller authorized it"
 )
-_NOBODY = ". No other region lets it in either."
+_NOBODY = ". No other region accepts it either."
 _NOT_CALLED = ", or `region` is not the one that the seller authorized."
 
 
@@ -121,7 +121,7 @@ class OtherRegions:
     def _name_region(self, opened: str) -> str:
         return (
             f'The authorization belongs to the region "{opened}", not to "{self._region}": its'
-            f' token is let in there only. Set region = "{opened}" for this connection, with'
+            f' token works only there. Set region = "{opened}" for this connection, with'
             " marketplaces of that region, or let the seller authorize the application in the"
             f' Seller Central of "{self._region}".'
         )
@@ -132,7 +132,7 @@ FIRST_WAIT = timedelta(seconds=65)
 """The bucket gets one call back in 62.5 s, and no answer says so."""
 
 LONGEST_WAIT = timedelta(hours=1)
-NOT_CALLED = "Amazon was not asked:"
+NOT_CALLED = "Amazon was not called:"
 UNSENDABLE = (
     "cannot be sent: it is empty or holds spaces, line breaks or letters outside ASCII."
     " Copy it again from where it was issued."
@@ -259,8 +259,9 @@ class AmazonChecker:
             seen,
             reason=Reason.UNEXPECTED_RESPONSE,
             detail=(
-                f"{self._store.host} let none of {MAX_EXCHANGES} fresh access tokens in, and gave"
-                " different reasons. Nothing follows from that; the next check asks again."
+                f"{self._store.host} rejected {MAX_EXCHANGES} fresh access tokens, each for a"
+                " different reason. This says nothing about the authorization; the next check"
+                " tries again."
             ),
             failed_host=self._store.host,
         )

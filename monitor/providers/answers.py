@@ -385,7 +385,7 @@ def _surprise(answer: Answer, secret: Secrets) -> str:
         )
     if answer.status == HTTPStatus.NOT_FOUND:
         return "There is no such page (404). Check the address against the API reference."
-    return f"The API answered {name_status(answer)}, which was not expected. Check the address."
+    return f"The API returned {name_status(answer)}, which was not expected. Check the address."
 
 
 def _redirect_host(answer: Answer, secret: Secrets) -> str:

@@ -202,12 +202,12 @@ def _find_surprise(
         )
     if no := find_no(value) or find_plain_no(answer.body, value):
         return (
-            f"The response ({status}) reports an error inside: {no}. If it is a good answer all the"
-            " same, say in `expect_json` what such an answer holds."
+            f"The response ({status}) reports an error inside: {no}. If it is a good response"
+            " all the same, set in `expect_json` what such a response holds."
         )
     is_json = any(one == "application/json" or one.endswith("+json") for one in content_types)
     if is_json and value is None and answer.body.strip() not in {b"", b"null"}:
-        return f"The response ({status}) calls itself JSON and is none. A proxy may have cut it."
+        return f"The response ({status}) claims to be JSON but is not. A proxy may have cut it."
     return None
 
 

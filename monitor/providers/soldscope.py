@@ -260,7 +260,7 @@ def _read_search_failure(answer: Answer, token: str) -> SearchFailure:
         and answer.status != HTTPStatus.FORBIDDEN
         and outcome.reason.outcome_class is not OutcomeClass.THROTTLED
     ):
-        detail = f"The API refuses to answer this ({name_status(answer)}). Check the id."
+        detail = f"The API rejected this request ({name_status(answer)}). Check the id."
         words = server_message(answer, token)
         return SearchFailure(SearchFailureKind.REQUEST_REFUSED, detail + words)
     return SearchFailure(SearchFailureKind.HICCUP, outcome.detail, outcome.retry_at)

@@ -400,7 +400,7 @@ async def test_a_lost_role_is_unexplained_and_the_other_regions_are_asked_once(b
         assert (outcome.reason, outcome.is_unexplained) == (Reason.PERMISSION_DENIED, True)
         assert outcome.failed_host == bench.host()
         assert "lacks a role" in outcome.detail
-        assert "No other region lets it in either." in outcome.detail
+        assert "No other region accepts it either." in outcome.detail
     assert bench.client.asked == [TOKEN, PROBE, PROBE, PROBE, TOKEN, PROBE]
 
 
@@ -459,7 +459,7 @@ async def test_another_region_that_gives_no_answer_is_asked_again_at_the_next_ch
     bench.simulator.amazon_faults.clear()
     again = await checker.check()
 
-    assert "No other region lets it in either." in again.detail
+    assert "No other region accepts it either." in again.detail
     assert bench.client.asked == [TOKEN, PROBE, PROBE, PROBE] * 2
 
 
@@ -581,7 +581,7 @@ async def test_a_secret_that_is_not_there_is_an_outcome_and_nothing_is_sent(
 
     assert outcome.reason is Reason.PROTOCOL
     who = name.replace("_", " ")
-    assert f"Amazon was not asked: the {who} cannot be read: env NOT_SET" in outcome.detail
+    assert f"Amazon was not called: the {who} cannot be read: env NOT_SET" in outcome.detail
     assert (outcome.failed_host, outcome.latency_ms) == (None, None)
     assert bench.client.asked == []
 
@@ -598,7 +598,7 @@ async def test_a_secret_that_cannot_travel_is_named_and_nothing_is_sent(
 
     assert outcome.reason is Reason.PROTOCOL
     assert outcome.detail.startswith(
-        f"Amazon was not asked: the {name.replace('_', ' ')} cannot be "
+        f"Amazon was not called: the {name.replace('_', ' ')} cannot be "
     )
     assert "Atzr" not in outcome.detail
     assert bench.client.asked == []
