@@ -106,7 +106,11 @@ LONGEST_ADDRESS = 8 * 1024
 """Ours are far shorter, and whatever reads a path takes its time for each step of it."""
 
 
-OWN_COOKIES = {sessions.SESSION_COOKIE.encode(), sessions.CSRF_COOKIE.encode()}
+OWN_COOKIES = {
+    sessions.SESSION_COOKIE.encode(),
+    sessions.CSRF_COOKIE.encode(),
+    sessions.KNOWN_COOKIE.encode(),
+}
 
 
 def keep_own_cookies(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:

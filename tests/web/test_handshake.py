@@ -252,6 +252,19 @@ def test_however_often_it_is_begun_nothing_is_kept(stage, browser):
     assert stored(stage, "SELECT count(*) FROM handshakes") == before
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "anything"])
+def test_another_site_cannot_begin_an_authorization(stage, browser, site):
+    answer = browser.get("/oauth/amazon/start/late", headers={"Sec-Fetch-Site": site})
+    assert answer.status_code == 303
+    assert urlsplit(answer.headers["Location"]).path == "/connections/late"
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+def test_our_own_pages_and_people_begin_one(stage, browser, site):
+    answer = browser.get("/oauth/amazon/start/late", headers={"Sec-Fetch-Site": site})
+    assert "state=" in answer.headers["Location"]
+
+
 def claim(address: str, seller_id: str) -> str:
     """
     Say that somebody else confirmed: nobody has signed who it was.

@@ -11,12 +11,14 @@ import pytest
 from fastapi.routing import APIRoute
 from structlog.testing import capture_logs
 
-from monitor.config.model import Config, WebSettings
+from monitor.config.model import Config, ProxyAuthSettings, WebSettings
 from monitor.config.secret import Secret
 from monitor.store import credentials
 from monitor.store.engine import StoreError
+from monitor.web import sessions
 from monitor.web.app import ROUTERS
 from monitor.web.bodies import LARGEST_BODY
+from monitor.web.security import keep_own_cookies
 from monitor.web.sessions import (
     CSRF_COOKIE,
     CSRF_HEADER,
@@ -252,7 +254,7 @@ async def test_cookies_are_for_https_only_where_people_use_that(filled):
         )
     cookies = response.headers.get_list("set-cookie")
     assert response.status_code == 303
-    assert len(cookies) == 2
+    assert len(cookies) == 3
     assert all("Secure" in one for one in cookies)
     assert response.headers["strict-transport-security"].startswith("max-age=")
 
@@ -342,6 +344,7 @@ async def test_a_browser_that_knew_the_password_has_tries_of_its_own(filled, is_
         assert await try_password(web, PASSWORD) == 303
         if not is_logged_in:
             await web.change("/logout")
+            await web.get("/login")  # where a browser is led
         async with web.stranger() as stranger:
             await stranger.get("/login")
             headers = {CSRF_HEADER: stranger.cookies[CSRF_COOKIE]}
@@ -354,6 +357,28 @@ async def test_a_browser_that_knew_the_password_has_tries_of_its_own(filled, is_
         assert await try_password(web, PASSWORD) == 303
         tries = [await try_password(web, "wrong") for _ in range(MOST_OF_ONE + 1)]
     assert tries[-1] == 429
+
+
+TRUSTED = ProxyAuthSettings(trusted=("127.0.0.0/8", "0.0.0.0/0", "::/0"))
+
+
+@pytest.mark.parametrize(
+    "name", ["Remote-User", "X-Forwarded-User", "X-Remote-User", "X-Forwarded-For"]
+)
+async def test_a_trusted_proxy_says_who_asks_and_signs_nobody_in(filled, name):
+    settings = config_of(password=Secret(PASSWORD), proxy_auth=TRUSTED)
+    async with open_web(filled, PLAN, settings) as web:
+        headers = {name: "admin", "Accept": "text/html"}
+        assert (await web.client.get(LIST, headers=headers)).status_code == 401
+        assert (await web.client.get("/", headers=headers)).status_code == 303
+        assert (await web.client.post(PAUSE, headers=headers)).status_code == 401
+
+
+def test_none_of_our_own_cookies_is_left_out():
+    ours = {word for name, word in vars(sessions).items() if name.endswith("_COOKIE")}
+    sent = "; ".join(f"{word}=x" for word in ours)
+    [(_, kept)] = keep_own_cookies([(b"cookie", f"theirs=y; {sent}".encode())])
+    assert kept.decode() == sent
 
 
 async def test_what_a_known_browser_keeps_lets_in_to_nothing_and_ends_with_the_password(filled):

@@ -19,8 +19,9 @@ from monitor.web.handshake import HandshakeRefused
 from monitor.web.pages.actions import go_back
 from monitor.web.pages.connection import start_of
 from monitor.web.parts import Here, Parts  # noqa: TC001 - likewise
+from monitor.web.security import OWN_PAGES
 from monitor.web.sessions import Pass, Visitor, Who
-from monitor.web.templating import render
+from monitor.web.templating import lead_to, render
 from monitor.web.views import path_of
 
 log = structlog.get_logger()
@@ -30,7 +31,12 @@ router = APIRouter()
 
 @router.get("/oauth/amazon/start/{name}")
 async def start(request: Request, here: Here, who: Who, name: str) -> Response:
-    """Lead to the region's consent page, or say why there is no way there."""
+    """Lead to the region's consent page, or say why there is no way there.
+
+    Another site gets no further than the connection's page, whose button leads here.
+    """
+    if request.headers.get("sec-fetch-site", "none") not in OWN_PAGES:
+        return lead_to(request, path_of(name))
     target = await _begin(request, here, who, name)
     return (
         target if isinstance(target, Response) else RedirectResponse(target, HTTPStatus.SEE_OTHER)

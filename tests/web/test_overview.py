@@ -1,0 +1,46 @@
+"""
+What is known of all connections at a glance follows the clock, forward and back.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from monitor.web.overview import Overview, Query
+from tests.builders import OK, Story, entry, plan_of
+from tests.fakes import NOON, FixedClock
+
+if TYPE_CHECKING:
+    from monitor.store.engine import Database
+
+DAY = timedelta(days=1)
+PLAN = plan_of(entry("acme"), authorized_at=NOON, valid_days=100)
+SOON = frozenset({"expiring_soon"})
+
+
+def look(database: Database, overview: Overview) -> tuple[int, int | None]:
+    """
+    Return how many expire soon, and in how many days the connection does.
+    """
+    with database.read() as tx:
+        counted = overview.counts(tx)["expiring_soon"]
+        assert overview.find(tx, Query(states=SOON)).total == counted
+        [shown] = overview.find(tx, Query()).connections
+    authorization = shown["authorization"]
+    return counted, authorization and authorization["days_left"]
+
+
+@pytest.mark.parametrize("back", [timedelta(seconds=1), DAY, 60 * DAY], ids=str)
+def test_a_clock_that_was_set_back_takes_back_what_it_said(database: Database, back: timedelta):
+    Story.begin(database, PLAN).evaluate(NOON, acme=OK)
+    clock = FixedClock(NOON + 70 * DAY)
+    overview = Overview(PLAN, clock)
+    assert look(database, overview) == (1, 30)
+    clock.advance(-back)
+    left = (NOON + 100 * DAY - clock.now) // DAY
+    assert look(database, overview) == (0, left)
+    clock.advance(back)
+    assert look(database, overview) == (1, 30)
