@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def pause(context: typer.Context, name: ConnectionName) -> None:
-    """Call nothing and tell nothing until it is resumed."""
+    """Pause checks and alerts until it is resumed."""
     from monitor.store import connections
 
     session: Session = context.obj
@@ -48,7 +48,7 @@ def pause(context: typer.Context, name: ConnectionName) -> None:
     if record.is_paused:
         sentence = "is paused already"
     elif record.is_enabled:
-        sentence = "is paused: nothing is called and nobody is told until it is resumed"
+        sentence = "is paused: no checks and no alerts until it is resumed"
     else:
         sentence = "is paused; the file switches it off as well (enabled = false)"
     typer.echo(f"{name} {sentence}")

@@ -1,8 +1,8 @@
-"""Silence alerts for a while (`silence`), and acknowledge a trouble (`ack`).
+"""Silence alerts for a while (`silence`), and acknowledge a problem (`ack`).
 
-What a silence covers is decided in `judge.suppression`; what happens to alerts meanwhile and
+What a silence covers is decided in `judge.suppression`; what happens to alerts then and
 afterwards, in `alerting.suppression`. Both work while a daemon runs. An acknowledgement ends
-the reminders of the present trouble; the next one is another, which nobody has taken on yet.
+the reminders of the present problem; the next one is another.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from monitor.cli.completion import (
 from monitor.cli.errors import CommandError
 from monitor.cli.output import TableRow, open_console, print_json, print_rows
 from monitor.clock import utc_now
-from monitor.config.errors import did_you_mean, quoted
+from monitor.config.errors import did_you_mean, format_count, quoted
 from monitor.config.values import parse_duration
 from monitor.judge.authorizations import start_of
 from monitor.notify.times import format_date, format_time
@@ -50,7 +50,7 @@ def silence(
         ),
     ] = None,
     number: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="Which silence to end: see the list.")
+        str | None, typer.Argument(metavar="[ID]", help="Which one to end: see the list.")
     ] = None,
     *,
     tag: Annotated[
@@ -65,11 +65,11 @@ def silence(
     ] = "",
     is_json: Annotated[bool, typer.Option("--json", help="List as JSON.")] = False,
 ) -> None:
-    """Hold back what there is to tell of something: silence NAME|--tag TAG|--all --for 2h.
+    """Mute alerts for a while: silence NAME|--tag TAG|--all --for 2h.
 
-    Checks go on. When it ends, what is still true is told; a trouble that came
-    and went meanwhile is not; the end of one that was told before is.
-    `silence list` shows what is silent, `silence end ID` ends a silence early.
+    Checks continue. Alerts are held, and sent afterwards if still true: problems
+    that were fixed before the mute ends are not, recoveries of problems sent
+    before it are. `silence list` shows what is muted, `silence end ID` ends it early.
     """
     session: Session = context.obj
     is_beginning = length is not None or tag is not None or is_all
@@ -95,7 +95,7 @@ def _choose(
     from monitor.judge.suppression import Scope
 
     if (name is not None) + (tag is not None) + is_all != 1:
-        raise CommandError("say what is to be silent: the name of a connection, --tag TAG or --all")
+        raise CommandError("say what to mute: the name of a connection, --tag TAG or --all")
     if is_all:
         return Scope.ALL, None
     if name is not None:
@@ -127,11 +127,9 @@ def _begin(
     now = utc_now()
     with session.open_for_writing().write() as tx:
         begun = begin_silence(tx, session.plan, scope, target, length, reason, now)
-    held = f"; {begun.n_suppressed:,} unsent so far" if begun.n_suppressed else ""
+    held = f"; {format_count(begun.n_suppressed, 'alert')} held back" if begun.n_suppressed else ""
     until = format_time(begun.ends_at, now, session.config.alerts.zone)
-    typer.echo(
-        f"{describe_scope(scope, target)}: nothing is told until {until} (silence {begun.id}){held}"
-    )
+    typer.echo(f"{describe_scope(scope, target)}: muted until {until} (silence {begun.id}){held}")
 
 
 def _end(session: Session, number: str | None) -> None:
@@ -146,8 +144,8 @@ def _end(session: Session, number: str | None) -> None:
             n_due = end_silence(tx, session.plan, int(number), utc_now())
     if n_due is None:
         raise CommandError(f"no silence {number} lasts; connwatch silence list shows those that do")
-    told = f"; {n_due:,} held back until now will be told" if n_due else ""
-    typer.echo(f"silence {number} is over{told}")
+    sending = f"; sending {format_count(n_due, 'held alert')}" if n_due else ""
+    typer.echo(f"silence {number} ended{sending}")
 
 
 def _list(session: Session, *, is_json: bool) -> None:
@@ -159,10 +157,10 @@ def _list(session: Session, *, is_json: bool) -> None:
     if is_json:
         print_json({"silences": [silence_json(each) for each in lasting]})
     elif lasting:
-        header = ("ID", "SILENT", "UNTIL", "REASON")
+        header = ("ID", "MUTED", "UNTIL", "REASON")
         print_rows(open_console(), [_row(each, now, zone) for each in lasting], header)
     else:
-        typer.echo("nothing is silenced")
+        typer.echo("nothing is muted")
 
 
 def _row(each: Silence, now: datetime, zone: tzinfo) -> TableRow:
@@ -181,7 +179,7 @@ def ack(
     ] = None,
     note: Annotated[str, typer.Option(metavar="TEXT", help="What is being done about it.")] = "",
 ) -> None:
-    """Stop the reminders of a connection's present trouble: somebody takes care of it."""
+    """Acknowledge a connection's problem: reminders stop until it is fixed."""
     from monitor.alerting.suppression import acknowledge
     from monitor.judge.suppression import Acknowledgement
 
@@ -190,13 +188,14 @@ def ack(
     end = None if until is None else _read_date(until)
     with session.open_for_writing(about=name).write() as tx:
         record = session.find_record(tx, name)
-        trouble = acknowledge(tx, record, session.plan, Acknowledgement(utc_now(), end, note))
-    if trouble is None:
-        raise CommandError(
-            f"{name} has no trouble that people are reminded of: there is nothing to take on"
-        )
-    when = "while this lasts" if end is None else f"before {format_date(end, utc_now())}"
-    typer.echo(f"{name} ({trouble}): nobody is reminded {when}; a new trouble is told as ever")
+        problem = acknowledge(tx, record, session.plan, Acknowledgement(utc_now(), end, note))
+    if problem is None:
+        raise CommandError(f"{name} has no problem to acknowledge")
+    until_when = "it is fixed" if end is None else format_date(end, utc_now())
+    typer.echo(
+        f"{name} ({problem}): acknowledged, no reminders until {until_when}; new problems still"
+        " alert"
+    )
 
 
 def _read_date(text: str) -> datetime:

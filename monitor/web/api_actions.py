@@ -348,9 +348,7 @@ async def acknowledge(
         lambda tx: suppression.acknowledge(tx, find_or_refuse(tx, here, name), here.plan, kept)
     )
     if trouble is None:
-        raise HTTPException(
-            HTTPStatus.CONFLICT, "It has no trouble that people are reminded of: nothing to take on"
-        )
+        raise HTTPException(HTTPStatus.CONFLICT, "It has no problem to acknowledge.")
     _note(who, "ack", connection=name)
     body: schemas.AcknowledgementJson = {
         "connection": name,

@@ -80,7 +80,7 @@ def test_a_silence_is_listed_with_its_end_and_reason(bench, arguments, scope, ta
     before = utc_now()
     ended = bench.run("silence", *arguments, "--for", "2h", "--reason", "moving house")
     assert (ended.code, ended.err) == (0, "")
-    assert "nothing is told until" in ended.out
+    assert "muted until" in ended.out
     [one] = listed(bench)
     assert (one["scope"], one["target"], one["reason"]) == (scope, target, "moving house")
     assert one["starts_at"] >= f"{before:%Y-%m-%dT%H:%M}"
@@ -90,7 +90,7 @@ def test_a_silence_is_listed_with_its_end_and_reason(bench, arguments, scope, ta
 def test_what_was_not_sent_yet_is_held_and_shown_so(bench):
     bench.evaluate("acme", REFUSED, REFUSED)
     ended = bench.run("silence", "acme", "--for", "2h")
-    assert "1 unsent so far" in ended.out
+    assert "1 alert held back" in ended.out
     assert "ops: held by silence until" in bench.run("alerts", "list").out
     [alert] = json.loads(bench.run("alerts", "list", "--json").out)["alerts"]
     assert [one["state"] for one in alert["notifications"]] == ["held"]
@@ -102,11 +102,11 @@ def test_ending_a_silence_tells_what_is_still_true(bench):
     ended = bench.run("silence", "end", "1")
     assert (ended.code, ended.out) == (
         0,
-        "silence 1 is over; 1 held back until now will be told\n",
+        "silence 1 ended; sending 1 held alert\n",
     )
     assert "ops: due" in bench.run("alerts", "list").out
     assert listed(bench) == []
-    assert bench.run("silence", "list").out == "nothing is silenced\n"
+    assert bench.run("silence", "list").out == "nothing is muted\n"
 
 
 @pytest.mark.parametrize(
@@ -115,8 +115,8 @@ def test_ending_a_silence_tells_what_is_still_true(bench):
         pytest.param(["acme"], "say for how long: --for 2h", id="no length"),
         pytest.param(["acme", "--for", "soon"], "--for: ", id="no duration"),
         pytest.param(["acme", "--for", "0s"], "longer than nothing", id="no time at all"),
-        pytest.param(["--for", "2h"], "say what is to be silent", id="nothing named"),
-        pytest.param(["acme", "--all", "--for", "2h"], "say what is to be", id="too much named"),
+        pytest.param(["--for", "2h"], "say what to mute", id="nothing named"),
+        pytest.param(["acme", "--all", "--for", "2h"], "say what to mute", id="too much named"),
         pytest.param(["acem", "--for", "2h"], 'did you mean "acme"', id="unknown name"),
         pytest.param(["--tag", "ue", "--for", "2h"], "no connection has the tag", id="unknown tag"),
         pytest.param(["acme", "globex", "--for", "2h"], "one word too many", id="two names"),
@@ -145,7 +145,7 @@ def test_an_acknowledged_trouble_is_shown_in_its_history(bench):
     note = "renewal booked"
     ended = bench.run("ack", "acme", "--until", f"{day:%Y-%m-%d}", "--note", note)
     assert (ended.code, ended.err) == (0, "")
-    assert "nobody is reminded before" in ended.out
+    assert "acknowledged, no reminders until" in ended.out
     shown = bench.run("history", "acme").out
     assert "acknowledged until" in shown
     assert note in shown
@@ -162,7 +162,7 @@ def test_there_is_nothing_to_acknowledge_where_nothing_is_wrong(bench):
     bench.evaluate("acme", OK)
     ended = bench.run("ack", "acme")
     assert (ended.code, ended.out) == (3, "")
-    assert "there is nothing to take on" in ended.err
+    assert "has no problem to acknowledge" in ended.err
 
 
 @pytest.mark.parametrize(

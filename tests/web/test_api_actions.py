@@ -142,7 +142,7 @@ def kept(story: Story) -> Acknowledgement | None:
 async def test_there_is_nothing_to_take_on_where_nothing_is_wrong(story):
     async with open_web(story.database, PLAN) as web:
         answer = await web.change("/api/v1/connections/beta/ack")
-        assert (answer.status_code, "nothing to take on" in answer.text) == (409, True)
+        assert (answer.status_code, "no problem to acknowledge" in answer.text) == (409, True)
         assert (await web.change("/api/v1/connections/nobody/ack")).status_code == 404
 
 
