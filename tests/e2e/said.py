@@ -11,6 +11,7 @@ import gzip
 import json
 from base64 import b64encode
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -369,6 +370,20 @@ def statuses() -> Iterator[Said]:
             yield Said("http", status, {"message": "nothing"}, verdict, headers=headers)
 
 
+# --- the errors of gateways and services, in their own shapes
+
+
+def errors() -> Iterator[Said]:
+    table = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+    for head, several in table.items():
+        status, verdict = head.split()
+        listed = several.values() if isinstance(several, dict) else several
+        for one in listed:
+            body = {"message": one} if isinstance(one, str) else one
+            yield Said("http", int(status), body, verdict)
+    yield Said("http", 400, {"errorCode": "HOURLY_APIINVOCATION_LIMIT_EXCEEDED"}, THROTTLED)
+
+
 # --- presets
 
 PRESETS = ("anthropic", "github", "gitlab", "openai", "shopify", "slack")
@@ -602,4 +617,4 @@ def all_said() -> list[Said]:
     Return the whole table.
     """
     parts = (sentences(), SHAPES, bodies(), CODES, statuses(), presets(), SOLDSCOPE, AMAZON)
-    return [said for part in (*parts, quotas(), secrets()) for said in part]
+    return [said for part in (*parts, errors(), quotas(), secrets()) for said in part]
