@@ -203,3 +203,14 @@ async def test_the_page_shows_the_notes_of_its_connection(story):
     assert "<strong>Notes:</strong> Call &lt;Ana&gt; first\nthen Bob" in pages[0]
     assert "Notes:" not in pages[1]
     assert each["notes"] == noted.notes
+
+
+async def test_no_page_shows_a_backtick(story):
+    said = replace(REFUSED, detail="403: `region` is not <it>")
+    story.evaluate(NOON + timedelta(minutes=1), acme=said)
+    async with open_web(story.database, PLAN) as web:
+        page = (await web.get("/connections/acme")).text
+        refused = await web.get("/connections/`acme`", headers=PAGE)
+    assert page.count("403: <code>region</code> is not &lt;it&gt;") == 3  # card, change, check
+    assert "`" not in strip_tags(page)
+    assert (refused.status_code, "`" in strip_tags(refused.text)) == (404, False)
