@@ -68,7 +68,8 @@ def test_page_api_and_command_take_the_same_steps(stage, name):
 
     told = [(one["name"], one["words"]) for one in steps]
     assert len(told) > 0
-    assert [(unescape(a), unescape(b)) for a, b in STEP.findall(page)] == told
+    steps_there = STEP.findall(re.sub("</?code>", "`", page))
+    assert [(unescape(a), unescape(b)) for a, b in steps_there] == told
     lines = [" ".join(line.split()) for line in command.stdout.splitlines()]
     marked = [line[2:] for line in lines if line[:1] in MARKS and line[1:2] == " "]
     assert len(marked) == len(told), command
