@@ -498,7 +498,12 @@ def examine_rows(database: Database) -> Iterator[Finding]:
     kept = read_set_aside(database.set_aside_path)
     for value in kept[:MOST_VALUES]:
         words = f"{value}: its value could not be read, and was set aside"
-        remedy = f"the row as it was is in {database.set_aside_path}; delete that file after a look"
+        if value.removed_with:
+            words = f"{value}: was set aside with what it belonged to, {value.removed_with}"
+        remedy = (
+            f"the row as it was is in {database.set_aside_path}, with the statement that puts it"
+            " back; delete that file after a look"
+        )
         yield Finding(Area.DATABASE, Mark.WARNING, words, remedy)
     n_more = max(len(damaged) - MOST_VALUES, 0) + max(len(kept) - MOST_VALUES, 0)
     if n_more:

@@ -1,9 +1,10 @@
 """Find the rows that cannot be read, and set them aside: none of them may stop all others.
 
 Decides what a value of each column may be, by the column's type, and what becomes of a row that
-holds another one. What a connection is watched by goes on with the value it began with; any other
-row is taken out. As it was, each row stays readable in the file beside the database. Looking is
-left to SQLite, which needs no Python for a row that is sound.
+holds another one. Where a column has a value to begin with, the row goes on with that; any other
+row is taken out, with what belongs to it. As they were, all of them are in the file beside the
+database, each with the statement that puts it back. Looking is left to SQLite, which needs no
+Python for a row that is sound.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from sqlalchemy import JSON, Boolean, Float, Integer, LargeBinary
 from sqlalchemy import text as sql
 
 from monitor.judge.outcome import QuotaUnit
-from monitor.store.schema import EnumText, Instant, metadata
+from monitor.store.schema import EnumText, Instant, keys, metadata
+from monitor.store.values import FIRST_INSTANT, LARGEST_FLOAT, LARGEST_INTEGER, LAST_INSTANT
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sqlalchemy import Column, Table
@@ -32,14 +34,13 @@ SUFFIX = ".set-aside"
 """Ends the name of the file with the rows as they were."""
 
 MOST_AT_ONCE = 1000
-"""Of one table; more at once are the next look's."""
+"""Of one table, so that a large file does not fill the memory; then the next so many."""
 
 APPENDED = {"checks", "check_hours", "check_days", "quota_samples", "transitions"}
 """Millions of rows, which nothing but people reads: looked at when that has failed."""
 
-FIRST_INSTANT = -62_135_596_800_000_000
-LAST_INSTANT = 253_370_764_800_000_000
-"""The years 1 to 9998, in microseconds."""
+SHORTEST_KEY_BYTES = 16
+"""A key that is shorter keeps nobody out."""
 
 NOW = "CAST(strftime('%s', 'now') AS INTEGER) * 1000000"
 UNKNOWN: dict[str, str] = {}
@@ -66,6 +67,25 @@ HEALED: dict[str, dict[str, str]] = {
             (
                 *("checked_at", "latency_ms", "last_reason", "announced_state"),
                 *("announced_reason", "account", "application", "token_host", "failed_host"),
+            ),
+            "NULL",
+        ),
+    },
+    # The sweep finds the next step; whose date is lost is dated by the file, or by people.
+    "authorizations": {
+        "is_renewal_pending": "0",
+        "is_renewal_unrecorded": "0",
+        "next_step_at": NOW,
+        **dict.fromkeys(("told_step", "fingerprint", "renewal_fingerprint"), "NULL"),
+        "token_ends_at": "NULL",
+    },
+    "applications": {
+        "is_configured": "1",
+        "next_step_at": NOW,
+        **dict.fromkeys(
+            (
+                *("secret_created_at", "secret_ends_at", "told_step", "refused_reason"),
+                *("refused_detail", "refused_at", "asker_id", "announced_reason"),
             ),
             "NULL",
         ),
@@ -99,21 +119,35 @@ HEALED: dict[str, dict[str, str]] = {
         ),
     },
     "alerts": {"severity": "'critical'", "facts": "'{}'", "born_at": NOW},
+    "reminders": {"due_at": NOW, "n_sent": "0"},
+    "silences": {"reason": "''", "starts_at": NOW},
+    "acknowledgements": {"at": NOW, "note": "''"},
+    "channel_states": {"failed_since": "NULL", "is_failure_told": "0", "digest_at": "NULL"},
+    "deletions": {"at": NOW},
+    # Without what it may do, a token may read; without its hash it lets nobody in.
+    "api_tokens": {"is_read_only": "1", "created_at": NOW, "last_used_at": "NULL"},
     "stored_tokens": {"file_fingerprint": "NULL", "seller_id": "NULL", "obtained_at": NOW},
 }
-"""What such a column begins with; a row without is taken out."""
+"""What such a column begins with, never allowing more than it did; a row without is taken out."""
 
 
 @dataclass(frozen=True, slots=True)
 class DamagedValue:
-    """A value that cannot be read: where it stands, not what it is."""
+    """A value that cannot be read: where it stands, not what it is.
+
+    Args:
+        column: Empty for a sound row that was removed with one that it belonged to.
+        removed_with: Names that one.
+    """
 
     table: str
     key: str
     column: str
+    removed_with: str = ""
 
     def __str__(self) -> str:
-        return f"table {self.table}, row {self.key}, column {self.column}"
+        row = f"table {self.table}, row {self.key}"
+        return f"{row}, column {self.column}" if self.column else row
 
 
 def find_damage(tx: Connection, *, is_thorough: bool = True) -> list[DamagedValue]:
@@ -126,32 +160,33 @@ def find_damage(tx: Connection, *, is_thorough: bool = True) -> list[DamagedValu
 
 
 def set_aside(tx: Connection, file: Path, *, is_thorough: bool = True) -> list[DamagedValue]:
-    """Take what cannot be read out of the tables, write it to *file*, and return where it was."""
-    found = list(_find(tx, is_thorough=is_thorough))
-    rows: dict[tuple[str, str], list[DamagedValue]] = {}
-    for value, place in found:
-        rows.setdefault((value.table, place), []).append(value)
-    records = [
-        {
-            "at": tx.exec_driver_sql("SELECT datetime('now')").scalar_one(),
-            "table": table,
-            "key": values[0].key,
-            "columns": [value.column for value in values],
-            "row": _quote_row(tx, metadata.tables[table], place),
-        }
-        for (table, place), values in rows.items()
-    ]
-    _append(file, records)
-    for (table, place), values in rows.items():
-        columns = HEALED.get(table, UNKNOWN)
-        where = _is_at(metadata.tables[table])
-        if all(value.column in columns for value in values):
-            healed = ", ".join(f'"{value.column}" = {columns[value.column]}' for value in values)
-            change = f'UPDATE "{table}" SET {healed} WHERE {where}'  # noqa: S608 - our own names
-        else:
-            change = f'DELETE FROM "{table}" WHERE {where}'  # noqa: S608 - likewise
-        tx.execute(sql(change), {"place": place})
-    return [value for value, _ in found]
+    """Take what cannot be read out of the tables, write it to *file*, and return where it was.
+
+    What belongs to a row that is taken out goes with it, and is written too. All of it is on the
+    disk before the tables change: what cannot be written stays where it is.
+    """
+    all_found: list[DamagedValue] = []
+    is_over = False
+    while not is_over:
+        found = list(_find(tx, is_thorough=is_thorough))
+        is_over = len(found) < MOST_AT_ONCE
+        rows: dict[_Row, list[DamagedValue]] = {}
+        for value, place in found:
+            rows.setdefault(_Row(value.table, place), []).append(value)
+        lost = [row for row, values in rows.items() if not _is_healed(values)]
+        belonging = _list_belonging(tx, lost, set(rows))
+        at = tx.exec_driver_sql("SELECT datetime('now')").scalar_one()
+        records = [_record(tx, at, row, values) for row, values in rows.items()]
+        records += [
+            {**_record(tx, at, row, []), "removed_with": str(rows[owner][0])}
+            for row, owner in belonging.items()
+        ]
+        if records:
+            _append(file, records)
+        for row, values in rows.items():
+            tx.execute(sql(_change(row, values)), {"place": row.place})
+        all_found += [value for value, _ in found]
+    return all_found
 
 
 def read_set_aside(file: Path) -> list[DamagedValue]:
@@ -164,21 +199,121 @@ def read_set_aside(file: Path) -> list[DamagedValue]:
     for line in lines:
         try:
             record = json.loads(line)
-            values += [
-                DamagedValue(str(record["table"]), str(record["key"]), str(column))
-                for column in record["columns"]
-            ]
+            table, key = str(record["table"]), str(record["key"])
+            values += [DamagedValue(table, key, str(column)) for column in record["columns"]]
+            if "removed_with" in record:
+                values.append(DamagedValue(table, key, "", str(record["removed_with"])))
         except (ValueError, LookupError, TypeError):
             continue  # cut off by a full disk
     return list(dict.fromkeys(values))
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row, by its *place* in a table."""
+
+    table: str
+    place: str
+
+
+def _is_healed(values: Sequence[DamagedValue]) -> bool:
+    """Tell whether the row of all these *values* goes on with others."""
+    return all(value.column in HEALED.get(value.table, UNKNOWN) for value in values)
+
+
+def _change(row: _Row, values: Sequence[DamagedValue]) -> str:
+    where = _is_at(metadata.tables[row.table])
+    if not _is_healed(values):
+        return f'DELETE FROM "{row.table}" WHERE {where}'  # noqa: S608 - our own names
+    columns = HEALED[row.table]
+    healed = ", ".join(f'"{value.column}" = {columns[value.column]}' for value in values)
+    return f'UPDATE "{row.table}" SET {healed} WHERE {where}'  # noqa: S608 - likewise
+
+
+def _list_belonging(tx: Connection, lost: Iterable[_Row], damaged: set[_Row]) -> dict[_Row, _Row]:
+    """Return the rows that the database deletes with those *lost*, each with its own of these."""
+    belonging: dict[_Row, _Row] = {}
+    waiting = [(row, row) for row in lost]
+    while waiting:
+        row, owner = waiting.pop()
+        for table in metadata.sorted_tables:
+            for key in table.foreign_keys:
+                if key.ondelete != "CASCADE" or key.column.table.name != row.table:
+                    continue
+                query = (
+                    f'SELECT {_place(table)} FROM "{table.name}" WHERE "{key.parent.name}" ='  # noqa: S608 - our own names
+                    f' (SELECT "{key.column.name}" FROM "{row.table}"'
+                    f" WHERE {_is_at(key.column.table)})"
+                )
+                for place in tx.execute(sql(query), {"place": row.place}).scalars():
+                    found = _Row(table.name, str(place))
+                    if found not in belonging and found not in damaged:
+                        belonging[found] = owner
+                        waiting.append((found, owner))
+    return belonging
+
+
+def _record(tx: Connection, at: str, row: _Row, values: Sequence[DamagedValue]) -> dict[str, Any]:
+    """Return all that is known of a *row*, and the statement that would put it back."""
+    table = metadata.tables[row.table]
+    stored = _read_row(tx, table, row.place)
+    key = f"SELECT {_key(table)} FROM {_quoted(table.name)} WHERE {_is_at(table)}"  # noqa: S608 - our own names
+    return {
+        "at": at,
+        "table": row.table,
+        "key": _show(tx.execute(sql(key), {"place": row.place}).scalar_one()),
+        "columns": [value.column for value in values],
+        "row": {name: {"type": kind, "hex": raw} for name, (kind, raw) in stored.items()},
+        "restore": _make_restoring(table, stored),
+    }
+
+
+def _make_restoring(table: Table, stored: Mapping[str, tuple[str, str]]) -> str:
+    """Return the statement that puts a row back, whether it was changed or taken out."""
+    names = ", ".join(_quoted(name) for name in stored)
+    literals = ", ".join(_literal(kind, raw) for kind, raw in stored.values())
+    keys_of_row = [column.name for column in table.primary_key]
+    key = ", ".join(_quoted(name) for name in keys_of_row)
+    # REPLACE would delete what belongs to the row.
+    changes = ", ".join(
+        f"{_quoted(name)} = excluded.{_quoted(name)}" for name in stored if name not in keys_of_row
+    )
+    then = f"UPDATE SET {changes}" if changes else "NOTHING"
+    return (
+        f'INSERT INTO "{table.name}" ({names}) VALUES ({literals})'  # noqa: S608 - our own names
+        f" ON CONFLICT ({key}) DO {then};"
+    )
+
+
+def _literal(kind: str, raw: str) -> str:
+    """Return what SQL calls a value, whose bytes as text are *raw* in hexadecimal."""
+    data = bytes.fromhex(raw)
+    match kind:
+        case "null":
+            return "NULL"
+        case "integer" | "real":
+            # Infinity has no name in SQL.
+            return {"Inf": "9e999", "-Inf": "-9e999"}.get(data.decode(), data.decode())
+        case "text":
+            text = data.decode("utf-8", "replace")
+            if text.isprintable() and "\ufffd" not in text:
+                return "'" + text.replace("'", "''") + "'"
+            return f"CAST(X'{raw}' AS TEXT)"
+        case _:
+            return f"X'{raw}'"
+
+
 def _append(file: Path, records: Iterable[dict[str, Any]]) -> None:
+    """Add to *file*, for its owner alone, and come back when the disk has it."""
     text = "".join(json.dumps(record) + "\n" for record in records)
-    if text:
-        descriptor = os.open(file, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-            opened.write(text)
+    descriptor = os.open(file, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+        os.fchmod(descriptor, 0o600)
+        if os.fstat(descriptor).st_size:
+            text = f"\n{text}"  # the last line may have been cut off by a full disk
+        opened.write(text)
+        opened.flush()
+        os.fsync(descriptor)
 
 
 def _find(tx: Connection, *, is_thorough: bool) -> Iterator[tuple[DamagedValue, str]]:
@@ -197,8 +332,11 @@ def _find(tx: Connection, *, is_thorough: bool) -> Iterator[tuple[DamagedValue, 
         for place, key, *damaged in tx.exec_driver_sql(query):
             for name, is_damaged in zip(checks, damaged, strict=True):
                 if is_damaged:
-                    shown = key.decode("utf-8", "replace") if isinstance(key, bytes) else key
-                    yield DamagedValue(table.name, str(shown), name), str(place)
+                    yield DamagedValue(table.name, _show(key), name), str(place)
+
+
+def _show(key: object) -> str:
+    return key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key)
 
 
 def add_functions(raw: sqlite3.Connection) -> None:
@@ -206,7 +344,9 @@ def add_functions(raw: sqlite3.Connection) -> None:
     raw.create_function("is_utf8", 1, _is_utf8, deterministic=True)
 
 
-def _is_utf8(value: bytes) -> bool:
+def _is_utf8(value: bytes | None) -> bool:
+    if value is None:
+        return True  # SQLite may ask before it has looked whether there is a value
     try:
         value.decode()
     except UnicodeDecodeError:
@@ -216,6 +356,14 @@ def _is_utf8(value: bytes) -> bool:
 
 def _is_damaged(column: Column[Any], *, is_thorough: bool) -> str:
     """Return the condition under which a value of *column* cannot be read."""
+    name, bad = _quoted(column.name), _is_no_value(column, is_thorough=is_thorough)
+    if column.nullable:
+        return f"{name} IS NOT NULL AND ({bad})"
+    return f"{name} IS NULL OR ({bad})"
+
+
+def _is_no_value(column: Column[Any], *, is_thorough: bool) -> str:
+    """Return the condition under which what is not NULL is no value of *column*."""
     name = _quoted(column.name)
     kind = column.type
     match kind:
@@ -230,18 +378,23 @@ def _is_damaged(column: Column[Any], *, is_thorough: bool) -> str:
         case Boolean():
             bad = f"typeof({name}) <> 'integer' OR {name} NOT IN (0, 1)"
         case Integer():
-            bad = f"typeof({name}) <> 'integer'"
+            bad = (
+                f"typeof({name}) <> 'integer'"
+                f" OR {name} NOT BETWEEN -{LARGEST_INTEGER} AND {LARGEST_INTEGER}"
+            )
         case Float():
-            bad = f"typeof({name}) NOT IN ('real', 'integer') OR abs({name}) > 1e300"
+            bad = f"typeof({name}) NOT IN ('real', 'integer') OR abs({name}) > {LARGEST_FLOAT}"
         case LargeBinary():
             bad = f"typeof({name}) <> 'blob'"
+            if column.table is keys:
+                bad += f" OR length({name}) < {SHORTEST_KEY_BYTES}"
         case JSON():
             bad = _is_json_damaged(column)
         case _:
             bad = f"typeof({name}) <> 'text'"
             if is_thorough:
                 bad += f" OR NOT is_utf8(CAST({name} AS BLOB))"
-    return f"{name} IS NOT NULL AND ({bad})"
+    return bad
 
 
 def _is_json_damaged(column: Column[Any]) -> str:
@@ -300,13 +453,14 @@ def _key(table: Table) -> str:
     return "rowid"
 
 
-def _quote_row(tx: Connection, table: Table, place: str) -> dict[str, Any]:
-    """Return the row at *place* as SQL writes its values."""
+def _read_row(tx: Connection, table: Table, place: str) -> dict[str, tuple[str, str]]:
+    """Return the type of each value of a row, and its bytes in hexadecimal, as text if a number."""
     names = [column.name for column in table.c]
     # In hexadecimal: a text may hold what is none.
-    columns = ", ".join(f"typeof({_quoted(name)}), hex({_quoted(name)})" for name in names)
-    query = f'SELECT {columns} FROM "{table.name}" WHERE {_is_at(table)}'  # noqa: S608 - likewise
+    columns = ", ".join(
+        f"typeof({name}), hex(CASE WHEN typeof({name}) = 'real' THEN quote({name}) ELSE {name} END)"
+        for name in map(_quoted, names)
+    )
+    query = f'SELECT {columns} FROM "{table.name}" WHERE {_is_at(table)}'  # noqa: S608 - our own names
     found = list(tx.execute(sql(query), {"place": place}).one())
-    return {
-        name: {"type": found[2 * at], "hex": found[2 * at + 1]} for at, name in enumerate(names)
-    }
+    return {name: (found[2 * at], found[2 * at + 1]) for at, name in enumerate(names)}

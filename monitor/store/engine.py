@@ -26,6 +26,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from monitor.store import damage
+from monitor.store.values import STRICT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -95,7 +96,9 @@ log grows before it is folded back, the fewer of those writes reach the file.
 """
 
 _DAMAGED = ("malformed", "not a database")
-_UNDECODABLE = "decode to UTF-8"
+_ROW_DAMAGED = ("decode to UTF-8", "malformed JSON")
+"""Said of one value, where all else may be sound."""
+
 _SIGNS_OF_DAMAGE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
 """What reading a value ends with that is not what it should be."""
 
@@ -272,10 +275,11 @@ class Database:
             yield
         except DBAPIError as error:
             said = str(error.orig)
-            is_damaged = any(words in said for words in _DAMAGED)
+            is_row = any(words in said for words in _ROW_DAMAGED)
+            is_damaged = not is_row and any(words in said for words in _DAMAGED)
             kind = StoreDamaged if is_damaged else StoreError
             kind = RowRefused if isinstance(error, IntegrityError | DataError) else kind
-            if _UNDECODABLE in said:
+            if is_row:
                 self._explain_damage(error)
             # The statement and its parameters are left out: they hold data.
             remedy = self._remedy(said)
@@ -344,6 +348,7 @@ def _make_engine(url: str) -> Engine:
         return sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
 
     engine = create_engine(url, hide_parameters=True, creator=connect)
+    engine.dialect.colspecs = {**engine.dialect.colspecs, **STRICT}
 
     @event.listens_for(engine, "connect")
     def configure(raw: Any, _record: object) -> None:

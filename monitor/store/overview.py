@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Integer, case, func, not_, null, or_, select, type_coerce
+from sqlalchemy import BigInteger, case, func, not_, null, or_, select, type_coerce
+from sqlalchemy.types import NullType
 
 from monitor.judge.outcome import State
 from monitor.store.schema import Instant, authorizations, connections, quotas
@@ -42,9 +43,8 @@ _MARKS = [
 
 
 def _plain(column: Column[object]) -> object:
-    kind = BigInteger if isinstance(column.type, Instant) else Integer
-    is_plain = column.type.python_type is str
-    return column if is_plain else type_coerce(column, kind)
+    # As it is stored: only whether it is another one by now counts.
+    return type_coerce(column, NullType())
 
 
 _QUERY = (

@@ -35,6 +35,7 @@ from monitor.judge.authorizations import ClockSource
 from monitor.judge.outbox import NotificationState
 from monitor.judge.outcome import QuotaUnit, Reason, State
 from monitor.judge.suppression import Scope, SuppressedBy
+from monitor.store.values import FIRST_INSTANT, LAST_INSTANT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +81,11 @@ class Instant(TypeDecorator[datetime]):
 
 
 def _read_instant(value: int | None) -> datetime | None:
-    return None if value is None else EPOCH + timedelta(microseconds=value)
+    if value is None:
+        return None
+    if FIRST_INSTANT <= value <= LAST_INSTANT:
+        return EPOCH + timedelta(microseconds=value)
+    raise ValueError("a value of the database is no instant")
 
 
 class EnumText(TypeDecorator[StrEnum]):

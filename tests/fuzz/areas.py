@@ -10,6 +10,7 @@ from tests.fuzz.answers import Answers
 from tests.fuzz.arguments import Arguments
 from tests.fuzz.configuration import Configuration
 from tests.fuzz.requests import Requests
+from tests.fuzz.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,5 +18,5 @@ if TYPE_CHECKING:
     from tests.fuzz.core import Area
 
 AREAS: dict[str, Callable[[], Area]] = {
-    each.name: each for each in (Configuration, Arguments, Answers, Requests)
+    each.name: each for each in (Configuration, Arguments, Answers, Rows, Requests)
 }
