@@ -350,7 +350,7 @@ def test_without_a_key_no_handshake_begins_and_the_page_says_how_to_make_one(tmp
             answer = browser.get("/oauth/amazon/start/acme")
 
     assert answer.status_code == 409
-    assert "no `key` is set" in answer.text
+    assert "no <code>key</code> is set" in answer.text
     assert "/dev/urandom" in answer.text
 
 
