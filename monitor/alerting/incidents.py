@@ -14,7 +14,7 @@ from monitor.judge.connectivity import describe_online
 from monitor.judge.correlation import describe_outage_over, find_certain, release
 from monitor.judge.incidents import FLAPPING_WINDOW
 from monitor.judge.outcome import Reason
-from monitor.judge.shortage import Shortage, describe_enough, describe_shortage
+from monitor.judge.shortage import Shortage, describe_enough, describe_past, describe_shortage
 from monitor.store import incidents, results
 
 if TYPE_CHECKING:
@@ -63,6 +63,13 @@ def end_shortage(tx: Transaction, plan: Plan, now: datetime) -> bool:
         dispatch_alert(tx, alert, {}, plan, now)
     incidents.withdraw_overtaken(tx, now)
     return True
+
+
+def announce_past_shortage(
+    tx: Transaction, plan: Plan, kind: Shortage, since: datetime, now: datetime
+) -> None:
+    """Announce a shortage that is over, and in which nothing could be stored."""
+    dispatch_alert(tx, describe_past(kind, since, now), {}, plan, now)
 
 
 def dispatch_inhibited(

@@ -94,6 +94,8 @@ class Heartbeat:
             return Readiness(late, longest, waits, self._supervisor.failing_for())
 
         stalls = find_stalls(self._supervisor.signs())
+        if self._store.disk_problem is not None:
+            stalls.append(self._store.disk_problem)
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 arrears = await self._store.read(read)

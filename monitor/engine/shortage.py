@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from monitor.alerting.incidents import begin_shortage, end_shortage
+from monitor.alerting.incidents import announce_past_shortage, begin_shortage, end_shortage
 from monitor.clock import utc_now
+from monitor.judge.shortage import Shortage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     from monitor.config.plan import Plan
-    from monitor.judge.shortage import Shortage
     from monitor.notify.delivery import Delivery
     from monitor.store.engine import StoreWorker
 
@@ -49,6 +49,7 @@ class ShortageWatch:
         self._began: tuple[float, datetime] | None = None
         self._last_at = float("-inf")
         self._is_told: bool | None = None
+        self._disk_began: tuple[float, datetime] | None = None
 
     @property
     def is_fresh(self) -> bool:
@@ -74,6 +75,8 @@ class ShortageWatch:
         Raises:
             StoreError: The database cannot be used; the next look finds the same.
         """
+        if await self._look_at_disk(store, plan):
+            delivery.wake()
         now = self._monotonic()
         waiting = {one: at for one, at in self._waiting.items() if now - at < FORGET_AFTER_S}
         self._waiting = waiting
@@ -100,6 +103,30 @@ class ShortageWatch:
             if await store.write(lambda tx: end_shortage(tx, plan, utc_now())):
                 delivery.wake()
             self._is_told = False
+
+    async def _look_at_disk(self, store: StoreWorker, plan: Plan) -> bool:
+        """Tell people of a disk that could not be written, as soon as it can be; True if so.
+
+        While it lasts no alert can be stored, so that none is sent: the log, `/readyz` and the
+        heartbeat say it.
+        """
+        if store.disk_problem is not None:
+            if self._disk_began is None:
+                self._disk_began = self._monotonic(), utc_now()
+                log.error("database.not_writable", why=store.disk_problem)
+            return False
+        if self._disk_began is None:
+            return False
+        began, since = self._disk_began
+        is_news = self._monotonic() - began >= TELL_AFTER_S
+        if is_news:
+            work = partial(
+                announce_past_shortage, plan=plan, kind=Shortage.DISK, since=since, now=utc_now()
+            )
+            await store.write(work)
+        self._disk_began = None
+        log.info("database.writable_again")
+        return is_news
 
 
 LOOK_EVERY = timedelta(seconds=2)

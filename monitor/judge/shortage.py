@@ -170,13 +170,14 @@ def describe_shortage(kind: Shortage, since: datetime, n_waiting: int) -> AlertD
     return AlertDue.of(AlertKind.MONITOR_OFFLINE, **facts)
 
 
+def describe_past(kind: Shortage, since: datetime, now: datetime) -> AlertDue:
+    """Return the alert of a shortage that nobody could be alerted to while it lasted."""
+    facts = {"since": since.isoformat(), "until": now.isoformat(), "shortage": kind.value}
+    return AlertDue.of(AlertKind.MONITOR_ONLINE, **facts)
+
+
 def describe_enough(kind: Shortage, time: OfflineTime, now: datetime) -> AlertDue | None:
     """Return the alert of its end; None if nobody knows of that."""
     if not time.is_announced:
         return None
-    facts = {
-        "since": time.started_at.isoformat(),
-        "until": now.isoformat(),
-        "shortage": kind.value,
-    }
-    return AlertDue.of(AlertKind.MONITOR_ONLINE, **facts)
+    return describe_past(kind, time.started_at, now)

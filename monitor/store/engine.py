@@ -46,6 +46,14 @@ REMEDIES = {
     "already exists": "it belongs to another program: set monitor.database to another file",
 }
 
+DISK_PROBLEMS = {
+    "full": "the disk of the database is full",
+    "disk I/O error": "the disk of the database is full or failing",
+    "readonly": "the database is read-only",
+    "read-only": "the database is read-only",
+}
+"""What keeps the database from being written until somebody acts; names no file."""
+
 READ_ONLY_DISK = (
     "its disk is mounted read-only, as the kernel does with one that fails: look into the kernel's"
     " log, and mount it for writing again"
@@ -379,6 +387,8 @@ class StoreWorker:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self.written_at: float | None = None
         """When the database last accepted a write, by the monotonic clock."""
+        self.disk_problem: str | None = None
+        """Why the latest write failed, if that is the disk: the next success ends it."""
         self.damage: StoreDamaged | None = None
         """What was found when the database turned out to be damaged."""
 
@@ -418,11 +428,18 @@ class StoreWorker:
         except RowsSetAside:
             result = self._write_once(work)
         self.written_at = time.monotonic()
+        self.disk_problem = None
         return result
 
     def _write_once(self, work: Callable[[Transaction], ResultT]) -> ResultT:
-        with self._noting_damage(), self._database.write() as tx:
-            return work(tx)
+        try:
+            with self._noting_damage(), self._database.write() as tx:
+                return work(tx)
+        except StoreError as error:
+            said = str(error.__cause__)
+            found = (words for each, words in DISK_PROBLEMS.items() if each in said)
+            self.disk_problem = next(found, self.disk_problem)
+            raise
 
     @contextmanager
     def _noting_damage(self) -> Iterator[None]:

@@ -46,6 +46,9 @@ async def readyz(here: Here) -> Response:
         troubles, problems = await here.reader.read(
             lambda tx: (list_readiness_problems(tx, here), read_reach_of(tx, here))
         )
+        # Reading goes on where nothing can be written any more.
+        if here.store.disk_problem is not None:
+            troubles.insert(0, "database")
     except StoreError:
         troubles, problems = ["database"], guess_reach(here)
     status = HTTPStatus.SERVICE_UNAVAILABLE if troubles else HTTPStatus.OK

@@ -11,6 +11,7 @@ import shutil
 import socket
 import sqlite3
 import subprocess
+import time
 from contextlib import ExitStack, closing, contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from monitor.engine.shortage import TELL_AFTER_S
 from tests.bench import Bench, connection
 from tests.daemon_process import run_daemon
 from tests.waiting import PATIENCE_S, wait_until
@@ -168,8 +170,15 @@ def test_a_full_disk_is_told_and_loses_no_result_and_needs_no_restart(bench):
             told = daemon.wait_for("results.not_written")
             assert "is the disk full" in told["error"]
             n_before = len(checks_of(bench))
+            daemon.wait_for("database.not_writable")
+            # What is shorter makes no alert; the log cannot grow either, and counts nothing.
+            over_at = time.monotonic() + TELL_AFTER_S + 1
+            wait_until(lambda: time.monotonic() > over_at)
         wait_until(lambda: len(checks_of(bench)) > n_before)
+        daemon.wait_for("database.writable_again")
         assert daemon.stop()[0] == 0
+    listed = json.loads(bench.run("alerts", "list", "--json").out)["alerts"]
+    assert [one["kind"] for one in listed] == ["monitor_online"]
     assert daemon.named("check.fault") == []
     assert daemon.named("result.fault") == []
 

@@ -30,13 +30,13 @@ from monitor.providers.fetcher import fetch
 from monitor.providers.probes import Signal, address_of
 from monitor.providers.transport import HttpClients
 from monitor.store import connections, outbox
-from monitor.store.engine import StoreWorker
+from monitor.store.engine import StoreError, StoreWorker
 from monitor.store.outbox import oldest_wait
 from monitor.store.schedule import lateness
 from monitor.store.schema import connections as rows
 from tests.builders import OK, REFUSED, Story, entry, plan_of, snapshot_of
 from tests.fakes import NOON
-from tests.shortage import no_descriptors
+from tests.shortage import full_disk, no_descriptors
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -183,6 +183,21 @@ async def test_a_database_that_cannot_be_read_is_trouble_and_no_path_is_told(
     await bench.heartbeat.beat()
     assert [(call.path, call.body) for call in outside.calls] == [
         ("/ping/uuid-1/fail?rid=7", "the database cannot be read")
+    ]
+
+
+async def test_a_database_that_cannot_be_written_is_trouble_until_it_can(
+    bench: Bench, outside: Outside
+):
+    number = bench.story.record("one").id
+    with full_disk(), pytest.raises(StoreError):
+        await bench.store.write(lambda tx: connections.pause(tx, number))
+    await bench.heartbeat.beat()
+    await bench.store.write(lambda tx: connections.pause(tx, number))
+    await bench.heartbeat.beat()
+    assert [(call.path, call.body) for call in outside.calls] == [
+        ("/ping/uuid-1/fail?rid=7", "the disk of the database is full or failing"),
+        ("/ping/uuid-1?rid=7", ""),
     ]
 
 

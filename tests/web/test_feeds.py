@@ -292,6 +292,9 @@ async def test_what_this_daemon_does_not_know_makes_it_not_late(story):
     async with open_web(story.database, plan) as web:
         web.now[0] = NOON + DAY
         assert (await web.get("/readyz")).status_code == 200
+        web.parts.store.disk_problem = "the disk of the database is full"
+        assert (await web.get("/readyz")).json()["failing"] == ["database"]
+        web.parts.store.disk_problem = None
 
 
 async def test_a_database_that_is_gone_is_not_ready_and_says_no_path(story, caplog):
