@@ -246,6 +246,7 @@ _WHY = {
     HTTPStatus.NOT_FOUND: "There is no such thing.",
     HTTPStatus.CONFLICT: "Not possible as things stand.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Too much was sent.",
+    HTTPStatus.REQUEST_URI_TOO_LONG: "The address is too long.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not JSON.",
     HTTPStatus.MISDIRECTED_REQUEST: "The dashboard does not answer to this name.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "A parameter is wrong.",
@@ -254,6 +255,7 @@ _WHY = {
 
 _ALWAYS = (
     HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.REQUEST_URI_TOO_LONG,
     HTTPStatus.MISDIRECTED_REQUEST,
     HTTPStatus.UNPROCESSABLE_ENTITY,
     HTTPStatus.SERVICE_UNAVAILABLE,
