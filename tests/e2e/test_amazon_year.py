@@ -47,7 +47,7 @@ class Step:
 
 YEAR = [
     *(
-        Step(END - days * DAY, "expiring_soon", f"expires {when}")
+        Step(END - days * DAY, "expiring_soon", f"acme expires {when} ({END:%b} {END.day})")
         for days, when in (
             (30, "in 30 days"),
             (14, "in 14 days"),
@@ -56,9 +56,13 @@ YEAR = [
             (1, "tomorrow"),
         )
     ),
-    Step(END, "expired", "authorization expired"),
-    Step(RENEWED_AT, RENEWED, "authorization renewed"),
-    Step(NEXT_END - 30 * DAY, "expiring_soon", "expires in 30 days"),
+    Step(END, "expired", "acme: authorization expired"),
+    Step(RENEWED_AT, RENEWED, "acme: authorization renewed"),
+    Step(
+        NEXT_END - 30 * DAY,
+        "expiring_soon",
+        f"acme expires in 30 days ({NEXT_END:%b} {NEXT_END.day})",
+    ),
 ]
 SHORT_YEAR = [YEAR[0], *YEAR[4:]]
 
@@ -219,7 +223,7 @@ def expect_exactly(walk: Walk, year: list[Step]) -> None:
     assert {alert.connections for alert in alerts} == {("acme",)}
     for step, alert in zip(year, alerts, strict=True):
         assert timedelta() <= alert.born_at - step.at < timedelta(minutes=5)
-    said = [f"acme: {step.words}" for step in year]
+    said = [step.words for step in year]
     counted = Counter(title.partition(" ")[2] for title in stage.titles())
     assert set(counted) == set(said)
     surplus = counted - Counter(said)
