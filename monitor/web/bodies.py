@@ -141,9 +141,13 @@ def _is_word_alone(request: Request, body: bytes) -> bool:
 async def refuse_unknown_fields(request: Request) -> None:
     """Refuse the fields of a JSON body that its route does not read.
 
+    A body that comes with a question has no meaning (RFC 9110, 9.3.1), whatever it is.
+
     Raises:
         RequestValidationError: There are such.
     """
+    if request.method in {"GET", "HEAD"}:
+        return
     body = await request.body()
     if body and not _is_word_alone(request, body):
         _refuse_unknown(_parse_json(body), fields_of(request.scope["endpoint"]))

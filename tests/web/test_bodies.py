@@ -143,6 +143,14 @@ async def test_what_is_no_order_changes_nothing_and_is_explained(story, body, st
     assert known(story) == before
 
 
+@pytest.mark.parametrize("body", [b"true", b"[]", b"7", b'{"nope": 1}', b"{", b"\xff"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_body_that_comes_with_a_question_means_nothing(story, method, body):
+    async with open_web(story.database, PLAN) as web:
+        answer = await send(web, method, "/api/v1/silences", body, "application/json")
+    assert answer.status_code == 200, answer.text
+
+
 KINDS = [None, "", "text/plain", FORM, "multipart/form-data; boundary=x", "application/jsonp", "x"]
 
 
