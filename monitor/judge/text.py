@@ -17,4 +17,16 @@ def tidy(text: str, limit: int = LONGEST) -> str:
         text = text[:limit].rstrip()[: limit - 1] + "…"
     if text.isprintable():
         return text
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return one_line(text)
+
+
+def one_line(text: str) -> str:
+    """Return *text* on one line, with one space for any run of what cannot be seen."""
+    return " ".join(printable(text).split())
+
+
+def printable(text: str) -> str:
+    """Return *text* with a space for each letter that cannot be seen."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else " " for letter in text)

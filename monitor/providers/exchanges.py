@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
 from monitor.config.addresses import is_secret_header, mask_url, names_secret
+from monitor.judge.text import one_line, printable
 from monitor.providers.masking import MASK, mask
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def write_exchanges(exchanges: Sequence[Exchange], secrets: Sequence[str]) -> li
 
 def _write(each: Exchange, secrets: tuple[str, ...]) -> Iterator[tuple[int, str]]:
     at = each.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    yield 0, f"{at} {each.method} {mask(mask_url(_one_line(each.url)), secrets)}"
+    yield 0, f"{at} {each.method} {mask(mask_url(one_line(each.url)), secrets)}"
     yield from ((1, f"     > {line}") for line in _headers(each.sent, secrets))
     if each.content:
         yield from ((1, f"     > {line}") for line in ("", *_body(each.content, secrets)))
@@ -77,7 +78,7 @@ def _write(each: Exchange, secrets: tuple[str, ...]) -> Iterator[tuple[int, str]
         yield 1, f"     no response ({each.took_ms:,.0f} ms): {mask(each.failure, secrets)}"
         return
     found = (value for name, value in each.received if _REQUEST_ID.fullmatch(name))
-    request_id = mask(_one_line(next(found, "none")), secrets)
+    request_id = mask(one_line(next(found, "none")), secrets)
     yield 1, f"     < HTTP {each.status} ({each.took_ms:,.0f} ms), request id {request_id}"
     yield from ((1, f"     < {line}") for line in _headers(each.received, secrets))
     body = _body(each.body, secrets)
@@ -98,8 +99,8 @@ def _headers(fields: Sequence[tuple[str, str]], secrets: tuple[str, ...]) -> Ite
             scheme, space, _ = value.partition(" ")
             shown = f"{scheme} {MASK}" if space and scheme.isalpha() else MASK
         else:
-            shown = mask(mask_url(_one_line(value[:_READ])), secrets)[:MAX_SHOWN]
-        yield f"{_one_line(name)}: {shown}"
+            shown = mask(mask_url(one_line(value[:_READ])), secrets)[:MAX_SHOWN]
+        yield f"{one_line(name)}: {shown}"
 
 
 # A member of JSON, and a field of a form or an address.
@@ -115,7 +116,7 @@ def _body(content: bytes, secrets: tuple[str, ...]) -> list[str]:
     text = mask(text, secrets)
     if len(content) > MAX_SHOWN or len(text) > MAX_SHOWN:
         text = f"{text[:MAX_SHOWN]}… ({len(content):,} bytes)"
-    return [_printable(line) for line in text.splitlines()]
+    return [printable(line) for line in text.splitlines()]
 
 
 def _mask_named(match: re.Match[str]) -> str:
@@ -144,11 +145,3 @@ def _unescape(value: str) -> str:
         return str(json.loads(f'"{value}"'))
     except ValueError:
         return value
-
-
-def _one_line(text: str) -> str:
-    return " ".join(_printable(text).split())
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in text)

@@ -14,6 +14,8 @@ from base64 import b64encode
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
+from monitor.judge.text import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -51,10 +53,7 @@ def clean(text: str, secret: Secrets, length: int) -> str:
     secrets = (secret,) if isinstance(secret, str) else secret
     text = text.lstrip()
     is_cut = len(text) > MAX_READ
-    text = text[:MAX_READ]
-    if not text.isprintable():
-        text = "".join(letter if letter.isprintable() else " " for letter in text)
-    text = " ".join(text.split())
+    text = one_line(text[:MAX_READ])
     spans = list(_join(_find(text, secrets)))
     if is_cut:
         # The end may hold the first part of a secret, which nobody could recognize.

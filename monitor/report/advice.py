@@ -26,6 +26,7 @@ from monitor.config.renewal import (
 from monitor.judge.authorizations import says_old_token
 from monitor.judge.outcome import Reason, State
 from monitor.judge.quota import Level
+from monitor.judge.text import one_line
 from monitor.notify import texts
 from monitor.notify.words import explain, name_command, renewal_step, say
 from monitor.providers.exchanges import MAX_SHOWN
@@ -267,12 +268,12 @@ def write_ticket(
 
 def _table(facts: dict[str, str]) -> Iterator[str]:
     for name, value in facts.items():
-        yield f"  {name:<13} {_one_line(value)}"
+        yield f"  {name:<13} {one_line(value)}"
 
 
 def _step(step: ValidationStep) -> str:
     took = "" if step.took_ms is None else f" ({step.took_ms:,.0f} ms)"
-    return f"  {step.state:<7} {step.name}, {step.target}: {_one_line(step.words)}{took}"
+    return f"  {step.state:<7} {step.name}, {step.target}: {one_line(step.words)}{took}"
 
 
 def _check(answered: CheckedConnection) -> dict[str, str]:
@@ -288,8 +289,4 @@ def _check(answered: CheckedConnection) -> dict[str, str]:
 
 def _change(one: Transition) -> str:
     change = f"{instant(one.at)} {one.from_state} -> {one.to_state} ({one.reason})"
-    return f"  {change}: {_one_line(one.detail)}" if one.detail else f"  {change}"
-
-
-def _one_line(text: str) -> str:
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return f"  {change}: {one_line(one.detail)}" if one.detail else f"  {change}"

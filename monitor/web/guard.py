@@ -22,6 +22,7 @@ import h11
 import structlog
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from monitor.judge.shortage import MOST_OF_WEB
 from monitor.web.peers import is_within, peer_of
 
 if TYPE_CHECKING:
@@ -32,10 +33,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-MOST_CONNECTIONS = 600
+MOST_CONNECTIONS = MOST_OF_WEB
 """However many descriptors there are: the sockets beyond are those of the checks."""
-
-FEWEST_CONNECTIONS = 4
 
 REQUEST_WITHIN_S = 20.0
 """How long a whole request may take; ours are small."""
