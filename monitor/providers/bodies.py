@@ -254,9 +254,9 @@ def find_no(value: object) -> str:
         return no
     for name in sorted(ENVELOPES & place.keys()):
         inner = place[name]
-        if isinstance(inner, dict):
-            fields = islice(inner.items(), MOST_KEYS)
-            inside = {fold_key(name[:60]): each for name, each in fields}
+        # One with more fields than an error can have is none, and need not be looked through.
+        if isinstance(inner, dict) and len(inner) <= MOST_FIELDS:
+            inside = {fold_key(name[:60]): each for name, each in inner.items()}
             # An import that failed is what was asked for: {"data": {"name": …, "error": …}}.
             if inside.keys() <= OF_ERRORS and (no := _find_no(inside)):
                 return no
@@ -317,17 +317,26 @@ def _is_false(found: object) -> bool:
     return isinstance(found, bool | int | float) and not found
 
 
-def _is_something(found: object, depth: int = 0) -> bool:
+def _is_something(found: object) -> bool:
     """Tell whether an error stands there; nulls, empty texts and zeros are none, wrapped or not."""
-    if isinstance(found, str):
-        return found.strip().lower() not in _NOTHING
-    if isinstance(found, dict | list):
-        if isinstance(found, dict) and _is_fine_code(found.get("code")):
-            return False
-        inner = found.values() if isinstance(found, dict) else found
-        few = islice(inner, MOST_KEYS)
-        return depth > DEEPEST or any(_is_something(each, depth + 1) for each in few)
-    return bool(found)
+    waiting = [(found, 0)]
+    n_left = MOST_KEYS
+    # Level after level, and so many values in all: lists in lists grow faster than each of them.
+    for each, depth in waiting:
+        if isinstance(each, str):
+            is_something = each.strip().lower() not in _NOTHING
+        elif not isinstance(each, dict | list):
+            is_something = bool(each)
+        elif isinstance(each, dict) and _is_fine_code(each.get("code")):
+            is_something = False
+        else:
+            is_something = depth > DEEPEST
+            inner = list(islice(each.values() if isinstance(each, dict) else each, n_left))
+            n_left -= len(inner)
+            waiting += [(one, depth + 1) for one in inner]
+        if is_something:
+            return True
+    return False
 
 
 def _is_fine_code(code: object) -> bool:

@@ -102,6 +102,8 @@ def parse_count(text: str) -> int | None:
 
 MAX_FIELD = 4096
 """No quota needs more; what is longer is not read."""
+MOST_COUNTS = 50
+"""Nor does any list so many windows in one field."""
 
 LENGTHS = {
     "second": 1,
@@ -168,7 +170,7 @@ def parse_counts(text: str, n_expected: int = 1) -> list[Count] | None:
         n_expected: How many values the fields beside it have: `12,150` is two numbers where they
             have two, and else nobody can tell.
     """
-    if len(text) > MAX_FIELD:
+    if len(text) > MAX_FIELD or text.count(",") > MOST_COUNTS:
         return None
     texts = split_values(text)
     if _GROUPED.search(text) and (n_expected == 1 or len(texts) != n_expected):

@@ -54,7 +54,6 @@ STANDARD = ("", "x-")
 
 ANTHROPIC = "anthropic-"
 MINUTE_S = 60
-MINUTE_S = 60
 
 UNIT_WORDS = (
     ("token", QuotaUnit.TOKENS),

@@ -80,6 +80,15 @@ BODIES = {
     "errors": wrap(b'{"errors": [', b'{"message": " "}, ', b"1]}"),
     "members": wrap(b'{"errors": [', b'{"a":1},', b"1]}"),
     "lists": wrap(b'{"payload": [', b"[],", b"1]}"),
+    "errors that are empty": wrap(
+        b'{"error": [', b"[" + b"[]," * 990 + b"[]],", b'[]], "errors": [], "fault": ""}'
+    ),
+    "objects around the answer": b"{"
+    + b",".join(
+        b'"%s": {' % name + b",".join(b'"key%d":0' % number for number in range(1000)) + b"}"
+        for name in (b"response", b"result", b"data", b"meta", b"header", b"head", b"body")
+    )
+    + b"}",
     "marketplaces": wrap(
         b'{"payload": [',
         b'{"marketplace": {"id": "A"}, "participation": {"isParticipating": true}}, ',
@@ -106,6 +115,7 @@ FIELD_BYTES = 32 * 1024 - 100
 FIELDS = {
     "plain": "x" * FIELD_BYTES,
     "commas": "1," * (FIELD_BYTES // 2),
+    "commas that are read": "1," * 2000 + "1",
     "quotation marks": '"' * FIELD_BYTES,
     "digits": "1" * FIELD_BYTES,
     "weekdays": "Sun, " * (FIELD_BYTES // 5),
