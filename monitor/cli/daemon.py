@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import typer  # noqa: TC002 - typer reads the annotations when it runs
 
 from monitor.cli.errors import DONE
-from monitor.cli.session import become_owner
+from monitor.cli.session import become_owner, unusable_proxy
 from monitor.clock import utc_now
 from monitor.config.errors import ConfigError, Problem
 from monitor.config.remarks import check_secrets, exposed_secrets
@@ -73,7 +73,11 @@ def _require_startable(session: Session) -> None:
     config = session.config
     names = {connection.name for connection in config.connections if connection.enabled}
     session.require_usable(names, with_channels=True)
-    problems = [*_unusable_channels(config), *_unusable_heartbeat(config)]
+    problems = [
+        *_unusable_channels(config),
+        *unusable_proxy(config),
+        *_unusable_heartbeat(config),
+    ]
     if problems:
         raise ConfigError(problems, session.path)
 

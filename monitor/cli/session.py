@@ -19,7 +19,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from monitor.cli.errors import CommandError, print_error
 from monitor.clock import utc_now
-from monitor.config.connections import AmazonConnection, Application, Connection
+from monitor.config.connections import (
+    AmazonConnection,
+    Application,
+    Connection,
+    CountdownConnection,
+)
 from monitor.config.describe import walk
 from monitor.config.errors import ConfigError, Problem, as_argument, did_you_mean
 from monitor.config.load import find_config, load_config
@@ -318,6 +323,7 @@ class Session:
         """
         if os.geteuid() == 0:
             list(_unreadable_secrets(find_leaves(self.config, names, with_channels=with_channels)))
+            list(unusable_proxy(self.config))
 
     def require_usable(self, names: Collection[str], *, with_channels: bool) -> None:
         """Read the secrets and certificates of the connections called *names*.
@@ -327,6 +333,8 @@ class Session:
         """
         leaves = find_leaves(self.config, names, with_channels=with_channels)
         problems = list(_unreadable_secrets(leaves))
+        if _needs_proxy(self.config, names):
+            problems += unusable_proxy(self.config)
         trusted = {leaf.place for leaf in leaves if leaf.key == "ca_file" and leaf.value}
         if trusted:
             problems += [each for each in check_files(self.config) if each.place in trusted]
@@ -370,6 +378,25 @@ def _unreadable_secrets(leaves: Sequence[Leaf]) -> Iterator[Problem]:
                     yield Problem(leaf.place, f'{error} (needed for "{leaf.table.name}")')
             except SecretUnavailable as error:
                 yield Problem(leaf.place, f'{error} (needed for "{leaf.table.name}")')
+
+
+def _needs_proxy(config: Config, names: Collection[str]) -> bool:
+    """Tell whether one of the connections called *names* is called through `checks.proxy`."""
+    return any(
+        connection.name in names
+        and connection.proxy is None
+        and not isinstance(connection, CountdownConnection)
+        for connection in config.connections
+    )
+
+
+def unusable_proxy(config: Config) -> Iterator[Problem]:
+    """Yield why `checks.proxy` cannot be used: no check that needs it could say anything else."""
+    try:
+        if config.own_proxy is not None:
+            config.own_proxy.reveal()
+    except SecretUnavailable as error:
+        yield Problem("checks.proxy", str(error))
 
 
 def read_access(

@@ -56,6 +56,10 @@ class SecretUnavailable(Exception):  # noqa: N818 - it states a condition, as Lo
         self.source = source
         self.why = why
 
+    def explain(self) -> str:
+        """Return what is wrong, for the detail of a check."""
+        return str(self)
+
 
 class CredentialsInvisible(SecretUnavailable):
     """Raised for a systemd credential asked for outside its unit."""
@@ -175,6 +179,8 @@ class Secret:
     def reveal(self) -> str:
         """Return the secret, read on the first call, or raise SecretUnavailable."""
         value = self._read(PATIENCE_S) if self._value is None else self._value
+        if self._is_pipe:
+            self._value = value  # it gives what it holds once, sound or not
         if not self._is_sound:
             self._examine(value)
         self._value, self._is_sound = value, True

@@ -185,9 +185,9 @@ def refuse_uncallable(value: str) -> None:
 
 def check_proxy(value: str) -> None:
     """Raise ValueError for what is no URL of an HTTP proxy, itself a secret."""
-    parts = _split(value, may_have_user=True)
-    if parts.scheme != "http":
+    if not value.lower().startswith("http://"):
         raise ValueError("a proxy is called without TLS: write http:// and its host and port")
+    parts = _split(value, may_have_user=True)
     if parts.path not in {"", "/"} or "?" in value or "#" in value:
         raise ValueError("the URL of a proxy has only a host and a port, and perhaps a user")
 

@@ -98,7 +98,7 @@ async def probe_host(
     try:
         chosen = choose_proxy(proxy, request.url.host, request.url.port)
     except SecretUnavailable as error:
-        why = f"The URL of the proxy cannot be used: {error}."
+        why = f"The URL of the proxy cannot be used: {error.explain()}."
         yield ProbeResult(Hop.RESOLVE, failure=Failure(Reason.PROTOCOL, why))
         return
     async with AsyncExitStack() as stack:

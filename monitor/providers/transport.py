@@ -79,7 +79,7 @@ class PoolingTransport(httpx.AsyncBaseTransport):
         try:
             proxy = choose_proxy(self._proxy, request.url.host, request.url.port)
         except SecretUnavailable as error:
-            request.extensions[PROXY_PROBLEM] = str(error)
+            request.extensions[PROXY_PROBLEM] = error.explain()
             problem = "the proxy's URL cannot be read"
         else:
             if proxy is not None:

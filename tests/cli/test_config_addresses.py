@@ -142,6 +142,67 @@ def test_url_that_is_no_proxy_is_refused_with_its_place(bench, proxy):
     assert (ended.code, ended.err.startswith("connwatch: checks.proxy: ")) == (3, True)
 
 
+BAD_PROXIES = {
+    "of another kind": ("socks5://hunter2:1", "a proxy is called without TLS"),
+    "with a path": ("http://hunter2/path", "has only a host and a port"),
+    "with a line break": ("http://hunter2:1\nx", "contains a line break"),
+    "not set": (None, "this environment variable is not set"),
+}
+
+
+@pytest.mark.parametrize(("url", "why"), BAD_PROXIES.values(), ids=BAD_PROXIES)
+@pytest.mark.parametrize("command", ["config check", "run", "check", "validate x"])
+def test_proxy_of_all_that_cannot_be_used_stops_what_needs_it(
+    bench, monkeypatch, command, url, why
+):
+    bench.configure(connection("x"), more='[checks]\nproxy = { env = "PROXY" }\n')
+    monkeypatch.delenv("PROXY", raising=False)
+    if url is not None:
+        monkeypatch.setenv("PROXY", url)
+    ended = bench.run(*command.split())
+    assert ended.code == 3
+    assert "checks.proxy: env PROXY: " in ended.err
+    assert why in ended.err
+    assert "hunter2" not in ended.out + ended.err
+
+
+def test_connection_that_needs_no_proxy_is_checked_without_it(bench):
+    direct = connection("direct", proxy='""')
+    until = 'name = "until"\nprovider = "countdown"\nauthorized_on = 2026-01-01\n'
+    bench.configure(direct, until, more='[checks]\nproxy = { env = "MISSING" }\n')
+    ended = bench.run("check", "--json")
+    reasons = {
+        one["name"]: one["last_check"]["reason"] for one in json.loads(ended.out)["connections"]
+    }
+    assert reasons == {"direct": "connect", "until": "ok"}
+
+
+def test_proxy_of_one_connection_that_cannot_be_used_stops_no_other(bench, monkeypatch):
+    monkeypatch.setenv("PROXY", "https://hunter2:1")
+    # This machine is never called through a proxy.
+    distant = connection("x", "https://api.service.example", proxy='{ env = "PROXY" }')
+    bench.configure(distant, connection("y"))
+    ended = bench.run("check", "--json")
+    found = {
+        one["name"]: one["last_check"]["reason"] for one in json.loads(ended.out)["connections"]
+    }
+    assert found == {"x": "protocol", "y": "connect"}
+    [checked] = json.loads(bench.run("history", "x", "--json").out)["checks"]
+    assert "connections[0].proxy (env PROXY): a proxy is called without TLS" in checked["detail"]
+    validated = bench.run("validate", "x")
+    assert "connections[0].proxy (env PROXY)" in " ".join(validated.out.split())
+    assert "hunter2" not in ended.out + validated.out
+
+
+def test_reload_refuses_a_proxy_that_cannot_be_used(bench):
+    bench.configure(connection("x"))
+    with run_daemon(bench.folder) as daemon:
+        daemon.wait_for("daemon.started")
+        bench.configure(connection("x"), more='[checks]\nproxy = { file = "missing" }\n')
+        assert hup(daemon, "config.not_reloaded")["mistakes"] == 1
+        assert daemon.stop()[0] == 0
+
+
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
 def test_variable_that_checks_do_not_use_is_noted(bench, monkeypatch, name):
     monkeypatch.setenv(name, "http://me:hunter2@proxy.example:3128")

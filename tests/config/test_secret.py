@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import pickle
+import threading
 
 import pytest
 from pydantic import BaseModel
@@ -41,6 +43,18 @@ def test_relative_file_is_taken_from_the_folder_given(file):
 def test_credential_is_read_from_the_folder_of_systemd(file, monkeypatch):
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(file.parent))
     assert Secret({"credential": "token"}).reveal() == BAIT
+
+
+def test_pipe_with_an_unsound_secret_is_read_once_and_refused_every_time(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_text, args=("a\nb",))
+    writer.start()
+    secret = Secret({"file": str(path)})
+    for _ in range(2):
+        with pytest.raises(SecretUnavailable, match="line break"):
+            secret.reveal()
+    writer.join()
 
 
 @pytest.mark.parametrize(
