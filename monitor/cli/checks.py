@@ -28,8 +28,8 @@ from monitor.cli.output import (
 )
 from monitor.cli.session import read_access
 from monitor.clock import utc_now
+from monitor.judge.conditions import ConditionFacts, find_conditions
 from monitor.judge.outcome import State
-from monitor.judge.reach import ReachFacts, find_reach_problems
 from monitor.report.status import (
     UNMUTED,
     connection_json,
@@ -48,9 +48,9 @@ if TYPE_CHECKING:
     from monitor.cli.output import TableRow
     from monitor.cli.runner import CheckResults
     from monitor.cli.session import Session
+    from monitor.judge.conditions import Condition
     from monitor.judge.connections import ConnectionRecord
     from monitor.judge.incidents import Connectivity
-    from monitor.judge.reach import ReachProblem
     from monitor.judge.suppression import Muting
     from monitor.report.status import ConnectionJson
     from monitor.store.engine import Database, Transaction
@@ -217,18 +217,18 @@ def status(
         sort=sort,
         is_wide=is_wide,
         with_notes=bool(names),
-        all_until=None if is_json else _print_reach(session),
+        all_until=None if is_json else _print_conditions(session),
     )
     raise typer.Exit(code)
 
 
-def _print_reach(session: Session) -> datetime | None:
-    """Say first what keeps alerts from reaching people; return until when all is muted."""
-    from monitor.report.reach import (
-        describe_reach,
+def _print_conditions(session: Session) -> datetime | None:
+    """Print the conditions that keep alerts from being sent; return until when all is muted."""
+    from monitor.report.conditions import (
+        describe_condition,
         find_end_of_mute,
         find_failed_reload,
-        read_reach,
+        read_conditions,
     )
     from monitor.store.engine import is_locked
 
@@ -236,19 +236,21 @@ def _print_reach(session: Session) -> datetime | None:
     names = [channel.name for channel in session.config.channels]
     is_running = is_locked(session.database)
 
-    def read(tx: Transaction) -> list[ReachProblem]:
-        return read_reach(tx, names, find_failed_reload(tx) if is_running else None, now)
+    def read(tx: Transaction) -> list[Condition]:
+        return read_conditions(tx, names, find_failed_reload(tx) if is_running else None, now)
 
-    problems = session.read(read)
-    if problems is None:
-        problems = find_reach_problems(ReachFacts(names), now)
+    conditions = session.read(read)
+    if conditions is None:
+        conditions = find_conditions(ConditionFacts(names), now)
     console = open_console()
-    for problem in problems:
-        words = Text(clean(describe_reach(problem, now, session.config.alerts.zone)), "bold yellow")
+    for condition in conditions:
+        words = Text(
+            clean(describe_condition(condition, now, session.config.alerts.zone)), "bold yellow"
+        )
         print_wrapped(console, Text("! ", "bold yellow"), words)
-    if problems:
+    if conditions:
         console.print()
-    return find_end_of_mute(problems)
+    return find_end_of_mute(conditions)
 
 
 def describe_records(

@@ -93,8 +93,8 @@ def _examine_work(session: Session) -> Iterable[Finding]:
         Area,
         Finding,
         examine_channels,
+        examine_conditions,
         examine_daemon,
-        examine_reach,
     )
     from monitor.store.engine import StoreError
 
@@ -106,7 +106,7 @@ def _examine_work(session: Session) -> Iterable[Finding]:
         with database.read() as tx:
             return [
                 *examine_daemon(database, tx, session.config, now),
-                *examine_reach(database, tx, session.config, now),
+                *examine_conditions(database, tx, session.config, now),
                 *examine_channels(tx, session.config, now),
             ]
     except StoreError:

@@ -35,7 +35,7 @@ from monitor.notify.times import (
 )
 from monitor.notify.words import explain, format_number, name_command
 from monitor.report.advice import explain_state
-from monitor.report.reach import describe_muting
+from monitor.report.conditions import describe_muting
 from monitor.report.status import (
     AUTHORIZATION,
     NEEDS_ATTENTION,

@@ -26,20 +26,20 @@ from monitor.config.describe import walk
 from monitor.config.errors import Notice, Problem, as_argument, format_count
 from monitor.config.remarks import check_files, check_secrets, exposed_secrets, notices
 from monitor.config.secret import Secret, SourceKind
+from monitor.judge.conditions import ConditionKind
 from monitor.judge.health import is_late
-from monitor.judge.reach import ReachNote
 from monitor.notify.apprise import validate_url
 from monitor.notify.samples import try_template
 from monitor.notify.times import format_expiry, format_span
 from monitor.providers.limits import shares_of
 from monitor.providers.reachability import Hop, probe_host
-from monitor.report.reach import (
+from monitor.report.conditions import (
     NO_CHANNEL,
-    advise_reach,
+    advise_condition,
+    describe_condition,
     describe_failure,
-    describe_reach,
     find_failed_reload,
-    read_reach,
+    read_conditions,
 )
 from monitor.report.validation import CERTIFICATE_SOON, Mark, urls_of
 from monitor.store import outbox
@@ -120,21 +120,27 @@ def examine_daemon(
         yield Finding(Area.DAEMON, Mark.WARNING, words, remedy)
 
 
-_REACH_AREAS = {ReachNote.MUTED_ALL: Area.CHANNELS, ReachNote.RELOAD_FAILED: Area.SETTINGS}
+_CONDITION_AREAS = {
+    ConditionKind.MUTED_ALL: Area.CHANNELS,
+    ConditionKind.RELOAD_FAILED: Area.SETTINGS,
+}
 """The settings name a missing channel, and each channel says itself that it fails."""
 
 
-def examine_reach(
+def examine_conditions(
     database: Database, tx: Transaction, config: Config, now: datetime
 ) -> Iterator[Finding]:
-    """Yield what else keeps alerts from reaching people: everything muted, a failed reload."""
+    """Yield what else keeps alerts from being sent: everything muted, a failed reload."""
     failed_at = find_failed_reload(tx) if is_locked(database) else None
     names = [channel.name for channel in config.channels]
-    for problem in read_reach(tx, names, failed_at, now):
-        area = _REACH_AREAS.get(problem.note)
+    for condition in read_conditions(tx, names, failed_at, now):
+        area = _CONDITION_AREAS.get(condition.kind)
         if area is not None:
-            is_failed = problem.note is ReachNote.RELOAD_FAILED
-            words, remedy = describe_reach(problem, now, config.alerts.zone), advise_reach(problem)
+            is_failed = condition.kind is ConditionKind.RELOAD_FAILED
+            words, remedy = (
+                describe_condition(condition, now, config.alerts.zone),
+                advise_condition(condition),
+            )
             yield Finding(area, Mark.FAILED if is_failed else Mark.WARNING, words, remedy)
 
 

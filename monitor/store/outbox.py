@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, case, exists, func, insert, not_, or_, select, update
 
 from monitor.judge.alerts import ABOUT_NO_CONNECTION, OPENING_OR_CLOSING, Key, keys_of
+from monitor.judge.conditions import FailingChannel
 from monitor.judge.outbox import MOST_LISTED, Notification, NotificationGroup, NotificationState
-from monitor.judge.reach import FailingChannel
 from monitor.store.schema import (
     Instant,
     alert_connections,

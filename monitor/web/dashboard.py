@@ -139,8 +139,8 @@ class WebDashboard:
         csrf_key: bytes,
         calendar_key: bytes,
     ) -> Parts:
+        from monitor.web.conditions import read_own_conditions
         from monitor.web.hub import Hub
-        from monitor.web.notes import read_reach_of
         from monitor.web.overview import Overview
         from monitor.web.parts import Parts
         from monitor.web.validations import Validations
@@ -157,7 +157,7 @@ class WebDashboard:
             hub=Hub(
                 reader,
                 lambda: self._view().overview,
-                lambda tx: read_reach_of(tx, self._view()),
+                lambda tx: read_own_conditions(tx, self._view()),
             ),
             metrics=self._metrics,
             wake=wake,

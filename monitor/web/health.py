@@ -18,7 +18,7 @@ from monitor.judge.health import is_late
 from monitor.store.engine import StoreError
 from monitor.store.migrate import HEAD, revision_in
 from monitor.store.schedule import lateness
-from monitor.web.notes import guess_reach, read_reach_of
+from monitor.web.conditions import guess_conditions, read_own_conditions
 from monitor.web.parts import Here, Parts
 from monitor.web.problems import problems
 from monitor.web.schemas import AliveJson, ReadyJson
@@ -40,35 +40,35 @@ async def healthz() -> Response:
 async def readyz(here: Here) -> Response:
     """Say whether the database is migrated and no check is overdue.
 
-    The notes name what keeps alerts from reaching people, and make nothing unready.
+    The notes name the conditions that keep alerts from being sent, and make nothing unready.
     """
     try:
-        troubles, problems = await here.reader.read(
-            lambda tx: (list_readiness_problems(tx, here), read_reach_of(tx, here))
+        failing, conditions = await here.reader.read(
+            lambda tx: (list_readiness_problems(tx, here), read_own_conditions(tx, here))
         )
         # Reading goes on where nothing can be written any more.
         if here.store.disk_problem is not None:
-            troubles.insert(0, "database")
+            failing.insert(0, "database")
     except StoreError:
-        troubles, problems = ["database"], guess_reach(here)
-    status = HTTPStatus.SERVICE_UNAVAILABLE if troubles else HTTPStatus.OK
+        failing, conditions = ["database"], guess_conditions(here)
+    status = HTTPStatus.SERVICE_UNAVAILABLE if failing else HTTPStatus.OK
     body = {
-        "status": "not ready" if troubles else "ready",
-        "failing": troubles,
-        "notes": [one.note.value for one in problems],
+        "status": "not ready" if failing else "ready",
+        "failing": failing,
+        "notes": [one.kind.value for one in conditions],
     }
     return JSONResponse(body, status)
 
 
 def list_readiness_problems(tx: Transaction, here: Parts) -> list[str]:
     """Return what keeps the daemon from its work, in one word each."""
-    troubles = []
+    failing = []
     if revision_in(tx) != HEAD:
-        troubles.append("migration")
+        failing.append("migration")
     late = lateness(tx, here.plan.watched.keys(), here.clock())
     if is_late(late, here.config.longest_timeout):
-        troubles.append("checks")
-    return troubles
+        failing.append("checks")
+    return failing
 
 
 metrics_router = APIRouter(tags=["elsewhere"])

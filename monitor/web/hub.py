@@ -22,7 +22,7 @@ from monitor.store.history import Horizon, events_since, find_horizon
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from monitor.judge.reach import ReachProblem
+    from monitor.judge.conditions import Condition
     from monitor.store.engine import StoreWorker, Transaction
     from monitor.web.overview import Overview
 
@@ -64,7 +64,7 @@ class HubFull(Exception):  # noqa: N818 - it states a condition
     """Raised where as many listen as may, or the daemon stops."""
 
 
-def _know_nothing(tx: Transaction) -> Sequence[ReachProblem]:  # noqa: ARG001 - the signature
+def _know_nothing(tx: Transaction) -> Sequence[Condition]:  # noqa: ARG001 - the signature
     return ()
 
 
@@ -73,19 +73,19 @@ class Hub:
 
     Args:
         overview: Returns that of the settings of now; the deliveries of its channels are told.
-        reach: Returns what keeps alerts from reaching people.
+        read_conditions: Returns what keeps alerts from being sent.
     """
 
     def __init__(
         self,
         reader: StoreWorker,
         overview: Callable[[], Overview],
-        reach: Callable[[Transaction], Sequence[ReachProblem]] = _know_nothing,
+        read_conditions: Callable[[Transaction], Sequence[Condition]] = _know_nothing,
     ) -> None:
         self._reader = reader
         self._overview = overview
-        self._reach = reach
-        self._noted: Sequence[ReachProblem] | None = None
+        self._read_conditions = read_conditions
+        self._conditions: Sequence[Condition] | None = None
         self._listeners: set[Queue] = set()
         self._has_listener = asyncio.Event()
         self._horizon: Horizon | None = None
@@ -133,7 +133,7 @@ class Hub:
         while True:
             if not self._listeners:
                 self._has_listener.clear()
-                self._horizon, self._noted = None, None
+                self._horizon, self._conditions = None, None
             await self._has_listener.wait()
             overview = self._overview()
             look = partial(_look, overview, self._horizon)
@@ -146,19 +146,19 @@ class Hub:
                 if self._overview() is overview:
                     self._horizon = horizon
                     self._publish(events)
-                await self._look_at_reach()
+                await self._look_at_conditions()
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def _look_at_reach(self) -> None:
-        """Say when something else keeps alerts from reaching people, or nothing does any more."""
+    async def _look_at_conditions(self) -> None:
+        """Publish that other conditions hold than at the last look."""
         try:
-            found = await self._reader.read(self._reach)
+            found = await self._reader.read(self._read_conditions)
         except StoreError as error:
             log.warning("web.store_error", error=str(error))
             return
-        noted, self._noted = self._noted, found
-        if noted is not None and found != noted:
-            notes = list(dict.fromkeys(one.note.value for one in found))
+        former, self._conditions = self._conditions, found
+        if former is not None and found != former:
+            notes = list(dict.fromkeys(one.kind.value for one in found))
             self._publish([Event("notes", {"notes": notes})])
 
     async def _warm_up(self) -> None:

@@ -29,7 +29,7 @@ from monitor.web.bodies import (
     read_body,
     replay,
 )
-from monitor.web.notes import note_reach
+from monitor.web.conditions import load_conditions
 from monitor.web.parts import parts_of
 from monitor.web.problems import (
     PROGRAMS_ONLY,
@@ -289,7 +289,7 @@ async def _prepare_page(request: Request, parts: Parts) -> None:
     path = request.url.path
     is_page = not _is_open_to_all(path) and not path.startswith((*PROGRAMS_ONLY, *KEYED))
     if is_page and request.state.visitor.by is not Pass.NONE:
-        await note_reach(request, parts)
+        await load_conditions(request, parts)
 
 
 def _is_open_to_all(path: str) -> bool:

@@ -22,7 +22,7 @@ from monitor.judge.outbox import NotificationState
 from monitor.notify.failures import describe_attempt
 from monitor.web import times
 from monitor.web.charts import short_number
-from monitor.web.notes import count_failing, describe_all, reach_of
+from monitor.web.conditions import conditions_of, count_failing, describe_all
 from monitor.web.parts import parts_of
 from monitor.web.sessions import STRANGER
 from monitor.web.times import with_times
@@ -109,8 +109,8 @@ def render(
         "now": parts.clock(),
         "zone": parts.config.alerts.zone,
         "config": parts.config,
-        "reach": describe_all(reach_of(request), parts),
-        "n_failing": count_failing(reach_of(request)),
+        "conditions": describe_all(conditions_of(request), parts),
+        "n_failing": count_failing(conditions_of(request)),
     }
     text = environment().get_template(name).render(known | dict(context or {}))
     return HTMLResponse(text, status)

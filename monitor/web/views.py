@@ -36,7 +36,7 @@ from monitor.notify.times import (
 )
 from monitor.notify.words import RENEWED, explain, format_number, name_command, renewal_step, say
 from monitor.report.advice import Need, explain_state, need_of
-from monitor.report.reach import describe_muting
+from monitor.report.conditions import describe_muting
 from monitor.report.status import CLIENT_SECRET, EXPIRING_SOON, NEEDS_ATTENTION, needs_attention
 from monitor.web.handshake import find_key_obstacle, find_own_obstacle
 from monitor.web.overview import ACKNOWLEDGED, LOW_QUOTA, MUTED, RENEWAL_UNRECORDED
@@ -198,11 +198,11 @@ class Headline:
     tone: str
 
 
-def format_headline(counts: Mapping[str, int], total: int, *, is_reached: bool) -> Headline:
+def format_headline(counts: Mapping[str, int], total: int, *, can_deliver: bool) -> Headline:
     """Return the sentence for the connections that match, whose *counts* these are.
 
     Args:
-        is_reached: Alerts reach somebody: nothing is well while they do not.
+        can_deliver: Alerts can be sent: nothing is well while they cannot.
     """
     n, n_pending = counts[NEEDS_ATTENTION], counts["pending"]
     if total == 0:
@@ -216,8 +216,8 @@ def format_headline(counts: Mapping[str, int], total: int, *, is_reached: bool) 
         text = "All connections are healthy"
     else:
         text = "No connection needs attention"
-    if not is_reached:
-        return Headline(f"{text}, but alerts reach no one.", WARN)
+    if not can_deliver:
+        return Headline(f"{text}, but no alerts can be sent.", WARN)
     return Headline(f"{text}.", SOFT if n_pending else GOOD)
 
 

@@ -17,7 +17,7 @@ from monitor.config.load import load_config
 from monitor.engine import reload as reload_engine
 from monitor.engine.app import App
 from monitor.engine.supervisor import Systemd
-from monitor.report.reach import find_failed_reload
+from monitor.report.conditions import find_failed_reload
 from monitor.store.engine import Database, StoreError
 from monitor.web.dashboard import WebDashboard
 from tests.notify_socket import abstract_name, listen

@@ -10,9 +10,9 @@ from fastapi import Query as Parameter
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
 from starlette.responses import Response  # noqa: TC002 - likewise
 
-from monitor.judge.reach import reaches_someone
-from monitor.report.reach import find_end_of_mute
-from monitor.web.notes import reach_of
+from monitor.judge.conditions import can_deliver
+from monitor.report.conditions import find_end_of_mute
+from monitor.web.conditions import conditions_of
 from monitor.web.overview import Query
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.templating import render
@@ -50,15 +50,15 @@ async def show_connections(  # noqa: PLR0913, PLR0917 - a filter each
 
     among = await here.reader.read(lambda tx: here.overview.find_among(tx, query))
     found = among.found
-    is_reached = reaches_someone(reach_of(request), len(here.plan.channels))
+    is_delivering = can_deliver(conditions_of(request), len(here.plan.channels))
     context = {
         "n_all": among.n_all,
-        "headline": format_headline(found.counts, found.total, is_reached=is_reached),
+        "headline": format_headline(found.counts, found.total, can_deliver=is_delivering),
         "chips": list_chips(found.counts, among.of_any_state, state),
         "states": {key: LABELS.get(key, key) for key in ORDER},
         "columns": COLUMNS,
         "rows": make_rows(
-            here, found.connections, here.clock(), find_end_of_mute(reach_of(request))
+            here, found.connections, here.clock(), find_end_of_mute(conditions_of(request))
         ),
         "total": found.total,
         "chosen": chosen,

@@ -11,7 +11,7 @@ from starlette.responses import Response  # noqa: TC002 - likewise
 
 from monitor.judge.health import is_late
 from monitor.notify.times import format_span
-from monitor.report.reach import describe_failure
+from monitor.report.conditions import describe_failure
 from monitor.store import outbox
 from monitor.store.migrate import HEAD
 from monitor.store.schedule import lateness
@@ -23,7 +23,7 @@ from monitor.web.times import with_times
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from monitor.judge.reach import FailingChannel
+    from monitor.judge.conditions import FailingChannel
     from monitor.store.engine import Transaction
     from monitor.store.outbox import ChannelCounts
 

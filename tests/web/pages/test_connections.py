@@ -52,7 +52,7 @@ async def read_headline(web: Web) -> str:
     return found.group(1)
 
 
-async def test_nothing_is_well_while_alerts_reach_no_one(database: Database):
+async def test_nothing_is_well_while_no_alert_can_be_sent(database: Database):
     plan = plan_of(entry("acme"), channels=[])
     Story.begin(database, plan).evaluate(NOON, acme=OK)
     async with open_web(database, plan) as web:

@@ -1,5 +1,5 @@
 """
-What every page says, and `/readyz`, while something keeps alerts from reaching people.
+What every page says, and `/readyz`, while something keeps alerts from being sent.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def fail_channel(story: Story) -> None:
 
 async def read_bar(web: Web, path: str = "/") -> list[str]:
     page = (await web.get(path, headers=PAGE)).text
-    said = re.findall(r'<div class="reach \w+" role="status"><div><p class="grow">(.*?)</p>', page)
+    said = re.findall(
+        r'<div class="condition \w+" role="status"><div><p class="grow">(.*?)</p>', page
+    )
     return [strip_tags(one) for one in said]
 
 
@@ -116,7 +118,7 @@ async def test_strangers_are_told_nothing(story, tmp_path):
     [(lambda _: None, "good"), (mute_all, "warn"), (fail_channel, "warn")],
     ids=["nothing", "muted", "the only channel fails"],
 )
-async def test_the_headline_is_green_only_while_alerts_reach_somebody(story, break_it, tone):
+async def test_the_headline_is_green_only_while_alerts_can_be_sent(story, break_it, tone):
     break_it(story)
     async with open_web(story.database, PLAN) as web:
         page = (await web.get("/")).text

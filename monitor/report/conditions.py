@@ -1,7 +1,7 @@
-"""Read what keeps alerts from reaching people, and say it.
+"""Read the conditions that keep alerts from being sent, and describe them.
 
-The one place of these words: pages, `status`, `doctor` and the monitor page share them. What
-counts is decided in `monitor.judge.reach`.
+The one place of these words: pages, `status`, `doctor` and the monitor page share them. Which
+conditions there are is decided in `monitor.judge.conditions`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from monitor.judge.reach import ReachFacts, ReachNote, find_reach_problems
+from monitor.judge.conditions import ConditionFacts, ConditionKind, find_conditions
 from monitor.judge.suppression import Scope
 from monitor.notify.failures import name_failure
 from monitor.notify.times import format_date, format_moment, format_span, read_instant
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, tzinfo
 
-    from monitor.judge.reach import FailingChannel, ReachProblem
+    from monitor.judge.conditions import Condition, FailingChannel
     from monitor.report.status import ConnectionJson
     from monitor.store.engine import Transaction
 
@@ -32,10 +32,10 @@ MUTED, ACKNOWLEDGED = "muted", "acknowledged"
 NO_CHANNEL = "no notification channel: connwatch cannot alert anyone"
 
 
-def read_reach(
+def read_conditions(
     tx: Transaction, channels: Sequence[str], reload_failed_at: datetime | None, now: datetime
-) -> list[ReachProblem]:
-    """Return what keeps alerts from reaching people *now*.
+) -> list[Condition]:
+    """Return the conditions that keep alerts from being sent *now*.
 
     Args:
         channels: The names of those that are configured.
@@ -43,14 +43,14 @@ def read_reach(
     """
     silences = list_active_silences(tx, now)
     is_muted = any(one.scope is Scope.ALL and one.is_on(now) for one in silences)
-    facts = ReachFacts(
+    facts = ConditionFacts(
         channels,
         silences,
         list_failing_channels(tx),
         count_muted(tx) if is_muted else 0,
         reload_failed_at,
     )
-    return find_reach_problems(facts, now)
+    return find_conditions(facts, now)
 
 
 def find_failed_reload(tx: Transaction) -> datetime | None:
@@ -58,40 +58,40 @@ def find_failed_reload(tx: Transaction) -> datetime | None:
     return find_watermark(tx, RELOAD_FAILED)
 
 
-def describe_reach(problem: ReachProblem, now: datetime, zone: tzinfo = UTC) -> str:
-    """Return the sentence for one thing that keeps alerts from reaching people."""
-    match problem.note:
-        case ReachNote.NO_CHANNEL:
+def describe_condition(condition: Condition, now: datetime, zone: tzinfo = UTC) -> str:
+    """Return the sentence for a condition."""
+    match condition.kind:
+        case ConditionKind.NO_CHANNEL:
             return f"{NO_CHANNEL[0].upper()}{NO_CHANNEL[1:]}."
-        case ReachNote.MUTED_ALL:
-            return _describe_mute(problem, now, zone)
-        case ReachNote.CHANNEL_FAILED:
-            return _describe_channels(problem.failing, now, zone)
-        case ReachNote.RELOAD_FAILED:
-            at = format_moment(problem.since or now, now, zone)
+        case ConditionKind.MUTED_ALL:
+            return _describe_mute(condition, now, zone)
+        case ConditionKind.CHANNEL_FAILED:
+            return _describe_channels(condition.failing, now, zone)
+        case ConditionKind.RELOAD_FAILED:
+            at = format_moment(condition.since or now, now, zone)
             return (
                 f"The configuration was not reloaded at {at}: it has errors, and the former"
                 " settings are in force."
             )
 
 
-def advise_reach(problem: ReachProblem) -> str:
+def advise_condition(condition: Condition) -> str:
     """Return what to do about it, for a terminal."""
-    match problem.note:
-        case ReachNote.NO_CHANNEL:
+    match condition.kind:
+        case ConditionKind.NO_CHANNEL:
             return "add a [[channels]] table to the configuration"
-        case ReachNote.MUTED_ALL:
-            return "; ".join(f"connwatch silence end {number}" for number in problem.silences)
-        case ReachNote.CHANNEL_FAILED:
+        case ConditionKind.MUTED_ALL:
+            return "; ".join(f"connwatch silence end {number}" for number in condition.silences)
+        case ConditionKind.CHANNEL_FAILED:
             return "fix its URL, then: connwatch alerts test"
-        case ReachNote.RELOAD_FAILED:
+        case ConditionKind.RELOAD_FAILED:
             return "connwatch config check, then reload again"
 
 
-def _describe_mute(problem: ReachProblem, now: datetime, zone: tzinfo = UTC) -> str:
-    until = format_moment(problem.until or now, now, zone)
-    reason = f" ({problem.reason})" if problem.reason else ""
-    held = f", {problem.n_held:,} held back" if problem.n_held else ""
+def _describe_mute(condition: Condition, now: datetime, zone: tzinfo = UTC) -> str:
+    until = format_moment(condition.until or now, now, zone)
+    reason = f" ({condition.reason})" if condition.reason else ""
+    held = f", {condition.n_held:,} held back" if condition.n_held else ""
     return f"All alerts are muted until {until}{reason}{held}."
 
 
@@ -114,9 +114,9 @@ def describe_failure(failing: FailingChannel, now: datetime, zone: tzinfo = UTC)
     return f"failing for {span}{why}; next try {format_moment(failing.next_attempt_at, now, zone)}"
 
 
-def find_end_of_mute(problems: Sequence[ReachProblem]) -> datetime | None:
+def find_end_of_mute(conditions: Sequence[Condition]) -> datetime | None:
     """Return until when everything is muted; None if it is not."""
-    return next((one.until for one in problems if one.note is ReachNote.MUTED_ALL), None)
+    return next((one.until for one in conditions if one.kind is ConditionKind.MUTED_ALL), None)
 
 
 def describe_muting(

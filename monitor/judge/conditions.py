@@ -1,7 +1,7 @@
-"""Decide what keeps alerts from reaching people, whatever the connections do.
+"""Decide which conditions keep alerts from being sent, whatever the connections do.
 
-Pure: the same for pages, commands and supervisors. How it is said is left to
-`monitor.report.reach`.
+Pure: the same for pages, commands and supervisors; `/readyz` lists their kinds as `notes`. How
+they read is left to `monitor.report.conditions`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from monitor.judge.suppression import Silence
 
 
-class ReachNote(StrEnum):
-    """The word for what keeps alerts from reaching people; the most urgent first."""
+class ConditionKind(StrEnum):
+    """The word for a condition, as `/readyz` and the live events name it; the most urgent first."""
 
     NO_CHANNEL = "no_channel"
     MUTED_ALL = "muted_all"
@@ -44,8 +44,8 @@ class FailingChannel:
 
 
 @dataclass(frozen=True, slots=True)
-class ReachFacts:
-    """What is known of the ways to people.
+class ConditionFacts:
+    """What is known of the channels and of what mutes them.
 
     Args:
         channels: The names of those that are configured.
@@ -63,8 +63,8 @@ class ReachFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class ReachProblem:
-    """One thing that keeps alerts from reaching people.
+class Condition:
+    """One thing that keeps alerts from being sent, or that they rest on older settings.
 
     Args:
         until: When everything stops being muted.
@@ -74,7 +74,7 @@ class ReachProblem:
         since: When the reload failed.
     """
 
-    note: ReachNote
+    kind: ConditionKind
     until: datetime | None = None
     reason: str = ""
     n_held: int = 0
@@ -83,34 +83,36 @@ class ReachProblem:
     since: datetime | None = None
 
 
-def find_reach_problems(facts: ReachFacts, now: datetime) -> list[ReachProblem]:
-    """Return what keeps alerts from reaching people *now*, the most urgent first."""
+def find_conditions(facts: ConditionFacts, now: datetime) -> list[Condition]:
+    """Return the conditions that hold *now*, the most urgent first."""
     found = []
     if not facts.channels:
-        found.append(ReachProblem(ReachNote.NO_CHANNEL))
+        found.append(Condition(ConditionKind.NO_CHANNEL))
     of_all = [one for one in facts.silences if one.scope is Scope.ALL and one.is_on(now)]
     if of_all:
         last = max(of_all, key=lambda one: (one.ends_at, one.id))
         reason = last.reason or next((one.reason for one in of_all if one.reason), "")
         numbers = tuple(one.id for one in of_all)
-        found.append(ReachProblem(ReachNote.MUTED_ALL, last.ends_at, reason, facts.n_held, numbers))
+        found.append(
+            Condition(ConditionKind.MUTED_ALL, last.ends_at, reason, facts.n_held, numbers)
+        )
     failing = tuple(one for one in facts.failing if one.name in set(facts.channels))
     if failing:
-        found.append(ReachProblem(ReachNote.CHANNEL_FAILED, failing=failing))
+        found.append(Condition(ConditionKind.CHANNEL_FAILED, failing=failing))
     if facts.reload_failed_at is not None:
-        found.append(ReachProblem(ReachNote.RELOAD_FAILED, since=facts.reload_failed_at))
+        found.append(Condition(ConditionKind.RELOAD_FAILED, since=facts.reload_failed_at))
     return found
 
 
-def reaches_someone(problems: Sequence[ReachProblem], n_channels: int) -> bool:
-    """Tell whether an alert that is due now can reach anyone.
+def can_deliver(conditions: Sequence[Condition], n_channels: int) -> bool:
+    """Return whether an alert that is due now can be delivered to anyone.
 
     Args:
         n_channels: How many channels are configured.
     """
-    for one in problems:
-        if one.note in {ReachNote.NO_CHANNEL, ReachNote.MUTED_ALL}:
+    for one in conditions:
+        if one.kind in {ConditionKind.NO_CHANNEL, ConditionKind.MUTED_ALL}:
             return False
-        if one.note is ReachNote.CHANNEL_FAILED and len(one.failing) >= n_channels:
+        if one.kind is ConditionKind.CHANNEL_FAILED and len(one.failing) >= n_channels:
             return False
     return True

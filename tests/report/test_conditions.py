@@ -1,5 +1,5 @@
 """
-`monitor.report.reach`: the one sentence for each thing that keeps alerts from reaching people.
+`monitor.report.conditions`: the one sentence for each condition that keeps alerts from being sent.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from monitor.judge.reach import FailingChannel, ReachNote, ReachProblem
+from monitor.judge.conditions import Condition, ConditionKind, FailingChannel
 from monitor.judge.suppression import Scope, SuppressedBy, Suppression
-from monitor.report.reach import (
-    advise_reach,
+from monitor.report.conditions import (
+    advise_condition,
+    describe_condition,
     describe_failure,
     describe_muting,
-    describe_reach,
     find_failed_reload,
-    read_reach,
+    read_conditions,
 )
 from monitor.report.status import instant
 from monitor.store import outbox, suppression
@@ -30,32 +30,32 @@ REFUSED_BY_PORT = "JSON: Failed to establish a new connection: [Errno 111] Conne
 FAILING = FailingChannel("ops", NOON - 15 * MINUTE, REFUSED_BY_PORT, NOON + 14 * MINUTE)
 
 
-def many(n: int) -> ReachProblem:
+def many(n: int) -> Condition:
     failing = tuple(FailingChannel(f"c{number}", NOON) for number in range(n))
-    return ReachProblem(ReachNote.CHANNEL_FAILED, failing=failing)
+    return Condition(ConditionKind.CHANNEL_FAILED, failing=failing)
 
 
-SENTENCES: dict[str, tuple[ReachProblem, str]] = {
+SENTENCES: dict[str, tuple[Condition, str]] = {
     "no channel": (
-        ReachProblem(ReachNote.NO_CHANNEL),
+        Condition(ConditionKind.NO_CHANNEL),
         "No notification channel: connwatch cannot alert anyone.",
     ),
     "muted": (
-        ReachProblem(ReachNote.MUTED_ALL, NOON + 90 * MINUTE, "migration", 14, (1,)),
+        Condition(ConditionKind.MUTED_ALL, NOON + 90 * MINUTE, "migration", 14, (1,)),
         "All alerts are muted until 13:30 UTC (migration), 14 held back.",
     ),
     "muted without a reason": (
-        ReachProblem(ReachNote.MUTED_ALL, NOON + timedelta(days=2), "", 0, (1,)),
+        Condition(ConditionKind.MUTED_ALL, NOON + timedelta(days=2), "", 0, (1,)),
         "All alerts are muted until Nov 24, 12:00 UTC.",
     ),
     "a channel": (
-        ReachProblem(ReachNote.CHANNEL_FAILED, failing=(FAILING,)),
+        Condition(ConditionKind.CHANNEL_FAILED, failing=(FAILING,)),
         "Channel ops: failing for 15 minutes: connection refused; next try 12:14 UTC.",
     ),
     "two channels": (many(2), "2 channels are failing: c0, c1."),
     "five channels": (many(5), "5 channels are failing: c0, c1, c2 and 2 more."),
     "a reload": (
-        ReachProblem(ReachNote.RELOAD_FAILED, since=NOON),
+        Condition(ConditionKind.RELOAD_FAILED, since=NOON),
         (
             "The configuration was not reloaded at 12:00 UTC: it has errors, and the former"
             " settings are in force."
@@ -64,10 +64,10 @@ SENTENCES: dict[str, tuple[ReachProblem, str]] = {
 }
 
 
-@pytest.mark.parametrize(("problem", "sentence"), SENTENCES.values(), ids=SENTENCES)
-def test_each_has_one_sentence_and_a_next_step(problem, sentence):
-    assert describe_reach(problem, NOON) == sentence
-    assert advise_reach(problem)
+@pytest.mark.parametrize(("condition", "sentence"), SENTENCES.values(), ids=SENTENCES)
+def test_each_has_one_sentence_and_a_next_step(condition, sentence):
+    assert describe_condition(condition, NOON) == sentence
+    assert advise_condition(condition)
 
 
 @pytest.mark.parametrize(
@@ -95,18 +95,18 @@ def test_it_is_read_from_the_database_at_the_first_failure(database):
     story.evaluate(NOON + MINUTE, acme=REFUSED)
     now = NOON + 2 * MINUTE
     with database.write() as tx:
-        assert read_reach(tx, ["ops"], None, now) == []
+        assert read_conditions(tx, ["ops"], None, now) == []
         [row] = outbox.choose_next(tx, "ops", now)
         outbox.begin_channel_failure(tx, "ops", now)
         outbox.mark_failed(tx, [row.id], REFUSED_BY_PORT, now + MINUTE)
     with database.read() as tx:
-        [found] = read_reach(tx, ["ops"], None, now)
+        [found] = read_conditions(tx, ["ops"], None, now)
         assert found.failing == (FailingChannel("ops", now, REFUSED_BY_PORT, now + MINUTE),)
-        assert read_reach(tx, ["other"], None, now) == []
+        assert read_conditions(tx, ["other"], None, now) == []
     with database.write() as tx:
         outbox.mark_dead(tx, [row.id], "no answer within 10 s")
     with database.read() as tx:
-        [found] = read_reach(tx, ["ops"], None, now)
+        [found] = read_conditions(tx, ["ops"], None, now)
         assert found.failing == (FailingChannel("ops", now, "no answer within 10 s"),)
 
 
@@ -117,8 +117,8 @@ def test_what_a_mute_holds_back_is_counted(database):
     story.evaluate(NOON, acme=REFUSED)
     story.evaluate(NOON + MINUTE, acme=REFUSED)
     with database.read() as tx:
-        [found] = read_reach(tx, ["ops"], None, NOON + 2 * MINUTE)
-    assert (found.note, found.n_held) == (ReachNote.MUTED_ALL, 1)
+        [found] = read_conditions(tx, ["ops"], None, NOON + 2 * MINUTE)
+    assert (found.kind, found.n_held) == (ConditionKind.MUTED_ALL, 1)
 
 
 def test_commands_know_of_a_failed_reload(database):
@@ -140,7 +140,7 @@ def test_a_channel_whose_messages_are_all_held_still_says_why(database):
         outbox.mark_failed(tx, [row.id], REFUSED_BY_PORT, now + MINUTE)
         hold = Suppression(SuppressedBy.SILENCE, now + 60 * MINUTE)
         suppression.suppress(tx, [(row.id, hold)])
-        [found] = read_reach(tx, ["ops"], None, now)
+        [found] = read_conditions(tx, ["ops"], None, now)
     assert found.failing == (FailingChannel("ops", now, REFUSED_BY_PORT),)
 
 

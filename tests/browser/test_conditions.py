@@ -1,5 +1,5 @@
 """
-What an open page says while alerts reach no one, and once the daemon is gone, in a real browser.
+What an open page says while alerts cannot be sent, and once the daemon is gone, in a real browser.
 """
 
 from __future__ import annotations
@@ -69,10 +69,10 @@ def test_an_open_page_follows_what_mutes_people_and_can_end_it(
 
             page.request.post(f"{stage.url}/api/v1/silences", headers=headers, data=wanted)
 
-            bar = page.locator("#reach")
+            bar = page.locator("#conditions")
             expect(bar).to_contain_text("All alerts are muted until", timeout=PATIENCE_MS)
             expect(bar).to_contain_text("(migration)")
             expect(page.locator(".headline.good")).to_have_count(0, timeout=PATIENCE_MS)
             keep(page, "muted")
             bar.get_by_role("button", name="End").click()
-            expect(page.locator("#reach")).not_to_contain_text("muted")
+            expect(page.locator("#conditions")).not_to_contain_text("muted")
