@@ -292,6 +292,9 @@ class AlertDue:
         return cls(kind, KINDS[kind].severity, facts)
 
 
+SHORTAGE = "shortage"
+"""The fact that makes the loss of our own link a shortage: what there is too little of."""
+
 REMINDER_COUNT = "reminder"
 """The fact that makes an alert a reminder: how many came before it, and this one."""
 
@@ -317,6 +320,7 @@ def keys_of(kind: AlertKind, facts: Mapping[str, Any], about: Iterable[int]) -> 
         case SubjectKind.CONNECTION:
             return frozenset(about)
         case SubjectKind.LINK | SubjectKind.NONE:
-            return frozenset({"monitor"})
+            # A shortage of our own has its own end: that the link is back says nothing of it.
+            return frozenset({str(facts.get(SHORTAGE) or "monitor")})
         case named:
             return frozenset({str(facts.get(named.value))})

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from monitor.judge.alerts import AlertDue, AlertKind
+from monitor.judge.alerts import SHORTAGE, AlertDue, AlertKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,13 +166,13 @@ def share_out(limit: int, concurrency: int, *, has_web: bool) -> DescriptorShare
 
 def describe_shortage(kind: Shortage, since: datetime, n_waiting: int) -> AlertDue:
     """Return the alert of a shortage that keeps checks waiting."""
-    facts = {"since": since.isoformat(), "shortage": kind.value, "n_waiting": n_waiting}
+    facts = {"since": since.isoformat(), SHORTAGE: kind.value, "n_waiting": n_waiting}
     return AlertDue.of(AlertKind.MONITOR_OFFLINE, **facts)
 
 
 def describe_past(kind: Shortage, since: datetime, now: datetime) -> AlertDue:
     """Return the alert of a shortage that nobody could be alerted to while it lasted."""
-    facts = {"since": since.isoformat(), "until": now.isoformat(), "shortage": kind.value}
+    facts = {"since": since.isoformat(), "until": now.isoformat(), SHORTAGE: kind.value}
     return AlertDue.of(AlertKind.MONITOR_ONLINE, **facts)
 
 

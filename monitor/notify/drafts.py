@@ -35,7 +35,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
-from monitor.judge.alerts import ABOUT_NO_CONNECTION, REMINDER_COUNT, AlertKind
+from monitor.judge.alerts import ABOUT_NO_CONNECTION, REMINDER_COUNT, SHORTAGE, AlertKind
 from monitor.judge.authorizations import drop_old_token
 from monitor.judge.outcome import OutcomeClass, QuotaUnit, Reason
 from monitor.judge.shortage import Shortage
@@ -432,7 +432,7 @@ def _write_shortage(about: About, kind: Shortage) -> Draft:
 
 
 def _shortage_of(about: About) -> Shortage | None:
-    named = about.text("shortage")
+    named = about.text(SHORTAGE)
     return Shortage(named) if named in set(Shortage) else None
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, delete, exists, func, insert, not_, or_, select, update
 
-from monitor.judge.alerts import AlertKind
+from monitor.judge.alerts import SHORTAGE, AlertKind
 from monitor.judge.batch import Inquiry, Outage
 from monitor.judge.incidents import UNREACHED, HostGroup, OfflineTime
 from monitor.judge.outbox import NotificationState
@@ -292,10 +292,8 @@ _OPEN = (
 )
 # A time without resources of our own is kept as one without a link; its alert says which it is.
 _IS_SHORT = exists().where(
-    alerts.c.id == _columns.alert_id, alerts.c.facts["shortage"].as_string().is_not(None)
+    alerts.c.id == _columns.alert_id, alerts.c.facts[SHORTAGE].as_string().is_not(None)
 )
-
-
 _OPEN_LINK = _OPEN.where(~_IS_SHORT)
 
 
@@ -305,7 +303,7 @@ def find_shortage_time(tx: Transaction) -> tuple[OfflineTime, str] | None:
     if row is None:
         return None
     facts = tx.execute(select(alerts.c.facts).where(alerts.c.id == row.alert_id)).scalar_one()
-    return OfflineTime(*row), str(facts["shortage"])
+    return OfflineTime(*row), str(facts[SHORTAGE])
 
 
 def find_offline_time(tx: Transaction) -> OfflineTime | None:
@@ -333,21 +331,22 @@ def end_offline(tx: Transaction, time: OfflineTime, now: datetime) -> None:
 
 
 def _overtaken(now: datetime) -> Any:
-    # Its reminders as well: they are alerts of their own, born later.
+    # Its reminders as well: they are alerts of their own, born later. What speaks of a shortage is
+    # no reminder of a lost link, nor the other way round.
+    first = alerts.alias("first")
+    shortage, shortage_of_first = (table.c.facts[SHORTAGE].as_string() for table in (alerts, first))
+    is_reminder = and_(
+        alerts.c.id > first.c.id,
+        alerts.c.born_at <= offline_times.c.ended_at,
+        shortage.is_not_distinct_from(shortage_of_first),
+    )
     over = (
         select(alerts.c.id)
-        .join(
-            offline_times,
-            or_(
-                alerts.c.id == offline_times.c.alert_id,
-                and_(
-                    alerts.c.id > offline_times.c.alert_id,
-                    alerts.c.born_at <= offline_times.c.ended_at,
-                ),
-            ),
-        )
+        .join(offline_times, alerts.c.id >= offline_times.c.alert_id)
+        .join(first, first.c.id == offline_times.c.alert_id)
         .where(
             alerts.c.kind == AlertKind.MONITOR_OFFLINE,
+            or_(alerts.c.id == first.c.id, is_reminder),
             offline_times.c.ended_at > now - OVERTAKEN_FOR,
         )
     )
