@@ -123,13 +123,13 @@ class CheckRunner:
         # can check: always due, and in nobody's way.
         checkers = self._live.now.calls.checkers
         self._unknown = {each.id for each in due if each.name not in checkers}
-        if self.shortage.is_fresh:
-            due = due[:FEW]
-        for each in due:
-            if each.id not in self._under_way and each.id not in self._unknown:
-                task = asyncio.create_task(self._check(each, ahead), name=each.name)
-                task.add_done_callback(partial(self._collect, each))
-                self._under_way[each.id] = task
+        startable = [
+            each for each in due if each.id not in self._under_way and each.id not in self._unknown
+        ]
+        for each in startable[:FEW] if self.shortage.is_fresh else startable:
+            task = asyncio.create_task(self._check(each, ahead), name=each.name)
+            task.add_done_callback(partial(self._collect, each))
+            self._under_way[each.id] = task
 
     async def _check(self, due: Due, longest: timedelta) -> Outcome:
         # No more than was looked ahead, even if the clock was set back meanwhile.
@@ -262,6 +262,11 @@ class CheckRunner:
         number, again_at = each.connection_id, self._clock() + self._every_of(each.connection_id)
         work = self._store.write(lambda tx: put_off(tx, number, again_at))
         [result] = await asyncio.gather(work, return_exceptions=True)
+        if _is_to_be_tried_again(result):
+            # The database refuses the result again then, and takes this.
+            self._unwritten.append(each)
+            self._has_unwritten.set()
+            return False
         if not isinstance(result, BaseException):
             # Otherwise it stays under way: better not checked than asked again every second.
             self._under_way.pop(number, None)

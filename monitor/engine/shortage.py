@@ -49,6 +49,8 @@ class ShortageWatch:
         self._began: tuple[float, datetime] | None = None
         self._last_at = float("-inf")
         self._is_told: bool | None = None
+        self._started_at = monotonic()
+        self._has_checked = False
         self._disk_began: tuple[float, datetime] | None = None
 
     @property
@@ -67,6 +69,7 @@ class ShortageWatch:
 
     def note_done(self, connection_id: int) -> None:
         """Take in that it was made."""
+        self._has_checked = True
         self._waiting.pop(connection_id, None)
 
     async def look(self, store: StoreWorker, plan: Plan, delivery: Delivery) -> None:
@@ -98,11 +101,15 @@ class ShortageWatch:
         if self._began is not None:
             self._began = None
             log.info("checks.wait_no_more")
-        if self._is_told is not False:
+        if self._is_told or (self._is_told is None and self._is_known(now)):
             # After a start, too: the daemon before may have told of one.
             if await store.write(lambda tx: end_shortage(tx, plan, utc_now())):
                 delivery.wake()
             self._is_told = False
+
+    def _is_known(self, now: float) -> bool:
+        """Tell whether this daemon has found out by now that checks can be made."""
+        return self._has_checked or now - self._started_at >= FORGET_AFTER_S
 
     async def _look_at_disk(self, store: StoreWorker, plan: Plan) -> bool:
         """Tell people of a disk that could not be written, as soon as it can be; True if so.

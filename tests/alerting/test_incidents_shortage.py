@@ -24,6 +24,7 @@ from tests.fakes import NOON
 if TYPE_CHECKING:
     from datetime import datetime
 
+
 @pytest.fixture
 def story(database) -> Story:
     """Two connections that are well, and a page that tells whether there is a link."""

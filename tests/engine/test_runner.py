@@ -18,10 +18,12 @@ from monitor.engine.connectivity import ConnectivityCheck
 from monitor.engine.evaluate import evaluate
 from monitor.engine.live import Live
 from monitor.engine.runner import CheckRunner
+from monitor.engine.shortage import FEW
 from monitor.judge.outcome import Outcome, Reason, State
+from monitor.judge.shortage import Shortage
 from monitor.store import connections, engine, schema
 from monitor.store.engine import StoreWorker
-from monitor.store.schedule import claim_due
+from monitor.store.schedule import claim_due, put_off
 from tests.builders import EVERY, OK, REFUSED, UNREACHED, Story, entry, plan_of, snapshot_of
 from tests.fakes import FakeChecker
 from tests.waiting import PATIENCE_S, until
@@ -382,6 +384,30 @@ async def test_a_result_that_the_database_refuses_is_dropped_alone(make_bench, r
     assert "this row is refused" in told[0]["error"]
 
 
+async def test_a_refused_result_is_not_checked_less_because_the_database_was_locked(
+    make_bench, monkeypatch
+):
+    bench = make_bench("a")
+    with bench.story.database.write() as tx:
+        tx.exec_driver_sql(
+            "CREATE TRIGGER refuse BEFORE INSERT ON checks BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+    n_tried = 0
+
+    def put_off_once_unlocked(*arguments):
+        nonlocal n_tried
+        n_tried += 1
+        if n_tried == 1:
+            raise engine.StoreError("database is locked")
+        put_off(*arguments)
+
+    monkeypatch.setattr(watching, "put_off", put_off_once_unlocked)
+    async with bench.running():
+        await until(lambda: bench.story.record("a").next_check_at > utc_now() + EVERY / 2)
+        await until(lambda: not bench.runner._under_way)
+    assert n_tried == 2
+
+
 # The database stays locked for a while.
 
 
@@ -449,6 +475,28 @@ async def test_a_connection_paused_meanwhile_is_checked_again_after_resuming(mak
             connections.resume(tx, record, utc_now())
         await until(lambda: bench.n_checks() == 1)
     assert bench.n_started("a") == 2
+
+
+# Resources of our own are short.
+
+
+async def test_after_a_shortage_few_checks_start_whatever_is_under_way(make_bench):
+    names = [f"c{number:02}" for number in range(3 * FEW)]
+    bench = make_bench(*names)
+    busy = names[:FEW]
+    for name in busy:
+        bench.checkers[name].let_go.clear()
+        bench.put_off(bench.begun_at - SECOND, name)
+    for name in names[FEW:]:
+        bench.put_off(bench.begun_at + timedelta(hours=1), name)
+    await bench.start_due()
+    await until(lambda: all(bench.n_started(name) for name in busy))
+    bench.put_off(bench.begun_at, *names[FEW:])
+    bench.runner.shortage.note_waiting(0, Shortage.DESCRIPTORS)
+    await bench.start_due()
+    await until(lambda: sum(bench.n_started(name) for name in names) == 2 * FEW)
+    for name in busy:
+        bench.checkers[name].let_go.set()
 
 
 # Other settings.
