@@ -10,6 +10,8 @@ import asyncio
 import os
 import signal
 import threading
+from concurrent.futures import wait
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,15 +20,20 @@ import typer  # noqa: TC002 - typer reads the annotations when it runs
 from monitor.cli.errors import DONE
 from monitor.cli.session import become_owner, unusable_proxy
 from monitor.clock import utc_now
+from monitor.config.connections import Connection
+from monitor.config.describe import walk
 from monitor.config.errors import ConfigError, Problem
-from monitor.config.remarks import check_secrets, exposed_secrets
-from monitor.config.secret import SecretUnavailable
+from monitor.config.remarks import exposed_secrets
+from monitor.config.secret import Secret, SecretUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from monitor.cli.session import Session
     from monitor.config.model import Config
+
+COMMANDS_WITHIN_S = 12.0
+"""How long a start may wait for the commands that print secrets; each has ten seconds."""
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -54,6 +61,7 @@ def run(context: typer.Context) -> None:
     _become_owner(session)
     configure_logging(is_verbose=session.is_verbose)
     log_notices(config)
+    _run_commands(config)
     _report_bad_templates(config)
     _report_exposed_secrets(config)
     leaving = threading.Timer(LINGER_S, os._exit, [DONE])
@@ -85,7 +93,11 @@ def _require_startable(session: Session) -> None:
 def _become_owner(session: Session) -> None:
     """Become the owner of the database, if root started this; read before what only root may."""
     if os.geteuid() == 0:
-        check_secrets(session.config)
+        for leaf in walk(session.config):
+            # A command runs as the user that the daemon will be.
+            if isinstance(leaf.value, Secret) and leaf.value.command is None:
+                with suppress(SecretUnavailable):  # whoever needs it says so
+                    leaf.value.reveal()
     become_owner(session.config.monitor.database_path)
 
 
@@ -93,17 +105,44 @@ def _unusable_channels(config: Config) -> Iterator[Problem]:
     from monitor.notify.apprise import validate_url
 
     for index, channel in enumerate(config.channels):
-        why = validate_url(channel.url)
+        why = validate_url(channel.url) if channel.url.command is None else None
         if why is not None:
             yield Problem(f"channels[{index}].url", f'{why} (channel "{channel.name}")')
 
 
 def _unusable_heartbeat(config: Config) -> Iterator[Problem]:
     try:
-        if config.heartbeat.url is not None:
+        if config.heartbeat.url is not None and config.heartbeat.url.command is None:
             config.heartbeat.url.reveal()
     except SecretUnavailable as error:
         yield Problem("heartbeat.url", str(error))
+
+
+def _run_commands(config: Config) -> None:
+    """Run the commands for the secrets that all share, and log those that print none.
+
+    Those of connections are run when these are checked: there may be a hundred thousand.
+    """
+    import structlog
+
+    leaves = [
+        (leaf.place, leaf.value, leaf.value.command)
+        for leaf in walk(config)
+        if isinstance(leaf.value, Secret) and not isinstance(leaf.table, Connection)
+    ]
+    runs = [(place, secret, command.start()) for place, secret, command in leaves if command]
+    wait({run for *_, run in runs}, COMMANDS_WITHIN_S)
+    for place, secret, run in runs:
+        try:
+            if run.done():
+                secret.reveal()
+        except SecretUnavailable as error:
+            structlog.get_logger().warning(
+                "secret.unavailable",
+                place=place,
+                why=str(error),
+                next="the command is run again when the secret is needed",
+            )
 
 
 def _report_bad_templates(config: Config) -> None:
@@ -172,6 +211,7 @@ def _load_again(session: Session) -> Config:
     anew = session.anew()
     _require_startable(anew)
     _require_content(anew)
+    _run_commands(anew.config)
     problems = [*exposed_secrets(anew.config), *bad_templates(anew.config, utc_now())]
     if problems:
         raise ConfigError(problems, anew.path)

@@ -371,7 +371,9 @@ def _unreadable_secrets(leaves: Sequence[Leaf]) -> Iterator[Problem]:
             leaf.table, Application | Connection | Channel
         ):
             try:
-                leaf.value.reveal()
+                # A command is run by who needs it, and its failure is no reason not to start.
+                if leaf.value.command is None:
+                    leaf.value.reveal()
             except MalformedSecret as error:
                 # Its own checks say so; others go on.
                 if isinstance(leaf.table, Channel):
@@ -393,7 +395,7 @@ def _needs_proxy(config: Config, names: Collection[str]) -> bool:
 def unusable_proxy(config: Config) -> Iterator[Problem]:
     """Yield why `checks.proxy` cannot be used: no check that needs it could say anything else."""
     try:
-        if config.own_proxy is not None:
+        if config.own_proxy is not None and config.own_proxy.command is None:
             config.own_proxy.reveal()
     except SecretUnavailable as error:
         yield Problem("checks.proxy", str(error))

@@ -83,8 +83,10 @@ Unknown keys are refused, and all mistakes are told at once, each with its place
 
 - **Lengths of time** are texts: `"90s"`, `"5m"`, `"36h"`, `"7d"`. A bare number is not one.
 - **Paths** are taken from the folder of the file.
-- **Secrets** are `{ env = "NAME" }`, `{ file = "PATH" }` or `{ credential = "NAME" }` (handed to
-  the unit by systemd). A plain text works only if nobody but the owner can read the file.
+- **Secrets** are `{ env = "NAME" }`, `{ file = "PATH" }`, `{ credential = "NAME" }` (handed to
+  the unit by systemd) or `{ command = ["op", "read", "op://vault/item"] }` (what a program prints:
+  see [security](security.md#secrets-from-a-vault)). A plain text works only if nobody but the owner
+  can read the file.
   A secret is examined before it is used: a byte order mark, an invisible or control character, a
   line break, and around a token quotation marks, spaces or `Bearer ` are errors for
   `config check`. `run` and `check` continue; only the connections that use it report `protocol`.

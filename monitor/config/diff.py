@@ -159,7 +159,10 @@ def _differing(before: Settings | None, after: Settings | None) -> Iterator[str]
 
 def _is_same(before: Any, after: Any) -> bool:
     if isinstance(before, Secret) and isinstance(after, Secret):
-        return before == after and _value_of(before) == _value_of(after)
+        # What one command printed is the same for both, whenever that was.
+        return before == after and (
+            after.command is not None or _value_of(before) == _value_of(after)
+        )
     if isinstance(before, dict) and isinstance(after, dict):
         return before.keys() == after.keys() and all(
             _is_same(value, after[key]) for key, value in before.items()

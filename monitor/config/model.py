@@ -27,6 +27,7 @@ from pydantic import (
     model_validator,
 )
 
+from monitor.config.commands import REFRESH_EVERY
 from monitor.config.connections import Application, Connection
 from monitor.config.errors import did_you_mean, got, got_text, place_of, quoted
 from monitor.config.examination import SecretUse
@@ -56,7 +57,7 @@ from monitor.judge.alerts import AlertKind, Severity
 from monitor.judge.routing import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import tzinfo
 
 
@@ -196,6 +197,10 @@ class CheckSettings(Settings):
     proxy: ProxyUrl | None = Field(
         default=None,
         description="The URL of an HTTP proxy for checks, uplinks, heartbeat; default: none.",
+    )
+    secrets_refresh: TenSecondsOrMore = Field(
+        default=REFRESH_EVERY,
+        description="How often a command that prints a secret is run again.",
     )
     uplink: tuple[CalledUrl, ...] = Field(
         default=(),
@@ -401,16 +406,23 @@ def _may_hold_secret(annotation: Any) -> bool:
     return annotation is Secret or any(map(_may_hold_secret, get_args(annotation)))
 
 
-def _place_secrets(table: Settings, form: str, entry: int) -> None:
-    """Have each secret of *table* know where it stands in the file."""
+def list_secrets(table: Settings) -> Iterator[tuple[tuple[str, ...], Secret]]:
+    """Yield the secrets of *table*, each with the keys below which it stands there."""
     for name, key in _secret_fields(type(table)):
         value = getattr(table, name)
         if isinstance(value, Secret):
-            value.stand_at(_form_of(form, key), entry)
+            yield (key,), value
         elif isinstance(value, dict):
             for inner, each in value.items():
                 if isinstance(each, Secret):
-                    each.stand_at(_form_of(form, key, inner), entry)
+                    yield (key, inner), each
+
+
+def _place_secrets(table: Settings, form: str, entry: int, refresh_every: timedelta) -> None:
+    """Have each secret of *table* know where it stands in the file."""
+    for keys, secret in list_secrets(table):
+        secret.stand_at(_form_of(form, *keys), entry)
+        secret.repeat_every(refresh_every)
 
 
 @lru_cache(maxsize=1024)
@@ -447,7 +459,12 @@ class Config(Settings):
             content = getattr(self, section)
             is_list = isinstance(content, tuple)
             for entry, table in enumerate(content if is_list else (content,)):
-                _place_secrets(table, section + ("[{}]" if is_list else ""), entry)
+                _place_secrets(
+                    table,
+                    section + ("[{}]" if is_list else ""),
+                    entry,
+                    self.checks.secrets_refresh,
+                )
 
     @property
     def path(self) -> Path:

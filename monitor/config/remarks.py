@@ -25,9 +25,10 @@ from monitor.config.secret import CredentialsInvisible, Secret, SecretUnavailabl
 from monitor.judge.alerts import AlertKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from monitor.config.describe import Leaf
     from monitor.config.model import Config
 
 
@@ -187,12 +188,12 @@ class SecretsChecked:
 
 
 def check_secrets(config: Config) -> SecretsChecked:
-    """Read every secret of *config* and return what could not be read."""
+    """Read every secret of *config*, running commands once; return what could not be read."""
     problems: list[Problem] = []
     notices: list[Notice] = []
-    for leaf in walk(config):
-        if not isinstance(leaf.value, Secret):
-            continue
+    leaves = [leaf for leaf in walk(config) if isinstance(leaf.value, Secret)]
+    notices += _run_commands(leaves)
+    for leaf in leaves:
         try:
             leaf.value.reveal()
         except CredentialsInvisible as error:
@@ -201,6 +202,22 @@ def check_secrets(config: Config) -> SecretsChecked:
             problems.append(Problem(leaf.place, str(error)))
     problems += _malformed_users(config)
     return SecretsChecked(tuple(problems), tuple(notices))
+
+
+def _run_commands(leaves: Sequence[Leaf]) -> Iterator[Notice]:
+    """Start the commands that print secrets, several at a time, and yield that they are run."""
+    commands = [(leaf.place, leaf.value.command) for leaf in leaves if leaf.value.command]
+    for _, command in commands:
+        command.wanted()
+    if commands:
+        place, command = commands[0]
+        others = len({each for _, each in commands}) - 1
+        also = f", and so {'was' if others == 1 else 'were'} {others} more" if others else ""
+        yield Notice(
+            place,
+            f"its command ({command.argv[0]}) was run once to see what it prints{also}; the daemon"
+            " runs it again every checks.secrets_refresh, and after a rejection",
+        )
 
 
 def _malformed_users(config: Config) -> Iterator[Problem]:

@@ -7,8 +7,10 @@ is read before `reveal`, and no message repeats one.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
+from contextlib import suppress
 from enum import StrEnum
 from hmac import compare_digest
 from pathlib import Path
@@ -18,6 +20,8 @@ from pydantic import AfterValidator, PlainSerializer, PlainValidator, WithJsonSc
 from pydantic_core import core_schema
 
 from monitor.config.addresses import MASK
+from monitor.config.commands import PATIENCE_S as PATIENCE_OF_RUN_S
+from monitor.config.commands import cut_line_break, share_command, wait_for_run
 from monitor.config.errors import MisplacedError, did_you_mean
 from monitor.config.examination import SecretUse, find_flaw, use_of_key
 from monitor.config.files import PATIENCE_S, read_bounded
@@ -26,14 +30,20 @@ from monitor.judge.shortage import OutOfResources, find_shortage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import timedelta
 
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
     from pydantic.json_schema import JsonSchemaValue
 
+    from monitor.config.commands import Printed, SecretCommand
+
 
 _LARGEST_FILE = 64 * 1024
 _EMPTY = "the secret is empty"
-_HOW_TO_WRITE = 'write { env = "NAME" }, { file = "PATH" } or { credential = "NAME" }'
+_HOW_TO_WRITE = (
+    'write { env = "NAME" }, { file = "PATH" }, { credential = "NAME" } or'
+    ' { command = ["PROGRAM", "ARGUMENT"] }'
+)
 
 
 class SourceKind(StrEnum):
@@ -43,9 +53,25 @@ class SourceKind(StrEnum):
     ENV = "env"
     FILE = "file"
     CREDENTIAL = "credential"
+    COMMAND = "command"
 
 
-_TABLE_KEYS = ("env", "file", "credential")
+_NAMING_KEYS = ("env", "file", "credential")
+_TABLE_KEYS = (*_NAMING_KEYS, "command")
+_TABLES: list[dict[str, Any]] = [
+    {
+        "type": "object",
+        "properties": {
+            key: {"type": "string", "minLength": 1}
+            if key in _NAMING_KEYS
+            else {"type": "array", "items": {"type": "string"}, "minItems": 1}
+        },
+        "required": [key],
+        "additionalProperties": False,
+    }
+    for key in _TABLE_KEYS
+]
+"""What the tables look like to editors."""
 
 
 class SecretUnavailable(Exception):  # noqa: N818 - it states a condition, as LookupError does
@@ -87,8 +113,8 @@ class Secret:
     """A secret that prints as a mask and opens only to `reveal`.
 
     Args:
-        written: The literal text, or a table with one of `env`, `file` and
-            `credential`, as in the file.
+        written: The literal text, or a table with one of `env`, `file`,
+            `credential` and `command`, as in the file.
         folder: Where relative files are taken from; the working folder if None.
         is_deferred: A literal with a flaw is refused by `reveal` only, as any other.
 
@@ -98,6 +124,7 @@ class Secret:
 
     __slots__ = (
         "_check",
+        "_command",
         "_entry",
         "_form",
         "_is_pipe",
@@ -109,6 +136,7 @@ class Secret:
     )
 
     _check: Callable[[str], None] | None
+    _command: SecretCommand | None
     _entry: int
     _form: str
     _is_pipe: bool
@@ -127,6 +155,7 @@ class Secret:
     ) -> None:
         self._value, self._check, self._use = None, None, SecretUse.ANY
         self._form, self._entry = "", 0
+        self._command = None
         self._is_sound, self._is_pipe = False, False
         if isinstance(written, str):
             self._kind, self._reference, self._value = SourceKind.LITERAL, "", written
@@ -134,6 +163,10 @@ class Secret:
                 raise ValueError(_EMPTY)
             if not is_deferred and (flaw := find_flaw(written)) is not None:
                 raise ValueError(flaw)
+        elif "command" in written and len(written) == 1:
+            argv = _read_command(written["command"])
+            self._kind, self._reference = SourceKind.COMMAND, argv[0]
+            self._command = share_command(argv, folder or Path.cwd())
         else:
             self._kind, self._reference = _read_table(written)
         if self._kind is SourceKind.FILE:
@@ -176,8 +209,29 @@ class Secret:
         """Return where the file names it, such as `connections[2].token`; empty if no file does."""
         return self._form.format(self._entry)
 
+    @property
+    def command(self) -> SecretCommand | None:
+        """Return the command that prints it; None for other sources."""
+        return self._command
+
+    def repeat_every(self, every: timedelta) -> None:
+        """Have a command run again *every* so often while its value is wanted."""
+        if self._command is not None:
+            self._command.refresh_every = every
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Tell whether `reveal` need not wait for a command."""
+        return self._command is None or self._command.value is not None
+
     def reveal(self) -> str:
-        """Return the secret, read on the first call, or raise SecretUnavailable."""
+        """Return the secret, read on the first call, or raise SecretUnavailable.
+
+        A command is waited for if it was never run before, but never on an event loop, where
+        `make_ready` does so; when it is to be run again, the last value serves until it was.
+        """
+        if self._command is not None:
+            return self._reveal_printed(self._command)
         value = self._read(PATIENCE_S) if self._value is None else self._value
         if self._is_pipe:
             self._value = value  # it gives what it holds once, sound or not
@@ -195,6 +249,9 @@ class Secret:
         Raises:
             SecretUnavailable: It is no longer where it was, or not usable.
         """
+        if self._command is not None:
+            run = self._command.start()
+            return not _is_on_loop() and self._take_over(run.result())
         # A pipe gives what it holds once.
         if self._kind not in {SourceKind.FILE, SourceKind.CREDENTIAL} or self._is_pipe:
             return False
@@ -202,6 +259,68 @@ class Secret:
         self._examine(value)
         self._value, self._is_sound = value, True
         return before is not None and before != value
+
+    def reveal_fresh(self) -> str:
+        """Return the secret as `reveal` does, after a command that is due; not for event loops."""
+        run = None if self._command is None else self._command.wanted()
+        if run is not None and self.is_at_hand:
+            with suppress(TimeoutError):
+                run.result(PATIENCE_OF_RUN_S)
+        return self.reveal()
+
+    async def make_ready(self) -> None:
+        """Have a command run that was not yet, or not for long; return at once for other sources.
+
+        Raises:
+            OutOfResources: It could not be run for want of resources of our own.
+        """
+        run = None if self._command is None else self._command.wanted()
+        if run is None or self._command is None:
+            return
+        # Behind many others it may take long: who has a value does not wait for that.
+        printed = await wait_for_run(run, PATIENCE_OF_RUN_S if self.is_at_hand else None)
+        if printed is not None and printed.shortage is not None and not self.is_at_hand:
+            raise OutOfResources(printed.shortage)
+
+    async def renew(self) -> bool:
+        """Do as `refresh` does, and hold up no event loop.
+
+        Raises:
+            SecretUnavailable: It is no longer where it was, or not usable.
+        """
+        if self._command is None:
+            return self.refresh()
+        printed = await wait_for_run(self._command.start(), PATIENCE_OF_RUN_S)
+        return self._take_over(printed)
+
+    def _reveal_printed(self, command: SecretCommand) -> str:
+        run = command.wanted()
+        if run is not None and command.value is None and not _is_on_loop():
+            printed = run.result()
+            if printed.shortage is not None:
+                raise OutOfResources(printed.shortage)
+        value = command.value
+        if value is None:
+            raise SecretUnavailable(SourceKind.COMMAND, command.why_not)
+        if not self._is_sound or value != self._value:
+            try:
+                self._examine(value)
+            except SecretUnavailable:
+                if self._value is None:
+                    raise
+                return self._value  # as after any run that was of no use
+        self._value, self._is_sound = value, True
+        return value
+
+    def _take_over(self, printed: Printed | None) -> bool:
+        """Use what a run *printed* from now on; tell whether it is another value."""
+        if printed is None:
+            raise SecretUnavailable(SourceKind.COMMAND, "no result in time")
+        if printed.value is None:
+            raise SecretUnavailable(SourceKind.COMMAND, printed.why)
+        self._examine(printed.value)
+        before, self._value, self._is_sound = self._value, printed.value, True
+        return before is not None and before != printed.value
 
     def _examine(self, value: str) -> None:
         """Raise SecretUnavailable for a value that must not be used."""
@@ -250,8 +369,7 @@ class Secret:
         self._is_pipe = stat.S_ISFIFO(facts.st_mode)
         if len(raw) > _LARGEST_FILE:
             raise SecretUnavailable(self.source, "larger than 64 KiB: is this the right file?")
-        text = raw.decode("utf-8", errors="surrogateescape")
-        return text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
+        return cut_line_break(raw.decode("utf-8", errors="surrogateescape"))
 
     def __repr__(self) -> str:
         return MASK
@@ -266,6 +384,8 @@ class Secret:
         if not isinstance(other, Secret):
             return NotImplemented
         if (self._kind, self._reference) != (other._kind, other._reference):
+            return False
+        if self._command is not other._command:
             return False
         return self._kind is not SourceKind.LITERAL or compare_digest(
             _as_bytes(self._value), _as_bytes(other._value)
@@ -302,17 +422,8 @@ class Secret:
     def __get_pydantic_json_schema__(
         cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Describe the four forms to editors."""
-        tables = [
-            {
-                "type": "object",
-                "properties": {key: {"type": "string", "minLength": 1}},
-                "required": [key],
-                "additionalProperties": False,
-            }
-            for key in _TABLE_KEYS
-        ]
-        return {"oneOf": [{"type": "string", "minLength": 1}, *tables]}
+        """Describe all forms to editors."""
+        return {"oneOf": [{"type": "string", "minLength": 1}, *_TABLES]}
 
 
 def must_pass(check: Callable[[str], None]) -> AfterValidator:
@@ -359,20 +470,29 @@ ProxyUrl = Annotated[
     Secret | Literal[""],
     PlainValidator(_read_proxy),
     PlainSerializer(lambda proxy: proxy and MASK),
-    WithJsonSchema(
-        {
-            "oneOf": [
-                {"type": "string"},
-                {
-                    "type": "object",
-                    "properties": {key: {"type": "string", "minLength": 1} for key in _TABLE_KEYS},
-                    "additionalProperties": False,
-                },
-            ]
-        }
-    ),
+    WithJsonSchema({"oneOf": [{"type": "string"}, *_TABLES]}),
 ]
 """The URL of a proxy, itself a secret; empty for none."""
+
+
+def _is_on_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _read_command(written: Any) -> tuple[str, ...]:
+    """Return the words of a command, as they stand in the file."""
+    form = 'a list of its words such as ["op", "read", "op://vault/item"]: no shell runs it'
+    if not isinstance(written, list | tuple) or not written:
+        raise MisplacedError(form, "command")
+    if not all(isinstance(word, str) and "\0" not in word for word in written):
+        raise MisplacedError(form, "command")
+    if not written[0].strip() or not written[0].isprintable():
+        raise MisplacedError(f"the first word is the program: {form}", "command")
+    return tuple(written)
 
 
 def _read_table(written: Mapping[str, Any]) -> tuple[SourceKind, str]:

@@ -534,6 +534,7 @@ class AppriseSender:
                 failures.append(failure)
         self._remember(channel, key, taken if failures else frozenset())
         if failures:
+            self._ask_again(channel)
             short = failures[0].shortage
             if short is not None and all(one.shortage for one in failures):
                 raise AlertError.short_of(short)
@@ -543,6 +544,12 @@ class AppriseSender:
             waits = [failure.retry_after for failure in failures if failure.retry_after]
             raise AlertError(error, retry_after=max(waits, default=None))
 
+    def _ask_again(self, channel: str) -> None:
+        """Have the command that prints the URL run: the next try may need another one."""
+        command = self._urls[channel].command
+        if command is not None:
+            command.start()
+
     def _open(self, channel: str) -> tuple[Target, ...]:
         if channel not in self._urls:
             raise AlertError(
@@ -551,7 +558,7 @@ class AppriseSender:
                 permanent=True,
             )
         try:
-            urls = self._urls[channel].reveal()
+            urls = self._urls[channel].reveal_fresh()
         except SecretUnavailable as error:
             raise AlertError(f"the URL of channel {channel} cannot be read: {error}") from None
         memory = self._memory

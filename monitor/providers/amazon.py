@@ -27,7 +27,7 @@ from monitor.providers.amazon_sellers import (
     read_sellers,
     request_sellers,
 )
-from monitor.providers.base import is_sendable
+from monitor.providers.base import is_sendable, make_ready, renew
 from monitor.providers.fetcher import Deadline, Failure
 
 if TYPE_CHECKING:
@@ -212,6 +212,7 @@ class AmazonChecker:
 
     async def check(self) -> Outcome:
         """Check whether the authorization works; a refusal counts if no newer secret is at hand."""
+        await make_ready(self._app.client_secret, self._store.refresh_token)
         started = perf_counter()
         budget = _CheckBudget(Deadline(self._timeout))
         outcome = await self._reconsider(await self._check_once(budget), budget)
@@ -315,12 +316,15 @@ class AmazonChecker:
         else:
             name, secret = "refresh token", self._store.refresh_token
             sent = budget.credentials.refresh_token
+        left = budget.deadline.left
         try:
             # Connections may share a secret: another's refresh shows only in its value.
-            has_newer = secret.refresh() or secret.reveal() != sent
+            has_newer = await renew(secret) or secret.reveal() != sent
         except SecretUnavailable as error:
             detail = f"{outcome.detail} The {name} could not be read again: {error}."
             return replace(outcome, detail=detail)
+        # What a command took is not the service's doing.
+        budget.deadline.resume(left)
         # It ends: a check exchanges tokens so many times and no more.
         return (
             await self._reconsider(await self._check_once(budget), budget) if has_newer else outcome

@@ -20,7 +20,7 @@ from monitor.config.secret import SecretUnavailable
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason
 from monitor.providers import answers as bodies
 from monitor.providers.answers import MAX_TOKEN, REDIRECTS, SERVER_ERRORS
-from monitor.providers.base import is_sendable
+from monitor.providers.base import is_sendable, make_ready
 from monitor.providers.fetcher import MAX_BODY, Deadline, Failure, fetch_before
 from monitor.providers.headers import read_retry_at
 from monitor.providers.masking import MASK, MAX_READ, clean
@@ -285,6 +285,7 @@ async def redeem_code(
     Raises:
         CodeRefused: Amazon does not give one.
     """
+    await make_ready(app.client_secret)
     try:
         client_secret = app.client_secret.reveal()
     except SecretUnavailable as error:

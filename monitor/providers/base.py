@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from monitor.config.secret import MalformedSecret, SecretUnavailable
+from monitor.config.secret import MalformedSecret, Secret, SecretUnavailable
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason
 from monitor.providers.fetcher import Answer, Failure, fetch
 from monitor.providers.masking import clean
@@ -112,6 +113,20 @@ class RefreshableSecret(Protocol):
         ...
 
 
+class PreparedSecret(ABC):
+    """A secret that may have to be waited for, which must not hold up the event loop."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def make_ready(self) -> None:
+        """Have what prints it run, if that is due."""
+
+    @abstractmethod
+    async def renew(self) -> bool:
+        """Do as `refresh` does, without holding up the event loop."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A request ready to be sent.
@@ -124,6 +139,27 @@ class Prepared:
     request: httpx.Request = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
     token: str = field(repr=False)
+
+
+_WAITED_FOR = Secret, PreparedSecret
+
+
+async def make_ready(*secrets: object) -> None:
+    """Have the commands run that print *secrets* and are due; others need nothing.
+
+    Raises:
+        OutOfResources: One could not be run for want of resources of our own.
+    """
+    for each in secrets:
+        if isinstance(each, _WAITED_FOR):
+            await each.make_ready()
+
+
+async def renew(secret: RefreshableSecret) -> bool:
+    """Read *secret* again, as its `refresh` does; no command is run on the event loop."""
+    if isinstance(secret, _WAITED_FOR):
+        return await secret.renew()
+    return secret.refresh()
 
 
 class Requester:
@@ -149,11 +185,12 @@ class Requester:
             prepare: Builds the request anew, after a secret has changed; raises
                 UnsendableError where that cannot be.
         """
+        await make_ready(*self._secrets)
         outcome = await self._request_once(prepare, read)
         if outcome.reason.outcome_class is not OutcomeClass.REFUSAL:
             return outcome
         try:
-            is_renewed = self._are_renewed()
+            is_renewed = await self._are_renewed()
         except SecretUnavailable as error:
             detail = f"{outcome.detail} The token could not be read again: {error}."
             return replace(outcome, detail=detail)
@@ -182,9 +219,9 @@ class Requester:
             self._revealed = revealed
         return self._prepared
 
-    def _are_renewed(self) -> bool:
+    async def _are_renewed(self) -> bool:
         # All of them: the first that changed must not keep the others from being read.
-        changed = [secret.refresh() for secret in self._secrets]
+        changed = [await renew(secret) for secret in self._secrets]
         return any(changed) or self._reveal() != self._revealed
 
     def _reveal(self) -> tuple[str, ...]:

@@ -348,6 +348,10 @@ class Deadline:
         """The time left; never negative."""
         return timedelta(seconds=max(0.0, self._ends_at - monotonic()))
 
+    def resume(self, left: timedelta) -> None:
+        """Go on with the time that was *left*: what came between does not count."""
+        self._ends_at = monotonic() + left.total_seconds()
+
     def explain(self, host: str) -> Failure:
         """Say that *host* was not done in time."""
         seconds = self.timeout.total_seconds()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from monitor.config.model import list_secrets
 from monitor.judge.outcome import Marketplace, Outcome, QuotaReading, QuotaUnit, Reason
 from monitor.judge.shortage import find_shortage
 from monitor.providers.headers import MAX_COUNT
@@ -120,6 +121,8 @@ class PluginChecker:
 
     async def check(self) -> Outcome:
         """Let the plug-in check, within the time that a check has."""
+        for _, secret in list_secrets(self._connection):
+            await secret.make_ready()
         try:
             async with asyncio.timeout(self._timeout.total_seconds()) as deadline:
                 if self._checker is None:

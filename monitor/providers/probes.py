@@ -89,6 +89,7 @@ async def send_signal(
     Raises:
         OutOfResources: It could not be sent for want of resources of our own.
     """
+    await url.make_ready()
     try:
         address = address_of(url.reveal(), signal)
     except SecretUnavailable as error:

@@ -95,6 +95,8 @@ async def probe_host(
             to, and what then connects to the host.
     """
     request = httpx.Request("GET", url)
+    if proxy is not None:
+        await proxy.make_ready()
     try:
         chosen = choose_proxy(proxy, request.url.host, request.url.port)
     except SecretUnavailable as error:

@@ -31,6 +31,7 @@ from monitor.providers.base import (
     UnreadableFields,
     UnsendableError,
     is_sendable,
+    make_ready,
 )
 from monitor.providers.fetcher import Answer, Failure, fetch
 from monitor.providers.headers import read_pause, read_soldscope_quota
@@ -222,6 +223,7 @@ class SearchReader:
 
     async def _fetch(self, path: str) -> tuple[Answer | SearchFailure, str]:
         """Return an answer with status 200, or why there is none, and the token that was sent."""
+        await make_ready(self._connection.token)
         try:
             prepared = _prepare(self._connection, path, self._client)
         except UnsendableError as error:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from monitor.config.secret import SecretUnavailable
+from monitor.config.secret import Secret, SecretUnavailable
+from monitor.providers.base import PreparedSecret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -81,6 +82,9 @@ class HandshakeTokens:
         return token
 
     def _fingerprint_of(self, configured: RefreshableSecret) -> str | None:
+        # Asked within transactions too, which wait for no command.
+        if isinstance(configured, Secret) and not configured.is_at_hand:
+            return None
         try:
             return self.fingerprint(configured.reveal())
         except SecretUnavailable:
@@ -88,7 +92,7 @@ class HandshakeTokens:
 
 
 @dataclass(frozen=True, slots=True)
-class LatestToken:
+class LatestToken(PreparedSecret):
     """The refresh token of one connection, a `RefreshableSecret`: the file's, or a newer one."""
 
     name: str
@@ -114,5 +118,26 @@ class LatestToken:
             if before is None:
                 raise
             return False
+        return self._is_another(before, has_changed=has_changed)
+
+    async def make_ready(self) -> None:
+        """Have the command of the file's run, if that is due."""
+        if isinstance(self.configured, Secret):
+            await self.configured.make_ready()
+
+    async def renew(self) -> bool:
+        """Do as `refresh` does, without holding up the event loop."""
+        before = self.tokens.choose(self.name, self.configured)
+        if not isinstance(self.configured, Secret):
+            return self.refresh()
+        try:
+            has_changed = await self.configured.renew()
+        except SecretUnavailable:
+            if before is None:
+                raise
+            return False
+        return self._is_another(before, has_changed=has_changed)
+
+    def _is_another(self, before: HandshakeToken | None, *, has_changed: bool) -> bool:
         after = self.tokens.choose(self.name, self.configured)
         return has_changed if before is None else before != after

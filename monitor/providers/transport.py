@@ -74,8 +74,10 @@ class PoolingTransport(httpx.AsyncBaseTransport):
         self._keeps_idle = keeps_idle
         self._pairs: dict[Proxy | None, _Pair] = {}
 
-    def _pair_for(self, request: httpx.Request) -> _Pair:
+    async def _pair_for(self, request: httpx.Request) -> _Pair:
         """Return the transports for *request*, with the proxy that it goes through."""
+        if self._proxy is not None:
+            await self._proxy.make_ready()
         try:
             proxy = choose_proxy(self._proxy, request.url.host, request.url.port)
         except SecretUnavailable as error:
@@ -102,7 +104,7 @@ class PoolingTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* and return its answer, the body still to be read."""
-        pooled, fresh = self._pair_for(request)
+        pooled, fresh = await self._pair_for(request)
         with _speaking_httpx():
             try:
                 response = await pooled.handle_async_request(request)

@@ -80,6 +80,7 @@ async def log_in(
         )
         page.headers["Retry-After"] = str(seconds)
         return page
+    await password.make_ready()
     given = fields.get("password", "")
     if not await attempts.verify(given, password.reveal(), peer, is_known=is_known):
         log.warning("web.login_failed", address=peer)

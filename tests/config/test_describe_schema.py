@@ -68,17 +68,19 @@ def test_durations_are_texts_with_defaults_that_can_be_read():
     assert all(parse_duration(node["default"]) for node in lengths if "default" in node)
 
 
-def test_secret_is_a_text_or_one_of_three_tables():
+def test_secret_is_a_text_or_one_of_four_tables():
     token = SCHEMA["$defs"]["SoldscopeConnection"]["properties"]["token"]["oneOf"]
     assert token[0]["type"] == "string"
-    assert [table["required"] for table in token[1:]] == [["env"], ["file"], ["credential"]]
+    keys = [["env"], ["file"], ["credential"], ["command"]]
+    assert [table["required"] for table in token[1:]] == keys
+    assert token[4]["properties"]["command"]["items"] == {"type": "string"}
 
 
 @pytest.mark.parametrize(
     ("table", "key"), [("Application", "client_secret"), ("AmazonConnection", "refresh_token")]
 )
 def test_secrets_of_amazon_are_secrets(table, key):
-    assert len(SCHEMA["$defs"][table]["properties"][key]["oneOf"]) == 4
+    assert len(SCHEMA["$defs"][table]["properties"][key]["oneOf"]) == 5
 
 
 def test_region_and_probe_are_choices():

@@ -161,7 +161,8 @@ def test_literal_secret_is_refused_in_a_file_that_others_may_read(write, connect
         load_config(path)
     assert str(caught.value) == (
         "connections[0].token: a secret stands here, in a file that others may read: run chmod 600"
-        f' {path}, or write {{ env = "NAME" }}, {{ file = "PATH" }} or {{ credential = "NAME" }}'
+        f' {path}, or write {{ env = "NAME" }}, {{ file = "PATH" }}, {{ credential = "NAME" }}'
+        ' or { command = ["PROGRAM", "ARGUMENT"] }'
     )
 
 
