@@ -7,6 +7,7 @@ whatever stands under the name of one.
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from contextvars import ContextVar
@@ -14,12 +15,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
-from monitor.config.addresses import is_secret_header, mask_url, names_secret
+from monitor.config.addresses import is_secret_header, mask_url
 from monitor.judge.text import one_line, printable
 from monitor.providers.masking import MASK, mask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
 MAX_SHOWN = 4096
@@ -39,6 +40,7 @@ class Exchange:
     Args:
         status: None where there was no response.
         body: What was read of the response.
+        is_oversize: There was more.
         failure: Why there was no response.
     """
 
@@ -81,9 +83,7 @@ def _write(each: Exchange, secrets: tuple[str, ...]) -> Iterator[tuple[int, str]
     request_id = mask(one_line(next(found, "none")), secrets)
     yield 1, f"     < HTTP {each.status} ({each.took_ms:,.0f} ms), request id {request_id}"
     yield from ((1, f"     < {line}") for line in _headers(each.received, secrets))
-    body = _body(each.body, secrets)
-    if each.is_oversize:
-        body = ["(the body is longer than connwatch reads)"]
+    body = _body(each.body, secrets, is_oversize=each.is_oversize)
     yield from ((1, f"     < {line}") for line in ("", *(body or ["(no body)"])))
 
 
@@ -103,45 +103,100 @@ def _headers(fields: Sequence[tuple[str, str]], secrets: tuple[str, ...]) -> Ite
         yield f"{one_line(name)}: {shown}"
 
 
-# A member of JSON, and a field of a form or an address.
+def _unescape(value: str) -> str:
+    try:
+        return str(json.loads(f'"{value}"'))
+    except ValueError:
+        return value
+
+
+# A member of JSON, a field of a form or an address, an element, an attribute, an input of a page.
+_NAME = r"(?P<name>[\w.:-]{1,60})"
 _MEMBER = re.compile(r'(?P<before>"(?P<name>[^"\\]{1,100})"\s*:\s*")(?P<value>(?:[^"\\]|\\.)*)')
 _FIELD = re.compile(r"(?P<before>(?:^|[?&])(?P<name>[^=&\s\"<>]{1,100})=)(?P<value>[^&\s\"<>]+)")
+_ELEMENT = re.compile(rf"(?P<before><{_NAME}(?:\s[^<>]{{0,200}})?>)(?P<value>[^<>]+)")
+_ATTRIBUTE = re.compile(rf"(?P<before>\s{_NAME}=[\"'])(?P<value>[^\"'<>]+)")
+_INPUT = re.compile(
+    rf"(?P<before>\sname=[\"']?{_NAME}[\"']?(?:\s[^<>]{{0,200}}?)?\svalue=[\"']?)(?P<value>[^\"'<>]+)"
+)
+_DECODERS: Mapping[re.Pattern[str], Callable[[str], str]] = {
+    _MEMBER: _unescape,
+    _FIELD: unquote_plus,
+    _ELEMENT: html.unescape,
+    _ATTRIBUTE: html.unescape,
+    _INPUT: html.unescape,
+}
 
 
-def _body(content: bytes, secrets: tuple[str, ...]) -> list[str]:
+def _body(content: bytes, secrets: tuple[str, ...], *, is_oversize: bool = False) -> list[str]:
     """Return the lines of a body, cut and without secrets."""
     text = content[: 2 * _READ].decode("utf-8", "replace")[:_READ]
-    for pattern in (_MEMBER, _FIELD):
+    for pattern in _DECODERS:
         text = pattern.sub(_mask_named, text)
-    text = mask(text, secrets)
-    if len(content) > MAX_SHOWN or len(text) > MAX_SHOWN:
-        text = f"{text[:MAX_SHOWN]}… ({len(content):,} bytes)"
+    if is_oversize:
+        text = _cut_at_secrets(text)
+    written = mask(text, secrets).encode("utf-8", "replace")
+    text = written[:MAX_SHOWN].decode("utf-8", "ignore")
+    if is_oversize or len(content) > MAX_SHOWN or len(written) > MAX_SHOWN:
+        at_least = "more than " if is_oversize else ""
+        text = f"{text}… ({at_least}{len(content):,} bytes)"
     return [printable(line) for line in text.splitlines()]
 
 
+_CONTAINER = re.compile(r'"(?P<name>[^"\\]{1,100})"\s*:\s*[\[{]')
+
+
+def _cut_at_secrets(text: str) -> str:
+    """Return *text* up to an object or list of secrets: JSON that was cut cannot be looked into."""
+    for match in _CONTAINER.finditer(text):
+        if _is_named_secret(match["name"].removesuffix("s")):
+            return text[: match.end()] + MASK
+    return text
+
+
+def _is_named_secret(name: str) -> bool:
+    name = unquote_plus(name).rpartition(":")[2]
+    return is_secret_header(name) and name != "token_type"
+
+
 def _mask_named(match: re.Match[str]) -> str:
-    is_secret = names_secret(unquote_plus(match["name"])) and match["name"] != "token_type"
-    return match["before"] + (MASK if is_secret else match["value"])
+    return match["before"] + (MASK if _is_named_secret(match["name"]) else match["value"])
 
 
 def _named_secrets(exchanges: Sequence[Exchange]) -> Iterator[str]:
     """Yield what stands under the name of a secret, wherever it was sent or received."""
     for each in exchanges:
         for name, value in (*each.sent, *each.received):
-            if is_secret_header(name) and len(value.rpartition(" ")[2]) >= _SHORTEST:
-                yield value.rpartition(" ")[2]
+            if is_secret_header(name):
+                yield from _if_long(value.rpartition(" ")[2])
         for content in (each.content, each.body):
             text = content.decode("utf-8", "replace")[:_READ]
-            for pattern, decode in ((_MEMBER, _unescape), (_FIELD, unquote_plus)):
+            for pattern, decode in _DECODERS.items():
                 for match in pattern.finditer(text):
-                    if names_secret(unquote_plus(match["name"])):
-                        value = decode(match["value"])
-                        if len(value) >= _SHORTEST:
-                            yield value
+                    if _is_named_secret(match["name"]):
+                        yield from _if_long(decode(match["value"]))
+            yield from _secrets_of_json(content)
 
 
-def _unescape(value: str) -> str:
+def _if_long(value: str) -> Iterator[str]:
+    if len(value) >= _SHORTEST:
+        yield value
+
+
+def _secrets_of_json(content: bytes) -> Iterator[str]:
+    """Yield what stands in objects and lists under the name of a secret, however it is written."""
     try:
-        return str(json.loads(f'"{value}"'))
-    except ValueError:
-        return value
+        waiting = [(json.loads(content), False)]
+    except (ValueError, RecursionError):
+        return
+    for value, is_secret in waiting:
+        if isinstance(value, dict):
+            for name, each in value.items():
+                is_container = isinstance(each, dict | list)
+                # `"tokens": 12` counts them, `"tokens": [...]` lists them.
+                is_named = _is_named_secret(name.removesuffix("s") if is_container else name)
+                waiting.append((each, is_secret or is_named))
+        elif isinstance(value, list):
+            waiting += [(each, is_secret) for each in value]
+        elif is_secret and isinstance(value, str | int):
+            yield from _if_long(str(value))

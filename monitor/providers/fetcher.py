@@ -66,6 +66,7 @@ class Answer:
     Args:
         body: Decompressed; empty if it was larger than `MAX_BODY`.
         latency_ms: From sending the request to the end of the body.
+        beginning: Of a body that was larger, what was read of it.
     """
 
     status: int
@@ -74,6 +75,7 @@ class Answer:
     latency_ms: float
     received_at: datetime
     is_oversize: bool = False
+    beginning: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def _exchange(
         request.content,
         answer.status if answer else None,
         answer.headers.multi_items() if answer else (),
-        answer.body if answer else b"",
+        (answer.body or answer.beginning) if answer else b"",
         answer is not None and answer.is_oversize,
         fetched.detail if isinstance(fetched, Failure) else "",
         took_ms,
@@ -136,7 +138,7 @@ async def _fetch(
         async with asyncio.timeout(timeout.total_seconds()) as deadline:
             response = await client.send(request, stream=True)
             try:
-                body = await _read_body(response)
+                body, is_oversize = await _read_body(response)
             finally:
                 await response.aclose()
     except (httpx.HTTPError, OSError) as error:
@@ -152,30 +154,37 @@ async def _fetch(
     return Answer(
         status=response.status_code,
         headers=headers,
-        body=b"" if body is None else body,
+        body=b"" if is_oversize else body,
         latency_ms=(perf_counter() - started) * 1000,
         received_at=utc_now(),
-        is_oversize=body is None,
+        is_oversize=is_oversize,
+        beginning=body if is_oversize else b"",
     )
 
 
-async def _read_body(response: httpx.Response) -> bytes | None:
+async def _read_body(response: httpx.Response) -> tuple[bytes, bool]:
+    """Return the body, or the beginning of one that is too large, and whether it is."""
     chunks = []
     size = 0
     async for chunk in response.aiter_raw():
         size += len(chunk)
-        if size > MAX_BODY:
-            return None
         chunks.append(chunk)
+        if size > MAX_BODY:
+            break
         if len(chunks) > 1:
             # A body in chunks of one byte each is work: others have their turn in between.
             await asyncio.sleep(0)
     body = b"".join(chunks)
     encoding = response.headers.get("content-encoding")
-    return body if encoding is None else _decompress(body, encoding)
+    is_oversize = size > MAX_BODY
+    if encoding is not None:
+        body, is_larger = _decompress(body, encoding)
+        is_oversize = is_oversize or is_larger
+    return body[:MAX_BODY] if is_oversize else body, is_oversize
 
 
-def _decompress(body: bytes, encoding: str) -> bytes | None:
+def _decompress(body: bytes, encoding: str) -> tuple[bytes, bool]:
+    """Return what *body* holds, at most so much as may be read, and whether there is more."""
     # Not asked for, yet some servers compress all the same. What cannot be
     # decompressed is returned as it came: whoever reads it will say so.
     for window in WINDOWS.get(encoding.strip().lower(), ()):
@@ -184,11 +193,9 @@ def _decompress(body: bytes, encoding: str) -> bytes | None:
             plain = decompressor.decompress(body, MAX_BODY + 1)
         except zlib.error:
             continue
-        if len(plain) > MAX_BODY:
-            return None
-        if decompressor.eof:
-            return plain
-    return body
+        if len(plain) > MAX_BODY or decompressor.eof:
+            return plain, len(plain) > MAX_BODY
+    return body, False
 
 
 def explain_timeout(request: httpx.Request, timeout: timedelta) -> Failure:

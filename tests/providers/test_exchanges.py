@@ -60,11 +60,19 @@ PLACES = {
     "form": {"content": b"grant_type=refresh_token&refresh_token=hunter2-hunter2&client_id=1"},
     "JSON": {"body": b'{"access_token": "hunter2-hunter2", "expires_in": 3600}'},
     "JSON with escapes": {"body": b'{"client_secret":"a\\"hunter2-hunter2"}'},
+    "JSON whose name is escaped": {"body": b'{"acc\\u0065ss_token": "hunter2-hunter2"}'},
+    "JSON of objects": {"body": b'{"token": {"value": "hunter2-hunter2", "of": ["hunter2-2"]}}'},
+    "JSON of lists": {"body": b'{"apiKeys": ["hunter2-hunter2"]}'},
+    "JSON of credentials": {"body": b'{"credentials": {"user": "hunter2-hunter2"}}'},
+    "element": {"body": b'<r xmlns="a"><ns:AccessToken x="1">hunter2-hunter2</ns:AccessToken></r>'},
+    "attribute": {"body": b'<session token="hunter2-hunter2"/>'},
+    "input of a page": {"body": b'<input type=hidden name="csrf_token" id=a value="hunter2">'},
+    "beginning of a long one": {"body": b'{"token":["hunter2-hunter2' * 9999, "is_oversize": True},
     "echoed": {"body": b"you sent " + SECRET.encode()},
     "echoed in a form": {"body": b"you sent Atzr%7Chunter2-hunter2%2Fx+y"},
     "echoed in JSON": {"body": b'{"said": "Atzr\\u007chunter2-hunter2\\/x y"}'},
     "echoed in a header": {"received": [("X-Echo", SECRET)]},
-    "across the end": {"body": b"x" * (MAX_SHOWN - 5) + SECRET.encode() + b"y" * 9000},
+    "across the end": {"body": b"x" * (MAX_SHOWN - 12) + SECRET.encode() + b"y" * 9000},
     "of a redirect": {"received": [("Location", "https://a.example/?token=hunter2-hunter2")]},
 }
 
@@ -91,7 +99,21 @@ def test_long_body_is_cut_and_says_so():
     text = text_of(exchange(body=b"x" * 100_000))
     assert "… (100,000 bytes)" in text
     assert len(text) < MAX_SHOWN + 1000
-    assert "longer than connwatch reads" in text_of(exchange(is_oversize=True))
+    text = text_of(exchange(body="é".encode() * 3000))
+    assert "… (6,000 bytes)" in text
+    assert text.count("é") == MAX_SHOWN // 2
+
+
+def test_beginning_of_a_body_that_is_too_large_is_shown():
+    text = text_of(exchange(body=b'{"message": "no"}' + b" " * 300_000, is_oversize=True))
+    assert '{"message": "no"}' in text
+    assert "… (more than 300,017 bytes)" in text
+
+
+def test_number_under_the_name_of_a_count_is_shown():
+    text = text_of(exchange(body=b'{"usage": {"total_tokens": 123456789}, "secret": 987654321}'))
+    assert "123456789" in text
+    assert "987654321" not in text
 
 
 def test_odd_bytes_are_pasteable():
