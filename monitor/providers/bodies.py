@@ -292,7 +292,8 @@ def _find_error_field(place: Mapping[str, Any]) -> str:
 
 
 def _find_bad_status(place: Mapping[str, Any]) -> str:
-    has_sentence = any(isinstance(place.get(name), str) for name in ("message", "msg", "detail"))
+    names = ("message", "msg", "detail", *(("title",) if place.keys() <= OF_ERRORS else ()))
+    has_sentence = any(isinstance(place.get(name), str) for name in names)
     # Of a job or an order the same word tells how that one went.
     filled = {name for name, found in place.items() if found not in (None, "", [], {})}
     is_of_a_thing = not filled <= OF_ERRORS | {"id"} and (

@@ -17,6 +17,7 @@ from monitor.providers.vocabulary import find_meaning, vocabulary
 
 DEEP = {"data": {"x": [{"y": {"error": "not looked at"}}]}}
 GOOD = {
+    "a page of a book": {"title": "Four hundred", "status": 404, "pages": 12},
     "nothing wrong": {"id": 1, "error": None, "errors": []},
     "false": {"error": False, "errors": False},
     "zero": {"error": 0, "errors": 0, "errorCode": 0},
@@ -59,6 +60,7 @@ BAD = {
     "wechat": ({"errcode": 40001, "errmsg": "invalid credential"}, '"errcode" is not 0'),
     "jsend": ({"status": "fail", "data": {}}, '"status" is "fail"'),
     "status inside": ({"code": 401, "message": "Unauthorized"}, '"code" is 401'),
+    "a problem": ({"type": "about:blank", "title": "No", "status": 403}, '"status" is 403'),
     "status as text": ({"status": "403", "message": "Forbidden"}, '"status" is 403'),
     "nested": ({"response": {"ok": False}}, '"ok" is false'),
     "nested data": ({"data": {"success": False}}, '"success" is false'),

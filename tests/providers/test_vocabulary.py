@@ -173,6 +173,10 @@ THROTTLED = {
     ),
     "a monthly quota": (403, {"message": "You have used up your monthly quota of requests."}),
     "a maximum": (403, {"message": "Maximum number of requests reached."}),
+    "a cap": (403, {"message": "You have hit your monthly usage cap"}),
+    "a quota reached": (403, {"message": "Quota has been reached for today"}),
+    "a number exceeded": (403, {"message": "You exceeded the number of allowed requests"}),
+    "a free tier": (403, {"message": "Free tier limit reached"}),
     "any 429": (429, {"message": "No."}),
     "429, a page about money": (429, b"<html><p>Check your credit balance and billing"),
 }
@@ -216,6 +220,8 @@ DENIED = {
     "google, service": (403, grpc("PERMISSION_DENIED", "SERVICE_DISABLED")),
     "scope for bills": (403, {"message": "You do not have permission to read the credit balance"}),
     "scope": (403, {"error": "insufficient_scope"}),
+    "scope for limits": (403, {"message": "This token lacks permission to read rate limits"}),
+    "role for limits": (403, {"message": "Permission is required to see the monthly quota"}),
     "link to limits": (403, {"message": "No", "documentation_url": "https://x/rate-limits"}),
     "link to bills": (403, {"message": "No, see https://x.example/billing-limit"}),
     "storage": (403, {"message": "Storage limit exceeded"}),
@@ -340,6 +346,8 @@ EXPIRY = {
     "unknown or": ({"message": "The token is missing, unknown or expired."}, False),
     "revoked": ({"message": "Token was revoked. You have to re-authorize."}, False),
     "nothing said": ({}, False),
+    "disabled": ({"message": "This API key has been disabled by its owner"}, False),
+    "deleted": ({"error": {"message": "Token has been deleted"}}, False),
 }
 
 
@@ -351,6 +359,15 @@ def test_a_token_is_called_expired_only_where_the_service_is_sure(body, has_expi
     assert outcome.detail.startswith("The token has expired (401).") is has_expired
     is_sure = has_expired or "was revoked (401)" in outcome.detail
     assert ("mistyped" in outcome.detail) is not is_sure
+
+
+@pytest.mark.parametrize("said", ["Account suspended", "Your account has been closed."])
+def test_a_token_of_a_closed_account_is_not_called_mistyped(said):
+    outcome = read(401, {"message": said})
+
+    assert outcome.reason is Reason.TOKEN_REJECTED
+    assert "account is suspended or closed" in outcome.detail
+    assert "mistyped" not in outcome.detail
 
 
 def test_a_word_for_the_meaning_is_no_limit_and_no_fault_of_the_token():
