@@ -24,6 +24,7 @@ from monitor.providers.headers import (
     LONGEST_PERIOD,
     MAX_COUNT,
     MAX_FIELD,
+    MOST_COUNTS,
     Count,
     Item,
     believe_reset,
@@ -549,15 +550,19 @@ class _Reader:
         return reading
 
     def _read_utilization(self, names: Iterable[str], reading: QuotaReading) -> QuotaReading:
+        used = []
         for name in names:
-            texts = [text.strip(" \t") for text in split_values(self._texts[name][:MAX_FIELD])]
-            if not all(map(_FRACTION.fullmatch, texts)):
+            sent = self._texts[name][:MAX_FIELD]
+            texts = [text.strip(" \t") for text in split_values(sent)]
+            if len(texts) <= MOST_COUNTS and all(map(_FRACTION.fullmatch, texts)):
+                used += [min(float(text), 1.0) for text in texts]
+            else:
                 self.unreadable.append(name)
-                continue
-            used = max(min(float(text), 1.0) for text in texts)
-            left = WHOLE_PERCENT - math.ceil(used * WHOLE_PERCENT)
-            return replace(reading, limit=WHOLE_PERCENT, remaining=left, unit=QuotaUnit.PERCENT)
-        return reading
+        if not used:
+            return reading
+        left = WHOLE_PERCENT - math.ceil(max(used) * WHOLE_PERCENT)
+        share = replace(reading, limit=WHOLE_PERCENT, remaining=left, unit=QuotaUnit.PERCENT)
+        return min(share, reading, key=_share)
 
 
 def _of_window(several: list[ValueT], at: int, n_windows: int) -> list[ValueT]:

@@ -75,6 +75,22 @@ MOST_RESTRICTIVE = {
         [("Sforce-Limit-Info", "api-usage=25/15000, api-usage=14999/15000")],
         (15000, 1),
     ),
+    "utilization beside a count": (
+        [
+            ("anthropic-ratelimit-unified-utilization", "0.2"),
+            ("anthropic-ratelimit-unified-limit", "100"),
+            ("anthropic-ratelimit-unified-remaining", "3"),
+        ],
+        (100, 3),
+    ),
+    "utilization of more than a count": (
+        [
+            ("anthropic-ratelimit-unified-utilization", "0.99"),
+            ("anthropic-ratelimit-unified-limit", "200"),
+            ("anthropic-ratelimit-unified-remaining", "30"),
+        ],
+        (100, 1),
+    ),
     "utilization twice": ([("anthropic-ratelimit-unified-5h-utilization", "0.1, 0.97")], (100, 3)),
     "left of the limit": ([(R, "3/1000")], (1000, 3)),
     "left of the limit, in words": ([(R, "3 of 1000")], (1000, 3)),
