@@ -250,8 +250,8 @@ def _print_history(
         console, [output.connection_row(each, now, with_notes=True, zone=zone)], output.HEADER
     )
     for title, rows in (
-        ("Changes", output.transition_rows(past, now, zone)),
-        ("Checks", output.check_rows(past, now, zone)),
+        ("Changes", output.transition_rows(past, record.provider, now, zone)),
+        ("Checks", output.check_rows(past, record.provider, now, zone)),
         ("Alerts", [describe_alert(one, now, zone) for one in alerts]),
     ):
         console.print()

@@ -34,7 +34,7 @@ from monitor.notify.times import (
     read_instant,
 )
 from monitor.notify.words import explain, format_number, name_command
-from monitor.report.advice import explain_state
+from monitor.report.advice import current_reason, explain_state
 from monitor.report.conditions import describe_muting
 from monitor.report.status import (
     AUTHORIZATION,
@@ -286,7 +286,7 @@ def _remarks(
     *,
     can_renew_here: bool | None,
 ) -> Iterator[Text | str]:
-    state, reason = State(each["state"]), Reason(each["reason"])
+    state, reason = State(each["state"]), current_reason(each)
     text = explain_state(each, reason, can_renew_here=bool(can_renew_here))
     name, detail = text.name, clean(each["detail"])
     if state is State.PAUSED:
@@ -343,7 +343,7 @@ def _marketplace_remark(each: ConnectionJson) -> Iterator[str]:
 
 def _last_check_remark(each: ConnectionJson, said: str) -> Iterator[str]:
     last = each["last_check"]
-    if last is None or last["conclusive"] or last["reason"] == each["reason"]:
+    if last is None or last["conclusive"] or last["reason"] == current_reason(each):
         return
     reason = Reason(last["reason"])
     if reason.outcome_class is OutcomeClass.THROTTLED:
@@ -387,14 +387,16 @@ def format_counts(summary: dict[str, int], n_secrets: int = 0) -> str:
     return f"{format_count(total, 'connection')}: {', '.join(parts)}"
 
 
-def transition_rows(history: HistoryJson, now: datetime, zone: tzinfo) -> list[TableRow]:
+def transition_rows(
+    history: HistoryJson, provider: str, now: datetime, zone: tzinfo
+) -> list[TableRow]:
     """Return the lines of a connection's changes."""
     return [
         TableRow(
             (
                 format_at(each["at"], now, zone),
                 f"{each['from']} → {each['to']}",
-                explain(Reason(each["reason"]), None).name,
+                explain(Reason(each["reason"]), provider).name,
             ),
             _said(each),
         )
@@ -402,13 +404,13 @@ def transition_rows(history: HistoryJson, now: datetime, zone: tzinfo) -> list[T
     ]
 
 
-def check_rows(history: HistoryJson, now: datetime, zone: tzinfo) -> list[TableRow]:
+def check_rows(history: HistoryJson, provider: str, now: datetime, zone: tzinfo) -> list[TableRow]:
     """Return the lines of a connection's checks."""
     return [
         TableRow(
             (
                 format_at(each["at"], now, zone),
-                explain(Reason(each["reason"]), None).name,
+                explain(Reason(each["reason"]), provider).name,
                 "" if each["latency_ms"] is None else f"{each['latency_ms']:,.0f} ms",
             ),
             # What was said the check before as well is not worth repeating.

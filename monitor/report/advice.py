@@ -24,7 +24,7 @@ from monitor.config.renewal import (
     seller_central_host,
 )
 from monitor.judge.authorizations import says_old_token
-from monitor.judge.outcome import Reason, State
+from monitor.judge.outcome import OutcomeClass, Reason, State
 from monitor.judge.quota import Level
 from monitor.judge.text import one_line
 from monitor.notify import texts
@@ -197,10 +197,23 @@ def need_of(each: ConnectionJson, reason: Reason) -> Need | None:
     return None if says_old_token(each["detail"]) else NEEDS.get(reason)
 
 
+def current_reason(each: ConnectionJson) -> Reason:
+    """Return why a connection is in its state, as far as the latest check shows.
+
+    Where it could not be asked, its detail is that of the latest check: what is advised must be
+    too, though the reason is still that of the first.
+    """
+    reason, last = Reason(each["reason"]), each["last_check"]
+    if each["state"] != State.ERROR or reason.is_conclusive or last is None:
+        return reason
+    latest = Reason(last["reason"])
+    return latest if latest.outcome_class is OutcomeClass.INCONCLUSIVE else reason
+
+
 def problem_reason(each: ConnectionJson) -> Reason | None:
     """Return what is wrong with the connection, or with its latest check; None if nothing is."""
     if State(each["state"]) in {State.ERROR, State.EXPIRED}:
-        return Reason(each["reason"])
+        return current_reason(each)
     last = each["last_check"]
     return None if last is None or last["conclusive"] else Reason(last["reason"])
 

@@ -19,7 +19,9 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from monitor import __version__
 from monitor.judge.outbox import NotificationState
+from monitor.judge.outcome import Reason
 from monitor.notify.failures import describe_attempt
+from monitor.notify.words import explain
 from monitor.web import times
 from monitor.web.charts import short_number
 from monitor.web.conditions import conditions_of, count_failing, describe_all
@@ -58,9 +60,15 @@ def environment() -> Environment:
         "date": times.date,
         "failure": failure,
         "machine": times.machine_time,
+        "reason": _name_reason,
         "utc": times.utc,
     }
     return made
+
+
+def _name_reason(code: str, provider: str) -> str:
+    """Return what a reason is called on every surface."""
+    return explain(Reason(code), provider).name
 
 
 def _code(text: str) -> Markup:

@@ -35,7 +35,7 @@ from monitor.notify.times import (
     read_instant,
 )
 from monitor.notify.words import RENEWED, explain, format_number, name_command, renewal_step, say
-from monitor.report.advice import Need, explain_state, need_of
+from monitor.report.advice import Need, current_reason, explain_state, need_of
 from monitor.report.conditions import describe_muting
 from monitor.report.status import CLIENT_SECRET, EXPIRING_SOON, NEEDS_ATTENTION, needs_attention
 from monitor.web.handshake import find_key_obstacle, find_own_obstacle
@@ -88,11 +88,11 @@ def format_problem(
     each: ConnectionJson, now: datetime, zone: tzinfo, *, can_renew_here: bool = False
 ) -> tuple[str, str] | None:
     """Return what is wrong in a few words, and what to do; None if nothing is."""
-    state, reason = State(each["state"]), Reason(each["reason"])
+    state = State(each["state"])
     if state is State.PAUSED:
         return None
     if state in {State.ERROR, State.EXPIRED}:
-        text = explain_state(each, reason, can_renew_here=can_renew_here)
+        text = explain_state(each, current_reason(each), can_renew_here=can_renew_here)
         return _capital(text.name), name_command(text.remedy, each["name"])
     return (
         _format_quota_problem(each, now, zone)

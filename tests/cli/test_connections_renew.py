@@ -54,6 +54,14 @@ def test_a_countdown_is_checked_when_it_is_judged(bench):
     assert each["clocks"][0]["ends_at"] == each["authorization"]["expires_at"]
 
 
+def test_the_history_of_a_countdown_claims_no_check_that_was_not_made(bench):
+    bench.configure(countdown("store", 100))
+    bench.run("check")
+    said = bench.run("history", "store").out
+    assert "on schedule" in said
+    assert "works" not in said
+
+
 def test_a_countdown_past_its_end_has_expired_and_needs_no_network_to_say_so(bench):
     bench.configure(countdown("store", 366), more=CHANNEL)
     assert [bench.spawn("check").code for _ in range(2)] == [2, 2]

@@ -4,12 +4,13 @@ Which page mends what, and its address.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from monitor.cli.output import connection_row
 from monitor.config.connections import (
     AmazonConnection,
     Application,
@@ -17,8 +18,13 @@ from monitor.config.connections import (
     SoldscopeConnection,
 )
 from monitor.config.marketplaces import Region
-from monitor.judge.outcome import Reason
-from monitor.report.advice import NEEDS, Need, find_page
+from monitor.judge.outcome import Outcome, Reason
+from monitor.notify.words import explain, name_command
+from monitor.report.advice import NEEDS, Need, current_reason, find_page, problem_reason
+from monitor.report.status import connection_json
+from monitor.web.views import format_problem
+from tests.builders import HOUR, MINUTE, OK, Story, entry, plan_of
+from tests.fakes import NOON
 
 ID = "amzn1.sp.solution.1"
 
@@ -125,3 +131,32 @@ def test_a_token_service_has_no_seller_to_ask():
 @pytest.mark.parametrize("reason", [each for each in Reason if not each.is_conclusive])
 def test_against_trouble_on_the_way_no_page_helps(reason):
     assert reason not in NEEDS
+
+
+DNS = Outcome(Reason.DNS, "old.example.com was not found.")
+REFUSED_TO_CONNECT = Outcome(Reason.CONNECT, "new.example.com refused the connection.")
+BUSY = Outcome(Reason.THROTTLED)
+REJECTED = Outcome(Reason.TOKEN_REJECTED, "It was rejected.", http_status=401)
+CURRENT = {
+    "the first reason lasts": ([DNS] * 4, Reason.DNS),
+    "another one since": ([DNS] * 3 + [REFUSED_TO_CONNECT], Reason.CONNECT),
+    "and back": ([DNS] * 3 + [REFUSED_TO_CONNECT, DNS], Reason.DNS),
+    "throttled is no other": ([DNS] * 3 + [BUSY], Reason.DNS),
+    "rejected for a reason": ([REJECTED] * 2 + [DNS] * 5, Reason.TOKEN_REJECTED),
+    "never active": ([DNS] * 3 + [REJECTED], Reason.TOKEN_REJECTED),
+}
+
+
+@pytest.mark.parametrize(("outcomes", "reason"), CURRENT.values(), ids=CURRENT)
+def test_the_advice_is_for_what_the_detail_says(database, outcomes, reason):
+    story = Story.begin(database, plan_of(entry("a")))
+    for number, outcome in enumerate([OK, *outcomes]):
+        story.evaluate(NOON + number * MINUTE, a=outcome)
+    record = story.record("a")
+    each = connection_json(record, story.plan.watched["a"], NOON + HOUR)
+    assert current_reason(each) is problem_reason(each) is reason
+    said = explain(reason, record.provider, each["detail"])
+    assert (format_problem(each, NOON + HOUR, UTC) or ("", ""))[1] == name_command(said.remedy, "a")
+    remarks = str(connection_row(each, NOON + HOUR).remarks)
+    assert said.name in remarks
+    assert "the last check had no usable response" not in remarks or reason.is_conclusive

@@ -200,6 +200,7 @@ async def test_a_countdown_is_on_schedule_and_never_works(database, tmp_path):
         assert "Healthy<" not in shown
         assert "accepts the credential" not in shown
     assert "Last checked" not in page.split("Recent checks")[0]
+    assert "on schedule" in page.split("Recent checks")[1]
 
 
 @pytest.mark.parametrize("n_days_ago", [340, 364])
