@@ -498,12 +498,12 @@ def examine_rows(database: Database) -> Iterator[Finding]:
     except StoreError:
         return  # told already, with what is wrong with it
     for value in damaged[:MOST_VALUES]:
-        words = f"{value}: its value cannot be read"
-        remedy = "the daemon sets the row aside when it reads it, and goes on without it"
+        words = f"{value}: its value is damaged"
+        remedy = "the daemon sets the row aside when it starts or reads it, and goes on without it"
         yield Finding(Area.DATABASE, Mark.FAILED, words, remedy)
     kept = read_set_aside(database.set_aside_path)
     for value in kept[:MOST_VALUES]:
-        words = f"{value}: its value could not be read, and was set aside"
+        words = f"{value}: its value was damaged, and was set aside"
         if value.removed_with:
             words = f"{value}: was set aside with what it belonged to, {value.removed_with}"
         remedy = (
@@ -513,7 +513,7 @@ def examine_rows(database: Database) -> Iterator[Finding]:
         yield Finding(Area.DATABASE, Mark.WARNING, words, remedy)
     n_more = max(len(damaged) - MOST_VALUES, 0) + max(len(kept) - MOST_VALUES, 0)
     if n_more:
-        words = f"{n_more:,} more values cannot be read"
+        words = f"{n_more:,} more values are damaged"
         yield Finding(Area.DATABASE, Mark.FAILED, words, "connwatch db restore COPY")
 
 

@@ -72,6 +72,7 @@ def sync(
             out: a number from 0 to 1, as a fraction of one place in the spread.
     """
     named = {entry.name for entry in entries}
+    _complete(tx)
     gone = list_deleted(tx)
     if lifted := gone - named:
         tx.execute(delete(deletions).where(deletions.c.name.in_(lifted)))
@@ -138,6 +139,11 @@ def _insert(tx: Transaction, rows: list[dict[str, Any]]) -> None:
     if not rows:
         return
     tx.execute(insert(connections), rows)
+    _complete(tx)
+
+
+def _complete(tx: Transaction) -> None:
+    """Give each connection the row of its quota, without which nothing finds it."""
     without_quota = select(connections.c.id, false()).where(
         connections.c.id.not_in(select(quotas.c.connection_id))
     )

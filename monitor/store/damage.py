@@ -4,20 +4,22 @@ Decides what a value of each column may be, by the column's type, and what becom
 holds another one. Where a column has a value to begin with, the row goes on with that; any other
 row is taken out, with what belongs to it. As they were, all of them are in the file beside the
 database, each with the statement that puts it back. Looking is left to SQLite, which needs no
-Python for a row that is sound.
+Python for a row that is sound. Which ids are none, `ids` decides.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON, Boolean, Float, Integer, LargeBinary
+from sqlalchemy import JSON, Boolean, Float, Integer, LargeBinary, UniqueConstraint
 from sqlalchemy import text as sql
 
 from monitor.judge.outcome import QuotaUnit
+from monitor.store import ids
+from monitor.store.ids import APPENDED, COUNTED, LARGEST_ID, SEQUENCE, IdLimits
 from monitor.store.schema import EnumText, Instant, keys, metadata
 from monitor.store.values import FIRST_INSTANT, LARGEST_FLOAT, LARGEST_INTEGER, LAST_INSTANT
 
@@ -35,9 +37,6 @@ SUFFIX = ".set-aside"
 
 MOST_AT_ONCE = 1000
 """Of one table, so that a large file does not fill the memory; then the next so many."""
-
-APPENDED = {"checks", "check_hours", "check_days", "quota_samples", "transitions"}
-"""Millions of rows, which nothing but people reads: looked at when that has failed."""
 
 SHORTEST_KEY_BYTES = 16
 """A key that is shorter keeps nobody out."""
@@ -130,20 +129,28 @@ HEALED: dict[str, dict[str, str]] = {
 }
 """What such a column begins with, never allowing more than it did; a row without is taken out."""
 
+COMPLETION = """
+    INSERT INTO quotas (connection_id, is_payment_required)
+    SELECT id, 0 FROM connections WHERE id NOT IN (SELECT connection_id FROM quotas)
+"""
+"""Gives each connection the row without which nothing finds it."""
+
 
 @dataclass(frozen=True, slots=True)
 class DamagedValue:
-    """A value that cannot be read: where it stands, not what it is.
+    """A value that cannot be read, or be what it says: where it stands, not what it is.
 
     Args:
         column: Empty for a sound row that was removed with one that it belonged to.
         removed_with: Names that one.
+        is_twice: The value is none because another row has it, and only one may.
     """
 
     table: str
     key: str
     column: str
     removed_with: str = ""
+    is_twice: bool = False
 
     def __str__(self) -> str:
         row = f"table {self.table}, row {self.key}"
@@ -156,7 +163,8 @@ def find_damage(tx: Connection, *, is_thorough: bool = True) -> list[DamagedValu
     Args:
         is_thorough: Look at every table, and at each letter of texts.
     """
-    return [value for value, _ in _find(tx, is_thorough=is_thorough)]
+    limits = IdLimits.read(tx)
+    return [value for value, _ in _find(tx, limits, is_thorough=is_thorough)]
 
 
 def set_aside(tx: Connection, file: Path, *, is_thorough: bool = True) -> list[DamagedValue]:
@@ -166,27 +174,82 @@ def set_aside(tx: Connection, file: Path, *, is_thorough: bool = True) -> list[D
     disk before the tables change: what cannot be written stays where it is.
     """
     all_found: list[DamagedValue] = []
+    limits = IdLimits.read(tx)
     is_over = False
     while not is_over:
-        found = list(_find(tx, is_thorough=is_thorough))
+        found = list(_find(tx, limits, is_thorough=is_thorough))
         is_over = len(found) < MOST_AT_ONCE
-        rows: dict[_Row, list[DamagedValue]] = {}
-        for value, place in found:
-            rows.setdefault(_Row(value.table, place), []).append(value)
-        lost = [row for row, values in rows.items() if not _is_healed(values)]
-        belonging = _list_belonging(tx, lost, set(rows))
-        at = tx.exec_driver_sql("SELECT datetime('now')").scalar_one()
-        records = [_record(tx, at, row, values) for row, values in rows.items()]
-        records += [
-            {**_record(tx, at, row, []), "removed_with": str(rows[owner][0])}
-            for row, owner in belonging.items()
-        ]
-        if records:
-            _append(file, records)
-        for row, values in rows.items():
-            tx.execute(sql(_change(row, values)), {"place": row.place})
+        if found:
+            repair = _plan_repair(tx, limits, found)
+            _append(file, repair.records)
+            _carry_out(tx, limits, repair)
         all_found += [value for value, _ in found]
     return all_found
+
+
+@dataclass(slots=True)
+class _Repair:
+    """What is to be done to rows.
+
+    Args:
+        rows: The damaged ones, with what is damaged of each.
+        new_ids: The id that a row gets in place of its own, by table and place.
+        belonging: Sound rows that go with one of those.
+        records: What is written of all of them.
+    """
+
+    rows: dict[_Row, list[DamagedValue]]
+    new_ids: dict[_Row, int]
+    belonging: dict[_Row, _Row]
+    records: list[dict[str, Any]] = field(default_factory=list)
+
+
+def _plan_repair(
+    tx: Connection, limits: IdLimits, found: Iterable[tuple[DamagedValue, str]]
+) -> _Repair:
+    rows: dict[_Row, list[DamagedValue]] = {}
+    for value, place in found:
+        rows.setdefault(_Row(value.table, place), []).append(value)
+    lost_ids: dict[str, list[int]] = {}
+    for row, values in rows.items():
+        if _is_healed(values) and any(_is_counted_id(value) for value in values):
+            lost_ids.setdefault(row.table, []).append(int(row.place))
+    assigned = ids.assign_ids(tx, limits, lost_ids)
+    new_ids = {_Row(name, str(old)): new for (name, old), new in assigned.items()}
+    lost = [row for row, values in rows.items() if not _is_healed(values)]
+    belonging = _list_belonging(tx, lost, set(rows))
+    belonging |= _list_orphans(tx, new_ids, {*rows, *belonging})
+    repair = _Repair(rows, new_ids, belonging)
+    at = tx.exec_driver_sql("SELECT datetime('now')").scalar_one()
+    repair.records += [
+        _record(tx, at, row, values, new_ids.get(row)) for row, values in rows.items()
+    ]
+    repair.records += [
+        {**_record(tx, at, row, []), "removed_with": str(rows[owner][0])}
+        for row, owner in belonging.items()
+    ]
+    return repair
+
+
+def _carry_out(tx: Connection, limits: IdLimits, repair: _Repair) -> None:
+    # A row and what refers to it change one after the other.
+    tx.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+    for row, values in repair.rows.items():
+        change = _change(row, values)
+        if change:
+            tx.execute(sql(change), {"place": row.place})
+    for row in repair.belonging:
+        where = _is_at(metadata.tables[row.table])
+        delete = f'DELETE FROM "{row.table}" WHERE {where}'  # noqa: S608 - our own names
+        tx.execute(sql(delete), {"place": row.place})
+    for row, new in repair.new_ids.items():
+        ids.move_row(tx, row.table, int(row.place), new)
+    found = [value for values in repair.rows.values() for value in values]
+    counts = {value.key for value in found if value.table == SEQUENCE.name}
+    ids.count_on(tx, counts | (limits.lost & set(COUNTED)), limits)
+    for name in sorted({value.table for value in found if value.is_twice}):
+        tx.exec_driver_sql(f"REINDEX {_quoted(name)}")  # it did not know of one of the two
+    tx.exec_driver_sql(COMPLETION)
 
 
 def read_set_aside(file: Path) -> list[DamagedValue]:
@@ -218,16 +281,30 @@ class _Row:
 
 def _is_healed(values: Sequence[DamagedValue]) -> bool:
     """Tell whether the row of all these *values* goes on with others."""
-    return all(value.column in HEALED.get(value.table, UNKNOWN) for value in values)
+    return all(
+        value.column in HEALED.get(value.table, UNKNOWN)
+        or _is_counted_id(value)
+        or value.table == SEQUENCE.name
+        for value in values
+    )
+
+
+def _is_counted_id(value: DamagedValue) -> bool:
+    return value.column == "id" and value.table in COUNTED
 
 
 def _change(row: _Row, values: Sequence[DamagedValue]) -> str:
+    """Return the statement that takes a row out, or heals it but for its id; empty if none."""
+    if row.table == SEQUENCE.name:
+        return ""
     where = _is_at(metadata.tables[row.table])
     if not _is_healed(values):
         return f'DELETE FROM "{row.table}" WHERE {where}'  # noqa: S608 - our own names
-    columns = HEALED[row.table]
-    healed = ", ".join(f'"{value.column}" = {columns[value.column]}' for value in values)
-    return f'UPDATE "{row.table}" SET {healed} WHERE {where}'  # noqa: S608 - likewise
+    columns = HEALED.get(row.table, UNKNOWN)
+    healed = ", ".join(
+        f'"{value.column}" = {columns[value.column]}' for value in values if value.column in columns
+    )
+    return f'UPDATE "{row.table}" SET {healed} WHERE {where}' if healed else ""  # noqa: S608 - likewise
 
 
 def _list_belonging(tx: Connection, lost: Iterable[_Row], damaged: set[_Row]) -> dict[_Row, _Row]:
@@ -253,9 +330,32 @@ def _list_belonging(tx: Connection, lost: Iterable[_Row], damaged: set[_Row]) ->
     return belonging
 
 
-def _record(tx: Connection, at: str, row: _Row, values: Sequence[DamagedValue]) -> dict[str, Any]:
+def _list_orphans(
+    tx: Connection, new_ids: Mapping[_Row, int], known: set[_Row]
+) -> dict[_Row, _Row]:
+    """Return the rows whose owner lost its id, which no other row tells; each with such a one."""
+    orphans: dict[_Row, _Row] = {}
+    for one in ids.REFERENCES:
+        owners = [row for row in new_ids if row.table == one.parent]
+        if not owners or not one.is_key or one.table in APPENDED:
+            continue
+        kept = ", ".join(str(new_ids[row]) for row in owners)
+        query = (
+            f'SELECT {_place(metadata.tables[one.table])} FROM "{one.table}"'  # noqa: S608 - our own names
+            f' WHERE {one.missing} AND "{one.column}" NOT IN ({kept})'
+        )
+        for place in tx.exec_driver_sql(query).scalars():
+            found = _Row(one.table, str(place))
+            if found not in known:
+                orphans.setdefault(found, owners[0])
+    return orphans
+
+
+def _record(
+    tx: Connection, at: str, row: _Row, values: Sequence[DamagedValue], new_id: int | None = None
+) -> dict[str, Any]:
     """Return all that is known of a *row*, and the statement that would put it back."""
-    table = metadata.tables[row.table]
+    table = _table(row.table)
     stored = _read_row(tx, table, row.place)
     key = f"SELECT {_key(table)} FROM {_quoted(table.name)} WHERE {_is_at(table)}"  # noqa: S608 - our own names
     return {
@@ -264,12 +364,22 @@ def _record(tx: Connection, at: str, row: _Row, values: Sequence[DamagedValue]) 
         "key": _show(tx.execute(sql(key), {"place": row.place}).scalar_one()),
         "columns": [value.column for value in values],
         "row": {name: {"type": kind, "hex": raw} for name, (kind, raw) in stored.items()},
-        "restore": _make_restoring(table, stored),
+        "restore": _make_restoring(table, stored, new_id),
     }
 
 
-def _make_restoring(table: Table, stored: Mapping[str, tuple[str, str]]) -> str:
+def _table(name: str) -> Table:
+    return SEQUENCE if name == SEQUENCE.name else metadata.tables[name]
+
+
+def _make_restoring(table: Table, stored: Mapping[str, tuple[str, str]], new_id: int | None) -> str:
     """Return the statement that puts a row back, whether it was changed or taken out."""
+    if new_id is not None or table is SEQUENCE:
+        values = ", ".join(
+            f"{_quoted(name)} = {_literal(*value)}" for name, value in stored.items()
+        )
+        which = f"name = {_literal(*stored['name'])}" if new_id is None else f"id = {new_id}"
+        return f'UPDATE "{table.name}" SET {values} WHERE {which};'  # noqa: S608 - our own names
     names = ", ".join(_quoted(name) for name in stored)
     literals = ", ".join(_literal(kind, raw) for kind, raw in stored.values())
     keys_of_row = [column.name for column in table.primary_key]
@@ -316,14 +426,20 @@ def _append(file: Path, records: Iterable[dict[str, Any]]) -> None:
         os.fsync(descriptor)
 
 
-def _find(tx: Connection, *, is_thorough: bool) -> Iterator[tuple[DamagedValue, str]]:
+def _find(
+    tx: Connection, limits: IdLimits, *, is_thorough: bool
+) -> Iterator[tuple[DamagedValue, str]]:
     """Yield each damaged value with the place of its row."""
     for table in metadata.sorted_tables:
+        columns = list(table.c)
         if not is_thorough and table.name in APPENDED:
-            continue
+            columns = [table.c.id] if table.name in limits.lost else []
         checks = {
-            column.name: f"({_is_damaged(column, is_thorough=is_thorough)})" for column in table.c
+            column.name: f"({_is_damaged(column, limits, is_thorough=is_thorough)})"
+            for column in columns
         }
+        if not checks:
+            continue
         flags = ", ".join(checks.values())
         query = (
             f"SELECT {_place(table)}, {_key(table)}, {flags} FROM {_quoted(table.name)}"  # noqa: S608 - our own names
@@ -333,6 +449,39 @@ def _find(tx: Connection, *, is_thorough: bool) -> Iterator[tuple[DamagedValue, 
             for name, is_damaged in zip(checks, damaged, strict=True):
                 if is_damaged:
                     yield DamagedValue(table.name, _show(key), name), str(place)
+        if is_thorough or table.name not in APPENDED:
+            yield from _find_doubles(tx, table)
+    for name, place in ids.find_damaged_counts(tx, limits):
+        yield DamagedValue(SEQUENCE.name, name, "seq"), place
+
+
+def _find_doubles(tx: Connection, table: Table) -> Iterator[tuple[DamagedValue, str]]:
+    """Yield the values that an earlier row has too, although its index allows only one."""
+    if not _has_rowid(table):
+        return
+    for columns in _list_unique(table):
+        names = ", ".join(_quoted(name) for name in columns)
+        # The index is what is wrong.
+        query = (
+            f"SELECT place, key FROM (SELECT {_place(table)} AS place, {_key(table)} AS key,"  # noqa: S608 - our own names
+            f" row_number() OVER (PARTITION BY {names} ORDER BY rowid) AS n"
+            f" FROM {_quoted(table.name)} NOT INDEXED"
+            f" WHERE {' AND '.join(f'{_quoted(name)} IS NOT NULL' for name in columns)})"
+            f" WHERE n > 1 LIMIT {MOST_AT_ONCE}"
+        )
+        for place, key in tx.exec_driver_sql(query):
+            yield DamagedValue(table.name, _show(key), columns[0], is_twice=True), str(place)
+
+
+def _list_unique(table: Table) -> Iterator[list[str]]:
+    """Yield the columns of each index that allows a value once."""
+    # A key that is one number is the place of the row itself.
+    key = [column.name for column in table.primary_key]
+    if len(key) > 1 or not isinstance(table.c[key[0]].type, Integer):
+        yield key
+    for constraint in table.constraints:
+        if isinstance(constraint, UniqueConstraint):
+            yield [column.name for column in constraint.columns]
 
 
 def _show(key: object) -> str:
@@ -354,12 +503,29 @@ def _is_utf8(value: bytes | None) -> bool:
     return True
 
 
-def _is_damaged(column: Column[Any], *, is_thorough: bool) -> str:
+def _is_damaged(column: Column[Any], limits: IdLimits, *, is_thorough: bool) -> str:
     """Return the condition under which a value of *column* cannot be read."""
-    name, bad = _quoted(column.name), _is_no_value(column, is_thorough=is_thorough)
+    name = _quoted(column.name)
+    bad = _is_no_id(column, limits) or _is_no_value(column, is_thorough=is_thorough)
     if column.nullable:
         return f"{name} IS NOT NULL AND ({bad})"
     return f"{name} IS NULL OR ({bad})"
+
+
+def _is_no_id(column: Column[Any], limits: IdLimits) -> str:
+    """Return the condition under which *column*, if it holds ids, holds none."""
+    name = _quoted(column.name)
+    if column.name == "id" and column.primary_key:
+        largest = limits.largest[column.table.name]
+        return f"typeof({name}) <> 'integer' OR {name} NOT BETWEEN 1 AND {largest}"
+    refers = ids.find_reference(column)
+    if refers is None:
+        return ""
+    is_none = f"typeof({name}) <> 'integer'"
+    if not refers.is_key:
+        return f"{is_none} OR ({name} NOT BETWEEN 1 AND {LARGEST_ID} AND {refers.missing})"
+    # Where owners lost their ids, which of these rows are whose is found out later.
+    return is_none if refers.parent in limits.lost else f"{is_none} OR {refers.missing}"
 
 
 def _is_no_value(column: Column[Any], *, is_thorough: bool) -> str:

@@ -107,6 +107,9 @@ _DAMAGED = ("malformed", "not a database")
 _ROW_DAMAGED = ("decode to UTF-8", "malformed JSON")
 """Said of one value, where all else may be sound."""
 
+_MAYBE_ROW_DAMAGED = ("is full", "UNIQUE constraint failed")
+"""Said of a disk without room or a fault of ours, and of an id near the end of SQLite's numbers."""
+
 _SIGNS_OF_DAMAGE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
 """What reading a value ends with that is not what it should be."""
 
@@ -151,7 +154,7 @@ class Database:
         """Told of rows that could not be read, where each stood; once each."""
         self.may_set_aside = True
         """Whether a row that cannot be read may be taken out."""
-        self._looked_in_vain_at: float | None = None
+        self._looked_in_vain_at: dict[bool, float] = {}
 
     def exists(self) -> bool:
         """Tell whether there is a file yet, with something in it.
@@ -289,6 +292,8 @@ class Database:
             kind = RowRefused if isinstance(error, IntegrityError | DataError) else kind
             if is_row:
                 self._explain_damage(error)
+            elif any(words in said for words in _MAYBE_ROW_DAMAGED):
+                self._explain_damage(error, is_thorough=False)
             # The statement and its parameters are left out: they hold data.
             remedy = self._remedy(said)
             raise kind(f"database {self.path}: {said}{remedy}") from error
@@ -296,22 +301,22 @@ class Database:
             self._explain_damage(error)
             raise
 
-    def _explain_damage(self, error: Exception) -> None:
+    def _explain_damage(self, error: Exception, *, is_thorough: bool = True) -> None:
         """Set rows aside that nobody can read, if that is what *error* came from.
 
         Raises:
             RowsSetAside: There were some.
         """
         now = time.monotonic()
-        last = self._looked_in_vain_at
+        last = self._looked_in_vain_at.get(is_thorough)
         if not self.may_set_aside or (last is not None and now - last < LOOK_AGAIN_AFTER_S):
             return
         # Looking does not look again.
-        self._looked_in_vain_at = now
-        if found := self.set_aside_damage():
-            self._looked_in_vain_at = None
+        self._looked_in_vain_at[is_thorough] = now
+        if found := self.set_aside_damage(is_thorough=is_thorough):
+            self._looked_in_vain_at.clear()
             raise RowsSetAside(
-                f"database {self.path}: {len(found)} values could not be read, the first in"
+                f"database {self.path}: {len(found)} values are damaged, the first in"
                 f" {found[0]}: `connwatch doctor` names them all"
             ) from error
 
@@ -435,6 +440,8 @@ class StoreWorker:
         try:
             with self._noting_damage(), self._database.write() as tx:
                 return work(tx)
+        except RowsSetAside:
+            raise  # what looked like a disk without room was a damaged id
         except StoreError as error:
             said = str(error.__cause__)
             found = (words for each, words in DISK_PROBLEMS.items() if each in said)

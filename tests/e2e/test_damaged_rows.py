@@ -311,6 +311,9 @@ FROM_THE_START = [
     ("authorizations", "source"),
     ("alerts", "facts"),
     ("notifications", "state"),
+    ("connections", "id"),
+    ("notifications", "id"),
+    ("quotas", "connection_id"),
 ]
 
 
