@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import traceback
 
 COLLECT_GARBAGE_AFTER = 200_000
 """
@@ -18,7 +19,8 @@ looking through them again and again took an eighth of its time.
 """
 
 INTERRUPTED = 130
-"""As `monitor.cli.errors` has it, which may be what could not be imported."""
+NOT_DONE = 3
+"""As `monitor.cli.errors` has them, which may be what could not be imported."""
 
 
 def main() -> None:
@@ -32,6 +34,10 @@ def main() -> None:
         if sys.stderr is not None:
             sys.stderr.write("connwatch: interrupted\n")
         sys.exit(INTERRUPTED)
+    except (ImportError, SyntaxError):
+        traceback.print_exc()
+        sys.stderr.write("connwatch: this installation is not complete: install connwatch again\n")
+        sys.exit(NOT_DONE)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,9 @@ import re
 import sys
 import traceback
 import unicodedata
+from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
+from subprocess import SubprocessError
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
@@ -17,7 +20,7 @@ from monitor.config.errors import ConfigError
 from monitor.config.secret import SecretUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 DONE = 0
 
@@ -31,6 +34,11 @@ INTERRUPTED = 130
 """Ended by Ctrl-C, as shells expect it."""
 
 
+COMPLETION_VARIABLE = "_CONNWATCH_COMPLETE"
+"""With it a shell asks for completions instead of running a command."""
+
+_SHELLS = "bash, zsh, fish and PowerShell"
+
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
 
@@ -41,7 +49,17 @@ class CommandError(Exception):
 def run_command(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoReturn:
     """Run *app* and exit: nothing leaves as a traceback but a fault of ours."""
     _make_streams_usable()
+    try:
+        _run_and_exit(app, arguments)
+    except OSError:
+        # stderr itself takes nothing more: the exit code is all that is left to say it with.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        sys.exit(NOT_DONE)
+
+
+def _run_and_exit(app: typer.Typer, arguments: Sequence[str] | None) -> NoReturn:
     command = typer.main.get_command(app)
+    _explain_completion(command)
     given = list(sys.argv[1:] if arguments is None else arguments)
     _require_text(given)
     try:
@@ -71,6 +89,42 @@ def run_command(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoR
     if code == INTERRUPTED:
         print_error("interrupted")
     sys.exit(code if isinstance(code, int) else DONE)
+
+
+def _explain_completion(command: Any) -> None:
+    """Let the options that set up completion end with one of our codes, and say why."""
+    for parameter in command.params:
+        if parameter.name in {"install_completion", "show_completion"}:
+            parameter.callback = partial(_set_up_completion, parameter.callback)
+
+
+def _set_up_completion(
+    callback: Callable[..., Any], context: Any, parameter: Any, value: Any
+) -> Any:
+    """Call what typer has for it, which writes into files of the shell and knows four shells.
+
+    Raises:
+        CommandError: The shell is another one, or its files cannot be written.
+    """
+    said = io.StringIO()
+    try:
+        with redirect_stdout(said), redirect_stderr(said):
+            return callback(context, parameter, value)
+    except SystemExit:
+        typer.echo(said.getvalue(), nl=False)
+        raise
+    except typer.Exit as error:
+        raise CommandError(
+            f"the shell that started connwatch is none that it has completion for: start one of"
+            f" {_SHELLS}, and run `connwatch {parameter.opts[0]}` there"
+        ) from error
+    except (OSError, UnicodeError, SubprocessError) as error:
+        why = getattr(error, "strerror", None) or "it is not text, or its program failed"
+        where = getattr(error, "filename", None) or "a file of your shell"
+        raise CommandError(
+            f"completion cannot be installed: {where}: {why}; run `connwatch --show-completion`,"
+            " and put what it prints where your shell reads it"
+        ) from error
 
 
 _OPTION = re.compile(r"--[a-z][a-z-]{0,30}|-[a-zA-Z]", re.ASCII)
@@ -185,6 +239,12 @@ def _report(error: Exception) -> None:
         return
     if isinstance(error, StoreError):
         print_error(str(error))
+        return
+    if COMPLETION_VARIABLE in os.environ:
+        print_error(
+            "the shell asks for completions in a way that is not known: run"
+            " `connwatch --show-completion`, and use what it prints in place of what there is"
+        )
         return
     traceback.print_exception(error)
     print_error("this is a fault of connwatch: please report it with the lines above")

@@ -267,3 +267,112 @@ def test_python_m_monitor_is_the_command(bench):
         check=True,
     )
     assert done.stdout.startswith("connwatch ")
+
+
+SHELL_OPTIONS = ("--show-completion", "--install-completion")
+
+
+@pytest.mark.parametrize("shell", [None, "nosh", "tcsh", "cmd"])
+@pytest.mark.parametrize("option", SHELL_OPTIONS)
+def test_a_shell_without_completion_is_3_and_one_sentence(bench, option, shell, monkeypatch):
+    monkeypatch.setattr(typer.completion, "_get_shell_name", lambda: shell)
+    monkeypatch.setattr("typer._completion_shared._get_shell_name", lambda: shell)
+    ended = bench.run(option)
+    assert (ended.code, ended.out) == (3, "")
+    [line] = ended.err.splitlines()
+    assert line.startswith("connwatch: the shell that started connwatch")
+    assert "bash, zsh, fish and PowerShell" in line
+    assert f"`connwatch {option}`" in line
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_installed_and_shown_for_the_shells_it_knows(
+    bench, shell, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(typer.completion, "_get_shell_name", lambda: shell)
+    monkeypatch.setattr("typer._completion_shared._get_shell_name", lambda: shell)
+    shown = bench.run("--show-completion")
+    assert (shown.code, shown.err) == (0, "")
+    assert "_CONNWATCH_COMPLETE" in shown.out
+    installed = bench.run("--install-completion")
+    assert (installed.code, installed.err) == (0, "")
+    assert f"{shell} completion installed in {tmp_path}" in installed.out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "pwsh"])
+@pytest.mark.parametrize("home", ["a file", "nowhere", "broken"])
+def test_what_keeps_completion_from_being_installed_is_said(
+    bench, shell, home, monkeypatch, tmp_path
+):
+    (tmp_path / "a file").touch()
+    (tmp_path / "broken").mkdir()
+    for name in (".bashrc", ".zshrc"):
+        (tmp_path / "broken" / name).write_bytes(b"\xff\xfe")
+    (tmp_path / "broken" / ".config").touch()
+    monkeypatch.setenv("HOME", "/proc/nowhere" if home == "nowhere" else str(tmp_path / home))
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("typer._completion_shared._get_shell_name", lambda: shell)
+    ended = bench.run("--install-completion")
+    assert (ended.code, ended.out) == (3, "")
+    [line] = ended.err.splitlines()
+    assert line.startswith("connwatch: completion cannot be installed: ")
+    assert "connwatch --show-completion" in line
+
+
+TABS = {
+    "no words": {"_CONNWATCH_COMPLETE": "complete_bash"},
+    "no place": {"_CONNWATCH_COMPLETE": "complete_bash", "COMP_WORDS": "connwatch "},
+    "a place that is none": {
+        "_CONNWATCH_COMPLETE": "complete_bash",
+        "COMP_WORDS": "connwatch ",
+        "COMP_CWORD": "x",
+    },
+    "no instruction": {"_CONNWATCH_COMPLETE": "nonsense"},
+    "another shell": {"_CONNWATCH_COMPLETE": "complete_tcsh"},
+    "another instruction": {"_CONNWATCH_COMPLETE": "paint_bash"},
+}
+
+
+@pytest.mark.parametrize("variables", TABS.values(), ids=TABS)
+def test_a_shell_that_asks_in_another_way_gets_no_traceback(bench, variables, monkeypatch):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    ended = bench.run()
+    assert (ended.code, ended.out) == (3, "")
+    assert len(ended.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", ["statsu", "status nobody", "config show --nope", "-- x"])
+def test_errors_that_cannot_be_written_anywhere_end_with_3(bench, arguments):
+    """
+    Python would end with 1, which says "something soon" of all connections.
+    """
+    done = subprocess.run(
+        f"exec {shlex.join(COMMAND)} {arguments} 2>/dev/full",
+        shell=True,
+        cwd=bench.folder,
+        env=clean_environment(),
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (3, b"")
+
+
+def test_an_installation_that_lacks_a_package_is_3(bench, tmp_path):
+    (tmp_path / "typer.py").write_text("raise ImportError('gone')\n")
+    program = (
+        "import sys; sys.path.insert(0, sys.argv.pop()); import monitor.__main__ as it; it.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "status", str(tmp_path)],
+        cwd=bench.folder,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert done.stderr.endswith("this installation is not complete: install connwatch again\n")
