@@ -1,5 +1,5 @@
 """
-`make test-all` finds the interpreters of a machine, and says which it lacks.
+`make test-all` and `make test-newest` find the interpreters of a machine, and say which.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def path(tmp_path: Path) -> Path:
     """
     folder = tmp_path / "bin"
     folder.mkdir()
-    for name in ("bash", "env", "sed", "ls", "dirname"):
+    for name in ("bash", "env", "sed", "ls", "dirname", "tac"):
         found = shutil.which(name)
         assert found is not None
         (folder / name).symlink_to(found)
@@ -41,43 +41,50 @@ def write_program(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
-def find(path: Path, **env: str) -> tuple[list[str], list[str]]:
+def find(path: Path, *arguments: str, **env: str) -> tuple[int, list[str], list[str]]:
     done = subprocess.run(
-        [ROOT / ".ci" / "interpreters"],
+        [ROOT / ".ci" / "interpreters", *arguments],
         env={"PATH": str(path)} | env,
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
-        check=True,
+        check=False,
     )
-    return done.stdout.splitlines(), done.stderr.splitlines()
+    return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
 
 
-def skipped(*versions: str) -> list[str]:
-    return [f"Python {version} is skipped: this machine has none" for version in versions]
+def skipped(version: str) -> str:
+    return f"Python {version} is skipped: this machine has none"
 
 
-def test_a_machine_without_any_is_told_so(path):
-    assert find(path) == ([], skipped(*PROMISED))
+def test_a_machine_without_any_fails_and_says_what_to_do(path):
+    code, found, told = find(path)
+    assert (code, found) == (1, [])
+    assert told == [
+        *map(skipped, PROMISED),
+        "no Python that the project promises is here: install one, or name it in PYTHONS",
+    ]
 
 
-def test_one_on_the_path_is_found(path):
-    (path / f"python{OWN}").symlink_to(sys.executable)
-    others = [version for version in PROMISED if version != OWN]
-    assert find(path) == ([f"{OWN} {path}/python{OWN}"], skipped(*others))
+@pytest.mark.parametrize("name", [f"python{OWN}", "python3"])
+def test_one_on_the_path_is_found_and_named(path, name):
+    (path / name).symlink_to(sys.executable)
+    used = f"Python {OWN} is used: {path}/{name}"
+    told = [used if version == OWN else skipped(version) for version in PROMISED]
+    assert find(path) == (0, [f"{OWN} {path}/{name}"], told)
 
 
 def test_one_that_is_named_goes_before_others(path):
     (path / f"python{OWN}").symlink_to(sys.executable)
-    found, _ = find(path, PYTHONS=f"/nowhere/python {sys.executable}")
+    _, found, _ = find(path, PYTHONS=f"/nowhere/python {sys.executable}")
     assert found == [f"{OWN} {sys.executable}"]
 
 
 @pytest.mark.parametrize("shim", ["exit 127", "echo 2.7"], ids=["does not run", "another version"])
 def test_what_does_not_run_or_is_another_is_passed_over(path, shim):
     write_program(path / f"python{OWN}", shim)
-    found, told = find(path)
-    assert (found, told) == ([], skipped(*PROMISED))
+    _, found, told = find(path)
+    assert (found, told[:-1]) == ([], list(map(skipped, PROMISED)))
 
 
 def test_what_pyenv_keeps_is_found(path, tmp_path):
@@ -85,4 +92,46 @@ def test_what_pyenv_keeps_is_found(path, tmp_path):
     write_program(path / "pyenv", f"echo {root}")
     kept = root / "versions" / f"{OWN}.99" / "bin" / "python"
     write_program(kept, f'exec {sys.executable} "$@"')
-    assert find(path)[0] == [f"{OWN} {kept}"]
+    assert find(path)[1] == [f"{OWN} {kept}"]
+
+
+INSTALL = "install python3.13, or name one as in PYTHONS=/path/to/python3.13"
+
+
+NOTHING_NEWER = "this machine has no Python newer than {own}, which make test runs on; " + INSTALL
+IS_NEWEST = "make test runs on Python {own}, and the newest that is promised is 3.13"
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "found", "told"),
+    [
+        ("3.11", ["3.12", "3.13"], "3.13", "uses Python 3.13: {where}"),
+        ("3.12", ["3.11", "3.13"], "3.13", "uses Python 3.13: {where}"),
+        ("3.11", ["3.12"], "3.12", "uses Python 3.12: {where}; for Python 3.13, " + INSTALL),
+        ("3.11", ["3.11"], None, f"has nothing to do: {NOTHING_NEWER}"),
+        ("3.12", ["3.11"], None, f"has nothing to do: {NOTHING_NEWER}"),
+        ("3.9", [], None, f"has nothing to do: {NOTHING_NEWER}"),
+        ("3.13", ["3.11", "3.12"], None, f"has nothing to do: {IS_NEWEST}"),
+        ("3.14", ["3.13"], None, f"has nothing to do: {IS_NEWEST}"),
+        ("4.0", ["3.13"], None, f"has nothing to do: {IS_NEWEST}"),
+    ],
+)
+def test_the_newest_is_named_or_why_there_is_none(path, tmp_path, own, others, found, told):
+    for version in others:
+        write_program(path / f"python{version}", f"echo {version}")
+    write_program(tmp_path / "own", f"echo {own}")
+    code, named, said = find(path, "--newest", str(tmp_path / "own"))
+    where = f"{path}/python{found}"
+    assert (code, named) == (0, [f"{found} {where}"] if found else [])
+    assert said == [f"make test-newest {told.format(where=where, own=own)}"]
+
+
+def test_an_own_interpreter_that_does_not_run_is_an_error(path):
+    code, found, told = find(path, "--newest", "/nowhere/python")
+    assert (code, found, told) == (1, [], ["make test-newest: /nowhere/python does not run"])
+
+
+@pytest.mark.parametrize("arguments", [["--newest"], ["--oldest"]])
+def test_wrong_arguments_are_an_error(path, arguments):
+    code, found, told = find(path, *arguments)
+    assert (code, found, told) == (2, [], ["usage: .ci/interpreters [--newest PYTHON]"])
