@@ -147,7 +147,7 @@ def commands() -> list[ParameterSet]:
     found: dict[str, ParameterSet] = {}
     for block in blocks("(?:sh|console|bash)"):
         for line in str(block.values[0]).splitlines():
-            for part in re.split(r"\s[|;]\s|\s&&\s", line.removeprefix("$ ").partition("  #")[0]):
+            for part in re.split(r"\s[|;>]\s|\s&&\s", line.removeprefix("$ ").partition("  #")[0]):
                 words = part.strip()
                 if re.match(r"(?:sudo (?:-u \w+ )?)?connwatch\b", words):
                     found.setdefault(words, pytest.param(words, id=f"{block.id}: {words}"))

@@ -18,6 +18,7 @@ from monitor.cli import (
     daemon,
     database,
     doctor,
+    keys,
     quota,
     searches,
     silences,
@@ -61,7 +62,8 @@ GROUPS = {
     ),
     "alerts": (alerts, "List alerts, send dead ones again, test channels."),
     "config": (config, "Make, check and show the configuration file."),
-    "web": (web, "The dashboard's password, and API tokens."),
+    "web": (web, "The dashboard's password and key, and API tokens."),
+    "keys": (keys, "Encrypt what is stored with a new key."),
     "db": (database, "Migrate, inspect, copy and restore the database."),
 }
 for command in COMMANDS:

@@ -1,4 +1,4 @@
-"""Let people and programs into the dashboard: its password, and API tokens (`web`).
+"""Let people and programs into the dashboard: its password, key, and API tokens (`web`).
 
 Who may do what with them is decided in `monitor.web`.
 """
@@ -47,6 +47,19 @@ def password() -> None:
         print_error(
             "put this line into a file that only connwatch can read, and name it in the"
             ' configuration: [web] password = { file = "web-password" }'
+        )
+
+
+@commands.command()
+def key() -> None:
+    """Print a new key, for the file that web.key names."""
+    from cryptography.fernet import Fernet
+
+    typer.echo(Fernet.generate_key().decode("ascii"))
+    if sys.stdout.isatty():
+        print_error(
+            "put this line into a file that only connwatch can read, and name it in the"
+            ' configuration: [web] key = { file = "fernet-key" }'
         )
 
 

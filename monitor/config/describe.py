@@ -24,7 +24,7 @@ from monitor.config.secret import Secret
 from monitor.config.values import Settings, format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 # --- JSON Schema
@@ -239,7 +239,11 @@ def _leaves(place: str, section: str, table: Settings) -> Iterator[Leaf]:
         key = field.alias or name
         value, is_set = getattr(table, name), name in table.model_fields_set
         # Entries of a table without fixed keys are settings by themselves: one may be a secret.
-        entries = value.items() if isinstance(value, dict) and value else [(None, value)]
+        entries: Iterable[tuple[str | int | None, Any]] = [(None, value)]
+        if isinstance(value, dict) and value:
+            entries = value.items()
+        elif isinstance(value, tuple) and value and isinstance(value[0], Secret):
+            entries = enumerate(value)
         for entry, inner in entries:
             path = [key] if entry is None else [key, entry]
             yield Leaf(f"{place}.{place_of(path)}", section, key, table, inner, is_set)

@@ -167,6 +167,8 @@ def _is_same(before: Any, after: Any) -> bool:
         return before.keys() == after.keys() and all(
             _is_same(value, after[key]) for key, value in before.items()
         )
+    if isinstance(before, tuple) and isinstance(after, tuple) and len(before) == len(after):
+        return all(_is_same(*pair) for pair in zip(before, after, strict=True))
     return bool(before == after)
 
 

@@ -316,6 +316,10 @@ class WebSettings(Settings):
     key: Annotated[Secret, must_serve(SecretUse.HEADER_TOKEN)] | None = Field(
         default=None, description="The Fernet key that encrypts tokens obtained by handshake."
     )
+    old_keys: tuple[Annotated[Secret, must_serve(SecretUse.HEADER_TOKEN)], ...] = Field(
+        default=(),
+        description="Former keys: they still decrypt, until `connwatch keys rotate` was run.",
+    )
     proxy_auth: ProxyAuthSettings | None = Field(
         default=None, description="The proxies before the dashboard whose word counts."
     )
@@ -406,7 +410,7 @@ def _may_hold_secret(annotation: Any) -> bool:
     return annotation is Secret or any(map(_may_hold_secret, get_args(annotation)))
 
 
-def list_secrets(table: Settings) -> Iterator[tuple[tuple[str, ...], Secret]]:
+def list_secrets(table: Settings) -> Iterator[tuple[tuple[str | int, ...], Secret]]:
     """Yield the secrets of *table*, each with the keys below which it stands there."""
     for name, key in _secret_fields(type(table)):
         value = getattr(table, name)
@@ -416,6 +420,10 @@ def list_secrets(table: Settings) -> Iterator[tuple[tuple[str, ...], Secret]]:
             for inner, each in value.items():
                 if isinstance(each, Secret):
                     yield (key, inner), each
+        elif isinstance(value, tuple):
+            for position, each in enumerate(value):
+                if isinstance(each, Secret):
+                    yield (key, position), each
 
 
 def _place_secrets(table: Settings, form: str, entry: int, refresh_every: timedelta) -> None:
@@ -426,7 +434,7 @@ def _place_secrets(table: Settings, form: str, entry: int, refresh_every: timede
 
 
 @lru_cache(maxsize=1024)
-def _form_of(form: str, *path: str) -> str:
+def _form_of(form: str, *path: str | int) -> str:
     # Kept once for all entries; braces in a name of the file are no place for a number.
     return f"{form}.{place_of(path).replace('{', '{{').replace('}', '}}')}"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import structlog
 
@@ -21,9 +21,11 @@ from monitor.providers.tokens import HandshakeToken, HandshakeTokens
 from monitor.store import credentials, results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from monitor.config.model import Config
+    from cryptography.fernet import Fernet
+
+    from monitor.config.model import Config, WebSettings
     from monitor.config.secret import Secret
     from monitor.providers.base import Checker
     from monitor.providers.transport import HttpClients
@@ -32,10 +34,13 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-MAKE_KEY = "head -c 32 /dev/urandom | base64 | tr '+/' '-_' > fernet-key && chmod 600 fernet-key"
-"""Makes a key without any of our programs."""
+MAKE_KEY = "connwatch web key > fernet-key && chmod 600 fernet-key"
+"""Makes a key beside the file."""
 
-_REMEDY = "put the former key back, or renew the authorization on the dashboard"
+_REMEDY = "put the former key into web.old_keys, or renew the authorization on the dashboard"
+
+
+_OTHER_KEY = "web.key is not the key that the token was encrypted with, nor is any of web.old_keys"
 
 
 class KeyUnusable(Exception):  # noqa: N818 - it states a condition, as SecretUnavailable does
@@ -43,26 +48,29 @@ class KeyUnusable(Exception):  # noqa: N818 - it states a condition, as SecretUn
 
 
 class Cipher:
-    """The key that stored tokens are encrypted with.
+    """The keys of what is stored encrypted: the first encrypts, all of them decrypt.
 
     Args:
         key: The setting `web.key`; None if there is none.
+        old_keys: The setting `web.old_keys`.
 
     Raises:
-        KeyUnusable: There is none, it cannot be read, or it is no Fernet key.
+        KeyUnusable: There is none, one cannot be read, or is no Fernet key.
     """
 
-    def __init__(self, key: Secret | None) -> None:
-        from cryptography.fernet import Fernet
+    def __init__(self, key: Secret | None, old_keys: Sequence[Secret] = ()) -> None:
+        from cryptography.fernet import MultiFernet
 
         if key is None:
             raise KeyUnusable("no `key` is set under [web]")
-        try:
-            self._fernet = Fernet(key.reveal())
-        except SecretUnavailable as error:
-            raise KeyUnusable(f"web.key cannot be read: {error}") from None
-        except ValueError:
-            raise KeyUnusable("web.key is no Fernet key: 32 bytes in URL-safe base64") from None
+        keys = [_read_key(key, "web.key")]
+        keys += [_read_key(old, f"web.old_keys[{n}]") for n, old in enumerate(old_keys)]
+        self._fernet = MultiFernet(keys)
+
+    @classmethod
+    def of(cls, web: WebSettings) -> Self:
+        """Return the keys of the settings; raise KeyUnusable if they are of no use."""
+        return cls(web.key, web.old_keys)
 
     def encrypt(self, token: str) -> bytes:
         """Return *token* as it may be stored."""
@@ -79,7 +87,31 @@ class Cipher:
         try:
             return self._fernet.decrypt(stored).decode()
         except InvalidToken:
-            raise KeyUnusable("web.key is not the key that the token was encrypted with") from None
+            raise KeyUnusable(_OTHER_KEY) from None
+
+    def rotate(self, stored: bytes) -> bytes:
+        """Return what was *stored*, encrypted with the present key.
+
+        Raises:
+            KeyUnusable: It was encrypted with a key that is not among those known.
+        """
+        from cryptography.fernet import InvalidToken
+
+        try:
+            return self._fernet.rotate(stored)
+        except InvalidToken:
+            raise KeyUnusable(_OTHER_KEY) from None
+
+
+def _read_key(key: Secret, place: str) -> Fernet:
+    from cryptography.fernet import Fernet
+
+    try:
+        return Fernet(key.reveal())
+    except SecretUnavailable as error:
+        raise KeyUnusable(f"{place} cannot be read: {error}") from None
+    except ValueError:
+        raise KeyUnusable(f"{place} is no Fernet key: make one with `connwatch web key`") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +149,7 @@ def read_access(
         if name not in names or not isinstance(config.connection(name), AmazonConnection):
             continue
         try:
-            value = Cipher(config.web.key).decrypt(stored.encrypted)
+            value = Cipher.of(config.web).decrypt(stored.encrypted)
         except KeyUnusable as error:
             on_unreadable(name, error)
             why = f"{error}; {_REMEDY}"

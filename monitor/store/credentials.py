@@ -11,9 +11,9 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import and_, delete, insert, select, update
 
 from monitor.store.schema import (
     api_tokens,
@@ -25,7 +25,10 @@ from monitor.store.schema import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
+
+    from sqlalchemy import Column, ColumnElement
 
     from monitor.store.engine import Transaction
 
@@ -85,6 +88,49 @@ def drop_refresh_token(tx: Transaction, name: str) -> None:
     """Forget the stored token of a connection: the file has a newer one."""
     of_name = select(connections.c.id).where(connections.c.name == name).scalar_subquery()
     tx.execute(delete(stored_tokens).where(stored_tokens.c.connection_id == of_name))
+
+
+ENCRYPTED = (stored_tokens.c.token,)
+"""All that is stored encrypted with `web.key`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """What became of encrypting everything anew.
+
+    Args:
+        n_rows: How many values there are.
+        unreadable: The connections whose value no key can read.
+    """
+
+    n_rows: int
+    unreadable: tuple[str, ...] = ()
+
+
+def rotate_encrypted(tx: Transaction, rotate: Callable[[bytes], bytes | None]) -> Rotated:
+    """Put what *rotate* makes of each encrypted value in its place.
+
+    Args:
+        rotate: Returns None for what it cannot read, which stays as it is.
+    """
+    n_rows, unreadable = 0, []
+    for column in ENCRYPTED:
+        keys = list(column.table.primary_key)
+        rows = tx.execute(select(column, *keys).where(column.is_not(None))).all()
+        n_rows += len(rows)
+        for value, *key in rows:
+            renewed = rotate(value)
+            is_it = and_(*(each == part for each, part in zip(keys, key, strict=True)))
+            if renewed is None:
+                unreadable.append(_owner_of(tx, column, is_it))
+            else:
+                tx.execute(update(column.table).where(is_it).values({column: renewed}))
+    return Rotated(n_rows, tuple(unreadable))
+
+
+def _owner_of(tx: Transaction, column: Column[Any], is_it: ColumnElement[bool]) -> str:
+    of_it = select(connections.c.name).join(column.table).where(is_it)
+    return str(tx.execute(of_it).scalar_one())
 
 
 def use_handshake(

@@ -118,7 +118,7 @@ def _find_setting(application: Application, region: str) -> Obstacle | None:
 def find_key_obstacle(config: Config) -> Obstacle | None:
     """Return why the key is of no use that tokens are kept with."""
     try:
-        Cipher(config.web.key)
+        Cipher.of(config.web)
     except KeyUnusable as error:
         return Obstacle(
             f"The new refresh token could not be kept safely: {error}.",
@@ -398,7 +398,7 @@ async def _save_grant(
     name = connection.name
     entry = next(entry for entry in parts.plan.entries if entry.name == name)
     held = HandshakeTokens(parts.now.calls.fingerprint).put(name, token, connection.refresh_token)
-    encrypted = Cipher(parts.config.web.key).encrypt(token)
+    encrypted = Cipher.of(parts.config.web).encrypt(token)
 
     def store(tx: Transaction) -> list[Evaluated]:
         now = parts.clock()

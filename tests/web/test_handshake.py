@@ -17,8 +17,10 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import httpx
 import pytest
+from cryptography.fernet import Fernet
 
 from monitor.web.handshake import BegunHandshake
+from tests.command_line import connwatch
 from tests.stage import run_daemon, set_stage
 from tests.waiting import PATIENCE_S, wait_until
 
@@ -351,7 +353,7 @@ def test_without_a_key_no_handshake_begins_and_the_page_says_how_to_make_one(tmp
 
     assert answer.status_code == 409
     assert "no <code>key</code> is set" in answer.text
-    assert "/dev/urandom" in answer.text
+    assert "connwatch web key" in answer.text
 
 
 def test_after_a_restart_the_new_token_is_used_until_the_file_has_another(tmp_path):
@@ -365,6 +367,20 @@ def test_after_a_restart_the_new_token_is_used_until_the_file_has_another(tmp_pa
             amazon.revoke(stage.grants["acme"].id, stage.simulator.clock.now())
             browser.get(confirm(stage, begin(browser, "acme"), "acme"))
             key = re.findall(r'key = "(.+)"', (tmp_path / "config.toml").read_text())[0]
+        with run_daemon(stage, f'key = "{key}"', with_key=False), open_browser(stage) as browser:
+            browser.get("/")
+            assert validate(browser, "acme")["connection"]["state"] == "active"
+            new = Fernet.generate_key().decode()
+        # A new key, while the daemon runs with it and knows the former one.
+        keys = f'key = "{new}"\nold_keys = ["{key}"]'
+        with run_daemon(stage, keys, with_key=False), open_browser(stage) as browser:
+            browser.get("/")
+            before = stored(stage, "SELECT token FROM stored_tokens")
+            ended = connwatch("keys", "rotate", cwd=tmp_path)
+            assert ended.code == 0, ended.err
+            assert stored(stage, "SELECT token FROM stored_tokens") != before
+            assert validate(browser, "acme")["connection"]["state"] == "active"
+        key = new
         with run_daemon(stage, f'key = "{key}"', with_key=False), open_browser(stage) as browser:
             browser.get("/")
             assert validate(browser, "acme")["connection"]["state"] == "active"
