@@ -609,6 +609,8 @@ def _write_problem(about: About, icon: str) -> Draft:
         can_renew_here=about.facts.get("can_renew_here") is True,
     )
     is_open = reason is None or reason.outcome_class is OutcomeClass.INCONCLUSIVE
+    # A credential that cannot be sent is ours to fix; the meaning names both causes.
+    is_open = is_open and reason is not Reason.PROTOCOL
     before = _before(about)
     happened = (
         text.meaning,

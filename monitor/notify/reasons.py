@@ -71,41 +71,40 @@ REASONS = {
     ),
     Reason.AUTHORIZATION_REVOKED: ReasonText(
         "authorization revoked",
-        "Amazon rejects the refresh token: the seller revoked access, or the token belongs to"
-        " another app. No new data for this store.",
-        AUTHORIZE_OUTSIDE,
-        AUTHORIZE_SHORT,
+        "The service rejects the authorization: its owner revoked access, or the credential belongs"
+        " to another app. All calls with this connection fail.",
+        "Ask the account owner to authorize the app again at the service, then update the"
+        " credential and run `connwatch renew NAME`.",
+        "Ask the account owner to authorize the app again.",
     ),
     Reason.CLIENT_REJECTED: ReasonText(
         "client id or secret rejected",
-        "Amazon rejects the app's client ID or secret. All its stores have stopped.",
-        "Compare client ID and secret with Developer Central (app developer). After rotation, the"
-        " old secret stops working within 7 days. Sellers have nothing to do.",
-        "Compare client ID and secret with Developer Central.",
+        "The service rejects the app's client ID or secret. Every connection of this app fails.",
+        "Compare client ID and secret with those that the service shows (app developer). Account"
+        " owners have nothing to do.",
+        "Compare client ID and secret with the service's.",
     ),
     Reason.CLIENT_SECRET_EXPIRED: ReasonText(
         "client secret expired",
-        "The app's client secret is past its 180 days, so Amazon rejects every call. All its"
-        " stores have stopped.",
-        "Rotate the client secret in Developer Central (app developer) and put the new one where"
-        " `client_secret` points. Sellers have nothing to do.",
-        "Rotate the client secret in Developer Central.",
+        "The app's client secret has expired, so the service rejects every call. Every connection"
+        " of this app fails.",
+        "Create a new client secret at the service (app developer) and put it where the old one"
+        " is. Account owners have nothing to do.",
+        "Create a new client secret at the service.",
     ),
     Reason.MARKETPLACE_MISMATCH: ReasonText(
         "marketplace mismatch",
         "The authorization works, but not for every marketplace it should cover. No data for the"
         " missing ones.",
-        "Compare `marketplaces` with Seller Central. If the config is right, ask the seller to join"
-        " the marketplace again.",
-        "Compare `marketplaces` with Seller Central.",
+        "Compare the configured marketplaces with those of the account.",
+        "Compare the configured marketplaces with the account's.",
     ),
     Reason.REGION_MISMATCH: ReasonText(
         "wrong region",
-        "The authorization belongs to another Amazon region than the configured one. All calls"
-        " fail.",
-        "Correct `region` in the config. If it is right, ask the store owner to authorize the app"
-        " in a Seller Central of that region.",
-        "Correct `region` in the config.",
+        "The authorization belongs to another region than the configured one. All calls fail.",
+        "Correct the region in the config. If it is right, ask the account owner to authorize the"
+        " app in that region.",
+        "Correct the region in the config.",
     ),
     Reason.PERMISSION_DENIED: ReasonText(
         "permission denied",
@@ -130,10 +129,11 @@ REASONS = {
     ),
     Reason.UNEXPECTED_RESPONSE: ReasonText(
         "unexpected response",
-        "The response is not the API's: a redirect, a maintenance page or a changed address.",
-        "Compare the address in the config with the service's API reference, and check its status"
-        " page.",
-        "Compare the address with the service's API reference.",
+        "The response is not the API's: a redirect, a firewall's or maintenance page, or an error"
+        " in its body.",
+        "If the details quote an error, act on that. Otherwise compare the address with the API"
+        " reference, and check the status page.",
+        "See the details, and compare the address with the API reference.",
     ),
     Reason.DNS: ReasonText(
         "host name not found",
@@ -185,6 +185,44 @@ OF_PROVIDER = {
         "The authorization has expired, and Amazon rejects it. No new data for this store.",
         AUTHORIZE_OUTSIDE,
         AUTHORIZE_SHORT,
+    ),
+    ("amazon", Reason.AUTHORIZATION_REVOKED): ReasonText(
+        "authorization revoked",
+        "Amazon rejects the refresh token: the seller revoked access, or the token belongs to"
+        " another app. No new data for this store.",
+        AUTHORIZE_OUTSIDE,
+        AUTHORIZE_SHORT,
+    ),
+    ("amazon", Reason.CLIENT_REJECTED): ReasonText(
+        "client id or secret rejected",
+        "Amazon rejects the app's client ID or secret. All its stores have stopped.",
+        "Compare client ID and secret with Developer Central (app developer). After rotation, the"
+        " old secret stops working within 7 days. Sellers have nothing to do.",
+        "Compare client ID and secret with Developer Central.",
+    ),
+    ("amazon", Reason.CLIENT_SECRET_EXPIRED): ReasonText(
+        "client secret expired",
+        "The app's client secret is past its 180 days, so Amazon rejects every call. All its"
+        " stores have stopped.",
+        "Rotate the client secret in Developer Central (app developer) and put the new one where"
+        " `client_secret` points. Sellers have nothing to do.",
+        "Rotate the client secret in Developer Central.",
+    ),
+    ("amazon", Reason.MARKETPLACE_MISMATCH): ReasonText(
+        "marketplace mismatch",
+        "The authorization works, but not for every marketplace it should cover. No data for the"
+        " missing ones.",
+        "Compare `marketplaces` with Seller Central. If the config is right, ask the seller to join"
+        " the marketplace again.",
+        "Compare `marketplaces` with Seller Central.",
+    ),
+    ("amazon", Reason.REGION_MISMATCH): ReasonText(
+        "wrong region",
+        "The authorization belongs to another Amazon region than the configured one. All calls"
+        " fail.",
+        "Correct `region` in the config. If it is right, ask the store owner to authorize the app"
+        " in a Seller Central of that region.",
+        "Correct `region` in the config.",
     ),
     ("amazon", Reason.TOKEN_REJECTED): ReasonText(
         "token rejected",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from monitor.judge.alerts import KINDS, AlertKind, Severity
 from monitor.judge.outcome import OutcomeClass, Reason
 from monitor.notify import reasons, texts
 from monitor.notify.message import SHORT_LIMIT, TITLE_LIMIT, Message, compose, write_plain
+from monitor.notify.words import explain
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 NAME = "soldscope-production"
@@ -326,10 +328,21 @@ def test_each_reason_is_explained_with_a_remedy(reason):
     assert f"{text.remedy}\n" in message.body
 
 
+@pytest.mark.parametrize("provider", [None, "", "acme", "http", "soldscope", "countdown"])
+@pytest.mark.parametrize("reason", Reason)
+def test_amazon_is_spoken_of_for_amazon_alone(reason, provider):
+    text = explain(reason, provider)
+    said = f"{text.name} {text.meaning} {text.remedy} {text.short}"
+    assert not re.search(r"Amazon|Seller|Developer Central|store\b|refresh", said)
+    if provider != "soldscope":
+        assert "SoldScope" not in said
+
+
 @pytest.mark.parametrize("reason", Reason)
 def test_only_an_inconclusive_error_says_that_it_may_be_their_side(reason):
     body = word(AlertKind.ERROR, {"reason": reason.value}).body
-    is_open = reason.outcome_class is OutcomeClass.INCONCLUSIVE
+    # A credential that connwatch could not read or send is `protocol` as well.
+    is_open = reason.outcome_class is OutcomeClass.INCONCLUSIVE and reason is not Reason.PROTOCOL
     # `not_checked` never makes an alert; its class is the default.
     assert (reasons.MAYBE_THEIRS in body) is is_open
 
