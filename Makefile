@@ -43,12 +43,12 @@ lint: $(INSTALLED)  ## check layout, habits and types
 # The browser's driver keeps an event loop running, which no other test can stand.
 test: lint  ## all checks: lint, then every test (PYTEST_ARGS="-k quota" for some)
 	$(if $(PYTEST_ARGS),,$(BIN)/python -m pytest tests/browser)
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --ignore tests/browser \
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --ignore tests/browser \
 		--ignore tests/deploy $(PYTEST_ARGS)
 
 # What takes minutes: rounds of kill -9 and the long fuzz.
 test-long: $(INSTALLED)  ## the tests that take minutes: crash rounds, fuzz
-	$(BIN)/python -m pytest -m long --numprocesses 2 -rP --ignore tests/browser --ignore tests/deploy \
+	$(BIN)/python -m pytest -m long --numprocesses 2 --dist loadfile -rP --ignore tests/browser --ignore tests/deploy \
 		$(PYTEST_ARGS)
 
 # Each interpreter has a .venv-X.Y of its own. PYTHONS names some that are not on PATH.
@@ -68,7 +68,7 @@ test-newest:  ## unit and integration tests on the newest Python, if make test r
 # ruff says is the same on each Python; what mypy says is not.
 test-units: $(INSTALLED)  ## types, unit and integration tests
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --ignore tests/browser \
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --ignore tests/browser \
 		--ignore tests/deploy --ignore tests/e2e --ignore tests/fuzz $(PYTEST_ARGS)
 
 fuzz: $(INSTALLED)  ## feed it hostile input for SECONDS=60 (FUZZ_ARGS="--seed 7 --area config")

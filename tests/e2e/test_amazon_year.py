@@ -238,15 +238,15 @@ def expect_exactly(walk: Walk, year: list[Step]) -> None:
     )
 
 
-WAYS = {
-    "running on": live_through,
-    "killed between": be_killed_between,
-    "killed at any moment": be_killed_at_any_moment,
-}
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("go", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize(
+    "go",
+    [
+        live_through,
+        pytest.param(be_killed_between, marks=pytest.mark.long, id="killed between"),
+        pytest.param(be_killed_at_any_moment, marks=pytest.mark.long, id="killed at any moment"),
+    ],
+)
 def test_a_year_of_a_store_sends_exactly_its_alerts(tmp_path, go):
     with set_stage(tmp_path) as stage, run_amazon(stage) as amazon:
         application = amazon.open_application(stage, "app")
@@ -258,7 +258,7 @@ def test_a_year_of_a_store_sends_exactly_its_alerts(tmp_path, go):
         expect_exactly(walk, YEAR)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("go", [live_through, be_killed_between], ids=["running on", "killed"])
 def test_the_same_holds_for_an_amazon_that_others_might_have_written(tmp_path, go):
     with set_stage(tmp_path) as stage, run_own_amazon(BEGAN_AT) as amazon:

@@ -222,6 +222,7 @@ def test_a_daemon_that_dies_loses_nothing(daemon, outside, step, nth, is_sent_tw
     expect_everyone_told(daemon, outside, n_twice=int(is_sent_twice))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", SWEEP_STEPS)
 def test_a_daemon_that_dies_while_it_looks_at_the_clocks_loses_nothing(daemon, outside, step):
     with daemon.run(step) as process:
@@ -230,6 +231,7 @@ def test_a_daemon_that_dies_while_it_looks_at_the_clocks_loses_nothing(daemon, o
     expect_everyone_told(daemon, outside, n_twice=0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", RELOAD_STEPS)
 def test_a_daemon_that_dies_at_a_reload_watches_all_at_its_next_start(daemon, outside, step):
     with daemon.run(step) as process:
@@ -283,6 +285,7 @@ def test_a_daemon_that_dies_while_a_message_is_on_its_way_loses_nothing(daemon, 
     expect_everyone_told(daemon, outside, n_twice=1)
 
 
+@pytest.mark.long
 def test_a_daemon_that_dies_again_and_again_loses_nothing(daemon, outside):
     for step in ("batch judged, not committed", "claim committed", "sent", "not sent yet"):
         with daemon.run(step, "1") as process:

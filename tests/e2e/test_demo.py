@@ -93,6 +93,7 @@ def running(folder: Path, *arguments: str) -> Iterator[Demo]:
         process.communicate()
 
 
+@pytest.mark.long
 def test_the_demo_tells_its_story_and_leaves_nothing_behind(tmp_path):
     began_at = time.monotonic()
     with running(tmp_path) as demo:
@@ -183,6 +184,7 @@ def _forbid_writing() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV], ids=["killed", "crashed"])
 def test_the_daemon_ends_with_a_demo_that_ends_badly_and_the_next_one_clears_up(tmp_path, number):
     with running(tmp_path) as demo:
@@ -200,6 +202,7 @@ def test_the_daemon_ends_with_a_demo_that_ends_badly_and_the_next_one_clears_up(
     assert foreign.exists()
 
 
+@pytest.mark.long
 def test_the_folder_of_a_demo_that_runs_stays(tmp_path):
     with running(tmp_path) as demo:
         demo.read_until("Someone revokes")

@@ -19,7 +19,7 @@ from tests.waiting import BUILD_PATIENCE_S
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 # One worker builds one wheel and one environment for all of them.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
+pytestmark = pytest.mark.long
 
 
 def run(*command: object, cwd: Path) -> str:
