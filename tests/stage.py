@@ -51,6 +51,7 @@ client_secret_created_on = 2026-09-01
 application_id = "{application_id}"
 redirect_url = "{redirect_url}"
 token_url = "{token_url}"
+{more}
 """
 
 STORE = """
@@ -98,7 +99,7 @@ class Stage:
     def callback(self) -> str:
         return f"{self.url}/oauth/amazon/callback"
 
-    def open_application(self) -> None:
+    def open_application(self, more: str = "") -> None:
         now = self.simulator.clock.now()
         issued = self.simulator.amazon.add_application(
             "our-app", now, redirect_uris=(self.callback,)
@@ -112,6 +113,7 @@ class Stage:
                 application_id=application.application_id,
                 redirect_url=self.callback,
                 token_url=self.simulator.lwa_token_url,
+                more=more,
             )
         )
 
@@ -180,12 +182,20 @@ def set_stage(folder: Path) -> Iterator[Stage]:
 
 
 @contextmanager
-def run_daemon(stage: Stage, web: str = "", *, with_key: bool = True) -> Iterator[None]:
+def run_daemon(
+    stage: Stage, web: str = "", *, with_key: bool = True, as_configured: bool = False
+) -> Iterator[None]:
     """
     Run the daemon in a thread, until the end of the block.
+
+    Args:
+        as_configured: Sellers are sent where the file says, not to the simulator's page.
     """
     config = load_config(stage.configure(web, Fernet.generate_key() if with_key else None))
-    app = App(config, partial(WebDashboard, consent_page=stage.consent_page))
+    dashboard = (
+        WebDashboard if as_configured else partial(WebDashboard, consent_page=stage.consent_page)
+    )
+    app = App(config, dashboard)
     ready = threading.Event()
     faults: list[BaseException] = []
     ends: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []

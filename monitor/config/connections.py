@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, WithJsonSchema
 
 from monitor.config.addresses import without_user
 from monitor.config.errors import did_you_mean, got, quoted
@@ -207,13 +207,41 @@ class AmazonConnection(Connection):
         description='"token" stops after the exchange: for vendors, or without the Sellers role.',
     )
     endpoint: ServiceBaseUrl | None = Field(
-        default=None, description="Replaces the region's address, for a sandbox or a simulator."
+        default=None,
+        description="Replaces the region's address, for a sandbox or a simulator; default: that of"
+        " its application.",
     )
+
+    _shared_endpoint: str | None = PrivateAttr(default=None)
+
+    def belong_to(self, application: Application | None) -> None:
+        """Take from *application* what its stores have in common."""
+        self._shared_endpoint = None if application is None else application.endpoint
 
     @property
     def called_url(self) -> str:
         """Return the address of the API, without a slash at the end."""
-        return without_user(self.endpoint or "") or endpoint_of(self.region)
+        replaced = self.endpoint or self._shared_endpoint or ""
+        return without_user(replaced) or endpoint_of(self.region)
+
+    @property
+    def is_at_amazon(self) -> bool:
+        """Tell whether the address is the one that Amazon has for the region."""
+        return self.endpoint is None and self._shared_endpoint is None
+
+    @property
+    def own_consent_root(self) -> str | None:
+        """Return where the consent page is, if that is not in Seller Central.
+
+        A sandbox of Amazon's has none of its own.
+        """
+        shared = without_user(self._shared_endpoint or "")
+        if not shared or (urlsplit(shared).hostname or "").endswith(_OF_AMAZON):
+            return None
+        return shared
+
+
+_OF_AMAZON = ".amazon.com"
 
 
 _OF_APPLICATIONS = ("amzn1.sp.solution.", "amzn1.sellerapps.app.")
@@ -276,6 +304,11 @@ class Application(Settings):
     )
     token_url: BaseUrl | None = Field(
         default=None, description="Replaces Amazon's address for tokens, for a simulator."
+    )
+    endpoint: ServiceBaseUrl | None = Field(
+        default=None,
+        description="The API's address for its stores, for a simulator, whose consent page is then"
+        " used too, or a sandbox; default: Amazon's, by region.",
     )
 
     @property

@@ -28,7 +28,7 @@ from pydantic import (
 )
 
 from monitor.config.commands import REFRESH_EVERY
-from monitor.config.connections import Application, Connection
+from monitor.config.connections import AmazonConnection, Application, Connection
 from monitor.config.errors import did_you_mean, got, got_text, place_of, quoted
 from monitor.config.examination import SecretUse
 from monitor.config.registry import AnyConnection
@@ -473,6 +473,14 @@ class Config(Settings):
                     entry,
                     self.checks.secrets_refresh,
                 )
+
+        for connection in self.connections:
+            self.complete(connection)
+
+    def complete(self, connection: Connection) -> None:
+        """Give *connection* what it takes from other tables."""
+        if isinstance(connection, AmazonConnection):
+            connection.belong_to(self.application(connection.application))
 
     @property
     def path(self) -> Path:

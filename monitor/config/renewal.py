@@ -93,8 +93,9 @@ def consent_url(
 ) -> str:
     """Return the page on which a seller authorizes an application.
 
-    It is Amazon's own, whatever address is checked. Without *redirect_url*
-    Amazon takes the first one that was registered.
+    It is Amazon's own, whatever address is checked, unless the application has
+    an `endpoint`: then it is the one there. Without *redirect_url* Amazon takes
+    the first one that was registered.
     """
     fields = {"application_id": application_id, "state": state}
     if redirect_url is not None:
@@ -104,4 +105,5 @@ def consent_url(
 
 def consent_page_of(connection: AmazonConnection) -> str:
     """Return the address of that page, without what it is asked."""
-    return f"https://{seller_central_host(connection)}{CONSENT_PATH}"
+    root = connection.own_consent_root or f"https://{seller_central_host(connection)}"
+    return root + CONSENT_PATH

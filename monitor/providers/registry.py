@@ -113,8 +113,8 @@ def _read_store(
     token: RefreshableSecret = connection.refresh_token
     if handshakes is not None:
         token = LatestToken(connection.name, token, handshakes)
-    is_amazons_own = connection.endpoint is None
-    others = [region for region in Region if is_amazons_own and region is not connection.region]
+    is_known = connection.is_at_amazon
+    others = [region for region in Region if is_known and region is not connection.region]
     return Store(
         connection.region,
         connection.called_url,

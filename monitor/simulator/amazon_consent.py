@@ -147,12 +147,12 @@ _CARRIED = ("application_id", "state", "redirect_uri", "version")
 
 
 def add_consent_pages(app: web.Application, world: World) -> None:
-    """Add a consent page for each region to *app*."""
+    """Add a consent page for each region to *app*; it is also below the region's own address."""
     for region in AmazonRegion:
         page = _ConsentPage(world, region)
-        path = f"{AMAZON_PATH}/consent/{region}{CONSENT_PATH}"
-        app.router.add_get(path, page.show)
-        app.router.add_post(path, page.decide)
+        for root in (f"{AMAZON_PATH}/consent/{region}", f"{AMAZON_PATH}/{region}"):
+            app.router.add_get(root + CONSENT_PATH, page.show)
+            app.router.add_post(root + CONSENT_PATH, page.decide)
 
 
 class _ConsentPage:

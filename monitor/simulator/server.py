@@ -131,9 +131,9 @@ def _build_app(world: World, stopping: asyncio.Event) -> web.Application:
     app.router.add_route("*", API_PATH + "/{path:.*}", partial(_handle_api, world, stopping))
     app.router.add_get("/", to_control)
     add_lwa(app, AMAZON_PATH, world, stopping)
+    add_consent_pages(app, world)
     for region in AmazonRegion:
         add_region(app, f"{AMAZON_PATH}/{region}", region, world, stopping)
-    add_consent_pages(app, world)
     add_control_routes(app, world)
     return app
 

@@ -169,6 +169,8 @@ def write_toml(world: World, samples: SampleStores) -> str:
         f"client_secret_created_on = {application.secret.issued_at:%Y-%m-%d}",
         f'application_id = "{application.application_id}"',
         f'token_url = "{world.lwa_token_url}"',
+        # Stores of other regions have their own; the consent page is here for all.
+        f'endpoint = "{world.endpoint(AmazonRegion.NA)}"',
     ]
     if application.redirect_uris:
         # JSON's quoting is TOML's too, for what stands in an address.

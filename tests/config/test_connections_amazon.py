@@ -8,6 +8,7 @@ import pytest
 from monitor.config.connections import AmazonConnection, Application, Probe
 from monitor.config.errors import ConfigError
 from monitor.config.marketplaces import Region
+from monitor.config.plan import make_plan
 from monitor.config.remarks import check_secrets
 
 
@@ -56,6 +57,37 @@ def test_defaults_of_a_store(load, application, store):
 def test_store_is_checked_on_the_host_of_its_region(load, application, store, region, host):
     one = only_store(load(application() + store(f'region = "{region}"')))
     assert (one.called_url, one.host) == (f"https://{host}", host)
+
+
+@pytest.mark.parametrize(
+    ("shared", "own", "called"),
+    [
+        pytest.param(None, None, "https://sellingpartnerapi-na.amazon.com", id="Amazon's"),
+        pytest.param("http://127.0.0.1:8000/na/", None, "http://127.0.0.1:8000/na", id="shared"),
+        pytest.param("https://a.example", "https://b.example/", "https://b.example", id="its own"),
+        pytest.param(None, "https://b.example", "https://b.example", id="its own alone"),
+    ],
+)
+def test_stores_use_the_endpoint_of_their_application(
+    load, application, store, shared, own, called
+):
+    of_all = [f'endpoint = "{shared}"'] if shared else []
+    of_one = [f'endpoint = "{own}"'] if own else []
+    config = load(application(*of_all) + store(*of_one))
+    one = only_store(config)
+    assert (one.called_url, one.host) == (called, called.partition("//")[2].partition("/")[0])
+    assert one.is_at_amazon is (shared is None and own is None)
+    assert make_plan(config).entries[0].host == one.host
+
+
+@pytest.mark.parametrize(
+    "address", ["http://10.0.0.1/na", "ftp://x.example", "sellingpartnerapi.example", 7]
+)
+def test_an_endpoint_of_an_application_that_cannot_be_called_is_refused(
+    load, application, store, address
+):
+    with pytest.raises(ConfigError, match=r"applications\[0\]\.endpoint: "):
+        load(application(f"endpoint = {json.dumps(address)}") + store())
 
 
 def test_endpoint_of_a_simulator_is_named_with_its_port(load, application, store):

@@ -58,6 +58,25 @@ CASES = {
         "https://sellercentral.amazon.nl/apps/manage",
     ),
     "North America": ({}, {}, {"region": "na"}, "https://sellercentral.amazon.com/apps/manage"),
+    "an application at a simulator": (
+        ID | {"endpoint": "http://127.0.0.1:8090/amazon/eu/"},
+        {},
+        {},
+        "http://127.0.0.1:8090/amazon/eu/apps/authorize/consent",
+    ),
+    "one whose store says otherwise": (
+        ID | {"endpoint": "http://127.0.0.1:8090/amazon/na"},
+        {},
+        {"endpoint": "http://127.0.0.1:8090/amazon/eu"},
+        "http://127.0.0.1:8090/amazon/na/apps/authorize/consent",
+    ),
+    "an application in Amazon's sandbox, which has no such page": (
+        ID | {"endpoint": "https://sandbox.sellingpartnerapi-eu.amazon.com"},
+        {},
+        {},
+        CONSENT,
+    ),
+    "a simulator that is only checked": (ID, {}, {"endpoint": "http://127.0.0.1:8090/eu"}, CONSENT),
     "a simulator": ({}, {}, {"endpoint": "http://127.0.0.1:8090/eu"}, MANAGE),
 }
 

@@ -255,6 +255,9 @@ async def test_samples_come_with_tables_for_a_configuration_that_hold_true(shop)
         )
         assert exchanged.status_code == 200
         assert connection["endpoint"] == shop.simulator.endpoint(connection["region"])
+    consent = application["endpoint"] + "/apps/authorize/consent"
+    asked = {"application_id": application["application_id"]}
+    assert (await shop.client.get(consent, params=asked)).status_code == 200
     assert [connection.get("valid_days") for connection in connections] == [None, None, None, 0]
 
 

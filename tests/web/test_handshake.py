@@ -356,6 +356,28 @@ def test_without_a_key_no_handshake_begins_and_the_page_says_how_to_make_one(tmp
     assert "connwatch web key" in answer.text
 
 
+def test_an_application_with_an_endpoint_is_authorized_there(tmp_path):
+    with set_stage(tmp_path) as stage:
+        endpoint = stage.simulator.endpoint("na")
+        stage.open_application(f'endpoint = "{endpoint}"')
+        stage.open_store("acme")
+        stage.replace(f'endpoint = "{endpoint}"', "")
+        stage.replace(
+            "token_url = ",
+            f'token_url = "{stage.simulator.lwa_token_url}"\nendpoint = "{endpoint}"',
+        )
+        amazon = stage.simulator.amazon
+        with run_daemon(stage, as_configured=True), open_browser(stage) as browser:
+            browser.get("/")
+            wait_until(lambda: state_of(browser, "acme") == "active")
+            amazon.revoke(stage.grants["acme"].id, stage.simulator.clock.now())
+            assert validate(browser, "acme")["connection"]["state"] == "error"
+            address = begin(browser, "acme")
+            assert address.startswith(f"{endpoint}/apps/authorize/consent?")
+            browser.get(confirm(stage, address, "acme"))
+            assert state_of(browser, "acme") == "active"
+
+
 def test_after_a_restart_the_new_token_is_used_until_the_file_has_another(tmp_path):
     with set_stage(tmp_path) as stage:
         stage.open_store("acme")
