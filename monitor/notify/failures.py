@@ -30,10 +30,23 @@ _CLASSES: dict[str, tuple[str, ...]] = {
         "getaddrinfo",
         r"errno -[235]\b",
     ),
-    "timed out": ("timed? ?out", "timeout", "did not answer", "no answer"),
+    "timed out": ("timed? ?out", "timeout", "did not answer", "no answer", "no end of sending"),
     "network unreachable": ("network is unreachable", "no route to host", "host is unreachable"),
-    "connection lost": ("connection (was )?reset", "broken pipe", "remote end closed", "aborted"),
+    "connection lost": (
+        "connection (was )?reset",
+        "unexpectedly closed",
+        "broken pipe",
+        "remote end closed",
+        "aborted",
+    ),
     "message too large": (r"\b413\b", "too (long|large)", "size limit", "exceeds? .*size"),
+    "the bot is not in the chat: add it again": (
+        "bot was (blocked|kicked)",
+        "bot is not a member",
+        "not_in_channel",
+        "not in (the )?(room|channel|chat)",
+        "chat_write_forbidden",
+    ),
     "not authorized: check its token or password": (
         r"\b(401|403|535)\b",
         "unauthori[sz]ed",
@@ -60,6 +73,9 @@ _CLASSES: dict[str, tuple[str, ...]] = {
 _KNOWN = {
     words: re.compile("|".join(patterns), re.IGNORECASE) for words, patterns in _CLASSES.items()
 }
+
+_PORT = re.compile(r"\bport[ =:]+\d{1,5}\b|(?<=[\w.\]…]):\d{1,5}\b", re.IGNORECASE)
+"""No status, though it looks like one: mail goes to port 587."""
 
 UNKNOWN = "message not delivered"
 
@@ -89,7 +105,8 @@ def name_failure(error: str) -> str:
     mail = _MAIL.search(error)
     if mail is not None and mail["code"] not in _MAIL_LOGIN:
         return _quote_mail(mail["code"], mail["words"])
-    known = next((words for words, pattern in _KNOWN.items() if pattern.search(error)), None)
+    said = _PORT.sub("", error)
+    known = next((words for words, pattern in _KNOWN.items() if pattern.search(said)), None)
     return known or _shorten(error)
 
 
@@ -102,7 +119,10 @@ def _quote_mail(code: str, words: str) -> str:
 
 def _shorten(error: str) -> str:
     """Return the beginning of a text that nothing is known of, without what Python prints."""
-    said = _REPR.split(error, maxsplit=1)[0].strip(" .,:;([{")
+    head = _REPR.split(error, maxsplit=1)[0].strip()
+    said = head.strip(" .,:;([{")
+    if head == f"{said}:":
+        return UNKNOWN  # the name of the service alone
     return UNKNOWN if _NOTHING.match(said) else shorten(said, _LONGEST_QUOTE)
 
 

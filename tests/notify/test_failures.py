@@ -51,6 +51,31 @@ CASES = {
     "502": ("JSON: Failed to send: error=502.", "server error"),
     "unreachable": ("E-Mail: [Errno 101] Network is unreachable", "network unreachable"),
     "cut": ("E-Mail: Connection reset by peer", "connection lost"),
+    "port of mail": (
+        "E-Mail: smtp.example.com:587 gave up: Connection unexpectedly closed",
+        "connection lost",
+    ),
+    "only a port": ("Gotify: no luck on port 5000", "Gotify: no luck on port 5000"),
+    "port in brackets": ("X: [2001:db8::1]:587: nothing came", "X: [2001:db8::1]:587: nothing"),
+    "a port and a status": ("JSON: example.com:8401 failed, error=503", "server error"),
+    "our own limit since": (
+        "no end of sending within 60 s: the service hangs or is very slow",
+        "timed out",
+    ),
+    "blocked bot": (
+        "Telegram: Forbidden: bot was blocked by the user, error=403.",
+        "the bot is not in the chat: add it again",
+    ),
+    "kicked bot": (
+        "Telegram: Forbidden: bot was kicked from the supergroup chat, error=403.",
+        "the bot is not in the chat: add it again",
+    ),
+    "Slack's channel": ("Slack: not_in_channel, error=200", "the bot is not in the chat"),
+    "Matrix's room": ("Matrix: M_FORBIDDEN: user not in room, error=403", "the bot is not in the"),
+    "the service's name alone": (
+        "E-Mail: HTTPConnectionPool(host='x')",
+        "message not delivered",
+    ),
     "secret": ("the URL of channel ops cannot be read: no file", "its URL cannot be read"),
     "no URL": ("no Apprise URL, it has no ://; see", "its URL cannot be used"),
     "taken out": ("channel x is not in the configuration any more: to", "it was removed from the"),
