@@ -92,19 +92,25 @@ def secrets_in(url: str) -> Iterator[str]:
         yield password or user
 
 
-_USER = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s@]*@")
-_PARAMETER = re.compile(r"(?P<before>[?&;](?P<name>[^=&;#\s?]{1,200})=)(?P<value>[^&;#\s\"'<>]+)")
+# Up to the last @ before the path: a password may hold one. It begins where a run of such
+# letters does: else each letter of a long run would be tried.
+_USER = re.compile(r"(?P<scheme>(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s\"<>]*@")
+_PARAMETER = re.compile(r"[?&;](?P<name>[^=&;#\s?]{1,200})=")
+_VALUE = re.compile(r"[^&;#\s\"'<>]+")
 
 
 def mask_url(text: str) -> str:
     """Return *text*, an address or a sentence with one, without the secrets in its addresses."""
     text = _USER.sub(rf"\g<scheme>{MASK}@", text)
-
-    def mask(match: re.Match[str]) -> str:
-        is_secret = names_secret(unquote_plus(match["name"]))
-        return match["before"] + (MASK if is_secret else match["value"])
-
-    return _PARAMETER.sub(mask, text)
+    shown, at = [], 0
+    for match in _PARAMETER.finditer(text):
+        # An address may hold another one, and a secret whatever looks like a parameter.
+        if match.start() < at or not names_secret(unquote_plus(match["name"])):
+            continue
+        if value := _VALUE.match(text, match.end()):
+            shown += [text[at : match.end()], MASK]
+            at = value.end()
+    return "".join([*shown, text[at:]])
 
 
 _LONGEST_NAME = 60

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,7 +62,28 @@ URLS = {
 }
 
 
-@pytest.mark.parametrize(("url", "masked"), URLS.items())
+MORE_URLS = {
+    "https://me:hun@ter@a.example/p": "https://••••@a.example/p",
+    "https://a.example/?u=https://b.example/?token=hunter&x=1": (
+        "https://a.example/?u=https://b.example/?token=••••&x=1"
+    ),
+    "https://a.example/?token=hun?x=ter&key=hunter": "https://a.example/?token=••••&key=••••",
+    "https://a.example/?token=hun?token=ter": "https://a.example/?token=••••",
+    "https://a.example/?token=&x=1": "https://a.example/?token=&x=1",
+}
+
+
+@pytest.mark.parametrize("text", ["a", "a://", "?", "?a=", "?token=", "a.b", "@"])
+def test_the_worst_text_is_masked_in_time_that_grows_with_its_length(text):
+    def cost(length: int) -> float:
+        started = time.process_time()
+        mask_url(text * (length // len(text)))
+        return time.process_time() - started
+
+    assert cost(400_000) < 20 * max(cost(40_000), 0.01)
+
+
+@pytest.mark.parametrize(("url", "masked"), [*URLS.items(), *MORE_URLS.items()])
 def test_secrets_of_an_address_are_masked(url, masked):
     assert mask_url(url) == masked
 
@@ -87,21 +110,21 @@ def test_parameters_are_read_decoded():
 @pytest.mark.parametrize(
     "name",
     [
-        "Authorization", "authorization", "Proxy-Authorization", "Cookie", "Cookie2", "X-Api-Key",
+        "Authorization", "authorization", "Proxy-Authorization", "Cookie", "X-Api-Key",
         "X-API-KEY", "Api-Key", "X-Auth-Token", "X-Amz-Security-Token", "PRIVATE-TOKEN",
         "X-Shopify-Access-Token", "apikey", "X-ApiKey", "X-Secret", "X-Hub-Signature",
         "Ocp-Apim-Subscription-Key", "X-Client-Secret", "X-Password", "X-Credentials",
     ],
 )  # fmt: skip
 def test_header_with_a_secret_is_known_by_its_name(name):
-    assert is_secret_header(name) is (name != "Cookie2")
+    assert is_secret_header(name)
 
 
 @pytest.mark.parametrize(
     "name",
     [
         "Accept", "User-Agent", "X-Request-Id", "Idempotency-Key", "X-Keyword", "Authority",
-        "X-Author", "anthropic-version", "X-Tokens-Left", "X-Monkey", "Accept-Language",
+        "X-Author", "Cookie2", "anthropic-version", "X-Tokens-Left", "X-Monkey", "Accept-Language",
     ],
 )  # fmt: skip
 def test_other_header_is_none(name):
