@@ -8,14 +8,14 @@ by the settings in `Rules`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any
 
 from monitor.judge.text import LONGEST, tidy
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import date
 
 
 class State(StrEnum):
@@ -233,19 +233,44 @@ class Outcome:
             for name in ("detail", "account", "failed_host", "request_id")
             if (text := getattr(self, name)) and not _is_tidy(text)
         }
+        numbers: dict[str, Any] = {}
+        if not _is_within(self.latency_ms, 0, LONGEST_LATENCY_MS):
+            numbers["latency_ms"] = None
+        if not _is_within(self.token_ends_at, FIRST_YEAR, LAST_YEAR):
+            # What lasts until the year 9999 does not end.
+            numbers["token_ends_at"] = None
         quota = None if self.quota is None else _tidy_window(self.quota)
         windows = tuple(map(_tidy_window, self.windows))
-        latency_ms = self.latency_ms
-        if latency_ms is not None and not 0 <= latency_ms <= LONGEST_LATENCY_MS:
-            latency_ms = None
-        if not texts and quota is self.quota and latency_ms is self.latency_ms:
+        if not texts and not numbers and quota is self.quota:
             if all(one is other for one, other in zip(windows, self.windows, strict=True)):
                 return self
-        return replace(self, **texts, quota=quota, windows=windows, latency_ms=latency_ms)
+        return replace(self, **texts, **numbers, quota=quota, windows=windows)
 
 
 LONGEST_LATENCY_MS = 86_400_000.0
 """A day: no check takes longer, and no number is none."""
+
+FIRST_YEAR, LAST_YEAR = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""What is counted from an instant between them is one that every database takes."""
+
+LARGEST_COUNT = 2**53
+LONGEST_WINDOW_S = 1_000_000_000
+LONGEST_WINDOW = 60
+"""What the column of its name holds."""
+
+
+BOUNDS: dict[str, tuple[Any, Any]] = {
+    "limit": (0, LARGEST_COUNT),
+    "remaining": (0, LARGEST_COUNT),
+    "resets_at": (FIRST_YEAR, LAST_YEAR),
+    "window_s": (0, LONGEST_WINDOW_S),
+}
+"""Of a quota; what lies beyond is unknown."""
+
+
+def _is_within(value: Any, least: Any, most: Any) -> bool:
+    # Not so for what is no number at all.
+    return value is None or least <= value <= most
 
 
 def _is_tidy(text: str) -> bool:
@@ -253,13 +278,14 @@ def _is_tidy(text: str) -> bool:
 
 
 def _tidy_window(window: QuotaReading) -> QuotaReading:
-    if len(window.name) <= LONGEST_WINDOW and window.name.isprintable():
-        return window
-    return replace(window, name=tidy(window.name, LONGEST_WINDOW))
-
-
-LONGEST_WINDOW = 60
-"""What the column holds."""
+    changed: dict[str, Any] = {
+        name: None
+        for name, (least, most) in BOUNDS.items()
+        if not _is_within(getattr(window, name), least, most)
+    }
+    if len(window.name) > LONGEST_WINDOW or not window.name.isprintable():
+        changed["name"] = tidy(window.name, LONGEST_WINDOW)
+    return replace(window, **changed) if changed else window
 
 
 @dataclass(frozen=True, slots=True)
