@@ -39,7 +39,7 @@ REMEDIES = {
     "not a database": "set monitor.database to another file, or put back a copy of it",
     "malformed": "it is damaged: put back a copy of it",
     "disk I/O error": "is the disk full or failing?",
-    "full": "the disk is full: make room, and it goes on by itself",
+    "full": "the disk is full: make room, and it continues automatically",
     "readonly": "run as the user who owns the file, or let this user write to it and its folder",
     "unable to open": "run as the user who owns the file, or let this user into its folder",
     "no such table": "a part of it is missing: put back a copy of it",
@@ -443,7 +443,8 @@ class StoreWorker:
         except RowsSetAside:
             raise  # what looked like a disk without room was a damaged id
         except StoreError as error:
-            said = str(error.__cause__)
+            # Without the statement, whose words say nothing of the disk.
+            said = str(getattr(error.__cause__, "orig", ""))
             found = (words for each, words in DISK_PROBLEMS.items() if each in said)
             self.disk_problem = next(found, self.disk_problem)
             raise
