@@ -6,7 +6,6 @@ Decides whether that process is forked, which is quick, or started as people sta
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pty
 import re
@@ -14,7 +13,6 @@ import select
 import subprocess
 import sys
 import tempfile
-import termios
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,16 +94,8 @@ def converse(
         answers: What to wait for, as a pattern, and what to type then.
     """
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, *arguments],
-        cwd=cwd,
-        env=clean_environment(env),
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-        preexec_fn=_take_terminal,  # noqa: PLW1509 - the tests start no threads here
-    )
+    streams = Streams.of_terminal(os.ttyname(theirs))
+    process = Forked(run_command, *arguments, cwd=cwd, env=clean_environment(env), streams=streams)
     os.close(theirs)
     try:
         seen = ""
@@ -116,13 +106,7 @@ def converse(
         return process.wait(PATIENCE_S), seen.replace("\r\n", "\n")
     finally:
         process.kill()
-        process.wait()
         os.close(ours)
-
-
-def _take_terminal() -> None:
-    # Else Ctrl-C would be a character like any other, and passwords be asked elsewhere.
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def _read_until(terminal: int, pattern: str, before: str) -> str:

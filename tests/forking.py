@@ -19,9 +19,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from monitor import __main__
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from multiprocessing.connection import Connection
     from pathlib import Path
 
 PRELOADED = [
@@ -44,11 +46,20 @@ _FORKS.set_forkserver_preload(PRELOADED)
 
 class Streams(NamedTuple):
     """
-    The files that take what a process prints.
+    The files that take what a process prints; those of a terminal are the terminal.
     """
 
     out: str
     err: str
+    source: str = os.devnull
+
+    @classmethod
+    def of_terminal(cls, path: str) -> Streams:
+        return cls(path, path, path)
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.source == self.out
 
 
 class Forked:
@@ -64,12 +75,19 @@ class Forked:
         env: Mapping[str, str],
         streams: Streams,
     ) -> None:
-        self._process = _FORKS.Process(
-            target=_become, args=(run, arguments, str(cwd), dict(env), streams), daemon=True
-        )
-        self._process.start()
-        assert self._process.pid is not None
-        self.pid = self._process.pid
+        begun, has_begun = _FORKS.Pipe(duplex=False)
+        with begun, has_begun:
+            self._process = _FORKS.Process(
+                target=_become,
+                args=(has_begun, run, arguments, str(cwd), dict(env), streams),
+                daemon=True,
+            )
+            self._process.start()
+            assert self._process.pid is not None
+            self.pid = self._process.pid
+            has_begun.close()
+            # A terminal that its process has not opened yet looks like one that it has left.
+            begun.poll(PATIENCE_S)
 
     def poll(self) -> int | None:
         return self._process.exitcode
@@ -99,17 +117,21 @@ def run_command(*arguments: str) -> None:
 
 
 def _become(
+    has_begun: Connection,
     run: Callable[..., None],
     arguments: tuple[str | None, ...],
     folder: str,
     environment: dict[str, str],
     streams: Streams,
 ) -> None:
-    for path, descriptor in ((os.devnull, 0), (streams.out, 1), (streams.err, 2)):
+    if streams.is_terminal:
+        os.setsid()  # what the first process of a session opens first is its terminal
+    for path, descriptor in ((streams.source, 0), (streams.out, 1), (streams.err, 2)):
         flags = os.O_RDONLY if descriptor == 0 else os.O_WRONLY | os.O_CREAT | os.O_APPEND
         opened = os.open(path, flags, 0o600)
         os.dup2(opened, descriptor)
         os.close(opened)
+    has_begun.close()
     for stream, descriptor in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
         mode = "r" if descriptor == 0 else "w"
         errors = "backslashreplace" if descriptor == 2 else "strict"
