@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.command_line import connwatch_from_cold
+from tests.command_line import connwatch, connwatch_from_cold
 from tests.daemon_process import run_daemon
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Unit:
         path.write_text(text.replace("STATE", str(self.state)))
 
     def run(self, *command: str) -> Ended:
-        return connwatch_from_cold(*command, cwd=self.folder)
+        return connwatch(*command, cwd=self.folder)
 
     def strangers(self) -> dict[str, int]:
         """
@@ -117,7 +117,8 @@ def unit() -> Iterator[Unit]:
 
 @pytest.fixture
 def settled(unit: Unit) -> Unit:
-    assert unit.run("db", "upgrade").code == 0
+    # Begun as people begin it: what it imports after it has ceased to be root is read then.
+    assert connwatch_from_cold("db", "upgrade", cwd=unit.folder).code == 0
     return unit
 
 
@@ -192,7 +193,7 @@ def test_a_secret_that_only_root_may_read_is_read_before_root_is_gone(settled):
 def test_root_keeps_its_own_database(tmp_path):
     (tmp_path / "config.toml").write_text('[monitor]\ndatabase = "sqlite:///own.db"\n')
 
-    assert connwatch_from_cold("db", "upgrade", cwd=tmp_path).code == 0
+    assert connwatch("db", "upgrade", cwd=tmp_path).code == 0
 
     assert (tmp_path / "own.db").stat().st_uid == 0
 

@@ -55,7 +55,13 @@ YEAR = [
 ]
 
 
-@pytest.mark.parametrize("is_restarted", [False, True], ids=["running on", "killed every time"])
+@pytest.mark.parametrize(
+    "is_restarted",
+    [
+        pytest.param(False, id="running on"),
+        pytest.param(True, id="killed every time", marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize("is_countdown", [True, False], ids=["countdown", "asked"])
 def test_a_year_sends_exactly_its_alerts(open_database, is_countdown, is_restarted, monkeypatch):
     provider = "countdown" if is_countdown else "soldscope"
