@@ -166,6 +166,10 @@ _QUOTATION = re.compile(
 """What a check says: first what was concluded, at the end the service's own words."""
 
 
+SHORTEST_WORDS = 16
+"""A quotation that is cut to fewer letters says nothing: then it is left out."""
+
+
 def clean_detail(text: str, limit: int) -> str:
     """Return *text* as one harmless line; where it is too long, its quotation is cut.
 
@@ -175,7 +179,7 @@ def clean_detail(text: str, limit: int) -> str:
     match = _QUOTATION.match(line) if len(line) > limit else None
     if match is not None:
         room = limit - (len(line) - len(match["words"]))
-        if room > 0:
+        if room >= SHORTEST_WORDS:
             words = shorten(match["words"], room)
             line = f'{match["own"]}{match["said"]}{words}"{match["end"]}'
         else:

@@ -542,18 +542,23 @@ def list_failing_channels(tx: Transaction) -> list[FailingChannel]:
 
 def _latest_failure(tx: Transaction, channel: str) -> tuple[str, datetime | None]:
     """Return what the latest attempt on *channel* ended with, and when the next is due."""
-    tried = (
-        select(notifications.c.error, notifications.c.next_attempt_at)
-        .where(notifications.c.channel == channel, notifications.c.error.is_not(None))
-        .limit(1)
-    )
-    # Only what is due is tried again by itself; of what is held, that it failed is known.
+    of_channel = notifications.c.channel == channel
+    # Whichever of those that are due: one after another is tried until one fails.
+    next_at = tx.execute(
+        select(func.min(notifications.c.next_attempt_at)).where(
+            of_channel, notifications.c.state == NotificationState.DUE
+        )
+    ).scalar_one()
     for state in (NotificationState.DUE, NotificationState.HELD, NotificationState.DEAD):
-        of_state = tried.where(notifications.c.state == state).order_by(notifications.c.id)
-        row = tx.execute(of_state).first()
-        if row is not None:
-            return row.error, row.next_attempt_at if state is NotificationState.DUE else None
-    return "", None
+        error = tx.execute(
+            select(notifications.c.error)
+            .where(of_channel, notifications.c.state == state, notifications.c.error.is_not(None))
+            .order_by(notifications.c.id)
+            .limit(1)
+        ).scalar()
+        if error is not None:
+            return error, next_at
+    return "", next_at
 
 
 def list_announced_failures(tx: Transaction) -> set[str]:

@@ -237,3 +237,13 @@ def test_cutting_cuts_quotations_only(detail, expected):
     shown = clean_detail(detail, 100)
     assert len(shown) <= 100
     assert re.search(expected, shown)
+
+
+def test_a_quotation_of_which_next_to_nothing_is_left_is_left_out():
+    detail = (
+        'Amazon rejected the refresh token. Amazon says: "The request has an invalid parameter"'
+    )
+    assert clean_detail(detail, 58) == "Amazon rejected the refresh token."
+    assert clean_detail(detail, 68) == (
+        'Amazon rejected the refresh token. Amazon says: "The request has a…"'
+    )

@@ -288,6 +288,18 @@ def test_what_was_sent_is_never_claimed_again(story):
     assert claim(story.database, at=NOON + 100 * HOUR) is None
 
 
+def test_the_next_try_on_a_failing_channel_is_the_earliest_of_all_that_wait(story):
+    bear(story, "one")
+    first = claimed(story.database)
+    with story.database.write() as tx:
+        outbox.mark_failed(tx, first.ids, "no answer", NOON + HOUR)
+        outbox.begin_channel_failure(tx, "ops", NOON)
+    bear(story, "two", at=NOON + MINUTE)
+    with story.database.read() as tx:
+        [failing] = outbox.list_failing_channels(tx)
+    assert (failing.error, failing.next_attempt_at) == ("no answer", NOON + MINUTE)
+
+
 def test_a_failed_attempt_is_counted_and_waits(story):
     bear(story, "one")
     row = claimed(story.database)
