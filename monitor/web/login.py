@@ -25,6 +25,7 @@ from monitor.web.sessions import (
     SESSION_COOKIE,
     SESSION_LASTS,
     Attempts,
+    MustWait,
     Pass,
     Visitor,
     Who,
@@ -68,25 +69,31 @@ async def log_in(
         return _go_to(request, target)
     attempts: Attempts = request.app.state.attempts
     peer, is_known = _find_peer(request, here, who)
-    wait = attempts.wait_for(peer, is_known=is_known)
-    if wait:
-        seconds = ceil(wait)
-        log.warning("web.login_limited", address=peer, seconds=seconds)
-        page = _ask(
-            request,
-            target,
-            f"Too many wrong passwords: try again in {seconds} seconds.",
-            HTTPStatus.TOO_MANY_REQUESTS,
-        )
-        page.headers["Retry-After"] = str(seconds)
-        return page
+    if wait := attempts.wait_for(peer, is_known=is_known):
+        return _have_wait(request, target, peer, ceil(wait))
     await password.make_ready()
     given = fields.get("password", "")
-    if not await attempts.verify(given, password.reveal(), peer, is_known=is_known):
+    try:
+        is_right = await attempts.verify(given, password.reveal(), peer, is_known=is_known)
+    except MustWait as limited:
+        return _have_wait(request, target, peer, ceil(limited.seconds))
+    if not is_right:
         log.warning("web.login_failed", address=peer)
         return _ask(request, target, "This is not the password.", HTTPStatus.UNAUTHORIZED)
     log.info("web.logged_in", address=peer)
     return await _begin(request, here, target)
+
+
+def _have_wait(request: Request, target: str, peer: str, seconds: int) -> Response:
+    log.warning("web.login_limited", address=peer, seconds=seconds)
+    page = _ask(
+        request,
+        target,
+        f"Too many wrong passwords: try again in {seconds} seconds.",
+        HTTPStatus.TOO_MANY_REQUESTS,
+    )
+    page.headers["Retry-After"] = str(seconds)
+    return page
 
 
 def _find_peer(request: Request, here: Parts, who: Visitor) -> tuple[str, bool]:

@@ -58,6 +58,14 @@ ACCOUNT = "admin"
 _MOST_KEPT = 10_000
 
 
+class MustWait(Exception):  # noqa: N818 - it states a condition
+    """Raised for a password that nobody looks at: too many were wrong a moment ago."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"{seconds:.0f} s")
+        self.seconds = seconds
+
+
 class Attempts:
     """The wrong passwords of the last minute, by account and by who was wrong.
 
@@ -95,10 +103,15 @@ class Attempts:
 
         Args:
             known: The password, plain or as an Argon2 hash.
+
+        Raises:
+            MustWait: It was not compared.
         """
         async with self._lanes[is_known]:
-            if self.wait_for(peer, account=account, is_known=is_known):
-                return False
+            # Of many who came at once, those before may have been wrong too often.
+            wait = self.wait_for(peer, account=account, is_known=is_known)
+            if wait:
+                raise MustWait(wait)
             is_right = await asyncio.to_thread(matches, given, known)
             if not is_right:
                 self._failures.append((self._monotonic(), (account, peer)))

@@ -4,6 +4,7 @@ Who may enter: hosts, passwords, sessions, tokens, and changes from elsewhere.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -429,6 +430,14 @@ async def test_a_session_is_stored_as_its_hash(filled):
         secret = web.client.cookies[SESSION]
     assert is_in_file(filled, credentials.hash_secret(secret))
     assert not is_in_file(filled, secret)
+
+
+async def test_of_many_passwords_at_once_those_not_compared_are_told_to_wait(filled):
+    async with open_web(filled, PLAN, LOCKED) as web:
+        answers = await asyncio.gather(*(web.log_in("wrong") for _ in range(MOST_OF_ONE + 3)))
+    statuses = sorted(answer.status_code for answer in answers)
+    assert statuses == [401] * MOST_OF_ONE + [429] * 3
+    assert all("retry-after" in one.headers for one in answers if one.status_code == 429)
 
 
 async def test_nobody_may_try_many_passwords(filled):
