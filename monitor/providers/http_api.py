@@ -121,8 +121,8 @@ def read_answer(
     surprise = _find_surprise(answer, value, terms, secrets)
     if surprise is None:
         account = find_account(value, secrets) if isinstance(value, dict) else None
-        outcome = replace(outcome_of(answer, Reason.OK), quota=quota, account=account)
-        return outcome if terms.expect_json else replace(outcome, advice=_advise(value, secrets))
+        unseen = "" if terms.expect_json else _advise(answer, value, secrets)
+        return replace(outcome_of(answer, Reason.OK), quota=quota, account=account, advice=unseen)
     if _is_of_errors(value) and says_rate_limited(answer.body):
         return read_throttling(answer, quota, report.windows, secret=secrets)
     return outcome_of(
@@ -150,8 +150,13 @@ def _is_also_good(answer: Answer, value: object, terms: ExpectedAnswer) -> bool:
     )
 
 
-def _advise(value: object, secrets: Secrets) -> str:
-    """Say that a code stands in the body which nothing looked at."""
+def _advise(answer: Answer, value: object, secrets: Secrets) -> str:
+    """Say that the body, or a code in it, is something which nothing looked at."""
+    if answer.is_oversize:
+        return (
+            f"accepted by its status alone; the response is longer than {MAX_BODY // 1024} KiB and"
+            " was not looked at: call an address that answers with less"
+        )
     if (found := find_own_code(value)) is None:
         return ""
     name, code = found
@@ -194,8 +199,9 @@ def _find_surprise(
     status = name_status(answer)
     content_types = read_content_types(answer.headers)
     content_type = ",".join(content_types)
-    if is_page(answer.body, content_type, value):
-        came = describe(answer.body, content_type, secrets)
+    # Of what is too long to be read, the beginning tells whether it is a page.
+    if is_page(answer.body or answer.beginning, content_type, value):
+        came = describe(answer.body or answer.beginning, content_type, secrets)
         return (
             f"The response ({status}) is a page for people, not an API's: {came}."
             " Check the address; a proxy or a maintenance page may stand in the way."

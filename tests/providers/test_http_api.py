@@ -736,3 +736,18 @@ def test_no_body_raises(status, body, content_type, expect_json):
     outcome = read_answer(answer, QuotaReport(), terms, ("secret",))
 
     assert outcome.detail.isprintable()
+
+
+async def test_a_body_too_long_to_be_read_is_said_to_be_unread(serve, clients):
+    body = b'{"x": "' + b"y" * MAX_BODY + b'"}'
+    outcome = await check(serve, clients, http_answer(200, body))
+    assert outcome.reason is Reason.OK
+    assert "longer than 256 KiB and was not looked at" in outcome.advice
+
+
+async def test_a_page_too_long_to_be_read_is_known_by_its_beginning(serve, clients):
+    page = b"<!DOCTYPE html><title>Login</title>" + b" " * MAX_BODY
+    answer = http_answer(200, page, {"Content-Type": "text/plain"})
+    outcome = await check(serve, clients, answer)
+    assert outcome.reason is Reason.UNEXPECTED_RESPONSE
+    assert "page for people" in outcome.detail
