@@ -65,12 +65,14 @@ def require_file(path: Path, most: int | None = None) -> None:
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         facts = os.fstat(handle)
+        if stat.S_ISDIR(facts.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(facts.st_mode):
+            raise UnreadableFileError("it is a pipe or a device, not a file")
+        # Whoever reads it afterwards waits without end where this has to wait.
+        _read_all(handle, 0)
     finally:
         os.close(handle)
-    if stat.S_ISDIR(facts.st_mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if not stat.S_ISREG(facts.st_mode):
-        raise UnreadableFileError("it is a pipe or a device, not a file")
     if most is not None and facts.st_size > most:
         raise UnreadableFileError(f"it is larger than {most >> 10:,} KiB; is this the right file?")
 
@@ -78,9 +80,13 @@ def require_file(path: Path, most: int | None = None) -> None:
 def _read_all(handle: int, most: int) -> bytes:
     chunks = []
     left = most + 1
-    while left > 0 and (chunk := os.read(handle, min(left, _CHUNK))):
-        chunks.append(chunk)
-        left -= len(chunk)
+    try:
+        while left > 0 and (chunk := os.read(handle, min(left, _CHUNK))):
+            chunks.append(chunk)
+            left -= len(chunk)
+    except BlockingIOError:
+        # A file by its kind, such as /proc/kmsg, and yet without an end.
+        raise UnreadableFileError("it is a stream without end, not a file") from None
     return b"".join(chunks)
 
 

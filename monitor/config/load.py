@@ -8,6 +8,7 @@ the file's data, before it becomes settings; what has the wrong type is passed o
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -475,7 +476,20 @@ def _read(path: Path) -> tuple[bytes, bool]:
     raise ConfigError([Problem(str(path), why)], path)
 
 
+_MOST_STEPS = 100
+_LONG_KEY = re.compile(rb"(?:[\w\"'-]{1,100}[ \t]{0,10}\.[ \t]{0,10}){%d}" % _MOST_STEPS, re.ASCII)
+"""A dotted key of so many steps; reading one takes the square of its length."""
+
+
+def _has_long_key(raw: bytes) -> bool:
+    lines = (line for line in raw.split(b"\n") if line.count(b".") >= _MOST_STEPS)
+    return any(_LONG_KEY.search(line) for line in lines)
+
+
 def _parse(raw: bytes, path: Path) -> dict[str, Any]:
+    if _has_long_key(raw):
+        why = f"not usable: it holds a key of more than {_MOST_STEPS} steps"
+        raise ConfigError([Problem(str(path), why)], path)
     try:
         return tomllib.loads(raw.decode("utf-8-sig"))
     except tomllib.TOMLDecodeError as error:

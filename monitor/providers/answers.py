@@ -224,7 +224,7 @@ def is_more_than_denied(
     """Tell whether a 403 that lacks a permission by its code is about something else as well."""
     meaning = find_meaning(answer.status, words_of(answer), service.preset)
     is_known = meaning is not None and (
-        meaning.is_limit or meaning in {Meaning.SUSPENDED, Meaning.NO_CREDIT}
+        meaning.is_limit or meaning.is_of_token or meaning in {Meaning.SUSPENDED, Meaning.NO_CREDIT}
     )
     return is_known or asks_for_pause(answer, windows)
 

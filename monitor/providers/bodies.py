@@ -62,6 +62,8 @@ _HTML_BEGINS = re.compile(
 )
 _XHTML = re.compile(rb"\s*<\?xml[^<>]{0,200}\?>\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 _HTML = ("text/html", "application/xhtml+xml")
+_CLOUDFLARE = re.compile(rb"\s{0,9}error code: 1\d{3}\s{0,9}")
+"""What Cloudflare's firewall sends in the place of its page to whoever wants no HTML."""
 
 
 def _media_types(content_type: str) -> list[str]:
@@ -82,7 +84,7 @@ def is_page(body: bytes, content_type: str, value: object) -> bool:
     if isinstance(value, dict | list):
         return False
     head = body[:1024].removeprefix(b"\xef\xbb\xbf")
-    if _HTML_BEGINS.match(head) or _XHTML.match(head):
+    if _HTML_BEGINS.match(head) or _XHTML.match(head) or _CLOUDFLARE.fullmatch(head):
         return True
     return any(one in _HTML for one in _media_types(content_type))
 
@@ -352,6 +354,12 @@ _ROOT = re.compile(
 _STATED = re.compile(
     r"""\b(?:stat|status)\s{0,3}=\s{0,3}["'](?:fail|failed|error)["']""", re.IGNORECASE
 )
+_INSIDE = re.compile(
+    r"<(?:[\w.-]{1,40}:)?(?:fault[\s>]|ack>\s{0,9}(?:failure|partialfailure)\s{0,9}<)",
+    re.ASCII | re.IGNORECASE,
+)
+"""A SOAP fault (1.1 and 1.2 send one with 200 as well); eBay's and PayPal's acknowledgement."""
+_ENVELOPE = re.compile(r"envelope|\w{0,60}response", re.ASCII | re.IGNORECASE)
 _ERROR_ROOTS = frozenset({"error", "errors", "errorresponse", "fault", "exception"})
 _ERROR_TEXT = re.compile(
     r"\W{0,3}(?:error|unauthori[sz]ed|forbidden|access denied|permission denied"
@@ -374,6 +382,8 @@ def find_plain_no(body: bytes, value: object) -> str:
     if root := _ROOT.match(text):
         if fold_key(root[1].rpartition(":")[2]) in _ERROR_ROOTS:
             return f"it is an XML <{root[1]}>"
+        if _ENVELOPE.fullmatch(root[1].rpartition(":")[2]) and _INSIDE.search(text, root.end()):
+            return f"its XML <{root[1]}> holds a failure"
         return "its status is an error" if _STATED.search(root[2]) else ""
     return "it begins with an error" if _ERROR_TEXT.match(text) else ""
 

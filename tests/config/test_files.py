@@ -10,6 +10,7 @@ import pytest
 from monitor.config.files import UnreadableFileError, read_bounded, require_file
 
 SOON_S = 2.0
+_ENDLESS = Path("/proc/kmsg")
 
 
 @pytest.fixture
@@ -71,6 +72,17 @@ def test_device_is_no_file(path):
     for read in (read_bounded, require_file):
         with pytest.raises(UnreadableFileError, match="a device"):
             read(Path(path), 10)
+
+
+@pytest.mark.skipif(not os.access(_ENDLESS, os.R_OK), reason="the kernel's log is for root alone")
+@pytest.mark.parametrize("read", [read_bounded, require_file])
+def test_file_that_only_blocks_is_refused_soon(read):
+    started = monotonic()
+    with pytest.raises(UnreadableFileError, match="a stream without end"):
+        read_bounded(_ENDLESS, 10_000_000)  # what it held is read now
+    with pytest.raises(UnreadableFileError, match="a stream without end"):
+        read(_ENDLESS, 10_000_000)
+    assert monotonic() - started < SOON_S
 
 
 def test_folder_is_no_file(tmp_path):

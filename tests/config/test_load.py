@@ -116,8 +116,14 @@ def test_file_that_cannot_be_read_is_named(write, name, message):
         (b"[checks]\nx = '\xff hunter2'", r"^not UTF-8 text \(at line 2\)"),
         (b"x = " + b"9" * 5000, "^not usable: it holds a number of thousands of digits$"),
         (b"x = " + b"[" * 100_000, "^not usable: its lists or tables are nested too deeply$"),
+        (b"a." * 20_000 + b"b = 1", "^not usable: it holds a key of more than 100 steps$"),
+        (b"x = { 'a' . " + b'"b" . ' * 20_000 + b"c = 1 }", "^not usable: it holds a key of "),
+        (b"[x]\n[" + b"a-_." * 20_000 + b"c]", "^not usable: it holds a key of more than "),
     ],
-    ids=["unfinished", "no equals sign", "encoding", "long number", "depth"],
+    ids=[
+        *("unfinished", "no equals sign", "encoding", "long number", "depth"),
+        *("dotted key", "quoted dotted key", "dotted table"),
+    ],
 )
 def test_file_that_is_not_toml_is_named_with_the_line(tmp_path, raw, message):
     path = tmp_path / "config.toml"
@@ -130,6 +136,18 @@ def test_file_that_is_not_toml_is_named_with_the_line(tmp_path, raw, message):
     # A decoder's error carries the text, secrets included.
     assert caught.value.__context__ is None
     assert BAIT not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["a." * 99 + "b", "v1." + "2" * 5000 + ". " * 500, "." * 5000])
+def test_dots_in_a_value_are_no_long_key(load, text):
+    config = load(f"""
+[[connections]]
+name = "store"
+provider = "countdown"
+authorized_on = 2026-01-01
+notes = "{text[:500]}" # {text}
+""")
+    assert config.connections[0].notes == text[:500].strip()
 
 
 def test_number_too_long_to_be_written_is_refused_and_not_shown(load):

@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.providers.answers import is_answer, parse_json
-from monitor.providers.bodies import find_no, find_own_code, is_page, read_sentences, read_words
+from monitor.providers.bodies import (
+    find_no,
+    find_own_code,
+    find_plain_no,
+    is_page,
+    read_sentences,
+    read_words,
+)
 from monitor.providers.vocabulary import find_meaning, vocabulary
 
 DEEP = {"data": {"x": [{"y": {"error": "not looked at"}}]}}
@@ -102,6 +109,10 @@ PAGES = {
     "a list called a page": (b"[]", "text/html", False),
     "JSON": (b'{"html": "<html>"}', "application/json", False),
     "text": (b"Forbidden", "text/plain", False),
+    "a firewall's code": (b"error code: 1020", "text/plain; charset=UTF-8", True),
+    "a firewall's code, broken": (b"\nerror code: 1006\r\n", "", True),
+    "an API's code": (b"error code: 12", "text/plain", False),
+    "words about a code": (b"error code: 1020 unknown to this API", "text/plain", False),
     "text about html": (b"no <html> here", "text/plain", False),
     "xml": (b"<?xml version='1.0'?><Error><Code>x</Code></Error>", "application/xml", False),
     "nothing": (b"", "", False),
@@ -253,3 +264,25 @@ def test_a_hostile_body_takes_no_longer_than_reading_it(text):
         find_meaning(status, read_words(body, "", value))
 
     assert time.process_time() - parsed < 0.05 + (parsed - started)
+
+
+EBAY = '<?xml version="1.0"?><GetUserResponse xmlns="urn:ebay"><Ack>{}</Ack></GetUserResponse>'
+SOAP = '<s:Envelope xmlns:s="urn:x"><s:Body>{}</s:Body></s:Envelope>'
+
+
+@pytest.mark.parametrize(
+    ("body", "says_no"),
+    [
+        (EBAY.format("Failure"), True),
+        (EBAY.format("PartialFailure"), True),
+        (EBAY.format("Success"), False),
+        (EBAY.format("Warning"), False),
+        (SOAP.format("<s:Fault><faultstring>No</faultstring></s:Fault>"), True),
+        (SOAP.format('<Fault xmlns="urn:y"><Code>c</Code></Fault>'), True),
+        (SOAP.format("<GetFaultsResponse><Faults/></GetFaultsResponse>"), False),
+        ("<order><ack>Failure</ack></order>", False),
+        ("<Envelope>" + "<" * 100_000, False),
+    ],
+)
+def test_an_envelope_with_a_failure_inside_says_no(body, says_no):
+    assert bool(find_plain_no(body.encode(), None)) is says_no

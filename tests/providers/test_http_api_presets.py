@@ -291,6 +291,13 @@ async def test_openai_is_watched_on_azure_as_well(clients, status, body, reason)
         ),
         ("anthropic", 402, {"error": {"type": "billing_error"}}, Reason.OK, True),
         (
+            "anthropic",
+            403,
+            {"error": {"type": "permission_error", "message": "OAuth token has been revoked."}},
+            Reason.TOKEN_REJECTED,
+            False,
+        ),
+        (
             "gitlab",
             403,
             {"message": "Your account has been blocked."},

@@ -112,6 +112,7 @@ OPENAI_RATE = (
     " method to raise it: https://platform.openai.com/account/billing."
 )
 THROTTLED = {
+    "github, logins": (403, {"message": "Maximum number of login attempts exceeded. Try later."}),
     "google daily, without words": (
         403,
         {
@@ -204,6 +205,7 @@ EXHAUSTED = {
     "sendgrid": (401, {"errors": [{"message": "Maximum credits exceeded", "field": None}]}),
     "elevenlabs": (401, {"detail": {"status": "quota_exceeded", "message": "5 credits remain"}}),
     "text": (403, b"Insufficient balance"),
+    "serpapi": (429, {"error": "Your account has run out of searches."}),
     "a problem": (
         429,
         {"title": "Too Many Requests", "status": 429, "detail": "You have run out of credits."},
@@ -246,6 +248,7 @@ SURPRISES = {
     "404": (404, {"message": "Rate limiting is not enabled."}),
     "423": (423, {"message": "account is locked"}),
     "a firewall": (403, b"<!DOCTYPE html><title>Just a moment...</title>"),
+    "a firewall, no page": (403, b"error code: 1020"),
     "407": (407, b"<html>proxy"),
 }
 
@@ -310,6 +313,10 @@ def test_an_account_that_its_own_service_calls_closed_is_suspended(preset, statu
     assert str(status) in outcome.detail
 
 
+ANTHROPIC_REVOKED = {"error": {"message": "OAuth token has been revoked. Please obtain a new one."}}
+ANTHROPIC_EXPIRED = {"error": {"message": "OAuth token has expired. Please obtain a new token."}}
+
+
 @pytest.mark.parametrize(
     ("preset", "status", "body", "reason"),
     [
@@ -325,6 +332,9 @@ def test_an_account_that_its_own_service_calls_closed_is_suspended(preset, statu
             {"error": {"message": "max_tokens: required"}},
             Reason.UNEXPECTED_RESPONSE,
         ),
+        ("anthropic", 403, ANTHROPIC_REVOKED, Reason.TOKEN_REJECTED),
+        ("anthropic", 403, ANTHROPIC_EXPIRED, Reason.TOKEN_REJECTED),
+        ("", 403, ANTHROPIC_REVOKED, Reason.PERMISSION_DENIED),
         ("", 402, {"errors": "Unavailable Shop"}, Reason.OK),
         ("", 423, {"errors": "This store is unavailable"}, Reason.UNEXPECTED_RESPONSE),
         ("", 403, {"errors": "Unavailable Shop"}, Reason.PERMISSION_DENIED),
