@@ -33,7 +33,7 @@ __all__ = ["main"]
 
 app = typer.Typer(
     name="connwatch",
-    help="Tell people that an API connection is about to break, or has broken.",
+    help="Alert people before an API connection breaks, or when it has.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -58,13 +58,13 @@ COMMANDS = (
 GROUPS = {
     "searches": (
         searches,
-        "List past SoldScope searches (searches CONNECTION), or wait for one to end.",
+        "List past SoldScope searches (searches CONNECTION), or wait for one.",
     ),
-    "alerts": (alerts, "List alerts, send dead ones again, test channels."),
-    "config": (config, "Make, check and show the configuration file."),
-    "web": (web, "The dashboard's password and key, and API tokens."),
-    "keys": (keys, "Encrypt what is stored with a new key."),
-    "db": (database, "Migrate, inspect, copy and restore the database."),
+    "alerts": (alerts, "List, retry, test and explain alerts."),
+    "config": (config, "Create, check and show the configuration."),
+    "web": (web, "Manage the dashboard's password and key, and API tokens."),
+    "keys": (keys, "Encrypt stored tokens with a new key."),
+    "db": (database, "Migrate, inspect, back up and restore the database."),
 }
 for command in COMMANDS:
     app.command()(command)
@@ -91,9 +91,7 @@ def root(
             "$XDG_CONFIG_HOME/connwatch/config.toml, /etc/connwatch/config.toml.",
         ),
     ] = None,
-    is_verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Log every check as well.")
-    ] = False,
+    is_verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every check.")] = False,
     _version: Annotated[
         bool,
         typer.Option(
@@ -101,7 +99,7 @@ def root(
         ),
     ] = False,
 ) -> None:
-    """Tell people that an API connection is about to break, or has broken."""
+    """Alert people before an API connection breaks, or when it has."""
     flaw = find_argument_flaw(config_path or "")
     if flaw is not None:
         raise CommandError(f"$CONNWATCH_CONFIG: {flaw}")

@@ -72,15 +72,16 @@ def list_(
     context: typer.Context,
     *,
     only_dead: Annotated[
-        bool, typer.Option("--dead", help="Only those that some channel did not take.")
+        bool, typer.Option("--dead", help="Only those that failed on a channel.")
     ] = False,
     limit: Annotated[
-        int, typer.Option(metavar="N", min=1, max=MOST_LISTED, help="How many, newest first.")
+        int,
+        typer.Option(metavar="N", min=1, max=MOST_LISTED, help="How many to list, newest first."),
     ] = 100,
     is_json: AsJson = False,
     is_wide: Wide = False,
 ) -> None:
-    """List what people were told, are being told, or could not be told."""
+    """List alerts and their delivery."""
     from monitor.report.history import alert_json
     from monitor.store.history import list_alerts
 
@@ -95,9 +96,9 @@ def list_(
             open_console(), [_line(row, now, zone, is_wide=is_wide) for row in rows[:limit]], header
         )
     else:
-        typer.echo("no alert is dead" if only_dead else "no alert so far")
+        typer.echo("no failed alerts" if only_dead else "no alerts yet")
     if len(rows) > limit:
-        print_error(f"there are older ones than these {limit}: see --limit")
+        print_error(f"showing the latest {limit}; use --limit for more")
 
 
 def _line(row: AlertRow, now: datetime, zone: tzinfo, *, is_wide: bool) -> TableRow:
@@ -139,7 +140,7 @@ def describe_notifications(row: AlertRow, now: datetime, zone: tzinfo) -> list[T
             text += f". {why}"
         is_dead = each.state is NotificationState.DEAD
         remarks.append(Text(clean(text), "bold red" if is_dead else "dim"))
-    return remarks or ["no channel receives it"]
+    return remarks or ["no matching channel"]
 
 
 def _format_suppression(each: NotificationRow, now: datetime, zone: tzinfo) -> str:
@@ -150,9 +151,10 @@ def _format_suppression(each: NotificationRow, now: datetime, zone: tzinfo) -> s
 
 @commands.command()
 def retry(context: typer.Context) -> None:
-    """Make dead notifications due again; the daemon sends them.
+    """Send failed alerts again.
 
-    What is old news goes away: the channel was told since how it went on.
+    The daemon sends them. Those that are out of date are dropped: the channel has received a
+    later alert about the same thing.
     """
     from monitor.alerting.suppression import retry_dead
 
@@ -164,12 +166,12 @@ def retry(context: typer.Context) -> None:
             n_due, n_old = retry_dead(tx, session.plan, utc_now())
     if n_due:
         noun = "notification is" if n_due == 1 else "notifications are"
-        typer.echo(f"{n_due:,} {noun} due again; the daemon, `connwatch run`, sends them")
+        typer.echo(f"{n_due:,} {noun} queued again; the daemon, `connwatch run`, sends them")
     if n_old:
-        said = "1 is" if n_old == 1 else f"{n_old:,} are"
-        typer.echo(f"{said} old news and not sent any more: the channel heard how it went on")
+        noun = "notification" if n_old == 1 else "notifications"
+        typer.echo(f"{n_old:,} out-of-date {noun} dropped: the channel has received a later alert")
     if not n_due and not n_old:
-        typer.echo("no notification is dead: nothing to send again")
+        typer.echo("no failed notifications: nothing to send again")
 
 
 @commands.command("test")
@@ -178,25 +180,25 @@ def send_test(
     channel: Annotated[
         str | None,
         typer.Argument(
-            metavar="[CHANNEL]", help="Its name; default: all.", autocompletion=complete_channel
+            metavar="[CHANNEL]", help="The channel; default: all.", autocompletion=complete_channel
         ),
     ] = None,
     kind: Annotated[
         str | None,
         typer.Option(
             metavar="KIND",
-            help="Only this kind; default: all that the channel wants.",
+            help="Only this kind; default: all that the channel receives.",
             autocompletion=complete_kind,
         ),
     ] = None,
 ) -> None:
-    """Send a sample of each kind, marked as a test, to one channel or to all, now."""
+    """Send test alerts to one channel, or to all."""
     session: Session = context.obj
     channels = _choose(session.config.channels, channel)
     chosen = None if kind is None else read_kind(kind)
     n_failed = asyncio.run(_send_to(channels, chosen, session.config))
     if n_failed:
-        raise CommandError(f"{n_failed} of {len(channels)} channels did not take all messages")
+        raise CommandError(f"{n_failed} of {len(channels)} channels failed")
 
 
 def read_kind(word: str) -> AlertKind:
@@ -279,10 +281,10 @@ async def send_samples(
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What the database knows that bears on whether people are told.
+    """What the database knows that decides whether people are notified.
 
     Args:
-        has_opening: The trouble that a closing alert would end was told.
+        has_opening: The alert that a closing one would end was sent.
         outage: The host that is out, whose outage speaks for it.
         refused: Its application, where that is refused and speaks for it.
         is_offline: This machine has no link.
@@ -300,7 +302,7 @@ class _Facts:
 
 @dataclass(frozen=True, slots=True)
 class _Explanation:
-    """Whether one channel would be told of an alert of one severity."""
+    """Whether one channel would be notified of an alert of one severity."""
 
     channel: str
     severity: Severity
@@ -322,7 +324,7 @@ def explain(
     ],
     is_json: AsJson = False,
 ) -> None:
-    """Say who would be told of an alert now, when, and why or why not."""
+    """Explain who would be notified of an alert now, when and why."""
     session: Session = context.obj
     entry = session.entry(name)
     chosen, now = read_kind(kind), utc_now()
@@ -337,9 +339,9 @@ def explain(
         return
     if answers:
         rows = [_row(answer, session, now) for answer in answers]
-        print_rows(open_console(), rows, ("CHANNEL", "SEVERITY", "TOLD", "WHY, AND WHEN"))
+        print_rows(open_console(), rows, ("CHANNEL", "SEVERITY", "NOTIFIED", "WHY"))
     else:
-        typer.echo("no channel is configured: nobody is told of anything")
+        typer.echo("no channel is configured: no alerts are sent")
     for remark in _remarks(chosen, known):
         typer.echo(remark)
 
@@ -395,51 +397,53 @@ def _explain_channel(
 
 
 def _row(answer: _Explanation, session: Session, now: datetime) -> TableRow:
-    told, words = Text("yes", "green"), _REASONS[answer.routing.value]
+    notified, words = Text("yes", "green"), _REASONS[answer.routing.value]
     if not answer.routing.is_told:
-        told = Text("no", "bold red")
+        notified = Text("no", "bold red")
     elif answer.suppression is None:
         words += (
-            f"; within {format_duration(session.plan.group_wait)}, together with others of its kind"
+            f"; within {format_duration(session.plan.group_wait)}, grouped with others of its kind"
         )
     else:
-        told = Text("held", "yellow")
+        notified = Text("held", "yellow")
         until = format_time(answer.suppression.until, now, session.config.alerts.zone)
         words += f"; {_SUPPRESSED[answer.suppression.by.value]} until {until}"
-    return TableRow((answer.channel, answer.severity.value, told, words))
+    return TableRow((answer.channel, answer.severity.value, notified, words))
 
 
 _REASONS = {
-    "wanted": "wanted",
-    "wanted_as_end": "named in its kinds, as the end of a trouble below its min_severity",
-    "kind_not_named": "its kinds leave this one out",
-    "not_severe_enough": "below its min_severity",
-    "not_chosen_by_connection": "the connection names other channels",
-    "other_connections": "it is there for other connections",
-    "other_tags": "it is there for other tags",
+    "wanted": "matches",
+    "wanted_as_end": "listed in `kinds`; `min_severity` does not apply to the end of a problem",
+    "kind_not_named": "not in its `kinds`",
+    "not_severe_enough": "below its `min_severity`",
+    "not_chosen_by_connection": "the connection lists other channels",
+    "other_connections": "only for other connections",
+    "other_tags": "only for other tags",
 }
 
-_SUPPRESSED = {"silence": "silenced", "quiet_hours": "quiet hours"}
+_SUPPRESSED = {"silence": "muted", "quiet_hours": "quiet hours"}
 
 
 def _remarks(kind: AlertKind, known: _Facts) -> list[str]:
     """Return what holds for every channel."""
     said = []
     if known.is_paused:
-        said.append("It is paused: nobody is told of it until it is resumed.")
+        said.append("It is paused: no alerts until it is resumed.")
     if known.is_flapping and kind.value in {"error", "recovered"}:
-        said.append("It is flapping: its errors and recoveries are held until that is over.")
+        said.append("It is flapping: errors and recoveries are not sent until it is stable.")
     if known.outage is not None and kind.value in {"error", "recovered"}:
-        said.append(f"{known.outage} is out: one outage speaks for all until that is over.")
+        said.append(
+            f"{known.outage} has an outage: one alert covers all its connections until it is over."
+        )
     if known.refused is not None and kind.value in {"error", "recovered"}:
-        said.append(f"Application {known.refused} is refused: one error speaks for all its stores.")
+        said.append(f"Application {known.refused} is rejected: one error covers all its stores.")
     if known.is_offline:
-        said.append("This machine has no link: what gets no answer counts for nothing meanwhile.")
+        said.append("This machine is offline: failed checks do not count until it is online again.")
     if kind in OPENED_BY and not known.has_opening:
         opened = " or ".join(each.value for each in OPENED_BY[kind])
-        said.append(f"The end of a trouble is told only after it: no {opened} was told so far.")
+        said.append(f"It is sent only after {opened}, and none has been sent yet.")
     if known.acknowledgement is not None and kind in REMINDED_KINDS:
-        said.append("Somebody has taken it on: nobody is reminded of what was told so far.")
+        said.append("It is acknowledged: no reminders of the present problem.")
     return said
 
 

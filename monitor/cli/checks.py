@@ -69,7 +69,7 @@ def check(
     is_json: AsObject = False,
     is_dry: Annotated[
         bool,
-        typer.Option("--no-store", help="Judge by what is known, and write nothing."),
+        typer.Option("--no-store", help="Store nothing."),
     ] = False,
     is_sending: Annotated[
         bool,
@@ -77,13 +77,15 @@ def check(
     ] = False,
     is_wide: Wide = False,
 ) -> None:
-    """Ask the services now, and store what they say.
+    """Check now and store the result.
 
-    Exit code: 2 broken, 3 unknown or not done, 1 soon a problem, 0 fine.
+    Exit codes: 0 OK, 1 warning, 2 critical, 3 unknown.
     """
     session: Session = context.obj
     if is_dry and is_sending:
-        raise CommandError("--no-store and --send exclude each other: what is sent is written down")
+        raise CommandError(
+            "--no-store and --send cannot be combined: alerts that are sent are stored"
+        )
     chosen = session.choose(names)
     session.read_ahead(chosen, with_channels=is_sending)
     session.require_usable(callable_names(session, chosen), with_channels=is_sending)
@@ -199,13 +201,13 @@ def status(
     names: ConnectionNames = None,
     is_json: AsObject = False,
     sort: Annotated[
-        Sort, typer.Option("--sort", help="What stands first: the worst, or the fewest days left.")
+        Sort, typer.Option("--sort", help="What comes first: the worst, or the fewest days left.")
     ] = Sort.URGENCY,
     is_wide: Wide = False,
 ) -> None:
-    """Say what is known, without asking anybody.
+    """Show the last known status.
 
-    Exit code: 2 broken, 3 unknown or not done, 1 soon a problem, 0 fine.
+    Exit codes: 0 OK, 1 warning, 2 critical, 3 unknown.
     """
     session: Session = context.obj
     chosen = session.choose(names)

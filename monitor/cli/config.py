@@ -71,7 +71,7 @@ def init(
         typer.Option(metavar="FILE", help="Where to write; default: --config, else ./config.toml."),
     ] = None,
     base_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Where the SoldScope API is.")
+        str | None, typer.Option(metavar="URL", help="The base URL of the SoldScope API.")
     ] = None,
     token_env: Annotated[
         str | None, typer.Option(metavar="NAME", help="The environment variable with the token.")
@@ -86,22 +86,22 @@ def init(
     channel_file: Annotated[
         str | None, typer.Option(metavar="FILE", help="The file with the Apprise URL.")
     ] = None,
-    no_channel: Annotated[bool, typer.Option("--no-channel", help="Tell nobody yet.")] = False,
+    no_channel: Annotated[bool, typer.Option("--no-channel", help="No alerts yet.")] = False,
     name: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="What to call the connection; default: soldscope."),
+        typer.Option(metavar="NAME", help="The name of the connection; default: soldscope."),
     ] = None,
 ) -> None:
-    """Write a first configuration file; asks for what the options do not say.
+    """Create a configuration file, step by step.
 
-    A file that exists is never touched.
+    Asks for everything that no option says. An existing file is never changed.
     """
     named = context.find_root().params.get("config_path")
     path = (output or Path(named or "config.toml")).absolute()
     if os.path.lexists(path):
         raise CommandError(
-            f"{path} exists already and is left as it is. Change it with an editor and look"
-            " whether it is right with `connwatch config check`; or write another file with"
+            f"{path} exists already and was not changed. Edit it and run"
+            " `connwatch config check`, or write another file with"
             " `connwatch config init --output FILE`"
         )
     token = _secret_place("token", token_env, token_file)
@@ -111,7 +111,7 @@ def init(
 
 @commands.command()
 def check(context: typer.Context) -> None:
-    """Look for mistakes in the file and in all that it refers to; calls nothing."""
+    """Check the configuration file, and all files and variables that it names."""
     from monitor.report.doctor import list_problems, list_remarks
 
     session: Session = context.obj
@@ -152,7 +152,7 @@ def _deleted(session: Session) -> Iterable[Notice]:
 
 @commands.command()
 def show(context: typer.Context, is_json: AsJson = False) -> None:
-    """List all settings as they take effect, and which of them the file sets."""
+    """Show all settings in effect, and where each is set."""
     session: Session = context.obj
     settings = list_settings(session.config)
     if is_json:
@@ -171,7 +171,7 @@ def show(context: typer.Context, is_json: AsJson = False) -> None:
 
 @commands.command()
 def schema() -> None:
-    """Print the JSON Schema of the file, for editors."""
+    """Print a JSON Schema of the file, for editors."""
     print_json(json_schema())
 
 
@@ -226,7 +226,7 @@ def find_obstacle(places: Places, program: Path | None) -> str | None:
     if program is None or _HIDDEN_FROM_UNITS & set(program.resolve().parts[1:2]):
         return "the program lies where a service cannot read it: install it into /opt/connwatch"
     if taken:
-        return f"{taken[0]} exists already and is left as it is"
+        return f"{taken[0]} exists already and was not changed"
     return None
 
 
@@ -347,7 +347,7 @@ def write_first_config(path: Path, known: Prefilled) -> None:
     """Write a file to *path* from what is *known* and what the person says.
 
     Raises:
-        CommandError: Nobody can be asked.
+        CommandError: There is no terminal to ask on.
         ConfigError: What is known is of no use, or cannot be written.
     """
     draft = ConfigDraft(path)
@@ -376,7 +376,7 @@ def _is_service_wanted() -> bool:
     if find_obstacle(Places(), find_program()) is not None:
         return False
     print_text("")
-    return confirm("Install it as a service of systemd now?")
+    return confirm("Install it as a systemd service now?")
 
 
 def _make_service(draft: ConfigDraft) -> None:
@@ -412,10 +412,10 @@ def _missing(known: Prefilled) -> list[str]:
 
 
 def _print_next_steps(draft: ConfigDraft) -> None:
-    typer.echo(f"Written: {draft.path}, readable by you alone.")
+    typer.echo(f"Written: {draft.path}, readable only by you.")
     todo = [line for table in draft.tables for line in _to_provide(table, draft.path.parent)]
     if todo:
-        typer.echo("\nBefore it can work:")
+        typer.echo("\nTo do:")
     for line in todo:
         typer.echo(f"  {line}")
     typer.echo(f"\nNext: connwatch{_option_for(draft.path)} config check")

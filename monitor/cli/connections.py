@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def pause(context: typer.Context, name: ConnectionName) -> None:
-    """Pause checks and alerts until it is resumed."""
+    """Pause checks and alerts of a connection."""
     from monitor.store import connections
 
     session: Session = context.obj
@@ -55,7 +55,7 @@ def pause(context: typer.Context, name: ConnectionName) -> None:
 
 
 def resume(context: typer.Context, name: ConnectionName) -> None:
-    """Watch it again: after a pause, or after a deletion."""
+    """Resume a paused or deleted connection."""
     from monitor.engine import actions
 
     session: Session = context.obj
@@ -81,9 +81,14 @@ def resume(context: typer.Context, name: ConnectionName) -> None:
 def delete(
     context: typer.Context,
     name: ConnectionName,
-    is_sure: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    is_sure: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")
+    ] = False,
 ) -> None:
-    """Forget it: history, alerts and quota go, and its entry in the file is ignored."""
+    """Delete a connection and its history.
+
+    Its entry in the configuration file is ignored from then on.
+    """
     from monitor.store import connections
 
     session: Session = context.obj
@@ -98,7 +103,7 @@ def delete(
         return
     question = (
         f"Delete {name}? Its checks stop, its history and alerts are lost, and its entry in the "
-        "file is ignored from then on."
+        "configuration file is ignored from then on."
     )
     if not is_sure and sys.stdin.isatty() and not typer.confirm(question, err=True):
         raise CommandError(f"{name} was not deleted")
@@ -123,7 +128,7 @@ def renew(
         ),
     ] = None,
 ) -> None:
-    """Record a renewed authorization: its days are counted from the new date."""
+    """Record a renewed authorization."""
     session: Session = context.obj
     session.require_known(name)
     authorized_at = None if on is None else _read_date(on, utc_now())
@@ -210,7 +215,7 @@ SHOWN = 15
 
 
 def history(context: typer.Context, name: ConnectionName, is_json: AsObject = False) -> None:
-    """Show what happened to one connection: changes, checks, alerts."""
+    """Show changes, checks and alerts of one connection."""
     session: Session = context.obj
     session.require_known(name)
     records = read_records(session, session.open_for_reading(), {name})

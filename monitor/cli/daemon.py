@@ -42,10 +42,10 @@ LINGER_S = 1.0
 
 
 def run(context: typer.Context) -> None:
-    """Watch the connections and tell people: the daemon.
+    """Run the daemon: check connections and send alerts.
 
-    Stops after SIGTERM or Ctrl-C, when running checks have ended and due alerts
-    are sent; a second signal ends it at once. SIGHUP has it read its file again.
+    SIGTERM or Ctrl-C stops it, after running checks have ended and due alerts are sent; a
+    second signal stops it at once. SIGHUP reloads the configuration file.
     """
     from monitor.engine.reload import log_notices
     from monitor.log import configure_logging

@@ -20,7 +20,7 @@ commands = typer.Typer(no_args_is_help=True)
 
 @commands.command()
 def upgrade(context: typer.Context) -> None:
-    """Bring the database to this program's schema; makes it if there is none.
+    """Migrate the database to the current schema; create it if there is none.
 
     `run` does the same when it starts. Data is copied beside the file first.
     """
@@ -47,7 +47,7 @@ def current(context: typer.Context) -> None:
     revision = migrate.current_revision(database)
     if revision is None:
         raise CommandError(
-            f"{database.path} holds no tables of connwatch: is monitor.database right?"
+            f"{database.path} contains no tables of connwatch: is monitor.database right?"
         )
     typer.echo(revision)
     try:
@@ -61,7 +61,7 @@ def backup(
     context: typer.Context,
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A new file.")],
 ) -> None:
-    """Write a consistent copy of the database, also while the daemon runs."""
+    """Back up the database; the daemon may run."""
     from monitor.store import migrate
 
     session: Session = context.obj
@@ -70,7 +70,7 @@ def backup(
     # Before root becomes the owner of the database, who may not write there.
     with migrate.new_backup_file(target) as file:
         migrate.fill_backup(session.database, target, file)
-    typer.echo(f"{target}: a copy of {session.database.path}, readable by you alone")
+    typer.echo(f"{target}: a copy of {session.database.path}, readable only by you")
 
 
 @commands.command()
@@ -78,7 +78,7 @@ def restore(
     context: typer.Context,
     path: Annotated[Path, typer.Argument(metavar="PATH", help="What `db backup` wrote.")],
 ) -> None:
-    """Put a copy in the place of the database; the daemon must not run.
+    """Restore the database from a backup; the daemon must not run.
 
     The copy is looked through first. What it replaces is kept beside it.
     """
@@ -113,5 +113,5 @@ def _require_database(session: Session) -> None:
     if not database.exists():
         raise CommandError(
             f"there is no database at {database.path} yet: `connwatch run` or"
-            " `connwatch db upgrade` makes it"
+            " `connwatch db upgrade` creates it"
         )

@@ -330,7 +330,7 @@ async def set_stage() -> AsyncIterator[Stage]:
 
 
 def _find_free_port() -> int:
-    # Whoever takes it in the meantime keeps the dashboard away, not the daemon.
+    # A program that takes it before then keeps the dashboard away, not the daemon.
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port
@@ -564,9 +564,8 @@ class _Story:
 
     async def _begin(self) -> None:
         self._screen.step(
-            "The daemon starts and looks at all six. They work, but Initech has only 3 % of its"
-            " quota left, and the authorization of a store expires in 3 days: both are told"
-            " at once."
+            "The daemon starts and checks all six. They work, but Initech has only 3% of its"
+            " quota left, and the authorization of a store expires in 3 days: two alerts."
         )
         await self._until("every connection was checked", _is_all_active)
         await self._until_notified(AlertKind.QUOTA_LOW, INITECH)
@@ -575,8 +574,8 @@ class _Story:
 
     async def _lose_a_token(self) -> None:
         self._screen.step(
-            f"Someone revokes the token of {STAGING}. The next check is refused; a second later"
-            " connwatch asks again, because people are woken only for what lasts."
+            f"Someone revokes the token of {STAGING}. The next check is rejected; a second later"
+            " connwatch checks again, because only lasting failures are worth an alert."
         )
         soldscope = self._stage.simulator.soldscope
         token = self._stage.tokens[STAGING]
@@ -586,8 +585,8 @@ class _Story:
 
     async def _fix_it_while_globex_spends(self) -> None:
         self._screen.step(
-            "A new token is made and put into its file; connwatch reads it by itself. Meanwhile"
-            " a job of Globex makes five calls more, and less than 20 % is left."
+            "A new token is created and put into its file; connwatch reads it automatically. Then a"
+            " job of Globex makes five more calls, and less than 20% of its quota is left."
         )
         self._stage.replace_token(STAGING)
         self._spend("globex", 5)
@@ -596,9 +595,9 @@ class _Story:
 
     async def _lose_a_store_while_initech_spends(self) -> None:
         self._screen.step(
-            f"The seller of {SELLER} revokes the authorization in Seller Central, months before its"
-            " end. The daemon asks Amazon every 15 minutes; somebody asks now. Meanwhile a job of"
-            " Initech uses up the rest of its quota."
+            f"The seller of {SELLER} revokes the authorization in Seller Central, months before it"
+            " expires. The daemon checks Amazon every 15 minutes; here someone checks now. At the"
+            " same time a job of Initech uses up the rest of its quota."
         )
         self._spend("initech", 1_000)
         self._stage.revoke_grant()
@@ -620,7 +619,7 @@ class _Story:
 
     async def _renew(self) -> None:
         self._screen.step(
-            f"The owner of {STORE} confirms the authorization in Seller Central, and somebody"
+            f"The owner of {STORE} confirms the authorization in Seller Central, and someone"
             " records that: another year begins."
         )
         await self._run("renew", STORE)

@@ -34,11 +34,11 @@ def doctor(
     context: typer.Context,
     *,
     is_json: AsJson = False,
-    is_offline: Annotated[bool, typer.Option("--offline", help="Reach for no host.")] = False,
+    is_offline: Annotated[bool, typer.Option("--offline", help="Call no host.")] = False,
 ) -> None:
-    """Look over this installation and say what to mend; changes and sends nothing.
+    """Diagnose this installation; changes and sends nothing.
 
-    Exit code: 2 something is wrong, 1 something should be mended, 0 all is well.
+    Exit codes: 0 OK, 1 warning, 2 error.
     """
     session: Session = context.obj
     session.quiet_logs()
@@ -110,7 +110,7 @@ def _examine_work(session: Session) -> Iterable[Finding]:
                 *examine_channels(tx, session.config, now),
             ]
     except StoreError:
-        return []  # told already, with what is wrong with it
+        return []  # reported already, with what is wrong with it
     except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError):
         words = "the daemon and its channels could not be examined: a row cannot be read"
         return [Finding(Area.DAEMON, Mark.SKIPPED, words)]

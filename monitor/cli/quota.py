@@ -52,7 +52,7 @@ def quota(
     is_json: AsObject = False,
     is_wide: Wide = False,
 ) -> None:
-    """Show how much of each quota is used, and whether the rest will last.
+    """Show quotas, and when they run out.
 
     Nobody is asked: it shows what the checks have seen.
     """
@@ -127,7 +127,7 @@ def _glyphs(console: Console) -> tuple[str, str, str]:
 def _format_left(window: Json) -> str:
     limit, remaining, unit = window["limit"], window["remaining"], format_unit(window["unit"])
     if remaining is None:
-        return f"how many {unit} are left is not known"
+        return f"{unit} left: unknown"
     if not limit:
         return f"{format_number(remaining)} {unit} left"
     percent = 100 - -(-min(remaining, limit) * 100 // limit)
@@ -142,11 +142,11 @@ def describe_window(window: Json, now: datetime, zone: tzinfo) -> Iterator[str]:
         yield f"{verb} {format_end(resets_at, now, zone)}"
     exhausts_at = forecast and read_instant(forecast["exhausts_at"])
     if window["remaining"] == 0:
-        yield "used up: nothing that costs is answered until the reset or an upgrade"
+        yield "used up: calls that cost quota fail until the reset or an upgrade"
     elif not window["deciding"] or window["level"] is None:
         return  # only the window that decides, and is worth a warning, is foreseen
     elif forecast is None:
-        yield "too little has been seen yet to say whether it lasts"
+        yield "not enough data for a forecast yet"
     elif exhausts_at is not None and (resets_at is None or exhausts_at < resets_at):
         yield _format_exhaustion(exhausts_at, resets_at, now)
         if range_ := _format_range(

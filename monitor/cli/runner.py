@@ -62,7 +62,7 @@ def check_now(
         access: What the database knows of their credentials.
 
     Raises:
-        SecretUnavailable: A secret went away meanwhile.
+        SecretUnavailable: A secret has disappeared since.
     """
     raise_file_limit()
     is_watched = len(names) > MANY and sys.stderr.isatty()
@@ -103,7 +103,7 @@ async def check_each(
         on_answer: Called after each.
 
     Raises:
-        SecretUnavailable: A secret went away meanwhile.
+        SecretUnavailable: A secret has disappeared since.
     """
     shares = shares_of(config)
     slots = asyncio.Semaphore(shares.checks)
@@ -192,7 +192,7 @@ async def _send_due(session: Session) -> DeliveryReport:
 def _report_sent(report: DeliveryReport) -> str:
     texts = [f"{report.sent} sent"] if report.sent or not (report.failed or report.dead) else []
     if report.failed:
-        texts.append(f"{report.failed} failed, to be tried again")
+        texts.append(f"{report.failed} failed, will be retried")
     if report.dead:
-        texts.append(f"{report.dead} given up: see `connwatch alerts list --dead`")
+        texts.append(f"{report.dead} failed: see `connwatch alerts list --dead`")
     return "notifications: " + ", ".join(texts)

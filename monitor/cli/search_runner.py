@@ -159,29 +159,29 @@ async def _poll_until_over(
                 show(percent, "" if percent is None else f"{percent:.0f} %")
             case SearchFailure(SearchFailureKind.HICCUP, detail) if n_hiccups + 1 < GIVE_UP_AFTER:
                 n_hiccups, pause = n_hiccups + 1, _pause_after(answer)
-                show(None, "no usable answer, asking again")
+                show(None, "no usable response, retrying")
                 if n_hiccups == 1:
-                    print_error(f"asking again: {detail}")
+                    print_error(f"retrying: {detail}")
             case _:
                 return answer
         await asyncio.sleep(pause.total_seconds())
 
 
-def _pause_after(trouble: SearchFailure) -> timedelta:
-    if trouble.retry_at is None:
+def _pause_after(failure: SearchFailure) -> timedelta:
+    if failure.retry_at is None:
         return RETRY_AFTER
-    return min(max(trouble.retry_at - utc_now(), RETRY_AFTER), LONGEST_PAUSE)
+    return min(max(failure.retry_at - utc_now(), RETRY_AFTER), LONGEST_PAUSE)
 
 
 def _describe_end(search_id: str, answer: soldscope.Progress | SearchFailure) -> WaitResult:
     who = f"search {clean(search_id)}"
     match answer:
         case soldscope.Progress() if answer.is_completed:
-            return WaitResult(DONE, f"{who} is completed: its results can be fetched")
+            return WaitResult(DONE, f"{who} is completed: its results are ready")
         case soldscope.Progress():
             return WaitResult(DONE, f"{who} has ended without results: nothing was found")
         case SearchFailure(SearchFailureKind.HICCUP, detail):
-            sentence = f"given up after {GIVE_UP_AFTER} answers in a row without use: {detail}"
+            sentence = f"stopped after {GIVE_UP_AFTER} unusable responses in a row: {detail}"
             return WaitResult(NOT_DONE, f"{who}: {sentence}")
         case SearchFailure(kind, detail):
             return WaitResult(EXIT_OF.get(kind, NOT_DONE), f"{who}: {detail}")
@@ -198,6 +198,6 @@ def _send(name: str, ending: WaitResult, channel: Channel) -> bool:
     try:
         asyncio.run(ThreadedSender(SEND_TIMEOUT).send(sender, channel.name, (), message, ""))
     except AlertError as error:
-        print_error(f"{channel.name} was not told: {error}")
+        print_error(f"{channel.name} was not notified: {error}")
         return False
     return True

@@ -38,7 +38,7 @@ commands = typer.Typer(cls=_ListsByDefault, no_args_is_help=True)
 
 @commands.command("list")
 def list_(context: typer.Context, name: Name, is_json: AsObject = False) -> None:
-    """List past searches, which costs nothing; `searches CONNECTION` does so too."""
+    """List past searches; `searches CONNECTION` does the same. Costs nothing."""
     from monitor.cli.search_runner import list_searches
 
     session: Session = context.obj
@@ -52,13 +52,12 @@ def wait(
     search_id: Annotated[str, typer.Argument(metavar="ID", help="The id of the search.")],
     channel_name: Annotated[
         str | None,
-        typer.Option("--notify", metavar="CHANNEL", help="Tell this channel how it ended."),
+        typer.Option("--notify", metavar="CHANNEL", help="Notify this channel of the result."),
     ] = None,
 ) -> None:
-    """Wait until a search has ended, whoever started it. Costs nothing.
+    """Wait until a search has ended. Costs nothing.
 
-    Exit code: 0 it ended, with or without results; 2 the token was rejected, 4
-    the quota is used up, 3 not done.
+    Exit codes: 0 ended, with or without results, 2 token rejected, 3 failed, 4 quota used up.
     """
     from monitor.cli.search_runner import follow_search
 

@@ -45,12 +45,12 @@ def silence(
         str | None,
         typer.Argument(
             metavar="[NAME|list|end]",
-            help="The connection; or what to do instead.",
+            help="The connection; or `list` or `end`.",
             autocompletion=complete_connection,
         ),
     ] = None,
     number: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="Which one to end: see the list.")
+        str | None, typer.Argument(metavar="[ID]", help="The silence to end; see `silence list`.")
     ] = None,
     *,
     tag: Annotated[
@@ -61,7 +61,7 @@ def silence(
         str | None, typer.Option("--for", metavar="TIME", help="How long: 90s, 5m, 2h, 7d.")
     ] = None,
     reason: Annotated[
-        str, typer.Option(metavar="TEXT", help="Why, for those who see the list.")
+        str, typer.Option(metavar="TEXT", help="The reason, shown in the list.")
     ] = "",
     is_json: Annotated[bool, typer.Option("--json", help="List as JSON.")] = False,
 ) -> None:
@@ -115,7 +115,7 @@ def _read_length(text: str | None) -> timedelta:
     except ValueError as error:
         raise CommandError(f"--for: {error}") from error
     if not length:
-        raise CommandError("--for: longer than nothing, such as 2h")
+        raise CommandError("--for: must be longer than 0, such as 2h")
     return length
 
 
@@ -136,14 +136,14 @@ def _end(session: Session, number: str | None) -> None:
     from monitor.alerting.suppression import end_silence
 
     if number is None or not NUMBER.fullmatch(number):
-        raise CommandError("say which: connwatch silence end ID; connwatch silence list shows them")
+        raise CommandError("which one? connwatch silence end ID; connwatch silence list shows them")
     database = session.open_for_reading()
     n_due = None
     if database is not None:
         with database.write() as tx:
             n_due = end_silence(tx, session.plan, int(number), utc_now())
     if n_due is None:
-        raise CommandError(f"no silence {number} lasts; connwatch silence list shows those that do")
+        raise CommandError(f"there is no silence {number} now; connwatch silence list shows them")
     sending = f"; sending {format_count(n_due, 'held alert')}" if n_due else ""
     typer.echo(f"silence {number} ended{sending}")
 
@@ -175,11 +175,13 @@ def ack(
     name: ConnectionName,
     until: Annotated[
         str | None,
-        typer.Option(metavar="DATE", help="Remind again from then on, as 2026-01-15; UTC."),
+        typer.Option(
+            metavar="DATE", help="Remind again from this day on, such as 2026-01-15; UTC."
+        ),
     ] = None,
     note: Annotated[str, typer.Option(metavar="TEXT", help="What is being done about it.")] = "",
 ) -> None:
-    """Acknowledge a connection's problem: reminders stop until it is fixed."""
+    """Acknowledge a problem and stop its reminders."""
     from monitor.alerting.suppression import acknowledge
     from monitor.judge.suppression import Acknowledgement
 
@@ -209,5 +211,5 @@ def _read_date(text: str) -> datetime:
     except ValueError:
         raise CommandError(f"--until: a date such as 2026-01-15, got {quoted(text)}") from None
     if end <= utc_now():
-        raise CommandError(f"--until: a day to come, got {text}")
+        raise CommandError(f"--until: a future day, got {text}")
     return end

@@ -30,10 +30,11 @@ def simulate(
         int, typer.Option(metavar="N", min=0, max=LAST_PORT, help="0 takes any free port.")
     ] = DEFAULT_PORT,
     host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Whoever reaches it can control it.")
+        str,
+        typer.Option(metavar="ADDRESS", help="Anyone who can reach this address can control it."),
     ] = "127.0.0.1",
 ) -> None:
-    """Serve a local SoldScope and Amazon with faults to switch on, until Ctrl-C."""
+    """Run a local SoldScope and Amazon with faults to switch on."""
     if not host.strip():
         raise CommandError("--host is empty, which means every address: name one, or 0.0.0.0")
     asyncio.run(_simulate(host, port))
@@ -42,10 +43,10 @@ def simulate(
 def demo(
     seconds: Annotated[
         float | None,
-        typer.Option(metavar="N", min=1, help="End after so long; default: at Ctrl-C."),
+        typer.Option(metavar="N", min=1, help="End after this many seconds; default: at Ctrl-C."),
     ] = None,
 ) -> None:
-    """Show connwatch at work: a simulator, the daemon, alerts; on throwaway data."""
+    """Demonstrate connwatch with a simulator and throwaway data."""
     from monitor.cli.demo import run_demo
 
     async def run() -> None:
@@ -80,7 +81,9 @@ async def _simulate(host: str, port: int) -> None:
             raise CommandError(_why_not_listening(host, port, error)) from error
         try:
             if not _is_loopback(host):
-                print_error(f"whoever reaches {host} can control this simulator and use its tokens")
+                print_error(
+                    f"anyone who can reach {host} can control this simulator and use its tokens"
+                )
             typer.echo(_introduce(simulator))
             await stop.wait()
         finally:

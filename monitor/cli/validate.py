@@ -56,13 +56,13 @@ def validate(
     context: typer.Context,
     name: ConnectionName,
     is_opening: Annotated[
-        bool, typer.Option("--open", help="Open the page on which it can be mended.")
+        bool, typer.Option("--open", help="Open the page where it can be fixed.")
     ] = False,
     is_report: Annotated[
-        bool, typer.Option("--report", help="Print a text for a support ticket instead.")
+        bool, typer.Option("--report", help="Print a report for a support ticket.")
     ] = False,
 ) -> None:
-    """Check one connection step by step; say what is wrong and who can mend it.
+    """Check one connection step by step, and show how to fix it.
 
     Exit code: 2 broken, 3 unknown or not done, 1 soon a problem, 0 fine.
     """
@@ -147,7 +147,7 @@ class _Validation:
         if not self.is_paused and self.database is not None:
             before = store_results(self.session, self.database, before, answers, uplink)
         if not before:
-            raise CommandError(f'connection "{name}" was deleted meanwhile')
+            raise CommandError(f'connection "{name}" has been deleted')
         if not self.is_paused:
             return before[0]
         at, outcome = answers[name]
@@ -210,7 +210,7 @@ def _look_around(connection: Connection, *, is_paused: bool) -> Surroundings:
     if isinstance(connection, AmazonConnection):
         facts |= {"region": connection.region.value, "probe": connection.probe.value}
     if is_paused:
-        facts["paused"] = "yes: asked this once, and nothing was stored"
+        facts["paused"] = "yes: checked this once, and the result was not stored"
     software = (
         f"connwatch {__version__}, Python {platform.python_version()},"
         f" {platform.system()} {platform.release()}"
@@ -285,7 +285,7 @@ def print_advice(answered: CheckedConnection, advice: Sequence[Advice], *, is_pa
             console.print(margin + Text(each.page.url), soft_wrap=True)
     if is_paused:
         console.print()
-        words = "It is paused: it was asked this once, nothing was stored, and it stays paused."
+        words = "It is paused: checked this once, the result was not stored, and it stays paused."
         print_wrapped(console, margin, Text(words))
 
 
@@ -293,8 +293,8 @@ def open_page(advice: Sequence[Advice]) -> None:
     """Open the first page that helps in a browser, or say on stderr why not."""
     urls = [each.page.url for each in advice if each.page is not None and each.page.url]
     if not urls:
-        print_error("--open: there is no page on which anybody could mend this")
+        print_error("--open: there is no page for fixing this")
     elif not urls[0].startswith(("https://", "http://")):
-        print_error("--open: only pages on the web are opened")
+        print_error("--open: only web pages can be opened")
     elif not webbrowser.open(urls[0]):
-        print_error(f"--open: no browser is to be found here; open {urls[0]} yourself")
+        print_error(f"--open: no browser found; open {urls[0]} yourself")

@@ -28,24 +28,26 @@ SHORTEST = 8
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 commands = typer.Typer(no_args_is_help=True)
-tokens = typer.Typer(name="token", help="Make, list and revoke API tokens.", no_args_is_help=True)
+tokens = typer.Typer(name="token", help="Create, list and revoke API tokens.", no_args_is_help=True)
 commands.add_typer(tokens)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="What the token is called.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of the token.")]
 
 
 @commands.command()
 def password() -> None:
-    """Ask for a password and print its hash, for the file that web.password names."""
+    """Hash a password for the dashboard."""
     from monitor.web.sessions import hash_password
 
     given = _ask_for_password()
     if len(given) < SHORTEST:
-        raise CommandError(f"at least {SHORTEST} characters: anybody who gets there may try")
+        raise CommandError(
+            f"at least {SHORTEST} characters: anyone who can reach the dashboard can try passwords"
+        )
     typer.echo(hash_password(given))
     if sys.stdout.isatty():
         print_error(
-            "put this line into a file that only connwatch can read, and name it in the"
+            "put this line into a file that only connwatch can read, and name the file in the"
             ' configuration: [web] password = { file = "web-password" }'
         )
 
@@ -75,10 +77,10 @@ def add(
     context: typer.Context,
     name: Name,
     is_read_only: Annotated[
-        bool, typer.Option("--read-only", help="It may look, and change nothing.")
+        bool, typer.Option("--read-only", help="It can read, and change nothing.")
     ] = False,
 ) -> None:
-    """Make a token and print it, the only time it can be seen."""
+    """Create a token and print it; it is shown only once."""
     from monitor.store import credentials
 
     if not _NAME.fullmatch(name):
@@ -91,12 +93,12 @@ def add(
             f'there is a token called "{name}" already: connwatch web token revoke {name}'
         )
     typer.echo(token)
-    print_error("keep it well: it is shown only now. Send it as: Authorization: Bearer TOKEN")
+    print_error("store it now: it is not shown again. Send it as: Authorization: Bearer TOKEN")
 
 
 @tokens.command("list")
 def list_(context: typer.Context, is_json: AsJson = False) -> None:
-    """List the tokens: their names and when they were last used, not themselves."""
+    """List the tokens by name, with their last use."""
     session: Session = context.obj
     known = _read(session)
     if is_json:
@@ -117,7 +119,7 @@ def list_(context: typer.Context, is_json: AsJson = False) -> None:
         ]
         print_rows(open_console(), rows, header)
     else:
-        typer.echo("no token yet: connwatch web token add NAME")
+        typer.echo("no tokens yet: connwatch web token add NAME")
 
 
 def _read(session: Session) -> list[ApiToken]:
@@ -137,7 +139,7 @@ def _describe(token: ApiToken) -> Json:
 
 @tokens.command()
 def revoke(context: typer.Context, name: Name) -> None:
-    """Take a token away: whoever uses it is refused from now on."""
+    """Revoke a token: it is rejected from now on."""
     from monitor.store import credentials
 
     session: Session = context.obj
@@ -146,4 +148,4 @@ def revoke(context: typer.Context, name: Name) -> None:
         raise CommandError(f'no token is called "{name}"{did_you_mean(name, known)}')
     with session.open_for_writing().write() as tx:
         credentials.revoke_api_token(tx, name)
-    typer.echo(f"{name} is revoked: it is refused from now on")
+    typer.echo(f"{name} is revoked: it is rejected from now on")

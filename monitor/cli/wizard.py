@@ -51,8 +51,8 @@ if TYPE_CHECKING:
 
 PLACES = [
     "in an environment variable",
-    "in a file of its own",
-    "in the configuration file: I type it in now",
+    "in a file",
+    "in the configuration file: I enter it now",
 ]
 
 
@@ -161,7 +161,7 @@ class TableDraft:
             why = self._problem_at(key)
             if why is None:
                 return value
-            print_text(f"\nThat will not do: {why}")
+            print_text(f"\nNot valid: {why}")
 
     def put(self, key: str, value: Value) -> None:
         """Set *key* without asking; whether it is any good shows when the whole is read."""
@@ -188,7 +188,7 @@ def choose(choices: Sequence[str], default: int = 1) -> int:
         answer = prompt("Number", default=str(default))
         if answer.isdecimal() and 1 <= int(answer) <= len(choices):
             return int(answer) - 1
-        print_text(f"That will not do: a number from 1 to {len(choices)}")
+        print_text(f"Please enter a number from 1 to {len(choices)}")
 
 
 def ask_where(choice: int, variable: str, noun: str) -> SecretPlace:
@@ -204,7 +204,7 @@ def ask_where(choice: int, variable: str, noun: str) -> SecretPlace:
         case 1:
             return SecretPlace(SourceKind.FILE, at_home(prompt("Path of the file")))
         case _:
-            typed = prompt(f"{noun} (does not show while you type or paste it)", is_hidden=True)
+            typed = prompt(f"{noun} (hidden)", is_hidden=True)
             return SecretPlace(SourceKind.LITERAL, typed)
 
 
@@ -223,7 +223,7 @@ def ask_day(question: str) -> date | None:
         try:
             return date.fromisoformat(answer)
         except ValueError:
-            print_text("That will not do: a day such as 2026-01-15")
+            print_text("Please enter a date such as 2026-01-15")
 
 
 def prompt(question: str, *, default: str | None = None, is_hidden: bool = False) -> str:
@@ -259,17 +259,17 @@ def try_connection(config: Config, name: str) -> bool | None:
     """
     connection = config.connection(name)
     if connection is None or isinstance(connection, CountdownConnection):
-        return None  # nobody can be asked
+        return None  # there is nothing to call
     missing = _find_unreadable(config, name)
     if missing is not None:
-        print_text(f"{name} is not tried yet: {missing}")
+        print_text(f"{name} was not tested yet: {missing}")
         return None
     from monitor.cli.runner import check_each
     from monitor.engine.checkers import StoredAccess
     from monitor.log import configure_logging
 
     configure_logging(is_verbose=False, is_quiet=True)
-    print_text(f"Trying {name} ...")
+    print_text(f"Testing {name} ...")
     answers = asyncio.run(check_each(config, {name}, {}, StoredAccess()))
     outcome = answers[name][1]
     is_good = outcome.reason.outcome_class is OutcomeClass.SUCCESS
@@ -310,12 +310,12 @@ def try_channel(channel: Channel) -> bool | None:
     try:
         channel.url.reveal()
     except SecretUnavailable as error:
-        print_text(f"It is not tried yet: {error}")
+        print_text(f"The channel was not tested yet: {error}")
         return None
     sender = AppriseSender({channel.name: channel.url})
     _, why = asyncio.run(send_samples(sender, channel.name, [AlertKind.TEST]))
     if why is None:
-        print_text("  ✓ sent: look whether it arrived")
+        print_text("  ✓ Sent. Did it arrive?")
     else:
         print_text(f"  ✗ not sent: {name_failure(why)}")
     return why is None
@@ -337,7 +337,7 @@ CHANNEL_EXAMPLES = {
 
 AUTH_FORMS = {
     "as a bearer token (most APIs)": "bearer",
-    "in a header of its own": "header:",
+    "in a custom header": "header:",
     "in the address, as ?NAME=...": "query:",
     "as USER:PASSWORD": "basic",
 }
@@ -354,7 +354,7 @@ class Prefilled:
     """What is said already; None for what is not.
 
     Args:
-        is_without_channel: Nobody shall be told yet.
+        is_without_channel: No alerts shall be sent yet.
     """
 
     base_url: str | None = None
@@ -365,7 +365,7 @@ class Prefilled:
 
     @property
     def is_of_connection(self) -> bool:
-        """Tell whether the person has said what is to be watched: a token of SoldScope."""
+        """Tell whether the person has said what to monitor: a token of SoldScope."""
         return any(each is not None for each in (self.base_url, self.token, self.name))
 
 
@@ -375,8 +375,8 @@ def run_wizard(draft: ConfigDraft, known: Prefilled) -> None:
     Raises:
         ConfigError: What is known is of no use.
     """
-    print_text("A few questions, and the file is there. What you name is tried at once.")
-    print_text("Ctrl-C leaves without writing anything.")
+    print_text("I will ask a few questions, test what you enter, and write the file.")
+    print_text("Ctrl-C quits without writing anything.")
     if known.is_of_connection:
         _add(draft, lambda draft: _ask_soldscope(draft, known))
     else:
@@ -400,11 +400,11 @@ def _ask_connections(draft: ConfigDraft) -> None:
         "a token of any other HTTP API": _ask_http,
         "an authorization to count down, such as a store connected in SoldScope": _ask_countdown,
     }
-    print_text("\nWhat shall be watched?")
+    print_text("\nWhat do you want to monitor?")
     _add(draft, list(kinds.values())[choose(list(kinds))])
     while True:
         print_text("\nAnything else?")
-        choice = choose([*kinds, "no, that is all"], default=len(kinds) + 1)
+        choice = choose([*kinds, "no, done"], default=len(kinds) + 1)
         if choice == len(kinds):
             return
         _add(draft, list(kinds.values())[choice])
@@ -424,7 +424,7 @@ def _add(draft: ConfigDraft, ask: Ask) -> None:
         if try_connection(draft.read(), name) is not False:
             return
         print_text("What now?")
-        if choose(["answer these questions again", "keep it as it is"]) == 1:
+        if choose(["answer these questions again", "keep it anyway"]) == 1:
             return
         draft.tables[:] = before
 
@@ -450,7 +450,7 @@ def _ask_soldscope(draft: ConfigDraft, known: Prefilled) -> Table:
 
 
 def _ask_name(default: str) -> str:
-    print_text("What shall it be called? The name is in every alert.")
+    print_text("Name this connection. The name is in every alert.")
     return prompt("Name", default=default)
 
 
@@ -459,7 +459,7 @@ def _ask_amazon(draft: ConfigDraft) -> Table:
     entry = TableDraft(draft, CONNECTIONS, provider="amazon", application=application)
 
     def ask_region() -> str:
-        print_text("In which region does it sell? One authorization covers one.")
+        print_text("In which region does it sell? One authorization covers one region.")
         return list(REGIONS.values())[choose(list(REGIONS))]
 
     region = entry.ask("region", ask_region)
@@ -487,16 +487,17 @@ def _ask_application(draft: ConfigDraft) -> str:
     entry.ask("client_id", ask_client_id)
     entry.ask("client_secret", lambda: ask_secret("client secret", "LWA_CLIENT_SECRET"))
     entry.ask(
-        "client_secret_created_on", lambda: ask_day("When was that secret made? It lasts 180 days")
+        "client_secret_created_on",
+        lambda: ask_day("When was that secret created? It lasts 180 days"),
     )
 
     def ask_application_id() -> str | None:
-        print_text("Its application id leads sellers to the page on which they authorize it again.")
+        print_text("With its application id, alerts link to the page where sellers renew.")
         return prompt("Application id (empty if you do not know)", default="") or None
 
     entry.ask("application_id", ask_application_id)
     name = f"app-{len(names) + 1}" if names else "our-app"
-    entry.ask("name", lambda: prompt("Name of the application, as you call it", default=name))
+    entry.ask("name", lambda: prompt("Name of the application", default=name))
     return str(entry.write().keys["name"])
 
 
@@ -516,7 +517,7 @@ def _ask_http(draft: ConfigDraft) -> Table:
     entry = TableDraft(draft, CONNECTIONS, provider="http")
 
     def ask_url() -> str:
-        print_text("Which address tells whether the token works, and costs nothing?")
+        print_text("Which address needs the token, and costs nothing to call?")
         return prompt("Address")
 
     url = entry.ask("url", ask_url)
@@ -535,7 +536,7 @@ def _ask_http(draft: ConfigDraft) -> Table:
 def _ask_countdown(draft: ConfigDraft) -> Table:
     entry = TableDraft(draft, CONNECTIONS, provider="countdown")
     while entry.ask("authorized_on", lambda: ask_day("When was it authorized?")) is None:
-        print_text("That will not do: without that day there is nothing to count")
+        print_text("Please enter a date: without it there is nothing to count down")
     entry.ask(
         "renew_url", lambda: prompt("Where is it renewed? (may be empty)", default="") or None
     )
@@ -544,7 +545,7 @@ def _ask_countdown(draft: ConfigDraft) -> Table:
 
 
 def _ask_channel(draft: ConfigDraft) -> None:
-    """Ask who shall be told, and send a test there, until it works or stays as it is."""
+    """Ask where alerts go, and send a test there, until it works or is kept anyway."""
     while True:
         before = list(draft.tables)
         entry = TableDraft(draft, CHANNELS, name=CHANNEL_NAME)
@@ -557,17 +558,17 @@ def _ask_channel(draft: ConfigDraft) -> None:
         if try_channel(config.channels[-1]) is not False:
             return
         print_text("What now?")
-        if choose(["name another one", "keep it as it is"]) == 1:
+        if choose(["enter another one", "keep it anyway"]) == 1:
             return
         draft.tables[:] = before
 
 
 def _ask_channel_url() -> SecretPlace | None:
-    print_text("Who shall be told? Any Apprise URL will do, such as")
+    print_text("Where should alerts go? Enter an Apprise URL, such as")
     for service, example in CHANNEL_EXAMPLES.items():
         print_text(f"  {service:9} {example}")
-    print_text("Where is that URL kept? Whoever has it can write to the channel.")
-    choice = choose([*PLACES, "nowhere: tell nobody yet"])
+    print_text("Where is that URL kept? Anyone who has it can write to the channel.")
+    choice = choose([*PLACES, "skip for now: no alerts"])
     if choice == len(PLACES):
         return None
     return ask_where(choice, CHANNEL_VARIABLE, "Apprise URL")

@@ -55,10 +55,10 @@ class Connection(Settings):
     own_title: ClassVar[str] = ""
     """What people call the provider; empty where that is the word of the file."""
 
-    name: Name = Field(description="How the connection is called everywhere.")
+    name: Name = Field(description="The name of the connection, used everywhere.")
     provider: str = Field(description="How the connection is checked.")
     every: TenSecondsOrMore | None = Field(
-        default=None, description="How often it is checked; default: the rhythm of [checks]."
+        default=None, description="How often it is checked; default: that of [checks]."
     )
     timeout: OneSecondOrMore | None = Field(
         default=None,
@@ -66,9 +66,9 @@ class Connection(Settings):
     )
     tags: Names = Field(default=(), description="Words that channels and silences choose by.")
     channels: Names | None = Field(
-        default=None, description="Only these channels are told; default: all that want to hear."
+        default=None, description="Only these channels get its alerts; default: all that match."
     )
-    enabled: Flag = Field(default=True, description="Off: nothing is called, nobody is told.")
+    enabled: Flag = Field(default=True, description="Off: no checks and no alerts.")
     ca_file: RelativePath | None = Field(
         default=None, description="Certificates to trust instead of the usual ones, as a PEM file."
     )
@@ -130,7 +130,7 @@ class CountdownConnection(Connection):
 
     own_title: ClassVar[str] = "Countdown"
 
-    provider: Literal["countdown"] = Field(description="A grant held elsewhere: no network.")
+    provider: Literal["countdown"] = Field(description="An authorization that is used elsewhere.")
     authorized_on: PastDay = Field(description="When the authorization was granted.")
 
 

@@ -78,20 +78,20 @@ _HEAD = """\
 
 One TOML file: `--config FILE`, else `$CONNWATCH_CONFIG`, `./config.toml`,
 `$XDG_CONFIG_HOME/connwatch/config.toml`, `/etc/connwatch/config.toml`, the first that is found.
-Unknown keys are refused, and all mistakes are told at once, each with its place:
+Unknown keys are errors, and all errors are shown at once, each with its place:
 `connections[2].every: at least 10s, got 5s`.
 
 - **Lengths of time** are texts: `"90s"`, `"5m"`, `"36h"`, `"7d"`. A bare number is not one.
 - **Paths** are taken from the folder of the file.
-- **Secrets** are `{ env = "NAME" }`, `{ file = "PATH" }`, `{ credential = "NAME" }` (handed to
+- **Secrets** are `{ env = "NAME" }`, `{ file = "PATH" }`, `{ credential = "NAME" }` (passed to
   the unit by systemd) or `{ command = ["op", "read", "op://vault/item"] }` (what a program prints:
-  see [security](security.md#secrets-from-a-vault)). A plain text works only if nobody but the owner
-  can read the file.
+  see [security](security.md#secrets-from-a-vault)). Plain text works only if the owner alone can
+  read the file.
   A secret is examined before it is used: a byte order mark, an invisible or control character, a
   line break, and around a token quotation marks, spaces or `Bearer ` are errors for
   `config check`. `run` and `check` continue; only the connections that use it report `protocol`.
 
-`connwatch config check` looks for mistakes, `connwatch config show` lists what takes effect,
+`connwatch config check` finds errors, `connwatch config show` lists the settings in effect,
 `connwatch config schema` describes the file to editors. `config.example.toml` shows every key in
 its place.
 """

@@ -252,10 +252,10 @@ class HttpConnection(Connection):
         | None
     ) = Field(default=None, description="A well-known API that fills in what is left out.")
     url: ServiceUrl = Field(
-        default="", description="What is asked; required unless the preset has one."
+        default="", description="What is called; required unless the preset has one."
     )
     method: Annotated[Method, BeforeValidator(choice_of(Method))] = Field(
-        default=Method.GET, description="How it is asked."
+        default=Method.GET, description="The method of the call."
     )
     auth: AuthForm = Field(
         default="bearer",
@@ -268,16 +268,16 @@ class HttpConnection(Connection):
     password: Secret | None = Field(default=None, description="The user's password.")
     headers: Headers = Field(default={}, description="Headers to send with the request.")
     expect_status: Annotated[tuple[Status, ...], AfterValidator(_refuse_none)] = Field(
-        default=(200,), description="The statuses of a good answer."
+        default=(200,), description="The statuses of a good response."
     )
     expect_json: JsonValues = Field(
-        default={}, description="What a good answer holds: a JSON pointer and the value there."
+        default={}, description="What a good response contains: a JSON pointer and the value there."
     )
     quota: QuotaHeaders | None = Field(
-        default=None, description="Where the quota stands; default: found by convention."
+        default=None, description="The headers with the quota; default: the usual ones."
     )
     expires_header: HeaderName | None = Field(
-        default=None, description="The header that tells when the token ends."
+        default=None, description="The header with the expiry of the token."
     )
 
     @model_validator(mode="wrap")

@@ -182,17 +182,17 @@ class CheckSettings(Settings):
     concurrency: Count = Field(default=200, description="How many checks run at the same time.")
     recheck_after: OneSecondOrMore = Field(
         default=timedelta(seconds=30),
-        description="How soon a refusal is checked again, until it is confirmed.",
+        description="How soon a rejection is checked again, until it is confirmed.",
     )
     alert_after_refusals: Count = Field(
-        default=2, description="How many refusals in a row are told to people."
+        default=2, description="How many rejections in a row are an error."
     )
     error_after_failures: Count = Field(
-        default=3, description="How many checks without an answer in a row make an error."
+        default=3, description="How many checks without a response in a row are an error."
     )
     outage_hold: OneSecondOrMore = Field(
         default=timedelta(hours=1),
-        description="How long an outage made of refusals may last before it is told as errors.",
+        description="How long an outage made of rejections may last before error alerts are sent.",
     )
     proxy: ProxyUrl | None = Field(
         default=None,
@@ -204,7 +204,7 @@ class CheckSettings(Settings):
     )
     uplink: tuple[CalledUrl, ...] = Field(
         default=(),
-        description='URLs that tell "they are down" from "we are"; any answer counts as up.',
+        description="URLs that show whether this machine is online; any response counts as up.",
     )
 
 
@@ -221,14 +221,14 @@ _PercentSteps = Annotated[
 
 
 class AlertSettings(Settings):
-    """When people are told, and how often."""
+    """When alerts are sent, and how often."""
 
     expiring_soon_days: _DaySteps = Field(
         default=(30, 14, 7, 3, 1),
-        description="Days before the end of an authorization at which to warn.",
+        description="Days before an authorization expires at which to warn.",
     )
     quota_low_percent: _PercentSteps = Field(
-        default=(20, 10, 5), description="Percent of a quota that is left when people are warned."
+        default=(20, 10, 5), description="Percent of a quota left at which to warn."
     )
     quota_min_window: Duration = Field(
         default=timedelta(hours=12),
@@ -236,7 +236,7 @@ class AlertSettings(Settings):
     )
     remind_every: FiveSecondsOrMore = Field(
         default=timedelta(hours=24),
-        description="How often people are reminded of what is critical and not acknowledged.",
+        description="How often a critical alert is repeated until it is acknowledged.",
     )
     group_wait: OneSecondOrMore = Field(
         default=timedelta(seconds=10),
@@ -295,8 +295,8 @@ class ProxyAuthSettings(Settings):
     trusted: Annotated[
         tuple[Annotated[str, AfterValidator(_check_network)], ...], Field(min_length=1)
     ] = Field(
-        description="Addresses and networks of proxies: what these say in X-Forwarded-For is"
-        " believed, and nobody else's.",
+        description="Addresses and networks of proxies: X-Forwarded-For is believed from"
+        " these only.",
     )
 
 
@@ -321,7 +321,7 @@ class WebSettings(Settings):
         description="Former keys: they still decrypt, until `connwatch keys rotate` was run.",
     )
     proxy_auth: ProxyAuthSettings | None = Field(
-        default=None, description="The proxies before the dashboard whose word counts."
+        default=None, description="The trusted proxies in front of the dashboard."
     )
 
     @cached_property
@@ -332,7 +332,7 @@ class WebSettings(Settings):
 
 
 class HeartbeatSettings(Settings):
-    """The outside watcher that is told while all is well here."""
+    """The outside service that is called while all is well here."""
 
     url: Annotated[Secret, must_pass(refuse_uncallable)] | None = Field(
         default=None, description="Called while every due check ran; with /fail when one did not."
@@ -363,7 +363,7 @@ Kind = Annotated[
 class Channel(Settings):
     """A place where alerts are delivered."""
 
-    name: Name = Field(description="How the channel is called everywhere.")
+    name: Name = Field(description="The name of the channel, used everywhere.")
     url: Secret = Field(description="An Apprise URL: e-mail, Slack, Telegram, a webhook, …")
     kinds: Annotated[frozenset[Kind], Field(min_length=1)] | None = Field(
         default=None,
@@ -379,7 +379,7 @@ class Channel(Settings):
         default=(), description="Only these connections, by name; default: all."
     )
     template: RelativePath | None = Field(
-        default=None, description="A Jinja2 file that words its messages; default: built in."
+        default=None, description="A Jinja2 file with the text of its messages; default: built in."
     )
     quiet_hours: QuietHours | None = Field(
         default=None, description="When only critical alerts are delivered here."
@@ -446,16 +446,16 @@ class Config(Settings):
         default_factory=MonitorSettings, description="The daemon itself."
     )
     checks: CheckSettings = Field(default=CheckSettings(), description="How checks are made.")
-    alerts: AlertSettings = Field(default=AlertSettings(), description="When people are told.")
+    alerts: AlertSettings = Field(default=AlertSettings(), description="When alerts are sent.")
     web: WebSettings = Field(default=WebSettings(), description="The dashboard.")
     heartbeat: HeartbeatSettings = Field(
-        default=HeartbeatSettings(), description="Who watches the watcher."
+        default=HeartbeatSettings(), description="A dead man's switch for connwatch itself."
     )
     channels: tuple[Channel, ...] = Field(default=(), description="Where alerts are delivered.")
     applications: tuple[Application, ...] = Field(
         default=(), description="Amazon applications, each shared by its stores."
     )
-    connections: tuple[AnyConnection, ...] = Field(default=(), description="What is watched.")
+    connections: tuple[AnyConnection, ...] = Field(default=(), description="What is monitored.")
 
     _path: Path = PrivateAttr(default=Path("config.toml"))
 

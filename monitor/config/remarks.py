@@ -60,7 +60,7 @@ def _shorten(alike: Iterator[Notice]) -> Iterator[Notice]:
 
 def _silent_heartbeat(config: Config) -> Iterator[Notice]:
     if config.heartbeat.model_fields_set and config.heartbeat.url is None:
-        yield Notice("heartbeat", "nobody is called: add url, or take the table out")
+        yield Notice("heartbeat", "no URL is called: add url, or remove the table")
 
 
 _PROXY_VARIABLES = (
@@ -97,7 +97,7 @@ def _unusable_plugins(config: Config) -> Iterator[Notice]:
         if isinstance(connection, UnusableConnection):
             yield Notice(
                 f"connections[{index}].provider",
-                f"the plug-in cannot be used, so nobody checks this: {connection.problem}",
+                f"the plug-in cannot be used, so this is not checked: {connection.problem}",
             )
 
 

@@ -80,7 +80,7 @@ def write_new(path: Path, text: str) -> None:
     try:
         descriptor = _open_new(path, _OWNER_ONLY)
     except FileExistsError:
-        raise _refuse(path, "exists already and is left as it is; choose another path") from None
+        raise _refuse(path, "exists already and was not changed; choose another path") from None
     except OSError as error:
         raise _refuse(path, f"cannot be created: {error.strerror}") from error
     try:
@@ -139,15 +139,15 @@ every = {every}
 """
 
 _NO_CHANNEL = """\
-# Nobody is told of anything yet. To change that, put an Apprise URL (e-mail,
-# Slack, Telegram, ...) into an environment variable and take out the signs:
+# No alerts are sent yet. To change that, put an Apprise URL (e-mail, Slack,
+# Telegram, ...) into an environment variable and remove the # signs:
 # [[channels]]
 # name = "ops"
 # url = { env = "CONNWATCH_CHANNEL_URL" }
 """
 
 _NO_STORE = """\
-# To watch an Amazon store as well, fill in and take out the signs; one
+# To monitor an Amazon store as well, fill this in and remove the # signs; one
 # authorization opens one region: na, eu or fe.
 # [[applications]]
 # name = "our-app"
@@ -166,7 +166,7 @@ _NO_STORE = """\
 
 _NO_OTHER_API = """\
 # Any other token that a business needs; presets: {presets}.
-# Without a preset: url = "https://..." and what config.example.toml tells.
+# Without a preset: url = "https://..." and what config.example.toml shows.
 # [[connections]]
 # name = "github"
 # provider = "http"

@@ -108,7 +108,7 @@ class Heartbeat:
 
     async def _send(self, settings: Snapshot, signal: Signal, body: str = "") -> None:
         url = settings.config.heartbeat.url
-        assert url is not None, "nobody is called without a URL"
+        assert url is not None, "only a URL can be called"
         try:
             client = settings.calls.clients.own(settings.config.own_proxy)
             why = await send_signal(client, url, signal, body)

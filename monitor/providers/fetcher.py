@@ -50,9 +50,9 @@ WINDOWS = {"gzip": (GZIP,), "x-gzip": (GZIP,), "deflate": (zlib.MAX_WBITS, -zlib
 CERTIFICATE_PROBLEMS = {
     10: "it has expired",
     9: "it is not valid yet",
-    18: "it is signed by itself; if that is meant to be so, name it in ca_file",
-    19: "its authority is unknown here; if it is your own, name it in ca_file",
-    20: "its authority is unknown here; if it is your own, name it in ca_file",
+    18: "it is self-signed; if that is intended, name it in ca_file",
+    19: "it was issued by an unknown authority; if that is your own, name it in ca_file",
+    20: "it was issued by an unknown authority; if that is your own, name it in ca_file",
     62: "it was issued for another name",
     64: "it was issued for another address",
 }

@@ -170,7 +170,7 @@ class UnusableChecker:
 
     def __init__(self, provider: str, problem: str) -> None:
         self._detail = (
-            f'Nobody checks this: the plug-in for "{provider}" cannot be used: {problem}.'
+            f'This is not checked: the plug-in for "{provider}" cannot be used: {problem}.'
             " Install it again, or ask its author."
         )
 

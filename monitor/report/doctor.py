@@ -101,7 +101,7 @@ def examine_daemon(
 ) -> Iterator[Finding]:
     """Yield whether a daemon runs on *database*, and whether it keeps up."""
     if not is_locked(database):
-        words = f"no daemon runs on {database.path}: nothing is watched, nobody is told"
+        words = f"no daemon runs on {database.path}: no checks and no alerts"
         remedy = "systemctl start connwatch, or connwatch run"
         yield Finding(Area.DAEMON, Mark.FAILED, words, remedy)
         return
@@ -109,14 +109,14 @@ def examine_daemon(
     overdue = find_most_overdue(tx, names, now)
     if overdue is not None and is_late(overdue[1], config.longest_timeout):
         name, late = overdue
-        words = f"it is behind: the check of {name} has been due for {format_span(late)}"
-        remedy = "look into its log, and whether this machine is overloaded"
+        words = f"it is behind: the check of {name} is {format_span(late)} late"
+        remedy = "read its log, and check whether this machine is overloaded"
         yield Finding(Area.DAEMON, Mark.FAILED, words, remedy)
     else:
-        yield Finding(Area.DAEMON, Mark.OK, "it runs, and no check is overdue")
+        yield Finding(Area.DAEMON, Mark.OK, "it is running, and no check is overdue")
     if config.heartbeat.url is None:
-        words = "no [heartbeat] is set: if this machine dies, nobody hears of it"
-        remedy = "set heartbeat.url to a check of Healthchecks or a service like it"
+        words = "no [heartbeat] is set: if this machine dies, no alert is sent"
+        remedy = "set heartbeat.url to a check of Healthchecks or a similar service"
         yield Finding(Area.DAEMON, Mark.WARNING, words, remedy)
 
 
@@ -148,7 +148,7 @@ def examine_limits(config: Config) -> Iterator[Finding]:
     """Yield whether a daemon can have as many files open as its settings want."""
     shares = shares_of(config, of_hard_limit=True)
     if shares.is_enough:
-        words = f"{shares.limit:,} files can be open, {shares.wanted:,} are wanted"
+        words = f"{shares.limit:,} files can be open, {shares.wanted:,} are needed"
         yield Finding(Area.DAEMON, Mark.OK, words)
         return
     words = (
@@ -172,17 +172,16 @@ def examine_channels(tx: Transaction, config: Config, now: datetime) -> Iterator
             yield Finding(Area.CHANNELS, Mark.FAILED, words, remedy)
         elif counts.last_sent_at is None:
             # A test message leaves no trace here.
-            words = f"{channel.name}: nothing was due yet, so nothing is known of it"
-            remedy = f"to try it: connwatch alerts test {as_argument(channel.name)}"
+            words = f"{channel.name}: not used yet"
+            remedy = f"to test it: connwatch alerts test {as_argument(channel.name)}"
             yield Finding(Area.CHANNELS, Mark.SKIPPED, words, remedy)
         else:
             ago = format_span(now - counts.last_sent_at)
-            yield Finding(Area.CHANNELS, Mark.OK, f"{channel.name} took its last message {ago} ago")
-        if counts.n_dead:
-            words = (
-                f"{format_count(counts.n_dead, 'message')} to {channel.name}"
-                f" {'was' if counts.n_dead == 1 else 'were'} given up"
+            yield Finding(
+                Area.CHANNELS, Mark.OK, f"{channel.name}: last message delivered {ago} ago"
             )
+        if counts.n_dead:
+            words = f"{format_count(counts.n_dead, 'message')} to {channel.name} failed"
             remedy = (
                 "connwatch alerts list --dead shows them, connwatch alerts retry sends them again"
             )
@@ -217,10 +216,10 @@ def examine_clock(verdict: int) -> Iterator[Finding]:
         verdict: What `read_kernel_clock` returned.
     """
     if verdict < 0:
-        words = "whether it is synchronized cannot be told here"
+        words = "whether it is synchronized is unknown here"
         yield Finding(Area.CLOCK, Mark.SKIPPED, words)
     elif verdict == _TIME_ERROR:
-        words = "the kernel does not know it to be synchronized: dates and alerts may be off"
+        words = "it is not synchronized: dates and alerts may be wrong"
         remedy = "timedatectl set-ntp true; in a container, look at the host's clock"
         yield Finding(Area.CLOCK, Mark.WARNING, words, remedy)
     else:
@@ -254,7 +253,7 @@ async def examine_network(config: Config, now: datetime) -> list[Finding]:
 
     findings = list(await asyncio.gather(*map(examine, chosen)))
     if len(targets) > len(chosen):
-        left = f"{len(targets) - len(chosen):,} more hosts were not looked at"
+        left = f"{len(targets) - len(chosen):,} more hosts were not checked"
         findings.append(Finding(Area.NETWORK, Mark.SKIPPED, left))
     return findings
 
@@ -283,7 +282,7 @@ async def _examine_host(target: _Target, now: datetime) -> Finding:
                 took_ms += reached.took_ms or 0
                 ends_at = reached.certificate_ends_at
     except ValueError as error:
-        return Finding(Area.NETWORK, Mark.FAILED, f"{host}: {error}", "mend its ca_file")
+        return Finding(Area.NETWORK, Mark.FAILED, f"{host}: {error}", "fix its ca_file")
     if ends_at is not None and ends_at - now <= CERTIFICATE_SOON:
         return judge_certificate(host, ends_at, now)
     return Finding(Area.NETWORK, Mark.OK, f"{host} can be reached ({took_ms:,.0f} ms)")
@@ -292,7 +291,7 @@ async def _examine_host(target: _Target, now: datetime) -> Finding:
 def judge_certificate(host: str, ends_at: datetime, now: datetime) -> Finding:
     """Return what is to be said of a certificate that expires soon."""
     words = f"{host}: its certificate {format_expiry(ends_at, now)}"
-    remedy = "whoever runs that host has to renew it"
+    remedy = "the admin of that host has to renew it"
     return Finding(Area.NETWORK, Mark.WARNING, words, remedy)
 
 
@@ -440,10 +439,10 @@ def examine_files(path: Path) -> Iterator[Finding]:
         facts = path.stat()
     except FileNotFoundError:
         words = f"there is no database at {path} yet"
-        yield Finding(Area.DATABASE, Mark.WARNING, words, "connwatch run makes it")
+        yield Finding(Area.DATABASE, Mark.WARNING, words, "connwatch run creates it")
         return
     except OSError as error:
-        words = f"{path} cannot be looked at: {error.strerror}"
+        words = f"{path} cannot be read: {error.strerror}"
         yield Finding(Area.DATABASE, Mark.FAILED, words, "run this as its owner, or as root")
         return
     for name in _BESIDE:
@@ -461,10 +460,10 @@ def examine_files(path: Path) -> Iterator[Finding]:
     log = path.with_name(f"{path.name}-wal")
     if log.exists() and log.stat().st_size > _LARGE_LOG:
         words = (
-            f"{log} has grown to {_size(log.stat().st_size)}: some program holds the database open"
-            " and keeps it from being folded back"
+            f"{log} has grown to {_size(log.stat().st_size)}: a program holds the database open, so"
+            " the log cannot be merged"
         )
-        remedy = f"look who has it open (fuser -v {path})"
+        remedy = f"find the program (fuser -v {path})"
         yield Finding(Area.DATABASE, Mark.WARNING, words, remedy)
 
 
@@ -496,10 +495,12 @@ def examine_rows(database: Database) -> Iterator[Finding]:
         with database.read() as tx:
             damaged = find_damage(tx)
     except StoreError:
-        return  # told already, with what is wrong with it
+        return  # reported already, with what is wrong with it
     for value in damaged[:MOST_VALUES]:
         words = f"{value}: its value is damaged"
-        remedy = "the daemon sets the row aside when it starts or reads it, and goes on without it"
+        remedy = (
+            "the daemon sets the row aside when it starts or reads it, and continues without it"
+        )
         yield Finding(Area.DATABASE, Mark.FAILED, words, remedy)
     kept = read_set_aside(database.set_aside_path)
     for value in kept[:MOST_VALUES]:
@@ -525,13 +526,13 @@ def examine_disk(path: Path) -> Iterator[Finding]:
         nodes = os.statvfs(folder)
         size = path.stat().st_size if path.is_file() else 0
     except OSError as error:
-        words = f"{folder} cannot be looked at: {error.strerror}"
+        words = f"{folder} cannot be read: {error.strerror}"
         yield Finding(Area.DISK, Mark.SKIPPED, words)
         return
     words = f"{_size(free)} free in {folder}"
     if nodes.f_flag & os.ST_RDONLY:
         words = f"the disk of {folder} is mounted read-only"
-        remedy = "look into the kernel's log, and mount it for writing again"
+        remedy = "read the kernel's log, and mount it for writing again"
         yield Finding(Area.DISK, Mark.FAILED, words, remedy)
     elif free < _FULL:
         remedy = "make room now: results and alerts wait in memory until there is some"
@@ -542,7 +543,7 @@ def examine_disk(path: Path) -> Iterator[Finding]:
     else:
         yield Finding(Area.DISK, Mark.OK, words)
     if nodes.f_files and not nodes.f_favail:
-        words = f"no more files can be made in {folder}"
+        words = f"no more files can be created in {folder}"
         yield Finding(Area.DISK, Mark.FAILED, words, "delete some: its table of files is full")
 
 

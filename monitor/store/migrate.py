@@ -451,7 +451,7 @@ def _require_fit(new: Path, source: Path) -> None:
     if faults:
         raise StoreError(f"{source} is damaged ({faults[0]}): name another copy")
     if revision is None:
-        raise StoreError(f"{source} holds no tables of connwatch: name another file")
+        raise StoreError(f"{source} contains no tables of connwatch: name another file")
 
 
 def _set_aside(database: Database, now: datetime) -> Path | None:

@@ -94,7 +94,7 @@ async def _change(
 async def validate(here: Here, who: Who, name: str) -> Response:
     """Check a connection now, step by step, and say what to do.
 
-    A paused connection is asked once and stays paused; nothing of that is stored.
+    A paused connection is checked once and stays paused; the result is not stored.
     """
     _, run = await begin_validation(here, who, name)
     await run.wait()
@@ -230,7 +230,7 @@ async def retry(here: Here, who: Who) -> Response:
 # --- what people are alerted of
 
 alerts_router = APIRouter(
-    prefix="/api/v1", tags=["being told"], dependencies=[Depends(refuse_unknown_fields)]
+    prefix="/api/v1", tags=["alerting"], dependencies=[Depends(refuse_unknown_fields)]
 )
 
 LARGEST_ID = 2**63 - 1
@@ -241,7 +241,7 @@ SilenceId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 @alerts_router.get("/silences", responses=answers(schemas.SilenceListJson))
 async def list_silences(request: Request, here: Here) -> Response:
-    """List the silences that last."""
+    """List the silences in effect."""
     lasting = await here.reader.read(lambda tx: stored.list_active_silences(tx, here.clock()))
     return answer(request, {"silences": [silence_json(one) for one in lasting], "next": None})
 
@@ -258,14 +258,14 @@ async def list_silences(request: Request, here: Here) -> Response:
     ),
 )
 async def silence(here: Here, who: Who, wanted: schemas.NewSilenceSchema) -> Response:
-    """Hold back what there is to tell of a connection, of a tag or of everything.
+    """Mute the alerts of a connection, of a tag or of everything.
 
-    Checks go on. When it ends, what is still true is told.
+    Checks continue. When it ends, what is still true is sent.
     """
     now = here.clock()
     is_all = wanted.scope is Scope.ALL
     if is_all != (wanted.target is None):
-        what = "null where all are silent" if is_all else f"the {wanted.scope} to be silent"
+        what = "null to mute everything" if is_all else f"the {wanted.scope} to mute"
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"target: {what}")
     if wanted.scope is Scope.TAG and wanted.target not in known_tags(here):
         raise HTTPException(HTTPStatus.NOT_FOUND, "No connection has this tag.")
@@ -294,12 +294,12 @@ def known_tags(here: Here) -> list[str]:
     responses=answers(schemas.EndedSilenceJson, HTTPStatus.NOT_FOUND, is_change=True),
 )
 async def end_silence(here: Here, who: Who, number: SilenceId) -> Response:
-    """End a silence early: what was held back and is still true is told."""
+    """End a silence early: what was held back and is still true is sent."""
     n_due = await here.store.write(
         lambda tx: suppression.end_silence(tx, here.plan, number, here.clock())
     )
     if n_due is None:
-        raise HTTPException(HTTPStatus.NOT_FOUND, "No such silence lasts.")
+        raise HTTPException(HTTPStatus.NOT_FOUND, "There is no such silence now.")
     here.wake()
     _note(who, "end silence", connection=str(number))
     return JSONResponse({"due": n_due})
@@ -334,25 +334,25 @@ async def end_all_mutes(here: Here, who: Who) -> None:
 async def acknowledge(
     here: Here, who: Who, name: str, given: schemas.NewAcknowledgementSchema | None = None
 ) -> Response:
-    """Take on the present trouble of a connection: nobody is reminded of it.
+    """Acknowledge the present problem of a connection: its reminders stop.
 
-    A new trouble is told as ever.
+    New problems still alert.
     """
     now = here.clock()
     wanted = given or schemas.NewAcknowledgementSchema()
     until = None if wanted.until is None else start_of(wanted.until)
     if until is not None and until <= now:
-        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "until: a day to come")
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "until: a future day")
     kept = Acknowledgement(now, until, wanted.note)
-    trouble = await here.store.write(
+    problem = await here.store.write(
         lambda tx: suppression.acknowledge(tx, find_or_refuse(tx, here, name), here.plan, kept)
     )
-    if trouble is None:
+    if problem is None:
         raise HTTPException(HTTPStatus.CONFLICT, "It has no problem to acknowledge.")
     _note(who, "ack", connection=name)
     body: schemas.AcknowledgementJson = {
         "connection": name,
-        "trouble": trouble,
+        "trouble": problem,
         "at": instant(kept.at),
         "until": instant(kept.until),
         "note": kept.note,
@@ -366,12 +366,12 @@ async def acknowledge(
     responses=problems(HTTPStatus.NOT_FOUND, is_change=True),
 )
 async def take_back(here: Here, who: Who, name: str) -> Response:
-    """Take an acknowledgement back: people are reminded again."""
+    """Undo an acknowledgement: reminders are sent again."""
     was_there = await here.store.write(
         lambda tx: stored.drop_acknowledgement(tx, find_or_refuse(tx, here, name).id)
     )
     if not was_there:
-        raise HTTPException(HTTPStatus.NOT_FOUND, "Nobody has taken it on.")
+        raise HTTPException(HTTPStatus.NOT_FOUND, "It is not acknowledged.")
     _note(who, "take back ack", connection=name)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 

@@ -87,7 +87,7 @@ def find_own_obstacle(config: Config, connection: Connection) -> Obstacle | None
     """Return what keeps this connection from a handshake, and perhaps not others."""
     if not isinstance(connection, AmazonConnection):
         return Obstacle(
-            f"{connection.name} is no Amazon store: only those are authorized on Amazon's pages.",
+            f"{connection.name} is not an Amazon store: only those are authorized at Amazon.",
             "Renew it at its service, then record that on its page, under “Record a renewal…”.",
         )
     if not connection.valid_days:
@@ -109,7 +109,7 @@ def _find_setting(application: Application, region: str) -> Obstacle | None:
             return Obstacle(
                 f"Application {application.name} has no {key}, so no one can be sent to the"
                 f" consent page of the region {region.upper()}.",
-                "Put it under its [[applications]], as the developer console shows it:",
+                "Add it under its [[applications]], as Developer Central shows it:",
                 (f'{key} = "{example}"',),
             )
     return None
@@ -121,8 +121,8 @@ def find_key_obstacle(config: Config) -> Obstacle | None:
         Cipher.of(config.web)
     except KeyUnusable as error:
         return Obstacle(
-            f"The new refresh token could not be kept safely: {error}.",
-            "Make a key beside the configuration file, name it there, and reload connwatch:",
+            f"The new refresh token could not be encrypted: {error}.",
+            "Create a key beside the configuration file, name it there, and reload connwatch:",
             (MAKE_KEY, "[web]", 'key = { file = "fernet-key" }'),
         )
     return None
@@ -285,8 +285,8 @@ async def finish_handshake(parts: Parts, query: Mapping[str, str], session: str)
     name, begun = await _take(parts, state, session)
     if not code:
         raise HandshakeRefused(
-            "Nothing was authorized",
-            "The consent page was left without a confirmation. The authorization is as it was.",
+            "Not confirmed",
+            "The consent page was closed without a confirmation. The authorization is unchanged.",
             name,
         )
     connection = parts.config.connection(name)
@@ -317,15 +317,15 @@ async def _take(parts: Parts, state: str, session: str) -> tuple[str, BegunHands
     begun = None if key is None else BegunHandshake.read(key, state)
     if begun is None:
         raise HandshakeRefused(
-            "Not begun here",
-            "This answer does not belong to any authorization that was begun here. If you"
-            " came from Amazon, begin again with the button on the connection's page.",
+            "This link was not started here",
+            "It does not belong to any authorization that was started here. If you came from"
+            " Amazon, start again with the button on the connection's page.",
         )
     if not hmac.compare_digest(begun.browser, _browser_mark(session)):
         raise HandshakeRefused(
-            "Begun in another browser",
-            "The authorization was begun in another browser, or before you logged in anew. Begin"
-            " again, and stay in this browser.",
+            "Started in another browser",
+            "The authorization was started in another browser, or before you logged in again."
+            " Start again, and stay in this browser.",
         )
     is_late = abs(now - begun.started_at) > STATE_LIFE
 
@@ -341,19 +341,19 @@ async def _take(parts: Parts, state: str, session: str) -> tuple[str, BegunHands
 
     name, is_first = await parts.store.write(take)
     if name is None:
-        raise HandshakeRefused("Deleted meanwhile", "The connection was deleted meanwhile.")
+        raise HandshakeRefused("Connection deleted", "The connection has been deleted.")
     if is_late:
         raise HandshakeRefused(
-            "Too late",
-            "The consent page was open for longer than ten minutes. Nothing was changed: begin"
+            "Link expired",
+            "The consent page was open for longer than ten minutes. Nothing was changed. Start"
             " again.",
             name,
         )
     if not is_first:
         raise HandshakeRefused(
-            "Used already",
-            "This answer was used before. Look at the connection: if its authorization is still"
-            " the old one, begin again there.",
+            "Already used",
+            "This link was used before. Check the connection: if its authorization is still the"
+            " old one, start again there.",
         )
     return name, begun
 
@@ -374,7 +374,7 @@ async def _redeem_grant(
             config.timeout_of(connection),
         )
     except CodeRefused as error:
-        raise HandshakeRefused("Amazon gave no new token", f"{error} Begin again.", name) from None
+        raise HandshakeRefused("No new token", f"{error} Start again.", name) from None
     trial = HandshakeTokens(calls.fingerprint)
     trial.put(name, token, connection.refresh_token)
     # This token is new: what worked before was another one.
@@ -382,9 +382,9 @@ async def _redeem_grant(
     outcome = await checker.check()
     if outcome.reason is Reason.REGION_MISMATCH:
         raise HandshakeRefused(
-            "An account of another region",
+            "Wrong region",
             f"The account that confirmed is not in the region {connection.region.upper()}. The"
-            " authorization from before stays in use. Begin again, signed in as the seller of"
+            " former authorization stays in use. Start again, signed in as the seller of"
             f" {name}.",
             name,
         )
@@ -404,7 +404,7 @@ async def _save_grant(
         now = parts.clock()
         record = connections.find_record(tx, name)
         if record is None:
-            raise HandshakeRefused("Deleted meanwhile", f"{name} was deleted meanwhile.")
+            raise HandshakeRefused("Connection deleted", f"{name} has been deleted.")
         before = credentials.find_refresh_token(tx, record.id)
         known_id = None if before is None else before.seller_id
         _refuse_other_account(record, known_id, seller, outcome)
@@ -440,10 +440,10 @@ def _refuse_other_account(
     is_compared = known is not None and not seller.is_renamed
     if is_compared and shown is None and outcome.reason is not Reason.OK:
         raise HandshakeRefused(
-            "The account could not be seen",
-            f"Amazon gave a new token for {record.name}, and then did not show whose account it"
-            f" belongs to ({outcome.reason.value}). {outcome.detail} The authorization from before"
-            f" stays in use: {known}. Begin again, signed in as its seller.",
+            "Account unknown",
+            f"Amazon issued a new token for {record.name}, but did not show whose account it"
+            f" belongs to ({outcome.reason.value}). {outcome.detail} The former authorization"
+            f" stays in use: {known}. Start again, signed in as its seller.",
             record.name,
         )
     is_other_name = (
@@ -456,8 +456,8 @@ def _refuse_other_account(
     raise HandshakeRefused(
         "Another account",
         f"{who} confirmed, and {record.name} belongs to another account{before}. Nothing was"
-        " changed. Sign in at Amazon as that account's seller and begin again. If the connection"
-        " is to change hands, give it a new name in the file instead.",
+        " changed. Sign in at Amazon as that account's seller and start again. To use the"
+        " connection for another account, give it a new name in the file instead.",
         record.name,
         is_by_name=not is_other_id,
     )

@@ -79,7 +79,7 @@ async def log_in(
         return _have_wait(request, target, peer, ceil(limited.seconds))
     if not is_right:
         log.warning("web.login_failed", address=peer)
-        return _ask(request, target, "This is not the password.", HTTPStatus.UNAUTHORIZED)
+        return _ask(request, target, "Wrong password.", HTTPStatus.UNAUTHORIZED)
     log.info("web.logged_in", address=peer)
     return await _begin(request, here, target)
 

@@ -181,7 +181,7 @@ class _Stored(Collector):
         )
         yield GaugeMetricFamily(
             "connwatch_notifications_dead",
-            "Notifications given up until somebody has them sent again.",
+            "Notifications that failed and are not retried.",
             self._n_dead,
         )
         yield self._family(

@@ -240,11 +240,11 @@ _SUFFIX = re.compile(r"(Schema|Json)$")
 """Of the classes that describe the API, which calls them without it."""
 
 _WHY = {
-    HTTPStatus.BAD_REQUEST: "What was sent cannot be read.",
-    HTTPStatus.UNAUTHORIZED: "Nobody logged in, and no valid API token was sent.",
+    HTTPStatus.BAD_REQUEST: "The request cannot be read.",
+    HTTPStatus.UNAUTHORIZED: "Not logged in, and no valid API token was sent.",
     HTTPStatus.FORBIDDEN: "The API token may only read, or the CSRF token is missing.",
-    HTTPStatus.NOT_FOUND: "There is no such thing.",
-    HTTPStatus.CONFLICT: "Not possible as things stand.",
+    HTTPStatus.NOT_FOUND: "Not found.",
+    HTTPStatus.CONFLICT: "Not possible in the present state.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Too much was sent.",
     HTTPStatus.REQUEST_URI_TOO_LONG: "The address is too long.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not JSON.",

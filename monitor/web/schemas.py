@@ -125,11 +125,11 @@ class BegunSilenceJson(SilenceJson):
 class EndedSilenceJson(TypedDict):
     """What follows from the end of a silence."""
 
-    due: Annotated[int, Field(description="Messages held back until now that are told.")]
+    due: Annotated[int, Field(description="Messages that were held back and are sent now.")]
 
 
 class AcknowledgementJson(TypedDict):
-    """Somebody's word that a trouble is taken care of: nobody is reminded of it."""
+    """An acknowledged problem: no reminders are sent for it."""
 
     connection: str
     trouble: str
@@ -238,7 +238,7 @@ class NewSilenceSchema(BaseModel, extra="forbid", validate_by_alias=True):
 
 
 class NewAcknowledgementSchema(BaseModel, extra="forbid"):
-    """That somebody takes care of a trouble."""
+    """Acknowledge a problem."""
 
     until: Day = Field(
         default=None,

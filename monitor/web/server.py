@@ -157,7 +157,7 @@ class WebServer:
                     "web.not_started",
                     listen=listen,
                     why=error.strerror or str(error),
-                    remedy="set web.listen to a free address; it is tried again meanwhile",
+                    remedy="set web.listen to a free address; until then it is retried",
                 )
             return None
 

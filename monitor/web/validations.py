@@ -171,7 +171,7 @@ class Validations:
         async def ask() -> CheckedConnection:
             checker = self._live.now.calls.checkers.get(connection.name)
             if checker is None:
-                raise NotPossible(f'"{connection.name}" was taken out of the file meanwhile')
+                raise NotPossible(f'"{connection.name}" is no longer in the configuration file')
             outcome = await checker.check()
             record = await self._keep(connection.name, outcome)
             settings = self._live.now
@@ -220,7 +220,7 @@ class Validations:
 
         record = await self._store.write(keep)
         if record is None:
-            raise NotPossible(f'connection "{name}" was deleted meanwhile')
+            raise NotPossible(f'connection "{name}" has been deleted')
         self._on_evaluated(evaluated)
         return record
 
@@ -228,5 +228,5 @@ class Validations:
 def _watched(plan: Plan, name: str) -> Watched:
     watched = plan.watched.get(name)
     if watched is None:
-        raise NotPossible(f'"{name}" was taken out of the file meanwhile')
+        raise NotPossible(f'"{name}" is no longer in the configuration file')
     return watched

@@ -7,7 +7,7 @@ shown, and are asked every twelve hours.
 
 - right: on how many of the days before a quota ran out the answer named that instant, within a
   day or a fifth of the time that was left (mean over the periods in which it ran out)
-- told: how many days before that an alert was sent, 0 if none was
+- lead: how many days before that an alert was sent, 0 if none was
 - missed: in how many of those periods none was sent a day before or sooner
 - wolf: in how many of the periods in which it did not run out an alert was sent
 
@@ -144,7 +144,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--first", type=int, default=5001)
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=SHAPES)
     chosen = parser.parse_args(arguments)
-    print(f"{'shape':<10} {'rule':<14} {'right':>8} {'told':>8} {'missed':>7} {'wolf':>6}  ran out")
+    print(f"{'shape':<10} {'rule':<14} {'right':>8} {'lead':>8} {'missed':>7} {'wolf':>6}  ran out")
     for shape in chosen.shapes:
         for name, rule in RULES.items():
             score = Score()

@@ -47,9 +47,9 @@ PATHS = (
     "/api/docs",
 )
 EMPTY = {
-    "/": "Nothing is watched yet",
+    "/": "No connections yet",
     "/alerts": "No notification channel",
-    "/calendar": "No end is known",
+    "/calendar": "No expiry known",
     "/monitor": "Checks are on time",
 }
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -131,12 +131,12 @@ def test_a_wrong_password_is_refused_and_the_right_one_leads_to_where_one_wanted
     keep(page, "login")
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("alert")).to_contain_text("not the password")
+    expect(page.get_by_role("alert")).to_contain_text("Wrong password")
 
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("What ends when")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Expiry calendar")
     page.get_by_role("button", name="Log out").click()
     page.goto(stage.url)
     expect(page.get_by_label("Password")).to_be_visible()
@@ -209,7 +209,7 @@ def test_a_connection_is_paused_resumed_and_kept_by_who_is_asked_before_it_is_de
     page.get_by_role("link", name="Delete").click()
     expect(page.get_by_text("Its checks and alerts stop at once")).to_be_visible()
     keep(page, "delete")
-    page.get_by_role("link", name="Keep it").click()
+    page.get_by_role("link", name="Cancel").click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("soldscope-staging")
 
@@ -455,7 +455,7 @@ def test_the_keyboard_alone_leads_to_a_connection(stage, open_page):
     page = log_in(open_page(), stage)
     expect(page.locator(".list")).to_be_visible()
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="To the content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     link = page.get_by_role("link", name="acme", exact=True)
     for _ in range(60):
         page.keyboard.press("Tab")

@@ -135,12 +135,12 @@ def test_alerts_are_listed_for_people_in_lines_that_fit(told):
     assert "store-1, store-2, store-3 and 2 more" in ended.out
     assert "ops: dead. " in ended.out
     assert "Failed after 1 attempt" in " ".join(ended.out.split())
-    assert "no channel receives it" in ended.out
+    assert "no matching channel" in ended.out
 
     history = " ".join(connwatch("history", NAMES[0], cwd=told.folder).out.split())
     assert "ops: dead. " in history
     assert "Failed after 1 attempt" in history
-    assert "no channel receives it" in history
+    assert "no matching channel" in history
 
 
 def test_only_dead_ones_are_listed_if_asked_for(told):
@@ -161,7 +161,7 @@ def test_that_there_are_more_is_said_beside_the_data(told):
     ended = connwatch("alerts", "list", "--limit", "2", "--json", cwd=told.folder)
 
     assert len(json.loads(ended.out)["alerts"]) == 2
-    assert "older ones than these 2" in ended.err
+    assert "showing the latest 2" in ended.err
 
 
 def test_exactly_as_many_as_asked_for_are_all(told):
@@ -176,9 +176,9 @@ def test_exactly_as_many_as_asked_for_are_all(told):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("list",), "no alert so far\n"),
-        (("list", "--dead"), "no alert is dead\n"),
-        (("retry",), "no notification is dead: nothing to send again\n"),
+        (("list",), "no alerts yet\n"),
+        (("list", "--dead"), "no failed alerts\n"),
+        (("retry",), "no failed notifications: nothing to send again\n"),
     ],
     ids=["list", "dead", "retry"],
 )
@@ -221,7 +221,7 @@ def test_dead_notifications_become_due_again_and_the_others_stay(told):
     ended = connwatch("alerts", "retry", cwd=told.folder)
 
     assert ended.code == 0
-    assert ended.out.startswith("2 notifications are due again; the daemon")
+    assert ended.out.startswith("2 notifications are queued again; the daemon")
     assert sorted(told.states()) == ["due", "due", "sent"]
 
 

@@ -262,7 +262,7 @@ def test_send_says_what_failed_and_keeps_the_exit_code(bench, live):
         bench.evaluate("acme", OK, REFUSED, REFUSED)
         ended = bench.spawn("check", "--send")
     assert ended.code == 0
-    assert "connwatch: notifications: 1 failed, to be tried again\n" in ended.err
+    assert "connwatch: notifications: 1 failed, will be retried\n" in ended.err
     past = json.loads(bench.run("history", "acme", "--json").out)
     assert [each["kind"] for each in past["alerts"]] == ["recovered", "error"]
     assert past["alerts"][1]["notifications"][0]["attempts"] == 1

@@ -146,7 +146,7 @@ def test_a_database_of_something_else_is_no_database_of_ours(folder):
     ended = connwatch("db", "current", cwd=folder)
 
     assert (ended.code, ended.out) == (3, "")
-    assert "holds no tables of connwatch" in ended.err
+    assert "contains no tables of connwatch" in ended.err
 
 
 @pytest.mark.parametrize(

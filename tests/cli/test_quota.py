@@ -114,9 +114,9 @@ def test_it_can_be_read_without_unicode(bench):
 @pytest.mark.parametrize(
     ("outcome", "expected"),
     [
-        (Outcome(Reason.OK, is_payment_required=True), "used up: nothing that costs"),
-        (ok_with(0, resets_at=utc_now() + 5 * DAY), "used up: nothing that costs"),
-        (ok_with(9_000, resets_at=utc_now() + 5 * DAY), "too little has been seen yet"),
+        (Outcome(Reason.OK, is_payment_required=True), "used up: calls that cost quota fail"),
+        (ok_with(0, resets_at=utc_now() + 5 * DAY), "used up: calls that cost quota fail"),
+        (ok_with(9_000, resets_at=utc_now() + 5 * DAY), "not enough data for a forecast yet"),
         (ok_with(9_000, resets_at=utc_now() - 5 * DAY), "should have been reset 5 days ago ("),
     ],
     ids=["402", "nothing left", "seen once", "a reset in the past"],

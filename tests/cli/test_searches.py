@@ -77,7 +77,7 @@ def test_no_search_so_far_is_said(bench):
 @pytest.mark.parametrize(
     ("subject", "said"),
     [
-        ("lamps", "search 1 is completed: its results can be fetched\n"),
+        ("lamps", "search 1 is completed: its results are ready\n"),
         ("nothing", "search 1 has ended without results: nothing was found\n"),
     ],
 )
@@ -107,7 +107,7 @@ def test_a_hiccup_of_the_provider_is_survived(bench, simulator, fault, monkeypat
     monkeypatch.setattr(SearchReader, "read_progress", recover)
     ended = bench.run("searches", "wait", "acme", "1")
     assert ended.code == 0
-    assert ended.err.count("asking again: ") == 1
+    assert ended.err.count("retrying: ") == 1
 
 
 def test_patience_has_an_end(bench, simulator):
@@ -115,7 +115,7 @@ def test_patience_has_an_end(bench, simulator):
     simulator.faults.switch_on("server_error")
     ended = bench.run("searches", "wait", "acme", "1")
     assert (ended.code, ended.out) == (3, "")
-    assert "search 1: given up after 4 answers in a row without use: The API failed" in ended.err
+    assert "search 1: stopped after 4 unusable responses in a row: The API failed" in ended.err
 
 
 def test_a_refused_token_has_its_own_words_and_exit(bench, simulator):
@@ -208,8 +208,8 @@ def test_a_channel_that_does_not_take_it_is_not_done(bench, simulator, hook):
     begin(simulator)
     ended = bench.run("searches", "wait", "acme", "1", "--notify", "ops")
     assert ended.code == 3
-    assert ended.out == "search 1 is completed: its results can be fetched\n"
-    assert "ops was not told: " in ended.err
+    assert ended.out == "search 1 is completed: its results are ready\n"
+    assert "ops was not notified: " in ended.err
 
 
 def test_ctrl_c_ends_it_cleanly(bench, simulator):

@@ -114,16 +114,16 @@ def test_ending_a_silence_tells_what_is_still_true(bench):
     [
         pytest.param(["acme"], "say for how long: --for 2h", id="no length"),
         pytest.param(["acme", "--for", "soon"], "--for: ", id="no duration"),
-        pytest.param(["acme", "--for", "0s"], "longer than nothing", id="no time at all"),
+        pytest.param(["acme", "--for", "0s"], "longer than 0", id="no time at all"),
         pytest.param(["--for", "2h"], "say what to mute", id="nothing named"),
         pytest.param(["acme", "--all", "--for", "2h"], "say what to mute", id="too much named"),
         pytest.param(["acem", "--for", "2h"], 'did you mean "acme"', id="unknown name"),
         pytest.param(["--tag", "ue", "--for", "2h"], "no connection has the tag", id="unknown tag"),
         pytest.param(["acme", "globex", "--for", "2h"], "one word too many", id="two names"),
-        pytest.param(["end"], "say which", id="an end of nothing"),
-        pytest.param(["end", "one"], "say which", id="an end of no number"),
-        pytest.param(["end", "9" * 40], "say which", id="an end of no id"),
-        pytest.param(["end", "7"], "no silence 7 lasts", id="an end of what is over"),
+        pytest.param(["end"], "which one?", id="an end of nothing"),
+        pytest.param(["end", "one"], "which one?", id="an end of no number"),
+        pytest.param(["end", "9" * 40], "which one?", id="an end of no id"),
+        pytest.param(["end", "7"], "there is no silence 7 now", id="an end of what is over"),
     ],
 )
 def test_a_silence_that_makes_no_sense_is_refused(bench, arguments, said):
@@ -166,7 +166,7 @@ def test_there_is_nothing_to_acknowledge_where_nothing_is_wrong(bench):
 
 
 @pytest.mark.parametrize(
-    ("until", "said"), [("tomorrow", "a date such as"), ("2026-01-15", "a day to come")]
+    ("until", "said"), [("tomorrow", "a date such as"), ("2026-01-15", "a future day")]
 )
 def test_an_acknowledgement_ends_on_a_day_to_come(bench, until, said):
     bench.evaluate("acme", REFUSED, REFUSED)
@@ -184,7 +184,7 @@ def test_explain_says_who_is_told_and_why_not(bench):
     ]
     text = bench.run("alerts", "explain", "acme", "error").out
     assert "within 10s" in text
-    assert "its kinds leave this one out" in text
+    assert "not in its `kinds`" in text
 
 
 def test_explain_says_of_a_deleted_connection_that_it_is_ignored(bench):
@@ -210,7 +210,7 @@ def test_explain_knows_the_end_of_a_trouble(bench):
     said = explained(bench, "acme", "recovered")
     assert said["trouble_told"] is False
     assert said["channels"][1]["why"] == "wanted_as_end"
-    assert "no error or expired was told" in bench.run("alerts", "explain", "acme", "recovered").out
+    assert "only after error or expired" in bench.run("alerts", "explain", "acme", "recovered").out
     bench.evaluate("acme", REFUSED, REFUSED)
     assert explained(bench, "acme", "recovered")["trouble_told"] is True
 
@@ -224,7 +224,7 @@ def test_explain_knows_what_holds_an_alert_back(bench):
         "silence",
         listed(bench)[0]["ends_at"],
     )
-    assert "silenced until" in bench.run("alerts", "explain", "acme", "error").out
+    assert "muted until" in bench.run("alerts", "explain", "acme", "error").out
 
 
 def test_explain_knows_who_is_paused_and_what_is_taken_on(bench):
@@ -235,7 +235,7 @@ def test_explain_knows_who_is_paused_and_what_is_taken_on(bench):
     assert (said["paused"], said["acknowledged"]) == (True, True)
     text = bench.run("alerts", "explain", "acme", "error").out
     assert "It is paused" in text
-    assert "Somebody has taken it on" in text
+    assert "It is acknowledged" in text
 
 
 def test_explain_knows_that_a_host_is_out(bench):
@@ -245,8 +245,8 @@ def test_explain_knows_that_a_host_is_out(bench):
     for name in ("acme", "globex"):
         bench.evaluate(name, TIMEOUT)
     assert explained(bench, "initech", "error")["outage"] == "127.0.0.1:9"
-    assert "127.0.0.1:9 is out" in bench.run("alerts", "explain", "initech", "recovered").out
-    assert "is out" not in bench.run("alerts", "explain", "initech", "expired").out
+    assert "127.0.0.1:9 has an outage" in bench.run("alerts", "explain", "initech", "recovered").out
+    assert "has an outage" not in bench.run("alerts", "explain", "initech", "expired").out
 
 
 def test_explain_knows_that_this_machine_has_no_link(bench):
@@ -255,7 +255,7 @@ def test_explain_knows_that_this_machine_has_no_link(bench):
     assert explained(bench, "acme", "error")["offline"] is False
     bench.evaluate("acme", TIMEOUT)
     assert explained(bench, "acme", "error")["offline"] is True
-    assert "has no link" in bench.run("alerts", "explain", "acme", "error").out
+    assert "is offline" in bench.run("alerts", "explain", "acme", "error").out
 
 
 def test_explain_knows_that_an_application_is_refused(bench):
@@ -263,7 +263,7 @@ def test_explain_knows_that_an_application_is_refused(bench):
     assert explained(bench, "b", "error")["application_refused"] is None
     bench.evaluate("a", CLIENT_REJECTED)
     assert explained(bench, "b", "error")["application_refused"] == "our-app"
-    assert "one error speaks" in bench.run("alerts", "explain", "b", "error").out
+    assert "one error covers" in bench.run("alerts", "explain", "b", "error").out
 
 
 @pytest.mark.parametrize(

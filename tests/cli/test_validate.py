@@ -308,7 +308,7 @@ def test_a_paused_store_is_asked_once_and_nothing_of_that_is_stored(store):
     ended = store.validate()
     assert (ended.code, marks(ended)["token"]) == (0, "✗")
     assert "authorization revoked" in ended.out
-    assert "nothing was stored, and it stays paused" in flat(ended.out)
+    assert "the result was not stored, and it stays paused" in flat(ended.out)
     assert store.bench.shown()[STORE] == before
     assert before["state"] == "paused"
 
@@ -317,7 +317,7 @@ def test_one_that_the_file_switches_off_needs_no_database(store):
     store.table["enabled"] = False
     ended = store.validate("--report")
     assert (ended.code, ended.err) == (0, "")
-    assert "asked this once, and nothing was stored" in ended.out
+    assert "checked this once, and the result was not stored" in ended.out
     assert not store.bench.database.exists()
 
 
@@ -640,7 +640,7 @@ def test_without_a_browser_that_is_said_and_the_code_stays(bench):
     bench.configure(countdown(-1, renew_url='"https://x.example/a"'))
     ended = bench.spawn("validate", "store", "--open", PATH="/nonexistent", BROWSER="", DISPLAY="")
     assert ended.code == 2
-    assert "no browser is to be found here; open https://x.example/a yourself" in ended.err
+    assert "no browser found; open https://x.example/a yourself" in ended.err
 
 
 def test_where_nothing_is_to_be_mended_nothing_is_opened(bench, browser):

@@ -26,7 +26,7 @@ URL = "https://api.example.com/v1"
 GIVEN = ("--base-url", URL, "--token-env", "TOKEN", "--channel-env", "CHANNEL")
 
 NO_MORE = (r"(?s)Anything else\?.*Number \[6\]: ", "")
-NOBODY = (r"(?s)Who shall be told\?.*Number .*: ", "4")
+NOBODY = (r"(?s)Where should alerts go\?.*Number .*: ", "4")
 IN_ENV, IN_FILE, TYPED = "1", "2", "3"
 SOLDSCOPE, AMAZON, PRESET, HTTP, COUNTDOWN = "12345"
 
@@ -162,9 +162,9 @@ def test_options_that_are_of_no_use_are_refused(tmp_path, given, why):
 def test_on_a_terminal_it_asks_and_says_what_is_left_to_do(tmp_path):
     data, seen = interview(
         tmp_path,
-        (r"(?s)watched\?.*Number \[1\]: ", SOLDSCOPE),
+        (r"(?s)monitor\?.*Number \[1\]: ", SOLDSCOPE),
         ("Base URL: ", "ftp://api.example.com"),
-        ("That will not do: .*\n(?s:.*)Base URL: ", URL),
+        ("Not valid: .*\n(?s:.*)Base URL: ", URL),
         ("Number .*: ", IN_ENV),
         (r"Name of the variable \[SOLDSCOPE_TOKEN\]: ", ""),
         (r"Name \[soldscope\]: ", "acme-production"),
@@ -183,7 +183,7 @@ def test_on_a_terminal_it_asks_and_says_what_is_left_to_do(tmp_path):
         }
     ]
     assert data["channels"][0]["url"] == {"file": "channel.url"}
-    assert "is not tried yet: env SOLDSCOPE_TOKEN" in seen
+    assert "was not tested yet: env SOLDSCOPE_TOKEN" in seen
     assert "export SOLDSCOPE_TOKEN=...   # the token" in seen
     assert "put the Apprise URL into channel.url" in seen
     assert seen.rstrip().endswith("Next: connwatch config check")
@@ -193,7 +193,7 @@ def test_what_works_is_said_to_work_and_the_channel_gets_a_test(tmp_path, simula
     token = simulator.create_token("acme", "production").value
     data, seen = interview(
         tmp_path,
-        (r"(?s)watched\?.*Number \[1\]: ", ""),
+        (r"(?s)monitor\?.*Number \[1\]: ", ""),
         ("Base URL: ", simulator.soldscope_url),
         ("Number .*: ", IN_ENV),
         (r"Name of the variable .*: ", "TOKEN"),
@@ -209,8 +209,8 @@ def test_what_works_is_said_to_work_and_the_channel_gets_a_test(tmp_path, simula
 
     assert "✓ it works, for the account" in seen
     assert "10,000 requests left" in seen
-    assert "✓ sent: look whether it arrived" in seen
-    assert "Before it can work" not in seen
+    assert "✓ Sent. Did it arrive?" in seen
+    assert "To do" not in seen
     assert data["channels"][0]["url"] == hook.url()
     assert token not in seen
 
@@ -226,7 +226,7 @@ def test_a_token_that_is_refused_can_be_given_again(tmp_path, simulator):
     again = [answer if answer[1] != "WRONG" else (answer[0], "RIGHT") for answer in questions]
     data, seen = interview(
         tmp_path,
-        (r"(?s)watched\?.*Number \[1\]: ", SOLDSCOPE),
+        (r"(?s)monitor\?.*Number \[1\]: ", SOLDSCOPE),
         *questions,
         (r"(?s)✗ token rejected: .*What now\?.*Number \[1\]: ", "1"),
         *again,
@@ -244,7 +244,7 @@ def test_a_token_that_is_refused_can_be_given_again(tmp_path, simulator):
 def test_a_token_that_is_refused_can_be_kept(tmp_path, simulator):
     data, _ = interview(
         tmp_path,
-        (r"(?s)watched\?.*Number \[1\]: ", SOLDSCOPE),
+        (r"(?s)monitor\?.*Number \[1\]: ", SOLDSCOPE),
         ("Base URL: ", simulator.soldscope_url),
         ("Number .*: ", IN_ENV),
         (r"Name of the variable .*: ", "WRONG"),
@@ -277,7 +277,7 @@ def test_a_channel_that_does_not_take_the_test_can_be_named_again(tmp_path, hook
 def test_a_home_of_a_user_whom_nobody_knows_is_a_file_that_cannot_be_read(tmp_path):
     data, seen = interview(
         tmp_path,
-        (r"(?s)watched\?.*Number \[1\]: ", SOLDSCOPE),
+        (r"(?s)monitor\?.*Number \[1\]: ", SOLDSCOPE),
         ("Base URL: ", URL),
         ("Number .*: ", IN_FILE),
         ("Path of the file: ", "~nobody-of-that-name/token"),
@@ -285,7 +285,7 @@ def test_a_home_of_a_user_whom_nobody_knows_is_a_file_that_cannot_be_read(tmp_pa
         NO_MORE,
         NOBODY,
     )
-    assert "is not tried yet" in seen
+    assert "was not tested yet" in seen
     assert data["connections"][0]["token"] == {"file": "~nobody-of-that-name/token"}
 
 
@@ -293,11 +293,11 @@ def test_two_stores_share_an_application(tmp_path):
     where = [("Number .*: ", IN_FILE), ("Path of the file: ", "secret")]
     data, _ = interview(
         tmp_path,
-        (r"(?s)watched\?.*Number \[1\]: ", AMAZON),
+        (r"(?s)monitor\?.*Number \[1\]: ", AMAZON),
         ("Client id: ", "amzn1.application-oa2-client.0123456789abcdef0123456789abcdef"),
         *where,
-        ("secret made.*: ", "yesterday"),
-        ("a day such as(?s:.*)secret made.*: ", "2026-06-01"),
+        ("secret created.*: ", "yesterday"),
+        ("a date such as(?s:.*)secret created.*: ", "2026-06-01"),
         ("Application id .*: ", ""),
         (r"Name of the application.*\[our-app\]: ", ""),
         (r"(?s)region.*Number \[1\]: ", "2"),
@@ -310,7 +310,7 @@ def test_two_stores_share_an_application(tmp_path):
         *where,
         ("authorized.*: ", ""),
         (r"Name \[store-na\]: ", "store-eu"),
-        ("That will not do: (?s:.*)Name .*: ", "store-us"),
+        ("Not valid: (?s:.*)Name .*: ", "store-us"),
         NO_MORE,
         NOBODY,
     )
@@ -326,7 +326,7 @@ def test_two_stores_share_an_application(tmp_path):
 def test_presets_other_apis_and_countdowns_are_asked_for(tmp_path):
     data, _ = interview(
         tmp_path,
-        (r"(?s)watched\?.*Number \[1\]: ", PRESET),
+        (r"(?s)monitor\?.*Number \[1\]: ", PRESET),
         (r"(?s)Whose token.*github.*Number \[1\]: ", "2"),
         ("Number .*: ", IN_ENV),
         (r"variable \[GITHUB_TOKEN\]: ", ""),
@@ -369,7 +369,7 @@ def test_a_secret_that_is_typed_in_is_not_seen(tmp_path):
         (r"(?s)What now\?.*Number \[1\]: ", "2"),
         ("Slack(?s:.*)Number .*: ", TYPED),
         ("Apprise URL .*: ", "nonsense://hunter2"),
-        ("That will not do: Apprise cannot use(?s:.*)Number .*: ", TYPED),
+        ("Not valid: Apprise cannot use(?s:.*)Number .*: ", TYPED),
         ("Apprise URL .*: ", "json://anna:hunter2@example.com/"),
         ("Send a test message .*: ", "n"),
         options=("--base-url", "http://127.0.0.1:9/v1", "--name", "acme"),
@@ -385,12 +385,12 @@ def test_a_secret_that_is_typed_in_is_not_seen(tmp_path):
 def test_only_what_the_options_leave_open_is_asked(tmp_path):
     data, seen = interview(
         tmp_path,
-        (r"(?s)Who shall be told\?.*Number .*: ", "4"),
+        (r"(?s)Where should alerts go\?.*Number .*: ", "4"),
         options=(*GIVEN[:4], "--name", "acme"),
     )
 
     assert "Base URL" not in seen
-    assert "watched?" not in seen
+    assert "want to monitor?" not in seen
     assert "channels" not in data
 
 

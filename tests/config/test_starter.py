@@ -115,7 +115,7 @@ def test_new_file_belongs_to_its_owner_alone(tmp_path):
 def test_existing_file_is_left_as_it_is(tmp_path):
     path = tmp_path / "config.toml"
     path.write_text("mine", encoding="utf-8")
-    with pytest.raises(ConfigError, match="exists already and is left as it is"):
+    with pytest.raises(ConfigError, match="exists already and was not changed"):
         write_new(path, "new")
     assert path.read_text(encoding="utf-8") == "mine"
 

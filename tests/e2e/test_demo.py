@@ -98,7 +98,7 @@ def test_the_demo_tells_its_story_and_leaves_nothing_behind(tmp_path):
     began_at = time.monotonic()
     with running(tmp_path) as demo:
         start = demo.read_until("Someone revokes the token of acme-staging")
-        broken = demo.read_until("A new token is made")
+        broken = demo.read_until("A new token is created")
         mended = demo.read_until("Ctrl-C ends the demo")
         took_s = time.monotonic() - began_at
         (private,) = (tmp_path / "tmp").iterdir()

@@ -177,7 +177,7 @@ def leave_log(path: Path) -> None:
         (damage, r"copy\.db is damaged.*: name another copy$"),
         (make_newer, r"copy\.db has schema 0999, which is newer than this program"),
         (make_unreleased, r"copy\.db has schema 0006, which is older than the first release"),
-        (make_other, r"copy\.db holds no tables of connwatch"),
+        (make_other, r"copy\.db contains no tables of connwatch"),
         (leave_log, r"copy\.db is in use, or was copied while it was.*db backup"),
         (lambda path: path.write_text("dear diary"), r"copy\.db is no database"),
         (lambda path: path.write_text(""), r"copy\.db is no database"),

@@ -191,7 +191,7 @@ def test_a_renamed_store_is_begun_with_the_word_of_the_page_only(stage, browser)
 def test_a_state_cannot_be_told_renamed_on_its_way(stage, browser):
     address = confirm(stage, begin(browser, "happy"), "happy")
     back = browser.get(address.replace("state=", "state=~"))
-    assert (back.status_code, "Not begun here" in back.text) == (400, True)
+    assert (back.status_code, "This link was not started here" in back.text) == (400, True)
 
 
 def test_a_consent_page_that_was_left_changes_nothing(stage, browser):
@@ -199,7 +199,7 @@ def test_a_consent_page_that_was_left_changes_nothing(stage, browser):
 
     back = browser.get(f"/oauth/amazon/callback?{urlencode({'state': state, 'error': 'denied'})}")
 
-    assert (back.status_code, "Nothing was authorized" in back.text) == (400, True)
+    assert (back.status_code, "Not confirmed" in back.text) == (400, True)
     assert shown(browser, "cancelled")["authorization"]["days_left"] == 19
 
 
@@ -209,7 +209,7 @@ def test_an_answer_counts_once(stage, browser):
 
     again = browser.get(address)
 
-    assert (again.status_code, "Used already" in again.text) == (400, True)
+    assert (again.status_code, "Already used" in again.text) == (400, True)
     assert state_of(browser, "replayed") == "active"
 
 
@@ -223,7 +223,7 @@ def test_a_forged_answer_is_refused(stage, browser, state):
 
     back = browser.get(f"/oauth/amazon/callback?{query}")
 
-    assert (back.status_code, "Not begun here" in back.text) == (400, True)
+    assert (back.status_code, "This link was not started here" in back.text) == (400, True)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_an_answer_after_ten_minutes_is_refused(stage, browser, minutes):
 
     back = browser.get(address.replace(quote(state), quote(moved.sign(key))))
 
-    assert (back.status_code, "Too late" in back.text) == (400, True)
+    assert (back.status_code, "Link expired" in back.text) == (400, True)
 
 
 def test_however_often_it_is_begun_nothing_is_kept(stage, browser):
@@ -302,7 +302,7 @@ def test_a_code_whose_account_nobody_can_see_is_refused(stage, browser):
         back = browser.get(claim(address, stage.grants["unseen"].seller_id))
     finally:
         stage.simulator.amazon_faults.clear()
-    assert (back.status_code, "could not be seen" in back.text) == (400, True)
+    assert (back.status_code, "Account unknown" in back.text) == (400, True)
     assert stored(stage, TOKEN_OF, "unseen") == []
 
 
@@ -341,7 +341,7 @@ def test_a_paused_store_is_renewed_and_stays_paused(stage, browser):
 def test_what_is_no_store_says_where_it_is_renewed(stage, browser):
     answer = browser.get("/oauth/amazon/start/elsewhere")
 
-    assert (answer.status_code, "no Amazon store" in answer.text) == (409, True)
+    assert (answer.status_code, "not an Amazon store" in answer.text) == (409, True)
     assert browser.get("/oauth/amazon/start/nobody").status_code == 404
 
 

@@ -257,7 +257,7 @@ async function showSteps(form, panel) {
   button.setAttribute("aria-busy", "true");
   button.disabled = true;
   panel.hidden = false;
-  panel.innerHTML = '<h2>Validation</h2><p class="busy">Asking …</p>';
+  panel.innerHTML = '<h2>Validation</h2><p class="busy">Checking …</p>';
   announce("Validating");
   try {
     const answer = await fetch(form.action, {
@@ -267,9 +267,9 @@ async function showSteps(form, panel) {
     });
     await pour(answer, panel);
     const verdict = panel.querySelector("#verdict p");
-    announce(verdict ? verdict.textContent : "Validation has ended");
+    announce(verdict ? verdict.textContent : "Validation finished");
   } catch {
-    panel.innerHTML = '<h2>Validation</h2><p class="bad">The monitor did not answer. Is it running?</p>';
+    panel.innerHTML = '<h2>Validation</h2><p class="bad">connwatch does not respond. Is it running?</p>';
   } finally {
     button.removeAttribute("aria-busy");
     button.disabled = false;
@@ -282,7 +282,7 @@ async function pour(answer, panel) {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const said = page.querySelector("main p:nth-of-type(2)");
     panel.innerHTML = '<h2>Validation</h2><p class="bad"></p>';
-    panel.lastChild.textContent = said ? said.textContent : `It did not work (${answer.status}).`;
+    panel.lastChild.textContent = said ? said.textContent : `Validation failed (${answer.status}).`;
     return;
   }
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -290,7 +290,7 @@ async function pour(answer, panel) {
   for (;;) {
     const { done, value } = await reader.read();
     if (value) text += value;
-    panel.innerHTML = `<h2>Validation</h2>${text}${done ? "" : '<p class="busy">Asking …</p>'}`;
+    panel.innerHTML = `<h2>Validation</h2>${text}${done ? "" : '<p class="busy">Checking …</p>'}`;
     if (done) return;
   }
 }

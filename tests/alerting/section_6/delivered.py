@@ -126,7 +126,7 @@ ROWS = [
             page("/alerts?dead=true", "Nothing"),
         ),
         *(SEND, page("/metrics", "connwatch_notifications_dead 1.0")),
-        page("/alerts?dead=true", "ops: given up", "there is no such receiver"),
+        page("/alerts?dead=true", "ops: failed", "there is no such receiver"),
     ),
     row(
         "delivered: retry",

@@ -119,11 +119,11 @@ def test_a_cursor_that_was_not_made_here_is_refused(browser, path):
 def test_the_calendar_names_what_has_ended(browser):
     text = browser.get("/calendar").text
 
-    assert "has ended" in text
+    assert "expired" in text
     assert "/calendar.ics?token=" in text
 
 
 def test_an_error_is_a_page_for_people(browser):
     answer = browser.get("/connections/nobody", headers={"Accept": "text/html"})
 
-    assert (answer.status_code, "To the connections" in answer.text) == (404, True)
+    assert (answer.status_code, "All connections" in answer.text) == (404, True)
