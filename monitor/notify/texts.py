@@ -169,10 +169,10 @@ UNITS: dict[str, str] = {QuotaUnit.CONCURRENT: "requests at a time", QuotaUnit.O
 
 # --- time
 
-LESS_THAN_A_MINUTE = "less than a minute"
 DAYS = ("day", "days")
 HOURS = ("hour", "hours")
 MINUTES = ("minute", "minutes")
+SECONDS = ("second", "seconds")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DATE = "{month} {day}"
 DATE_WITH_YEAR = "{date}, {year}"

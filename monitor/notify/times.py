@@ -127,10 +127,15 @@ JUST_NOW = timedelta(seconds=5)
 
 
 def format_span(span: timedelta) -> str:
-    """Return *span* in its two largest units: "2 days 3 hours", never "0 days"."""
+    """Return *span* in its two largest units: "2 days 3 hours", never "0 days".
+
+    Below a minute it is in seconds, at least one: "failing for 12 seconds".
+    """
     minutes = int(span / timedelta(minutes=1))
     if minutes < 1:
-        return texts.LESS_THAN_A_MINUTE
+        seconds = max(int(span / timedelta(seconds=1)), 1)
+        one, many = texts.SECONDS
+        return f"{seconds} {one if seconds == 1 else many}"
     counts = (
         (minutes // (24 * 60), texts.DAYS),
         (minutes // 60 % 24, texts.HOURS),

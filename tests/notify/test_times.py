@@ -26,9 +26,11 @@ INSTANT = st.datetimes(datetime(1970, 1, 2), datetime(9000, 1, 1), timezones=st.
 ZONES = st.timedeltas(timedelta(hours=-14), timedelta(hours=14)).map(timezone)
 
 SPANS = [
-    (timedelta(seconds=-5), "less than a minute"),
-    (timedelta(0), "less than a minute"),
-    (timedelta(seconds=59), "less than a minute"),
+    (timedelta(seconds=-5), "1 second"),
+    (timedelta(0), "1 second"),
+    (timedelta(seconds=1.9), "1 second"),
+    (timedelta(seconds=2), "2 seconds"),
+    (timedelta(seconds=59.9), "59 seconds"),
     (timedelta(seconds=60), "1 minute"),
     (timedelta(minutes=59, seconds=59), "59 minutes"),
     (timedelta(hours=1), "1 hour"),

@@ -73,10 +73,10 @@ def test_each_has_one_sentence_and_a_next_step(condition, sentence):
 @pytest.mark.parametrize(
     ("failing", "words"),
     [
-        (FailingChannel("ops", NOON), "failing for less than a minute"),
+        (FailingChannel("ops", NOON - timedelta(seconds=12)), "failing for 12 seconds"),
         (
             FailingChannel("ops", NOON, "gave no reason", NOON - MINUTE),
-            "failing for less than a minute: message not delivered; trying again now",
+            "failing for 1 second: message not delivered; trying again now",
         ),
         (
             FailingChannel("ops", NOON - 90 * MINUTE, "timed out"),
