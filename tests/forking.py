@@ -34,6 +34,7 @@ PRELOADED = [
     "monitor.report.status",
     "monitor.store.schema",
     "pydantic.type_adapter",
+    "pytest",  # without xdist, it is the main module, which each child imports
     "sqlalchemy.dialects.postgresql",
     "tests.e2e.aged_daemon",
     "tests.e2e.dying_daemon",

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tomllib
 from collections import defaultdict
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,7 +110,9 @@ class Module:
     def __init__(self, path: str, text: str):
         self.path = path
         self.text = text
-        self.nodes = list(ast.walk(ast.parse(text)))
+        tree = ast.parse(text)
+        self.body = tree.body
+        self.nodes = list(ast.walk(tree))
         self.layer = path.removesuffix(".py").split("/")[1]
         self.name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
@@ -156,6 +158,11 @@ class Module:
         if not node.level:
             return node.module or ""
         return ".".join([*self.path.split("/")[: -node.level], *filter(None, [node.module])])
+
+
+@cache
+def read_module(path: str) -> Module:
+    return Module(path, (ROOT / path).read_text(encoding="utf-8"))
 
 
 def breaches_of_layers(module: Module) -> Iterator[str]:
@@ -247,8 +254,7 @@ RULES: list[Callable[[Module], Iterator[str]]] = [
 ]
 
 
-def find_breaches(path: str, text: str) -> list[str]:
-    module = Module(path, text)
+def find_breaches(module: Module) -> list[str]:
     return [breach for rule in RULES for breach in rule(module)]
 
 
@@ -257,14 +263,14 @@ PATHS = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("monitor/
 
 @pytest.mark.parametrize("path", PATHS)
 def test_module_keeps_the_rules(path):
-    assert find_breaches(path, (ROOT / path).read_text(encoding="utf-8")) == []
+    assert find_breaches(read_module(path)) == []
 
 
 def test_no_test_imports_what_is_its_file_s_own():
     found = {}
     for path in sorted((ROOT / "tests").rglob("*.py")):
         name = path.relative_to(ROOT).as_posix()
-        if breaches := list(breaches_of_privacy(Module(name, path.read_text(encoding="utf-8")))):
+        if breaches := list(breaches_of_privacy(read_module(name))):
             found[name] = breaches
     assert found == {}
 
@@ -328,8 +334,7 @@ def arrows_of(modules: Iterable[Module]) -> dict[str, set[str]]:
 
 
 def test_no_file_imports_another_in_a_circle():
-    modules = (Module(path, (ROOT / path).read_text(encoding="utf-8")) for path in PATHS)
-    assert find_circle(arrows_of(modules)) == []
+    assert find_circle(arrows_of(map(read_module, PATHS))) == []
 
 
 def test_a_circle_is_found():
@@ -345,7 +350,7 @@ def test_a_circle_is_found():
 def test_a_class_name_means_one_thing():
     places = defaultdict(list)
     for path in PATHS:
-        for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body:
+        for node in read_module(path).body:
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(path)
     assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
@@ -437,7 +442,7 @@ BREACHES = {
 
 @pytest.mark.parametrize(("path", "text", "expected"), BREACHES.values(), ids=BREACHES)
 def test_a_breach_is_caught(path, text, expected):
-    assert expected in "\n".join(find_breaches(f"monitor/{path}", text))
+    assert expected in "\n".join(find_breaches(Module(f"monitor/{path}", text)))
 
 
 INNOCENT = {
@@ -463,7 +468,7 @@ INNOCENT = {
 
 @pytest.mark.parametrize(("path", "text"), INNOCENT.values(), ids=INNOCENT)
 def test_no_breach_is_invented(path, text):
-    assert find_breaches(f"monitor/{path}", text) == []
+    assert find_breaches(Module(f"monitor/{path}", text)) == []
 
 
 def test_starting_a_command_loads_nothing_heavy():

@@ -233,18 +233,19 @@ async def test_the_worst_requests_cost_little_more_than_a_page(database):
             if method == "POST":
                 more = {CSRF_HEADER.lower(): word, "cookie": f"{CSRF_COOKIE}={word}"}
                 headers = headers | more
-            times = []
-            for _ in range(3):
-                started = time.process_time()
-                status = await ask(web.app, method, target, headers, body)
-                times.append((time.process_time() - started) * 1000)
-                assert status < 500
-            return min(times)
+            started = time.process_time()
+            status = await ask(web.app, method, target, headers, body)
+            took = time.process_time() - started
+            assert status < 500
+            return took * 1000
 
-        plain = await cost("GET", "/", {}, "")
+        plain = min([await cost("GET", "/", {}, "") for _ in range(3)])
         for name, request in REQUESTS.items():
-            worst = await cost(*request)
-            if not worst < 10 * max(plain, 5.0):
+            for _ in range(3):  # the least of several counts: one that is small enough will do
+                worst = await cost(*request)
+                if worst < 10 * max(plain, 5.0):
+                    break
+            else:
                 too_dear[name] = worst
 
     assert not too_dear, f"a page costs {plain:.1f} ms"

@@ -12,6 +12,7 @@ import re
 import subprocess
 import tomllib
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -141,6 +142,7 @@ def count(text: str) -> dict[str, int]:
     return {phrase: n for phrase, n in found.items() if n}
 
 
+@cache
 def count_all() -> dict[str, dict[str, int]]:
     counted = {path.relative_to(ROOT).as_posix(): count(read_text(path)) for path in list_files()}
     return {name: found for name, found in counted.items() if found}

@@ -20,6 +20,7 @@ from monitor.simulator.server import start_simulator
 from monitor.store import connections, migrate
 from monitor.store.engine import Database
 from tests.command_line import connwatch
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,7 +111,9 @@ def test_a_good_file_with_a_store_of_amazon_is_told_to_be_good(tmp_path):
 async def test_what_the_simulator_shows_of_its_stores_is_a_configuration(tmp_path):
     simulator = await start_simulator()
     try:
-        async with httpx.AsyncClient(base_url=simulator.base_url, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            base_url=simulator.base_url, trust_env=False, timeout=PATIENCE_S
+        ) as client:
             form = {"Content-Type": "application/x-www-form-urlencoded"}
             answer = await client.post(
                 "/control/amazon/samples", headers=form, follow_redirects=True

@@ -65,7 +65,7 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path, number):
         assert controls
         assert token
         header = {"Authorization": f"Bearer {token[1]}"}
-        with httpx.Client(trust_env=False) as client:
+        with httpx.Client(trust_env=False, timeout=PATIENCE_S) as client:
             assert client.get(f"{base_url[1]}/auth/check", headers=header).status_code == 200
             assert "Acme Ltd" in client.get(controls[1]).text
 

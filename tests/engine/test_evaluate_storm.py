@@ -1,5 +1,5 @@
 """
-Ten thousand connections fail in one tick: one message a channel, and one when it is over.
+Thousands of connections fail in one tick: one message a channel, and one when it is over.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-MANY = 10_000
-AT_A_TIME = 2_500
+N_BATCHES = 4
 SECOND = timedelta(seconds=1)
 CHANNELS = (ChannelRoute("mail"), ChannelRoute("chat"))
 
@@ -57,11 +56,12 @@ class Storm:
         """
         Settle one outcome for all, a batch a second, while alerts are delivered.
         """
-        for start in range(0, len(self.ids), AT_A_TIME):
+        at_a_time = len(self.ids) // N_BATCHES
+        for start in range(0, len(self.ids), at_a_time):
             self.clock.advance(SECOND)
             at = self.clock.now
             batch = [
-                FinishedCheck(number, at, at, outcome) for number in self.ids[start:][:AT_A_TIME]
+                FinishedCheck(number, at, at, outcome) for number in self.ids[start:][:at_a_time]
             ]
             with self.story.database.write() as tx:
                 evaluate(tx, batch, self.story.plan, self.story.uplink)
@@ -89,8 +89,11 @@ class Storm:
         return [kind for kind, _ in self.story.kinds()]
 
 
-async def test_a_host_that_fails_for_ten_thousand_is_two_messages_a_channel(database):
-    storm = Storm(database, MANY)
+@pytest.mark.parametrize(
+    ("many", "limit_s"), [(1_000, 6), pytest.param(10_000, 60, marks=pytest.mark.long)]
+)
+async def test_a_host_that_fails_for_thousands_is_two_messages_a_channel(database, many, limit_s):
+    storm = Storm(database, many)
     try:
         await storm.bring(OK)
         await storm.pass_time(MINUTE)
@@ -110,7 +113,7 @@ async def test_a_host_that_fails_for_ten_thousand_is_two_messages_a_channel(data
         storm.store.close()
     assert storm.kinds() == ["outage", "outage_over"]
     assert [len(titles) for titles in storm.told().values()] == [2, 2]
-    assert took < 60, "10,000 failures, once more, and 10,000 successes"
+    assert took < limit_s, "all fail, once more, and succeed"
 
 
 async def test_a_link_that_goes_is_two_messages_a_channel(database):
@@ -132,7 +135,7 @@ async def test_a_link_that_goes_is_two_messages_a_channel(database):
 
 
 async def test_a_link_that_goes_without_uplink_is_two_messages_a_channel(database):
-    storm = Storm(database, 5_000, n_hosts=100)
+    storm = Storm(database, 1_000, n_hosts=100)
     try:
         await storm.bring(OK)
         await storm.bring(UNREACHED)

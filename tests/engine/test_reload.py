@@ -43,7 +43,7 @@ class Bench:
         self.read: Callable[[], Config] = lambda: load_config(path)
         self.reload = asyncio.Event()
         self.logs: list[Any] = []
-        self.client = httpx.AsyncClient(trust_env=False)
+        self.client = httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S)
 
     def write(self, *names: str, more: str = "") -> None:
         tables = "".join(

@@ -135,7 +135,9 @@ async def test_the_hosts_serve_https_when_the_simulator_does():
     simulator = await start_simulator(ssl_context=server)
     try:
         await simulator.start_region_hosts()
-        async with httpx.AsyncClient(verify=trusting, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            verify=trusting, trust_env=False, timeout=PATIENCE_S
+        ) as client:
             answer = await client.get(simulator.region_urls["na"] + PROBE)
         assert simulator.lwa_url.startswith("https://")
         assert answer.status_code == 403

@@ -14,6 +14,7 @@ from monitor.judge.alerts import Severity
 from monitor.notify.apprise import AppriseSender
 from monitor.notify.message import Message
 from monitor.simulator.inbox import ReceivedMessage, start_inbox
+from tests.waiting import PATIENCE_S
 
 pytestmark = [
     pytest.mark.anyio,
@@ -45,7 +46,7 @@ async def test_what_apprise_sends_arrives_as_it_was_written(inbox):
 )
 async def test_what_is_no_message_is_refused_and_not_kept(inbox, body):
     url = inbox.url.replace("json:", "http:")
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as client:
         answer = await client.post(url, content=body)
 
     assert answer.status_code == 400

@@ -60,7 +60,7 @@ async def test_the_address_told_can_be_reached(host, shown):
     simulator = await start_simulator(host)
     try:
         assert urlsplit(simulator.base_url).hostname == shown
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as client:
             answer = await client.get(f"{simulator.control_url}/state")
         assert answer.json()["soldscope"]["url"] == simulator.soldscope_url
     finally:
@@ -79,7 +79,9 @@ async def test_it_serves_https():
     secure = await start_simulator(ssl_context=server_context(ca))
     try:
         issued = secure.create_token("acme", "production")
-        async with httpx.AsyncClient(verify=client_context(ca), trust_env=False) as client:
+        async with httpx.AsyncClient(
+            verify=client_context(ca), trust_env=False, timeout=PATIENCE_S
+        ) as client:
             answer = await client.get(
                 f"{secure.soldscope_url}/auth/check",
                 headers={"Authorization": f"Bearer {issued.value}"},

@@ -137,7 +137,7 @@ async def ask(address: str) -> int:
     """
     Ask as others do.
     """
-    async with httpx.AsyncClient(base_url=address) as client:
+    async with httpx.AsyncClient(base_url=address, timeout=PATIENCE_S) as client:
         return (await client.get("/healthz", timeout=PATIENCE_S)).status_code
 
 
@@ -203,7 +203,7 @@ async def test_the_next_is_not_answered_before_the_former_answer_was_read(story)
         await until(lambda: server._server and server._server.server_state.connections)
         one = sole_connection(server)
         await until(lambda: one.counted.n_waiting)
-        async with httpx.AsyncClient(base_url=address) as client:
+        async with httpx.AsyncClient(base_url=address, timeout=PATIENCE_S) as client:
             whole = len((await client.get("/static/style.css")).content) + 2000
             for _ in range(20):
                 assert (await client.get("/healthz")).status_code == 200

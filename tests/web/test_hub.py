@@ -80,13 +80,16 @@ async def listening(story: Story) -> AsyncIterator[AsyncIterator[str]]:
     """
     Listen to the events, from the moment that they are told.
     """
-    async with serve(story) as (address, _), httpx.AsyncClient(base_url=address) as client:  # noqa: SIM117 - too long for a line
-        async with client.stream("GET", "/api/v1/events") as response:
-            assert response.headers["content-type"].startswith("text/event-stream")
-            lines = response.aiter_lines()
-            await read_until(lines, ": still here")
-            await read_until(lines, ": still here")
-            yield lines
+    async with (
+        serve(story) as (address, _),
+        httpx.AsyncClient(base_url=address, timeout=PATIENCE_S) as client,
+        client.stream("GET", "/api/v1/events") as response,
+    ):
+        assert response.headers["content-type"].startswith("text/event-stream")
+        lines = response.aiter_lines()
+        await read_until(lines, ": still here")
+        await read_until(lines, ": still here")
+        yield lines
 
 
 async def test_changes_alerts_and_deliveries_are_told_as_they_happen(story):
@@ -162,7 +165,10 @@ async def test_of_a_burst_no_more_than_the_cap_listen(story, monkeypatch):
                 async for _ in response.aiter_lines():
                     pass
 
-        async with httpx.AsyncClient(base_url=address) as client, asyncio.TaskGroup() as group:
+        async with (
+            httpx.AsyncClient(base_url=address, timeout=PATIENCE_S) as client,
+            asyncio.TaskGroup() as group,
+        ):
             for _ in range(20):
                 group.create_task(knock(client))
             seen = sorted([await statuses.get() for _ in range(20)])
@@ -174,7 +180,7 @@ async def test_a_place_among_the_listeners_is_free_again_when_its_holder_goes(st
     monkeypatch.setattr(hub, "MOST_LISTENERS", 1)
     async with serve(story) as (address, _), asyncio.timeout(PATIENCE_S):
         for _ in range(3):
-            async with httpx.AsyncClient(base_url=address) as client:
+            async with httpx.AsyncClient(base_url=address, timeout=PATIENCE_S) as client:
                 status = 503
                 while status == 503:
                     async with client.stream("GET", "/api/v1/events") as response:
@@ -261,12 +267,15 @@ async def test_settings_that_come_while_it_looks_do_not_end_the_telling(story, m
 
 async def test_a_stop_does_not_wait_for_those_who_listen(story):
     loop = asyncio.get_running_loop()
-    async with serve(story) as (address, server), httpx.AsyncClient(base_url=address) as client:  # noqa: SIM117 - too long for a line
-        async with client.stream("GET", "/api/v1/events") as response:
-            await read_until(response.aiter_lines(), ": connwatch")
-            began = loop.time()
-            await server.stop()
-            assert loop.time() - began < server_web.STOP_WITHIN_S
+    async with (
+        serve(story) as (address, server),
+        httpx.AsyncClient(base_url=address, timeout=PATIENCE_S) as client,
+        client.stream("GET", "/api/v1/events") as response,
+    ):
+        await read_until(response.aiter_lines(), ": connwatch")
+        began = loop.time()
+        await server.stop()
+        assert loop.time() - began < server_web.STOP_WITHIN_S
 
 
 async def test_an_address_that_is_taken_is_told_and_tried_again(story):
@@ -275,7 +284,10 @@ async def test_an_address_that_is_taken_is_told_and_tried_again(story):
         async with serve(story, f"127.0.0.1:{port}") as (address, _):
             assert "web.not_started" in [each["event"] for each in logs]
             taken.close()
-            async with asyncio.timeout(PATIENCE_S), httpx.AsyncClient(base_url=address) as client:
+            async with (
+                asyncio.timeout(PATIENCE_S),
+                httpx.AsyncClient(base_url=address, timeout=PATIENCE_S) as client,
+            ):
                 while True:
                     try:
                         response = await client.get("/healthz")
@@ -294,7 +306,7 @@ async def test_who_has_asked_may_wait_for_the_answer(story, monkeypatch):
 
 
 async def test_who_wants_the_head_of_events_does_not_wait_for_them(story):
-    async with serve(story) as (address, _), httpx.AsyncClient() as client:
+    async with serve(story) as (address, _), httpx.AsyncClient(timeout=PATIENCE_S) as client:
         head = await client.head(f"{address}/api/v1/events", timeout=PATIENCE_S)
     assert (head.status_code, head.headers["content-type"]) == (
         200,
