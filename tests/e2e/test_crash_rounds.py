@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 
 N_ROUNDS = 30
-MOST_ROUNDS = int(os.environ.get("CONNWATCH_CRASH_ROUNDS", "300"))
+MOST_ROUNDS = int(os.environ.get("CONNWATCH_CRASH_ROUNDS", "100"))
 CONNECTIONS_A_ROUND = AT_A_TIME * CYCLES
 LONGEST_LIFE_S = 0.4
 

@@ -7,23 +7,20 @@ What runs until it is stopped, or until a service answers, is left out.
 
 from __future__ import annotations
 
-import io
-import os
 import shutil
-from contextlib import ExitStack, chdir, redirect_stderr, redirect_stdout
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
-from unittest.mock import patch
 
 import typer
 
 from monitor.cli import app
-from monitor.cli.errors import run_command
 from tests.bench import NOWHERE, OK, REFUSED, Bench, connection
 from tests.command_line import Ended, connwatch_from_cold
 from tests.fuzz import bait
+from tests.fuzz.commands import run_here
 from tests.fuzz.core import FaultError
 
 if TYPE_CHECKING:
@@ -77,7 +74,7 @@ class Arguments:
         bench.configure(*tables, more=CHANNEL)
         bench.evaluate("acme", OK)
         bench.evaluate("globex", REFUSED, REFUSED)
-        self._commands = list(_find_commands(typer.main.get_command(app)))
+        self._commands = list(find_commands(typer.main.get_command(app)))
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -109,7 +106,11 @@ class Arguments:
             return
         shutil.rmtree(self._folder, ignore_errors=True)
         shutil.copytree(self._kept, self._folder)
-        start = partial(connwatch_from_cold, cwd=self._folder) if is_cold else self._go
+        start = (
+            partial(connwatch_from_cold, cwd=self._folder)
+            if is_cold
+            else partial(run_here, self._folder)
+        )
         ended = start(*arguments)
         known = {0, 1, 2, 3} if VERDICTS.intersection(words[:1]) else {0, 3, 130}
         if ended.code not in known:
@@ -118,27 +119,6 @@ class Arguments:
             raise FaultError(f"traceback {_last_line_of(ended)}: {ended.err}")
         if ended.code == 3 and not ended.err and not ended.out:
             raise FaultError("not done: without a word")
-
-    def _go(self, *arguments: str) -> Ended:
-        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
-        err.reconfigure(errors="backslashreplace")
-        code: Any = None
-        environment = {"HOME": "/nonexistent", "XDG_CONFIG_HOME": "/nonexistent"}
-        with (
-            chdir(self._folder),
-            patch.dict(os.environ, environment),
-            patch("sys.stdin", io.StringIO()),
-            redirect_stdout(out),
-            redirect_stderr(err),
-        ):
-            try:
-                run_command(app, list(arguments))
-            except SystemExit as ending:
-                code = ending.code
-            for stream in (out, err):
-                stream.flush()
-        told = [stream.buffer.getvalue().decode() for stream in (out, err)]
-        return Ended(code, *told)
 
 
 def _make_value(random: Random) -> str:
@@ -154,7 +134,7 @@ def _last_line_of(ended: Ended) -> str:
     return lines[-2] if len(lines) > 1 else ""
 
 
-def _find_commands(command: Any, path: tuple[str, ...] = ()) -> Any:
+def find_commands(command: Any, path: tuple[str, ...] = ()) -> Any:
     """
     Yield the words that lead to each command, with its options.
     """
@@ -163,6 +143,6 @@ def _find_commands(command: Any, path: tuple[str, ...] = ()) -> Any:
         yield (), [*options, "--help"]
     for name, below in getattr(command, "commands", {}).items():
         if (*path, name) not in ENDLESS:
-            yield from _find_commands(below, (*path, name))
+            yield from find_commands(below, (*path, name))
     if path:
         yield path, [*options, "--help"]

@@ -141,13 +141,7 @@ class Configuration:
     def make(self, random: Random) -> Case:
         source = GOOD if random.random() < 0.8 else _EXAMPLE
         lines = source.splitlines(keepends=True)
-        for _ in range(random.choice((1, 1, 1, 2, 3, 6))):
-            lines = _change(random, lines)
-        pieces = [line.encode("utf-8", "surrogatepass") for line in lines]
-        if random.random() < 0.15:
-            at = random.randrange(len(pieces))
-            pieces[at] = bait.damage(random, pieces[at])
-        return tuple(pieces)
+        return change_lines(random, lines)
 
     def run(self, case: Case) -> None:
         path = self._folder / "config.toml"
@@ -163,6 +157,19 @@ class Configuration:
                 line.encode()  # people read it
                 if UNEXPLAINED in line:
                     raise FaultError(f"no sentence for this: {line}") from None
+
+
+def change_lines(random: Random, lines: list[str]) -> tuple[bytes, ...]:
+    """
+    Change some lines of a file, and now and then its bytes.
+    """
+    for _ in range(random.choice((1, 1, 1, 2, 3, 6))):
+        lines = _change(random, lines)
+    pieces = [line.encode("utf-8", "surrogatepass") for line in lines]
+    if random.random() < 0.15:
+        at = random.randrange(len(pieces))
+        pieces[at] = bait.damage(random, pieces[at])
+    return tuple(pieces)
 
 
 def _change(random: Random, lines: list[str]) -> list[str]:
