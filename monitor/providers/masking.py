@@ -123,9 +123,9 @@ def _find_folded(text: str, needles: set[str], long: list[str]) -> Iterator[tupl
         head = needle[:_TAIL]
         at = text.find(head)
         while at >= 0:
-            end = min(at + len(needle), len(text))
-            yield at, end
-            at = text.find(head, end)
+            yield at, min(at + len(needle), len(text))
+            # The next may begin inside this one: "sk-sk-" stands twice in "sk-sk-sk-".
+            at = text.find(head, at + 1)
     for one in long:
         yield from _find_pieces(text, one)
         yield from _find_pieces(text, one[::-1])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.providers.masking import MASK, MAX_READ, clean
+from monitor.providers.masking import MASK, MAX_READ, clean, mask
 
 SECRET = "sst_abc/def+123=="
 
@@ -129,3 +129,21 @@ def test_no_text_raises_and_what_is_shown_is_short_and_printable(text, secret):
 
     assert shown.isprintable()
     assert len(shown) <= 20
+
+
+@pytest.mark.parametrize("secret", ["tok-SECRETt", "abab", "sk-sk-", "tok-0123456789-tok"])
+@pytest.mark.parametrize("n", [2, 3, 50])
+def test_a_secret_that_begins_inside_itself_is_masked_as_often_as_it_stands(secret, n):
+    overlap = next(k for k in range(len(secret) - 1, 0, -1) if secret.endswith(secret[:k]))
+    text = secret + secret[overlap:] * (n - 1)
+
+    assert clean(text, secret, 5000) == MASK
+    assert mask(f"<{text}>", (secret,)) == f"<{MASK}>"
+
+
+def test_a_secret_of_one_letter_repeated_is_masked_without_much_work():
+    secret, text = "a" * 500, "a" * 4000
+    started = time.process_time()
+
+    assert mask(text, (secret,)) == MASK
+    assert time.process_time() - started < 0.1
