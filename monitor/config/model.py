@@ -31,6 +31,7 @@ from monitor.config.commands import REFRESH_EVERY
 from monitor.config.connections import AmazonConnection, Application, Connection
 from monitor.config.errors import did_you_mean, got, got_text, place_of, quoted
 from monitor.config.examination import SecretUse
+from monitor.config.hosts import AllowedHosts, check_allowed_host
 from monitor.config.registry import AnyConnection
 from monitor.config.secret import ProxyUrl, Secret, must_pass, must_serve
 from monitor.config.values import (
@@ -320,9 +321,19 @@ class WebSettings(Settings):
         default=(),
         description="Former keys: they still decrypt, until `connwatch keys rotate` was run.",
     )
+    allowed_hosts: tuple[Annotated[str, BeforeValidator(check_allowed_host)], ...] = Field(
+        default=(),
+        description="Names, addresses and networks that are not public and may be called all the"
+        " same by what is set up outside this file.",
+    )
     proxy_auth: ProxyAuthSettings | None = Field(
         default=None, description="The trusted proxies in front of the dashboard."
     )
+
+    @cached_property
+    def reachable(self) -> AllowedHosts:
+        """Return what may be called by connections and channels that are not in the file."""
+        return AllowedHosts.of(self.allowed_hosts)
 
     @cached_property
     def trusted_proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
