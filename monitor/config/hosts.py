@@ -154,7 +154,8 @@ class AllowedHosts:
         if address is not None:
             return self.refuse(str(address))
         name = _canonical(host)
-        return "loopback" if name == "localhost" or name.endswith(".localhost") else None
+        is_here = name == "localhost" or name.endswith(".localhost")
+        return self.refuse("127.0.0.1") if is_here else None
 
 
 def _canonical(host: str) -> str:
@@ -208,7 +209,12 @@ def explain_refusal(why: str) -> str:
     if why == "unexamined":
         return (
             "its address cannot be looked up here, so it cannot be examined before the proxy is"
-            " asked. To allow it, add it to web.allowed_hosts"
+            " called. To allow it, add it to web.allowed_hosts"
+        )
+    if why == "proxied":
+        return (
+            "the proxy of $HTTPS_PROXY would look its address up for itself, so it cannot be"
+            " examined. To allow it, add it to web.allowed_hosts"
         )
     article = "an" if why[0] in "aeiou" else "a"
     return (

@@ -26,6 +26,7 @@ from email.utils import parsedate_to_datetime
 from importlib import import_module
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -34,6 +35,7 @@ from monitor.config.descriptors import find_machine_shortage, find_missing_descr
 from monitor.config.secret import SecretUnavailable
 from monitor.judge.alerts import Severity
 from monitor.judge.shortage import find_shortage
+from monitor.notify.confinement import confine, current_confinement
 from monitor.notify.delivery import AlertError
 from monitor.notify.formats import Form, cut, join_title, write
 from monitor.notify.template import TemplateError, render
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 
     from apprise import Apprise, AppriseResult, NotifyBase
 
+    from monitor.config.hosts import AllowedHosts
     from monitor.config.model import Channel
     from monitor.config.secret import Secret
     from monitor.judge.shortage import Shortage
@@ -102,6 +105,7 @@ def install_capture() -> None:
 
     def send(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
         asked = _capturing.get()
+        _refuse_proxied(request, kwargs.get("proxies"))
         try:
             response = base.send(self, request, *args, **kwargs)
         except (OSError, MemoryError, RuntimeError) as error:
@@ -113,6 +117,15 @@ def install_capture() -> None:
         return response
 
     sessions.HTTPAdapter = type(_NAME, (base,), {"send": send})
+
+
+def _refuse_proxied(request: Any, proxies: Any) -> None:
+    """Raise HostRefused where a proxy would look up what may not be called unexamined."""
+    confinement = current_confinement()
+    if confinement is not None and proxies:
+        utils: Any = import_module("requests.utils")
+        if utils.select_proxy(request.url, proxies):
+            confinement.refuse_proxied(urlsplit(request.url).hostname or "")
 
 
 _LONGEST_WISH = 200
@@ -481,6 +494,8 @@ class AppriseSender:
         urls: The secret URL of each channel, by the channel's name.
         templates: The files that word the messages of channels.
         memory: What a sender before this one has learned.
+        allowed: For channels that are not in the file, what they may reach beside
+            public addresses (`web.reachable`). All others may reach everything.
     """
 
     def __init__(
@@ -488,14 +503,19 @@ class AppriseSender:
         urls: Mapping[str, Secret],
         templates: Mapping[str, Path] | None = None,
         memory: _Memory | None = None,
+        allowed: Mapping[str, AllowedHosts] | None = None,
     ) -> None:
         self._urls = urls
+        self._allowed = allowed or {}
         self._templates = templates or {}
         self._memory = memory or _Memory()
 
     @classmethod
     def for_channels(
-        cls, channels: Iterable[Channel], memory: _Memory | None = None
+        cls,
+        channels: Iterable[Channel],
+        memory: _Memory | None = None,
+        allowed: Mapping[str, AllowedHosts] | None = None,
     ) -> AppriseSender:
         """Return a sender for *channels* of the configuration."""
         channels = list(channels)
@@ -503,11 +523,14 @@ class AppriseSender:
             {channel.name: channel.url for channel in channels},
             {channel.name: channel.template for channel in channels if channel.template},
             memory,
+            allowed,
         )
 
-    def successor(self, channels: Iterable[Channel]) -> AppriseSender:
+    def successor(
+        self, channels: Iterable[Channel], allowed: Mapping[str, AllowedHosts] | None = None
+    ) -> AppriseSender:
         """Return a sender for *channels* that remembers who took a message before."""
-        return AppriseSender.for_channels(channels, self._memory)
+        return AppriseSender.for_channels(channels, self._memory, allowed)
 
     def send(self, channel: str, message: Message, key: str = "") -> None:
         """Send *message* to every target of *channel*.
@@ -525,9 +548,8 @@ class AppriseSender:
         for target in targets:
             if target.url in taken:
                 continue
-            failure = _notify(
-                target, fit(message, target.service, self._templates.get(channel)), message.severity
-            )
+            fitted = fit(message, target.service, self._templates.get(channel))
+            failure = _notify(target, fitted, message.severity, self._allowed.get(channel))
             if failure is None:
                 taken |= {target.url}
             else:
@@ -565,7 +587,8 @@ class AppriseSender:
         with memory.lock:
             known, targets = memory.targets.get(channel, ("", ()))
             if known != urls:
-                targets = open_urls(urls)
+                with confine(self._allowed.get(channel)):
+                    targets = open_urls(urls)
                 memory.targets[channel] = (urls, targets)
         return targets
 
@@ -588,7 +611,9 @@ def validate_url(secret: Secret) -> str | None:
     return None
 
 
-def _notify(target: Target, fitted: Fitted, severity: Severity) -> AlertError | None:
+def _notify(
+    target: Target, fitted: Fitted, severity: Severity, allowed: AllowedHosts | None = None
+) -> AlertError | None:
     """Send a message to one target and return why that failed, or None."""
     import apprise
 
@@ -597,6 +622,7 @@ def _notify(target: Target, fitted: Fitted, severity: Severity) -> AlertError | 
     try:
         with (
             capture_retry_after() as asked,
+            confine(allowed) as confinement,
             target.apprise.notify(
                 body=fitted.body,
                 title=fitted.title,
@@ -607,6 +633,8 @@ def _notify(target: Target, fitted: Fitted, severity: Severity) -> AlertError | 
         ):
             if result:
                 return None
+            if confinement is not None and confinement.refusal is not None:
+                return AlertError(confinement.refusal.words)
             short = asked.shortage or _find_shortage_of(result)
             if short is not None:
                 return AlertError.short_of(short)

@@ -22,6 +22,7 @@ import httpx
 
 from monitor.clock import utc_now
 from monitor.config.descriptors import find_machine_shortage
+from monitor.config.hosts import HostRefused
 from monitor.judge.outcome import Reason
 from monitor.judge.shortage import OutOfResources
 from monitor.providers.exchanges import RECORDED, Exchange
@@ -216,10 +217,12 @@ def explain(error: Exception, request: httpx.Request) -> Failure:
     return _explain_proxy(error, request) if is_proxy else _explain_host(error, request)
 
 
-def _explain_host(error: Exception, request: httpx.Request) -> Failure:
+def _explain_host(error: Exception, request: httpx.Request) -> Failure:  # noqa: PLR0911 - a table
     host = request.url.host
     for cause in _causes(error):
         match cause:
+            case HostRefused():
+                return Failure(Reason.PROTOCOL, f"{cause.words}.")
             case ssl.SSLCertVerificationError():
                 return Failure(
                     Reason.TLS,

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from monitor.config.hosts import HostRefused
 from monitor.config.secret import SecretUnavailable
 from monitor.judge.outcome import Reason
 from monitor.providers.fetcher import (
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
+    from monitor.config.hosts import AllowedHosts
     from monitor.config.secret import Secret
     from monitor.providers.proxies import Proxy
 
@@ -84,6 +86,7 @@ async def probe_host(
     ca_file: Path | None,
     timeout: timedelta,  # noqa: ASYNC109 - it is `asyncio.timeout` that gets it
     proxy: Secret | None = None,
+    allowed: AllowedHosts | None = None,
 ) -> AsyncGenerator[ProbeResult, None]:
     """Go as far as possible towards the host of *url*; tell of each part when it is done.
 
@@ -93,6 +96,7 @@ async def probe_host(
         timeout: For each part.
         proxy: The URL of the proxy that checks go through: it is what is looked up and connected
             to, and what then connects to the host.
+        allowed: What may be called beside public addresses; None for everything.
     """
     request = httpx.Request("GET", url)
     if proxy is not None:
@@ -104,7 +108,7 @@ async def probe_host(
         yield ProbeResult(Hop.RESOLVE, failure=Failure(Reason.PROTOCOL, why))
         return
     async with AsyncExitStack() as stack:
-        way = _Probe(request, ca_file, timeout, stack, chosen)
+        way = _Probe(request, ca_file, timeout, stack, chosen, allowed)
         steps = {Hop.RESOLVE: way.resolve, Hop.CONNECT: way.connect, Hop.TLS: way.agree_on_tls}
         for hop, step in steps.items():
             reached = await way.time(hop, step)
@@ -137,7 +141,9 @@ class _Probe:
         timeout: timedelta,
         stack: AsyncExitStack,
         proxy: Proxy | None,
+        allowed: AllowedHosts | None = None,
     ) -> None:
+        self._allowed = allowed
         self._request = request
         self._proxy = proxy
         # What is looked up and connected to.
@@ -148,6 +154,7 @@ class _Probe:
         self._host = self._first.url.raw_host.decode("ascii")
         self._is_plain = request.url.scheme != "https"
         self._found: Sequence[Any] = ()
+        self._target = ""
         self._socket: socket.socket | None = None
 
     async def time(self, hop: Hop, step: Callable[[], Awaitable[dict[str, Any]]]) -> ProbeResult:
@@ -170,6 +177,8 @@ class _Probe:
         return ProbeResult(hop, (perf_counter() - started) * 1000, **facts)
 
     def _explain(self, error: OSError, hop: Hop) -> Failure:
+        if isinstance(error, HostRefused):
+            return Failure(Reason.PROTOCOL, f"{error.words}.")
         if self._proxy is None or hop is Hop.TLS:
             return _explain(error, self._request)
         carried = httpx.ProxyError("the proxy")
@@ -197,8 +206,38 @@ class _Probe:
             type=socket.SOCK_STREAM,
             flags=0 if is_address else socket.AI_ADDRCONFIG,
         )
+        if self._allowed is not None:
+            await self._examine(self._allowed)
         addresses = {found[-1][0] for found in self._found}
         return {"n_addresses": 0 if is_address else len(addresses)}
+
+    async def _examine(self, allowed: AllowedHosts) -> None:
+        """Leave out the addresses that may not be called; raise HostRefused if none is left."""
+        url = self._request.url
+        host = url.raw_host.decode("ascii")
+        why = allowed.refuse_host(host)
+        if why is not None:
+            raise HostRefused(host, why)
+        found = self._found
+        if self._proxy is not None:
+            if allowed.allows_name(host):
+                return
+            try:
+                found = await asyncio.get_running_loop().getaddrinfo(
+                    host, url.port, type=socket.SOCK_STREAM
+                )
+            except OSError:
+                raise HostRefused(host, "unexamined") from None
+        refusals = [allowed.refuse(str(one[-1][0]), host) for one in found]
+        kept = [one for one, why in zip(found, refusals, strict=True) if why is None]
+        if not kept:
+            raise HostRefused(host, next((why for why in refusals if why), "unknown"))
+        if self._proxy is None:
+            self._found = kept
+        else:
+            # The proxy would look the name up for itself, perhaps to something else.
+            address = str(kept[0][-1][0])
+            self._target = f"[{address}]" if ":" in address else address
 
     async def connect(self) -> dict[str, Any]:
         """Open a connection to the address that answers first."""
@@ -212,7 +251,8 @@ class _Probe:
     async def _ask_proxy(self, proxy: Proxy, opened: socket.socket) -> None:
         """Have the proxy connect to the host, or raise _ProxyRefusal."""
         url = self._request.url
-        target = f"{url.raw_host.decode('ascii')}:{url.port or (80 if self._is_plain else 443)}"
+        host = self._target or url.raw_host.decode("ascii")
+        target = f"{host}:{url.port or (80 if self._is_plain else 443)}"
         lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
         lines += [f"{name}: {value}" for name, value in proxy.headers.items()]
         loop = asyncio.get_running_loop()

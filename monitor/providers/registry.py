@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import httpx
 
     from monitor.config.connections import Application, Connection
+    from monitor.config.hosts import AllowedHosts
     from monitor.config.model import Config
     from monitor.providers.base import Checker, GrantLocks, RefreshableSecret
     from monitor.providers.tokens import HandshakeTokens
@@ -45,7 +46,7 @@ class CountdownChecker:
         return Outcome(Reason.OK, is_countdown=True)
 
 
-def build_checker(
+def build_checker(  # noqa: PLR0913 - what a checker is made of
     connection: Connection,
     config: Config,
     clients: HttpClients,
@@ -53,22 +54,24 @@ def build_checker(
     handshakes: HandshakeTokens | None = None,
     *,
     worked: Mapping[str, str | None] | None = None,
+    allowed: AllowedHosts | None = None,
 ) -> Checker:
     """Return the checker for *connection*.
 
-    Raises ValueError for settings that cannot work, such as a `ca_file` that
-    holds no certificate.
+    Raises ValueError for settings that cannot work, as a `ca_file` without a certificate.
 
     Args:
         handshakes: The refresh tokens that handshakes brought, and what tells tokens apart.
         worked: The Amazon stores that were let in before, each with the fingerprint
             of the refresh token that was used last.
+        allowed: `web.reachable` for one outside the file; a store's addresses are its.
     """
     if isinstance(connection, CountdownConnection):
         return CountdownChecker()
     if isinstance(connection, UnusableConnection):
         return UnusableChecker(connection.provider, connection.problem)
-    client = clients.get(connection.ca_file, config.proxy_of(connection))
+    named = None if isinstance(connection, AmazonConnection) else allowed
+    client = clients.get(connection.ca_file, config.proxy_of(connection), named)
     match connection:
         case SoldscopeConnection():
             return SoldscopeChecker(

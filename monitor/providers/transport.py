@@ -1,18 +1,20 @@
 """Keep the HTTP clients, and carry their requests over aiohttp.
 
-Decides which certificates and versions of TLS are trusted, how connections are opened, kept and
-shared (a client for all connections, one for each CA file, one of our own), what is sent again
-when a connection was dead, and when clients are replaced and closed. Everyone else builds and
-sends plain httpx requests. httpx's own pool costs 1.8 ms of processor time a request once many are
-under way, aiohttp's connections under httpx a tenth of that: 500 or 5,000 checks a second on one
-core.
+Decides which certificates and versions of TLS are trusted, which addresses are called for what is
+not in the file, how connections are opened, kept and shared (a client for all connections, one for
+each CA file, one of our own), what is sent again when a connection was dead, and when clients are
+replaced and closed. Everyone else builds and sends plain httpx requests. httpx's own pool costs 1.8
+ms of processor time a request once many are under way, aiohttp's connections under httpx a tenth of
+that: 500 or 5,000 checks a second on one core.
 """
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
@@ -24,16 +26,18 @@ from httpx_aiohttp import AiohttpTransport
 
 from monitor import __version__
 from monitor.config.files import LARGEST_CA_FILE, require_file
+from monitor.config.hosts import HostRefused, read_address
 from monitor.config.secret import SecretUnavailable
 from monitor.judge.shortage import OutOfResources, find_shortage
 from monitor.providers.fetcher import LOCATION, PROXY, PROXY_PROBLEM
 from monitor.providers.proxies import choose_proxy
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from datetime import timedelta
     from pathlib import Path
 
+    from monitor.config.hosts import AllowedHosts
     from monitor.config.secret import Secret
     from monitor.providers.proxies import Proxy
 
@@ -52,6 +56,23 @@ if TYPE_CHECKING:
     _Pair = tuple[AiohttpTransport, AiohttpTransport]
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Which addresses may be called, and how names are looked up.
+
+    Args:
+        allowed: What may be called beside public addresses; None for everything.
+        resolver: The system's, whatever else is installed: its errors are told from others.
+    """
+
+    allowed: AllowedHosts | None = None
+    resolver: Callable[[], aiohttp.abc.AbstractResolver] = aiohttp.ThreadedResolver
+
+
+ANYWHERE = Reach()
+"""For what the file names."""
+
+
 class PoolingTransport(httpx.AsyncBaseTransport):
     """Carry httpx requests over aiohttp connections; every error is one of httpx.
 
@@ -67,11 +88,13 @@ class PoolingTransport(httpx.AsyncBaseTransport):
         proxy: Secret | None = None,
         *,
         keeps_idle: bool = True,
+        reach: Reach = ANYWHERE,
     ) -> None:
         self._context = context
         self._limit = limit
         self._proxy = proxy
         self._keeps_idle = keeps_idle
+        self._reach = reach
         self._pairs: dict[Proxy | None, _Pair] = {}
 
     async def _pair_for(self, request: httpx.Request) -> _Pair:
@@ -87,16 +110,25 @@ class PoolingTransport(httpx.AsyncBaseTransport):
             if proxy is not None:
                 request.extensions[PROXY] = proxy.name
             if proxy not in self._pairs:
+                # A proxy is one of the file; what it is to call is examined here. A way through
+                # it is of one name: no other name of that address may use it.
+                reach = self._reach if proxy is None else replace(self._reach, allowed=None)
+                is_examined = proxy is not None and self._reach.allowed is not None
+                is_once = not self._keeps_idle or is_examined
                 pooled, fresh = (
                     AiohttpTransport(
                         verify=self._context,
                         trust_env=False,
                         proxy=None if proxy is None else proxy.of_httpx,
                         client=partial(
-                            _open_session, self._context, self._limit, force_close=force_close
+                            _open_session,
+                            self._context,
+                            self._limit,
+                            force_close=force_close,
+                            reach=reach,
                         ),
                     )
-                    for force_close in (not self._keeps_idle, True)
+                    for force_close in (is_once, True)
                 )
                 self._pairs[proxy] = pooled, fresh
             return self._pairs[proxy]
@@ -105,13 +137,16 @@ class PoolingTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* and return its answer, the body still to be read."""
         pooled, fresh = await self._pair_for(request)
+        sent = request
+        if self._reach.allowed is not None:
+            sent = await _examine_request(request, self._reach, self._reach.allowed)
         with _speaking_httpx():
             try:
-                response = await pooled.handle_async_request(request)
+                response = await pooled.handle_async_request(sent)
             except ConnectionLostError:
                 if request.method != "GET" and REPEATABLE not in request.extensions:
                     raise
-                response = await fresh.handle_async_request(request)
+                response = await fresh.handle_async_request(sent)
         assert isinstance(response.stream, httpx.AsyncByteStream)
         response.stream = _PooledBody(response.stream)
         # httpx parses the target of a redirect that nobody follows, and some
@@ -154,17 +189,89 @@ class _PlainResponse(aiohttp.ClientResponse):
         return self
 
 
+async def _examine_request(
+    request: httpx.Request, reach: Reach, allowed: AllowedHosts
+) -> httpx.Request:
+    """Return *request* as it may be sent; raise HostRefused if its host may not be called.
+
+    Without a proxy the connector examines what the name leads to. With one, the proxy would look it
+    up for itself, perhaps to something else: it is told the address that was examined here.
+    """
+    host = request.url.raw_host.decode("ascii")
+    why = allowed.refuse_host(host)
+    if why is not None:
+        raise HostRefused(host, why)
+    if PROXY not in request.extensions or allowed.allows_name(host):
+        return request
+    address = read_address(host)
+    found = str(address) if address else await _look_up(request.url, host, reach, allowed)
+    return httpx.Request(
+        request.method,
+        request.url.copy_with(host=found),
+        headers=request.headers,  # of which `Host` goes on naming the host
+        content=request.content,
+        extensions={**request.extensions, "sni_hostname": host},
+    )
+
+
+async def _look_up(url: httpx.URL, host: str, reach: Reach, allowed: AllowedHosts) -> str:
+    try:
+        resolved = await _Examiner(reach.resolver(), allowed).resolve(host, url.port or 0)
+    except HostRefused:
+        raise
+    except OSError:
+        raise HostRefused(host, "unexamined") from None
+    return resolved[0]["host"]
+
+
+class _Examiner(aiohttp.abc.AbstractResolver):
+    """Look names up, and leave out what may not be called.
+
+    Args:
+        inner: What looks them up.
+    """
+
+    def __init__(self, inner: aiohttp.abc.AbstractResolver, allowed: AllowedHosts) -> None:
+        self._inner = inner
+        self._allowed = allowed
+        self._let_in: set[str] = set()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[aiohttp.abc.ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        refusals = [self._allowed.refuse(one["host"], host) for one in found]
+        kept = [one for one, why in zip(found, refusals, strict=True) if why is None]
+        if not kept:
+            raise HostRefused(host, next((why for why in refusals if why), "unknown"))
+        if self._allowed.allows_name(host):
+            self._let_in |= {one["host"] for one in kept}
+        return kept
+
+    def open_socket(self, found: aiohttp.AddrInfoType) -> socket.socket:
+        """Return the socket that is about to be connected; raise HostRefused if it may not be."""
+        family, kind, protocol, _, target = found
+        address = str(target[0])
+        why = None if address in self._let_in else self._allowed.refuse(address)
+        if why is not None:
+            raise HostRefused(address, why)
+        return socket.socket(family, kind, protocol)
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
 def _open_session(
-    context: ssl.SSLContext, limit: int, *, force_close: bool
+    context: ssl.SSLContext, limit: int, *, force_close: bool, reach: Reach
 ) -> aiohttp.ClientSession:
-    # The system's resolver, whatever else is installed: its errors are told from others.
-    resolver = aiohttp.ThreadedResolver()
-    connector = (
-        aiohttp.TCPConnector(limit=limit, ssl=context, resolver=resolver, force_close=True)
-        if force_close
-        else aiohttp.TCPConnector(
-            limit=limit, ssl=context, resolver=resolver, keepalive_timeout=KEEPALIVE_S
-        )
+    resolver = reach.resolver()
+    examiner = None if reach.allowed is None else _Examiner(resolver, reach.allowed)
+    connector = aiohttp.TCPConnector(
+        limit=limit,
+        ssl=context,
+        resolver=examiner or resolver,
+        socket_factory=None if examiner is None else examiner.open_socket,
+        **({"force_close": True} if force_close else {"keepalive_timeout": KEEPALIVE_S}),
     )
     return aiohttp.ClientSession(
         connector=connector,
@@ -268,26 +375,47 @@ class HttpClients:
         concurrency: How many requests may be under way at once, per client.
         keeps_idle: Connections are kept for the next request; where descriptors are
             scarce they must not be.
+        resolver: Makes what looks names up.
     """
 
-    def __init__(self, concurrency: int, *, keeps_idle: bool = True) -> None:
+    def __init__(
+        self,
+        concurrency: int,
+        *,
+        keeps_idle: bool = True,
+        resolver: Callable[[], aiohttp.abc.AbstractResolver] = aiohttp.ThreadedResolver,
+    ) -> None:
         self._concurrency = concurrency
         self._keeps_idle = keeps_idle
-        self._clients: dict[tuple[Path | None, Secret | None], httpx.AsyncClient] = {}
+        self._resolver = resolver
+        self._clients: dict[
+            tuple[Path | None, Secret | None, AllowedHosts | None], httpx.AsyncClient
+        ] = {}
         self._own: dict[Secret | None, httpx.AsyncClient] = {}
         self._retired: list[tuple[float, httpx.AsyncClient]] = []
 
-    def get(self, ca_file: Path | None = None, proxy: Secret | None = None) -> httpx.AsyncClient:
+    def get(
+        self,
+        ca_file: Path | None = None,
+        proxy: Secret | None = None,
+        allowed: AllowedHosts | None = None,
+    ) -> httpx.AsyncClient:
         """Return the client that trusts *ca_file*; ValueError means no certificate in it.
 
         Args:
             proxy: The URL of the proxy that it calls through.
+            allowed: What it may call beside public addresses; None for whatever the
+                file names.
         """
-        key = ca_file, proxy
+        key = ca_file, proxy, allowed
         client = self._clients.get(key)
         if client is None:
             client = _open_client(
-                trust(ca_file), self._concurrency, proxy, keeps_idle=self._keeps_idle
+                trust(ca_file),
+                self._concurrency,
+                proxy,
+                keeps_idle=self._keeps_idle,
+                reach=Reach(allowed, self._resolver),
             )
             self._clients[key] = client
         return client
@@ -300,8 +428,8 @@ class HttpClients:
 
     def successor(self, concurrency: int) -> HttpClients:
         """Return clients that read each CA file anew; what need not change is shared."""
-        fresh = HttpClients(concurrency, keeps_idle=self._keeps_idle)
-        usual = None, None
+        fresh = HttpClients(concurrency, keeps_idle=self._keeps_idle, resolver=self._resolver)
+        usual = None, None, None
         if usual in self._clients and concurrency == self._concurrency:
             fresh._clients[usual] = self._clients[usual]
         return fresh
@@ -341,10 +469,15 @@ class HttpClients:
 
 
 def _open_client(
-    context: ssl.SSLContext, concurrency: int, proxy: Secret | None, *, keeps_idle: bool = True
+    context: ssl.SSLContext,
+    concurrency: int,
+    proxy: Secret | None,
+    *,
+    keeps_idle: bool = True,
+    reach: Reach = ANYWHERE,
 ) -> httpx.AsyncClient:
     return _Client(
-        transport=PoolingTransport(context, concurrency, proxy, keeps_idle=keeps_idle),
+        transport=PoolingTransport(context, concurrency, proxy, keeps_idle=keeps_idle, reach=reach),
         headers=DEFAULT_HEADERS,
         follow_redirects=False,
         timeout=None,
