@@ -19,7 +19,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from monitor.clock import utc_now
-from monitor.judge.shortage import find_shortage
+from monitor.config.descriptors import find_machine_shortage
 from monitor.judge.verdict import next_slot
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ async def _attempt(work: Callable[[], Awaitable[None]], event: str, **facts: str
     try:
         await work()
     except Exception as fault:  # nothing is known of what any job may raise; all of it is logged
-        short = find_shortage(fault)
+        short = find_machine_shortage(fault)
         if short is None:
             log.exception(event, **facts)
         else:

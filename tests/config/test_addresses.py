@@ -22,6 +22,7 @@ SECRET_NAMES = [
     "authkey", "AuthKey", "auth_key", "access_token", "accessToken", "token", "client_secret",
     "X-Amz-Signature", "sig", "sigV4", "hub.signature", "password", "user-password", "auth",
     "x_auth", "Ocp-Apim-Subscription-Key", "private_token", "subscription-key", "_key_", "key2-key",
+    "auth[token]", "filter[api_key]", "a:key", "data[0][password]",
 ]  # fmt: skip
 PLAIN_NAMES = [
     "monkey", "keyword", "keywords", "tokens", "tokenize", "keys", "secretary", "signal", "design",

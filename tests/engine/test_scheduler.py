@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import time
 from datetime import timedelta
 
@@ -10,6 +11,8 @@ from structlog.testing import capture_logs
 
 from monitor import clock
 from monitor.engine.scheduler import Job, Scheduler
+from monitor.judge.shortage import Shortage
+from tests.shortage import no_descriptors
 from tests.stepped_clock import SteppedClock
 from tests.waiting import until
 
@@ -114,6 +117,21 @@ async def test_a_job_that_fails_is_logged_and_runs_again(runner):
         ("job.failed", "failing", True),
         ("job.failed", "failing", True),
     ]
+
+
+async def test_a_job_without_descriptors_for_its_database_is_short_of_them(runner, tmp_path):
+    async def open_database() -> None:
+        sqlite3.connect(tmp_path / "any.db").close()
+
+    with capture_logs() as logs, no_descriptors():
+        runner.start([Job("database", OFTEN, open_database)])
+        await until(lambda: logs)
+    first = logs[0]
+    assert (first["event"], first["log_level"], first["why"]) == (
+        "job.failed",
+        "warning",
+        Shortage.DESCRIPTORS.words,
+    )
 
 
 async def test_it_is_known_for_how_long_a_job_does_nothing_but_fail(runner):
