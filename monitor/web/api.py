@@ -279,6 +279,7 @@ class _EventStream(Response):
         """Answer with the stream, or say that too many listen."""
         try:
             with self._hub.listen() as queue:
+                await self._hub.wait_until_looking()
                 events = stream(queue, self._is_welcome)
                 answer = StreamingResponse(events, media_type="text/event-stream")
                 await answer(scope, receive, send)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 LOOK_EVERY_S = 1.0
+LONGEST_WAIT_S = 5.0
 MOST_LISTENERS = 100
 MOST_WAITING = 500
 """A listener that lets more pile up is told to look at everything again."""
@@ -88,6 +89,8 @@ class Hub:
         self._conditions: Sequence[Condition] | None = None
         self._listeners: set[Queue] = set()
         self._has_listener = asyncio.Event()
+        self._is_looking = asyncio.Event()
+        self._is_looking.set()
         self._horizon: Horizon | None = None
         self._is_closed = False
 
@@ -118,6 +121,15 @@ class Hub:
         finally:
             self._listeners.discard(queue)
 
+    async def wait_until_looking(self) -> None:
+        """Return once all that happens from now on is given out: what was before is not.
+
+        Whoever reads how things are after that misses nothing. Without a database nothing is
+        known of either, and nobody is kept waiting.
+        """
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._is_looking.wait(), LONGEST_WAIT_S)
+
     def close(self) -> None:
         """Send everybody home."""
         self._is_closed = True
@@ -129,9 +141,11 @@ class Hub:
 
     async def run(self) -> None:
         """Look for what happened while somebody listens, until cancelled."""
+        self._is_looking.clear()
         await self._warm_up()
         while True:
             if not self._listeners:
+                self._is_looking.clear()
                 self._has_listener.clear()
                 self._horizon, self._conditions = None, None
             await self._has_listener.wait()
@@ -147,6 +161,7 @@ class Hub:
                     self._horizon = horizon
                     self._publish(events)
                 await self._look_at_conditions()
+                self._is_looking.set()
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _look_at_conditions(self) -> None:

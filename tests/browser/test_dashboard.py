@@ -451,6 +451,29 @@ def test_a_page_is_live_again_after_a_proxy_had_nobody_to_ask(stage, open_page):
     assert refused
 
 
+def test_a_page_shows_what_changed_before_its_stream_opened(tmp_path, open_page):
+    held: list[Route] = []
+    with set_stage(tmp_path) as quiet:
+        quiet.open_token("one")
+        with run_daemon(quiet):
+            witness = open_page()
+            witness.goto(quiet.url)
+            expect(row(witness, "one")).to_contain_text("active", timeout=PATIENCE_MS)
+            expect(witness.locator("#live[data-on]")).to_have_text("live", timeout=PATIENCE_MS)
+            page, hand = witness.context.new_page(), witness.context.new_page()
+            page.route("**/api/v1/events", lambda route: held.append(route))  # noqa: PLW0108 - marked
+            page.goto(quiet.url)
+            expect(row(page, "one")).to_contain_text("active")
+            hand.goto(f"{quiet.url}/connections/one")
+            hand.get_by_role("button", name="Pause").click()
+            expect(row(witness, "one")).to_contain_text("paused", timeout=PATIENCE_MS)
+
+            for route in held:
+                route.continue_()
+
+            expect(row(page, "one")).to_contain_text("paused", timeout=PATIENCE_MS)
+
+
 def test_the_keyboard_alone_leads_to_a_connection(stage, open_page):
     page = log_in(open_page(), stage)
     expect(page.locator(".list")).to_be_visible()

@@ -78,7 +78,7 @@ async def read_until(lines: AsyncIterator[str], wanted: str) -> list[str]:
 @asynccontextmanager
 async def listening(story: Story) -> AsyncIterator[AsyncIterator[str]]:
     """
-    Listen to the events, from the moment that they are told.
+    Listen to the events: all that happens once the stream is open is told.
     """
     async with (
         serve(story) as (address, _),
@@ -87,8 +87,6 @@ async def listening(story: Story) -> AsyncIterator[AsyncIterator[str]]:
     ):
         assert response.headers["content-type"].startswith("text/event-stream")
         lines = response.aiter_lines()
-        await read_until(lines, ": still here")
-        await read_until(lines, ": still here")
         yield lines
 
 

@@ -142,7 +142,7 @@ function follow() {
     if (source || document.hidden) return;
     source = new EventSource(`${document.body.dataset.base}/api/v1/events`);
     source.onopen = () => {
-      if (light.dataset.lost) schedule();
+      schedule(); // what changed between the page and the stream came with neither
       light.dataset.on = "1";
       delete light.dataset.lost;
       light.textContent = "live";
