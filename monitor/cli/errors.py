@@ -190,7 +190,8 @@ def _run(command: Any, arguments: Sequence[str] | None) -> Any:
 
 def _explain_usage(error: typer.TyperException) -> None:
     context = getattr(error, "ctx", None)
-    message = error.format_message()
+    # Typer has pydantic look at values, which begins its sentences so.
+    message = error.format_message().replace("Value error, ", "")
     if not message:
         return  # no command at all: the help was shown
     if context is not None:

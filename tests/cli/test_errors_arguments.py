@@ -107,3 +107,12 @@ def test_variable_that_names_the_file_is_examined_as_well(bench):
     ended = connwatch("status", cwd=ROOT, env=env)
     assert ended.code == 3
     assert "$CONNWATCH_CONFIG: not UTF-8 text" in ended.err
+
+
+def test_a_value_that_is_no_choice_is_answered_with_the_choices_alone(bench):
+    bench.configure(connection("x"))
+    ended = bench.run("status", "--sort", "x")
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err.endswith(
+        "connwatch: Invalid value for '--sort': 'x' is not one of 'urgency', 'expiry'.\n"
+    )
