@@ -183,6 +183,18 @@ def read_token(outcome: Outcome, target: str, *, is_reached: bool) -> Validation
     return _refusal(StepName.TOKEN, target, outcome)
 
 
+def describe_try(outcome: Outcome) -> str:
+    """Say what a try of settings came to that are not in the file, or not saved yet.
+
+    Our words and the status, nothing of the service's: who names an address must not read what is
+    there, and a check's own words quote it.
+    """
+    named = explain(outcome.reason, None).name
+    if outcome.http_status is None:
+        return outcome.detail or named  # there was no response that could be quoted
+    return f"{named} (HTTP {outcome.http_status})"
+
+
 def read_advice(outcome: Outcome, target: str) -> Iterator[ValidationStep]:
     """Return what the response holds that the check did not look at."""
     if outcome.advice:

@@ -17,6 +17,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from monitor.config.secret import SecretUnavailable
 from monitor.store.engine import StoreError
 from monitor.web import sessions
 from monitor.web.schemas import ProblemSchema
@@ -166,6 +167,7 @@ def add_error_pages(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_bad_input)
     app.add_exception_handler(StoreError, _on_store_error)
+    app.add_exception_handler(SecretUnavailable, _on_unknown_password)
     app.add_exception_handler(500, _on_fault)
 
 
@@ -223,6 +225,20 @@ def refuse_without_store(request: Request, error: Exception) -> Response:
     log.warning("web.store_error", path=request.url.path, error=str(error))
     detail = "The database could not be used; the daemon's log says why."
     return refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "5"})
+
+
+def refuse_unidentified(request: Request, error: StoreError | SecretUnavailable) -> Response:
+    """Return the error where it cannot be found out who asks."""
+    if isinstance(error, StoreError):
+        return refuse_without_store(request, error)
+    log.warning("web.password_unavailable", path=request.url.path, error=str(error))
+    detail = "The dashboard's password cannot be read; the daemon's log says why."
+    return refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "5"})
+
+
+async def _on_unknown_password(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SecretUnavailable)
+    return refuse_unidentified(request, error)
 
 
 async def _on_fault(request: Request, error: Exception) -> Response:

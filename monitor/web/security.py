@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from monitor.config.model import is_reachable_from_outside
+from monitor.config.secret import SecretUnavailable
 from monitor.store.engine import StoreError
 from monitor.web import sessions
 from monitor.web.bodies import (
@@ -37,7 +38,7 @@ from monitor.web.problems import (
     only_head,
     refuse,
     refuse_by,
-    refuse_without_store,
+    refuse_unidentified,
     wants_page,
 )
 from monitor.web.sessions import STRANGER, Authenticator, Pass, Visitor, needs_login, sent_token
@@ -149,8 +150,8 @@ class AccessMiddleware:
         if refusal is None:
             try:
                 visitor = await self._recognise(request)
-            except StoreError as error:
-                refusal = refuse_without_store(request, error)
+            except (StoreError, SecretUnavailable) as error:
+                refusal = refuse_unidentified(request, error)
             else:
                 refusal = self._refuse_visitor(request, visitor)
                 await _prepare_page(request, parts)
@@ -174,11 +175,12 @@ class AccessMiddleware:
 
         Raises:
             StoreError: Whom a cookie or token stands for cannot be looked up.
+            SecretUnavailable: The password cannot be read that a session was opened with.
         """
         request.state.visitor = STRANGER
         try:
             request.state.visitor = await self._authenticator.recognise(request)
-        except StoreError:
+        except (StoreError, SecretUnavailable):
             if not _is_open_to_all(request.url.path):
                 raise
         visitor: Visitor = request.state.visitor

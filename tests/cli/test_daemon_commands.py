@@ -7,10 +7,12 @@ from __future__ import annotations
 import json
 import stat
 
+import httpx
 import pytest
 
 from tests.bench import connection
 from tests.daemon_process import run_daemon
+from tests.loopback import free_port
 from tests.waiting import wait_until
 
 
@@ -80,6 +82,28 @@ def test_a_channel_and_the_dashboard_start_without_their_commands(bench, vault, 
             ("web.password", "heartbeat.url", "channels[0].url"), "command: exit 1"
         )
         assert "hunter2" not in "".join(daemon.lines)
+
+
+def test_without_its_password_the_dashboard_lets_no_one_in_until_it_is_there(bench, vault, live):
+    port = free_port()
+    bench.configure(
+        live, more=f'[web]\nlisten = "127.0.0.1:{port}"\npassword = {command("password")}\n'
+    )
+    with (
+        run_daemon(bench.folder) as daemon,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as browser,
+    ):
+        daemon.wait_for("daemon.started")
+        assert browser.get("/healthz").status_code == 200
+        assert browser.get("/").status_code == 401
+        # Whom a session stands for hangs on the password.
+        browser.cookies["connwatch_session"] = "x"
+        assert browser.get("/healthz").status_code == 200
+        refused = browser.get("/")
+        assert (refused.status_code, "cannot be read" in refused.text) == (503, True)
+        assert "hunter2" not in "".join(daemon.lines)
+        (vault / "password").write_text("correct horse")
+        wait_until(lambda: browser.get("/").status_code == 401)
 
 
 def test_config_check_runs_each_once_and_says_so(bench, vault, simulator):

@@ -19,6 +19,7 @@ from monitor.report.validation import (
     CheckedConnection,
     Mark,
     StepName,
+    describe_try,
     read_advice,
     read_clocks,
     read_marketplaces,
@@ -51,6 +52,28 @@ EACH: dict[str, Any] = {
 def known(outcome: Outcome | None = None, **more: Any) -> CheckedConnection:
     each: Any = EACH | more
     return CheckedConnection(outcome or Outcome(Reason.OK), each, NOON, 30)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (
+            Outcome(Reason.TOKEN_REJECTED, 'It said: "hunter2".', http_status=401),
+            "token rejected (HTTP 401)",
+        ),
+        (
+            Outcome(Reason.UNEXPECTED_RESPONSE, 'got "hunter2"', http_status=200, advice="hunter2"),
+            "(HTTP 200)",
+        ),
+        (Outcome(Reason.SERVER_ERROR, "hunter2", http_status=503), "(HTTP 503)"),
+        (Outcome(Reason.PROTOCOL, "x is not called."), "x is not called."),
+        (Outcome(Reason.DNS), "host name not found"),
+    ],
+)
+def test_a_try_says_nothing_of_what_the_service_said(outcome, said):
+    words = describe_try(outcome)
+    assert said.lower() in words.lower()
+    assert "hunter2" not in words
 
 
 def at(days: float) -> str:
