@@ -129,7 +129,7 @@ def test_whoever_opens_it_to_others_is_warned(tmp_path):
         _, err = process.communicate(timeout=PATIENCE_S)
 
     assert "http://127.0.0.1:" in said
-    assert "whoever reaches 0.0.0.0 can control" in err
+    assert "anyone who can reach 0.0.0.0 can control" in err
 
 
 def test_an_empty_host_does_not_open_the_simulator_to_everybody(tmp_path):

@@ -123,7 +123,7 @@ ROWS = [
         *(refuse("ops", REFUSES_FOR_GOOD), *FAIL),
         *(
             page("/metrics", "connwatch_notifications_dead 0.0"),
-            page("/alerts?dead=true", "Nothing"),
+            page("/alerts?dead=true", "No failed messages"),
         ),
         *(SEND, page("/metrics", "connwatch_notifications_dead 1.0")),
         page("/alerts?dead=true", "ops: failed", "there is no such receiver"),
