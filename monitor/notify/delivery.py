@@ -588,15 +588,18 @@ class Delivery:
         if self._is_closing:
             return
         for channel in await self._outbox.due_channels(self._clock(), is_final=self._is_final):
-            if channel not in self._rounds and not self._is_closing:
+            running = self._rounds.get(channel)
+            # One that found nothing more may be over and not be taken off yet.
+            if (running is None or running.done()) and not self._is_closing:
                 task = asyncio.create_task(self._run_round(channel), name=f"deliver to {channel}")
                 self._rounds[channel] = task
                 self._note_move(channel)
                 task.add_done_callback(partial(self._end_round, channel))
 
     def _end_round(self, channel: str, task: asyncio.Task[DeliveryReport]) -> None:
-        del self._rounds[channel]
-        self._moved_at.pop(channel, None)
+        if self._rounds[channel] is task:
+            del self._rounds[channel]
+            self._moved_at.pop(channel, None)
         fault = None if task.cancelled() else task.exception()
         short = None if fault is None else find_shortage(fault)
         if short is not None:
