@@ -7,7 +7,6 @@ it prints is kept here and nowhere else; what it says on stderr is never read.
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import os
 import random
@@ -24,15 +23,11 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-import structlog
-
 from monitor.judge.shortage import Shortage, find_shortage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
-
-log = structlog.get_logger()
 
 PATIENCE_S = 10.0
 """How long a command may take as a whole."""
@@ -147,6 +142,9 @@ class SecretCommand:
 
     def _log(self, before: Printed | None, printed: Printed) -> None:
         """Log a failure once, and its end; never an argument, which may be a secret itself."""
+        import structlog
+
+        log = structlog.get_logger()
         had_failed = before is not None and before.value is None
         if printed.value is None and not had_failed:
             is_used = self._value is not None
@@ -166,6 +164,8 @@ async def wait_for_run(run: Future[Printed], within: float | None = None) -> Pri
     Args:
         within: The seconds that it may take; without it there is no limit.
     """
+    import asyncio
+
     loop, is_over = asyncio.get_running_loop(), asyncio.Event()
 
     def wake(_: Future[Printed]) -> None:

@@ -8,7 +8,6 @@ for checks, `notify.confinement` for channels.
 
 from __future__ import annotations
 
-import asyncio
 import re
 import socket
 from dataclasses import dataclass
@@ -232,6 +231,8 @@ async def find_unreachable_host(host: str, port: int, allowed: AllowedHosts) -> 
     why = allowed.refuse_host(host)
     if why is not None or allowed.allows_name(host) or read_address(host) is not None:
         return why
+    import asyncio
+
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)

@@ -7,9 +7,9 @@ is read before `reveal`, and no message repeats one.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import stat
+import sys
 from contextlib import suppress
 from enum import StrEnum
 from hmac import compare_digest
@@ -476,6 +476,11 @@ ProxyUrl = Annotated[
 
 
 def _is_on_loop() -> bool:
+    # Most commands start without it, and then there is no loop either.
+    if "asyncio" not in sys.modules:
+        return False
+    import asyncio
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:
