@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -29,6 +30,8 @@ def run_here(folder: Path, *arguments: str) -> Ended:
         patch("sys.stdin", io.StringIO()),
         redirect_stdout(out),
         redirect_stderr(err),
+        # As for people: to pytest each warning is an error, also of what others wrote.
+        warnings.catch_warnings(action="ignore"),
     ):
         try:
             run_command(app, list(arguments))
