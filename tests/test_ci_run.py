@@ -23,11 +23,13 @@ SYSTEMD = ("systemd-analyze", "systemd-nspawn")
 BROWSER_PASSED = "============== 9 passed in 9.00s =============="
 TEST_PASSED = "=========== 90 passed, 2 skipped in 91.50s (0:01:31) ==========="
 NEWEST_PASSED = "============== 70 passed in 70.00s (0:01:10) =============="
+LONG_PASSED = "============== 63 passed in 400.00s (0:06:40) =============="
 DEPLOY_PASSED = "============== 7 passed in 7.00s =============="
 FAILED = "====== 1 failed, 69 passed in 70.00s (0:01:10) ======"
 GOES_WELL = {
     "test": [BROWSER_PASSED, TEST_PASSED],
     "test-newest": [NEWEST_PASSED],
+    "test-long": [LONG_PASSED],
     "test-deploy": [DEPLOY_PASSED],
 }
 
