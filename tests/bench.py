@@ -24,6 +24,7 @@ from monitor.judge.outcome import Outcome, Reason
 from monitor.simulator.server import start_simulator
 from monitor.store import applications, connections, migrate
 from monitor.store.engine import Database
+from tests.builders import entries_of
 from tests.command_line import Ended, connwatch
 from tests.waiting import PATIENCE_S
 
@@ -79,7 +80,7 @@ class Bench:
         now = utc_now()
         with database.write() as tx:
             applications.sync(tx, plan.applications, now)
-            connections.sync(tx, plan.entries, now)
+            connections.sync(tx, entries_of(plan), now)
             record = connections.find_record(tx, name)
             assert record is not None
             for ago, outcome in zip(range(len(outcomes) - 1, -1, -1), outcomes, strict=True):

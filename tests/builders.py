@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from monitor.alerting.outbox import StoredOutbox
 from monitor.config.model import Config
-from monitor.config.plan import Plan
+from monitor.config.plan import MemorySettings, Plan
 from monitor.engine.batch import FinishedCheck
 from monitor.engine.checkers import CheckerSet
 from monitor.engine.connectivity import ConnectivityCheck
@@ -136,7 +136,36 @@ def plan_of(
     secret = Declared(secret_created_at, SECRET_VALID_DAYS)
     steps = Rules().expiring_soon_days
     applications = {one.application: (secret, steps) for one in entries if one.application}
-    return Plan(watched, tuple(channels), entries, applications)
+    return Plan(MemorySettings(watched, entries), tuple(channels), applications=applications)
+
+
+def in_memory(plan: Plan) -> MemorySettings:
+    """
+    The settings of connections of a plan that was made from a file or by hand.
+    """
+    assert isinstance(plan.settings, MemorySettings)
+    return plan.settings
+
+
+def entries_of(plan: Plan) -> tuple[Entry, ...]:
+    """
+    The connections of *plan* as the store needs them.
+    """
+    return in_memory(plan).entries
+
+
+def watched_of(plan: Plan) -> Mapping[str, Watched]:
+    """
+    The connections of *plan* as the rules see them.
+    """
+    return in_memory(plan).watched
+
+
+def with_watched(plan: Plan, watched: Mapping[str, Watched]) -> Plan:
+    """
+    The plan, with other settings of its connections.
+    """
+    return replace(plan, settings=MemorySettings(watched, entries_of(plan)))
 
 
 def delivery_of(
@@ -169,8 +198,9 @@ def snapshot_of(
     def fingerprint(value: str) -> str:
         return value
 
+    known = {} if checkers is None else checkers
     calls = CheckerSet(
-        {} if checkers is None else checkers,
+        lambda _, names: {name: known[name] for name in names if name in known},
         HttpClients(1),
         GrantLocks(),
         HandshakeTokens(fingerprint),
@@ -196,7 +226,7 @@ class Story:
     @classmethod
     def begin(cls, database: Database, plan: Plan, at: datetime = NOON) -> Story:
         with database.write() as tx:
-            connections.sync(tx, plan.entries, at)
+            connections.sync(tx, entries_of(plan), at)
             applications.sync(tx, plan.applications, at)
         return cls(database, plan)
 

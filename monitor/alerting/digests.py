@@ -20,6 +20,7 @@ from monitor.judge.outcome import State
 from monitor.judge.quota import Level
 from monitor.judge.routing import covers
 from monitor.store import incidents, reminders
+from monitor.store.statements import in_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -65,7 +66,7 @@ def dispatch_digests(tx: Transaction, plan: Plan, now: datetime) -> list[tuple[s
     ]
     told = []
     if due:
-        _fill(due, plan, reminders.list_digest_rows(tx), now)
+        _fill(tx, due, plan, reminders.list_digest_rows(tx), now)
     for one in due:
         alert = AlertDue.of(AlertKind.DIGEST, **one.facts())
         dispatch_alert(tx, alert, {}, plan, now, only={one.channel.name})
@@ -114,16 +115,21 @@ class _Summary:
 
 
 def _fill(
-    summaries: Sequence[_Summary], plan: Plan, glances: Iterable[DigestRow], now: datetime
+    tx: Transaction,
+    summaries: Sequence[_Summary],
+    plan: Plan,
+    glances: Iterable[DigestRow],
+    now: datetime,
 ) -> None:
     """Look at every connection once, however many channels ask."""
-    for one in glances:
-        watched = plan.find(one.name)
-        if watched is None:
-            continue
-        for summary in summaries:
-            if covers(summary.channel, watched.subject):
-                summary.count(one, watched, now)
+    for some in in_groups(glances):
+        watched = plan.watched_of(tx, [one.name for one in some])
+        for one in some:
+            if one.name not in watched:
+                continue
+            for summary in summaries:
+                if covers(summary.channel, watched[one.name].subject):
+                    summary.count(one, watched[one.name], now)
 
 
 ANNOUNCED_FROM = 3
@@ -158,11 +164,11 @@ def note_absence(tx: Transaction, plan: Plan, now: datetime) -> Absence | None:
     """
     untold = incidents.find_unannounced_absence(tx)
     is_wanted = any(AlertKind.RESUMED in (channel.kinds or ()) for channel in plan.channels)
-    if not is_wanted or not plan.watched:
+    if not is_wanted or not plan.intervals.longest:
         incidents.drop_unannounced_absence(tx)
         return None
     last_at = incidents.last_checked_at(tx)
-    if last_at is not None and now - last_at > ANNOUNCED_FROM * plan.shortest_interval:
+    if last_at is not None and now - last_at > ANNOUNCED_FROM * plan.intervals.shortest:
         untold = (untold[0] if untold else last_at), now
         incidents.save_unannounced_absence(tx, *untold)
     return None if untold is None else Absence(*untold)
@@ -170,7 +176,7 @@ def note_absence(tx: Transaction, plan: Plan, now: datetime) -> Absence | None:
 
 def is_all_checked(tx: Transaction, absence: Absence, plan: Plan, now: datetime) -> bool:
     """Tell whether all have been asked once since the absence, or long enough was waited."""
-    if now >= absence.until + min(plan.longest_interval, WAIT_AT_MOST) + SPARE:
+    if now >= absence.until + min(plan.intervals.longest, WAIT_AT_MOST) + SPARE:
         return True
     return not incidents.is_any_unchecked(tx, absence.until)
 
@@ -203,8 +209,11 @@ def dispatch_resumed(tx: Transaction, absence: Absence, plan: Plan, now: datetim
 def _count_missed(tx: Transaction, absence: Absence, plan: Plan) -> int:
     """Return how many checks would have been made, by the rhythms of now."""
     length = absence.until - absence.since
-    watched = plan.watched_of(incidents.list_watched(tx))
-    return sum(length // one.rules.every for one in watched.values())
+    missed = 0
+    for names in in_groups(incidents.list_watched(tx)):
+        watched = plan.watched_of(tx, names)
+        missed += sum(length // one.rules.every for one in watched.values())
+    return missed
 
 
 class Resumption:

@@ -49,7 +49,7 @@ def dispatch_all(
     """Store those of *proposals* that are announced; return the ids, None for the others."""
     if not proposals:
         return []
-    watched = plan.watched_of({name for one in proposals for name in one.about.values()})
+    watched = plan.watched_of(tx, {name for one in proposals for name in one.about.values()})
     ends = [(one.alert.kind, one.about) for one in proposals if one.alert.kind in OPENED_BY]
     return alerts.add_all(tx, dispatch(proposals, load_context(tx, plan, watched, ends, now)))
 

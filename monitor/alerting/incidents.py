@@ -76,7 +76,7 @@ def dispatch_inhibited(
     tx: Transaction, records: Sequence[ConnectionRecord], plan: Plan, now: datetime
 ) -> None:
     """Announce of each of *records* what was held back and is still true."""
-    watched = plan.watched_of([record.name for record in records])
+    watched = plan.watched_of(tx, [record.name for record in records])
     released = release(records, watched, now)
     dispatch_all(tx, released.proposals, plan, now)
     results.save_announced(tx, released.announced)

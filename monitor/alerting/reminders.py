@@ -83,12 +83,13 @@ def _find_true(tx: Transaction, one: Reminder, plan: Plan) -> list[ConnectionRec
 
 def _records(tx: Transaction, ids: Iterable[int], plan: Plan) -> list[ConnectionRecord]:
     records = results.load_records(tx, list(ids)).values()
-    return [record for record in records if record.is_configured and record.name in plan.watched]
+    watched = plan.names(tx)
+    return [record for record in records if record.is_configured and record.name in watched]
 
 
 def _is_true(one: Reminder, record: ConnectionRecord, plan: Plan) -> bool:
     if one.kind is AlertKind.QUOTA_EXHAUSTED:
-        return record.quota.level(plan.watched[record.name].rules) is Level.EXHAUSTED
+        return record.quota.level(plan.rules) is Level.EXHAUSTED
     told = (record.standing.announced_state, record.standing.announced_reason)
     return told == (KINDS[one.kind].announces, one.facts.get("reason"))
 
@@ -107,11 +108,12 @@ def _without_known(
     if one.kind in ABOUT_NO_CONNECTION:
         return None if silenced_until((), lasting, now) else {}
     given = suppression.load_acknowledgements(tx, [record.id for record in true_of])
+    watched = plan.watched_of(tx, [record.name for record in true_of])
     about = {
         record.id: record.name
         for record in true_of
         if not record.is_switched_off
         and not (record.id in given and given[record.id].covers(one.born_at, now))
-        and not silenced_until([plan.watched[record.name].subject], lasting, now)
+        and not silenced_until([watched[record.name].subject], lasting, now)
     }
     return about or None

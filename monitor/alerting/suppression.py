@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from monitor.config.plan import Plan
     from monitor.judge.connections import ConnectionRecord
+    from monitor.judge.routing import Subject
     from monitor.judge.suppression import Acknowledgement, Silence, Suppression
     from monitor.store.engine import Transaction
     from monitor.store.suppression import PastAlert, Pending
@@ -103,7 +104,7 @@ def _find_suppressions(
     lasting = suppression.list_active_silences(tx, now)
     quiet = {channel.name: channel.quiet_hours for channel in plan.channels}
     pending = list(pending)
-    watched = plan.watched_of({name for one in pending for name in one.about.values()})
+    watched = plan.watched_of(tx, {name for one in pending for name in one.about.values()})
     return [
         (
             one,
@@ -174,8 +175,7 @@ def find_problem(record: ConnectionRecord, plan: Plan) -> str | None:
     if record.standing.state in {State.ERROR, State.EXPIRED}:
         standing = record.standing
         return explain(standing.reason, record.provider, standing.detail).name
-    rules = plan.watched[record.name].rules
-    return "quota used up" if record.quota.level(rules) is Level.EXHAUSTED else None
+    return "quota used up" if record.quota.level(plan.rules) is Level.EXHAUSTED else None
 
 
 def acknowledge(
@@ -211,11 +211,11 @@ def find_mutings(
     if not mutes and not given:
         return {}
     found = {}
+    watched = plan.watched_of(tx, [record.name for record in records])
     for record in records:
-        watched = plan.watched.get(record.name)
-        if watched is None:
+        if record.name not in watched:
             continue
-        until = mutes.until(record.name, watched.subject.tags)
+        until = mutes.until(record.name, watched[record.name].subject.tags)
         is_covered = record.id in given and find_problem(record, plan) is not None
         if until is not None or is_covered:
             found[record.name] = Muting(until, given[record.id] if is_covered else None)
@@ -236,8 +236,9 @@ def list_acknowledged(tx: Transaction, plan: Plan, now: datetime) -> list[Acknow
     names = suppression.list_acknowledged_names(tx, now, MOST_LISTED)
     records = {record.name: record for record in list_records(tx, names)} if names else {}
     found = []
+    watched = plan.names(tx)
     for name in names:
-        if name not in plan.watched:
+        if name not in watched:
             continue
         trouble = find_problem(records[name], plan)
         given = find_acknowledged(tx, records[name], plan, now)
@@ -285,7 +286,6 @@ def describe_scope(scope: Scope, target: str | None) -> str:
     return {Scope.ALL: "everything", Scope.TAG: f"tag {target}"}.get(scope, str(target))
 
 
-def list_covering_silences(lasting: list[Silence], name: str, plan: Plan) -> list[Silence]:
+def list_covering_silences(lasting: list[Silence], subject: Subject) -> list[Silence]:
     """Return those of *lasting* that keep back what is told of one connection."""
-    subject = plan.watched[name].subject
     return [silence for silence in lasting if silence.covers(subject)]

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from monitor.config.plan import Plan
     from monitor.judge.alerts import Severity
     from monitor.judge.connections import Entry
-    from monitor.judge.routing import ChannelRoute, Routing
+    from monitor.judge.routing import ChannelRoute, Routing, Subject
     from monitor.judge.suppression import Acknowledgement, Silence, Suppression
     from monitor.notify.apprise import AppriseSender
     from monitor.report.status import Json
@@ -328,11 +328,11 @@ def explain(
     session: Session = context.obj
     entry = session.entry(name)
     chosen, now = read_kind(kind), utc_now()
-    known = _look_up(session, entry, chosen, now)
+    known, subject = _look_up(session, entry, chosen, now), session.watched(name).subject
     answers = [
         answer
         for channel in session.plan.channels
-        for answer in _explain_channel(channel, session.plan, name, chosen, known, now)
+        for answer in _explain_channel(channel, subject, chosen, known, now)
     ]
     if is_json:
         print_json(_as_json(name, chosen, known, answers, session.plan, now))
@@ -373,12 +373,11 @@ def _look_up(session: Session, entry: Entry, kind: AlertKind, now: datetime) -> 
 
 
 def _explain_channel(
-    channel: ChannelRoute, plan: Plan, name: str, kind: AlertKind, known: _Facts, now: datetime
+    channel: ChannelRoute, subject: Subject, kind: AlertKind, known: _Facts, now: datetime
 ) -> list[_Explanation]:
     """Return one answer, or one for each severity where that makes a difference."""
     from monitor.judge.suppression import find_suppression
 
-    subject = plan.watched[name].subject
     subjects = [] if kind in ABOUT_NO_CONNECTION else [subject]
     answers = [
         _Explanation(

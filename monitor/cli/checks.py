@@ -151,7 +151,7 @@ def _preview(
     for number, record in enumerate(records):
         if record.name in answers:
             at, outcome = answers[record.name]
-            records[number] = preview(record, outcome, session.plan.watched[record.name], at)
+            records[number] = preview(record, outcome, session.watched(record.name), at)
     return records, answers
 
 
@@ -262,7 +262,7 @@ def describe_records(
     mutings = read_mutings(session, records, now)
     return [
         connection_json(
-            record, session.plan.watched[record.name], now, mutings.get(record.name, UNMUTED)
+            record, session.watched(record.name), now, mutings.get(record.name, UNMUTED)
         )
         for record in records
     ]

@@ -41,6 +41,10 @@ LINGER_S = 1.0
 """How long threads that nobody can stop, as those waiting for a name server, may hold the end."""
 
 
+READ_AGAIN_S = 1.0
+"""How soon a file that cannot be used is looked at again, where nothing else is left."""
+
+
 def run(context: typer.Context) -> None:
     """Run the daemon: check connections and send alerts.
 
@@ -55,15 +59,12 @@ def run(context: typer.Context) -> None:
     # From here on a reload that comes too early is a reload after the start.
     signal.signal(signal.SIGHUP, lambda *_: wanted.set())
     session: Session = context.obj
-    config = session.config
     _require_startable(session)
     raise_file_limit()
     _become_owner(session)
     configure_logging(is_verbose=session.is_verbose)
-    log_notices(config)
-    _run_commands(config)
-    _report_bad_templates(config)
-    _report_exposed_secrets(config)
+    for report in (log_notices, _run_commands, _report_bad_templates, _report_exposed_secrets):
+        report(session.config)
     leaving = threading.Timer(LINGER_S, os._exit, [DONE])
     leaving.daemon = True
     try:
@@ -189,15 +190,40 @@ async def _serve(session: Session, wanted: threading.Event, leaving: threading.T
     if wanted.is_set():
         reload.set()
     load = partial(_load_again, session)
-    while not stop.is_set():
+    # Nothing here keeps the settings: of connections, the daemon has rows.
+    while await _can_be_read(session, stop):
         try:
             systemd = Systemd.of(os.environ)
-            await App(session.config, WebDashboard, systemd, load).run(stop, reload)
+            await App(session.take_config(), WebDashboard, systemd, load).run(stop, reload)
         except DatabaseLost as lost:
             structlog.get_logger().warning("daemon.begins_anew", why=str(lost))
             reload.set()  # by now it may go by newer settings than those of its start
     structlog.get_logger().info("daemon.stopped")
     leaving.start()
+
+
+async def _can_be_read(session: Session, stop: asyncio.Event) -> bool:
+    """Wait until the file can be used; tell whether it can, and nobody wants an end.
+
+    It can, at the start; where the database was lost since then, the file may be broken.
+    """
+    import structlog
+
+    is_said = False
+    while not stop.is_set():
+        try:
+            session.config  # noqa: B018 - read now, and kept until it is taken
+        except ConfigError as error:
+            if not is_said:
+                structlog.get_logger().error(
+                    "config.unusable", file=str(session.path), why=str(error)
+                )
+            is_said = True
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), READ_AGAIN_S)
+        else:
+            return True
+    return False
 
 
 def _load_again(session: Session) -> Config:

@@ -60,7 +60,7 @@ def quota(
     chosen = session.choose(names)
     records = read_records(session, session.open_for_reading(), chosen)
     now = utc_now()
-    report = quotas_json([(record, session.plan.watched[record.name]) for record in records], now)
+    report = quotas_json([(record, session.watched(record.name)) for record in records], now)
     if is_json:
         print_json(report)
     else:

@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 
     from monitor.config.describe import Leaf
     from monitor.config.model import Config
-    from monitor.config.plan import Plan
+    from monitor.config.plan import MemorySettings, Plan
     from monitor.engine.checkers import StoredAccess
-    from monitor.judge.connections import ConnectionRecord, Entry
+    from monitor.judge.connections import ConnectionRecord, Entry, Watched
     from monitor.store.engine import Database, Transaction
 
 
@@ -141,12 +141,41 @@ class Session:
         """
         return load_config(self.path)
 
+    def take_config(self) -> Config:
+        """Return the settings, and keep nothing of them: whoever asks again reads the file again.
+
+        Raises:
+            ConfigError: With everything that is wrong in the file.
+        """
+        config = self.config
+        for name in ("config", "settings", "plan"):
+            self.__dict__.pop(name, None)
+        return config
+
+    @cached_property
+    def settings(self) -> MemorySettings:
+        """Return the settings of the connections of the file."""
+        from monitor.config.plan import MemorySettings
+
+        return MemorySettings.of(self.config)
+
     @cached_property
     def plan(self) -> Plan:
         """Return what the settings mean for judging and routing."""
         from monitor.config.plan import make_plan
 
-        return make_plan(self.config)
+        return make_plan(self.config, self.settings)
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """Return the connections of the file, in its order, as the store needs them."""
+        return self.settings.entries
+
+    def watched(self, name: str) -> Watched:
+        """Return the settings of the connection called *name*, as the rules see them."""
+        watched = self.plan.find(None, name)
+        assert watched is not None, "only names that are known are asked for"
+        return watched
 
     @cached_property
     def database(self) -> Database:
@@ -218,7 +247,7 @@ class Session:
         migrate.upgrade_beside_daemon(self.database)
         now = utc_now()
         with self.database.write() as tx:
-            ignored = connections.sync(tx, self.plan.entries, now)
+            ignored = connections.sync(tx, self.entries, now)
             applications.sync(tx, self.plan.applications, now)
             credentials.find_or_make_key(tx, credentials.FINGERPRINT_KEY)
         for name in sorted(ignored - {about}):
@@ -237,7 +266,8 @@ class Session:
             CommandError: The file does not have it.
         """
         self.require_known(name)
-        return next(entry for entry in self.plan.entries if entry.name == name)
+        [entry] = self.plan.settings.entries_of(None, [name])
+        return entry
 
     def find_record(self, tx: Transaction, name: str) -> ConnectionRecord:
         """Return the record that a command will change, within its own transaction.
@@ -298,7 +328,7 @@ class Session:
         """
         from monitor.store import connections
 
-        entries = [entry for entry in self.plan.entries if entry.name in names]
+        entries = self.plan.settings.entries_of(None, names)
         if tx is None:
             return [never_checked(entry, now) for entry in entries]
         deleted = connections.list_deleted(tx)
@@ -415,7 +445,8 @@ def read_access(
     if database is None:
         return checkers.StoredAccess()
     with database.read() as tx:
-        return checkers.read_access(tx, session.config, names, _refuse_unreadable)
+        connections = session.settings.connections_of(tx, names)
+        return checkers.read_access(tx, session.config, connections, _refuse_unreadable)
 
 
 def _refuse_unreadable(name: str, error: Exception) -> None:

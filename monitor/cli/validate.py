@@ -131,7 +131,7 @@ class _Validation:
         self.answered = CheckedConnection.of(
             answers[name][1],
             record,
-            self.session.plan.watched[name],
+            self.session.watched(name),
             self.session.config,
             now,
             read_mutings(self.session, [record], now).get(name, UNMUTED),
@@ -151,7 +151,7 @@ class _Validation:
         if not self.is_paused:
             return before[0]
         at, outcome = answers[name]
-        return preview(before[0], outcome, self.session.plan.watched[name], at)
+        return preview(before[0], outcome, self.session.watched(name), at)
 
     def exit_code(self) -> int:
         """Return the contract's exit code; paused connections count for nothing."""

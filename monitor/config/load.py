@@ -449,6 +449,7 @@ def build_config(data: dict[str, Any], reading: Reading) -> Config:
         raise ConfigError(
             [Problem(place_of(path), message) for path, message in located], reading.path
         )
+    config.remember(data.get("connections", ()))
     return config
 
 

@@ -58,7 +58,7 @@ from monitor.judge.alerts import AlertKind, Severity
 from monitor.judge.routing import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import tzinfo
 
 
@@ -437,7 +437,7 @@ def list_secrets(table: Settings) -> Iterator[tuple[tuple[str | int, ...], Secre
                     yield (key, position), each
 
 
-def _place_secrets(table: Settings, form: str, entry: int, refresh_every: timedelta) -> None:
+def place_secrets(table: Settings, form: str, entry: int, refresh_every: timedelta) -> None:
     """Have each secret of *table* know where it stands in the file."""
     for keys, secret in list_secrets(table):
         secret.stand_at(_form_of(form, *keys), entry)
@@ -469,6 +469,7 @@ class Config(Settings):
     connections: tuple[AnyConnection, ...] = Field(default=(), description="What is monitored.")
 
     _path: Path = PrivateAttr(default=Path("config.toml"))
+    _written: tuple[dict[str, Any], ...] = PrivateAttr(default=())
 
     def model_post_init(self, context: Any, /) -> None:
         """Remember the file that the settings came from."""
@@ -478,7 +479,7 @@ class Config(Settings):
             content = getattr(self, section)
             is_list = isinstance(content, tuple)
             for entry, table in enumerate(content if is_list else (content,)):
-                _place_secrets(
+                place_secrets(
                     table,
                     section + ("[{}]" if is_list else ""),
                     entry,
@@ -497,6 +498,23 @@ class Config(Settings):
     def path(self) -> Path:
         """Return the file that the settings came from."""
         return self._path
+
+    @property
+    def written(self) -> tuple[dict[str, Any], ...]:
+        """Return the entries of the connections as the file writes them, secrets included."""
+        return self._written
+
+    def remember(self, written: Sequence[dict[str, Any]]) -> None:
+        """Remember the entries of the connections as the file writes them."""
+        self._written = tuple(written)
+
+    def with_connections(self, connections: Iterable[Connection]) -> Config:
+        """Return the same settings with other connections, or none: what all have in common."""
+        kept = self.model_copy(update={"connections": tuple(connections)})
+        kept._written = ()  # noqa: SLF001 - of the same class
+        for name in ("_connections_by_name", "longest_timeout"):
+            kept.__dict__.pop(name, None)
+        return kept
 
     def connection(self, name: str) -> Connection | None:
         """Return the connection called *name*, or None."""

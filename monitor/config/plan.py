@@ -1,13 +1,15 @@
 """Say what the configuration means for judging and routing.
 
-Built once from the settings; `monitor.engine.evaluate` reads it for every check.
+Built once from the settings; `monitor.engine.evaluate` reads it for every check. What all
+connections have in common stands in the plan itself; those of each come from a `SettingsSource`,
+which is the file in memory for the commands, and the rows of the database for the daemon.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from monitor.config.connections import AmazonConnection, Probe
 from monitor.config.renewal import renewal_page_of
@@ -28,10 +30,78 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Intervals:
+    """How often connections are checked, and how long that may take.
+
+    Args:
+        shortest: How soon the connection that is checked most often is checked again.
+        longest: How long it takes until all connections were checked once.
+        timeout: How long a check may take at most.
+    """
+
+    shortest: timedelta = timedelta()
+    longest: timedelta = timedelta()
+    timeout: timedelta = timedelta()
+
+    @classmethod
+    def over(cls, rhythms: Iterable[tuple[timedelta, timedelta]]) -> Intervals:
+        """Return those of connections, of which each has an interval and a timeout."""
+        found = None
+        for every, timeout in rhythms:
+            one = cls(every, every, timeout)
+            found = one if found is None else found.joined(one)
+        return found or cls()
+
+    def joined(self, other: Intervals) -> Intervals:
+        """Return the intervals of both; none has a shortest of nothing."""
+        if not self.longest or not other.longest:
+            return self if self.longest else other
+        return Intervals(
+            min(self.shortest, other.shortest),
+            max(self.longest, other.longest),
+            max(self.timeout, other.timeout),
+        )
+
+
+class SettingsSource(Protocol):
+    """Where the settings of connections come from: the file in memory, or rows.
+
+    Each question is asked within a transaction, which only rows need.
+    """
+
+    def watched_of(self, tx: Any, names: Iterable[str]) -> Mapping[str, Watched]:
+        """Return the settings of those of *names* that are watched, as the rules see them."""
+        ...
+
+    def connections_of(self, tx: Any, names: Iterable[str]) -> Mapping[str, Connection]:
+        """Return the settings of those of *names* that are watched, as their owner wrote them."""
+        ...
+
+    def entries_of(self, tx: Any, names: Iterable[str]) -> list[Entry]:
+        """Return those of *names* that are watched, as the store needs them."""
+        ...
+
+    def names(self, tx: Any) -> Collection[str]:
+        """Return the names of all that is watched; of rows, each is looked up when asked for."""
+        ...
+
+    def list_tags(self, tx: Any) -> set[str]:
+        """Return the tags that any connection has."""
+        ...
+
+    @property
+    def intervals(self) -> Intervals:
+        """Return how often connections are checked, and how long that may take."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that judging and routing need of the configuration.
 
     Args:
+        settings: The settings of each connection.
+        rules: By which connections without a rhythm of their own are judged.
         applications: When each one's secret was made, and the steps to be told.
         outage_hold: How long refusals without a word why count as an outage.
         group_wait: How long an alert waits for others of its kind.
@@ -39,52 +109,58 @@ class Plan:
         uplink: The URLs that tell whether our own link is there.
     """
 
-    watched: Mapping[str, Watched]
+    settings: SettingsSource
     channels: tuple[ChannelRoute, ...]
-    entries: tuple[Entry, ...]
+    rules: Rules = field(default_factory=Rules)
     applications: Mapping[str, tuple[Declared, tuple[int, ...]]] = field(default_factory=dict)
     outage_hold: timedelta = timedelta(hours=1)
     group_wait: timedelta = timedelta(0)
     remind_every: timedelta = timedelta(hours=24)
     uplink: tuple[str, ...] = ()
 
-    def find(self, name: str) -> Watched | None:
+    def find(self, tx: Any, name: str) -> Watched | None:
         """Return the settings of one connection; None where it is not watched."""
-        return self.watched.get(name)
+        return self.settings.watched_of(tx, (name,)).get(name)
 
-    def watched_of(self, names: Iterable[str]) -> Mapping[str, Watched]:
+    def watched_of(self, tx: Any, names: Iterable[str]) -> Mapping[str, Watched]:
         """Return the settings of those of *names* that are watched."""
-        watched = self.watched
-        return {name: watched[name] for name in names if name in watched}
+        return self.settings.watched_of(tx, names)
 
-    def entries_of(self, names: Collection[str]) -> list[Entry]:
-        """Return those of *names* as the store needs them."""
-        return [entry for entry in self.entries if entry.name in names]
+    def connection(self, tx: Any, name: str) -> Connection | None:
+        """Return what its owner wrote of one connection; None where it is not watched."""
+        return self.settings.connections_of(tx, (name,)).get(name)
+
+    def entry(self, tx: Any, name: str) -> Entry | None:
+        """Return one connection as the store needs it; None where it is not watched."""
+        return next(iter(self.settings.entries_of(tx, (name,))), None)
+
+    def names(self, tx: Any) -> Collection[str]:
+        """Return the names of all that is watched."""
+        return self.settings.names(tx)
 
     @property
-    def shortest_interval(self) -> timedelta:
-        """Return how soon the connection that is checked most often is checked again."""
-        return min((one.rules.every for one in self.watched.values()), default=timedelta())
-
-    @property
-    def longest_interval(self) -> timedelta:
-        """Return how long it takes until all connections were checked once."""
-        return max((one.rules.every for one in self.watched.values()), default=timedelta())
+    def intervals(self) -> Intervals:
+        """Return how often connections are checked, and how long that may take."""
+        return self.settings.intervals
 
 
-def make_plan(config: Config) -> Plan:
-    """Return the plan of *config*."""
-    rules_by_rhythm: dict[timedelta, Rules] = {}
-    secrets = {
-        one.name: _declare(one.client_secret_created_on, SECRET_VALID_DAYS)
-        for one in config.applications
-    }
-    watched = {}
-    for connection in config.connections:
+class Describer:
+    """Says what the settings of a connection mean, by what it has in common with others."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._rules: dict[timedelta, Rules] = {}
+        self._secrets = _secrets_of(config)
+
+    def watched(self, connection: Connection) -> Watched:
+        """Return *connection* as the rules see it."""
+        config, application = self._config, _application_of(connection)
         every = config.every_of(connection)
-        rules = rules_by_rhythm.setdefault(every, _rules(config, every))
+        rules = self._rules.get(every)
+        if rules is None:
+            rules = self._rules[every] = _rules(config, every)
         renewal = renewal_page_of(config, connection)
-        watched[connection.name] = Watched(
+        return Watched(
             Subject(
                 connection.name,
                 frozenset(connection.tags),
@@ -92,23 +168,103 @@ def make_plan(config: Config) -> Plan:
             ),
             rules,
             renewal.url,
-            _application_of(connection),
-            secrets.get(_application_of(connection) or ""),
+            application,
+            self._secrets.get(application or ""),
             connection.provider,
             connection.notes,
             renewal.is_here,
         )
+
+    def entry(self, connection: Connection) -> Entry:
+        """Return *connection* as the store needs it."""
+        return _entry(connection, self._config)
+
+    def rhythm(self, connection: Connection) -> tuple[timedelta, timedelta]:
+        """Return how often *connection* is checked, and how long that may take."""
+        return self._config.every_of(connection), self._config.timeout_of(connection)
+
+
+class MemorySettings:
+    """Settings that are all in memory: those of the file, while a command runs."""
+
+    def __init__(
+        self,
+        watched: Mapping[str, Watched],
+        entries: Iterable[Entry] = (),
+        connections: Mapping[str, Connection] | None = None,
+        intervals: Intervals | None = None,
+    ) -> None:
+        self.watched = watched
+        self.entries = tuple(entries)
+        self._connections = connections or {}
+        self._intervals = intervals
+
+    @classmethod
+    def of(cls, config: Config) -> MemorySettings:
+        """Return those of the file."""
+        say = Describer(config)
+        return cls(
+            {one.name: say.watched(one) for one in config.connections},
+            (say.entry(one) for one in config.connections),
+            {one.name: one for one in config.connections},
+            Intervals.over(map(say.rhythm, config.connections)),
+        )
+
+    def watched_of(self, tx: Any, names: Iterable[str]) -> Mapping[str, Watched]:  # noqa: ARG002 - as for rows
+        """Return the settings of those of *names* that are watched, as the rules see them."""
+        watched = self.watched
+        return {name: watched[name] for name in names if name in watched}
+
+    def connections_of(self, tx: Any, names: Iterable[str]) -> Mapping[str, Connection]:  # noqa: ARG002 - as for rows
+        """Return the settings of those of *names* that are watched, as their owner wrote them."""
+        known = self._connections
+        return {name: known[name] for name in names if name in known}
+
+    def entries_of(self, tx: Any, names: Iterable[str]) -> list[Entry]:  # noqa: ARG002 - as for rows
+        """Return those of *names* that are watched, as the store needs them."""
+        wanted = set(names)
+        return [entry for entry in self.entries if entry.name in wanted]
+
+    def names(self, tx: Any) -> Collection[str]:  # noqa: ARG002 - as for rows
+        """Return the names of all that is watched."""
+        return self.watched.keys()
+
+    def list_tags(self, tx: Any) -> set[str]:  # noqa: ARG002 - as for rows
+        """Return the tags that any connection has."""
+        return {tag for one in self.watched.values() for tag in one.subject.tags}
+
+    @property
+    def intervals(self) -> Intervals:
+        """Return how often connections are checked, and how long that may take."""
+        if self._intervals is not None:
+            return self._intervals
+        return Intervals.over((one.rules.every, timedelta()) for one in self.watched.values())
+
+
+def make_plan(config: Config, settings: SettingsSource | None = None) -> Plan:
+    """Return the plan of *config*.
+
+    Args:
+        settings: Where those of connections come from; by default they are the file's.
+    """
     steps = tuple(config.alerts.expiring_soon_days)
     return Plan(
-        watched,
+        MemorySettings.of(config) if settings is None else settings,
         tuple(_channel_route(channel, config) for channel in config.channels),
-        tuple(_entry(connection, config) for connection in config.connections),
-        {name: (secret, steps) for name, secret in secrets.items()},
+        _rules(config, config.checks.every),
+        {name: (secret, steps) for name, secret in _secrets_of(config).items()},
         config.checks.outage_hold,
         config.alerts.group_wait,
         config.alerts.remind_every,
         config.checks.uplink,
     )
+
+
+def _secrets_of(config: Config) -> dict[str, Declared]:
+    return {
+        one.name: _declare(one.client_secret_created_on, SECRET_VALID_DAYS)
+        for one in config.applications
+    }
 
 
 def _application_of(connection: Connection) -> str | None:

@@ -296,12 +296,14 @@ class Reading:
         now: The present instant; later dates are refused.
         environment: Where a default may be taken from.
         is_private: Only the file's owner may read it, so it may hold secrets.
+        has_text_dates: It cannot say dates otherwise than as texts, as JSON cannot.
     """
 
     path: Path
     now: datetime
     environment: dict[str, str]
     is_private: bool = True
+    has_text_dates: bool = False
 
     @property
     def folder(self) -> Path:
@@ -333,6 +335,7 @@ Word = TypeVar("Word", bound="StrEnum")
 
 _LONGEST_NAME = 100
 _EARLIEST_YEAR = 2000
+_DAY_LENGTH = len("2026-01-15")
 _UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"
 """Invisible, and yet needed: for Persian words, for emoji made of several."""
@@ -418,11 +421,23 @@ RelativePath = Annotated[
 ]
 
 
+def _read_text_day(text: str) -> Any:
+    """Return the date or instant that *text* is; the text itself where it is neither."""
+    try:
+        return (
+            date.fromisoformat(text) if len(text) == _DAY_LENGTH else datetime.fromisoformat(text)
+        )
+    except ValueError:
+        return text
+
+
 def _read_past_day(value: Any, info: ValidationInfo) -> date:
+    reading = reading_of(info)
+    if isinstance(value, str) and reading and reading.has_text_dates:
+        value = _read_text_day(value)
     if not isinstance(value, date):
         hint = " (without quotes)" if isinstance(value, str) else ""
         raise ValueError(f"a date such as 2026-01-15{hint}, {got(value)}")  # noqa: TRY004 - pydantic collects ValueErrors only
-    reading = reading_of(info)
     check_past_day(value, reading.now if reading else utc_now())
     return value
 

@@ -16,23 +16,26 @@ from monitor.alerting.digests import Resumption, note_absence
 from monitor.alerting.outbox import StoredOutbox
 from monitor.alerting.suppression import review_suppressed, suppress_unsent
 from monitor.clock import utc_now
-from monitor.config.plan import make_plan
+from monitor.config.plan import Describer, make_plan
 from monitor.engine.checkers import prepare_checkers
 from monitor.engine.heartbeat import Heartbeat
 from monitor.engine.integrity import IntegrityCheck
 from monitor.engine.live import Live, ReloadStatus, Snapshot
 from monitor.engine.parts import DaemonParts, terms_of
-from monitor.engine.reload import Reloader
+from monitor.engine.reload import Reloader, give_back_memory
 from monitor.engine.runner import CheckRunner
 from monitor.engine.scheduler import Scheduler
+from monitor.engine.settings import FileReading
 from monitor.engine.supervisor import Supervisor, Systemd
 from monitor.engine.sweep import log_and_wake
 from monitor.judge.shortage import Shortage
 from monitor.notify.delivery import Delivery
 from monitor.providers.limits import shares_of
 from monitor.providers.transport import HttpClients
-from monitor.store import applications, connections, migrate, outbox
+from monitor.store import applications, connections, credentials, migrate, outbox
 from monitor.store.engine import Database, StoreWorker, lock_database
+from monitor.store.overview import count_watched
+from monitor.store.schema import entries
 from monitor.store.watermarks import RELOAD_FAILED, drop_watermark
 
 if TYPE_CHECKING:
@@ -40,8 +43,10 @@ if TYPE_CHECKING:
 
     from monitor.alerting.digests import Absence
     from monitor.config.model import Config
+    from monitor.config.plan import Plan
     from monitor.engine.evaluate import Evaluated
     from monitor.engine.parts import Dashboard
+    from monitor.engine.settings import RowSettings
     from monitor.store.damage import DamagedValue
     from monitor.store.engine import Transaction
 
@@ -75,11 +80,13 @@ class App:
         systemd: Systemd | None = None,
         load: Callable[[], Config] | None = None,
     ) -> None:
-        self._config = config
+        # With its connections, until they are rows.
+        self._read: Config | None = config
+        self._config = config.with_connections(())
         self._open_dashboard = open_dashboard
         self._systemd = systemd or Systemd(None)
-        self._load = load
-        self._plan = make_plan(config)
+        self._want_rows: Callable[[], object] = lambda: None
+        self._load = load or (lambda: config)
         self._database = Database(config.monitor.database)
         self._reloads = ReloadStatus()
         self._reloads.note_success(utc_now())
@@ -123,15 +130,13 @@ class App:
         stack.callback(integrity.close)
         store = StoreWorker(self._database)
         stack.callback(store.close)
-        absence = await store.write(lambda tx: note_absence(tx, self._plan, utc_now()))
-        n_connections = await self._sync(store)
-        running = await self._build(store, absence, stack)
+        plan, settings, absence = await self._take_in(store)
+        running = await self._build(store, plan, settings, absence, stack)
         writer = asyncio.create_task(running.runner.write_results(), name="write results")
         stack.push_async_callback(_finish, running.runner, writer)
         jobs = Scheduler(running.follow_step)
         supervisor = Supervisor(self._systemd, store, jobs, running.delivery)
-        load = self._load or (lambda: self._config)
-        reloader = Reloader(load, reload, running, self._reloads, self._systemd, supervisor)
+        reloader = Reloader(self._load, reload, running, self._reloads, self._systemd, supervisor)
         heartbeat = Heartbeat(running.live, store, supervisor)
         own = [*running.jobs(), *supervisor.jobs(), reloader.job(), heartbeat.job()]
         jobs.start([*own, integrity.job(store)])
@@ -142,17 +147,24 @@ class App:
         await dashboard.start(partial(_note, dashboard, delivery), delivery.wake)
         await supervisor.notify_status()
         reloader.open()
+        # What was set aside of the file's settings, the file still has.
+        self._want_rows = partial(asyncio.get_running_loop().call_soon_threadsafe, reload.set)
         stack.enter_context(_spared_collector())
         log.info(
             "daemon.started",
-            connections=n_connections,
-            channels=len(self._plan.channels),
+            connections=await store.read(count_watched),
+            channels=len(plan.channels),
             database=str(self._database.path),
         )
         return [writer, integrity.fault]
 
     async def _build(
-        self, store: StoreWorker, absence: Absence | None, stack: AsyncExitStack
+        self,
+        store: StoreWorker,
+        plan: Plan,
+        settings: RowSettings,
+        absence: Absence | None,
+        stack: AsyncExitStack,
     ) -> DaemonParts:
         """Build the parts that work by the settings."""
         shares = shares_of(self._config)
@@ -166,8 +178,8 @@ class App:
             )
         clients = HttpClients(shares.checks, keeps_idle=shares.is_enough)
         stack.push_async_callback(clients.aclose)
-        calls = await store.write(lambda tx: prepare_checkers(tx, self._config, clients))
-        live = Live(Snapshot.of(self._config, self._plan, calls))
+        calls = await store.write(lambda tx: prepare_checkers(tx, self._config, settings, clients))
+        live = Live(Snapshot.of(self._config, plan, calls))
         dashboard = self._open_dashboard(live, self._database, store, self._reloads)
         outbox = StoredOutbox(store, OWNER, lambda: live.plan)
         delivery = Delivery(outbox, partial(terms_of, live, dashboard), clock=utc_now)
@@ -200,26 +212,39 @@ class App:
                 column=value.column,
                 kept_in=str(self._database.set_aside_path),
             )
+        if any(value.table == entries.name for value in found):
+            self._want_rows()
 
-    async def _sync(self, store: StoreWorker) -> int:
-        """Bring the database in line with the file; return how many are watched."""
+    async def _take_in(self, store: StoreWorker) -> tuple[Plan, RowSettings, Absence | None]:
+        """Bring the database in line with the file, of which only the rows are left then."""
+        assert self._read is not None, "a daemon starts once"
+        config, self._read = self._read, None
+        key = await store.write(
+            lambda tx: credentials.find_or_make_key(tx, credentials.FINGERPRINT_KEY)
+        )
+        reading = FileReading.of(config, key)
+        plan = make_plan(self._config, reading.settings)
+        say = Describer(self._config)
+        listed = [say.entry(one) for one in config.connections]
+        absence = await store.write(lambda tx: note_absence(tx, plan, utc_now()))
         jitter = random.SystemRandom().random
 
         def sync(tx: Transaction) -> set[str]:
             now = utc_now()
-            applications.sync(tx, self._plan.applications, now)
+            applications.sync(tx, plan.applications, now)
             outbox.release_claims_of(tx, OWNER)
             drop_watermark(tx, RELOAD_FAILED)  # the file was just read
-            ignored = connections.sync(tx, self._plan.entries, now, jitter)
+            reading.store(tx)
+            ignored = connections.sync(tx, listed, now, jitter)
             # The file may have other tags and other quiet hours by now.
-            review_suppressed(tx, self._plan, now, all_of_it=True)
-            suppress_unsent(tx, self._plan, now)
+            review_suppressed(tx, plan, now, all_of_it=True)
+            suppress_unsent(tx, plan, now)
             return ignored
 
         ignored = await store.write(sync)
         for name in sorted(ignored):
             log.warning("connection.deleted", connection=name, remedy=f"connwatch resume {name}")
-        return len(self._plan.entries) - len(ignored)
+        return plan, reading.settings, absence
 
 
 def _note(dashboard: Dashboard, delivery: Delivery, evaluated: list[Evaluated]) -> None:
@@ -237,6 +262,7 @@ def _spared_collector() -> Iterator[None]:
     usual = gc.get_threshold()
     gc.collect()
     gc.freeze()
+    give_back_memory()
     gc.set_threshold(*COLLECT_GARBAGE_AFTER)
     try:
         yield

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from monitor.judge.applications import ApplicationStanding
     from monitor.judge.batch import Effects, Inquiry, Outage, Retractable
     from monitor.judge.checks import Judged, JudgedCheck
-    from monitor.judge.connections import ConnectionRecord, ConnectionSettings
+    from monitor.judge.connections import ConnectionRecord
     from monitor.judge.dispatch import NewAlert
     from monitor.judge.forecast import Outlook
     from monitor.judge.incidents import Connectivity, HostGroup, LinkVerdict
@@ -115,11 +115,9 @@ def load_known(
     )
 
 
-def _load_checks(
-    tx: Transaction, finished: Sequence[FinishedCheck], settings: ConnectionSettings
-) -> list[Check]:
+def _load_checks(tx: Transaction, finished: Sequence[FinishedCheck], plan: Plan) -> list[Check]:
     records = results.load_records(tx, [each.connection_id for each in finished])
-    watched = settings.watched_of([record.name for record in records.values()])
+    watched = plan.watched_of(tx, [record.name for record in records.values()])
     checks = []
     for each in finished:
         record = records.get(each.connection_id)
@@ -151,7 +149,7 @@ def load_batch(tx: Transaction, known: LoadedBatch, judged: Judged, plan: Plan) 
     )
     context = None
     if is_any_due:
-        watched = plan.watched_of(_names_of(judged, hosts, quotas, stores))
+        watched = plan.watched_of(tx, _names_of(judged, hosts, quotas, stores))
         ends = _ends_of(judged, eventful, hosts, quotas, stores)
         since = min(one.at for one in known.checks)
         context = load_context(tx, plan, watched, ends, since)

@@ -7,7 +7,8 @@ brought the stored one. Stored tokens are encrypted with the key of the file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
@@ -15,18 +16,21 @@ import structlog
 
 from monitor.config.connections import AmazonConnection
 from monitor.config.secret import SecretUnavailable
+from monitor.judge.outcome import Outcome, Reason
 from monitor.providers.base import GrantLocks
 from monitor.providers.registry import build_checker
 from monitor.providers.tokens import HandshakeToken, HandshakeTokens
 from monitor.store import credentials, results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from cryptography.fernet import Fernet
 
+    from monitor.config.connections import Connection
     from monitor.config.model import Config, WebSettings
     from monitor.config.secret import Secret
+    from monitor.engine.settings import RowSettings
     from monitor.providers.base import Checker
     from monitor.providers.transport import HttpClients
     from monitor.store.engine import Transaction
@@ -131,22 +135,32 @@ class StoredAccess:
 def read_access(
     tx: Transaction,
     config: Config,
-    names: Collection[str],
+    connections: Mapping[str, Connection],
     on_unreadable: Callable[[str, KeyUnusable], None],
 ) -> StoredAccess:
-    """Return what is stored for the connections called *names*.
+    """Return what is stored for *connections*, which are given by name.
 
     Args:
         on_unreadable: Called for a token that cannot be decrypted; unless it raises,
             the connection is not checked until it can be.
     """
-    worked = results.list_authorized(tx, names)
+    worked = results.list_authorized(tx, connections.keys())
     key = credentials.find_key(tx, credentials.FINGERPRINT_KEY)
     if key is None:
         return StoredAccess(None, worked)
+    tokens = _read_tokens(tx, config, connections, on_unreadable)
+    return StoredAccess(HandshakeTokens(partial(credentials.fingerprint, key), tokens), worked)
+
+
+def _read_tokens(
+    tx: Transaction,
+    config: Config,
+    connections: Mapping[str, Connection],
+    on_unreadable: Callable[[str, KeyUnusable], None],
+) -> dict[str, HandshakeToken]:
     found = {}
     for name, stored in credentials.list_refresh_tokens(tx).items():
-        if name not in names or not isinstance(config.connection(name), AmazonConnection):
+        if not isinstance(connections.get(name), AmazonConnection):
             continue
         try:
             value = Cipher.of(config.web).decrypt(stored.encrypted)
@@ -156,7 +170,7 @@ def read_access(
             found[name] = HandshakeToken("", stored.file_fingerprint, why)
         else:
             found[name] = HandshakeToken(value, stored.file_fingerprint)
-    return StoredAccess(HandshakeTokens(partial(credentials.fingerprint, key), found), worked)
+    return found
 
 
 def _warn(name: str, error: KeyUnusable) -> None:
@@ -168,11 +182,11 @@ def _warn(name: str, error: KeyUnusable) -> None:
     )
 
 
-def find_outdated_tokens(config: Config, held: HandshakeTokens) -> list[str]:
+def find_outdated_tokens(connections: Mapping[str, Connection], held: HandshakeTokens) -> list[str]:
     """Return the connections whose token in the file is newer than the one held, and drop that."""
     outdated = []
     for name in held:
-        connection = config.connection(name)
+        connection = connections[name]
         assert isinstance(connection, AmazonConnection), "only such are held"
         if held.choose(name, connection.refresh_token) is None:
             outdated.append(name)
@@ -200,34 +214,91 @@ def build_checkers(
     }
 
 
+MakeCheckers = Callable[["Transaction", "Collection[str]"], "Mapping[str, Checker]"]
+
+
 @dataclass(frozen=True, slots=True)
 class CheckerSet:
     """What calls services.
 
     Args:
-        checkers: By the name of the connection; those switched off have none.
+        make: Returns the checkers of some connections, made now where there is none yet;
+            those that are gone or switched off have none.
         clients: Carry all calls; those that a reload brings are given out by them.
         held: The refresh tokens that handshakes brought.
         fingerprint: Tells refresh tokens apart without keeping them.
         stored: Those of the tokens that the database had.
+        gone: Connections with a token that are not watched any more.
     """
 
-    checkers: Mapping[str, Checker]
+    make: MakeCheckers
     clients: HttpClients
     grants: GrantLocks
     held: HandshakeTokens
     fingerprint: Callable[[str], str]
     stored: HandshakeTokens
+    gone: frozenset[str] = frozenset()
+
+    def find(self, tx: Transaction, name: str) -> Checker | None:
+        """Return what checks *name*; None for what is gone or switched off."""
+        return self.make(tx, (name,)).get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Makes checkers when they are needed, and leaves them with the settings that they are of."""
+
+    config: Config
+    settings: RowSettings
+    clients: HttpClients
+    grants: GrantLocks
+    held: HandshakeTokens
+
+    def make(self, tx: Transaction, names: Collection[str]) -> dict[str, Checker]:
+        """Return the checkers of *names*; one that cannot work says so when it is asked."""
+        ready = self.settings.ready_of(tx, names)
+        lacking = [one for one in ready.values() if one.checker is None and one.connection.enabled]
+        named = [one.connection.name for one in lacking]
+        worked = results.list_authorized(tx, named) if named else {}
+        for one in lacking:
+            try:
+                one.checker = self.build(one.connection, worked)
+            except ValueError as error:
+                one.checker = _BrokenChecker(str(error))
+        return {name: one.checker for name, one in ready.items() if one.checker is not None}
+
+    def build(self, connection: Connection, worked: Mapping[str, str | None]) -> Checker:
+        """Return the checker of *connection*; raise ValueError if its settings cannot work."""
+        return build_checker(
+            connection, self.config, self.clients, self.grants, self.held, worked=worked
+        )
+
+
+class _BrokenChecker:
+    """Stand in for a checker whose settings cannot work just now."""
+
+    def __init__(self, problem: str) -> None:
+        self._problem = problem
+
+    async def check(self) -> Outcome:
+        """Say that nothing was asked."""
+        return Outcome(Reason.PROTOCOL, self._problem)
 
 
 def prepare_checkers(
-    tx: Transaction, config: Config, clients: HttpClients, former: CheckerSet | None = None
+    tx: Transaction,
+    config: Config,
+    settings: RowSettings,
+    clients: HttpClients,
+    former: CheckerSet | None = None,
 ) -> CheckerSet:
-    """Build the checker of each connection that is switched on.
+    """Return what makes the checkers of connections that are switched on.
 
-    Stored refresh tokens that the file has newer ones for are forgotten.
+    Those of the connections that are ready in *settings* are made now, so that what cannot
+    work is found at once. Stored refresh tokens that the file has newer ones for are forgotten.
 
     Args:
+        config: What all connections have in common.
         clients: What the checkers call with.
         former: What calls services now, if anything does: exchanges under way and
             tokens held go on, and those that come meanwhile are not lost.
@@ -235,15 +306,19 @@ def prepare_checkers(
     Raises:
         ValueError: A setting cannot work, such as a CA file that was emptied just now.
     """
-    credentials.find_or_make_key(tx, credentials.FINGERPRINT_KEY)
-    access = read_access(tx, config, {each.name for each in config.connections}, _warn)
-    stored = access.held
-    assert stored is not None, "the key was just made"
-    for name in find_outdated_tokens(config, stored):
+    key = credentials.find_or_make_key(tx, credentials.FINGERPRINT_KEY)
+    connections = settings.connections_of(tx, credentials.list_refresh_tokens(tx))
+    fingerprint = partial(credentials.fingerprint, key)
+    stored = HandshakeTokens(fingerprint, _read_tokens(tx, config, connections, _warn))
+    for name in find_outdated_tokens(connections, stored):
         credentials.drop_refresh_token(tx, name)
     grants = former.grants if former else GrantLocks()
     held = former.held if former else stored
-    switched_on = {each.name for each in config.connections if each.enabled}
-    checkers = build_checkers(config, clients, grants, replace(access, held=held), switched_on)
+    maker = _Maker(config, settings, clients, grants, held)
+    ready = [one for one in settings.list_ready() if one.connection.enabled]
+    worked = results.list_authorized(tx, [one.connection.name for one in ready]) if ready else {}
+    for one in ready:
+        one.checker = maker.build(one.connection, worked)
     kept = former.clients if former else clients
-    return CheckerSet(checkers, kept, grants, held, stored.fingerprint, stored)
+    gone = frozenset({*held} - settings.connections_of(tx, held).keys())
+    return CheckerSet(maker.make, kept, grants, held, fingerprint, stored, gone)

@@ -85,12 +85,11 @@ class Heartbeat:
             await self._send(settings, Signal.SUCCESS)
 
     async def _find_problems(self, settings: Snapshot) -> list[str]:
-        longest = settings.config.longest_timeout
-        names = settings.plan.watched.keys()
+        longest = settings.plan.intervals.timeout
 
         def read(tx: Transaction) -> Readiness:
             now = utc_now()
-            late, waits = lateness(tx, names, now), oldest_wait(tx, now)
+            late, waits = lateness(tx, settings.plan.names(tx), now), oldest_wait(tx, now)
             return Readiness(late, longest, waits, self._supervisor.failing_for())
 
         stalls = find_stalls(self._supervisor.signs())

@@ -69,6 +69,7 @@ class Snapshot:
     """One reading of the file, and all that follows from it alone.
 
     Args:
+        config: What it says of all but connections, which are rows.
         calls: What calls services.
         connectivity: Checks our own link, and knows what was found.
         sender: Sends to the channels.

@@ -100,7 +100,7 @@ class DaemonParts:
         self.live.now = snapshot
         # What is left to do is state, and goes by the settings that are in force now.
         calls = snapshot.calls
-        calls.held.take_over(calls.stored, snapshot.plan.watched.keys())
+        calls.held.take_over(calls.stored, {*calls.held, *calls.stored} - calls.gone)
         self.runner.follow_reload(former, void)
         self.dashboard.follow_reload()
 

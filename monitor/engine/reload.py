@@ -7,6 +7,7 @@ be used changes nothing. The swap awaits nothing. What is different is found in 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -17,18 +18,19 @@ from monitor.alerting.suppression import review_suppressed, suppress_unsent
 from monitor.clock import utc_now
 from monitor.config.diff import compare, defer_until_restart
 from monitor.config.errors import ConfigError, Problem
-from monitor.config.plan import make_plan
+from monitor.config.plan import Describer, make_plan
 from monitor.config.remarks import notices
 from monitor.engine.checkers import prepare_checkers
 from monitor.engine.live import Snapshot
 from monitor.engine.scheduler import Job
-from monitor.store import applications, connections
+from monitor.engine.settings import FileReading, RowSettings
+from monitor.store import applications, connections, credentials
 from monitor.store.engine import StoreError
 from monitor.store.schedule import bring_forward
 from monitor.store.watermarks import RELOAD_FAILED, drop_watermark, save_watermark
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from monitor.config.diff import Changes
     from monitor.config.model import Config
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from monitor.engine.live import ReloadStatus
     from monitor.engine.parts import DaemonParts
     from monitor.engine.supervisor import Supervisor, Systemd
-    from monitor.providers.transport import HttpClients
+    from monitor.judge.connections import Entry
     from monitor.store.engine import Transaction
 
 log = structlog.get_logger()
@@ -107,8 +109,7 @@ class Reloader:
         try:
             read = await asyncio.to_thread(self._load)
             config = defer_until_restart(former, read)
-            changes = await asyncio.to_thread(compare, former, read)
-            await self._put_in_force(config, changes)
+            changes = await self._put_in_force(config, read)
         except ConfigError as error:
             self._note_failure(error.problems)
             return False
@@ -123,17 +124,40 @@ class Reloader:
         self._note_success(config, changes)
         return True
 
-    async def _put_in_force(self, config: Config, changes: Changes) -> None:
+    async def _put_in_force(self, config: Config, read: Config) -> Changes:
+        """Put *config* in force, and return what is different.
+
+        Args:
+            read: The same before what needs a restart was left as it was.
+        """
         running = self._running
         former = running.live.now
-        plan = await asyncio.to_thread(make_plan, config)
-        clients = former.calls.clients.successor(config.checks.concurrency)
-        calls = await running.store.write(
-            lambda tx: _bring_in_line(tx, config, plan, changes, clients, former.calls)
+        rows = former.plan.settings
+        assert isinstance(rows, RowSettings), "a daemon goes by rows"
+        key = await running.store.write(
+            lambda tx: credentials.find_or_make_key(tx, credentials.FINGERPRINT_KEY)
         )
-        running.put_in_force(Snapshot.of(config, plan, calls, former), changes.void)
-        await calls.clients.adopt(clients, former.config.longest_timeout + SPARE)
+        reading = await asyncio.to_thread(FileReading.of, config, key, rows)
+        digests = {one.name: one.digest for one in reading.written}
+        after = {one.name: one for one in config.connections}
+        before = await running.store.read(lambda tx: list(rows.list_before(tx, digests, after)))
+        changes = await asyncio.to_thread(compare, former.config.with_connections(before), read)
+        common = config.with_connections(())
+        plan = make_plan(common, reading.settings)
+        clients = former.calls.clients.successor(config.checks.concurrency)
+        say = Describer(common)
+        entries = [say.entry(one) for one in config.connections]
+
+        def bring_in_line(tx: Transaction) -> CheckerSet:
+            reading.store(tx)
+            _bring_in_line(tx, plan, entries, changes)
+            return prepare_checkers(tx, common, reading.settings, clients, former.calls)
+
+        calls = await running.store.write(bring_in_line)
+        running.put_in_force(Snapshot.of(common, plan, calls, former), changes.void)
+        await calls.clients.adopt(clients, former.plan.intervals.timeout + SPARE)
         await asyncio.to_thread(_spare_collector)
+        return changes
 
     def _note_failure(self, problems: tuple[Problem, ...]) -> None:
         self._reloads.note_failure(utc_now(), problems)
@@ -202,27 +226,17 @@ def log_notices(config: Config) -> None:
         log.warning("config.no_connection", file=str(config.path), remedy="add [[connections]]")
 
 
-def _bring_in_line(
-    tx: Transaction,
-    config: Config,
-    plan: Plan,
-    changes: Changes,
-    clients: HttpClients,
-    former: CheckerSet,
-) -> CheckerSet:
-    """Bring the database in line with *config*, and build what calls services by it.
-
-    If any of it fails, nothing of it is kept.
-    """
+def _bring_in_line(tx: Transaction, plan: Plan, entries: Sequence[Entry], changes: Changes) -> None:
+    """Bring the database in line with the settings; if any of it fails, nothing of it is kept."""
     now = utc_now()
     applications.sync(tx, plan.applications, now)
-    ignored = connections.sync(tx, plan.entries, now)
-    bring_forward(tx, plan.entries_of(changes.checked_anew), now)
+    ignored = connections.sync(tx, entries, now)
+    anew = set(changes.checked_anew)
+    bring_forward(tx, [entry for entry in entries if entry.name in anew], now)
     review_suppressed(tx, plan, now, all_of_it=True)
     suppress_unsent(tx, plan, now)
     for name in sorted(ignored):
         log.warning("connection.deleted", connection=name, remedy=f"connwatch resume {name}")
-    return prepare_checkers(tx, config, clients, former)
 
 
 def _few(names: tuple[str, ...]) -> list[str] | int:
@@ -234,3 +248,11 @@ def _spare_collector() -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+    give_back_memory()
+
+
+def give_back_memory() -> None:
+    """Give back to the machine what reading the file took, where the C library can."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

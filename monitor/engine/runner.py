@@ -26,11 +26,13 @@ from monitor.store.engine import RowRefused, StoreError
 from monitor.store.schedule import claim_due, put_off
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
 
+    from monitor.engine.checkers import CheckerSet
     from monitor.engine.evaluate import Evaluated
     from monitor.engine.live import Live, Snapshot
+    from monitor.providers.base import Checker
     from monitor.store.engine import StoreWorker, Transaction
     from monitor.store.schedule import Due
 
@@ -99,10 +101,11 @@ class CheckRunner:
         """
         now = self._live.now
         for number, task in self._under_way.items():
-            name = task.get_name()
+            if task.get_name() not in void:
+                continue
             if number in self._begun:
-                self._void |= {number} if name in void else set()
-            elif name in void or name not in now.calls.checkers:
+                self._void.add(number)
+            else:
                 task.cancel()
         concurrency = now.config.checks.concurrency
         if concurrency != former.config.checks.concurrency:
@@ -116,22 +119,30 @@ class CheckRunner:
         """
         now = self._clock()
         limit = CLAIM_AT_MOST + len(self._under_way) + len(self._unknown)
-        due = await self._store.read(lambda tx: claim_due(tx, now + ahead, limit))
+        calls = self._live.now.calls
+
+        def claim(tx: Transaction) -> tuple[list[Due], Mapping[str, Checker]]:
+            due = claim_due(tx, now + ahead, limit)
+            return due, calls.make(tx, [each.name for each in due])
+
+        due, checkers = await self._store.read(claim)
         if self._is_stopping:
             return
         # A command that read a newer file may have put in what only the next start
         # can check: always due, and in nobody's way.
-        checkers = self._live.now.calls.checkers
         self._unknown = {each.id for each in due if each.name not in checkers}
         startable = [
             each for each in due if each.id not in self._under_way and each.id not in self._unknown
         ]
         for each in startable[:FEW] if self.shortage.is_fresh else startable:
-            task = asyncio.create_task(self._check(each, ahead), name=each.name)
+            checking = self._check(each, calls, checkers[each.name], ahead)
+            task = asyncio.create_task(checking, name=each.name)
             task.add_done_callback(partial(self._collect, each))
             self._under_way[each.id] = task
 
-    async def _check(self, due: Due, longest: timedelta) -> Outcome:
+    async def _check(
+        self, due: Due, calls: CheckerSet, checker: Checker, longest: timedelta
+    ) -> Outcome:
         # No more than was looked ahead, even if the clock was set back meanwhile.
         wait = min(due.at - self._clock(), longest).total_seconds()
         if wait > 0:
@@ -141,11 +152,23 @@ class CheckRunner:
         if due.verdict is not None:
             return due.verdict
         async with self._slots:
+            while calls is not (latest := self._live.now.calls):
+                # Settings were replaced while this waited for its turn.
+                found = await self._find(latest, due.name)
+                if found is None:
+                    raise asyncio.CancelledError
+                calls, checker = latest, found
             self._begun.add(due.id)
             try:
-                return await self._live.now.calls.checkers[due.name].check()
+                return await checker.check()
             finally:
                 self._begun.discard(due.id)
+
+    async def _find(self, calls: CheckerSet, name: str) -> Checker | None:
+        try:
+            return await self._store.read(lambda tx: calls.find(tx, name))
+        except StoreError:
+            return None  # it stays due
 
     def _collect(self, due: Due, task: asyncio.Task[Outcome]) -> None:
         is_void = due.id in self._void
@@ -259,8 +282,15 @@ class CheckRunner:
     async def _drop(self, each: FinishedCheck, refusal: RowRefused) -> bool:
         """Leave out the one result that the database refuses, and check again in due time."""
         log.warning("result.refused", connection_id=each.connection_id, error=str(refusal))
-        number, again_at = each.connection_id, self._clock() + self._every_of(each.connection_id)
-        work = self._store.write(lambda tx: put_off(tx, number, again_at))
+        number, task = each.connection_id, self._under_way.get(each.connection_id)
+        name, plan = "" if task is None else task.get_name(), self._live.plan
+
+        def drop(tx: Transaction) -> None:
+            watched = plan.find(tx, name)
+            every = DROPPED_AGAIN_AFTER if watched is None else watched.rules.every
+            put_off(tx, number, self._clock() + every)
+
+        work = self._store.write(drop)
         [result] = await asyncio.gather(work, return_exceptions=True)
         if _is_to_be_tried_again(result):
             # The database refuses the result again then, and takes this.
@@ -271,11 +301,6 @@ class CheckRunner:
             # Otherwise it stays under way: better not checked than asked again every second.
             self._under_way.pop(number, None)
         return True
-
-    def _every_of(self, connection_id: int) -> timedelta:
-        task = self._under_way.get(connection_id)
-        watched = self._live.plan.watched.get(task.get_name()) if task is not None else None
-        return DROPPED_AGAIN_AFTER if watched is None else watched.rules.every
 
     async def stop(self, within: timedelta) -> tuple[int, int]:
         """Let running checks finish and write them; return how many did and did not.

@@ -68,7 +68,7 @@ class Swept:
 def is_anything_passed(tx: Transaction, plan: Plan, now: datetime) -> bool:
     """Tell whether a sweep would find anything; needs no right to write."""
     return (
-        bool(plan.watched_of([name for _, name in authorizations.find_passed(tx, now)]))
+        bool(plan.watched_of(tx, [name for _, name in authorizations.find_passed(tx, now)]))
         or any(name in plan.applications for name in applications.find_passed(tx, now))
         or any(_is_ending(tx, one, plan, now) for one in incidents.list_open_outages(tx).values())
         or is_any_stable(tx, now)
@@ -105,7 +105,7 @@ def sweep(tx: Transaction, plan: Plan, now: datetime) -> list[Swept]:
 def _sweep_authorizations(tx: Transaction, plan: Plan, now: datetime) -> list[Swept]:
     names = dict(authorizations.find_passed(tx, now))
     # A command that read a newer file may have put in what only the next start knows.
-    watched = plan.watched_of(names.values())
+    watched = plan.watched_of(tx, names.values())
     ids = [number for number, name in names.items() if name in watched]
     records = results.load_records(tx, ids)
     swept, clocks = [], []
@@ -237,7 +237,14 @@ async def follow_step(store: StoreWorker, plan: Plan, delivery: Delivery, by: ti
         stored_reminders.shift_reminders(tx, now, plan.remind_every)
         stored_reminders.shift_digests(tx, now)
         review_suppressed(tx, plan, now, all_of_it=True)
-        return schedule.reslot(tx, plan.entries, now)
+        return schedule.reslot(
+            tx,
+            lambda names: {
+                name: one.rules.every for name, one in plan.watched_of(tx, names).items()
+            },
+            plan.intervals.shortest,
+            now,
+        )
 
     delivery.note_step()
     n_moved = await store.write(follow)

@@ -6,19 +6,23 @@ The store returns a `ConnectionRecord`, the settings a `Watched`; the rules take
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 from monitor.judge.authorizations import AuthorizationClock, Declared
 from monitor.judge.forecast import Outlook
 from monitor.judge.outcome import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable
     from datetime import datetime, timedelta
 
     from monitor.judge.outcome import Marketplace, Rules, Standing
     from monitor.judge.quota import Quota
     from monitor.judge.routing import Subject
+
+
+OWNER_FILE = "file"
+"""The owner of what stands in the configuration file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,23 @@ class Entry:
     steps: tuple[int, ...] = ()
     application: str | None = None
     token_host: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenEntry:
+    """A connection as its owner wrote it, without the secrets in it.
+
+    Args:
+        position: Where it stands among those of its owner, from 0.
+        digest: Tells it from any other, secrets included, and nothing else.
+        write: Returns its keys and values; `{"set": true}` stands for each secret. It is
+            called only for what has changed.
+    """
+
+    name: str
+    position: int
+    digest: str
+    write: Callable[[], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +129,7 @@ class Watched:
         secret: When that client's secret was made, as the file says.
         provider: How it is checked; None where that does not matter.
         notes: What the next person should know.
+        owner: Where its settings are: the file, the dashboard, or a source.
     """
 
     subject: Subject
@@ -118,11 +140,4 @@ class Watched:
     provider: str | None = None
     notes: str = ""
     can_renew_here: bool = False
-
-
-class ConnectionSettings(Protocol):
-    """Where the settings of connections come from: a file in memory, or rows."""
-
-    def watched_of(self, names: Iterable[str]) -> Mapping[str, Watched]:
-        """Return the settings of those of *names* that are watched."""
-        ...
+    owner: str = OWNER_FILE

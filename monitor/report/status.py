@@ -34,9 +34,6 @@ AUTHORIZATION = "authorization"
 TOKEN = "token"  # noqa: S105 - a kind of clock, not a password
 CLIENT_SECRET = "client_secret"  # noqa: S105 - a kind of clock, not a password
 
-OWNER_FILE = "file"
-"""The owner of a connection whose settings are in the configuration file."""
-
 UNMUTED = Muting()
 
 SOON_DAYS = max(Rules().expiring_soon_days)
@@ -188,7 +185,7 @@ def connection_json(
         "quota": _quota_json(record, watched, now),
         "marketplaces": _marketplaces_json(record),
         "group": None,
-        "owner": OWNER_FILE,
+        "owner": watched.owner,
         "notes": watched.notes,
         "muted_until": instant(muting.muted_until),
         "maintenance": None,

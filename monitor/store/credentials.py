@@ -18,6 +18,7 @@ from sqlalchemy import and_, delete, insert, select, update
 from monitor.store.schema import (
     api_tokens,
     connections,
+    entries,
     handshakes,
     keys,
     stored_tokens,
@@ -90,7 +91,7 @@ def drop_refresh_token(tx: Transaction, name: str) -> None:
     tx.execute(delete(stored_tokens).where(stored_tokens.c.connection_id == of_name))
 
 
-ENCRYPTED = (stored_tokens.c.token,)
+ENCRYPTED = (stored_tokens.c.token, entries.c.secrets)
 """All that is stored encrypted with `web.key`."""
 
 
@@ -129,8 +130,9 @@ def rotate_encrypted(tx: Transaction, rotate: Callable[[bytes], bytes | None]) -
 
 
 def _owner_of(tx: Transaction, column: Column[Any], is_it: ColumnElement[bool]) -> str:
-    of_it = select(connections.c.name).join(column.table).where(is_it)
-    return str(tx.execute(of_it).scalar_one())
+    named = column.table.c.get("name")
+    of_it = select(connections.c.name).join(column.table) if named is None else select(named)
+    return str(tx.execute(of_it.where(is_it)).scalar_one())
 
 
 def use_handshake(

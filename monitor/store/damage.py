@@ -70,6 +70,8 @@ HEALED: dict[str, dict[str, str]] = {
             "NULL",
         ),
     },
+    # The next reading of the file, or of a source, puts them right.
+    "entries": {"rank": "1", "position": "0", "digest": "''", "secrets": "NULL"},
     # The sweep finds the next step; whose date is lost is dated by the file, or by people.
     "authorizations": {
         "is_renewal_pending": "0",

@@ -61,6 +61,12 @@ def list_marks(tx: Transaction) -> dict[int, int]:
     return {row[0]: hash(tuple(row)) for row in tx.execute(_QUERY)}
 
 
+def count_watched(tx: Transaction) -> int:
+    """Return how many connections are watched, paused ones among them."""
+    query = select(func.count()).select_from(connections).where(connections.c.is_configured)
+    return tx.execute(query).scalar_one()
+
+
 def count_states(tx: Transaction) -> dict[State, int]:
     """Return how many connections of the file are in which state."""
     state = _shown_state()

@@ -16,10 +16,10 @@ from monitor.judge.outcome import Outcome, Reason
 from monitor.judge.verdict import LONGEST_WAIT, spread, spread_over
 from monitor.store.applications import list_refusals
 from monitor.store.schema import EPOCH, MICROSECOND, connections
-from monitor.store.statements import execute_many, update_one
+from monitor.store.statements import execute_many, in_groups, update_one
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from monitor.judge.connections import Entry
@@ -151,10 +151,18 @@ def bring_forward(tx: Transaction, entries: Sequence[Entry], now: datetime) -> N
     execute_many(tx, _BRING_FORWARD, rows)
 
 
-def reslot(tx: Transaction, entries: Sequence[Entry], now: datetime) -> int:
-    """Bring back what lies too far ahead and spread out what is overdue; return how many moved."""
-    rhythms = {entry.name: entry.every for entry in entries}
-    shortest = min(rhythms.values(), default=LONGEST_WAIT)
+def reslot(
+    tx: Transaction,
+    rhythms_of: Callable[[list[str]], Mapping[str, timedelta]],
+    shortest: timedelta,
+    now: datetime,
+) -> int:
+    """Bring back what lies too far ahead and spread out what is overdue; return how many moved.
+
+    Args:
+        rhythms_of: Returns how often those of some connections that are watched are checked.
+        shortest: The shortest of all rhythms.
+    """
     rows = tx.execute(
         select(
             connections.c.id,
@@ -167,11 +175,14 @@ def reslot(tx: Transaction, entries: Sequence[Entry], now: datetime) -> int:
         )
         .order_by(connections.c.id)
     )
-    moved = [
-        (number, rhythms[name])
-        for number, name, at, last_reason in rows
-        if name in rhythms and (at <= now or is_too_far(at, rhythms[name], last_reason, now))
-    ]
+    moved = []
+    for group in in_groups(rows.all()):
+        rhythms = rhythms_of([row.name for row in group])
+        moved += [
+            (number, rhythms[name])
+            for number, name, at, last_reason in group
+            if name in rhythms and (at <= now or is_too_far(at, rhythms[name], last_reason, now))
+        ]
     values = [
         {"of_id": number, "next_check_at": now + spread(position, len(moved), every)}
         for position, (number, every) in enumerate(moved)

@@ -176,6 +176,23 @@ connections = Table(
     sqlite_autoincrement=True,  # an id is never given twice: late results find nobody
 )
 
+# What is to be watched, as its owner wrote it; of several of one name the lowest rank counts.
+# Kept in the order of its key: a name is found where it stands.
+entries = Table(
+    "entries",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("owner", String(100), primary_key=True),
+    Column("rank", Integer, nullable=False),
+    Column("position", Integer, nullable=False),  # among those of its owner, from 0
+    # Without the secrets in it: {"set": true} stands in the place of each.
+    Column("content", JSON, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("secrets", LargeBinary),  # encrypted with `web.key`; the file's are never kept
+    Index("ix_entries_owner", "owner", "name"),
+    sqlite_with_rowid=False,
+)
+
 quotas = Table(
     "quotas",
     metadata,

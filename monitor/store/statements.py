@@ -7,6 +7,7 @@ or written for every batch is built once, when its module is imported: that cost
 from __future__ import annotations
 
 from dataclasses import fields
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import and_, bindparam, delete, insert, not_, select, update
@@ -31,6 +32,19 @@ def in_pieces(ids: Collection[IdT]) -> Iterator[list[IdT]]:
     ordered = sorted(ids)
     for start in range(0, len(ordered), IDS_PER_QUERY):
         yield ordered[start : start + IDS_PER_QUERY]
+
+
+RowT = TypeVar("RowT")
+
+AT_ONCE = 500
+"""How many connections are looked at together where all are, one group after the other."""
+
+
+def in_groups(rows: Iterable[RowT], size: int = AT_ONCE) -> Iterator[list[RowT]]:
+    """Yield *rows* in their order, so many at a time."""
+    left = iter(rows)
+    while group := list(islice(left, size)):
+        yield group
 
 
 def select_in(

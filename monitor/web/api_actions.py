@@ -50,16 +50,16 @@ router = APIRouter(
 _CONNECTION = answers(ConnectionJson, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, is_change=True)
 
 
-def entry_of(here: Here, name: str) -> Entry:
+def entry_of(tx: Transaction, here: Here, name: str) -> Entry:
     """Return what the file says of the connection called *name*.
 
     Raises:
         HTTPException: It says nothing.
     """
-    for entry in here.plan.entries:
-        if entry.name == name:
-            return entry
-    raise no_such_connection()
+    entry = here.plan.entry(tx, name)
+    if entry is None:
+        raise no_such_connection()
+    return entry
 
 
 def _note(who: Who, order: str, **about: str) -> None:
@@ -162,15 +162,15 @@ async def pause(here: Here, who: Who, name: str) -> Response:
 @router.post("/connections/{name}/resume", responses=_CONNECTION)
 async def resume(here: Here, who: Who, name: str) -> Response:
     """Watch a connection again: after a pause, or after a deletion."""
-    entry = entry_of(here, name)
 
-    def change(tx: Transaction) -> ConnectionJson:
+    def change(tx: Transaction) -> tuple[ConnectionJson, bool]:
+        entry = entry_of(tx, here, name)
         if actions.resume(tx, entry, here.clock()) is None:
             find_or_refuse(tx, here, name)
-        return read_connection(tx, here, name)
+        return read_connection(tx, here, name), entry.is_enabled
 
-    each = await here.store.write(change)
-    if not entry.is_enabled:
+    each, is_enabled = await here.store.write(change)
+    if not is_enabled:
         raise HTTPException(
             HTTPStatus.CONFLICT, "The file switches it off: set enabled = true there."
         )
@@ -183,7 +183,6 @@ async def renew(
     here: Here, who: Who, name: str, renewal: schemas.RenewalSchema | None = None
 ) -> Response:
     """Record a renewed authorization: its days are counted from the new date."""
-    entry = entry_of(here, name)
     now = here.clock()
     day = renewal.on if renewal else None
     try:
@@ -192,6 +191,7 @@ async def renew(
     except ValueError as error:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"on: {error}") from error
     at = None if day is None else start_of(day)
+    entry = await here.reader.read(lambda tx: entry_of(tx, here, name))
     try:
         return await _change(
             here, who, "renew", name, lambda tx, _: actions.renew(tx, entry, at, now)
@@ -267,10 +267,10 @@ async def silence(here: Here, who: Who, wanted: schemas.NewSilenceSchema) -> Res
     if is_all != (wanted.target is None):
         what = "null to mute everything" if is_all else f"the {wanted.scope} to mute"
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"target: {what}")
-    if wanted.scope is Scope.TAG and wanted.target not in known_tags(here):
-        raise HTTPException(HTTPStatus.NOT_FOUND, "No connection has this tag.")
 
     def begin(tx: Transaction) -> schemas.BegunSilenceJson:
+        if wanted.scope is Scope.TAG and wanted.target not in known_tags(tx, here):
+            raise HTTPException(HTTPStatus.NOT_FOUND, "No connection has this tag.")
         if wanted.scope is Scope.CONNECTION:
             find_or_refuse(tx, here, wanted.target or "")
         begun = suppression.begin_silence(
@@ -284,9 +284,9 @@ async def silence(here: Here, who: Who, wanted: schemas.NewSilenceSchema) -> Res
     return JSONResponse(begun, HTTPStatus.CREATED)
 
 
-def known_tags(here: Here) -> list[str]:
-    """Return the tags that the file gives, each once."""
-    return sorted({tag for each in here.plan.watched.values() for tag in each.subject.tags})
+def known_tags(tx: Transaction, here: Here) -> list[str]:
+    """Return the tags that connections have, each once."""
+    return sorted(here.plan.settings.list_tags(tx))
 
 
 @alerts_router.delete(

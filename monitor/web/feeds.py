@@ -237,7 +237,7 @@ class ExpiryDate:
 def list_expiries(tx: Transaction, here: Parts) -> Iterator[ExpiryDate]:
     """Yield what ends, the connections in the order of the file and then the applications."""
     for ends in list_ends(tx):
-        watched = here.plan.watched.get(ends.name)
+        watched = here.plan.find(tx, ends.name)
         if watched is None:
             continue
         for kind, at in (("authorization", ends.authorization_at), ("token", ends.token_at)):

@@ -245,7 +245,7 @@ async def begin_handshake(
         HTTPException: There is no such connection.
         HandshakeImpossible: Something is missing for that.
     """
-    connection = parts.config.connection(name)
+    connection = await parts.reader.read(lambda tx: parts.plan.connection(tx, name))
     if connection is None:
         raise no_such_connection()
     obstacle = find_obstacle(parts.config, connection)
@@ -289,7 +289,7 @@ async def finish_handshake(parts: Parts, query: Mapping[str, str], session: str)
             "The consent page was closed without a confirmation. The authorization is unchanged.",
             name,
         )
-    connection = parts.config.connection(name)
+    connection = await parts.reader.read(lambda tx: parts.plan.connection(tx, name))
     if not isinstance(connection, AmazonConnection) or find_obstacle(parts.config, connection):
         raise HandshakeRefused(
             "The settings have changed",
@@ -396,14 +396,13 @@ async def _save_grant(
 ) -> list[Evaluated]:
     """Keep the token and all that follows, unless it is another account's."""
     name = connection.name
-    entry = next(entry for entry in parts.plan.entries if entry.name == name)
     held = HandshakeTokens(parts.now.calls.fingerprint).put(name, token, connection.refresh_token)
     encrypted = Cipher.of(parts.config.web).encrypt(token)
 
     def store(tx: Transaction) -> list[Evaluated]:
         now = parts.clock()
-        record = connections.find_record(tx, name)
-        if record is None:
+        record, entry = connections.find_record(tx, name), parts.plan.entry(tx, name)
+        if record is None or entry is None:
             raise HandshakeRefused("Connection deleted", f"{name} has been deleted.")
         before = credentials.find_refresh_token(tx, record.id)
         known_id = None if before is None else before.seller_id

@@ -65,8 +65,8 @@ def list_readiness_problems(tx: Transaction, here: Parts) -> list[str]:
     failing = []
     if revision_in(tx) != HEAD:
         failing.append("migration")
-    late = lateness(tx, here.plan.watched.keys(), here.clock())
-    if is_late(late, here.config.longest_timeout):
+    late = lateness(tx, here.plan.names(tx), here.clock())
+    if is_late(late, here.plan.intervals.timeout):
         failing.append("checks")
     return failing
 
@@ -85,6 +85,6 @@ metrics_router = APIRouter(tags=["elsewhere"])
 async def metrics(here: Here) -> Response:
     """Return the metrics."""
     text = await here.reader.read(
-        lambda tx: here.metrics.write(tx, here.plan.watched.keys(), here.clock())
+        lambda tx: here.metrics.write(tx, here.plan.names(tx), here.clock())
     )
     return Response(text, media_type=CONTENT_TYPE_LATEST)

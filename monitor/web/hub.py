@@ -18,6 +18,7 @@ import structlog
 from monitor.report.status import instant
 from monitor.store.engine import StoreError
 from monitor.store.history import Horizon, events_since, find_horizon
+from monitor.store.overview import count_watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -182,10 +183,9 @@ class Hub:
         For more of them that memory is taken only when somebody looks.
         """
         overview = self._overview()
-        if len(overview.plan.watched) > WARM_UP_TO:
-            return
         try:
-            await self._reader.read(overview.refresh)
+            if await self._reader.read(count_watched) <= WARM_UP_TO:
+                await self._reader.read(overview.refresh)
         except StoreError as error:
             log.warning("web.store_error", error=str(error))
 

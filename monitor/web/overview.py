@@ -40,13 +40,14 @@ from monitor.report.status import (
 from monitor.store.overview import list_marks
 from monitor.store.results import load_records, with_marketplaces
 from monitor.store.schema import MICROSECOND
+from monitor.store.statements import in_groups
 from monitor.store.suppression import find_acknowledgements, list_active_silences
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from monitor.config.plan import Plan
-    from monitor.judge.connections import ConnectionRecord
+    from monitor.judge.connections import ConnectionRecord, Watched
     from monitor.report.status import ConnectionJson
     from monitor.store.engine import Transaction
 
@@ -257,10 +258,11 @@ class Overview:
         records = with_marketplaces(tx, [known[number] for number in ids if number in known])
         now = self.clock()
         mutings = find_mutings(tx, self.plan, records, now)
+        watched = self.plan.watched_of(tx, [one.name for one in records])
         return [
-            connection_json(one, self.plan.watched[one.name], now, mutings.get(one.name, UNMUTED))
+            connection_json(one, watched[one.name], now, mutings.get(one.name, UNMUTED))
             for one in records
-            if one.name in self.plan.watched
+            if one.name in watched
         ]
 
     def take_changes(self, tx: Transaction) -> dict[str, OverviewEntry | None]:
@@ -280,11 +282,15 @@ class Overview:
         stale = [number for number, mark in marks.items() if _is_stale(before, number, mark, now)]
         for number in before.keys() - marks.keys():
             self._changed[before[number].name] = None
-        renewed = {
-            record.id: self._look_at(record, marks[record.id], now)
-            for record in load_records(tx, stale).values()
-            if record.name in self.plan.watched
-        }
+        renewed: dict[int, OverviewEntry] = {}
+        for some in in_groups(stale):
+            records = load_records(tx, some).values()
+            watched = self.plan.watched_of(tx, [record.name for record in records])
+            renewed |= {
+                record.id: self._look_at(record, watched[record.name], marks[record.id], now)
+                for record in records
+                if record.name in watched
+            }
         self._changed.update({one.name: one for one in renewed.values()})
         # What has a name that is not in the plan belongs to settings about to come in force.
         foreign = set(stale) - renewed.keys()
@@ -293,11 +299,13 @@ class Overview:
             number: merged[number] for number in marks if number in merged and number not in foreign
         }
 
-    def _look_at(self, record: ConnectionRecord, mark: int, now: datetime) -> OverviewEntry:
-        each = connection_json(record, self.plan.watched[record.name], now)
+    def _look_at(
+        self, record: ConnectionRecord, watched: Watched, mark: int, now: datetime
+    ) -> OverviewEntry:
+        each = connection_json(record, watched, now)
         ends = [_parse(clock["ends_at"]) for clock in each["clocks"]]
         first = min((int(end.timestamp()) for end in ends), default=_NEVER)
-        days = self.plan.watched[record.name].rules.expiring_soon_days
+        days = watched.rules.expiring_soon_days
         text = [record.name, record.provider, each["account"] or "", *each["tags"]]
         return OverviewEntry(
             record.id,

@@ -144,11 +144,12 @@ class Validations:
             NotPossible: The connection is gone, or the file switches it off.
         """
         now = self._live.now
-        connection = now.config.connection(name)
-        record = await self._store.read(lambda tx: connections.find_record(tx, name))
+        record, connection = await self._store.read(
+            lambda tx: (connections.find_record(tx, name), now.plan.connection(tx, name))
+        )
         if connection is None or record is None or not record.is_configured:
             raise NotPossible(f'there is no connection called "{name}" any more')
-        if name not in now.calls.checkers:
+        if not connection.enabled:
             raise NotPossible(f"{name} is switched off by the file: set enabled = true there")
         under_way = self._runs.get(name)
         if under_way is not None and not under_way.is_done:
@@ -169,16 +170,19 @@ class Validations:
 
     async def _take_steps(self, run: ValidationRun, connection: Connection) -> None:
         async def ask() -> CheckedConnection:
-            checker = self._live.now.calls.checkers.get(connection.name)
+            calls = self._live.now.calls
+            checker = await self._store.read(lambda tx: calls.find(tx, connection.name))
             if checker is None:
                 raise NotPossible(f'"{connection.name}" is no longer in the configuration file')
             outcome = await checker.check()
             record = await self._keep(connection.name, outcome)
             settings = self._live.now
-            watched = _watched(settings.plan, connection.name)
             now = self._clock()
-            mutings = await self._store.read(
-                lambda tx: find_mutings(tx, settings.plan, [record], now)
+            watched, mutings = await self._store.read(
+                lambda tx: (
+                    _watched(tx, settings.plan, connection.name),
+                    find_mutings(tx, settings.plan, [record], now),
+                )
             )
             run.answered = CheckedConnection.of(
                 outcome,
@@ -214,7 +218,7 @@ class Validations:
                 return None
             plan, now = self._live.plan, self._clock()
             if record.is_switched_off:
-                return preview(record, outcome, _watched(plan, name), now)
+                return preview(record, outcome, _watched(tx, plan, name), now)
             evaluated.extend(evaluate(tx, [FinishedCheck(record.id, None, now, outcome)], plan))
             return next(iter(connections.list_records(tx, [name])), None)
 
@@ -225,8 +229,8 @@ class Validations:
         return record
 
 
-def _watched(plan: Plan, name: str) -> Watched:
-    watched = plan.watched.get(name)
+def _watched(tx: Transaction, plan: Plan, name: str) -> Watched:
+    watched = plan.find(tx, name)
     if watched is None:
         raise NotPossible(f'"{name}" is no longer in the configuration file')
     return watched

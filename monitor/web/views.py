@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
     from monitor.config.connections import Connection
     from monitor.report.status import ClockJson, ConnectionJson, QuotaJson
+    from monitor.store.engine import Transaction
     from monitor.web.parts import Parts
 
 AMAZON, COUNTDOWN = "amazon", "countdown"
@@ -321,6 +322,7 @@ def path_of(name: str) -> str:
 
 
 def make_rows(
+    tx: Transaction,
     parts: Parts,
     found: Iterable[ConnectionJson],
     now: datetime,
@@ -336,9 +338,11 @@ def make_rows(
     def has_key() -> bool:
         return find_key_obstacle(parts.config) is None
 
+    found = list(found)
+    known = parts.plan.settings.connections_of(tx, [each["name"] for each in found])
     return [
         replace(
-            _make_row(parts, each, now, has_key),
+            _make_row(parts, each, known.get(each["name"]), now, has_key),
             muting=tuple(_describe_muting(each, now, parts.config.alerts.zone, all_until)),
         )
         for each in found
@@ -354,15 +358,18 @@ def _describe_muting(
         yield kind, with_times(words, [until], now, zone)
 
 
-def make_row(parts: Parts, each: ConnectionJson, now: datetime) -> ConnectionRow:
+def make_row(tx: Transaction, parts: Parts, each: ConnectionJson, now: datetime) -> ConnectionRow:
     """Return the row of one connection."""
-    return make_rows(parts, [each], now)[0]
+    return make_rows(tx, parts, [each], now)[0]
 
 
 def _make_row(
-    parts: Parts, each: ConnectionJson, now: datetime, has_key: Callable[[], bool]
+    parts: Parts,
+    each: ConnectionJson,
+    connection: Connection | None,
+    now: datetime,
+    has_key: Callable[[], bool],
 ) -> ConnectionRow:
-    connection = parts.config.connection(each["name"])
     region = connection.region.value if isinstance(connection, AmazonConnection) else None
     provider = title_of(each["provider"])
     checked_at, zone = read_instant(each["checked_at"]), parts.config.alerts.zone

@@ -45,6 +45,7 @@ from monitor.notify.delivery import AlertError, Delivery, DeliveryTerms
 from monitor.store import applications, connections, outbox
 from monitor.store.engine import Database, StoreWorker
 from monitor.store.migrate import upgrade
+from tests.builders import entries_of
 from tests.fakes import NOON
 from tests.waiting import PATIENCE_S
 from tests.web_client import open_web
@@ -198,7 +199,7 @@ class Stage:
     def _sync(self, tx: Transaction) -> None:
         applications.sync(tx, self.plan.applications, self.now)
         outbox.release_claims_of(tx, OWNER)
-        connections.sync(tx, self.plan.entries, self.now)
+        connections.sync(tx, entries_of(self.plan), self.now)
         review_suppressed(tx, self.plan, self.now, all_of_it=True)
         suppress_unsent(tx, self.plan, self.now)
 

@@ -32,6 +32,8 @@ from tests.builders import (
     amazon_store,
     entry,
     plan_of,
+    watched_of,
+    with_watched,
 )
 from tests.fakes import NOON
 
@@ -388,9 +390,9 @@ def impatient(story: Story) -> None:
     """
     Have one failure be an error already.
     """
-    rules = replace(story.plan.watched["one"].rules, error_after_failures=1)
-    watched = {name: replace(one, rules=rules) for name, one in story.plan.watched.items()}
-    story.plan = replace(story.plan, watched=watched)
+    rules = replace(watched_of(story.plan)["one"].rules, error_after_failures=1)
+    watched = {name: replace(one, rules=rules) for name, one in watched_of(story.plan).items()}
+    story.plan = with_watched(story.plan, watched)
 
 
 def test_errors_that_nobody_has_heard_of_are_taken_back(apart):

@@ -33,6 +33,7 @@ from tests.builders import (
     UNREACHED,
     Story,
     amazon_store,
+    entries_of,
     entry,
     ok_with,
     plan_of,
@@ -79,7 +80,10 @@ PLAN = plan_of(
 
 BEFORE: list[dict[str, Outcome]] = [
     {
-        **{entry.name: OK if entry.provider == "soldscope" else LISTED for entry in PLAN.entries},
+        **{
+            entry.name: OK if entry.provider == "soldscope" else LISTED
+            for entry in entries_of(PLAN)
+        },
         "account-1": REFUSED,
         "account-3": ok_with(2_500),
     },

@@ -25,7 +25,7 @@ from monitor.config.load import load_config
 from monitor.config.plan import make_plan
 from monitor.store import migrate
 from monitor.store.engine import Database
-from tests.builders import OK, REFUSED, Story, ok_with
+from tests.builders import OK, REFUSED, Story, ok_with, watched_of
 from tests.fakes import NOON
 from tests.web_client import open_web
 
@@ -107,7 +107,7 @@ def answer_of(number: int) -> Outcome:
 
 
 async def measure(story: Story, config: Config, times: int) -> bool:
-    n = len(story.plan.watched)
+    n = len(watched_of(story.plan))
     is_kept = True
     print(f"{n} connections, {times} times each, {CHANGED} checked before each")
     print(f"{'page':<20} {'middle':>9} {'worst':>9} {'worked':>9} {'size':>9}")
@@ -129,7 +129,7 @@ async def measure(story: Story, config: Config, times: int) -> bool:
 async def _ask(
     web: Web, story: Story, path: str, times: int
 ) -> tuple[list[float], list[float], float]:
-    took, worked, size, n = [], [], 0.0, len(story.plan.watched)
+    took, worked, size, n = [], [], 0.0, len(watched_of(story.plan))
     for turn in range(times):
         first = turn * CHANGED % n
         await asyncio.to_thread(check, story, range(first, min(first + CHANGED, n)), turn + 1)

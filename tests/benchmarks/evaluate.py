@@ -21,7 +21,7 @@ from monitor.engine.batch import FinishedCheck
 from monitor.engine.evaluate import evaluate
 from monitor.store.engine import Database
 from monitor.store.migrate import upgrade
-from tests.builders import EVERY, OK, REFUSED, UNREACHED, Story, entry, ok_with, plan_of
+from tests.builders import EVERY, OK, REFUSED, UNREACHED, Story, entries_of, entry, ok_with, plan_of
 from tests.fakes import NOON
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _evaluate_batches(database: Database, scene: Scene, n_batches: int) -> list[
     """
     plan = plan_of(*(entry(f"c{number:04}") for number in range(N)))
     story = Story.begin(database, plan)
-    numbers = [story.record(one.name).id for one in plan.entries]
+    numbers = [story.record(one.name).id for one in entries_of(plan)]
     spent = []
     at: datetime = NOON
     for n in range(n_batches + 5):

@@ -33,7 +33,7 @@ from monitor.store.engine import Database
 from monitor.store.quota import KEEP_ALL_FOR, KEEP_SAMPLES, THINNED_TO
 from monitor.store.schema import EPOCH, MICROSECOND
 from monitor.web.pages.connection import load_past
-from tests.builders import DAY, EVERY, HOUR, REFUSED, Story, entry, ok_with, plan_of
+from tests.builders import DAY, EVERY, HOUR, REFUSED, Story, entry, ok_with, plan_of, watched_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -94,7 +94,7 @@ class Year:
         at = begun
         while (at := at + settled_every) <= begun + length:
             odds = MONTH // settled_every
-            names = self._story.plan.watched
+            names = watched_of(self._story.plan)
             self._story.evaluate(at, **{name: self._outcome(name, at, odds) for name in names})
         with self._database.write() as tx:
             tx.execute(ALL_IS_SENT)
@@ -155,13 +155,13 @@ def questions(plan: Plan, now: datetime) -> dict[str, Callable[[Transaction, int
         return load_past(tx, number, now)
 
     def ask_status(tx: Transaction, number: int) -> object:
-        name = next(each for each in plan.watched if each.endswith(f"-{number:05}"))
+        name = next(each for each in watched_of(plan) if each.endswith(f"-{number:05}"))
         (record,) = connections.list_records(tx, [name])
-        return connection_json(record, plan.watched[name], now)
+        return connection_json(record, watched_of(plan)[name], now)
 
     def ask_status_of_all(tx: Transaction, _: int) -> object:
         records = connections.list_records(tx)
-        return [connection_json(one, plan.watched[one.name], now) for one in records]
+        return [connection_json(one, watched_of(plan)[one.name], now) for one in records]
 
     def ask_alerts(tx: Transaction, _: int) -> object:
         return history.list_alerts(tx, KEPT_CHECKS)
@@ -192,7 +192,7 @@ def time_of(
 
 def measure(database: Database, plan: Plan, days: int) -> None:
     chance = random.Random(11)
-    n_connections = len(plan.watched)
+    n_connections = len(watched_of(plan))
     print(f"{'':<32} {'median':>10} {'p99':>10}   on the processor alone")
     for name, ask in questions(plan, BEGIN + days * DAY).items():
         took = [

@@ -27,7 +27,7 @@ from monitor.store import migrate
 from monitor.store.engine import Database
 from monitor.store.schema import check_days, check_hours, notifications
 from tests.browser.conftest import CHROMIUM, DESKTOP, PHONE, start_chromium
-from tests.builders import REVOKED, UNREACHED, Story
+from tests.builders import REVOKED, UNREACHED, Story, watched_of
 from tests.sinks import run_web_hook
 from tests.stage import run_daemon, set_stage
 from tests.waiting import PATIENCE_MS
@@ -121,7 +121,7 @@ def remember(stage: Stage, now: datetime) -> None:
     database = Database(f"sqlite:///{stage.folder / 'connwatch.db'}")
     migrate.upgrade(database)
     story = Story.begin(database, plan, now - PAST)
-    works = {name: Outcome(Reason.OK, latency_ms=180.0) for name in plan.watched}
+    works = {name: Outcome(Reason.OK, latency_ms=180.0) for name in watched_of(plan)}
     for name, (_, account) in ACCOUNTS.items():
         works[name] = replace(works[name], account=account)
     for name in STORES:
@@ -137,7 +137,7 @@ def remember(stage: Stage, now: datetime) -> None:
                 state=NotificationState.SENT, sent_at=notifications.c.due_since, attempts=1
             )
         )
-        for number, name in enumerate(plan.watched):
+        for number, name in enumerate(watched_of(plan)):
             for table, length in ((check_hours, HOUR), (check_days, DAY)):
                 tx.execute(insert(table), list(_sums(story.record(name).id, number, now, length)))
     database.close()

@@ -19,6 +19,7 @@ from monitor.store import connections, migrate, outbox
 from monitor.store.alerts import add_alert
 from monitor.store.engine import Database
 from monitor.store.history import list_alerts
+from tests.builders import entries_of
 from tests.command_line import connwatch
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def told(tmp_path):
     database = Database(config.monitor.database)
     migrate.upgrade(database)
     with database.write() as tx:
-        connections.sync(tx, make_plan(config).entries, NOON)
+        connections.sync(tx, entries_of(make_plan(config)), NOON)
     yield Told(tmp_path, database)
     database.close()
 

@@ -19,6 +19,7 @@ from monitor.config.remarks import notices
 from monitor.simulator.server import start_simulator
 from monitor.store import connections, migrate
 from monitor.store.engine import Database
+from tests.builders import entries_of
 from tests.command_line import connwatch
 from tests.waiting import PATIENCE_S
 
@@ -227,7 +228,7 @@ def test_deleted_connections_that_the_file_still_has_are_noted(tmp_path):
     database = Database(config.monitor.database)
     migrate.upgrade(database)
     with database.write() as tx:
-        connections.sync(tx, make_plan(config).entries, utc_now())
+        connections.sync(tx, entries_of(make_plan(config)), utc_now())
         record = connections.find_record(tx, "acme")
         assert record is not None
         connections.delete_connection(tx, record, utc_now())

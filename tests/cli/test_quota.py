@@ -19,7 +19,7 @@ from monitor.notify.times import format_day
 from monitor.store import connections, migrate
 from monitor.store.engine import Database
 from tests.bench import connection
-from tests.builders import ok_with
+from tests.builders import entries_of, ok_with
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -35,7 +35,7 @@ def use_up(bench, name, per_day, *, days=8, reset_in=None, **more) -> datetime:
     now = utc_now()
     resets_at: datetime = (now + (reset_in or 17 * DAY)).replace(microsecond=0)
     with database.write() as tx:
-        connections.sync(tx, plan.entries, now - days * DAY)
+        connections.sync(tx, entries_of(plan), now - days * DAY)
         for hour in range(0, days * 24 + 1, 6):
             record = connections.find_record(tx, name)
             assert record is not None

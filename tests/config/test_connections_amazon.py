@@ -10,6 +10,7 @@ from monitor.config.errors import ConfigError
 from monitor.config.marketplaces import Region
 from monitor.config.plan import make_plan
 from monitor.config.remarks import check_secrets
+from tests.builders import entries_of
 
 
 def only_store(config) -> AmazonConnection:
@@ -77,7 +78,7 @@ def test_stores_use_the_endpoint_of_their_application(
     one = only_store(config)
     assert (one.called_url, one.host) == (called, called.partition("//")[2].partition("/")[0])
     assert one.is_at_amazon is (shared is None and own is None)
-    assert make_plan(config).entries[0].host == one.host
+    assert entries_of(make_plan(config))[0].host == one.host
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from monitor.config.connections import (
 from monitor.config.model import Config
 from monitor.config.plan import make_plan
 from monitor.config.renewal import RenewalPage, has_handshake, renewal_page_of
+from tests.builders import watched_of
 
 ID = {"application_id": "amzn1.sp.solution.1"}
 BACK = {"redirect_url": "https://watch.example.com/oauth/amazon/callback"}
@@ -91,7 +92,7 @@ def test_a_store_has_exactly_one_page_on_which_it_is_renewed(app, web, store, ur
         assert page.url is not None
         assert page.url.partition("?")[0] == url
     # What alerts are told is the same.
-    watched = make_plan(config).watched["s"]
+    watched = watched_of(make_plan(config))["s"]
     assert (watched.renew_url, watched.can_renew_here) == (page.url, page.is_here)
 
 

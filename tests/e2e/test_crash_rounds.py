@@ -29,6 +29,7 @@ from monitor.store import connections, migrate
 from monitor.store.engine import Database
 from monitor.store.schema import alert_connections, notifications
 from monitor.store.schema import connections as connection_table
+from tests.builders import entries_of
 from tests.e2e.mortal_tellers import AT_A_TIME, CYCLES, ROUND_STEPS
 from tests.e2e.outside import run_outside
 from tests.sinks import MailBox, run_mail_server
@@ -166,7 +167,7 @@ def run_world(folder: Path, n_connections: int) -> Iterator[tuple[Outside, MailB
         database = Database(config.monitor.database)
         migrate.upgrade(database)
         with database.write() as tx:
-            connections.sync(tx, make_plan(config).entries, utc_now())
+            connections.sync(tx, entries_of(make_plan(config)), utc_now())
         tellers = Tellers(path, database)
         try:
             yield outside, mails, tellers

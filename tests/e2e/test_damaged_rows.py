@@ -27,17 +27,20 @@ from monitor.engine import app
 from monitor.engine.batch import FinishedCheck
 from monitor.engine.checkers import prepare_checkers
 from monitor.engine.evaluate import evaluate
+from monitor.engine.settings import FileReading
 from monitor.engine.sweep import sweep
 from monitor.judge.outcome import Outcome, Reason
 from monitor.notify.delivery import Delivery, DeliveryTerms
 from monitor.providers.transport import HttpClients
 from monitor.store import applications, connections, damage, migrate, retention
+from monitor.store.credentials import FINGERPRINT_KEY, find_or_make_key
 from monitor.store.engine import Database, RowsSetAside, StoreWorker
 from monitor.store.outbox import release_claims_of
 from monitor.store.schedule import claim_due
 from monitor.store.schema import metadata
 from monitor.web.dashboard import WebDashboard
 from tests.bench import Bench
+from tests.builders import entries_of
 from tests.waiting import until
 from tests.web_client import open_web
 
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
     from monitor.config.model import Config
     from monitor.config.plan import Plan
     from monitor.notify.message import Message
+    from monitor.store.engine import Transaction
     from tests.web_client import Web
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -164,9 +168,8 @@ def harm(path: Path, table: str, column: str, value: str) -> bool:
     raw = sqlite3.connect(path, isolation_level=None)
     try:
         raw.execute("PRAGMA foreign_keys = OFF")
-        latest = (
-            '"at" = (SELECT max("at")' if table == "quota_samples" else "rowid = (SELECT max(rowid)"
-        )
+        by = {"quota_samples": '"at"', "entries": '"name"'}.get(table, "rowid")
+        latest = f"{by} = (SELECT max({by})"
         raw.execute(f'UPDATE "{table}" SET "{column}" = {value} WHERE {latest} FROM "{table}")')
     except sqlite3.Error:
         return False
@@ -225,14 +228,20 @@ class Daemon:
             for outcome in outcomes:
                 evaluate(tx, [FinishedCheck(each.id, None, now, outcome) for each in due], plan)
 
+        def prepare(tx: Transaction) -> None:
+            key = find_or_make_key(tx, FINGERPRINT_KEY)
+            reading = FileReading.of(self.config, key)
+            reading.store(tx)
+            prepare_checkers(tx, self.config, reading.settings, self.clients)
+
         return [
             lambda tx: note_absence(tx, plan, now),
             lambda tx: applications.sync(tx, plan.applications, now),
             lambda tx: release_claims_of(tx, "run"),
-            lambda tx: connections.sync(tx, plan.entries, now, lambda: 0.5),
+            lambda tx: connections.sync(tx, entries_of(plan), now, lambda: 0.5),
             lambda tx: review_suppressed(tx, plan, now, all_of_it=True),
             lambda tx: suppress_unsent(tx, plan, now),
-            lambda tx: prepare_checkers(tx, self.config, self.clients),
+            prepare,
             check,
             lambda tx: sweep(tx, plan, now),
             lambda tx: retention.roll_up(tx, now + timedelta(days=200)),

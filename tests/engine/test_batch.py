@@ -17,7 +17,17 @@ from monitor.judge.connections import Watched
 from monitor.judge.incidents import Connectivity
 from monitor.judge.outcome import Outcome, Reason
 from monitor.store import incidents
-from tests.builders import EVERY, OK, UNREACHED, Story, entry, ok_with, plan_of
+from tests.builders import (
+    EVERY,
+    OK,
+    UNREACHED,
+    Story,
+    entry,
+    ok_with,
+    plan_of,
+    watched_of,
+    with_watched,
+)
 from tests.fakes import NOON
 
 if TYPE_CHECKING:
@@ -93,8 +103,8 @@ class Guarded(dict[str, Watched]):
 
 def test_settings_are_asked_for_of_those_only_that_a_batch_touches(database):
     story = Story.begin(database, plan_of(*(entry(f"c{n}", host=f"h{n}") for n in range(5))))
-    guarded = Guarded(story.plan.watched)
-    plan = replace(story.plan, watched=guarded)
+    guarded = Guarded(watched_of(story.plan))
+    plan = with_watched(story.plan, guarded)
     for n in range(3):
         finished = finish(story, {"c1": UNREACHED, "c2": OK}, NOON + n * EVERY)
         with database.write() as tx:

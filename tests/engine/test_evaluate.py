@@ -29,6 +29,7 @@ from tests.builders import (
     RESETS_AT,
     UNREACHED,
     Story,
+    entries_of,
     entry,
     ok_with,
     plan_of,
@@ -401,7 +402,7 @@ def test_a_restored_quota_is_told_once_for_all(family):
 def test_what_was_taken_out_of_the_file_is_not_named(family):
     smaller = plan_of(*map(entry, ("a", "b", "other")))
     with family.database.write() as tx:
-        connections.sync(tx, smaller.entries, NOON)
+        connections.sync(tx, entries_of(smaller), NOON)
     Story(family.database, smaller).evaluate(NOON + EVERY, a=ok_with(1_900))
     assert family.kinds() == [("quota_low", ("a", "b"))]
 
@@ -476,6 +477,7 @@ def test_a_batch_of_a_thousand(database):
         "api_tokens": 0,
         "handshakes": 0,
         "stored_tokens": 0,
+        "entries": 0,
         "web_sessions": 0,
         "quota_samples": 0,
         "quota_forecasts": 0,

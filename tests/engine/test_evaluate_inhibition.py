@@ -26,6 +26,7 @@ from tests.builders import (
     UNREACHED,
     Story,
     amazon_store,
+    entries_of,
     entry,
     plan_of,
 )
@@ -65,7 +66,7 @@ def many(database) -> Story:
         *(amazon_store(f"c{number}") for number in range(9)), amazon_store("eu", host=EU_HOST)
     )
     story = Story.begin(database, plan)
-    story.evaluate(NOON + SECOND, **{one.name: LISTED for one in plan.entries})
+    story.evaluate(NOON + SECOND, **{one.name: LISTED for one in entries_of(plan)})
     return story
 
 
@@ -418,7 +419,7 @@ def test_refusals_that_last_are_told_once_an_application(database):
         *(amazon_store(f"b{number}", application="app-b") for number in range(2)),
     )
     story = Story.begin(database, plan)
-    names = [one.name for one in plan.entries]
+    names = [one.name for one in entries_of(plan)]
     story.evaluate(NOON, **dict.fromkeys(names, LISTED))
     play(story, UNEXPLAINED, names)
     assert [kind for kind, _ in story.kinds()] == ["outage"]

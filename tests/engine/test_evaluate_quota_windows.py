@@ -15,7 +15,7 @@ from monitor.judge.outcome import Outcome, QuotaReading, QuotaUnit, Reason
 from monitor.report.status import quotas_json
 from monitor.store import quota
 from monitor.store.schema import quota_windows
-from tests.builders import DAY, HOUR, MINUTE, Story, entry, plan_of
+from tests.builders import DAY, HOUR, MINUTE, Story, entry, plan_of, watched_of
 from tests.fakes import NOON
 
 RESET = NOON + 25 * DAY
@@ -38,7 +38,7 @@ def answer(requests=9_000, tokens=8_000, *, resets_at=RESET, account="Acme Ltd")
 
 def shown(story, name="one") -> dict[str, dict[str, Any]]:
     record = story.record(name)
-    report = quotas_json([(record, story.plan.watched[name])], NOON)
+    report = quotas_json([(record, watched_of(story.plan)[name])], NOON)
     return {each["window"]: each for each in report["connections"][0]["windows"]}
 
 

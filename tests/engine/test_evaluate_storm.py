@@ -18,7 +18,18 @@ from monitor.judge.outcome import Rules, State
 from monitor.judge.routing import ChannelRoute
 from monitor.store import connections
 from monitor.store.engine import StoreWorker
-from tests.builders import EVERY, MINUTE, OK, UNREACHED, Story, delivery_of, entry, plan_of
+from tests.builders import (
+    EVERY,
+    MINUTE,
+    OK,
+    UNREACHED,
+    Story,
+    delivery_of,
+    entry,
+    plan_of,
+    watched_of,
+    with_watched,
+)
 from tests.fakes import NOON, FakeSender, FixedClock
 
 if TYPE_CHECKING:
@@ -41,9 +52,9 @@ class Storm:
         entries = [entry(f"c{i:05}", host=f"h{i % n_hosts}.example.com") for i in range(n)]
         plan = plan_of(*entries, channels=CHANNELS)
         rules = Rules(every=EVERY, error_after_failures=1)
-        watched = {name: replace(one, rules=rules) for name, one in plan.watched.items()}
+        watched = {name: replace(one, rules=rules) for name, one in watched_of(plan).items()}
         self.story = Story.begin(
-            database, replace(plan, watched=watched, group_wait=10 * SECOND), NOON
+            database, replace(with_watched(plan, watched), group_wait=10 * SECOND), NOON
         )
         with database.read() as tx:
             self.ids = [record.id for record in connections.list_records(tx)]
@@ -166,7 +177,7 @@ def test_an_outage_is_told_although_its_members_were_told_before_it(database):
     story = _patient(database)
     for name in ("c0", "c1"):
         story.evaluate(NOON, **{name: UNREACHED})
-    story.plan = replace(story.plan, watched=_rules(story, 3))
+    story.plan = with_watched(story.plan, _rules(story, 3))
     story.evaluate(NOON + SECOND, c2=UNREACHED)
     assert [kind for kind, _ in story.kinds()] == ["outage"]
 
@@ -192,10 +203,10 @@ def _patient(database: Database) -> Story:
     Four connections of one host, on which one failure is an error already.
     """
     story = Story.begin(database, plan_of(*(entry(f"c{i}") for i in range(4))))
-    story.plan = replace(story.plan, watched=_rules(story, 1))
+    story.plan = with_watched(story.plan, _rules(story, 1))
     return story
 
 
 def _rules(story: Story, error_after_failures: int):
     rules = Rules(every=EVERY, error_after_failures=error_after_failures)
-    return {name: replace(one, rules=rules) for name, one in story.plan.watched.items()}
+    return {name: replace(one, rules=rules) for name, one in watched_of(story.plan).items()}

@@ -15,7 +15,18 @@ from monitor.judge.outcome import Outcome, Reason, State
 from monitor.store import alerts, authorizations, connections
 from monitor.store.schedule import make_due
 from monitor.store.schema import authorizations as table
-from tests.builders import DAY, EVERY, HOUR, OK, REFUSED, UNREACHED, Story, entry, plan_of
+from tests.builders import (
+    DAY,
+    EVERY,
+    HOUR,
+    OK,
+    REFUSED,
+    UNREACHED,
+    Story,
+    entries_of,
+    entry,
+    plan_of,
+)
 
 BEGAN_AT = datetime(2025, 12, 3, tzinfo=UTC)
 END = BEGAN_AT + 365 * DAY
@@ -30,7 +41,7 @@ def begin(database, *entries, at=BEGAN_AT, **more) -> Story:
 
 
 def renew(story: Story, on: datetime, now: datetime, name: str = "one") -> DateChange:
-    [said] = [each for each in story.plan.entries if each.name == name]
+    [said] = [each for each in entries_of(story.plan) if each.name == name]
     with story.database.write() as tx:
         record = connections.find_record(tx, name)
         assert record is not None
@@ -228,7 +239,7 @@ def test_a_deleted_one_that_comes_back_counts_from_the_file(database):
     story.sweep(END - DAY)
     with database.write() as tx:
         connections.delete_connection(tx, story.record("one"), END - DAY)
-        connections.restore_deleted(tx, story.plan.entries[0], END - DAY)
+        connections.restore_deleted(tx, entries_of(story.plan)[0], END - DAY)
     assert story.record("one").clock.ends_at == END
     story.sweep(END - DAY)
     assert told(story) == ["expiring_soon"]
@@ -247,7 +258,7 @@ def test_a_later_date_in_the_file_is_a_renewal_that_is_checked_soon(database):
     story = begin(database, entry("one", every=DAY))
     story.evaluate(END - HOUR, one=OK)
     story.sweep(END - HOUR)
-    later = replace(story.plan.entries[0], declared=Declared(END - 2 * HOUR))
+    later = replace(entries_of(story.plan)[0], declared=Declared(END - 2 * HOUR))
     with database.write() as tx:
         connections.sync(tx, [later], END - HOUR)
     assert story.record("one").next_check_at == END - HOUR

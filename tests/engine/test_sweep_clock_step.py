@@ -37,6 +37,7 @@ from tests.builders import (
     MINUTE,
     Story,
     delivery_of,
+    entries_of,
     entry,
     plan_of,
     snapshot_of,
@@ -71,7 +72,7 @@ class Bench:
     settled: list[Evaluated] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        names = [each.name for each in self.story.plan.entries]
+        names = [each.name for each in entries_of(self.story.plan)]
         self.checkers = {name: FakeChecker() for name in names}
         live = Live(snapshot_of(self.story.plan, self.checkers))
         self.runner = CheckRunner(self.store, live, self.clock, self.settled.extend)

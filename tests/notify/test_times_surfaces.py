@@ -20,7 +20,7 @@ from monitor.report.doctor import judge_certificate
 from monitor.report.status import connection_json, quotas_json
 from monitor.report.validation import CheckedConnection, read_clocks, read_quota
 from monitor.web.views import format_forecast
-from tests.builders import DAY, OK, OPS, Story, amazon_store, ok_with, plan_of
+from tests.builders import DAY, OK, OPS, Story, amazon_store, ok_with, plan_of, watched_of
 from tests.web_client import open_web
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Surfaces:
     @property
     def each(self) -> ConnectionJson:
         record = self.story.record("gamma")
-        return connection_json(record, self.plan.watched["gamma"], self.now)
+        return connection_json(record, watched_of(self.plan)["gamma"], self.now)
 
     def answered(self) -> CheckedConnection:
         return CheckedConnection(Outcome(Reason.OK), self.each, self.now, 30, DENVER.alerts.zone)
@@ -173,7 +173,9 @@ def test_every_surface_names_a_reset_by_one_word(database, now, resets, words):
     zone, resets_at = DENVER.alerts.zone, utc(resets)
     surfaces.story.evaluate(surfaces.now, gamma=ok_with(500, resets_at=resets_at))
     record, each = surfaces.story.record("gamma"), surfaces.each
-    [report] = quotas_json([(record, surfaces.plan.watched["gamma"])], surfaces.now)["connections"]
+    [report] = quotas_json([(record, watched_of(surfaces.plan)["gamma"])], surfaces.now)[
+        "connections"
+    ]
     quota = each["quota"]
     assert quota is not None
     said = {

@@ -23,7 +23,7 @@ from monitor.notify.words import explain, name_command
 from monitor.report.advice import NEEDS, Need, current_reason, find_page, problem_reason
 from monitor.report.status import connection_json
 from monitor.web.views import format_problem
-from tests.builders import HOUR, MINUTE, OK, Story, entry, plan_of
+from tests.builders import HOUR, MINUTE, OK, Story, entry, plan_of, watched_of
 from tests.fakes import NOON
 
 ID = "amzn1.sp.solution.1"
@@ -153,7 +153,7 @@ def test_the_advice_is_for_what_the_detail_says(database, outcomes, reason):
     for number, outcome in enumerate([OK, *outcomes]):
         story.evaluate(NOON + number * MINUTE, a=outcome)
     record = story.record("a")
-    each = connection_json(record, story.plan.watched["a"], NOON + HOUR)
+    each = connection_json(record, watched_of(story.plan)["a"], NOON + HOUR)
     assert current_reason(each) is problem_reason(each) is reason
     said = explain(reason, record.provider, each["detail"])
     assert (format_problem(each, NOON + HOUR, UTC) or ("", ""))[1] == name_command(said.remedy, "a")

@@ -20,6 +20,7 @@ from tests.builders import (
     REFUSED,
     UNREACHED,
     Story,
+    entries_of,
     entry,
     ok_with,
     plan_of,
@@ -234,7 +235,7 @@ def test_a_deletion_can_be_lifted(story):
         assert connections.list_deleted(tx) == {"one"}
         connections.restore_deleted(tx, entry("one"), LATER)
         assert connections.list_deleted(tx) == set()
-        assert connections.sync(tx, story.plan.entries, LATER) == set()
+        assert connections.sync(tx, entries_of(story.plan), LATER) == set()
     one = story.record("one")
     assert (one.shown_state, one.next_check_at) == (State.PENDING, LATER)
     story.evaluate(LATER, one=OK)

@@ -41,6 +41,7 @@ PRESENT = migrate.HEAD
 # What a revision does is never changed, only followed by another one.
 FROZEN = {
     "0001_create_schema.py": "da9d57734dc5952a56989b9814cc70667d8b788eb9a88a9309785f05ceedb9b4",
+    "0008_add_entries.py": "ddacb72a7c7f712e6e5180d4e2bfab21fc4d89a351ffcc94a048add233787d2a",
 }
 
 
@@ -82,6 +83,15 @@ def describe(tx: Connection) -> dict[str, object]:
 def set_revision(database: Database, revision: str) -> None:
     with database.write() as tx:
         tx.execute(text("UPDATE alembic_version SET version_num = :it"), {"it": revision})
+
+
+def make_last_unreleased(database: Database) -> None:
+    """
+    Leave the last schema before the first release, which is that of `0001`.
+    """
+    with database.write() as tx:
+        command.downgrade(alembic_on(tx), "0001")
+    set_revision(database, "0007")
 
 
 def names_of(database: Database) -> list[str]:
@@ -256,6 +266,8 @@ def test_a_database_older_than_the_first_release_is_refused_and_left_alone(datab
 
 
 def test_the_first_schema_of_today_is_not_taken_for_the_first_of_all(database):
+    make_last_unreleased(database)
+    set_revision(database, "0001")
     assert migrate.current_revision(database) == "0001"
     make_unreleased(database, "0001")
     assert migrate.current_revision(database) == "0001-unreleased"
@@ -263,23 +275,25 @@ def test_the_first_schema_of_today_is_not_taken_for_the_first_of_all(database):
 
 def test_a_database_of_the_last_schema_before_the_first_release_is_stamped(database):
     Story.begin(database, plan_of(entry("one")))
-    set_revision(database, "0007")
-    with pytest.raises(StoreError, match=r"has schema 0007.*needs 0001.*connwatch db upgrade"):
+    make_last_unreleased(database)
+    with pytest.raises(
+        StoreError, match=rf"has schema 0007.*needs {PRESENT}.*connwatch db upgrade"
+    ):
         migrate.require_head(database)
 
     assert migrate.upgrade(database) == (
         "0007",
-        database.path.with_name("connwatch.db.before-0001"),
+        database.path.with_name(f"connwatch.db.before-{PRESENT}"),
     )
 
     migrate.require_head(database)
-    assert migrate.current_revision(database) == "0001"
+    assert migrate.current_revision(database) == PRESENT
     assert names_of(database) == ["one"]
 
 
 def test_what_is_stamped_gets_the_revisions_that_followed(database, next_release):
     Story.begin(database, plan_of(entry("one")))
-    set_revision(database, "0007")
+    make_last_unreleased(database)
     before, copy = migrate.upgrade(database)
     assert (before, migrate.current_revision(database)) == ("0007", "0900")
     assert copy == database.path.with_name("connwatch.db.before-0900")
@@ -288,7 +302,7 @@ def test_what_is_stamped_gets_the_revisions_that_followed(database, next_release
 
 
 def test_a_stamp_goes_with_the_migration_that_fails_after_it(database, next_release):
-    set_revision(database, "0007")
+    make_last_unreleased(database)
     next_release(then="raise RuntimeError('flaw')")
     with pytest.raises(RuntimeError):
         migrate.upgrade(database)
@@ -309,7 +323,7 @@ def test_a_connection_from_before_the_clocks_keeps_its_data_and_gets_them(unborn
     with unborn.write() as tx:
         tx.execute(text(OLD_CONNECTION))
         tx.execute(text("INSERT INTO quotas (connection_id, is_payment_required) VALUES (7, 0)"))
-    set_revision(unborn, "0007")
+    make_last_unreleased(unborn)
     before, copy = migrate.upgrade(unborn)
     assert (before, migrate.current_revision(unborn)) == ("0007", migrate.HEAD)
     assert copy is not None

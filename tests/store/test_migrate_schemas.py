@@ -23,7 +23,7 @@ from monitor.report.status import connection_json
 from monitor.resources import migrations_path
 from monitor.store import connections, history, migrate, retention
 from monitor.store.engine import Database
-from tests.builders import HOUR, OK, entry, plan_of
+from tests.builders import HOUR, OK, entries_of, entry, plan_of, watched_of
 from tests.command_line import ROOT
 from tests.fakes import NOON
 
@@ -162,13 +162,13 @@ def test_an_old_database_is_worked_with_as_if_it_were_new(old):
     migrate.require_head(old)
     plan = plan_of(entry("soldscope-production"), entry("acme-north-america"))
     with old.write() as tx:
-        connections.sync(tx, plan.entries, LATER)
+        connections.sync(tx, entries_of(plan), LATER)
         record, other = connections.list_records(tx)
         evaluate(tx, [FinishedCheck(each.id, None, LATER, OK) for each in (record, other)], plan)
         retention.roll_up(tx, LATER)
     with old.read() as tx:
         shown = [
-            connection_json(each, plan.watched[each.name], LATER)
+            connection_json(each, watched_of(plan)[each.name], LATER)
             for each in connections.list_records(tx)
         ]
         assert [each["state"] for each in shown] == ["active", "active"]

@@ -11,7 +11,18 @@ from sqlalchemy import update
 
 from monitor.judge.verdict import STARTS_PER_SECOND
 from monitor.store import connections, schedule, schema
-from tests.builders import DAY, EVERY, HOUR, MINUTE, OK, Story, entry, plan_of, throttled
+from tests.builders import (
+    DAY,
+    EVERY,
+    HOUR,
+    MINUTE,
+    OK,
+    Story,
+    entries_of,
+    entry,
+    plan_of,
+    throttled,
+)
 from tests.fakes import NOON
 
 SECOND = timedelta(seconds=1)
@@ -23,9 +34,19 @@ def put(story: Story, next_check_at, *names: str) -> None:
         tx.execute(update(table).where(table.c.name.in_(names)).values(next_check_at=next_check_at))
 
 
+def reslot_of(tx, entries, now) -> int:
+    rhythms = {one.name: one.every for one in entries}
+    return schedule.reslot(
+        tx,
+        lambda names: {name: rhythms[name] for name in names if name in rhythms},
+        min(rhythms.values(), default=timedelta()),
+        now,
+    )
+
+
 def reslot(story: Story, now=NOON) -> int:
     with story.database.write() as tx:
-        return schedule.reslot(tx, story.plan.entries, now)
+        return reslot_of(tx, entries_of(story.plan), now)
 
 
 PLACES = {
@@ -103,10 +124,10 @@ def test_what_only_a_newer_file_knows_is_left_to_the_next_start(database):
     story = Story.begin(database, plan_of(entry("one"), entry("new")))
     put(story, NOON + DAY, "one", "new")
     with database.write() as tx:
-        assert schedule.reslot(tx, [entry("one")], NOON) == 1
+        assert reslot_of(tx, [entry("one")], NOON) == 1
     assert story.record("new").next_check_at == NOON + DAY
 
 
 def test_without_connections_nothing_is_moved(database):
     with database.write() as tx:
-        assert schedule.reslot(tx, [], NOON) == 0
+        assert reslot_of(tx, [], NOON) == 0

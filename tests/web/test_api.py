@@ -29,9 +29,11 @@ from tests.builders import (
     UNREACHED,
     Story,
     amazon_store,
+    entries_of,
     entry,
     ok_with,
     plan_of,
+    watched_of,
 )
 from tests.fakes import NOON, FakeChecker
 from tests.web_client import open_web
@@ -79,7 +81,7 @@ async def test_the_list_is_what_status_prints(story):
     with story.database.read() as tx:
         records = connections.list_records(tx)
     assert answer == {
-        "connections": [connection_json(one, PLAN.watched[one.name], NOON) for one in records],
+        "connections": [connection_json(one, watched_of(PLAN)[one.name], NOON) for one in records],
         "summary": {
             "active": 2,
             "error": 1,
@@ -435,7 +437,7 @@ async def test_a_list_is_given_while_a_reload_is_about_to_rename_a_connection(st
     """The database has the new name some moments before the pages know it."""
     async with open_web(story.database, PLAN) as web:
         assert names((await web.get(LIST)).json()) == ["acme", "beta", "gamma", "delta"]
-        renamed = [entry("alpha", renamed_from="acme"), *PLAN.entries[1:]]
+        renamed = [entry("alpha", renamed_from="acme"), *entries_of(PLAN)[1:]]
         with story.database.write() as tx:
             connections.sync(tx, renamed, NOON)
         for path in (LIST, "/", "/metrics", "/monitor", "/calendar", "/calendar.ics", "/alerts"):

@@ -15,7 +15,7 @@ from monitor.engine.live import ReloadStatus
 from monitor.judge.suppression import Scope
 from monitor.store import outbox, suppression
 from monitor.store.engine import StoreError
-from tests.builders import OK, OPS, REFUSED, Story, entry, plan_of
+from tests.builders import OK, OPS, REFUSED, Story, entry, plan_of, watched_of, with_watched
 from tests.fakes import NOON
 from tests.web_client import open_web
 
@@ -196,8 +196,8 @@ async def test_rows_and_pages_say_what_is_muted_and_acknowledged(story):
 
 
 async def test_the_page_shows_the_notes_of_its_connection(story):
-    noted = replace(PLAN.watched["acme"], notes="Call <Ana> first\nthen Bob")
-    plan = replace(PLAN, watched={**PLAN.watched, "acme": noted})
+    noted = replace(watched_of(PLAN)["acme"], notes="Call <Ana> first\nthen Bob")
+    plan = with_watched(PLAN, {**watched_of(PLAN), "acme": noted})
     async with open_web(story.database, plan) as web:
         pages = [(await web.get(f"/connections/{name}")).text for name in ("acme", "beta")]
         each = (await web.get("/api/v1/connections/acme")).json()

@@ -28,7 +28,19 @@ from monitor.web.dashboard import CountedSender
 from monitor.web.feeds import CalendarEvent, draw_badge, write_calendar
 from monitor.web.metrics import Metrics
 from monitor.web.sessions import badge_path, calendar_path
-from tests.builders import DAY, MINUTE, OK, OPS, REFUSED, Story, amazon_store, entry, ok_with
+from tests.builders import (
+    DAY,
+    MINUTE,
+    OK,
+    OPS,
+    REFUSED,
+    Story,
+    amazon_store,
+    entry,
+    ok_with,
+    watched_of,
+    with_watched,
+)
 from tests.builders import plan_of as make_plan
 from tests.fakes import NOON
 from tests.web_client import open_web
@@ -288,7 +300,7 @@ async def test_it_is_ready_while_checks_are_on_time(story):
 
 
 async def test_what_this_daemon_does_not_know_makes_it_not_late(story):
-    plan = replace(PLAN, watched={"gone": PLAN.watched["acme"]})
+    plan = with_watched(PLAN, {"gone": watched_of(PLAN)["acme"]})
     async with open_web(story.database, plan) as web:
         web.now[0] = NOON + DAY
         assert (await web.get("/readyz")).status_code == 200

@@ -47,12 +47,12 @@ async def show_alerts(
             "n_dead": sum(one.n_dead for one in counts.values()),
             "silences": suppression.list_active_silences(tx, now),
             "taken_on": list_acknowledged(tx, here.plan, now),
+            "tags": api_actions.known_tags(tx, here),
         }
 
     context = await here.reader.read(read) | {
         "is_dead_only": dead,
         "channels": [channel.name for channel in here.config.channels],
-        "tags": api_actions.known_tags(here),
         "done": DONE.get(done, ""),
         "retry_for": format_span(here.config.alerts.retry_for),
         "path_of": path_of,

@@ -87,19 +87,19 @@ def start_of(name: str) -> str:
     return f"/oauth/amazon/start/{quote(name, safe='')}"
 
 
-def find_remedy_action(parts: Parts, row: ConnectionRow) -> RemedyAction:
+def find_remedy_action(tx: Transaction, parts: Parts, row: ConnectionRow) -> RemedyAction:
     """Return where *row* can be mended."""
     each = row.each
     if State(each["state"]) in {State.ERROR, State.EXPIRED}:
         need = need_of(each, Reason(each["reason"]))
     else:
         need = Need.AUTHORIZE if each["expiring_soon"] or each["renewal_unrecorded"] else None
-    return RemedyAction() if need is None else _find_action(parts, each, need)
+    return RemedyAction() if need is None else _find_action(tx, parts, each, need)
 
 
-def _find_action(parts: Parts, each: ConnectionJson, need: Need) -> RemedyAction:
+def _find_action(tx: Transaction, parts: Parts, each: ConnectionJson, need: Need) -> RemedyAction:
     name = each["name"]
-    connection = parts.config.connection(name)
+    connection = parts.plan.connection(tx, name)
     if connection is None:
         return RemedyAction()
     if not isinstance(connection, AmazonConnection):
@@ -117,13 +117,15 @@ def _find_action(parts: Parts, each: ConnectionJson, need: Need) -> RemedyAction
     return RemedyAction(start_of(name), sign_in=sign_in, share=share, needs_login=needs_login)
 
 
-def follow_advice(parts: Parts, each: ConnectionJson, advice: Sequence[Advice]) -> list[Remedy]:
+def follow_advice(
+    tx: Transaction, parts: Parts, each: ConnectionJson, advice: Sequence[Advice]
+) -> list[Remedy]:
     """Return *advice* with links that lead back here where that is possible."""
     remedies = []
     for one in advice:
         mending = RemedyAction(page=one.page)
         if one.need is Need.AUTHORIZE:
-            mending = _find_action(parts, each, Need.AUTHORIZE)
+            mending = _find_action(tx, parts, each, Need.AUTHORIZE)
         remedies.append(Remedy(one.remedy, mending))
     return remedies
 
@@ -144,26 +146,27 @@ async def show_connection(
 
     def read(tx: Transaction) -> dict[str, Any]:
         record = find_or_refuse(tx, here, name)
+        each = read_connection(tx, here, name)
+        row = make_row(tx, here, each, now)
+        lasting = suppression.list_active_silences(tx, now)
+        subject = here.plan.watched_of(tx, [name])[name].subject
         return {
             "trouble": find_problem(record, here.plan),
             "taken_on": find_acknowledged(tx, record, here.plan, now),
-            "silences": list_covering_silences(
-                suppression.list_active_silences(tx, now), name, here.plan
-            ),
+            "silences": list_covering_silences(lasting, subject),
             "quotas": load_samples(tx, record.id, record.quota.known.name),
             "outlook": record.outlook.shown(now),
-            "each": read_connection(tx, here, name),
+            "each": each,
+            "row": row,
+            "mending": find_remedy_action(tx, here, row),
+            "start": _find_start(tx, here, name),
         } | load_past(tx, record.id, now)
 
     known = await here.reader.read(read)
-    row = make_row(here, known["each"], now)
     context = known | {
-        "row": row,
-        "mending": find_remedy_action(here, row),
-        "start": _find_start(here, name),
         "is_recording": bool(record),
         "done": DONE.get(done, ""),
-        "drawn": draw_charts(known, row.each, now),
+        "drawn": draw_charts(known, known["each"], now),
         "n_listed": N_LISTED,
         "badge": badge_path(here, name),
         "badge_address": (dashboard_address(here.config) or "") + badge_path(here, name),
@@ -175,9 +178,9 @@ async def show_connection(
     return render(request, "connection.html", context)
 
 
-def _find_start(parts: Parts, name: str) -> str | None:
+def _find_start(tx: Transaction, parts: Parts, name: str) -> str | None:
     """Return the path on which a handshake begins; None where its page would only say no."""
-    connection = parts.config.connection(name)
+    connection = parts.plan.connection(tx, name)
     if connection is None or find_obstacle(parts.config, connection) is not None:
         return None
     return start_of(name)
@@ -240,19 +243,20 @@ async def _stream_steps(
         if run.is_done:
             break
     yield "</ol>"
-    yield _render(request, "verdict.html", **_verdict(parts, run), is_paused=is_paused) + tail
+    verdict = await parts.reader.read(lambda tx: _verdict(tx, parts, run))
+    yield _render(request, "verdict.html", **verdict, is_paused=is_paused) + tail
 
 
-def _verdict(parts: Parts, run: ValidationRun) -> dict[str, object]:
+def _verdict(tx: Transaction, parts: Parts, run: ValidationRun) -> dict[str, object]:
     now = parts.clock()
-    row = None if run.answered is None else make_row(parts, run.answered.each, now)
+    row = None if run.answered is None else make_row(tx, parts, run.answered.each, now)
     return {
         "run": run,
         "row": row,
         "said": "" if run.answered is None else run.answered.outcome.detail,
         "remedies": []
         if run.answered is None
-        else follow_advice(parts, run.answered.each, run.advice),
+        else follow_advice(tx, parts, run.answered.each, run.advice),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
@@ -17,6 +17,11 @@ from monitor.web.overview import Query
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.templating import render
 from monitor.web.views import COLUMNS, LABELS, ORDER, format_headline, list_chips, make_rows
+
+if TYPE_CHECKING:
+    from monitor.store.engine import Transaction
+    from monitor.web.overview import Among
+    from monitor.web.views import ConnectionRow
 
 router = APIRouter()
 
@@ -48,7 +53,13 @@ async def show_connections(  # noqa: PLR0913, PLR0917 - a filter each
         limit=limit,
     )
 
-    among = await here.reader.read(lambda tx: here.overview.find_among(tx, query))
+    now, all_until = here.clock(), find_end_of_mute(conditions_of(request))
+
+    def read(tx: Transaction) -> tuple[Among, list[ConnectionRow]]:
+        among = here.overview.find_among(tx, query)
+        return among, make_rows(tx, here, among.found.connections, now, all_until)
+
+    among, rows = await here.reader.read(read)
     found = among.found
     is_delivering = can_deliver(conditions_of(request), len(here.plan.channels))
     context = {
@@ -57,9 +68,7 @@ async def show_connections(  # noqa: PLR0913, PLR0917 - a filter each
         "chips": list_chips(found.counts, among.of_any_state, state),
         "states": {key: LABELS.get(key, key) for key in ORDER},
         "columns": COLUMNS,
-        "rows": make_rows(
-            here, found.connections, here.clock(), find_end_of_mute(conditions_of(request))
-        ),
+        "rows": rows,
         "total": found.total,
         "chosen": chosen,
         "is_filtered": any(chosen.values()),

@@ -56,7 +56,7 @@ async def show_monitor(request: Request, here: Here) -> Response:
         counts = here.overview.counts(tx)
         n_watched = sum(counts[state] for state in STATES) - counts["paused"]
         return (
-            lateness(tx, here.plan.watched.keys(), now),
+            lateness(tx, here.plan.names(tx), now),
             outbox.count_by_channel(tx),
             n_watched,
             {one.name: one for one in outbox.list_failing_channels(tx)},
@@ -81,7 +81,7 @@ async def show_monitor(request: Request, here: Here) -> Response:
     ]
     context = {
         "late": late,
-        "is_late": is_late(late, here.config.longest_timeout),
+        "is_late": is_late(late, here.plan.intervals.timeout),
         "late_words": format_span(late),
         "n_watched": n_watched,
         "channels": channels,

@@ -19,7 +19,7 @@ from monitor.notify.words import explain
 from monitor.report.advice import advise
 from monitor.report.validation import CheckedConnection
 from monitor.store.connections import find_record
-from tests.builders import DAY, OK, Story
+from tests.builders import DAY, OK, Story, watched_of
 from tests.fakes import NOON
 from tests.web_client import HOST, open_web
 
@@ -126,7 +126,7 @@ async def test_list_page_and_validate_advise_the_same(database, tmp_path, text, 
     with database.read() as tx:
         record = find_record(tx, "store")
     assert record is not None
-    checked = CheckedConnection.of(outcome, record, story_plan.watched["store"], config, NOON)
+    checked = CheckedConnection.of(outcome, record, watched_of(story_plan)["store"], config, NOON)
     [first, *_] = advise(checked, config.connections[0], config)
     assert first.remedy == advice.replace("NAME", "store")
 
