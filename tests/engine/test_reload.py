@@ -5,8 +5,9 @@ A reload within one process: what the web says of it, and faults on the way.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -183,3 +184,14 @@ async def test_commands_know_that_the_latest_reload_failed(bench):
     await bench.hup()
     await until(lambda: read_failure(bench) is None)
     assert (await bench.get("/readyz")).json()["notes"] == ["no_channel"]
+
+
+async def test_settings_that_were_set_aside_are_read_from_the_file_again(bench):
+    before = bench.n_logged("config.reloaded")
+    with closing(sqlite3.connect(bench.path.with_name("connwatch.db"))) as raw, raw:
+        raw.execute("UPDATE entries SET content = '{'")
+    # This page reads all rows, for the tags in them.
+    assert (await bench.get("/alerts")).status_code == 200
+    await until(lambda: bench.n_logged("config.reloaded") > before)
+    assert bench.n_logged("database.row_set_aside") == 1
+    assert await bench.names() == ["one"]
