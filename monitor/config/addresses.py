@@ -33,7 +33,7 @@ _NO_SECRETS = frozenset(
 )
 """Headers that sound like a secret and are none."""
 
-_PIECES = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_PIECES = re.compile(r"[-_.\[\]:]+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def _words_of(name: str) -> set[str]:
