@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from monitor.store.engine import Database, lock_database
-from monitor.store.migrate import HEAD
+from monitor.store.migrate import HEAD, UNRELEASED_HEAD
 from tests.bench import OK, connection
 from tests.command_line import connwatch
 from tests.daemon_process import run_daemon
@@ -37,6 +37,8 @@ def database(folder):
 def set_revision(database: Path, revision: str) -> None:
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+        if revision == UNRELEASED_HEAD:
+            connection.execute("DROP TABLE entries")
 
 
 def test_upgrade_makes_a_database_for_its_owner_alone(folder):
@@ -112,14 +114,14 @@ def test_the_schema_of_a_database_older_than_the_first_release_is_printed(folder
 
 def test_a_database_of_the_last_schema_before_the_first_release_is_stamped(folder, database):
     assert connwatch("pause", "acme", cwd=folder).code == 0
-    set_revision(database, "0007")
+    set_revision(database, UNRELEASED_HEAD)
 
     ended = connwatch("db", "upgrade", cwd=folder)
 
     copy = f"{database}.before-{HEAD}"
     assert (ended.code, ended.err) == (0, "")
     assert ended.out == f"{database}: from schema 0007 to {HEAD}; before it: {copy}\n"
-    assert connwatch("db", "current", cwd=folder).out == "0001\n"
+    assert connwatch("db", "current", cwd=folder).out == f"{HEAD}\n"
     for path in (database, copy):
         with closing(sqlite3.connect(path)) as connection:
             rows = connection.execute("SELECT name FROM connections WHERE is_paused").fetchall()
@@ -127,7 +129,7 @@ def test_a_database_of_the_last_schema_before_the_first_release_is_stamped(folde
 
 
 def test_a_daemon_stamps_the_last_schema_before_the_first_release(folder, database):
-    set_revision(database, "0007")
+    set_revision(database, UNRELEASED_HEAD)
     text = (folder / "config.toml").read_text()
     (folder / "config.toml").write_text(f'[web]\nlisten = ""\n{text}')
     with run_daemon(folder, UNSET="any") as daemon:
@@ -237,7 +239,7 @@ def test_nothing_is_restored_while_the_daemon_runs(folder, database):
 
 @pytest.mark.parametrize("command", [("db", "upgrade"), ("pause", "acme")], ids=" ".join)
 def test_no_command_migrates_under_a_daemon_of_the_release_before(folder, database, command):
-    set_revision(database, "0007")
+    set_revision(database, UNRELEASED_HEAD)
     with lock_database(Database(f"sqlite:///{database}")):
         ended = connwatch(*command, cwd=folder)
 

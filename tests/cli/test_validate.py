@@ -9,7 +9,6 @@ import json
 import re
 import ssl
 import threading
-import time
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -524,11 +523,10 @@ def test_any_api_that_refuses_shows_where(bench):
 
 def test_whoever_does_not_want_to_wait_need_not(bench, simulator):
     simulator.faults.switch_on("hang")
-    bench.configure(connection("acme", simulator.soldscope_url, timeout='"20s"'))
-    began = time.monotonic()
+    bench.configure(connection("acme", simulator.soldscope_url, every='"10m"', timeout='"10m"'))
+    # It would take longer than a test waits for anything.
     code, seen = converse("validate", "acme", cwd=bench.folder, answers=[("TLS", "\x03")])
     assert (code, "connwatch: interrupted" in seen) == (130, True)
-    assert time.monotonic() - began < 15
     assert bench.shown()["acme"]["checked_at"] is None
 
 

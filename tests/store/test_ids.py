@@ -22,6 +22,7 @@ from monitor.store import connections
 from monitor.store.damage import find_damage, read_set_aside
 from monitor.store.engine import Database, RowsSetAside, StoreError, StoreWorker
 from monitor.store.ids import COUNTED, LARGEST_ID, OWNERS
+from monitor.store.migrate import upgrade
 from monitor.store.schema import outages
 from tests.fakes import NOON
 
@@ -81,6 +82,9 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
         raw.executescript(SCHEMA.read_text("utf-8"))
         for statement in READABLE:
             raw.execute(statement)
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    database.close()
     return path
 
 

@@ -139,6 +139,7 @@ def test_a_copy_is_restored_over_a_damaged_database_which_is_kept_with_its_log(d
 def test_an_older_copy_is_restored_and_migrated_by_the_next_start(database, copy):
     with closing(sqlite3.connect(copy)) as old, old:
         old.execute("UPDATE alembic_version SET version_num = '0007'")
+        old.execute("DROP TABLE entries")
     put_back(database, copy)
     assert migrate.current_revision(database) == "0007"
     assert migrate.upgrade(database)[0] == "0007"
