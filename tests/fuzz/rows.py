@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from monitor.config.model import Config
     from monitor.config.plan import Plan
     from tests.fuzz.core import Case
 
@@ -156,7 +157,8 @@ class Rows:
         _execute(self._kept, READABLE)
         self._bench.configure(more=CONFIG)
         self._columns = _find_columns(self._kept)
-        self._plan = make_plan(load_config(self._bench.config_path))
+        self._config = load_config(self._bench.config_path)
+        self._plan = make_plan(self._config)
         self._runner = self._stack.enter_context(asyncio.Runner())
         return self
 
@@ -194,7 +196,7 @@ class Rows:
         try:
             with suppress(StoreError):  # said in one sentence
                 if action in PAGES:
-                    self._runner.run(_look_at(action, database, self._plan))
+                    self._runner.run(_look_at(action, database, self._config))
                 else:
                     _work(action, database, self._plan)
         finally:
@@ -217,8 +219,8 @@ def _work(action: str, database: Database, plan: Plan) -> None:
                 retention.roll_up(tx, now)
 
 
-async def _look_at(path: str, database: Database, plan: Plan) -> None:
-    async with open_web(database, plan) as web:
+async def _look_at(path: str, database: Database, config: Config) -> None:
+    async with open_web(database, make_plan(config), config) as web:
         answer: httpx.Response = await web.get(path)
     if answer.status_code >= 500 and answer.status_code != 503:
         raise FaultError(f"status {answer.status_code} of {path}: {answer.text[:500]}")
