@@ -37,7 +37,9 @@ def write_old_database(path: Path, name: str, since: datetime) -> None:
     database = Database(f"sqlite:///{path}")
     migrate.upgrade(database)
     with database.write() as tx:
-        tx.execute(text(STAMP), {"revision": migrate.UNRELEASED_HEAD})  # the tables are the same
+        # Its tables are those of `0001`.
+        tx.execute(text("DROP TABLE entries"))
+        tx.execute(text(STAMP), {"revision": migrate.UNRELEASED_HEAD})
         row = {"name": name, "since": int(since.timestamp()) * 1_000_000}
         number = tx.execute(text(INSERT), row).scalar_one()
         tx.execute(text(INSERT_QUOTA), {"number": number})
