@@ -85,6 +85,10 @@ class SettingsSource(Protocol):
         """Return the names of all that is watched; of rows, each is looked up when asked for."""
         ...
 
+    def names_of(self, tx: Any, names: Iterable[str]) -> Collection[str]:
+        """Return those of *names* that are watched, looked up at once."""
+        ...
+
     def list_tags(self, tx: Any) -> set[str]:
         """Return the tags that any connection has."""
         ...
@@ -135,8 +139,15 @@ class Plan:
         return next(iter(self.settings.entries_of(tx, (name,))), None)
 
     def names(self, tx: Any) -> Collection[str]:
-        """Return the names of all that is watched."""
+        """Return the names of all that is watched, of which one or all are asked for.
+
+        Whoever asks for some asks `names_of`: each is a question to the database here.
+        """
         return self.settings.names(tx)
+
+    def names_of(self, tx: Any, names: Iterable[str]) -> Collection[str]:
+        """Return those of *names* that are watched."""
+        return self.settings.names_of(tx, names)
 
     @property
     def intervals(self) -> Intervals:
@@ -228,6 +239,10 @@ class MemorySettings:
     def names(self, tx: Any) -> Collection[str]:  # noqa: ARG002 - as for rows
         """Return the names of all that is watched."""
         return self.watched.keys()
+
+    def names_of(self, tx: Any, names: Iterable[str]) -> Collection[str]:  # noqa: ARG002 - as for rows
+        """Return those of *names* that are watched."""
+        return self.watched.keys() & set(names)
 
     def list_tags(self, tx: Any) -> set[str]:  # noqa: ARG002 - as for rows
         """Return the tags that any connection has."""

@@ -153,6 +153,10 @@ class RowSettings:
         """Return the names of all that is watched; each is looked up when asked for."""
         return _StoredNames(tx)
 
+    def names_of(self, tx: Transaction, names: Iterable[str]) -> Collection[str]:
+        """Return those of *names* that are watched, looked up at once."""
+        return entries.find_digests(tx, list(names)).keys()
+
     def list_tags(self, tx: Transaction) -> set[str]:
         """Return the tags that any connection has; all rows are looked at once."""
         if self._tags is None:

@@ -236,13 +236,14 @@ class ExpiryDate:
 
 def list_expiries(tx: Transaction, here: Parts) -> Iterator[ExpiryDate]:
     """Yield what ends, the connections in the order of the file and then the applications."""
-    for ends in list_ends(tx):
-        watched = here.plan.find(tx, ends.name)
-        if watched is None:
+    listed = list_ends(tx)
+    watched = here.plan.names_of(tx, [ends.name for ends in listed])
+    for ends in listed:
+        if ends.name not in watched:
             continue
         for kind, at in (("authorization", ends.authorization_at), ("token", ends.token_at)):
             if at is not None:
-                yield ExpiryDate(at, ends.name, kind, watched.rules.expiring_soon_days)
+                yield ExpiryDate(at, ends.name, kind, here.plan.rules.expiring_soon_days)
     for name, (secret, steps) in here.plan.applications.items():
         ends_at = secret_end(secret)
         if ends_at is not None:

@@ -136,7 +136,8 @@ class _Stored(Collector):
         channels: Collection[str],
         now: datetime,
     ) -> None:
-        self._measures = [one for one in list_measures(tx) if one.name in names]
+        known = set(names)  # listed once: each is looked up otherwise
+        self._measures = [one for one in list_measures(tx) if one.name in known]
         self._late = lateness(tx, names, now)
         self._n_dead = count_dead(tx)
         self._outbox_age = oldest_wait(tx, now)

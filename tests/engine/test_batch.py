@@ -4,12 +4,8 @@ What a batch of checks asks the database, and through whom settings come.
 
 from __future__ import annotations
 
-from collections import Counter
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
-
-from sqlalchemy import event
 
 from monitor.engine.batch import FinishedCheck
 from monitor.engine.evaluate import evaluate
@@ -29,23 +25,12 @@ from tests.builders import (
     with_watched,
 )
 from tests.fakes import NOON
+from tests.statements import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections import Counter
+    from collections.abc import Mapping
     from datetime import datetime
-
-
-@contextmanager
-def counted(story: Story) -> Iterator[Counter[str]]:
-    """Count the statements of a transaction by their first word."""
-    seen: Counter[str] = Counter()
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        seen[statement.split(maxsplit=1)[0]] += 1
-
-    event.listen(story.database.engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(story.database.engine, "before_cursor_execute", note)
 
 
 def finish(story: Story, outcomes: Mapping[str, Outcome], at: datetime) -> list[FinishedCheck]:
@@ -56,7 +41,7 @@ def finish(story: Story, outcomes: Mapping[str, Outcome], at: datetime) -> list[
 
 def evaluate_counted(story: Story, outcomes: Mapping[str, Outcome], at: datetime) -> Counter[str]:
     finished = finish(story, outcomes, at)
-    with counted(story) as seen, story.database.write() as tx:
+    with counted(story.database) as seen, story.database.write() as tx:
         evaluate(tx, finished, story.plan)
     return seen
 
