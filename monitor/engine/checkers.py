@@ -255,17 +255,19 @@ class _Maker:
     held: HandshakeTokens
 
     def make(self, tx: Transaction, names: Collection[str]) -> dict[str, Checker]:
-        """Return the checkers of *names*; one that cannot work says so when it is asked."""
+        """Return the checkers of *names*; one that cannot work now says so, and is made again."""
         ready = self.settings.ready_of(tx, names)
         lacking = [one for one in ready.values() if one.checker is None and one.connection.enabled]
         named = [one.connection.name for one in lacking]
         worked = results.list_authorized(tx, named) if named else {}
+        broken: dict[str, Checker] = {}
         for one in lacking:
             try:
                 one.checker = self.build(one.connection, worked)
             except ValueError as error:
-                one.checker = _BrokenChecker(str(error))
-        return {name: one.checker for name, one in ready.items() if one.checker is not None}
+                broken[one.connection.name] = _BrokenChecker(str(error))
+        made = {name: one.checker for name, one in ready.items() if one.checker is not None}
+        return made | broken
 
     def build(self, connection: Connection, worked: Mapping[str, str | None]) -> Checker:
         """Return the checker of *connection*; raise ValueError if its settings cannot work."""

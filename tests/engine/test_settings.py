@@ -18,6 +18,7 @@ from monitor.engine.checkers import prepare_checkers
 from monitor.engine.settings import FileReading, RowSettings
 from monitor.judge.connections import WrittenEntry
 from monitor.judge.outcome import Reason
+from monitor.providers.http_api import HttpChecker
 from monitor.providers.transport import HttpClients
 from monitor.store import credentials, entries
 from tests.builders import entries_of, watched_of
@@ -197,14 +198,19 @@ async def test_what_cannot_work_by_now_says_so_and_stops_nothing(
 ):
     config = load(tmp_path, FILE.replace('timeout = "20s"', 'ca_file = "ca.pem"'))
     settings = few(config, take_in(database, config), 10)
+    whole = ca_file.read_text()
     ca_file.write_text("")
     async with HttpClients(1) as clients:
         with database.write() as tx:
             common = config.with_connections(())
             calls = prepare_checkers(tx, common, settings, clients)
             made = calls.make(tx, ["one", "three"])
+            ca_file.write_text(whole)
+            mended = calls.find(tx, "three")
+            assert calls.find(tx, "three") is mended
         outcome = await made["three"].check()
     assert (outcome.reason, "ca.pem" in outcome.detail) == (Reason.PROTOCOL, True)
+    assert isinstance(mended, HttpChecker)
 
 
 def test_the_key_that_tells_secrets_apart_is_the_databases(database, tmp_path):
