@@ -227,6 +227,10 @@ class Database:
         Raises:
             StoreError: The database cannot be written.
         """
+        # Most find nothing: a look that takes seconds must keep nobody from writing meanwhile.
+        with self.read() as tx:
+            if not damage.find_damage(tx, is_thorough=is_thorough):
+                return []
         try:
             with self.write() as tx:
                 found = damage.set_aside(tx, self.set_aside_path, is_thorough=is_thorough)

@@ -265,6 +265,15 @@ def test_what_cannot_be_written_stays_in_the_database(database):
         assert tx.exec_driver_sql("SELECT count(*) FROM silences").scalar_one() == 2
 
 
+def test_a_look_that_finds_nothing_waits_for_no_writer_and_keeps_none_waiting(database):
+    with database.read():
+        pass  # the first to open it has it logged ahead, which waits for all others
+    with closing(sqlite3.connect(database.path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        # Refused after `BUSY_TIMEOUT_S`, if it asked for the lock.
+        assert database.set_aside_damage() == []
+
+
 def test_json_that_is_none_damages_its_row_alone(database):
     execute(database, "UPDATE alerts SET facts = '{' WHERE id = 1")
     facts = text("SELECT json_extract(facts, '$.host') FROM alerts")
