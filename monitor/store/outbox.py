@@ -549,11 +549,15 @@ def _latest_failure(tx: Transaction, channel: str) -> tuple[str, datetime | None
             of_channel, notifications.c.state == NotificationState.DUE
         )
     ).scalar_one()
-    for state in (NotificationState.DUE, NotificationState.HELD, NotificationState.DEAD):
+    for state, order in (
+        (NotificationState.DUE, notifications.c.id),
+        (NotificationState.HELD, notifications.c.id.desc()),
+        (NotificationState.DEAD, notifications.c.id.desc()),
+    ):
         error = tx.execute(
             select(notifications.c.error)
             .where(of_channel, notifications.c.state == state, notifications.c.error.is_not(None))
-            .order_by(notifications.c.id)
+            .order_by(order)
             .limit(1)
         ).scalar()
         if error is not None:

@@ -300,6 +300,19 @@ def test_the_next_try_on_a_failing_channel_is_the_earliest_of_all_that_wait(stor
     assert (failing.error, failing.next_attempt_at) == ("no answer", NOON + MINUTE)
 
 
+def test_a_channel_fails_as_the_latest_of_what_was_given_up_does(story):
+    with story.database.write() as tx:
+        outbox.begin_channel_failure(tx, "ops", NOON)
+    for name, error in (("one", "no such host"), ("two", "no such channel")):
+        bear(story, name)
+        group = claimed(story.database)
+        with story.database.write() as tx:
+            outbox.mark_dead(tx, group.ids, error)
+    with story.database.read() as tx:
+        [failing] = outbox.list_failing_channels(tx)
+    assert (failing.error, failing.next_attempt_at) == ("no such channel", None)
+
+
 def test_a_failed_attempt_is_counted_and_waits(story):
     bear(story, "one")
     row = claimed(story.database)
