@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, false, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from monitor.judge.outcome import Standing
 from monitor.judge.verdict import spread
 from monitor.store import authorizations, suppression
+from monitor.store.damage import complete
 from monitor.store.records import read_records, standing_values
 from monitor.store.results import RECORDS, with_marketplaces, with_windows
 from monitor.store.schedule import is_too_far
@@ -21,7 +22,6 @@ from monitor.store.schema import (
     connections,
     deletions,
     notifications,
-    quotas,
 )
 from monitor.store.statements import delete_in, execute_many, update_one
 
@@ -72,7 +72,7 @@ def sync(
             out: a number from 0 to 1, as a fraction of one place in the spread.
     """
     named = {entry.name for entry in entries}
-    _complete(tx)
+    complete(tx)
     gone = list_deleted(tx)
     if lifted := gone - named:
         tx.execute(delete(deletions).where(deletions.c.name.in_(lifted)))
@@ -139,15 +139,7 @@ def _insert(tx: Transaction, rows: list[dict[str, Any]]) -> None:
     if not rows:
         return
     tx.execute(insert(connections), rows)
-    _complete(tx)
-
-
-def _complete(tx: Transaction) -> None:
-    """Give each connection the row of its quota, without which nothing finds it."""
-    without_quota = select(connections.c.id, false()).where(
-        connections.c.id.not_in(select(quotas.c.connection_id))
-    )
-    tx.execute(insert(quotas).from_select(["connection_id", "is_payment_required"], without_quota))
+    complete(tx)
 
 
 def _values(

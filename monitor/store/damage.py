@@ -14,13 +14,23 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON, Boolean, Float, Integer, LargeBinary, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Float,
+    Integer,
+    LargeBinary,
+    UniqueConstraint,
+    false,
+    insert,
+    select,
+)
 from sqlalchemy import text as sql
 
 from monitor.judge.outcome import QuotaUnit
 from monitor.store import ids
 from monitor.store.ids import APPENDED, COUNTED, LARGEST_ID, SEQUENCE, IdLimits
-from monitor.store.schema import EnumText, Instant, keys, metadata
+from monitor.store.schema import EnumText, Instant, connections, keys, metadata, quotas
 from monitor.store.values import FIRST_INSTANT, LARGEST_FLOAT, LARGEST_INTEGER, LAST_INSTANT
 
 if TYPE_CHECKING:
@@ -130,12 +140,6 @@ HEALED: dict[str, dict[str, str]] = {
     "stored_tokens": {"file_fingerprint": "NULL", "seller_id": "NULL", "obtained_at": NOW},
 }
 """What such a column begins with, never allowing more than it did; a row without is taken out."""
-
-COMPLETION = """
-    INSERT INTO quotas (connection_id, is_payment_required)
-    SELECT id, 0 FROM connections WHERE id NOT IN (SELECT connection_id FROM quotas)
-"""
-"""Gives each connection the row without which nothing finds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +255,15 @@ def _carry_out(tx: Connection, limits: IdLimits, repair: _Repair) -> None:
     ids.count_on(tx, counts | (limits.lost & set(COUNTED)), limits)
     for name in sorted({value.table for value in found if value.is_twice}):
         tx.exec_driver_sql(f"REINDEX {_quoted(name)}")  # it did not know of one of the two
-    tx.exec_driver_sql(COMPLETION)
+    complete(tx)
+
+
+def complete(tx: Connection) -> None:
+    """Give each connection the row of its quota, without which nothing finds it."""
+    without_quota = select(connections.c.id, false()).where(
+        connections.c.id.not_in(select(quotas.c.connection_id))
+    )
+    tx.execute(insert(quotas).from_select(["connection_id", "is_payment_required"], without_quota))
 
 
 def read_set_aside(file: Path) -> list[DamagedValue]:
