@@ -83,7 +83,7 @@ def _find_true(tx: Transaction, one: Reminder, plan: Plan) -> list[ConnectionRec
 
 def _records(tx: Transaction, ids: Iterable[int], plan: Plan) -> list[ConnectionRecord]:
     records = results.load_records(tx, list(ids)).values()
-    watched = plan.names_of(tx, [record.name for record in records])
+    watched = plan.watched_of(tx, [record.name for record in records])
     return [record for record in records if record.is_configured and record.name in watched]
 
 

@@ -236,7 +236,7 @@ def list_acknowledged(tx: Transaction, plan: Plan, now: datetime) -> list[Acknow
     names = suppression.list_acknowledged_names(tx, now, MOST_LISTED)
     records = {record.name: record for record in list_records(tx, names)} if names else {}
     found = []
-    watched = plan.names_of(tx, names)
+    watched = plan.watched_of(tx, names)
     for name in names:
         if name not in watched:
             continue

@@ -13,6 +13,7 @@ from sqlalchemy import insert, select
 
 from monitor.alerting.dispatch import dispatch_alert
 from monitor.alerting.suppression import suppress_unsent
+from monitor.config.plan import MemorySettings
 from monitor.engine.sweep import is_anything_passed
 from monitor.judge.alerts import AlertDue, AlertKind
 from monitor.judge.outbox import NotificationState
@@ -33,17 +34,20 @@ from tests.builders import (
     UNREACHED,
     Story,
     amazon_store,
+    entries_of,
     entry,
     ok_with,
     plan_of,
+    watched_of,
 )
 from tests.fakes import NOON
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from monitor.judge.outcome import Outcome
-    from monitor.store.engine import Database
+    from monitor.store.engine import Database, Transaction
 
 SECOND = timedelta(seconds=1)
 TOLD_AT = NOON + MINUTE
@@ -123,6 +127,22 @@ def test_nobody_is_reminded_of_what_is_over_although_its_end_is_held(database):
     assert "recovered" not in [kind for kind, _ in story.kinds()]
     reminded = remind(story, TOLD_AT + DAY)
     assert [about for kind, about, _ in reminded if kind == "error"] == [("two",), ("three",)]
+
+
+class RowsAfterDamage(MemorySettings):
+    """
+    Rows of which one means nothing any more: its name is there, its settings are not.
+    """
+
+    def names(self, tx: Transaction) -> Collection[str]:
+        return {*super().names(tx), "one"}
+
+
+def test_a_row_that_means_nothing_any_more_keeps_nobody_from_being_reminded(database):
+    story = told(database, "one", "two")
+    left = {"two": watched_of(story.plan)["two"]}
+    story.plan = replace(story.plan, settings=RowsAfterDamage(left, entries_of(story.plan)))
+    assert remind(story, TOLD_AT + DAY) == [("error", ("two",), 1)]
 
 
 def test_nobody_is_reminded_of_what_is_no_more_than_a_warning(database):
