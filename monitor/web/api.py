@@ -151,7 +151,7 @@ def find_or_refuse(tx: Transaction, here: Here, name: str) -> ConnectionRecord:
         HTTPException: There is none.
     """
     record = connections.find_record(tx, name)
-    if record is None or not record.is_configured or name not in here.plan.names(tx):
+    if record is None or not record.is_configured or here.plan.find(tx, name) is None:
         raise no_such_connection()
     return record
 
