@@ -191,11 +191,12 @@ async def renew(
     except ValueError as error:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"on: {error}") from error
     at = None if day is None else start_of(day)
-    entry = await here.reader.read(lambda tx: entry_of(tx, here, name))
+
+    def change(tx: Transaction, _: ConnectionRecord) -> None:
+        actions.renew(tx, entry_of(tx, here, name), at, now)
+
     try:
-        return await _change(
-            here, who, "renew", name, lambda tx, _: actions.renew(tx, entry, at, now)
-        )
+        return await _change(here, who, "renew", name, change)
     except actions.DayNeeded as needed:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"on: {needed}") from needed
 

@@ -8,7 +8,7 @@ the database.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
@@ -282,6 +282,7 @@ class ConnectionRow:
 
     Args:
         each: What `monitor.report.status` says of it.
+        connection: What its owner wrote of it; None where that has changed just now.
         path: The path of its own page.
         look: Its state, or `soon` where an end comes near.
         trouble: What is wrong, and what to do.
@@ -295,6 +296,7 @@ class ConnectionRow:
     """
 
     each: ConnectionJson
+    connection: Connection | None
     path: str
     look: str
     place: str
@@ -341,11 +343,7 @@ def make_rows(
     found = list(found)
     known = parts.plan.settings.connections_of(tx, [each["name"] for each in found])
     return [
-        replace(
-            _make_row(parts, each, known.get(each["name"]), now, has_key),
-            muting=tuple(_describe_muting(each, now, parts.config.alerts.zone, all_until)),
-        )
-        for each in found
+        _make_row(parts, each, known.get(each["name"]), now, has_key, all_until) for each in found
     ]
 
 
@@ -369,6 +367,7 @@ def _make_row(
     connection: Connection | None,
     now: datetime,
     has_key: Callable[[], bool],
+    all_until: datetime | None,
 ) -> ConnectionRow:
     region = connection.region.value if isinstance(connection, AmazonConnection) else None
     provider = title_of(each["provider"])
@@ -383,6 +382,7 @@ def _make_row(
     )
     return ConnectionRow(
         each=each,
+        connection=connection,
         path=path_of(each["name"]),
         look="soon" if each["expiring_soon"] and each["state"] == State.ACTIVE else each["state"],
         place=f"{provider} {region.upper()}" if region else provider,
@@ -394,7 +394,7 @@ def _make_row(
         since=format_since(each, now),
         trouble=format_problem(each, now, zone, can_renew_here=can_renew),
         is_needing=is_needing,
-        muting=(),
+        muting=tuple(_describe_muting(each, now, zone, all_until)),
         can_renew=can_renew,
         renew_url=outside_page_of(parts.config, connection)
         if wants_renewal and connection is not None

@@ -30,7 +30,7 @@ from monitor.notify.times import format_date, format_days_left
 from monitor.report.advice import Need, find_page, need_of
 from monitor.store import history, suppression
 from monitor.store.quota import load_samples
-from monitor.web.api import find_or_refuse, read_connection
+from monitor.web.api import find_or_refuse
 from monitor.web.api_actions import begin_validation
 from monitor.web.bodies import form
 from monitor.web.charts import DAYS_SHOWN, are_enough, draw_charts
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from monitor.report.advice import Advice, RemedyPage
-    from monitor.report.status import ConnectionJson
     from monitor.store.engine import Transaction
     from monitor.web.handshake import Obstacle
     from monitor.web.parts import Parts
@@ -87,19 +86,18 @@ def start_of(name: str) -> str:
     return f"/oauth/amazon/start/{quote(name, safe='')}"
 
 
-def find_remedy_action(tx: Transaction, parts: Parts, row: ConnectionRow) -> RemedyAction:
+def find_remedy_action(parts: Parts, row: ConnectionRow) -> RemedyAction:
     """Return where *row* can be mended."""
     each = row.each
     if State(each["state"]) in {State.ERROR, State.EXPIRED}:
         need = need_of(each, Reason(each["reason"]))
     else:
         need = Need.AUTHORIZE if each["expiring_soon"] or each["renewal_unrecorded"] else None
-    return RemedyAction() if need is None else _find_action(tx, parts, each, need)
+    return RemedyAction() if need is None else _find_action(parts, row, need)
 
 
-def _find_action(tx: Transaction, parts: Parts, each: ConnectionJson, need: Need) -> RemedyAction:
-    name = each["name"]
-    connection = parts.plan.connection(tx, name)
+def _find_action(parts: Parts, row: ConnectionRow, need: Need) -> RemedyAction:
+    name, connection = row.each["name"], row.connection
     if connection is None:
         return RemedyAction()
     if not isinstance(connection, AmazonConnection):
@@ -108,7 +106,7 @@ def _find_action(tx: Transaction, parts: Parts, each: ConnectionJson, need: Need
     page = find_page(connection, application, need, STATE)
     if need is not Need.AUTHORIZE:
         return RemedyAction(page=page)
-    obstacle, sign_in = find_obstacle(parts.config, connection), say_sign_in(each)
+    obstacle, sign_in = find_obstacle(parts.config, connection), say_sign_in(row.each)
     if obstacle is not None:
         share = page.url if page is not None else None
         return RemedyAction(obstacle=obstacle, page=page, sign_in=sign_in, share=share)
@@ -117,15 +115,13 @@ def _find_action(tx: Transaction, parts: Parts, each: ConnectionJson, need: Need
     return RemedyAction(start_of(name), sign_in=sign_in, share=share, needs_login=needs_login)
 
 
-def follow_advice(
-    tx: Transaction, parts: Parts, each: ConnectionJson, advice: Sequence[Advice]
-) -> list[Remedy]:
+def follow_advice(parts: Parts, row: ConnectionRow, advice: Sequence[Advice]) -> list[Remedy]:
     """Return *advice* with links that lead back here where that is possible."""
     remedies = []
     for one in advice:
         mending = RemedyAction(page=one.page)
         if one.need is Need.AUTHORIZE:
-            mending = _find_action(tx, parts, each, Need.AUTHORIZE)
+            mending = _find_action(parts, row, Need.AUTHORIZE)
         remedies.append(Remedy(one.remedy, mending))
     return remedies
 
@@ -146,7 +142,7 @@ async def show_connection(
 
     def read(tx: Transaction) -> dict[str, Any]:
         record = find_or_refuse(tx, here, name)
-        each = read_connection(tx, here, name)
+        [each] = here.overview.describe(tx, [record.id])
         row = make_row(tx, here, each, now)
         lasting = suppression.list_active_silences(tx, now)
         subject = here.plan.watched_of(tx, [name])[name].subject
@@ -158,8 +154,8 @@ async def show_connection(
             "outlook": record.outlook.shown(now),
             "each": each,
             "row": row,
-            "mending": find_remedy_action(tx, here, row),
-            "start": _find_start(tx, here, name),
+            "mending": find_remedy_action(here, row),
+            "start": _find_start(here, row),
         } | load_past(tx, record.id, now)
 
     known = await here.reader.read(read)
@@ -178,12 +174,11 @@ async def show_connection(
     return render(request, "connection.html", context)
 
 
-def _find_start(tx: Transaction, parts: Parts, name: str) -> str | None:
+def _find_start(parts: Parts, row: ConnectionRow) -> str | None:
     """Return the path on which a handshake begins; None where its page would only say no."""
-    connection = parts.plan.connection(tx, name)
-    if connection is None or find_obstacle(parts.config, connection) is not None:
+    if row.connection is None or find_obstacle(parts.config, row.connection) is not None:
         return None
-    return start_of(name)
+    return start_of(row.each["name"])
 
 
 def load_past(tx: Transaction, connection_id: int, now: datetime) -> dict[str, Any]:
@@ -254,9 +249,7 @@ def _verdict(tx: Transaction, parts: Parts, run: ValidationRun) -> dict[str, obj
         "run": run,
         "row": row,
         "said": "" if run.answered is None else run.answered.outcome.detail,
-        "remedies": []
-        if run.answered is None
-        else follow_advice(tx, parts, run.answered.each, run.advice),
+        "remedies": [] if row is None else follow_advice(parts, row, run.advice),
     }
 
 
