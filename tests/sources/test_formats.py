@@ -122,6 +122,20 @@ def test_a_row_of_a_list_may_be_bad():
     assert "64 KiB" in rows[2].why
 
 
+DEEP = {"lists": ("[" * 800, "]" * 800), "objects": ('{"a":' * 800, "}" * 800)}
+
+
+@pytest.mark.parametrize(("opening", "closing"), DEEP.values(), ids=DEEP)
+@pytest.mark.parametrize("kind", [JsonLines, JsonList])
+def test_a_row_that_is_deeply_nested_is_read_or_is_a_bad_one(kind, opening, closing):
+    """
+    Each level within cost a call of a function, and Python has no more than 1,000.
+    """
+    raw = f'{{"a": {opening}7{closing}}}'.encode()
+    [row] = take_apart(kind({}), b"[" + raw + b"]" if kind is JsonList else raw)
+    assert row.values is not None or "nested too deeply" in row.why
+
+
 @pytest.mark.parametrize("kind", [JsonLines, JsonList])
 def test_memory_is_bounded(kind):
     row = json.dumps({"name": "x" * 1000})

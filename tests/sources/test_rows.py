@@ -70,6 +70,11 @@ def test_a_cell_that_begins_like_json_and_is_none_is_named(cell):
         read_cells({"tags": cell}, AMAZON)
 
 
+def test_a_cell_with_a_key_twice_is_named():
+    with pytest.raises(ValueError, match=r"^auth: a key stands there twice$"):
+        read_cells({"auth": '[{"a": "hunter2", "a": 2}]'}, AMAZON)
+
+
 def test_a_day_is_a_text():
     assert read_dates({"authorized_on": "2026-01-15"}, AMAZON) == {
         "authorized_on": date(2026, 1, 15)
