@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from monitor.sources.rows import (
     LARGEST_ROW,
-    AmbiguousObject,
     SourceRow,
     UnreadableSource,
+    check_keys,
     pair_up,
     parse_json,
     read_cells,
@@ -55,19 +55,11 @@ def make_row(index: int, value: Any, defaults: Mapping[str, Any], file: str = ""
     """Return the row that a value of JSON is."""
     if not isinstance(value, dict):
         return SourceRow(index, None, "a row is a JSON object", file)
-    if _is_ambiguous(value):
-        return SourceRow(index, None, "a key stands there twice", file)
     try:
+        check_keys(value)
         return SourceRow(index, read_dates(value, defaults), "", file)
     except ValueError as error:
         return SourceRow(index, None, str(error), file)
-
-
-def _is_ambiguous(value: Any) -> bool:
-    """Tell whether *value* is, or holds, an object with a key that stands there twice."""
-    if isinstance(value, dict):
-        return isinstance(value, AmbiguousObject) or any(map(_is_ambiguous, value.values()))
-    return isinstance(value, list) and any(map(_is_ambiguous, value))
 
 
 class JsonLines:

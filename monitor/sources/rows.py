@@ -113,9 +113,14 @@ def read_cells(cells: Mapping[str, str | None], defaults: Mapping[str, Any]) -> 
 def _read_cell(key: str, cell: str, kind: CellKind) -> Any:
     if cell[0] in "[{":
         try:
-            return parse_json(cell)
+            value = parse_json(cell)
         except ValueError as error:
             raise ValueError(f"{key}: begins like JSON and is none: {error}") from None
+        try:
+            check_keys(value)
+        except ValueError as error:
+            raise ValueError(f"{key}: {error}") from None
+        return value
     match kind:
         case CellKind.BOOLEAN if cell.lower() in {"true", "false"}:
             return cell.lower() == "true"
@@ -178,3 +183,23 @@ def pair_up(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return the object of *pairs*."""
     found = dict(pairs)
     return found if len(found) == len(pairs) else AmbiguousObject(found)
+
+
+DEEPEST = 10
+"""How many levels of lists and objects a row may have; no connection has half of them."""
+
+
+def check_keys(value: Any) -> None:
+    """Raise ValueError where an object within *value* has a key twice, or nothing can be meant."""
+    layer = [value]
+    for _ in range(DEEPEST):
+        if any(isinstance(each, AmbiguousObject) for each in layer):
+            raise ValueError("a key stands there twice")
+        layer = [
+            inner
+            for each in layer
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    if layer:
+        raise ValueError("nested too deeply")
