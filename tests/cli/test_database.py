@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from monitor.store.engine import Database, lock_database
-from monitor.store.migrate import HEAD, UNRELEASED_HEAD
+from monitor.store.migrate import HEAD
 from tests.bench import OK, connection
 from tests.command_line import connwatch
 from tests.daemon_process import run_daemon
+from tests.old_schema import make_file_unreleased, set_revision
 
 
 @pytest.fixture
@@ -34,11 +35,9 @@ def database(folder):
     return folder / "connwatch.db"
 
 
-def set_revision(database: Path, revision: str) -> None:
-    with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
-        if revision == UNRELEASED_HEAD:
-            connection.execute("DROP TABLE entries")
+def claim_revision(database: Path, revision: str) -> None:
+    with closing(Database(f"sqlite:///{database}")) as opened:
+        set_revision(opened, revision)
 
 
 def test_upgrade_makes_a_database_for_its_owner_alone(folder):
@@ -72,7 +71,7 @@ def test_without_a_database_nothing_is_made(folder, command):
 
 
 def test_a_schema_of_a_newer_program_is_told_and_not_touched(folder, database):
-    set_revision(database, "9999")
+    claim_revision(database, "9999")
 
     current = connwatch("db", "current", cwd=folder)
     upgrade = connwatch("db", "upgrade", cwd=folder)
@@ -89,7 +88,7 @@ def test_a_schema_of_a_newer_program_is_told_and_not_touched(folder, database):
     ["db upgrade", "db restore copy.db", "status", "check", "pause acme", "alerts list", "run"],
 )
 def test_a_schema_older_than_the_first_release_is_told_and_not_touched(folder, database, command):
-    set_revision(database, "0004")
+    claim_revision(database, "0004")
     (folder / "copy.db").write_bytes(database.read_bytes())
     before = database.read_bytes()
 
@@ -104,7 +103,7 @@ def test_a_schema_older_than_the_first_release_is_told_and_not_touched(folder, d
 
 
 def test_the_schema_of_a_database_older_than_the_first_release_is_printed(folder, database):
-    set_revision(database, "0004")
+    claim_revision(database, "0004")
 
     ended = connwatch("db", "current", cwd=folder)
 
@@ -114,7 +113,7 @@ def test_the_schema_of_a_database_older_than_the_first_release_is_printed(folder
 
 def test_a_database_of_the_last_schema_before_the_first_release_is_stamped(folder, database):
     assert connwatch("pause", "acme", cwd=folder).code == 0
-    set_revision(database, UNRELEASED_HEAD)
+    make_file_unreleased(database)
 
     ended = connwatch("db", "upgrade", cwd=folder)
 
@@ -129,7 +128,7 @@ def test_a_database_of_the_last_schema_before_the_first_release_is_stamped(folde
 
 
 def test_a_daemon_stamps_the_last_schema_before_the_first_release(folder, database):
-    set_revision(database, UNRELEASED_HEAD)
+    make_file_unreleased(database)
     text = (folder / "config.toml").read_text()
     (folder / "config.toml").write_text(f'[web]\nlisten = ""\n{text}')
     with run_daemon(folder, UNSET="any") as daemon:
@@ -239,7 +238,7 @@ def test_nothing_is_restored_while_the_daemon_runs(folder, database):
 
 @pytest.mark.parametrize("command", [("db", "upgrade"), ("pause", "acme")], ids=" ".join)
 def test_no_command_migrates_under_a_daemon_of_the_release_before(folder, database, command):
-    set_revision(database, UNRELEASED_HEAD)
+    make_file_unreleased(database)
     with lock_database(Database(f"sqlite:///{database}")):
         ended = connwatch(*command, cwd=folder)
 

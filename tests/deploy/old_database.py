@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from monitor.store import migrate
 from monitor.store.engine import Database
+from tests.old_schema import make_last_unreleased
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,19 +28,14 @@ RETURNING id
 INSERT_QUOTA = "INSERT INTO quotas (connection_id, is_payment_required) VALUES (:number, 0)"
 
 
-STAMP = "UPDATE alembic_version SET version_num = :revision"
-
-
 def write_old_database(path: Path, name: str, since: datetime) -> None:
     """
     Write a database of the schema before `0001` in which the connection *name* is refused.
     """
     database = Database(f"sqlite:///{path}")
     migrate.upgrade(database)
+    make_last_unreleased(database)
     with database.write() as tx:
-        # Its tables are those of `0001`.
-        tx.execute(text("DROP TABLE entries"))
-        tx.execute(text(STAMP), {"revision": migrate.UNRELEASED_HEAD})
         row = {"name": name, "since": int(since.timestamp()) * 1_000_000}
         number = tx.execute(text(INSERT), row).scalar_one()
         tx.execute(text(INSERT_QUOTA), {"number": number})

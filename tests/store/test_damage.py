@@ -4,11 +4,8 @@ Each column of each table, by the metadata: what cannot be read is found, and se
 
 from __future__ import annotations
 
-import json
-import shutil
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,28 +23,19 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
-from monitor.store import damage, migrate
+from monitor.store import damage
 from monitor.store.damage import find_damage, read_set_aside
 from monitor.store.engine import Database, RowsSetAside, StoreDamaged, StoreError
 from monitor.store.schema import EnumText, Instant, keys, metadata, outages
 from tests.fakes import NOON
+from tests.store.sound import execute, records_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from sqlalchemy import Column
 
-SCHEMA = Path(__file__).parent / "schemas" / f"{migrate.HEAD}.sql"
-
 TABLES = [table.name for table in metadata.sorted_tables]
-
-READABLE = (
-    """UPDATE participations SET marketplaces = '[{"country": "US", "id": "ATVPDKIKX0DER",
-    "is_participating": true, "has_suspended_listings": false, "is_configured": true}]'""",
-    "UPDATE applications SET announced_reason = NULL",
-    "UPDATE quota_windows SET windows = '[]'",
-)
-"""What the rows of the schema's test hold in place of what the code writes."""
 
 VALUES = {
     Instant: (
@@ -73,30 +61,9 @@ def values_of(column: Column[Any]) -> tuple[str, ...]:
     return next(values for kind, values in VALUES.items() if isinstance(column.type, kind))
 
 
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("sound") / "connwatch.db"
-    with closing(sqlite3.connect(path)) as raw, raw:
-        raw.executescript(SCHEMA.read_text("utf-8"))
-        for statement in READABLE:
-            raw.execute(statement)
-    return path
-
-
 @pytest.fixture
-def database(sound: Path, tmp_path: Path) -> Iterator[Database]:
-    path = tmp_path / "connwatch.db"
-    shutil.copy(sound, path)
-    database = Database(f"sqlite:///{path}")
-    yield database
-    database.close()
-
-
-def execute(database: Database, *statements: str) -> None:
-    with closing(sqlite3.connect(database.path)) as raw, raw:
-        raw.execute("PRAGMA foreign_keys = OFF")
-        for statement in statements:
-            raw.execute(statement)
+def database(sound: Database) -> Database:
+    return sound
 
 
 def harm(tx: Any, table: str, column: str, value: str) -> bool:
@@ -131,11 +98,6 @@ def dump(tx: Any) -> dict[str, list[Any]]:
         found = tx.exec_driver_sql(f'SELECT {columns} FROM "{table.name}"')
         rows[table.name] = sorted(tuple(row) for row in found)
     return rows
-
-
-def records_of(path: Path) -> list[dict[str, Any]]:
-    lines = path.read_text("utf-8").splitlines()
-    return [json.loads(line) for line in lines if line]
 
 
 def test_nothing_is_found_in_a_sound_database(database):

@@ -5,14 +5,11 @@ Ids that no insert can have given, in each table and each way: the row goes on, 
 from __future__ import annotations
 
 import asyncio
-import json
 import re
-import shutil
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from sqlalchemy import insert
@@ -22,20 +19,9 @@ from monitor.store import connections
 from monitor.store.damage import find_damage, read_set_aside
 from monitor.store.engine import Database, RowsSetAside, StoreError, StoreWorker
 from monitor.store.ids import COUNTED, LARGEST_ID, OWNERS
-from monitor.store.migrate import upgrade
 from monitor.store.schema import outages
 from tests.fakes import NOON
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-SCHEMA = Path(__file__).parent / "schemas" / "0001.sql"
-
-READABLE = (
-    "UPDATE participations SET marketplaces = '[]'",
-    "UPDATE applications SET announced_reason = NULL",
-    "UPDATE quota_windows SET windows = '[]'",
-)
+from tests.store.sound import execute, records_of
 
 NO_IDS = {
     "the last number": 2**63 - 1,
@@ -75,33 +61,9 @@ def cases(pairs: list[tuple[str, str]]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("table", "bad"), list(dict.fromkeys(pairs)))
 
 
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("sound") / "connwatch.db"
-    with closing(sqlite3.connect(path)) as raw, raw:
-        raw.executescript(SCHEMA.read_text("utf-8"))
-        for statement in READABLE:
-            raw.execute(statement)
-    database = Database(f"sqlite:///{path}")
-    upgrade(database)
-    database.close()
-    return path
-
-
 @pytest.fixture
-def database(sound: Path, tmp_path: Path) -> Iterator[Database]:
-    path = tmp_path / "connwatch.db"
-    shutil.copy(sound, path)
-    database = Database(f"sqlite:///{path}")
-    yield database
-    database.close()
-
-
-def execute(database: Database, *statements: str) -> None:
-    with closing(sqlite3.connect(database.path)) as raw, raw:
-        raw.execute("PRAGMA foreign_keys = OFF")
-        for statement in statements:
-            raw.execute(statement)
+def database(sound: Database) -> Database:
+    return sound
 
 
 def query(database: Database, statement: str) -> list[Any]:
@@ -122,11 +84,6 @@ def insert_again(database: Database, table: str) -> int:
         )
         assert done.lastrowid is not None
         return done.lastrowid
-
-
-def records_of(database: Database) -> list[dict[str, Any]]:
-    lines = database.set_aside_path.read_text("utf-8").splitlines()
-    return [json.loads(line) for line in lines if line]
 
 
 @cases(IDS)
@@ -158,7 +115,7 @@ def test_what_was_kept_says_how_it_was(database, table):
     execute(database, f"UPDATE {table} SET id = -7 WHERE id = 2")
     damaged = query(database, f"SELECT * FROM {table} ORDER BY id")
     database.set_aside_damage()
-    [record] = records_of(database)
+    [record] = records_of(database.set_aside_path)
     execute(database, record["restore"])
     assert query(database, f"SELECT * FROM {table} ORDER BY id") == damaged
 
@@ -182,7 +139,7 @@ def test_a_damaged_count_begins_again_behind_the_last_row(database, table, bad):
     found = database.set_aside_damage()
     assert [str(one) for one in found] == [f"table sqlite_sequence, row {table}, column seq"]
     assert insert_again(database, table) == 3
-    [record] = records_of(database)
+    [record] = records_of(database.set_aside_path)
     execute(database, record["restore"])
     with database.read() as tx:
         assert find_damage(tx) == found
@@ -220,7 +177,7 @@ def test_the_daemon_takes_it_for_no_full_disk(database, harm):
     worker.close()
     assert number in {3, 4}
     assert worker.disk_problem is None
-    assert len(records_of(database)) == 1
+    assert len(records_of(database.set_aside_path)) == 1
 
 
 def test_a_command_says_what_was_set_aside_and_not_that_the_disk_is_full(database):

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from alembic import command
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
@@ -27,6 +26,7 @@ from monitor.store.schema import connections, deletions, metadata
 from tests.builders import DAY, Story, entry, plan_of
 from tests.command_line import ROOT
 from tests.fakes import NOON
+from tests.old_schema import alembic_on, make_last_unreleased, set_revision
 from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
@@ -52,13 +52,6 @@ def unborn(tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
-def alembic_on(tx: Connection) -> Config:
-    config = Config(stdout=StringIO())
-    config.set_main_option("script_location", str(migrations_path()))
-    config.attributes["connection"] = tx
-    return config
-
-
 def describe(tx: Connection) -> dict[str, object]:
     """
     Everything that a schema says, in a form that can be compared.
@@ -78,20 +71,6 @@ def describe(tx: Connection) -> dict[str, object]:
             found.get_unique_constraints(table),
         )
     return schema
-
-
-def set_revision(database: Database, revision: str) -> None:
-    with database.write() as tx:
-        tx.execute(text("UPDATE alembic_version SET version_num = :it"), {"it": revision})
-
-
-def make_last_unreleased(database: Database) -> None:
-    """
-    Leave the last schema before the first release, which is that of `0001`.
-    """
-    with database.write() as tx:
-        command.downgrade(alembic_on(tx), "0001")
-    set_revision(database, "0007")
 
 
 def names_of(database: Database) -> list[str]:

@@ -17,6 +17,7 @@ from monitor.store.migrate import restore
 from monitor.store.schema import connections
 from tests.builders import Story, entry, plan_of
 from tests.fakes import NOON
+from tests.old_schema import make_file_unreleased
 from tests.stranger import as_stranger
 
 if TYPE_CHECKING:
@@ -137,9 +138,7 @@ def test_a_copy_is_restored_over_a_damaged_database_which_is_kept_with_its_log(d
 
 
 def test_an_older_copy_is_restored_and_migrated_by_the_next_start(database, copy):
-    with closing(sqlite3.connect(copy)) as old, old:
-        old.execute("UPDATE alembic_version SET version_num = '0007'")
-        old.execute("DROP TABLE entries")
+    make_file_unreleased(copy)
     put_back(database, copy)
     assert migrate.current_revision(database) == "0007"
     assert migrate.upgrade(database)[0] == "0007"

@@ -10,12 +10,10 @@ from __future__ import annotations
 import re
 import sqlite3
 from contextlib import closing
-from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from alembic import command
-from alembic.config import Config
 
 from monitor.engine.batch import FinishedCheck
 from monitor.engine.evaluate import evaluate
@@ -26,6 +24,7 @@ from monitor.store.engine import Database
 from tests.builders import HOUR, OK, entries_of, entry, plan_of, watched_of
 from tests.command_line import ROOT
 from tests.fakes import NOON
+from tests.old_schema import alembic_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,11 +97,8 @@ def test_a_kept_schema_is_what_its_revision_makes(revision, tmp_path):
     kept = load(revision, tmp_path / "kept.db")
     made = Database(f"sqlite:///{tmp_path / 'made.db'}")
     made.create_file()
-    config = Config(stdout=StringIO())
-    config.set_main_option("script_location", str(migrations_path()))
     with made.write() as tx:
-        config.attributes["connection"] = tx
-        command.upgrade(config, revision)
+        command.upgrade(alembic_on(tx), revision)
     made.close()
     assert read_schema(kept.path) == read_schema(made.path)
 

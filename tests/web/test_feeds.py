@@ -43,6 +43,7 @@ from tests.builders import (
 )
 from tests.builders import plan_of as make_plan
 from tests.fakes import NOON
+from tests.old_schema import make_last_unreleased
 from tests.web_client import open_web
 
 if TYPE_CHECKING:
@@ -321,8 +322,7 @@ async def test_a_database_that_is_gone_is_not_ready_and_says_no_path(story, capl
 
 
 async def test_a_schema_of_another_time_is_not_ready(story):
-    with story.database.write() as tx:
-        tx.exec_driver_sql("UPDATE alembic_version SET version_num = '0007'")
+    make_last_unreleased(story.database)
     async with open_web(story.database, PLAN) as web:
         ready = await web.get("/readyz")
     assert (ready.status_code, ready.json()["failing"]) == (503, ["migration"])
