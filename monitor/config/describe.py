@@ -96,6 +96,15 @@ Unknown keys are errors, and all errors are shown at once, each with its place:
 its place.
 """
 
+_KINDS_OF = {
+    "connections": (
+        "provider",
+        "Every connection may have these keys; those of its provider come beside them.",
+    ),
+    "sources": ("kind", "Every source may have these keys; those of its kind come beside them."),
+}
+"""The lists whose entries are of several kinds: the key that says which, and what they share."""
+
 _FORMS = {
     "string": "text",
     "integer": "whole number",
@@ -124,11 +133,12 @@ def _section(name: str, each: Json, tables: Json) -> Iterator[str]:
     kinds = [_table(kind, tables) for kind in each["items"].get("oneOf", [each["items"]])]
     shared = _shared(kinds) if len(kinds) > 1 else {}
     if shared:
-        yield "Every connection may have these keys; those of its provider come beside them.\n"
+        tag, words = _KINDS_OF[name]
+        yield f"{words}\n"
         yield from _keys({**kinds[0], "properties": shared}, tables)
     for kind in kinds:
         if shared:
-            yield f'### `provider = "{kind["properties"]["provider"]["const"]}"`\n'
+            yield f'### `{tag} = "{kind["properties"][tag]["const"]}"`\n'
             yield f"{kind['description']}\n"
         own = {key: node for key, node in kind["properties"].items() if node != shared.get(key)}
         yield from _keys({**kind, "properties": own}, tables)

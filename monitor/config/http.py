@@ -179,7 +179,8 @@ def _check_table(value: Any) -> dict[str, Any]:
     return value
 
 
-def _read_headers(value: Any, info: ValidationInfo) -> dict[str, str | Secret]:
+def read_headers(value: Any, info: ValidationInfo) -> dict[str, str | Secret]:
+    """Return the headers of a table; what is named like a secret is one."""
     headers: dict[str, str | Secret] = {}
     for name, written in _check_table(value).items():
         try:
@@ -217,7 +218,7 @@ _SECRET_TABLE = {
 }
 Headers = Annotated[
     dict[str, str | Secret],
-    PlainValidator(_read_headers),
+    PlainValidator(read_headers),
     PlainSerializer(_write_headers),
     WithJsonSchema(
         {"type": "object", "additionalProperties": {"oneOf": [{"type": "string"}, _SECRET_TABLE]}}

@@ -31,6 +31,7 @@ from monitor.config.files import read_bounded
 from monitor.config.marketplaces import Region, by_country
 from monitor.config.model import CheckSettings, Config, is_reachable_from_outside
 from monitor.config.registry import PROVIDERS, add_plugins
+from monitor.config.sources import SOURCE_KINDS, Source
 from monitor.config.values import Reading, Settings, format_duration, parse_duration
 
 if TYPE_CHECKING:
@@ -64,11 +65,18 @@ _EXPECTED = {
 }
 
 
-def translate(error: ValidationError) -> Iterator[Located]:
-    """Yield what *error* complains of, in our words."""
+def translate(error: ValidationError, within: KeyPath = ()) -> Iterator[Located]:
+    """Yield what *error* complains of, in our words.
+
+    Args:
+        within: Where the table stands that was validated, if not all of the file was.
+    """
     for details in error.errors(include_url=False):
-        if details["type"] in _NO_PROVIDER:
-            yield from _explain_provider(details)
+        details["loc"] = (*within, *details["loc"])
+        if details["type"] in _NO_PROVIDER and details["loc"][0] == "sources":
+            yield from _explain_kind(details["loc"], details["input"])
+        elif details["type"] in _NO_PROVIDER:
+            yield from explain_provider(details["loc"], details["input"])
         elif details["type"] == "too_short" and details["input"]:
             # Pydantic counts what it accepted; the others have errors of their own.
             continue
@@ -80,7 +88,7 @@ def translate(error: ValidationError) -> Iterator[Located]:
 
 def _drop_provider(loc: KeyPath) -> tuple[KeyPath, str | None]:
     """Take the name of the chosen class out of a path; it is not in the file."""
-    if loc[0] == "connections" and len(loc) > 2:  # noqa: PLR2004 - section, index, class
+    if loc[0] in {"connections", "sources"} and len(loc) > 2:  # noqa: PLR2004 - section, index, class
         return loc[:2] + loc[3:], str(loc[2])
     return loc, None
 
@@ -95,11 +103,11 @@ def _explain(  # noqa: PLR0911 - a table of cases
             below = error.below if isinstance(error, MisplacedError) else ()
             return below, str(error)
         case "missing":
-            needed_by = f": a connection to {provider} needs it" if provider else ""
+            noun = "a connection to" if path[0] == "connections" else "a source of kind"
+            needed_by = f": {noun} {provider} needs it" if provider else ""
             return (), f"required and missing{needed_by}"
         case "extra_forbidden":
-            known = _keys_at(path[:-1], provider)
-            return (), f"unknown key{did_you_mean(str(path[-1]), known)}"
+            return (), _explain_unknown(path, provider)
         case "greater_than_equal":
             return (), f"at least {context['ge']}, {_number(value)}"
         case "less_than_equal":
@@ -108,6 +116,15 @@ def _explain(  # noqa: PLR0911 - a table of cases
             return (), "an empty list: name at least one, or leave the key out for all"
         case _:
             return (), _explain_type(kind, value, path)
+
+
+def _explain_unknown(path: KeyPath, provider: str | None) -> str:
+    key = str(path[-1])
+    if path[0] == "sources":
+        kinds = [kind for kind, model in SOURCE_KINDS.items() if key in _keys_of(model)]
+        if kinds:
+            return f"goes with kind = {one_of(kinds)} only"
+    return f"unknown key{did_you_mean(key, _keys_at(path[:-1], provider))}"
 
 
 def _explain_type(kind: str, value: Any, path: KeyPath) -> str:
@@ -123,12 +140,11 @@ def _number(value: Any) -> str:
     return got(value).replace("the number ", "")
 
 
-def _explain_provider(details: ErrorDetails) -> Iterator[Located]:
+def explain_provider(path: KeyPath, entry: Any) -> Iterator[Located]:
     """Explain a connection that no class could be chosen for.
 
     Pydantic has looked at nothing else in it, so its keys are looked at here.
     """
-    path, entry = details["loc"], details["input"]
     known = tuple(PROVIDERS)
     provider = entry.get("provider") if isinstance(entry, dict) else None
     if provider is None:
@@ -146,6 +162,19 @@ def _explain_provider(details: ErrorDetails) -> Iterator[Located]:
                 yield (*path, key), f"unknown key{did_you_mean(key, keys)}"
 
 
+def _explain_kind(path: KeyPath, entry: Any) -> Iterator[Located]:
+    """Explain a source that no class could be chosen for."""
+    kind = entry.get("kind") if isinstance(entry, dict) else None
+    known = one_of(SOURCE_KINDS)
+    if kind is None:
+        message = f"required and missing; known: {known}"
+    elif isinstance(kind, str):
+        message = f"unknown kind {quoted(kind)}; known: {known}{did_you_mean(kind, SOURCE_KINDS)}"
+    else:
+        message = f"a text in quotes, {got(kind)}; known: {known}"
+    yield (*path, "kind"), message
+
+
 def _keys_at(path: KeyPath, provider: str | None) -> tuple[str, ...]:
     """Return the keys that the table at *path* may have."""
     model: type[Settings] = Config
@@ -157,6 +186,8 @@ def _keys_at(path: KeyPath, provider: str | None) -> tuple[str, ...]:
             model = _model_in(field.annotation) or model
             if model is Connection and provider is not None:
                 model = PROVIDERS[provider]
+            elif issubclass(model, Source) and provider is not None:
+                model = SOURCE_KINDS[provider]
     return _keys_of(model)
 
 
@@ -214,15 +245,17 @@ _LONGEST_SHOWN = 100
 def find_conflicts(data: Mapping[str, Any]) -> Iterator[Located]:
     """Yield all contradictions in *data*."""
     connections, channels = _entries(data, "connections"), _entries(data, "channels")
-    applications = _entries(data, "applications")
+    applications, sources = _entries(data, "applications"), _entries(data, "sources")
     stores = [(index, entry) for index, entry in connections if entry.get("provider") == "amazon"]
     named = {"connections": connections, "channels": channels, "applications": applications}
-    for section, entries in named.items():
+    for section, entries in {**named, "sources": sources}.items():
         yield from _find_repeated_names(section, entries)
     for references, target in (
         (_names_in_lists("connections", connections, "channels"), "channels"),
         (_names_in_lists("channels", channels, "connections"), "connections"),
         (_single_names("connections", stores, "application"), "applications"),
+        (_defaults_in("application", sources), "applications"),
+        (_defaults_in("channels", sources), "channels"),
     ):
         yield from _find_unknown(references, target, _names_of(named[target]))
     yield from _find_wrong_renames(connections)
@@ -299,6 +332,48 @@ def _single_names(
         name = entry.get(key)
         if isinstance(name, str):
             yield (section, index, key), name
+
+
+def _defaults_in(key: str, sources: list[tuple[int, dict[str, Any]]]) -> Iterator[Located]:
+    """Yield the names that *key* of the defaults of *sources* refers to, each with its place."""
+    for index, entry in sources:
+        defaults = _table(entry, "defaults")
+        for path, name in (
+            *_single_names("sources", [(index, defaults)], key),
+            *_names_in_lists("sources", [(index, defaults)], key),
+        ):
+            yield (*path[:2], "defaults", *path[2:]), name
+
+
+def find_wrong_defaults(data: Mapping[str, Any], reading: Reading) -> Iterator[Located]:
+    """Yield what is wrong with the defaults of sources.
+
+    They are looked at as part of a connection, whose other keys are the rows'.
+    """
+    for index, entry in _entries(data, "sources"):
+        defaults = _table(entry, "defaults")
+        provider = defaults.get("provider", "")
+        model = PROVIDERS.get(provider) if isinstance(provider, str) else None
+        if "provider" in defaults and model is None:
+            found = list(explain_provider(("connections", index), defaults))
+        else:
+            within = ("connections", index, provider)
+            found = list(_try_out(model or Connection, defaults, within, reading))
+        for (_, _, *path), why in found:
+            if path and path[0] in defaults:
+                yield ("sources", index, "defaults", *path), why
+
+
+def _try_out(
+    model: type[Connection], defaults: dict[str, Any], within: KeyPath, reading: Reading
+) -> Iterator[Located]:
+    # Without a provider only what all of them share can be looked at.
+    known = _keys_of(model)
+    values = {key: value for key, value in defaults.items() if key in known}
+    try:
+        model.model_validate({**values, "name": "any"}, context=reading)
+    except ValidationError as error:
+        yield from translate(error, within)
 
 
 def _find_wrong_renames(connections: list[tuple[int, dict[str, Any]]]) -> Iterator[Located]:
@@ -442,6 +517,7 @@ def build_config(data: dict[str, Any], reading: Reading) -> Config:
     except ValidationError as error:
         located.extend(translate(error))
     located.extend(find_conflicts(data))
+    located.extend(each for each in find_wrong_defaults(data, reading) if each not in located)
     # Raised out here: pydantic's error holds the data, secrets included, and
     # must not travel along as the cause.
     if config is None or located:

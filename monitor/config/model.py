@@ -12,7 +12,7 @@ from datetime import time, timedelta
 from functools import cached_property, lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from urllib.parse import quote
 
 from pydantic import (
@@ -33,7 +33,8 @@ from monitor.config.errors import did_you_mean, got, got_text, place_of, quoted
 from monitor.config.examination import SecretUse
 from monitor.config.hosts import AllowedHosts, check_allowed_host
 from monitor.config.registry import AnyConnection
-from monitor.config.secret import ProxyUrl, Secret, must_pass, must_serve
+from monitor.config.secret import ProxyUrl, Secret, must_pass, must_serve, secret_fields
+from monitor.config.sources import AnySource
 from monitor.config.values import (
     CalledUrl,
     Count,
@@ -407,23 +408,9 @@ class Channel(Settings):
 # --- the file
 
 
-@lru_cache
-def _secret_fields(kind: type[Settings]) -> tuple[tuple[str, str], ...]:
-    """Return the fields of a table that may hold secrets, each with its key in the file."""
-    return tuple(
-        (name, field.alias or name)
-        for name, field in kind.model_fields.items()
-        if _may_hold_secret(field.annotation)
-    )
-
-
-def _may_hold_secret(annotation: Any) -> bool:
-    return annotation is Secret or any(map(_may_hold_secret, get_args(annotation)))
-
-
 def list_secrets(table: Settings) -> Iterator[tuple[tuple[str | int, ...], Secret]]:
     """Yield the secrets of *table*, each with the keys below which it stands there."""
-    for name, key in _secret_fields(type(table)):
+    for name, key in secret_fields(type(table)):
         value = getattr(table, name)
         if isinstance(value, Secret):
             yield (key,), value
@@ -467,6 +454,9 @@ class Config(Settings):
         default=(), description="Amazon applications, each shared by its stores."
     )
     connections: tuple[AnyConnection, ...] = Field(default=(), description="What is monitored.")
+    sources: tuple[AnySource, ...] = Field(
+        default=(), description="Lists of more connections, outside this file."
+    )
 
     _path: Path = PrivateAttr(default=Path("config.toml"))
     _written: tuple[dict[str, Any], ...] = PrivateAttr(default=())

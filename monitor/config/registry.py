@@ -132,18 +132,19 @@ def title_of(provider: str) -> str:
 
 def add_plugins(data: dict[str, Any]) -> bool:
     """Load the plug-ins that a file's *data* needs; tell whether the choice has grown."""
-    entries = data.get("connections")
-    named = [
-        entry.get("provider")
-        for entry in (entries if isinstance(entries, list) else [])
-        if isinstance(entry, dict)
-    ]
+    sources = [one.get("defaults") for one in _tables_in(data.get("sources"))]
+    entries = [*_tables_in(data.get("connections")), *_tables_in(sources)]
+    named = [entry.get("provider") for entry in entries]
     unknown = dict.fromkeys(
         name for name in named if isinstance(name, str) and name not in PROVIDERS
     )
     found = load_settings(unknown)
     PROVIDERS.update(found)
     return bool(found)
+
+
+def _tables_in(listed: Any) -> list[dict[str, Any]]:
+    return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
 
 
 class _ByProvider:

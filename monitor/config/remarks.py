@@ -103,8 +103,11 @@ def _unusable_plugins(config: Config) -> Iterator[Notice]:
 
 def _unused_applications(config: Config) -> Iterator[Notice]:
     used = {one.application for one in config.connections if isinstance(one, AmazonConnection)}
+    # Which application a row of a source names shows only when it is read.
+    used |= {str(each.defaults.get("application", "")) for each in config.sources}
+    is_open = any("application" not in each.defaults for each in config.sources)
     for index, application in enumerate(config.applications):
-        if application.name not in used:
+        if application.name not in used and not is_open:
             yield Notice(f"applications[{index}]", "no connection uses it")
 
 

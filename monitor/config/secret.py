@@ -12,9 +12,10 @@ import stat
 import sys
 from contextlib import suppress
 from enum import StrEnum
+from functools import lru_cache
 from hmac import compare_digest
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, Self, get_args
 
 from pydantic import AfterValidator, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import core_schema
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import timedelta
 
-    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+    from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
     from pydantic.json_schema import JsonSchemaValue
 
     from monitor.config.commands import Printed, SecretCommand
@@ -58,7 +59,7 @@ class SourceKind(StrEnum):
 
 _NAMING_KEYS = ("env", "file", "credential")
 _TABLE_KEYS = (*_NAMING_KEYS, "command")
-_TABLES: list[dict[str, Any]] = [
+SECRET_TABLES: list[dict[str, Any]] = [
     {
         "type": "object",
         "properties": {
@@ -423,7 +424,21 @@ class Secret:
         cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         """Describe all forms to editors."""
-        return {"oneOf": [{"type": "string", "minLength": 1}, *_TABLES]}
+        return {"oneOf": [{"type": "string", "minLength": 1}, *SECRET_TABLES]}
+
+
+@lru_cache
+def secret_fields(kind: type[BaseModel]) -> tuple[tuple[str, str], ...]:
+    """Return the fields of a table that may hold secrets, each with its key in the file."""
+    return tuple(
+        (name, field.alias or name)
+        for name, field in kind.model_fields.items()
+        if _may_hold_secret(field.annotation)
+    )
+
+
+def _may_hold_secret(annotation: Any) -> bool:
+    return annotation is Secret or any(map(_may_hold_secret, get_args(annotation)))
 
 
 def must_pass(check: Callable[[str], None]) -> AfterValidator:
@@ -470,7 +485,7 @@ ProxyUrl = Annotated[
     Secret | Literal[""],
     PlainValidator(_read_proxy),
     PlainSerializer(lambda proxy: proxy and MASK),
-    WithJsonSchema({"oneOf": [{"type": "string"}, *_TABLES]}),
+    WithJsonSchema({"oneOf": [{"type": "string"}, *SECRET_TABLES]}),
 ]
 """The URL of a proxy, itself a secret; empty for none."""
 

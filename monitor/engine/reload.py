@@ -222,7 +222,7 @@ def log_notices(config: Config) -> None:
     """Log what the owner of *config* should know, and what stops nothing."""
     for notice in notices(config):
         log.warning("config.no_effect", place=notice.place, why=notice.message)
-    if not config.connections:
+    if not config.connections and not config.sources:
         log.warning("config.no_connection", file=str(config.path), remedy="add [[connections]]")
 
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 OWNER_FILE = "file"
 """The owner of what stands in the configuration file."""
 
+OWNER_DASHBOARD = "dashboard"
+"""The owner of what people made in the dashboard, by API or by an import."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -20,6 +20,7 @@ from monitor.config.model import (
 )
 from monitor.config.registry import PROVIDERS
 from monitor.config.remarks import check_secrets, notices
+from monitor.config.sources import SOURCE_KINDS
 from monitor.config.values import Reading, Settings
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
@@ -35,6 +36,7 @@ TABLES: dict[str, tuple[type[Settings], ...]] = {
     "channels": (Channel,),
     "applications": (Application,),
     "connections": tuple(PROVIDERS.values()),
+    "sources": tuple(SOURCE_KINDS.values()),
 }
 
 SETTINGS = list(
@@ -63,6 +65,7 @@ def test_example_works_as_it_is(monkeypatch):
     for name in re.findall(r'env = "(\w+)"', TEXT):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("OPS_CHANNEL_URL", "json://localhost")
+    monkeypatch.setenv("VENDOR_DATABASE_URL", "postgresql://localhost/vendor")
     config = load_config(EXAMPLE)
     providers = [one.provider for one in config.connections]
     assert list(dict.fromkeys(providers)) == list(PROVIDERS)
