@@ -15,7 +15,7 @@ from monitor.config.errors import format_count
 
 if TYPE_CHECKING:
     from monitor.cli.session import Session
-    from monitor.engine.checkers import Cipher
+    from monitor.engine.ciphers import Cipher
     from monitor.store.credentials import Rotated
     from monitor.store.engine import Database
 
@@ -35,7 +35,7 @@ def rotate(context: typer.Context) -> None:
 
     All of it, or nothing if anything cannot be read. The daemon may run.
     """
-    from monitor.engine.checkers import Cipher, KeyUnusable
+    from monitor.engine.ciphers import Cipher, KeyUnusable
 
     session: Session = context.obj
     try:
@@ -62,7 +62,7 @@ def _rotate(database: Database, cipher: Cipher) -> Rotated:
     Raises:
         CommandError: One cannot be read, so that none was changed.
     """
-    from monitor.engine.checkers import KeyUnusable
+    from monitor.engine.ciphers import KeyUnusable
     from monitor.store.credentials import rotate_encrypted
 
     def renew(stored: bytes) -> bytes | None:

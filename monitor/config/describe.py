@@ -239,12 +239,13 @@ def walk(config: Config) -> Iterator[Leaf]:
         content = getattr(config, section)
         if isinstance(content, tuple):
             for index, table in enumerate(content):
-                yield from _leaves(f"{section}[{index}]", section, table)
+                yield from walk_table(f"{section}[{index}]", table, section)
         else:
-            yield from _leaves(section, section, content)
+            yield from walk_table(section, content, section)
 
 
-def _leaves(place: str, section: str, table: Settings) -> Iterator[Leaf]:
+def walk_table(place: str, table: Settings, section: str = "connections") -> Iterator[Leaf]:
+    """Yield the settings of one table, which stands at *place*."""
     for name, field in type(table).model_fields.items():
         key = field.alias or name
         value, is_set = getattr(table, name), name in table.model_fields_set
@@ -256,7 +257,7 @@ def _leaves(place: str, section: str, table: Settings) -> Iterator[Leaf]:
             entries = enumerate(value)
         for entry, inner in entries:
             path = [key] if entry is None else [key, entry]
-            yield Leaf(f"{place}.{place_of(path)}", section, key, table, inner, is_set)
+            yield Leaf(f"{place}.{place_of(path)}".lstrip("."), section, key, table, inner, is_set)
 
 
 NOT_SET = "not set"

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from monitor.config.addresses import is_secret_header, mask_url, names_secret
 from monitor.config.connections import Connection
-from monitor.config.registry import PROVIDERS, UnusableConnection, find_plugin
+from monitor.config.registry import PROVIDERS, UnusableConnection, add_plugins, find_plugin
 from monitor.config.secret import Secret
 from monitor.judge.connections import WrittenEntry
 
@@ -79,7 +79,7 @@ def write_entries(
     for position, (written, meant) in enumerate(
         zip(config.written, config.connections, strict=True)
     ):
-        digest = fingerprint(json.dumps(written, default=_as_text, sort_keys=True))
+        digest = fingerprint(json.dumps(written, default=as_text, sort_keys=True))
         inline.keep(meant.name, digest, take_apart(written, meant)[1])
         yield WrittenEntry(meant.name, position, digest, partial(_content_of, written, meant))
 
@@ -138,7 +138,7 @@ def _without_secrets(
             _without_secrets(value, of[at] if of else None, (*path, at), secrets, names_one)
             for at, value in enumerate(written)
         ]
-    return _as_text(written) if isinstance(written, date) else written
+    return as_text(written) if isinstance(written, date) else written
 
 
 def _value_at(meant: Any, key: str) -> Any:
@@ -150,22 +150,23 @@ def _value_at(meant: Any, key: str) -> Any:
     return meant.get(key) if isinstance(meant, dict) else None
 
 
-def _as_text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """Return a date as JSON says it."""
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def read_entry(
     content: object,
-    secrets: Mapping[Path, str],
+    secrets: Mapping[Path, Any],
     reading: Reading,
-    position: int,
+    place: tuple[str, int],
     secrets_refresh: timedelta,
 ) -> Connection:
     """Return the connection that a row means.
 
     Args:
         secrets: Those that belong where `{"set": true}` stands.
-        position: Where it stands among those of its owner.
+        place: How its place is written, and where it stands among those of its owner.
         secrets_refresh: How often a command is asked for a secret again.
 
     Raises:
@@ -177,7 +178,8 @@ def read_entry(
 
     if not isinstance(content, dict):
         raise EntryUnusable("the row holds no table")
-    whole = {key: _with_secrets(value, (key,), secrets) for key, value in content.items()}
+    whole = put_together(content, secrets)
+    add_plugins([whole])
     model = PROVIDERS.get(str(content.get("provider")))
     if model is None:
         raise EntryUnusable(f'no provider is called "{content.get("provider")}"')
@@ -186,14 +188,33 @@ def read_entry(
     except ValidationError as error:
         keys = ", ".join(sorted({str(each["loc"][0]) for each in error.errors()}))
     else:
-        place_secrets(connection, "connections[{}]", position, secrets_refresh)
+        place_secrets(connection, *place, secrets_refresh)
         return connection
     # Raised out here: pydantic's error holds the data, secrets included.
     raise EntryUnusable(f"these keys are not accepted: {keys}")
 
 
-def _with_secrets(value: Any, path: Path, secrets: Mapping[Path, str]) -> Any:
-    if path in secrets:
+def find_set(content: Any) -> Iterator[Path]:
+    """Yield the places at which `{"set": true}` stands."""
+    inner: Iterator[tuple[str | int, Any]] = iter(())
+    if isinstance(content, dict):
+        inner = iter(content.items())
+    elif isinstance(content, list):
+        inner = iter(enumerate(content))
+    for key, value in inner:
+        if value == SET:
+            yield (key,)
+        else:
+            yield from ((key, *path) for path in find_set(value))
+
+
+def put_together(content: Mapping[str, Any], secrets: Mapping[Path, Any]) -> dict[str, Any]:
+    """Return *content* with its *secrets* in their places."""
+    return {key: _with_secrets(value, (key,), secrets) for key, value in content.items()}
+
+
+def _with_secrets(value: Any, path: Path, secrets: Mapping[Path, Any]) -> Any:
+    if path in secrets and value == SET:
         return secrets[path]
     if isinstance(value, dict):
         return {key: _with_secrets(each, (*path, key), secrets) for key, each in value.items()}

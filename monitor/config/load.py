@@ -506,10 +506,17 @@ def load_config(path: Path, now: datetime | None = None) -> Config:
     )
 
 
+_MODELLED = set(PROVIDERS)
+"""The providers that a connection of the file may have: others are added as they are named."""
+
+
 def build_config(data: dict[str, Any], reading: Reading) -> Config:
     """Return the settings that the file's *data* means; raise ConfigError with all problems."""
-    if add_plugins(data):
+    defaults = [one.get("defaults") for _, one in _entries(data, "sources")]
+    add_plugins(data.get("connections"), defaults)
+    if PROVIDERS.keys() != _MODELLED:
         Config.model_rebuild(force=True)
+        _MODELLED.update(PROVIDERS)
     config: Config | None = None
     located: list[Located] = []
     try:

@@ -408,6 +408,11 @@ class Channel(Settings):
 # --- the file
 
 
+def secret_keys(kind: type[Settings]) -> frozenset[str]:
+    """Return the keys of a table that may hold secrets."""
+    return frozenset(key for _, key in secret_fields(kind))
+
+
 def list_secrets(table: Settings) -> Iterator[tuple[tuple[str | int, ...], Secret]]:
     """Yield the secrets of *table*, each with the keys below which it stands there."""
     for name, key in secret_fields(type(table)):

@@ -130,17 +130,13 @@ def title_of(provider: str) -> str:
     return (settings and settings.own_title) or provider
 
 
-def add_plugins(data: dict[str, Any]) -> bool:
-    """Load the plug-ins that a file's *data* needs; tell whether the choice has grown."""
-    sources = [one.get("defaults") for one in _tables_in(data.get("sources"))]
-    entries = [*_tables_in(data.get("connections")), *_tables_in(sources)]
-    named = [entry.get("provider") for entry in entries]
+def add_plugins(*lists: Any) -> None:
+    """Load the plug-ins that entries need, which stand in *lists*; what is no list has none."""
+    named = [entry.get("provider") for listed in lists for entry in _tables_in(listed)]
     unknown = dict.fromkeys(
         name for name in named if isinstance(name, str) and name not in PROVIDERS
     )
-    found = load_settings(unknown)
-    PROVIDERS.update(found)
-    return bool(found)
+    PROVIDERS.update(load_settings(unknown))
 
 
 def _tables_in(listed: Any) -> list[dict[str, Any]]:

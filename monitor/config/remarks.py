@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from monitor.config.addresses import find_parameter, is_secret_header, user_of
 from monitor.config.connections import AmazonConnection, Probe
-from monitor.config.describe import walk
+from monitor.config.describe import walk, walk_table
 from monitor.config.errors import Notice, Problem
 from monitor.config.examination import find_user_flaw
 from monitor.config.files import LARGEST_CA_FILE, require_file
@@ -25,9 +25,10 @@ from monitor.config.secret import CredentialsInvisible, Secret, SecretUnavailabl
 from monitor.judge.alerts import AlertKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from monitor.config.connections import Connection
     from monitor.config.describe import Leaf
     from monitor.config.model import Config
 
@@ -244,14 +245,26 @@ _ADDRESSES = {
 
 def exposed_secrets(config: Config) -> Iterator[Problem]:
     """Yield the secrets that stand in addresses and headers, where others may see them."""
-    for leaf in walk(config):
+    yield from _find_exposures(walk(config))
+
+
+def exposed_secrets_of(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Yield the same of one connection: the place within it, and why."""
+    for problem in _find_exposures(walk_table("", connection), is_file=False):
+        yield problem.place, problem.message
+
+
+def _find_exposures(leaves: Iterable[Leaf], *, is_file: bool = True) -> Iterator[Problem]:
+    # Only the file may say where a secret is kept.
+    table = 'write it as a secret table, such as { env = "NAME" }, or ' if is_file else ""
+    for leaf in leaves:
         if leaf.key == "headers" and isinstance(leaf.value, Secret):
-            name = leaf.place.rpartition(".headers.")[2].strip('"')
+            name = leaf.place.rpartition("headers.")[2].strip('"')
             if leaf.value.kind is SourceKind.LITERAL and is_secret_header(name):
                 yield Problem(
                     leaf.place,
-                    "a secret stands here as plain text: write it as a secret table, such as"
-                    f' {{ env = "NAME" }}, or use auth = "header:{name}" and token',
+                    f'a secret stands here as plain text: {table}use auth = "header:{name}" and'
+                    " token",
                 )
         elif leaf.key in _ADDRESSES:
             urls = leaf.value if isinstance(leaf.value, tuple) else (leaf.value,)

@@ -55,6 +55,7 @@ class SourceKind(StrEnum):
     FILE = "file"
     CREDENTIAL = "credential"
     COMMAND = "command"
+    STORED = "stored secret"
 
 
 _NAMING_KEYS = ("env", "file", "credential")
@@ -173,6 +174,13 @@ class Secret:
         if self._kind is SourceKind.FILE:
             self._reference = str((folder or Path.cwd()) / self._reference)
 
+    @classmethod
+    def unreadable(cls, why: str) -> Self:
+        """Return one that is stored and cannot be decrypted; `reveal` says why."""
+        secret = cls("unreadable")
+        secret._kind, secret._reference, secret._value = SourceKind.STORED, why, None
+        return secret
+
     @property
     def kind(self) -> SourceKind:
         """Return where the secret is kept."""
@@ -181,6 +189,8 @@ class Secret:
     @property
     def source(self) -> str:
         """Return where the secret comes from, for people: `env OPS_SLACK_URL`."""
+        if self._kind is SourceKind.STORED:
+            return str(self._kind)
         return f"{self._kind} {self._reference}".rstrip()
 
     @property
@@ -338,6 +348,8 @@ class Secret:
 
     def _read(self, patience_s: float) -> str:
         match self._kind:
+            case SourceKind.STORED:
+                raise SecretUnavailable(self.source, self._reference)
             case SourceKind.ENV:
                 value = os.environ.get(self._reference)
                 if value is None:

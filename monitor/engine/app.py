@@ -35,6 +35,7 @@ from monitor.providers.transport import HttpClients
 from monitor.store import applications, connections, credentials, migrate, outbox
 from monitor.store.engine import Database, StoreWorker, lock_database
 from monitor.store.overview import count_watched
+from monitor.store.schedule import spread_overdue
 from monitor.store.schema import entries
 from monitor.store.watermarks import RELOAD_FAILED, drop_watermark
 
@@ -234,8 +235,10 @@ class App:
             applications.sync(tx, plan.applications, now)
             outbox.release_claims_of(tx, OWNER)
             drop_watermark(tx, RELOAD_FAILED)  # the file was just read
-            reading.store(tx)
+            taken_over = reading.store(tx)
             ignored = connections.sync(tx, listed, now, jitter)
+            connections.bring_in_line(tx, taken_over, now)
+            spread_overdue(tx, plan.intervals.shortest, now)
             # The file may have other tags and other quiet hours by now.
             review_suppressed(tx, plan, now, all_of_it=True)
             suppress_unsent(tx, plan, now)

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import structlog
 
 from monitor.config.connections import AmazonConnection
-from monitor.config.secret import SecretUnavailable
+from monitor.engine.ciphers import Cipher, KeyUnusable
+from monitor.judge.connections import OWNER_FILE
 from monitor.judge.outcome import Outcome, Reason
 from monitor.providers.base import GrantLocks
 from monitor.providers.registry import build_checker
@@ -23,14 +24,11 @@ from monitor.providers.tokens import HandshakeToken, HandshakeTokens
 from monitor.store import credentials, results
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
-    from cryptography.fernet import Fernet
+    from collections.abc import Collection, Mapping
 
     from monitor.config.connections import Connection
-    from monitor.config.model import Config, WebSettings
-    from monitor.config.secret import Secret
-    from monitor.engine.settings import RowSettings
+    from monitor.config.model import Config
+    from monitor.engine.settings import ReadyConnection, RowSettings
     from monitor.providers.base import Checker
     from monitor.providers.transport import HttpClients
     from monitor.store.engine import Transaction
@@ -38,84 +36,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-MAKE_KEY = "connwatch web key > fernet-key && chmod 600 fernet-key"
-"""Makes a key beside the file."""
-
 _REMEDY = "put the former key into web.old_keys, or renew the authorization on the dashboard"
-
-
-_OTHER_KEY = "web.key is not the key that the token was encrypted with, nor is any of web.old_keys"
-
-
-class KeyUnusable(Exception):  # noqa: N818 - it states a condition, as SecretUnavailable does
-    """Raised where stored tokens cannot be read or written; says why, never with which key."""
-
-
-class Cipher:
-    """The keys of what is stored encrypted: the first encrypts, all of them decrypt.
-
-    Args:
-        key: The setting `web.key`; None if there is none.
-        old_keys: The setting `web.old_keys`.
-
-    Raises:
-        KeyUnusable: There is none, one cannot be read, or is no Fernet key.
-    """
-
-    def __init__(self, key: Secret | None, old_keys: Sequence[Secret] = ()) -> None:
-        from cryptography.fernet import MultiFernet
-
-        if key is None:
-            raise KeyUnusable("no `key` is set under [web]")
-        keys = [_read_key(key, "web.key")]
-        keys += [_read_key(old, f"web.old_keys[{n}]") for n, old in enumerate(old_keys)]
-        self._fernet = MultiFernet(keys)
-
-    @classmethod
-    def of(cls, web: WebSettings) -> Self:
-        """Return the keys of the settings; raise KeyUnusable if they are of no use."""
-        return cls(web.key, web.old_keys)
-
-    def encrypt(self, token: str) -> bytes:
-        """Return *token* as it may be stored."""
-        return self._fernet.encrypt(token.encode())
-
-    def decrypt(self, stored: bytes) -> str:
-        """Return the token that was stored.
-
-        Raises:
-            KeyUnusable: It was encrypted with another key.
-        """
-        from cryptography.fernet import InvalidToken
-
-        try:
-            return self._fernet.decrypt(stored).decode()
-        except InvalidToken:
-            raise KeyUnusable(_OTHER_KEY) from None
-
-    def rotate(self, stored: bytes) -> bytes:
-        """Return what was *stored*, encrypted with the present key.
-
-        Raises:
-            KeyUnusable: It was encrypted with a key that is not among those known.
-        """
-        from cryptography.fernet import InvalidToken
-
-        try:
-            return self._fernet.rotate(stored)
-        except InvalidToken:
-            raise KeyUnusable(_OTHER_KEY) from None
-
-
-def _read_key(key: Secret, place: str) -> Fernet:
-    from cryptography.fernet import Fernet
-
-    try:
-        return Fernet(key.reveal())
-    except SecretUnavailable as error:
-        raise KeyUnusable(f"{place} cannot be read: {error}") from None
-    except ValueError:
-        raise KeyUnusable(f"{place} is no Fernet key: make one with `connwatch web key`") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,16 +184,22 @@ class _Maker:
         broken: dict[str, Checker] = {}
         for one in lacking:
             try:
-                one.checker = self.build(one.connection, worked)
+                one.checker = self.build(one, worked)
             except ValueError as error:
                 broken[one.connection.name] = _BrokenChecker(str(error))
         made = {name: one.checker for name, one in ready.items() if one.checker is not None}
         return made | broken
 
-    def build(self, connection: Connection, worked: Mapping[str, str | None]) -> Checker:
-        """Return the checker of *connection*; raise ValueError if its settings cannot work."""
+    def build(self, one: ReadyConnection, worked: Mapping[str, str | None]) -> Checker:
+        """Return the checker of *one*; raise ValueError if its settings cannot work."""
         return build_checker(
-            connection, self.config, self.clients, self.grants, self.held, worked=worked
+            one.connection,
+            self.config,
+            self.clients,
+            self.grants,
+            self.held,
+            worked=worked,
+            allowed=None if one.watched.owner == OWNER_FILE else self.config.web.reachable,
         )
 
 
@@ -320,7 +247,7 @@ def prepare_checkers(
     ready = [one for one in settings.list_ready() if one.connection.enabled]
     worked = results.list_authorized(tx, [one.connection.name for one in ready]) if ready else {}
     for one in ready:
-        one.checker = maker.build(one.connection, worked)
+        one.checker = maker.build(one, worked)
     kept = former.clients if former else clients
     gone = frozenset({*held} - settings.connections_of(tx, held).keys())
     return CheckerSet(maker.make, kept, grants, held, fingerprint, stored, gone)

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 from monitor.clock import utc_now
 from monitor.config.model import link_to
 from monitor.engine import shortage
+from monitor.engine.entries import bring_others_in_line
 from monitor.engine.scheduler import Job
+from monitor.engine.settings import RowSettings
 from monitor.engine.supervisor import CHECK_DUE, DELIVER
 from monitor.engine.sweep import check_connectivity, follow_step, sweep_and_wake
 from monitor.notify.delivery import DeliveryTerms
@@ -39,6 +41,7 @@ SWEEP_EVERY = TICK
 CONNECTIVITY_EVERY = timedelta(seconds=5)
 RESUMED_EVERY = timedelta(seconds=5)
 DELIVER_EVERY = timedelta(seconds=2)
+FOLLOW_EVERY = timedelta(seconds=5)
 PRUNE_EVERY = timedelta(minutes=30)
 PRUNE_FIRST_AFTER = timedelta(minutes=1)
 """A daemon that is restarted often must prune as well."""
@@ -113,6 +116,7 @@ class DaemonParts:
             Job("watch_link", CONNECTIVITY_EVERY, self._watch_connectivity),
             Job("watch_shortage", shortage.LOOK_EVERY, self._watch_shortage),
             Job("tell_resumed", RESUMED_EVERY, self._look_for_resumption),
+            Job("follow_entries", FOLLOW_EVERY, self._follow_entries),
             Job("prune", PRUNE_EVERY, self._prune, PRUNE_FIRST_AFTER),
         ]
 
@@ -136,6 +140,14 @@ class DaemonParts:
 
     async def _look_for_resumption(self) -> None:
         await self.resumption.look(self.live.plan)
+
+    async def _follow_entries(self) -> None:
+        """Take in what others wrote of connections, and what all of them have in common by now."""
+        now = self.live.now
+        settings = now.plan.settings
+        assert isinstance(settings, RowSettings), "a daemon goes by rows"
+        await self.store.read(settings.look)
+        await bring_others_in_line(self.store, now.config, settings, utc_now())
 
     async def _prune(self) -> None:
         await self.store.write(lambda tx: retention.roll_up(tx, utc_now()))

@@ -149,8 +149,9 @@ class Reloader:
         entries = [say.entry(one) for one in config.connections]
 
         def bring_in_line(tx: Transaction) -> CheckerSet:
-            reading.store(tx)
+            taken_over = reading.store(tx)
             _bring_in_line(tx, plan, entries, changes)
+            connections.bring_in_line(tx, taken_over, utc_now())
             return prepare_checkers(tx, common, reading.settings, clients, former.calls)
 
         calls = await running.store.write(bring_in_line)

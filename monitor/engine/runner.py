@@ -100,16 +100,20 @@ class CheckRunner:
                 there are asked again at the next tick.
         """
         now = self._live.now
+        self.void(void)
+        concurrency = now.config.checks.concurrency
+        if concurrency != former.config.checks.concurrency:
+            self._slots = asyncio.Semaphore(shares_of(now.config).checks)
+
+    def void(self, names: Collection[str]) -> None:
+        """Have what these connections are being told count no longer; they are asked again."""
         for number, task in self._under_way.items():
-            if task.get_name() not in void:
+            if task.get_name() not in names:
                 continue
             if number in self._begun:
                 self._void.add(number)
             else:
                 task.cancel()
-        concurrency = now.config.checks.concurrency
-        if concurrency != former.config.checks.concurrency:
-            self._slots = asyncio.Semaphore(shares_of(now.config).checks)
 
     async def start_due(self, ahead: timedelta) -> None:
         """Claim what falls due within *ahead* and let each check start at its instant.

@@ -11,21 +11,34 @@ from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from monitor.config.entries import LATEST, EntryUnusable, InlineSecrets, read_entry, write_entries
+from monitor.config.entries import (
+    LATEST,
+    EntryUnusable,
+    InlineSecrets,
+    find_set,
+    read_entry,
+    write_entries,
+)
+from monitor.config.owners import place_form
 from monitor.config.plan import Describer, Intervals
-from monitor.config.values import Reading
+from monitor.config.registry import PROVIDERS
+from monitor.config.secret import Secret
+from monitor.config.values import Reading, parse_duration
+from monitor.engine.ciphers import Cipher, KeyUnusable, open_secrets
 from monitor.judge.connections import OWNER_FILE
 from monitor.store import credentials, entries
 from monitor.store.statements import in_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime, timedelta
 
     from monitor.config.connections import Connection
+    from monitor.config.entries import Path
     from monitor.config.model import Config
     from monitor.judge.connections import Entry, Watched, WrittenEntry
     from monitor.providers.base import Checker
@@ -67,13 +80,15 @@ class RowSettings:
         self, config: Config, inline: InlineSecrets, intervals: Intervals, most: int = KEPT
     ) -> None:
         self._inline = inline
-        self._intervals = intervals
+        self._of_file = self._intervals = intervals
         self._most = most
         self._describe = Describer(config)
         self._common = config
         self._refresh = config.checks.secrets_refresh
         self._reading = Reading(config.path, LATEST, dict(os.environ), has_text_dates=True)
+        self._cipher: Cipher | None = None
         self._tags: set[str] | None = None
+        self._seen_change: datetime | None = None
         self._ready: OrderedDict[str, ReadyConnection] = OrderedDict()
         # The threads that read and write, and the event loop.
         self._lock = Lock()
@@ -131,10 +146,29 @@ class RowSettings:
         return made
 
     def _read(self, row: StoredEntry) -> Connection:
-        secrets = self._inline.of(row.name, row.digest)
-        connection = read_entry(row.content, secrets, self._reading, row.position, self._refresh)
+        if row.owner == OWNER_FILE:
+            secrets: Mapping[Path, Any] = self._inline.of(row.name, row.digest)
+            place = "connections[{}]", row.position
+        else:
+            secrets, place = self.secrets_of(row), (place_form(row.name), 0)
+        connection = read_entry(row.content, secrets, self._reading, place, self._refresh)
         self._common.complete(connection)
         return connection
+
+    def secrets_of(self, row: StoredEntry) -> Mapping[Path, Any]:
+        """Return the secrets that are stored with *row*; each that cannot be read says why."""
+        if row.secrets is None:
+            return {}
+        try:
+            return open_secrets(row.secrets, self._find_cipher())
+        except KeyUnusable as error:
+            unreadable = Secret.unreadable(f"{error}; put the former key into web.old_keys")
+            return dict.fromkeys(find_set(row.content), unreadable)
+
+    def _find_cipher(self) -> Cipher:
+        if self._cipher is None:
+            self._cipher = Cipher.of(self._common.web)
+        return self._cipher
 
     def watched_of(self, tx: Transaction, names: Iterable[str]) -> Mapping[str, Watched]:
         """Return the settings of those of *names* that are watched, as the rules see them."""
@@ -159,12 +193,37 @@ class RowSettings:
 
     def list_tags(self, tx: Transaction) -> set[str]:
         """Return the tags that any connection has; all rows are looked at once."""
+        self.look(tx)
         if self._tags is None:
             # A row may hold anything: one that means nothing is said when it is due.
             tables = (one.content for one in entries.list_entries(tx))
             listed = (each.get("tags") for each in tables if isinstance(each, dict))
             self._tags = {str(tag) for tags in listed if isinstance(tags, list) for tag in tags}
         return self._tags
+
+    def look(self, tx: Transaction) -> None:
+        """Take in what others have written meanwhile: tags, and how often is checked."""
+        change = entries.find_change(tx)
+        if change == self._seen_change:
+            return
+        self._tags, self._seen_change = None, change
+        found = Intervals.over(
+            rhythm for each in entries.list_rhythms(tx) if (rhythm := self._rhythm(*each))
+        )
+        self._intervals = self._of_file.joined(found)
+
+    def _rhythm(
+        self, provider: str | None, every: str | None, timeout: str | None
+    ) -> tuple[timedelta, timedelta] | None:
+        model = PROVIDERS.get(provider or "")
+        usual = None if model is None else model.own_rhythm
+        try:
+            own = parse_duration(every) if every else usual
+            longest = parse_duration(timeout) if timeout else self._common.checks.timeout
+        except ValueError:
+            return None  # such a row means nothing, which is said when it is due
+        rhythm = own or self._common.checks.every
+        return rhythm, min(longest, rhythm)
 
     @property
     def intervals(self) -> Intervals:
@@ -254,6 +313,13 @@ class FileReading:
         settings.put_first_ready(written, config.connections)
         return cls(written, settings)
 
-    def store(self, tx: Transaction) -> None:
-        """Keep the rows in the place of those of the reading before."""
+    def store(self, tx: Transaction) -> list[Entry]:
+        """Keep the rows in the place of those of the reading before.
+
+        Returns the connections of other owners that come into force by that.
+        """
+        named = {one.name for one in self.written}
+        dropped = entries.list_owned(tx, OWNER_FILE).keys() - named
         entries.replace_owned(tx, OWNER_FILE, entries.FILE_RANK, self.written)
+        self.settings.look(tx)
+        return self.settings.entries_of(tx, sorted(dropped))

@@ -25,7 +25,7 @@ OWNER_FILE = "file"
 """The owner of what stands in the configuration file."""
 
 OWNER_DASHBOARD = "dashboard"
-"""The owner of what people made in the dashboard, by API or by an import."""
+"""The owner of what was made in the dashboard, by the API, or imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,14 @@ class WrittenEntry:
         digest: Tells it from any other, secrets included, and nothing else.
         write: Returns its keys and values; `{"set": true}` stands for each secret. It is
             called only for what has changed.
+        seal: Returns those secrets of it that are to be kept, encrypted; likewise.
     """
 
     name: str
     position: int
     digest: str
     write: Callable[[], dict[str, Any]]
+    seal: Callable[[], bytes | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, or_, select
+from sqlalchemy import delete, func, insert, or_, select
 
 from monitor.judge.authorizations import FLAG_STATES, declare_date, next_step_at
 from monitor.store.records import clock_values, read_clock
@@ -35,16 +35,16 @@ def declare_all(
     Args:
         declared: What the file says, and the steps to be told, by connection name.
     """
-    rows = tx.execute(
+    query = (
         select(connections.c.id, connections.c.name, *CLOCK_COLUMNS)
         .select_from(connections)
         .outerjoin(authorizations)
         .where(connections.c.is_configured)
     )
     changed = []
-    for row in rows:
-        said, steps = declared.get(row.name, (None, ()))
-        if said is None or (row.source is None and said.authorized_at is None):
+    for row in select_in(tx, query, connections.c.name, declared):
+        said, steps = declared[row.name]
+        if row.source is None and said.authorized_at is None:
             continue
         fields = row._asdict()
         before = read_clock(fields)
@@ -55,6 +55,12 @@ def declare_all(
             if clock.is_renewal_pending and not before.is_renewal_pending:
                 make_due(tx, fields["id"], now)
     save(tx, changed)
+
+
+def forget(tx: Transaction, name: str) -> None:
+    """Forget what is known of the authorization of a connection: it is another one now."""
+    of_name = select(connections.c.id).where(connections.c.name == name).scalar_subquery()
+    tx.execute(delete(authorizations).where(authorizations.c.connection_id == of_name))
 
 
 _UPDATE = update_one(authorizations.c.connection_id, names_of(authorizations))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
+from monitor.judge.connections import OWNER_FILE
 from monitor.judge.outcome import Standing
 from monitor.judge.verdict import spread
 from monitor.store import authorizations, suppression
 from monitor.store.damage import complete
+from monitor.store.entries import list_names_beside
 from monitor.store.records import read_records, standing_values
 from monitor.store.results import RECORDS, with_marketplaces, with_windows
 from monitor.store.schedule import is_too_far
@@ -23,10 +25,10 @@ from monitor.store.schema import (
     deletions,
     notifications,
 )
-from monitor.store.statements import delete_in, execute_many, update_one
+from monitor.store.statements import delete_in, execute_many, in_groups, in_pieces, update_one
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
     from monitor.judge.connections import ConnectionRecord, Entry
@@ -67,53 +69,127 @@ def sync(
 ) -> set[str]:
     """Bring the list in line with the file; return the names that stay deleted.
 
+    What other owners have stays as it is.
+
     Args:
         jitter: Given when the daemon starts, and then what is overdue is spread
             out: a number from 0 to 1, as a fraction of one place in the spread.
     """
     named = {entry.name for entry in entries}
     complete(tx)
+    others = set(list_names_beside(tx, OWNER_FILE)) - named
     gone = list_deleted(tx)
-    if lifted := gone - named:
-        tx.execute(delete(deletions).where(deletions.c.name.in_(lifted)))
-    known = {record.name: record for record in read_records(tx.execute(RECORDS))}
+    if lifted := gone - named - others:
+        execute_many(tx, _LIFT, [{"of_name": name} for name in lifted])
     active = [entry for entry in entries if entry.name not in gone]
-    new = []
-    changed = []
-    adopted = set()
-    renamed = {}
-    for position, entry in enumerate(active):
-        record = known.get(entry.name)
-        if record is None and entry.renamed_from not in named:
-            record = known.get(entry.renamed_from or "")
-        first_check_at = now + spread(position, len(active), entry.every)
-        if jitter is not None:
-            first_check_at += jitter() * spread(1, len(active), entry.every)
-        if record is None or record.id in adopted:
-            new.append(_new_row(entry, first_check_at, now))
-        else:
+    adopted = _adopt_all(tx, active, now, jitter, named)
+    configured = select(connections.c.id, connections.c.name).where(connections.c.is_configured)
+    _hide(
+        tx,
+        [
+            row.id
+            for row in tx.execute(configured)
+            if row.name not in others and row.id not in adopted
+        ],
+    )
+    return gone & named
+
+
+def bring_in_line(
+    tx: Transaction,
+    entries: Sequence[Entry],
+    now: datetime,
+    jitter: Callable[[], float] | None = None,
+) -> None:
+    """Bring some connections in line with their settings, and leave all others.
+
+    Those that were deleted stay so.
+
+    Args:
+        jitter: As for `sync`.
+    """
+    gone = list_deleted(tx) if entries else set()
+    active = [entry for entry in entries if entry.name not in gone]
+    _adopt_all(tx, active, now, jitter, {entry.name for entry in entries})
+
+
+def hide(tx: Transaction, names: Collection[str]) -> None:
+    """Hide connections that nobody has settings of any more; their history stays."""
+    query = select(connections.c.id).where(connections.c.is_configured)
+    for piece in in_pieces(names):
+        _hide(tx, list(tx.execute(query.where(connections.c.name.in_(piece))).scalars()))
+        execute_many(tx, _LIFT, [{"of_name": name} for name in piece])
+
+
+def _adopt_all(
+    tx: Transaction,
+    active: Sequence[Entry],
+    now: datetime,
+    jitter: Callable[[], float] | None,
+    named: Collection[str],
+) -> set[int]:
+    """Give each entry its row, the one that there is or a new one; return the ids of the former.
+
+    Args:
+        named: What a former name must not be: it is in use.
+    """
+    adopted: set[int] = set()
+    position = 0
+    for some in in_groups(active):
+        known = _find_known(tx, some)
+        new: list[dict[str, Any]] = []
+        changed = []
+        renamed = {}
+        for entry in some:
+            record = known.get(entry.name)
+            if record is None and entry.renamed_from not in named:
+                record = known.get(entry.renamed_from or "")
+            first_check_at = now + spread(position, len(active), entry.every)
+            if jitter is not None:
+                first_check_at += jitter() * spread(1, len(active), entry.every)
+            position += 1
+            if record is None or record.id in adopted:
+                new.append(_new_row(entry, first_check_at, now))
+                continue
             adopted.add(record.id)
             if record.name != entry.name:
                 renamed[record.name] = entry.name
             values = _values(entry, record, first_check_at, now, is_start=jitter is not None)
             if any(getattr(record, name) != value for name, value in values.items()):
                 changed.append(values | {"of_id": record.id})
-    execute_many(tx, _ADOPT, changed)
-    suppression.rename_targets(tx, renamed)
-    _insert(tx, new)
-    _hide(tx, (record for record in known.values() if record.id not in adopted))
-    authorizations.declare_all(
-        tx, {entry.name: (entry.declared, entry.steps) for entry in active}, now
-    )
-    return gone & named
+        execute_many(tx, _ADOPT, changed)
+        suppression.rename_targets(tx, renamed)
+        _insert(tx, new)
+        authorizations.declare_all(
+            tx, {entry.name: (entry.declared, entry.steps) for entry in some}, now
+        )
+    adopted.update(_ids_of(tx, [entry.name for entry in active]))
+    return adopted
 
 
-def _hide(tx: Transaction, records: Iterable[ConnectionRecord]) -> None:
-    hidden = [
-        {"of_id": record.id, "is_configured": False, "next_check_at": None}
-        for record in records
-        if record.is_configured
-    ]
+def _find_known(tx: Transaction, entries: Sequence[Entry]) -> dict[str, ConnectionRecord]:
+    """Return the rows of *entries* by name, and those of their former names."""
+    names = {entry.name for entry in entries}
+    names.update(entry.renamed_from for entry in entries if entry.renamed_from is not None)
+    return {
+        record.name: record
+        for piece in in_pieces(names)
+        for record in read_records(tx.execute(RECORDS.where(connections.c.name.in_(piece))))
+    }
+
+
+def _ids_of(tx: Transaction, names: Collection[str]) -> set[int]:
+    return {
+        number
+        for piece in in_pieces(names)
+        for number in tx.execute(
+            select(connections.c.id).where(connections.c.name.in_(piece))
+        ).scalars()
+    }
+
+
+def _hide(tx: Transaction, ids: Collection[int]) -> None:
+    hidden = [{"of_id": number, "is_configured": False, "next_check_at": None} for number in ids]
     execute_many(tx, _HIDE, hidden)
 
 
@@ -176,6 +252,7 @@ _ADOPT = update_one(
         "next_check_at",
     ],
 )
+_LIFT = delete(deletions).where(deletions.c.name == bindparam("of_name"))
 _HIDE = update_one(connections.c.id, ["is_configured", "next_check_at"])
 
 

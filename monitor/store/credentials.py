@@ -184,6 +184,12 @@ def find_or_make_key(tx: Transaction, name: str) -> bytes:
     return value
 
 
+def save_key(tx: Transaction, name: str, value: bytes) -> None:
+    """Keep *value* as the key called *name*, in the place of any before it."""
+    tx.execute(delete(keys).where(keys.c.name == name))
+    tx.execute(insert(keys).values(name=name, value=value))
+
+
 def fingerprint(key: bytes, value: str) -> str:
     """Return what tells *value* from others, and nothing else, to whoever lacks the *key*."""
     return hmac.new(key, value.encode(), hashlib.sha256).hexdigest()

@@ -14,17 +14,23 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from monitor.store.schema import entries
+from monitor.judge.connections import OWNER_FILE
+from monitor.store.schema import MICROSECOND, entries
 from monitor.store.statements import AT_ONCE, execute_many, in_groups, in_pieces
+from monitor.store.watermarks import find_watermark, save_watermark
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from monitor.judge.connections import WrittenEntry
     from monitor.store.engine import Transaction
 
 FILE_RANK = 0
 """What the configuration file says counts before all else."""
+
+DASHBOARD_RANK = 1
+"""Sources come after it, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,69 @@ def count_entries(tx: Transaction) -> int:
     return tx.execute(select(func.count(entries.c.name.distinct()))).scalar_one()
 
 
+def find_of_owner(tx: Transaction, owner: str, name: str) -> StoredEntry | None:
+    """Return what *owner* wrote of *name*, whether it counts or not."""
+    of_owner = _STORED.where(entries.c.name == name, entries.c.owner == owner)
+    row = tx.execute(of_owner).first()
+    return None if row is None else StoredEntry(*row)
+
+
+def list_owners(tx: Transaction, name: str) -> list[str]:
+    """Return who wrote settings of *name*, the one that counts first."""
+    return [row.owner for row in tx.execute(_STORED.where(entries.c.name == name))]
+
+
+def owners_of(tx: Transaction, names: Collection[str]) -> dict[str, str]:
+    """Return whose settings count, of those of *names* that have any."""
+    query = select(entries.c.name, entries.c.owner).order_by(*_FIRST)
+    found: dict[str, str] = {}
+    for piece in in_pieces(names):
+        for name, owner in tx.execute(query.where(entries.c.name.in_(piece))):
+            found.setdefault(name, owner)
+    return found
+
+
+def list_names_beside(tx: Transaction, owner: str) -> list[str]:
+    """Return the names that have settings of anybody but *owner*."""
+    query = select(entries.c.name).distinct().where(entries.c.owner != owner)
+    return list(tx.execute(query).scalars())
+
+
+def list_rhythms(tx: Transaction) -> list[tuple[str | None, str | None, str | None]]:
+    """Return each provider, rhythm and timeout that stands in anybody's settings but the file's."""
+    keys = [entries.c.content[key].as_string() for key in ("provider", "every", "timeout")]
+    query = select(*keys).distinct().where(entries.c.owner != OWNER_FILE)
+    return [(row[0], row[1], row[2]) for row in tx.execute(query)]
+
+
+def list_beside(tx: Transaction, owner: str, after: str) -> list[str]:
+    """Return some names that have settings of anybody but *owner*, those that follow *after*."""
+    query = (
+        select(entries.c.name)
+        .distinct()
+        .where(entries.c.owner != owner, entries.c.name > after)
+        .order_by(entries.c.name)
+        .limit(AT_ONCE)
+    )
+    return list(tx.execute(query).scalars())
+
+
+ENTRIES_CHANGED = "entries_changed"
+"""When anybody but the file last wrote settings: whoever remembers something of them looks."""
+
+
+def note_change(tx: Transaction, now: datetime) -> None:
+    """Have those who remember something of the settings look again."""
+    last = find_change(tx)
+    # A mark that is new, even within one instant or after the clock was set back.
+    save_watermark(tx, ENTRIES_CHANGED, now if last is None else max(now, last + MICROSECOND))
+
+
+def find_change(tx: Transaction) -> datetime | None:
+    """Return when settings were last written by anybody but the file."""
+    return find_watermark(tx, ENTRIES_CHANGED)
+
+
 def list_owned(tx: Transaction, owner: str) -> dict[str, str]:
     """Return the digests of all that *owner* wrote, by name."""
     query = select(entries.c.name, entries.c.digest).where(entries.c.owner == owner)
@@ -111,6 +180,7 @@ _CHANGE = (
         position=bindparam("new_position"),
         content=bindparam("new_content", type_=entries.c.content.type),
         digest=bindparam("new_digest"),
+        secrets=bindparam("new_secrets"),
     )
 )
 _DROP = delete(entries).where(
@@ -123,32 +193,56 @@ def replace_owned(tx: Transaction, owner: str, rank: int, written: Iterable[Writ
 
     What is as it was costs no write.
     """
-    n_changed, seen = 0, set()
+    n_changed, seen = 0, set[str]()
     for some in in_groups(written):
-        known = _places_of(tx, owner, [one.name for one in some])
-        new, changed = [], []
-        for one in some:
-            seen.add(one.name)
-            place = rank, one.position, one.digest
-            if one.name not in known:
-                new.append(_row(owner, rank, one))
-            elif known[one.name] != place:
-                changed.append(_change(owner, rank, one))
-        execute_many(tx, insert(entries), new)
-        execute_many(tx, _CHANGE, changed)
-        n_changed += len(new) + len(changed)
+        seen.update(one.name for one in some)
+        n_changed += len(put_entries(tx, owner, rank, some))
     of_owner = select(entries.c.name).where(entries.c.owner == owner)
     gone = [name for name in tx.execute(of_owner).scalars() if name not in seen]
-    execute_many(tx, _DROP, [{"of_name": name, "of_owner": owner} for name in gone])
+    drop_entries(tx, owner, gone)
     return n_changed + len(gone)
+
+
+def put_entries(
+    tx: Transaction, owner: str, rank: int, written: Sequence[WrittenEntry]
+) -> dict[str, bool]:
+    """Keep what *owner* has written, beside all else of it.
+
+    Returns the names of what was not there like that; each with whether it is new.
+    """
+    known = _places_of(tx, owner, [one.name for one in written])
+    new, changed = [], []
+    put: dict[str, bool] = {}
+    for one in written:
+        place = rank, one.position, one.digest
+        if one.name not in known:
+            new.append(_row(owner, rank, one))
+        elif known[one.name] != place:
+            changed.append(_change(owner, rank, one))
+        else:
+            continue
+        put[one.name] = one.name not in known
+    execute_many(tx, insert(entries), new)
+    execute_many(tx, _CHANGE, changed)
+    return put
+
+
+def drop_entries(tx: Transaction, owner: str, names: Iterable[str]) -> None:
+    """Forget what *owner* wrote of *names*, with the secrets in it."""
+    execute_many(tx, _DROP, [{"of_name": name, "of_owner": owner} for name in names])
 
 
 def _places_of(
     tx: Transaction, owner: str, names: Collection[str]
 ) -> dict[str, tuple[int, int, str]]:
     query = select(entries.c.name, entries.c.rank, entries.c.position, entries.c.digest)
-    rows = tx.execute(query.where(entries.c.owner == owner, entries.c.name.in_(names)))
-    return {name: (rank, position, digest) for name, rank, position, digest in rows}
+    return {
+        name: (rank, position, digest)
+        for piece in in_pieces(names)
+        for name, rank, position, digest in tx.execute(
+            query.where(entries.c.owner == owner, entries.c.name.in_(piece))
+        )
+    }
 
 
 def _row(owner: str, rank: int, one: WrittenEntry) -> dict[str, Any]:
@@ -159,7 +253,7 @@ def _row(owner: str, rank: int, one: WrittenEntry) -> dict[str, Any]:
         "position": one.position,
         "content": one.write(),
         "digest": one.digest,
-        "secrets": None,
+        "secrets": one.seal(),
     }
 
 
@@ -171,4 +265,5 @@ def _change(owner: str, rank: int, one: WrittenEntry) -> dict[str, Any]:
         "new_position": one.position,
         "new_content": one.write(),
         "new_digest": one.digest,
+        "new_secrets": one.seal(),
     }

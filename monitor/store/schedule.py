@@ -131,6 +131,18 @@ def make_all_due(
     )
 
 
+def spread_overdue(tx: Transaction, every: timedelta, now: datetime) -> None:
+    """Spread out what fell due while nobody checked, in one statement.
+
+    Args:
+        every: How often the connections are checked that are checked most often.
+    """
+    step = every // _PLACES // MICROSECOND
+    at = literal((now - EPOCH) // MICROSECOND, BigInteger) + connections.c.id % _PLACES * step
+    overdue = connections.c.next_check_at <= now
+    tx.execute(update(connections).where(overdue).values(next_check_at=at))
+
+
 def is_too_far(
     next_check_at: datetime, every: timedelta, last_reason: Reason | None, now: datetime
 ) -> bool:

@@ -48,7 +48,7 @@ def in_groups(rows: Iterable[RowT], size: int = AT_ONCE) -> Iterator[list[RowT]]
 
 
 def select_in(
-    tx: Transaction, query: Select[Any], column: Column[int], ids: Collection[int]
+    tx: Transaction, query: Select[Any], column: Column[IdT], ids: Collection[IdT]
 ) -> Iterator[Any]:
     """Yield the rows of *query* whose *column* is one of *ids*, piece after piece."""
     for piece in in_pieces(ids):

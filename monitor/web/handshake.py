@@ -24,7 +24,7 @@ import structlog
 
 from monitor.config.connections import AmazonConnection
 from monitor.engine.batch import FinishedCheck
-from monitor.engine.checkers import MAKE_KEY, Cipher, KeyUnusable
+from monitor.engine.ciphers import MAKE_KEY, Cipher, KeyUnusable
 from monitor.engine.evaluate import evaluate
 from monitor.judge.authorizations import set_date
 from monitor.judge.outcome import Reason

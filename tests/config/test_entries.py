@@ -84,7 +84,9 @@ def load(folder: Path, text: str) -> Config:
 
 def put_together(config: Config, content: Any, secrets: Any) -> Connection:
     reading = Reading(config.path, LATEST, dict(os.environ), has_text_dates=True)
-    return read_entry(json.loads(json.dumps(content)), secrets, reading, 0, MINUTE)
+    return read_entry(
+        json.loads(json.dumps(content)), secrets, reading, ("connections[{}]", 0), MINUTE
+    )
 
 
 @pytest.mark.parametrize("text", [*SECRET.values(), *PLAIN.values()], ids=[*SECRET, *PLAIN])

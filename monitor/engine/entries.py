@@ -1,0 +1,256 @@
+"""Put in force what owners other than the file write of connections, and take it out again.
+
+Rows and connections change together, in the transaction of the caller, who comes with at most a
+thousand entries at once. Whether an entry can be used is decided in `monitor.config.owners`, which
+of several of one name counts, in `monitor.store.entries`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from monitor.alerting.suppression import review_suppressed, suppress_unsent
+from monitor.config.owners import AIMED, EntryRefused, FormerEntry
+from monitor.config.plan import Describer
+from monitor.engine.ciphers import MAKE_KEY, seal_secrets
+from monitor.judge.connections import OWNER_DASHBOARD, OWNER_FILE, WrittenEntry
+from monitor.store import authorizations, connections, credentials, entries
+from monitor.store.schedule import bring_forward
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
+
+    from monitor.config.connections import Connection
+    from monitor.config.model import Config
+    from monitor.config.owners import CheckedEntry
+    from monitor.config.plan import Plan
+    from monitor.engine.ciphers import Cipher
+    from monitor.engine.settings import RowSettings
+    from monitor.store.engine import StoreWorker, Transaction
+    from monitor.store.entries import StoredEntry
+
+SHARED = "shared settings"
+"""Tells what connections had in common when all were brought in line with it."""
+
+NO_KEY = (
+    "a secret is stored encrypted, and no `key` is set under [web]: make one with"
+    f' `{MAKE_KEY}`, then set key = {{ file = "fernet-key" }} there and reload'
+)
+
+
+class KeyMissing(Exception):  # noqa: N818 - it states a condition
+    """Raised where secrets would have to be stored and there is no key to encrypt them with."""
+
+    def __init__(self) -> None:
+        super().__init__(NO_KEY)
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """What became of entries.
+
+    Args:
+        created: Names that the owner had not written before.
+        changed: Those that it had, and otherwise.
+        n_same: How many were as they are.
+    """
+
+    created: frozenset[str] = frozenset()
+    changed: frozenset[str] = frozenset()
+    n_same: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who writes, and how much that counts: of one name the lowest rank does."""
+
+    name: str
+    rank: int
+
+
+DASHBOARD = Owner(OWNER_DASHBOARD, entries.DASHBOARD_RANK)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryWriter:
+    """Writes the entries of one owner.
+
+    Args:
+        config: The settings in force.
+        plan: What follows from them; its rows are those of the database.
+        cipher: Encrypts secrets; None where there is no key.
+    """
+
+    config: Config
+    plan: Plan
+    owner: Owner
+    cipher: Cipher | None = field(repr=False)
+
+    def seal(self, one: CheckedEntry, position: int = 0) -> WrittenEntry:
+        """Return *one* as it may be stored.
+
+        Raises:
+            KeyMissing: It holds a secret.
+        """
+        if one.secrets and self.cipher is None:
+            raise KeyMissing
+        sealed = seal_secrets(one.secrets, self.cipher) if one.secrets and self.cipher else None
+        content = dict(one.content)
+        return WrittenEntry(
+            one.connection.name, position, one.digest, lambda: content, partial(_give, sealed)
+        )
+
+    def put(
+        self,
+        tx: Transaction,
+        written: Sequence[WrittenEntry],
+        connections_of: Mapping[str, Connection],
+        now: datetime,
+    ) -> Put:
+        """Write entries; those that count are checked soon, the first at once.
+
+        Args:
+            connections_of: What *written* means, by name.
+
+        Raises:
+            EntryRefused: One takes over the name of another owner's connection.
+        """
+        self._take_over_names(tx, written, connections_of)
+        names = [one.name for one in written]
+        former = entries.find_entries(tx, names)
+        put = entries.put_entries(tx, self.owner.name, self.owner.rank, written)
+        if not put:
+            return Put(n_same=len(written))
+        counting = entries.owners_of(tx, put)
+        won = [name for name in put if counting[name] == self.owner.name]
+        self._forget_old_credentials(tx, [former[name] for name in won if name in former])
+        say = Describer(self.config)
+        now_so = [say.entry(connections_of[name]) for name in won]
+        connections.bring_in_line(tx, now_so, now)
+        existing = {name for name in won if name in former}
+        bring_forward(tx, [entry for entry in now_so if entry.name in existing], now)
+        self._follow(tx, now, is_review=bool(existing))
+        created = frozenset(name for name, is_new in put.items() if is_new)
+        return Put(created, frozenset(put) - created, len(written) - len(put))
+
+    def remove(self, tx: Transaction, names: Collection[str], now: datetime) -> None:
+        """Take entries out; who else has some of the same name comes into force.
+
+        What nobody has any more is hidden, its stored credentials are erased; of what was made
+        in the dashboard nothing is left at all.
+        """
+        if not names:
+            return
+        entries.drop_entries(tx, self.owner.name, names)
+        left = entries.owners_of(tx, names)
+        gone = [name for name in names if name not in left]
+        connections.bring_in_line(tx, self.plan.settings.entries_of(tx, left), now)
+        for name in gone:
+            credentials.drop_refresh_token(tx, name)
+        if self.owner.name == OWNER_DASHBOARD:
+            for name in gone:
+                record = connections.find_record(tx, name)
+                if record is not None:
+                    connections.delete_connection(tx, record, now)
+        connections.hide(tx, gone)
+        self._follow(tx, now, is_review=True)
+
+    def _follow(self, tx: Transaction, now: datetime, *, is_review: bool) -> None:
+        entries.note_change(tx, now)
+        if is_review:
+            review_suppressed(tx, self.plan, now, all_of_it=True)
+            suppress_unsent(tx, self.plan, now)
+
+    def _take_over_names(
+        self,
+        tx: Transaction,
+        written: Sequence[WrittenEntry],
+        connections_of: Mapping[str, Connection],
+    ) -> None:
+        """Let connections go on under another name, if the former one is this owner's."""
+        olds = {
+            one.name: old
+            for one in written
+            if (old := connections_of[one.name].renamed_from) is not None
+        }
+        if not olds:
+            return
+        owners = entries.owners_of(tx, [*olds.values(), *olds])
+        for name, old in olds.items():
+            if name in owners:
+                continue  # it was done before
+            if owners.get(old) != self.owner.name:
+                who = f"is owned by {owners[old]}" if old in owners else "is not there"
+                raise EntryRefused((("renamed_from", f'"{old}" {who}: it cannot be taken over'),))
+            entries.drop_entries(tx, self.owner.name, [old])
+
+    def _forget_old_credentials(self, tx: Transaction, former: Sequence[StoredEntry]) -> None:
+        """Forget what was known of authorizations that were another service's or account's."""
+        for row in former:
+            now_so = entries.find_of_owner(tx, self.owner.name, row.name)
+            if now_so is not None and _aim(row) != _aim(now_so):
+                authorizations.forget(tx, row.name)
+                credentials.drop_refresh_token(tx, row.name)
+
+
+def _aim(row: StoredEntry) -> tuple[object, ...]:
+    content = row.content if isinstance(row.content, dict) else {}
+    return tuple(content.get(key) for key in (*AIMED, "url", "base_url"))
+
+
+def _give(sealed: bytes | None) -> bytes | None:
+    return sealed
+
+
+def _digest_shared(config: Config, key: bytes) -> bytes:
+    """Return what tells from others what all connections take from the file."""
+    shared = [
+        str(config.checks.every),
+        config.alerts.expiring_soon_days,
+        [(one.name, one.token_host, one.endpoint) for one in config.applications],
+    ]
+    return bytes.fromhex(credentials.fingerprint(key, json.dumps(shared)))
+
+
+async def bring_others_in_line(
+    store: StoreWorker, config: Config, settings: RowSettings, now: datetime
+) -> bool:
+    """Bring connections that are not in the file in line with what all of them have in common.
+
+    Some at a time, and only where that was changed since it was last done; tells whether it was.
+    """
+    key = await store.read(lambda tx: credentials.find_key(tx, credentials.FINGERPRINT_KEY))
+    digest = _digest_shared(config, key or b"")
+    if await store.read(lambda tx: credentials.find_key(tx, SHARED)) == digest:
+        return False
+    after = ""
+
+    def follow_some(tx: Transaction) -> str:
+        names = entries.list_beside(tx, OWNER_FILE, after)
+        connections.bring_in_line(tx, settings.entries_of(tx, names), now)
+        return names[-1] if names else ""
+
+    while after := await store.write(follow_some):
+        pass
+    await store.write(lambda tx: credentials.save_key(tx, SHARED, digest))
+    return True
+
+
+def read_former(
+    tx: Transaction, settings: RowSettings, owner: str, name: str
+) -> FormerEntry | None:
+    """Return what *owner* wrote of a connection before; None if nothing.
+
+    What can no longer be decrypted is as if it had never been stored.
+    """
+    row = entries.find_of_owner(tx, owner, name)
+    if row is None or not isinstance(row.content, dict):
+        return None
+    secrets = settings.secrets_of(row)
+    return FormerEntry(
+        row.content, {path: text for path, text in secrets.items() if isinstance(text, str)}
+    )
