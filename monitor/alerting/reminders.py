@@ -19,7 +19,7 @@ from monitor.judge.alerts import (
 )
 from monitor.judge.quota import Level
 from monitor.judge.suppression import silenced_until
-from monitor.store import incidents, reminders, results, suppression
+from monitor.store import incidents, reminders, results, sources, suppression
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -68,6 +68,8 @@ def _find_true(tx: Transaction, one: Reminder, plan: Plan) -> list[ConnectionRec
             name = str(one.facts.get("channel"))
             is_there = any(channel.name == name for channel in plan.channels)
             return [] if is_there and reminders.is_failing(tx, name) else None
+        case AlertKind.SOURCE_HELD:
+            return [] if sources.is_source_held(tx, str(one.facts.get("source"))) else None
         case AlertKind.OUTAGE:
             host = str(one.facts.get("host"))
             lasting = incidents.list_open_outages(tx).get(host)

@@ -39,6 +39,9 @@ class AlertKind(StrEnum):
     MONITOR_ONLINE = "monitor_online"
     CHANNEL_FAILED = "channel_failed"
     CHANNEL_RESTORED = "channel_restored"
+    SOURCE_FAILED = "source_failed"
+    SOURCE_HELD = "source_held"
+    SOURCE_RESTORED = "source_restored"
     RESUMED = "resumed"
     DIGEST = "digest"
     TEST = "test"
@@ -69,6 +72,7 @@ class SubjectKind(StrEnum):
     APPLICATION = "application"
     HOST = "host"
     CHANNEL = "channel"
+    SOURCE = "source"
     LINK = "link"
     NONE = "none"
 
@@ -197,6 +201,16 @@ KINDS: Mapping[AlertKind, Kind] = {
         is_reminded=True,
     ),
     AlertKind.CHANNEL_RESTORED: Kind(Severity.INFO, SubjectKind.CHANNEL),
+    AlertKind.SOURCE_FAILED: Kind(
+        Severity.WARNING, SubjectKind.SOURCE, closed_by=(AlertKind.SOURCE_RESTORED,)
+    ),
+    AlertKind.SOURCE_HELD: Kind(
+        Severity.CRITICAL,
+        SubjectKind.SOURCE,
+        closed_by=(AlertKind.SOURCE_RESTORED,),
+        is_reminded=True,
+    ),
+    AlertKind.SOURCE_RESTORED: Kind(Severity.INFO, SubjectKind.SOURCE),
     AlertKind.RESUMED: Kind(Severity.INFO, SubjectKind.NONE, is_only_if_named=True),
     AlertKind.DIGEST: Kind(
         Severity.INFO, SubjectKind.NONE, superseded_by=(AlertKind.DIGEST,), is_only_if_named=True
@@ -217,7 +231,7 @@ CLOCK_KINDS = frozenset(kind for kind, row in KINDS.items() if row.is_of_clock)
 ABOUT_NO_CONNECTION = frozenset(
     kind
     for kind, row in KINDS.items()
-    if row.subject in {SubjectKind.CHANNEL, SubjectKind.LINK, SubjectKind.NONE}
+    if row.subject in {SubjectKind.CHANNEL, SubjectKind.SOURCE, SubjectKind.LINK, SubjectKind.NONE}
 )
 """What concerns every channel, whichever connections it is there for."""
 

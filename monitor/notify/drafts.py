@@ -23,6 +23,8 @@ sent.
 - `monitor_offline`: since, n_hosts; `monitor_online`: since, until, n_missed (checks)
 - both for a shortage of our own: shortage, since; n_waiting (checks); until
 - `channel_failed`: channel, error, since; `channel_restored`: channel, since
+- `source_failed`: source, error, since; `source_restored`: source, since
+- `source_held`: source, n_missing, n_known, is_empty, since
 - `resumed`: since (when it had stopped), n_missed (checks), n_changed, lines (a text for each)
 - `digest`: n_active, n_error, n_expired, n_pending, n_paused, n_exhausted,
   n_expiring_soon, next_to_end (a list of objects with name and ends_at)
@@ -35,6 +37,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
+from monitor.config.errors import as_argument
 from monitor.judge.alerts import ABOUT_NO_CONNECTION, REMINDER_COUNT, SHORTAGE, AlertKind
 from monitor.judge.authorizations import drop_old_token
 from monitor.judge.outcome import OutcomeClass, QuotaUnit, Reason
@@ -508,6 +511,61 @@ def _write_channel_restored(about: About) -> Draft:
     )
 
 
+def _source(about: About) -> tuple[str, str]:
+    """Return how a source is called, and what people type for it."""
+    name = about.text("source", WHO_LIMIT)
+    if not name:
+        return say(texts.SOURCE_WHO_UNKNOWN), "NAME"
+    return say(texts.SOURCE_WHO, source=name), as_argument(name)
+
+
+def _write_source_failed(about: About) -> Draft:
+    who, argument = _source(about)
+    name = about.text("source", WHO_LIMIT) or who
+    lasts = about.span(say(texts.SOURCE_FAILED, source=name), about.instant("since"), about.now)
+    step = say(texts.SOURCE_FAILED_STEP, source=argument)
+    return Draft(
+        "🟠",
+        say(texts.SOURCE_FAILED_TITLE),
+        (
+            lasts or say(texts.SOURCE_FAILED_WITHOUT_DATE, source=name),
+            say(texts.SOURCE_FAILED_BREAKS),
+        ),
+        step,
+        step,
+        who=who,
+        detail=about.detail("error"),
+    )
+
+
+def _write_source_held(about: About) -> Draft:
+    who, argument = _source(about)
+    name = about.text("source", WHO_LIMIT) or who
+    n_missing, n_known = about.number("n_missing"), about.number("n_known")
+    if n_missing is None or n_known is None:
+        lacks = say(texts.SOURCE_HELD_WITHOUT_COUNT, source=name)
+    else:
+        text = texts.SOURCE_HELD_EMPTY if about.facts.get("is_empty") else texts.SOURCE_HELD
+        counts = {"missing": format_number(n_missing), "known": format_number(n_known)}
+        lacks = say(text, source=name, **counts)
+    return Draft(
+        "🔴",
+        say(texts.SOURCE_HELD_TITLE),
+        (lacks, say(texts.SOURCE_HELD_BREAKS)),
+        say(texts.SOURCE_HELD_STEP, source=argument),
+        say(texts.SOURCE_HELD_SHORT, source=argument),
+        who=who,
+    )
+
+
+def _write_source_restored(about: About) -> Draft:
+    who, _ = _source(about)
+    lasted = about.span(texts.DOWN_FOR, about.instant("since"), about.born_at)
+    step = say(texts.NO_ACTION)
+    restored = say(texts.SOURCE_RESTORED, source=about.text("source", WHO_LIMIT) or who)
+    return Draft("🟢", say(texts.SOURCE_RESTORED_TITLE), (lasted or restored,), step, step, who=who)
+
+
 def _write_resumed(about: About) -> Draft:
     n = about.number("n_changed")
     lines = [clean(line, DETAIL_LIMIT) for line in about.items("lines") if isinstance(line, str)]
@@ -782,6 +840,9 @@ WRITERS: Mapping[AlertKind, Callable[[About], Draft]] = {
     AlertKind.MONITOR_ONLINE: _write_monitor_online,
     AlertKind.CHANNEL_FAILED: _write_channel_failed,
     AlertKind.CHANNEL_RESTORED: _write_channel_restored,
+    AlertKind.SOURCE_FAILED: _write_source_failed,
+    AlertKind.SOURCE_HELD: _write_source_held,
+    AlertKind.SOURCE_RESTORED: _write_source_restored,
     AlertKind.RESUMED: _write_resumed,
     AlertKind.DIGEST: _write_digest,
     AlertKind.TEST: _write_test,

@@ -275,6 +275,25 @@ CHANNEL_RESTORED_TITLE = "{who}: alerts are delivered again"
 CHANNEL_RESTORED = "{channel} accepts alerts again."
 CHANNEL_RESTORED_STEP = "Resend failed alerts with `connwatch alerts retry`."
 
+SOURCE_WHO = "source {source}"
+SOURCE_WHO_UNKNOWN = "a source"
+SOURCE_FAILED_TITLE = "{who} cannot be read"
+SOURCE_FAILED = "{source} has been unreadable for {span}, since {at}."
+SOURCE_FAILED_WITHOUT_DATE = "{source} is unreadable."
+SOURCE_FAILED_BREAKS = "Its connections are checked as before, but changes are not seen."
+SOURCE_FAILED_STEP = "Fix the source, then run `connwatch sources refresh {source}`."
+SOURCE_HELD_TITLE = "{who}: removals on hold"
+SOURCE_HELD = "{source} no longer lists {missing} of its {known} connections."
+SOURCE_HELD_EMPTY = "{source} is empty. It listed {known} connections before."
+SOURCE_HELD_WITHOUT_COUNT = "{source} no longer lists many of its connections."
+SOURCE_HELD_BREAKS = "Nothing was removed; all of them are checked as before."
+SOURCE_HELD_STEP = (
+    "Check the source. If this is right, remove them with `connwatch sources accept {source}`."
+)
+SOURCE_HELD_SHORT = "Check the source, or run `connwatch sources accept {source}`."
+SOURCE_RESTORED_TITLE = "{who} works again"
+SOURCE_RESTORED = "{source} is read again."
+
 RESUMED_TITLE = "connwatch is back"
 RESUMED = "connwatch was down for {span}, since {at}."
 RESUMED_WITHOUT_DATE = "connwatch was down."
@@ -324,6 +343,7 @@ OTHERS_OF_MANY = {
     SubjectKind.APPLICATION: "{n} applications",
     SubjectKind.HOST: "{n} services",
     SubjectKind.CHANNEL: "{n} channels",
+    SubjectKind.SOURCE: "{n} sources",
 }
 
 # --- what examples are made of, for `alerts test`, `config check` and the documents
@@ -413,6 +433,18 @@ SAMPLES: Mapping[AlertKind, AlertSample] = {
         {"channel": "ops-slack", "error": "Slack: error=404.", "since": -1 * _DAYS}, ()
     ),
     AlertKind.CHANNEL_RESTORED: AlertSample({"channel": "ops-slack", "since": -1 * _DAYS}, ()),
+    AlertKind.SOURCE_FAILED: AlertSample(
+        {
+            "source": "stores",
+            "error": "stores.example.com answered 503",
+            "since": -3 * _MINUTES,
+        },
+        (),
+    ),
+    AlertKind.SOURCE_HELD: AlertSample(
+        {"source": "stores", "n_missing": 48_112, "n_known": 50_000, "since": -1 * _MINUTES}, ()
+    ),
+    AlertKind.SOURCE_RESTORED: AlertSample({"source": "stores", "since": -50 * _MINUTES}, ()),
     AlertKind.RESUMED: AlertSample(
         {
             "since": -2 * _DAYS,

@@ -82,6 +82,19 @@ HEALED: dict[str, dict[str, str]] = {
     },
     # The next reading of the file, or of a source, puts them right.
     "entries": {"rank": "1", "position": "0", "digest": "''", "secrets": "NULL"},
+    # So is what is remembered of a source by its next reading.
+    "sources": {
+        "kind": "''",
+        "state": "'ok'",
+        "error": "''",
+        "problems": "'[]'",
+        "most_removed": "0.1",
+        **dict.fromkeys(("rows", "bad", "pending", "failures"), "0"),
+        **dict.fromkeys(("held", "shown", "accepted", "etag", "settings_mark"), "''"),
+        **dict.fromkeys(("is_failure_reported", "is_hold_reported"), "0"),
+        **dict.fromkeys(("read_at", "tried_at", "since", "wanted_at"), "NULL"),
+    },
+    "missing_entries": {"since": NOW},
     # The sweep finds the next step; whose date is lost is dated by the file, or by people.
     "authorizations": {
         "is_renewal_pending": "0",

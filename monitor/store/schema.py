@@ -34,6 +34,7 @@ from monitor.judge.alerts import AlertKind, Severity
 from monitor.judge.authorizations import ClockSource
 from monitor.judge.outbox import NotificationState
 from monitor.judge.outcome import QuotaUnit, Reason, State
+from monitor.judge.sources import SourceState
 from monitor.judge.suppression import Scope, SuppressedBy
 from monitor.store.values import FIRST_INSTANT, LAST_INSTANT
 
@@ -190,6 +191,44 @@ entries = Table(
     Column("digest", String(64), nullable=False),
     Column("secrets", LargeBinary),  # encrypted with `web.key`; the file's are never kept
     Index("ix_entries_owner", "owner", "name"),
+    sqlite_with_rowid=False,
+)
+
+# How the lists are that connections come from, each by its name in the file.
+sources = Table(
+    "sources",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("kind", String(10), nullable=False),
+    Column("state", EnumText(SourceState, 10), nullable=False),
+    Column("read_at", Instant),
+    Column("tried_at", Instant),
+    Column("rows", Integer, nullable=False),
+    Column("bad", Integer, nullable=False),
+    Column("pending", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("since", Instant),
+    # What tells removals from any others: those held, last shown to people, accepted by one.
+    Column("held", String(64), nullable=False),
+    Column("shown", String(64), nullable=False),
+    Column("accepted", String(64), nullable=False),
+    Column("is_failure_reported", Boolean, nullable=False),
+    Column("is_hold_reported", Boolean, nullable=False),
+    Column("problems", JSON, nullable=False),  # a text for each of the first bad rows
+    Column("etag", Text, nullable=False),
+    Column("settings_mark", String(64), nullable=False),  # by which settings that was read
+    Column("most_removed", Float, nullable=False),
+    Column("wanted_at", Instant),  # a command wants it read at once
+)
+
+# The connections that the last good reading of their source lacked.
+missing_entries = Table(
+    "missing_entries",
+    metadata,
+    Column("owner", String(100), primary_key=True),
+    Column("name", String(100), primary_key=True),
+    Column("since", Instant, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -43,6 +43,7 @@ RESTORED, RAISED = AlertKind.QUOTA_RESTORED, AlertKind.LIMIT_CHANGED
 OUT, OVER = AlertKind.OUTAGE, AlertKind.OUTAGE_OVER
 OFF, ON = AlertKind.MONITOR_OFFLINE, AlertKind.MONITOR_ONLINE
 DEAF, HEARING = AlertKind.CHANNEL_FAILED, AlertKind.CHANNEL_RESTORED
+UNREAD, HELD, READ = AlertKind.SOURCE_FAILED, AlertKind.SOURCE_HELD, AlertKind.SOURCE_RESTORED
 
 
 def test_each_kind_has_its_row():
@@ -57,6 +58,7 @@ def test_the_end_of_a_trouble_names_the_troubles_that_it_closes():
         OVER: (OUT,),
         ON: (OFF,),
         HEARING: (DEAF,),
+        READ: (UNREAD, HELD),
     }
 
 
@@ -68,6 +70,7 @@ def test_a_trouble_needs_no_second_end_after_what_ended_all_that_an_end_speaks_o
         OVER: (OVER,),
         ON: (ON,),
         HEARING: (HEARING,),
+        READ: (READ,),
     }
 
 
@@ -85,6 +88,8 @@ def test_a_trouble_needs_no_second_end_after_what_ended_all_that_an_end_speaks_o
         (OUT, {OVER}),
         (OFF, {ON}),
         (DEAF, {HEARING}),
+        (UNREAD, {READ}),
+        (HELD, {READ}),
         (AlertKind.FLAPPING, set()),
         (AlertKind.DIGEST, set()),
     ],
@@ -110,7 +115,7 @@ def test_only_what_is_paired_can_make_others_old_news():
 
 
 def test_of_these_people_are_reminded():
-    assert {E, X, NONE_LEFT, OUT, OFF, DEAF} == REMINDED_KINDS
+    assert {E, X, NONE_LEFT, OUT, OFF, DEAF, HELD} == REMINDED_KINDS
 
 
 @pytest.mark.parametrize("kind", sorted(REMINDED_KINDS))
@@ -142,7 +147,7 @@ def test_these_are_raised_by_clocks():
 
 def test_these_are_about_no_connection():
     rare = {AlertKind.RESUMED, AlertKind.DIGEST, AlertKind.TEST}
-    assert {OFF, ON, DEAF, HEARING} | rare == ABOUT_NO_CONNECTION
+    assert {OFF, ON, DEAF, HEARING, UNREAD, HELD, READ} | rare == ABOUT_NO_CONNECTION
 
 
 @pytest.mark.parametrize(
@@ -154,6 +159,7 @@ def test_these_are_about_no_connection():
         (OVER, {"host": "h"}, {"h"}),
         (DEAF, {"channel": "ops"}, {"ops"}),
         (HEARING, {}, {"None"}),
+        (HELD, {"source": "stores"}, {"stores"}),
         (OFF, {}, {"monitor"}),
         (AlertKind.DIGEST, {}, {"monitor"}),
     ],

@@ -37,6 +37,7 @@ def test_kinds_have_the_severities_of_the_contract():
             "outage",
             "monitor_offline",
             "channel_failed",
+            "source_held",
         },
         Severity.WARNING: {
             "expiring_soon",
@@ -45,6 +46,7 @@ def test_kinds_have_the_severities_of_the_contract():
             "quota_low",
             "quota_forecast",
             "flapping",
+            "source_failed",
         },
         Severity.INFO: {
             "recovered",
@@ -54,6 +56,7 @@ def test_kinds_have_the_severities_of_the_contract():
             "outage_over",
             "monitor_online",
             "channel_restored",
+            "source_restored",
             "resumed",
             "digest",
             "test",
@@ -77,6 +80,7 @@ def test_only_the_end_of_a_trouble_closes():
         AlertKind.OUTAGE_OVER,
         AlertKind.MONITOR_ONLINE,
         AlertKind.CHANNEL_RESTORED,
+        AlertKind.SOURCE_RESTORED,
     }
 
 

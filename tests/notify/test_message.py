@@ -122,6 +122,18 @@ FACTS: dict[AlertKind, dict[str, Any]] = {
         "channel": "ops-slack",
         "since": "2026-11-21T12:00:00+00:00",
     },
+    AlertKind.SOURCE_FAILED: {
+        "source": "stores",
+        "error": "stores.example.com answered 503",
+        "since": "2026-11-22T11:57:00+00:00",
+    },
+    AlertKind.SOURCE_HELD: {
+        "source": "stores",
+        "n_missing": 48_112,
+        "n_known": 50_000,
+        "since": "2026-11-22T11:59:00+00:00",
+    },
+    AlertKind.SOURCE_RESTORED: {"source": "stores", "since": "2026-11-22T11:00:00+00:00"},
     AlertKind.RESUMED: {
         "since": "2026-11-20T12:00:00+00:00",
         "n_changed": 2,
@@ -157,6 +169,9 @@ TITLES = {
     AlertKind.MONITOR_ONLINE: "🟢 connwatch is online again",
     AlertKind.CHANNEL_FAILED: "🔴 channel ops-slack: alerts are not delivered",
     AlertKind.CHANNEL_RESTORED: "🟢 channel ops-slack: alerts are delivered again",
+    AlertKind.SOURCE_FAILED: "🟠 source stores cannot be read",
+    AlertKind.SOURCE_HELD: "🔴 source stores: removals on hold",
+    AlertKind.SOURCE_RESTORED: "🟢 source stores works again",
     AlertKind.RESUMED: "🔵 connwatch is back",
     AlertKind.DIGEST: "🟢 connwatch: 40 healthy",
 }
@@ -233,6 +248,18 @@ SAID = {
         "Details: address not found: check its URL",
     ],
     AlertKind.CHANNEL_RESTORED: ["Down for 1 day,", "`connwatch alerts retry`"],
+    AlertKind.SOURCE_FAILED: [
+        "stores has been unreadable for 3 minutes, since Nov 22, 11:57 UTC.",
+        "Its connections are checked as before",
+        "`connwatch sources refresh stores`",
+        "Details: stores.example.com answered 503",
+    ],
+    AlertKind.SOURCE_HELD: [
+        "stores no longer lists 48,112 of its 50,000 connections.",
+        "Nothing was removed",
+        "`connwatch sources accept stores`",
+    ],
+    AlertKind.SOURCE_RESTORED: ["Down for 1 hour,", "No action needed."],
     AlertKind.RESUMED: [
         "connwatch was down for 2 days, since Nov 20, 12:00 UTC.",
         "2 connections changed:\n- a: active -> error\n- b: active -> expired\n",
