@@ -101,7 +101,7 @@ wheel: $(INSTALLED)  ## build dist/connwatch-*.whl
 # for nothing else and therefore not part of the lock.
 lock: $(BIN)/pip  ## write constraints.txt anew (LOCK_ARGS=--upgrade for newer versions)
 	$(PIP) install --quiet uv
-	$(BIN)/python -m uv pip compile pyproject.toml --group dev --universal \
+	$(BIN)/python -m uv pip compile pyproject.toml --group dev --extra postgres --universal \
 		--python-version 3.11 --generate-hashes --custom-compile-command "make lock" \
 		--no-emit-index-url --no-emit-find-links --quiet $(LOCK_ARGS) \
 		--output-file constraints.txt

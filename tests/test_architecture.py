@@ -47,6 +47,7 @@ ONLY_IN = {
     "httpx_aiohttp": ("monitor/providers/",),
     "jinja2": ("monitor/notify/sandbox.py", "monitor/simulator/", "monitor/web/"),
     "prometheus_client": ("monitor/web/",),
+    "psycopg": ("monitor/sources/databases.py",),
     "rich": ("monitor/cli/",),
     "sqlalchemy": ("monitor/store/",),
     "starlette": ("monitor/web/",),
