@@ -328,7 +328,8 @@ def explain(
     session: Session = context.obj
     entry = session.entry(name)
     chosen, now = read_kind(kind), utc_now()
-    known, subject = _look_up(session, entry, chosen, now), session.watched(name).subject
+    subject = session.watched(name).subject
+    known = _look_up(session, entry, chosen, now)
     answers = [
         answer
         for channel in session.plan.channels

@@ -56,6 +56,10 @@ if TYPE_CHECKING:
     from monitor.store.engine import Database, Transaction
 
 
+_AT_ONCE = 500
+"""Of so many connections the settings are looked up together."""
+
+
 class Sort(StrEnum):
     """What stands first in a table."""
 
@@ -86,8 +90,8 @@ def check(
         raise CommandError(
             "--no-store and --send cannot be combined: alerts that are sent are stored"
         )
+    session.read_ahead(names, with_channels=is_sending)
     chosen = session.choose(names)
-    session.read_ahead(chosen, with_channels=is_sending)
     session.require_usable(callable_names(session, chosen), with_channels=is_sending)
     session.quiet_logs()
     if is_dry:
@@ -119,7 +123,7 @@ def callable_names(session: Session, names: Collection[str]) -> set[str]:
 def read_records(
     session: Session, database: Database | None, names: Collection[str]
 ) -> list[ConnectionRecord]:
-    """Return what is known of the connections called *names*, in the order of the file."""
+    """Return what is known of the connections called *names*, those of the file first."""
     if database is None:
         return session.records(None, names, utc_now())
     with database.read() as tx:
@@ -138,7 +142,7 @@ def _check_dry(
     if database is not None:
         with database.read() as tx:
             askers = choose_probes(callable_records, applications.list_refusals(tx))
-    return check_now(session.config, names, askers, read_access(session, database, names))
+    return check_now(session.config_of(names), names, askers, read_access(session, database, names))
 
 
 def _preview(
@@ -148,10 +152,11 @@ def _preview(
 
     records = read_records(session, database, names)
     answers = _check_dry(session, database, records)
+    watched = session.watched_of(answers.keys())
     for number, record in enumerate(records):
         if record.name in answers:
             at, outcome = answers[record.name]
-            records[number] = preview(record, outcome, session.watched(record.name), at)
+            records[number] = preview(record, outcome, watched[record.name], at)
     return records, answers
 
 
@@ -260,12 +265,16 @@ def describe_records(
 ) -> list[ConnectionJson]:
     """Return *records* as programs are shown them."""
     mutings = read_mutings(session, records, now)
-    return [
-        connection_json(
-            record, session.watched(record.name), now, mutings.get(record.name, UNMUTED)
-        )
-        for record in records
-    ]
+    described: list[ConnectionJson] = []
+    for start in range(0, len(records), _AT_ONCE):
+        some = records[start : start + _AT_ONCE]
+        watched = session.watched_of([record.name for record in some])
+        described += [
+            connection_json(record, watched[record.name], now, mutings.get(record.name, UNMUTED))
+            for record in some
+            if record.name in watched  # else its owner took it out just now
+        ]
+    return described
 
 
 def read_mutings(
@@ -308,7 +317,7 @@ def print_records(
         if sort is Sort.URGENCY:
             objects.sort(key=lambda each: urgency(each, is_check=is_check, soon_days=soon_days))
         said = {name: outcome.detail for name, (_, outcome) in (answers or {}).items()}
-        renewable = _find_renewable(session)
+        renewable = _find_renewable(session, objects)
         rows = [
             connection_row(
                 each,
@@ -327,12 +336,22 @@ def print_records(
     return exit_code(objects, is_check=answers is not None, soon_days=soon_days)
 
 
-def _find_renewable(session: Session) -> set[str]:
+def _find_renewable(session: Session, objects: Sequence[ConnectionJson]) -> set[str]:
     """Return the connections that are renewed on their own page in the dashboard."""
     from monitor.config.renewal import has_handshake
 
     config = session.config
-    return {one.name for one in config.connections if has_handshake(config, one)}
+    stores = [
+        each["name"]
+        for each in objects
+        if each["provider"] == "amazon" and config.connection(each["name"]) is None
+    ]
+    outside = (
+        connection
+        for start in range(0, len(stores), _AT_ONCE)
+        for connection in session.connections_outside(stores[start : start + _AT_ONCE]).values()
+    )
+    return {one.name for one in (*config.connections, *outside) if has_handshake(config, one)}
 
 
 def _print_table(

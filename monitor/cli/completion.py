@@ -21,10 +21,37 @@ if TYPE_CHECKING:
     from monitor.config.model import Channel, Config
 
 
+MOST_PROPOSED = 1000
+"""So many names of each owner other than the file."""
+
+
 def complete_connection(context: typer.Context, incomplete: str) -> list[str]:
     """Return the connections whose names begin with *incomplete*."""
     config = _read(context)
-    return _matching([] if config is None else config.connections, incomplete)
+    if config is None:
+        return []
+    found = _matching(config.connections, incomplete)
+    return list(dict.fromkeys([*found, *_list_outside(config, incomplete)]))
+
+
+def _list_outside(config: Config, incomplete: str) -> list[str]:
+    """Return the first of those that are not in the file; none where they cannot be read."""
+    from monitor.cli.errors import CommandError
+    from monitor.cli.session import become_owner
+    from monitor.cli.settings import list_names_from
+    from monitor.store.engine import Database, StoreError
+    from monitor.store.migrate import require_head
+
+    try:
+        become_owner(config.monitor.database_path)
+        database = Database(config.monitor.database)
+        if not database.exists():
+            return []
+        require_head(database)
+        with database.read() as tx:
+            return list_names_from(tx, incomplete, MOST_PROPOSED)
+    except (CommandError, StoreError):
+        return []
 
 
 def complete_channel(context: typer.Context, incomplete: str) -> list[str]:

@@ -15,7 +15,8 @@ import shutil
 import subprocess
 import sys
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,7 @@ from rich.text import Text
 from monitor.cli.completion import AsJson  # noqa: TC001 - typer reads the annotations
 from monitor.cli.errors import CommandError
 from monitor.cli.output import TableRow, open_console, print_json, print_rows
+from monitor.cli.settings import describe_owner
 from monitor.cli.wizard import (
     SOLDSCOPE_NAME,
     ConfigDraft,
@@ -51,12 +53,14 @@ from monitor.config.starter import (
     starter_config,
     write_new,
 )
+from monitor.judge.connections import OWNER_FILE
 from monitor.resources import unit_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from monitor.cli.session import Session
+    from monitor.store.engine import Transaction
 
 
 commands = typer.Typer(no_args_is_help=True)
@@ -120,7 +124,8 @@ def check(context: typer.Context) -> None:
     path = config.monitor.database_path
     problems = list_problems(config, secrets, path, utc_now())
     # Last: it opens the database, for which root becomes a user who may see less.
-    for remark in (*list_remarks(config, secrets), *_deleted(session)):
+    remarks = list_remarks(config, secrets)
+    for remark in _of_all_owners(session, remarks):
         typer.echo(f"note: {remark}", err=True)
     if problems:
         raise ConfigError(problems, session.path)
@@ -130,16 +135,53 @@ def check(context: typer.Context) -> None:
     )
 
 
-def _deleted(session: Session) -> Iterable[Notice]:
-    """Return the entries of the file that `delete` took out."""
-    from monitor.store import connections
+def _of_all_owners(session: Session, remarks: Sequence[Notice]) -> Iterator[Notice]:
+    """Yield *remarks*, and what the database adds: what was deleted, and what others have too."""
+    from monitor.report.doctor import NO_CONNECTION
     from monitor.store.engine import StoreError
 
     try:
-        deleted = session.read(connections.list_deleted) or set()
+        known = session.read(partial(_look_up, session)) or _Known()
     except (CommandError, StoreError) as error:
+        yield from remarks
         yield Notice("monitor.database", f"not looked at: {error}")
         return
+    yield from (each for each in remarks if each != NO_CONNECTION or not known.has_others)
+    yield from _deleted(session, known.deleted)
+    for position, connection in enumerate(session.config.connections):
+        if connection.name in known.shadowed:
+            where = describe_owner(known.shadowed[connection.name])
+            yield Notice(
+                f"connections[{position}]",
+                f'"{connection.name}" is also set up in {where}: the settings of the file are used',
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the database has that concerns the file.
+
+    Args:
+        shadowed: The names of the file that others have too, each with the first of those.
+        has_others: Others have connections.
+    """
+
+    deleted: Collection[str] = ()
+    shadowed: Mapping[str, str] = field(default_factory=dict)
+    has_others: bool = False
+
+
+def _look_up(session: Session, tx: Transaction) -> _Known:
+    from monitor.store import connections, entries
+
+    owners = [owner for owner in entries.list_all_owners(tx) if owner != OWNER_FILE]
+    names = [each.name for each in session.config.connections]
+    shadowed = entries.owners_of(tx, names, OWNER_FILE) if owners else {}
+    return _Known(connections.list_deleted(tx), shadowed, bool(owners))
+
+
+def _deleted(session: Session, deleted: Collection[str]) -> Iterator[Notice]:
+    """Yield the entries of the file that `delete` took out."""
     for position, connection in enumerate(session.config.connections):
         if connection.name in deleted:
             yield Notice(

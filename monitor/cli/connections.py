@@ -22,6 +22,7 @@ from monitor.clock import utc_now
 from monitor.config.errors import ConfigError, as_argument, quoted
 from monitor.config.values import check_past_day
 from monitor.judge.authorizations import DateChange, start_of
+from monitor.judge.connections import OWNER_FILE
 from monitor.notify.times import format_date, format_expiry
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def pause(context: typer.Context, name: ConnectionName) -> None:
     elif record.is_enabled:
         sentence = "is paused: no checks and no alerts until it is resumed"
     else:
-        sentence = "is paused; the file switches it off as well (enabled = false)"
+        where = _entry_of(session, name)
+        sentence = f"is paused; {where} switches it off as well (enabled = false)"
     typer.echo(f"{name} {sentence}")
 
 
@@ -72,10 +74,18 @@ def resume(context: typer.Context, name: ConnectionName) -> None:
     if entry.is_enabled:
         typer.echo(f"{name} {sentence}")
         return
-    remedy = "set enabled = true there"
+    where, remedy = _entry_of(session, name), "set enabled = true there"
     if resumed is actions.Resumed.NOTHING:
-        raise CommandError(f"{name} is switched off by the file: {remedy}")
-    typer.echo(f"{name} is not paused any more, but the file switches it off: {remedy}")
+        raise CommandError(f"{name} is switched off by {where}: {remedy}")
+    typer.echo(f"{name} is not paused any more, but {where} switches it off: {remedy}")
+
+
+def _entry_of(session: Session, name: str) -> str:
+    """Return what says how a connection is set up."""
+    from monitor.cli.settings import describe_owner
+
+    owner = session.settings.owner_of(name)
+    return "the file" if owner == OWNER_FILE else f"its entry in {describe_owner(owner)}"
 
 
 def delete(
@@ -130,9 +140,9 @@ def renew(
 ) -> None:
     """Record a renewed authorization."""
     session: Session = context.obj
+    session.read_ahead({name}, with_channels=False)
     session.require_known(name)
     authorized_at = None if on is None else _read_date(on, utc_now())
-    session.read_ahead({name}, with_channels=False)
     record, change = _record(session, name, authorized_at)
     typer.echo(f"{name}: {describe_renewal(record.clock, change, utc_now())}")
     if record.is_switched_off:

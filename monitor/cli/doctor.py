@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 BROKEN = 2
 SOON = 1
 
+_MOST_OUTSIDE = 1000
+"""Of so many connections that are not in the file the hosts are looked at."""
+
 
 def doctor(
     context: typer.Context,
@@ -73,7 +76,10 @@ def _examine(session: Session, *, is_offline: bool) -> Iterator[Finding]:
             yield Finding(Area.SETTINGS, Mark.FAILED, str(problem))
         return
     path = config.monitor.database_path
-    yield from doctor_report.examine_settings(config, path, now)
+    for finding in doctor_report.examine_settings(config, path, now):
+        # Held back until the database was opened, for which root becomes a user who may see less.
+        if finding.words != str(doctor_report.NO_CONNECTION):
+            yield finding
     yield from doctor_report.examine_secrets(config)
     yield from doctor_report.examine_disk(path)
     yield from doctor_report.examine_files(path)
@@ -82,10 +88,26 @@ def _examine(session: Session, *, is_offline: bool) -> Iterator[Finding]:
         yield from doctor_report.examine_schema(session.database)
         yield from doctor_report.examine_rows(session.database)
         yield from _examine_work(session)
+    outside = _list_outside(session)
+    if not config.connections and not outside:
+        yield Finding(Area.SETTINGS, Mark.WARNING, str(doctor_report.NO_CONNECTION))
     yield from doctor_report.examine_limits(config)
     yield from doctor_report.examine_clock(doctor_report.read_kernel_clock())
     if not is_offline:
+        if outside:
+            config = session.config_of([*(one.name for one in config.connections), *outside])
         yield from asyncio.run(doctor_report.examine_network(config, now))
+
+
+def _list_outside(session: Session) -> list[str]:
+    """Return connections that are not in the file, as many as may add a host."""
+    from monitor.store.engine import StoreError
+
+    try:
+        outside = session.read(session.settings.list_outside) or []
+    except (StoreError, ValueError, TypeError, LookupError):
+        return []  # reported already, with what is wrong with it
+    return outside[:_MOST_OUTSIDE]
 
 
 def _examine_work(session: Session) -> Iterable[Finding]:
@@ -105,7 +127,7 @@ def _examine_work(session: Session) -> Iterable[Finding]:
             return []
         with database.read() as tx:
             return [
-                *examine_daemon(database, tx, session.config, now),
+                *examine_daemon(database, tx, session.config, session.settings.names(tx), now),
                 *examine_conditions(database, tx, session.config, now),
                 *examine_channels(tx, session.config, now),
             ]

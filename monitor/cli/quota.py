@@ -60,7 +60,9 @@ def quota(
     chosen = session.choose(names)
     records = read_records(session, session.open_for_reading(), chosen)
     now = utc_now()
-    report = quotas_json([(record, session.watched(record.name)) for record in records], now)
+    watched = session.watched_of([record.name for record in records])
+    known = [(record, watched[record.name]) for record in records if record.name in watched]
+    report = quotas_json(known, now)
     if is_json:
         print_json(report)
     else:

@@ -69,8 +69,8 @@ def wait(
 
 def _find(session: Session, name: str) -> SoldscopeConnection:
     """Return the connection called *name*, with a token that can be read."""
-    session.require_known(name)
-    connection = session.config.connection(name)
+    session.read_ahead({name}, with_channels=False)
+    connection = session.connection(name)
     if not isinstance(connection, SoldscopeConnection):
         raise CommandError(f'"{name}" is no connection to SoldScope: only that has searches')
     session.require_usable({name}, with_channels=False)

@@ -1,7 +1,8 @@
 """Open what a command needs: the configuration, its secrets and its database.
 
-Commands that only read never create, migrate or write anything, and see the connections as
-the file has them now, whatever the database has heard of that. Started by root, a command
+Commands that only read never create, migrate or write anything. They see the connections of
+all owners: those of the file as it has them now, whatever the database has heard of that, and those
+that others wrote, by name. Started by root, a command
 becomes the user who owns the database: what root creates beside it, its log or its lock,
 would stop the daemon, which runs as another user.
 """
@@ -12,6 +13,7 @@ import ctypes
 import os
 import pwd
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -25,23 +27,24 @@ from monitor.config.connections import (
     Connection,
     CountdownConnection,
 )
-from monitor.config.describe import walk
+from monitor.config.describe import walk, walk_table
 from monitor.config.errors import ConfigError, Problem, as_argument, did_you_mean
 from monitor.config.load import find_config, load_config
 from monitor.config.model import Channel
-from monitor.config.remarks import check_files
+from monitor.config.remarks import check_certificates
 from monitor.config.secret import MalformedSecret, Secret, SecretUnavailable
 from monitor.judge.authorizations import AuthorizationClock, declare_date
 from monitor.judge.outcome import Standing
 from monitor.judge.quota import Quota
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from monitor.cli.settings import CommandSettings
     from monitor.config.describe import Leaf
     from monitor.config.model import Config
-    from monitor.config.plan import MemorySettings, Plan
+    from monitor.config.plan import Plan
     from monitor.engine.checkers import StoredAccess
     from monitor.judge.connections import ConnectionRecord, Entry, Watched
     from monitor.store.engine import Database, Transaction
@@ -58,7 +61,7 @@ def find_former(tx: Transaction, entry: Entry) -> ConnectionRecord | None:
 
 
 def as_configured(record: ConnectionRecord, entry: Entry, now: datetime) -> ConnectionRecord:
-    """Return *record* with what the file says of it now."""
+    """Return *record* with what its owner says of it now."""
     return replace(
         record,
         name=entry.name,
@@ -92,8 +95,13 @@ def never_checked(entry: Entry, now: datetime) -> ConnectionRecord:
 
 
 ResultT = TypeVar("ResultT")
+FoundT = TypeVar("FoundT")
 
-_FEW = 500
+_MANY = 20_000
+"""Of so many, all records are read at once, else those asked for."""
+
+_NEAR = 100
+"""So many names of each other owner, before and after a wrong one, are compared with it."""
 
 
 _LEFTOVERS = (".restoring", ".part-")
@@ -153,11 +161,11 @@ class Session:
         return config
 
     @cached_property
-    def settings(self) -> MemorySettings:
-        """Return the settings of the connections of the file."""
-        from monitor.config.plan import MemorySettings
+    def settings(self) -> CommandSettings:
+        """Return the settings of the connections of all owners."""
+        from monitor.cli.settings import CommandSettings
 
-        return MemorySettings.of(self.config)
+        return CommandSettings(self.config, self.quiet_logs)
 
     @cached_property
     def plan(self) -> Plan:
@@ -169,13 +177,57 @@ class Session:
     @property
     def entries(self) -> Sequence[Entry]:
         """Return the connections of the file, in its order, as the store needs them."""
-        return self.settings.entries
+        return self.settings.file.entries
+
+    def watched_of(self, names: Collection[str]) -> Mapping[str, Watched]:
+        """Return the settings of those of *names* that are known, as the rules see them."""
+        return self._look_up(names, self.settings.watched_of)
 
     def watched(self, name: str) -> Watched:
-        """Return the settings of the connection called *name*, as the rules see them."""
-        watched = self.plan.find(None, name)
-        assert watched is not None, "only names that are known are asked for"
+        """Return the settings of the connection called *name*, as the rules see them.
+
+        Raises:
+            CommandError: It has none that mean anything.
+        """
+        watched = self.watched_of((name,)).get(name)
+        if watched is None:
+            raise unusable_entry(name)
         return watched
+
+    def connection(self, name: str) -> Connection:
+        """Return what its owner says of the connection called *name*.
+
+        Raises:
+            CommandError: There is none, or what is kept of it means nothing.
+        """
+        self.require_known(name)
+        connection = self._look_up((name,), self.settings.connections_of).get(name)
+        if connection is None:
+            raise unusable_entry(name)
+        return connection
+
+    def connections_outside(self, names: Collection[str]) -> Mapping[str, Connection]:
+        """Return what other owners than the file say of those of *names* that it does not have."""
+        return self._look_up(names, self.settings.connections_outside)
+
+    def config_of(self, names: Collection[str]) -> Config:
+        """Return the settings with the connections called *names*, whoever owns them."""
+        outside = self.connections_outside(names)
+        if not outside:
+            return self.config
+        inside = [each for each in self.config.connections if each.name in names]
+        return self.config.with_connections([*inside, *outside.values()], outside)
+
+    def _look_up(
+        self,
+        names: Collection[str],
+        ask: Callable[[Transaction | None, Collection[str]], Mapping[str, FoundT]],
+    ) -> Mapping[str, FoundT]:
+        """Return what *ask* finds of *names*; the database is left alone if the file has all."""
+        if all(self.config.connection(name) is not None for name in names):
+            return ask(None, names)
+        found = self.read(lambda tx: ask(tx, names))
+        return ask(None, names) if found is None else found
 
     @cached_property
     def database(self) -> Database:
@@ -260,14 +312,14 @@ class Session:
             self.database.close()
 
     def entry(self, name: str) -> Entry:
-        """Return what the file says of the connection called *name*.
+        """Return the connection called *name* as the store needs it.
 
         Raises:
-            CommandError: The file does not have it.
+            CommandError: There is none, or what is kept of it means nothing.
         """
-        self.require_known(name)
-        [entry] = self.plan.settings.entries_of(None, [name])
-        return entry
+        from monitor.config.plan import Describer
+
+        return Describer(self.config).entry(self.connection(name))
 
     def find_record(self, tx: Transaction, name: str) -> ConnectionRecord:
         """Return the record that a command will change, within its own transaction.
@@ -283,20 +335,40 @@ class Session:
         return record
 
     def require_known(self, *names: str) -> None:
-        """Refuse a name that the file does not have.
+        """Refuse a name that no owner has.
 
         Raises:
             CommandError: Says which, and the nearest known one.
+            StoreError: The file does not have it, and the database cannot be asked.
         """
-        for name in names:
-            if self.config.connection(name) is None:
+        missing = [name for name in names if self.config.connection(name) is None]
+        if not missing:
+            return
+        found = self.read(lambda tx: self.settings.names_of(tx, missing)) or ()
+        for name in missing:
+            if name not in found:
                 known = [connection.name for connection in self.config.connections]
+                known += self._list_names_near(name)
                 raise CommandError(f'no connection is called "{name}"{did_you_mean(name, known)}')
+
+    def is_tag_outside(self, tag: str) -> bool:
+        """Tell whether connections have that *tag* that are not in the file."""
+        from monitor.cli.settings import is_tag_of_others
+
+        return self.read(lambda tx: is_tag_of_others(tx, tag)) or False
+
+    def _list_names_near(self, name: str) -> list[str]:
+        from monitor.cli.settings import list_names_near
+
+        return self.read(lambda tx: list_names_near(tx, name, _NEAR)) or []
 
     def deleted_name(self, name: str) -> CommandError:
         """Return the complaint about a connection that was deleted."""
+        from monitor.cli.settings import describe_owner
+
+        has_it = describe_owner(self.settings.owner_of(name))
         return CommandError(
-            f'connection "{name}" was deleted and is ignored although the file has it; '
+            f'connection "{name}" was deleted and is ignored although {has_it} has it; '
             f"connwatch resume {as_argument(name)} brings it back"
         )
 
@@ -306,35 +378,44 @@ class Session:
         Raises:
             CommandError: There are none at all, or none of that name.
         """
-        if not self.config.connections:
+        from monitor.store.engine import StoreError
+
+        if names:
+            self.require_known(*names)
+            return set(names)
+        try:
+            known = self.read(lambda tx: list(self.settings.names(tx)))
+        except StoreError:
+            # A schema to be migrated, perhaps; what is worse shows when it is opened.
+            known = None
+        chosen = set(self.settings.names(None) if known is None else known)
+        if not chosen:
             raise CommandError(
                 f"no connection is configured: add a [[connections]] table to {self.path}, with "
                 "name, provider and what that needs; `connwatch config check` tells whether it is"
                 " right"
             )
-        self.require_known(*names or ())
-        return set(names or (each.name for each in self.config.connections))
+        return chosen
 
     def records(
         self, tx: Transaction | None, names: Collection[str], now: datetime
     ) -> list[ConnectionRecord]:
-        """Return what is known of the connections called *names*, in the order of the file.
+        """Return what is known of the connections called *names*.
 
-        Those that the database has not heard of were never checked. Deleted
-        ones are left out, with a word on stderr.
+        Those of the file come first, in its order, then the others by name. Those that the
+        database has not heard of were never checked. Deleted ones are left out, with a word
+        on stderr.
 
         Args:
             tx: None where there is no database yet.
         """
         from monitor.store import connections
 
-        entries = self.plan.settings.entries_of(None, names)
+        entries = self.settings.entries_of(tx, names)
         if tx is None:
             return [never_checked(entry, now) for entry in entries]
         deleted = connections.list_deleted(tx)
-        # Databases limit how many names a question may have.
-        asked = list(names) if len(names) < _FEW else ()
-        known = {record.name: record for record in connections.list_records(tx, asked)}
+        known = {record.name: record for record in _list_records(tx, names)}
         records = []
         for entry in entries:
             if entry.name in deleted:
@@ -346,14 +427,24 @@ class Session:
             )
         return records
 
-    def read_ahead(self, names: Collection[str], *, with_channels: bool) -> None:
+    def read_ahead(self, names: Collection[str] | None, *, with_channels: bool) -> None:
         """Read secrets while this is still root: the owner of the database may not be able to.
 
         What cannot be read is told by who requires it.
+
+        Args:
+            names: The connections that will be called; None for all.
         """
-        if os.geteuid() == 0:
-            list(_unreadable_secrets(find_leaves(self.config, names, with_channels=with_channels)))
-            list(unusable_proxy(self.config))
+        if os.geteuid() != 0:
+            return
+        named = [each.name for each in self.config.connections] if names is None else names
+        list(_unreadable_secrets(find_leaves(self.config, named, with_channels=with_channels)))
+        list(unusable_proxy(self.config))
+        web = self.config.web
+        for key in (web.key, *web.old_keys):
+            if key is not None and key.command is None:
+                with suppress(SecretUnavailable):
+                    key.reveal()
 
     def require_usable(self, names: Collection[str], *, with_channels: bool) -> None:
         """Read the secrets and certificates of the connections called *names*.
@@ -361,13 +452,12 @@ class Session:
         Raises:
             ConfigError: With all that cannot be read.
         """
-        leaves = find_leaves(self.config, names, with_channels=with_channels)
+        outside = self.connections_outside(names)
+        leaves = find_leaves(self.config, names, outside.values(), with_channels=with_channels)
         problems = list(_unreadable_secrets(leaves))
-        if _needs_proxy(self.config, names):
+        if _needs_proxy(self.config_of(names), names):
             problems += unusable_proxy(self.config)
-        trusted = {leaf.place for leaf in leaves if leaf.key == "ca_file" and leaf.value}
-        if trusted:
-            problems += [each for each in check_files(self.config) if each.place in trusted]
+        problems += check_certificates(leaves)
         if problems:
             raise ConfigError(problems, self.path)
 
@@ -377,22 +467,51 @@ class Session:
             print_error(str(self.deleted_name(name)))
 
 
+def unusable_entry(name: str) -> CommandError:
+    """Return the complaint about settings in the database that cannot be read."""
+    return CommandError(
+        f'the settings of "{name}" cannot be read: save it again, or see why in the daemon\'s log'
+    )
+
+
+def _list_records(tx: Transaction, names: Collection[str]) -> Iterator[ConnectionRecord]:
+    from monitor.store import connections
+    from monitor.store.statements import in_pieces
+
+    if len(names) > _MANY:
+        yield from connections.list_records(tx)
+        return
+    for some in in_pieces(names):
+        yield from connections.list_records(tx, some)
+
+
 def find_leaves(
-    config: Config, names: Collection[str], *, with_channels: bool = False
+    config: Config,
+    names: Collection[str],
+    outside: Collection[Connection] = (),
+    *,
+    with_channels: bool = False,
 ) -> list[Leaf]:
-    """Return the settings of the connections called *names* and of their applications."""
+    """Return the settings of the connections called *names* and of their applications.
+
+    Args:
+        outside: Those of them that are not in the file.
+    """
     applications = {
         connection.application
-        for connection in config.connections
+        for connection in (*config.connections, *outside)
         if isinstance(connection, AmazonConnection) and connection.name in names
     }
-    return [
+    leaves = [
         leaf
         for leaf in walk(config)
         if (isinstance(leaf.table, Connection) and leaf.table.name in names)
         or (isinstance(leaf.table, Application) and leaf.table.name in applications)
         or (with_channels and isinstance(leaf.table, Channel))
     ]
+    for connection in outside:
+        leaves += walk_table(f'connection "{connection.name}"', connection)
+    return leaves
 
 
 def _unreadable_secrets(leaves: Sequence[Leaf]) -> Iterator[Problem]:

@@ -101,9 +101,10 @@ def _choose(
     if name is not None:
         session.require_known(name)
         return Scope.CONNECTION, name
+    assert tag is not None
     known = sorted({each for one in session.config.connections for each in one.tags})
-    if tag not in known:
-        raise CommandError(f'no connection has the tag "{tag}"{did_you_mean(str(tag), known)}')
+    if tag not in known and not session.is_tag_outside(tag):
+        raise CommandError(f'no connection has the tag "{tag}"{did_you_mean(tag, known)}')
     return Scope.TAG, tag
 
 

@@ -107,7 +107,8 @@ class _Validation:
 
     async def run(self, *, is_printing: bool) -> None:
         """Take every step, and print each at once if that is wanted."""
-        async for step in take_steps(self.connection, self.session.config, self.ask):
+        config = self.session.config_of({self.connection.name})
+        async for step in take_steps(self.connection, config, self.ask):
             if is_printing:
                 print_step(step, self.steps[-1].target if self.steps else "")
             self.steps.append(step)
@@ -122,7 +123,7 @@ class _Validation:
         access = read_access(self.session, self.database, {name})
         token = RECORDED.set(self.calls)
         try:
-            answers = await check_each(self.session.config, {name}, {}, access)
+            answers = await check_each(self.session.config_of({name}), {name}, {}, access)
         finally:
             RECORDED.reset(token)
         uplink = await find_connectivity(self.session.config, answers)
@@ -171,10 +172,8 @@ class _Validation:
 
 def _open_validation(session: Session, name: str) -> _Validation:
     """Read what the check needs before anything is asked."""
-    session.require_known(name)
-    connection = session.config.connection(name)
-    assert connection is not None
     session.read_ahead({name}, with_channels=False)
+    connection = session.connection(name)
     is_paused = not callable_names(session, {name})
     if is_paused and not read_records(session, session.open_for_reading(), {name}):
         raise typer.Exit(NOT_DONE)  # deleted, as was said
@@ -194,7 +193,9 @@ def _print_ticket(visit: _Validation) -> None:
 
 def _secrets_of(visit: _Validation) -> Iterator[str]:
     """Yield what no line of a report may repeat."""
-    for leaf in find_leaves(visit.session.config, {visit.connection.name}):
+    name = visit.connection.name
+    outside = visit.session.connections_outside((name,)).values()
+    for leaf in find_leaves(visit.session.config, {name}, outside):
         if isinstance(leaf.value, Secret):
             with suppress(SecretUnavailable):
                 yield leaf.value.reveal()

@@ -59,7 +59,7 @@ from monitor.judge.alerts import AlertKind, Severity
 from monitor.judge.routing import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import tzinfo
 
 
@@ -465,6 +465,7 @@ class Config(Settings):
 
     _path: Path = PrivateAttr(default=Path("config.toml"))
     _written: tuple[dict[str, Any], ...] = PrivateAttr(default=())
+    _outside: frozenset[str] = PrivateAttr(default=frozenset())
 
     def model_post_init(self, context: Any, /) -> None:
         """Remember the file that the settings came from."""
@@ -503,10 +504,17 @@ class Config(Settings):
         """Remember the entries of the connections as the file writes them."""
         self._written = tuple(written)
 
-    def with_connections(self, connections: Iterable[Connection]) -> Config:
-        """Return the same settings with other connections, or none: what all have in common."""
+    def with_connections(
+        self, connections: Iterable[Connection], outside: Collection[str] = ()
+    ) -> Config:
+        """Return the same settings with other connections, or none: what all have in common.
+
+        Args:
+            outside: The names of those that are not in the file.
+        """
         kept = self.model_copy(update={"connections": tuple(connections)})
         kept._written = ()  # noqa: SLF001 - of the same class
+        kept._outside = frozenset(outside)  # noqa: SLF001 - of the same class
         for name in ("_connections_by_name", "longest_timeout"):
             kept.__dict__.pop(name, None)
         return kept
@@ -518,6 +526,10 @@ class Config(Settings):
     def application(self, name: str) -> Application | None:
         """Return the application called *name*, or None."""
         return self._applications_by_name.get(name)
+
+    def reach_of(self, connection: Connection) -> AllowedHosts | None:
+        """Return what a check of *connection* may call beside public addresses; None for all."""
+        return self.web.reachable if connection.name in self._outside else None
 
     @cached_property
     def _connections_by_name(self) -> dict[str, Connection]:

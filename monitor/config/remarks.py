@@ -292,17 +292,20 @@ def _find_exposed(key: str, url: str) -> str | None:
 
 def check_files(config: Config) -> tuple[Problem, ...]:
     """Read every `ca_file` of *config* and return those that hold no certificates."""
+    return tuple(check_certificates(walk(config)))
+
+
+def check_certificates(leaves: Iterable[Leaf]) -> Iterator[Problem]:
+    """Yield which `ca_file` of *leaves* holds no certificates; each file is read once."""
     verdicts: dict[Path, str | None] = {}
-    problems = []
-    for leaf in walk(config):
+    for leaf in leaves:
         if leaf.key != "ca_file" or leaf.value is None:
             continue
         if leaf.value not in verdicts:
             verdicts[leaf.value] = _refuse_certificates(leaf.value)
         message = verdicts[leaf.value]
         if message is not None:
-            problems.append(Problem(leaf.place, message))
-    return tuple(problems)
+            yield Problem(leaf.place, message)
 
 
 def _refuse_certificates(path: Path) -> str | None:

@@ -128,7 +128,13 @@ def build_checkers(
     """
     return {
         connection.name: build_checker(
-            connection, config, clients, grants, access.held, worked=access.worked
+            connection,
+            config,
+            clients,
+            grants,
+            access.held,
+            worked=access.worked,
+            allowed=config.reach_of(connection),
         )
         for connection in config.connections
         if connection.name in names

@@ -74,11 +74,18 @@ class RowSettings:
         inline: The secrets that stand in the file itself.
         intervals: Of all connections.
         most: How many are kept ready.
+        besides: An owner as if whose rows were not there.
     """
 
     def __init__(
-        self, config: Config, inline: InlineSecrets, intervals: Intervals, most: int = KEPT
+        self,
+        config: Config,
+        inline: InlineSecrets,
+        intervals: Intervals,
+        most: int = KEPT,
+        besides: str | None = None,
     ) -> None:
+        self._besides = besides
         self._inline = inline
         self._of_file = self._intervals = intervals
         self._most = most
@@ -100,7 +107,7 @@ class RowSettings:
     def ready_of(self, tx: Transaction, names: Iterable[str]) -> dict[str, ReadyConnection]:
         """Return those of *names* that have settings, in that order."""
         names = list(dict.fromkeys(names))
-        digests = entries.find_digests(tx, names)
+        digests = entries.find_digests(tx, names, self._besides)
         found: dict[str, ReadyConnection] = {}
         with self._lock:
             for name, digest in digests.items():
@@ -135,7 +142,8 @@ class RowSettings:
 
     def _make(self, tx: Transaction, names: Collection[str]) -> dict[str, ReadyConnection]:
         made = {}
-        for name, row in (entries.find_entries(tx, names) if names else {}).items():
+        rows = entries.find_entries(tx, names, self._besides) if names else {}
+        for name, row in rows.items():
             try:
                 connection = self._read(row)
             except EntryUnusable as error:

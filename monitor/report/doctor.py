@@ -22,6 +22,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from monitor.config.connections import AmazonConnection
 from monitor.config.describe import walk
 from monitor.config.errors import Notice, Problem, as_argument, format_count
 from monitor.config.remarks import check_files, check_secrets, exposed_secrets, notices
@@ -50,10 +51,11 @@ from monitor.store.outbox import ChannelCounts, count_by_channel
 from monitor.store.schedule import find_most_overdue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from datetime import datetime, timedelta
     from pathlib import Path
 
+    from monitor.config.hosts import AllowedHosts
     from monitor.config.model import Config
     from monitor.config.remarks import SecretsChecked
     from monitor.store.engine import Database, Transaction
@@ -97,17 +99,22 @@ def _may_others_read(facts: os.stat_result) -> bool:
 
 
 def examine_daemon(
-    database: Database, tx: Transaction, config: Config, now: datetime
+    database: Database, tx: Transaction, config: Config, names: Collection[str], now: datetime
 ) -> Iterator[Finding]:
-    """Yield whether a daemon runs on *database*, and whether it keeps up."""
+    """Yield whether a daemon runs on *database*, and whether it keeps up.
+
+    Args:
+        names: All that is watched.
+    """
     if not is_locked(database):
         words = f"no daemon runs on {database.path}: no checks and no alerts"
         remedy = "systemctl start connwatch, or connwatch run"
         yield Finding(Area.DAEMON, Mark.FAILED, words, remedy)
         return
-    names = {connection.name for connection in config.connections}
     overdue = find_most_overdue(tx, names, now)
-    if overdue is not None and is_late(overdue[1], config.longest_timeout):
+    if overdue is not None and is_late(
+        overdue[1], max(config.longest_timeout, config.checks.timeout)
+    ):
         name, late = overdue
         words = f"it is behind: the check of {name} is {format_span(late)} late"
         remedy = "read its log, and check whether this machine is overloaded"
@@ -234,11 +241,12 @@ class _Target:
     ca_file: Path | None
     timeout: timedelta
     proxy: Secret | None
+    allowed: AllowedHosts | None = None
 
     @property
-    def key(self) -> tuple[str, str, Path | None, Secret | None]:
+    def key(self) -> tuple[str, str, Path | None, Secret | None, AllowedHosts | None]:
         parts = urlsplit(self.url)
-        return parts.scheme, parts.netloc, self.ca_file, self.proxy
+        return parts.scheme, parts.netloc, self.ca_file, self.proxy, self.allowed
 
 
 async def examine_network(config: Config, now: datetime) -> list[Finding]:
@@ -265,7 +273,10 @@ def _list_targets(config: Config) -> Iterator[_Target]:
         if connection.enabled:
             for url in urls_of(connection, config):
                 timeout, proxy = config.timeout_of(connection), config.proxy_of(connection)
-                yield _Target(url, connection.ca_file, timeout, proxy)
+                reach = None
+                if not isinstance(connection, AmazonConnection):
+                    reach = config.reach_of(connection)
+                yield _Target(url, connection.ca_file, timeout, proxy, reach)
 
 
 async def _examine_host(target: _Target, now: datetime) -> Finding:
@@ -273,7 +284,7 @@ async def _examine_host(target: _Target, now: datetime) -> Finding:
     took_ms = 0.0
     ends_at = None
     try:
-        probe = probe_host(target.url, target.ca_file, target.timeout, target.proxy)
+        probe = probe_host(target.url, target.ca_file, target.timeout, target.proxy, target.allowed)
         async with aclosing(probe) as way:
             async for reached in way:
                 if reached.failure is not None:
@@ -329,11 +340,15 @@ def list_problems(
     ]
 
 
+NO_CONNECTION = Notice("connections", "there is none, so nothing is watched")
+"""True of the file alone: others may have connections in the database."""
+
+
 def list_remarks(config: Config, secrets: SecretsChecked) -> list[Notice]:
     """Return what the owner of *config* should know, and what stops nothing."""
     remarks = [*notices(config), *secrets.notices]
     if not config.connections:
-        remarks.append(Notice("connections", "there is none, so nothing is watched"))
+        remarks.append(NO_CONNECTION)
     if not config.channels:
         remarks.append(Notice("channels", NO_CHANNEL))
     return remarks

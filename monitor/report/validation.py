@@ -388,7 +388,8 @@ async def _probe(
     host = urlsplit(url).netloc
     left = list(PROBE_STEPS)
     timeout, proxy = config.timeout_of(connection), config.proxy_of(connection)
-    way = probe_host(url, connection.ca_file, timeout, proxy)
+    reach = None if isinstance(connection, AmazonConnection) else config.reach_of(connection)
+    way = probe_host(url, connection.ca_file, timeout, proxy, reach)
     async with aclosing(way):
         async for reached in way:
             step = read_probe(reached, host, utc_now())

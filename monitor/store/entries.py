@@ -7,12 +7,13 @@ whoever writes it.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import Text, bindparam, cast, delete, func, insert, select, update
 
 from monitor.judge.connections import OWNER_FILE
 from monitor.store.schema import MICROSECOND, entries
@@ -22,6 +23,8 @@ from monitor.store.watermarks import find_watermark, save_watermark
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
+
+    from sqlalchemy import Select
 
     from monitor.judge.connections import WrittenEntry
     from monitor.store.engine import Transaction
@@ -63,22 +66,39 @@ _STORED = select(
 _DIGESTS = select(entries.c.name, entries.c.digest).order_by(*_FIRST)
 
 
-def find_entries(tx: Transaction, names: Collection[str]) -> dict[str, StoredEntry]:
-    """Return the settings that count of those of *names* that have any."""
+def find_entries(
+    tx: Transaction, names: Collection[str], besides: str | None = None
+) -> dict[str, StoredEntry]:
+    """Return the settings that count of those of *names* that have any.
+
+    Args:
+        besides: An owner as if whose settings were not there.
+    """
     found: dict[str, StoredEntry] = {}
     for piece in in_pieces(names):
-        for row in tx.execute(_STORED.where(entries.c.name.in_(piece))):
+        for row in tx.execute(_without(_STORED, besides).where(entries.c.name.in_(piece))):
             found.setdefault(row.name, StoredEntry(*row))
     return found
 
 
-def find_digests(tx: Transaction, names: Collection[str]) -> dict[str, str]:
-    """Return the digests of the settings that count of those of *names* that have any."""
+def find_digests(
+    tx: Transaction, names: Collection[str], besides: str | None = None
+) -> dict[str, str]:
+    """Return the digests of the settings that count of those of *names* that have any.
+
+    Args:
+        besides: An owner as if whose settings were not there.
+    """
     found: dict[str, str] = {}
     for piece in in_pieces(names):
-        for name, digest in tx.execute(_DIGESTS.where(entries.c.name.in_(piece))):
+        query = _without(_DIGESTS, besides).where(entries.c.name.in_(piece))
+        for name, digest in tx.execute(query):
             found.setdefault(name, digest)
     return found
+
+
+def _without(query: Select[Any], besides: str | None) -> Select[Any]:
+    return query if besides is None else query.where(entries.c.owner != besides)
 
 
 def list_entries(tx: Transaction) -> Iterator[StoredEntry]:
@@ -86,6 +106,42 @@ def list_entries(tx: Transaction) -> Iterator[StoredEntry]:
     rows = tx.execute(_STORED, execution_options={"yield_per": AT_ONCE})
     for _, of_name in groupby(rows, attrgetter("name")):
         yield StoredEntry(*next(of_name))
+
+
+def list_all_owners(tx: Transaction) -> list[str]:
+    """Return who has written any settings, in order."""
+    owners: list[str] = []
+    query = select(func.min(entries.c.owner))
+    # One look each into the index, where a list of what is distinct would read all of it.
+    while (owner := tx.execute(query).scalar_one()) is not None:
+        owners.append(owner)
+        query = select(func.min(entries.c.owner)).where(entries.c.owner > owner)
+    return owners
+
+
+def list_names_from(tx: Transaction, owner: str, beginning: str, most: int) -> list[str]:
+    """Return names of *owner* that begin with *beginning*, in order, at most so many."""
+    of_owner = select(entries.c.name).where(entries.c.owner == owner)
+    after = of_owner.where(entries.c.name >= beginning).order_by(entries.c.name).limit(most)
+    return [name for name in tx.execute(after).scalars() if name.startswith(beginning)]
+
+
+def list_names_near(tx: Transaction, owner: str, name: str, most: int) -> list[str]:
+    """Return names of *owner* that come next after *name* and before it, at most so many each."""
+    of_owner = select(entries.c.name).where(entries.c.owner == owner)
+    after = of_owner.where(entries.c.name >= name).order_by(entries.c.name)
+    before = of_owner.where(entries.c.name < name).order_by(entries.c.name.desc())
+    return [found for query in (after, before) for found in tx.execute(query.limit(most)).scalars()]
+
+
+def is_tag_of(tx: Transaction, owner: str, tag: str) -> bool:
+    """Tell whether settings that *owner* wrote have that *tag*."""
+    # Only rows that hold its letters are taken apart.
+    letters = cast(entries.c.content, Text).contains(json.dumps(tag), autoescape=True)
+    query = select(entries.c.content).where(entries.c.owner == owner, letters)
+    rows = tx.execute(query, execution_options={"yield_per": AT_ONCE}).scalars()
+    tags = (each.get("tags") for each in rows if isinstance(each, dict))
+    return any(isinstance(each, list) and tag in each for each in tags)
 
 
 def is_entry(tx: Transaction, name: str) -> bool:
@@ -115,9 +171,15 @@ def list_owners(tx: Transaction, name: str) -> list[str]:
     return [row.owner for row in tx.execute(_STORED.where(entries.c.name == name))]
 
 
-def owners_of(tx: Transaction, names: Collection[str]) -> dict[str, str]:
-    """Return whose settings count, of those of *names* that have any."""
-    query = select(entries.c.name, entries.c.owner).order_by(*_FIRST)
+def owners_of(
+    tx: Transaction, names: Collection[str], besides: str | None = None
+) -> dict[str, str]:
+    """Return whose settings count, of those of *names* that have any.
+
+    Args:
+        besides: An owner as if whose settings were not there.
+    """
+    query = _without(select(entries.c.name, entries.c.owner).order_by(*_FIRST), besides)
     found: dict[str, str] = {}
     for piece in in_pieces(names):
         for name, owner in tx.execute(query.where(entries.c.name.in_(piece))):
