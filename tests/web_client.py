@@ -12,8 +12,12 @@ import httpx
 import jsonschema_rs
 from prometheus_client import CollectorRegistry
 
+from monitor.config.load import load_config
 from monitor.config.model import Config
+from monitor.config.plan import Describer, make_plan
 from monitor.engine.live import Live
+from monitor.engine.settings import FileReading
+from monitor.store import connections, credentials
 from monitor.store.engine import StoreWorker
 from monitor.web.app import build_app
 from monitor.web.hub import Hub
@@ -27,6 +31,7 @@ from tests.fakes import NOON
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
 
     from fastapi import FastAPI
 
@@ -156,3 +161,29 @@ async def open_web(
         await parts.now.calls.clients.aclose()
         reader.close()
         store.close()
+
+
+@asynccontextmanager
+async def open_file(
+    database: Database, folder: Path, text: str, **replaced: Any
+) -> AsyncIterator[Web]:
+    """
+    Give out the application over a file, whose connections are rows as in the daemon.
+
+    Args:
+        replaced: Other parts than the usual ones.
+    """
+    path = folder / "config.toml"
+    path.write_text(text)
+    path.chmod(0o600)
+    config = load_config(path)
+    common = config.with_connections(())
+    with database.write() as tx:
+        key = credentials.find_or_make_key(tx, credentials.FINGERPRINT_KEY)
+        reading = FileReading.of(config, key)
+        taken_over = reading.store(tx)
+        say = Describer(common)
+        connections.sync(tx, [say.entry(one) for one in config.connections], NOON)
+        connections.bring_in_line(tx, taken_over, NOON)
+    async with open_web(database, make_plan(common, reading.settings), common, **replaced) as web:
+        yield web

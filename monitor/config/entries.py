@@ -194,6 +194,24 @@ def read_entry(
     raise EntryUnusable(f"these keys are not accepted: {keys}")
 
 
+def hide_secrets(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *content* as it may be shown: where a secret is kept is nobody's business either."""
+    from monitor.config.model import secret_keys
+
+    model = PROVIDERS.get(str(content.get("provider")))
+    keys = frozenset() if model is None else secret_keys(model)
+    shown = dict(content)
+    for key in keys & content.keys():
+        value = content[key]
+        if key == "headers" and isinstance(value, dict):
+            shown[key] = {
+                name: dict(SET) if isinstance(each, dict) else each for name, each in value.items()
+            }
+        elif isinstance(value, dict):
+            shown[key] = dict(SET)
+    return shown
+
+
 def find_set(content: Any) -> Iterator[Path]:
     """Yield the places at which `{"set": true}` stands."""
     inner: Iterator[tuple[str | int, Any]] = iter(())

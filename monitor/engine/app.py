@@ -145,7 +145,9 @@ class App:
         await running.start_due()
         stack.push_async_callback(running.dashboard.stop)
         delivery, dashboard = running.delivery, running.dashboard
-        await dashboard.start(partial(_note, dashboard, delivery), delivery.wake)
+        await dashboard.start(
+            partial(_note, dashboard, delivery), delivery.wake, running.runner.void
+        )
         await supervisor.notify_status()
         reloader.open()
         # What was set aside of the file's settings, the file still has.

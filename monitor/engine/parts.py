@@ -63,13 +63,17 @@ class Dashboard(Protocol):
         ...
 
     async def start(
-        self, on_evaluated: Callable[[list[Evaluated]], None], wake: Callable[[], None]
+        self,
+        on_evaluated: Callable[[list[Evaluated]], None],
+        wake: Callable[[], None],
+        void: Callable[[Collection[str]], None],
     ) -> None:
         """Begin to serve; checks go on meanwhile.
 
         Args:
             on_evaluated: Called with checks that somebody asked for by a button.
             wake: Has what is due sent at once.
+            void: Has checks under way of some connections count no longer.
         """
         ...
 

@@ -58,12 +58,13 @@ def tagged(request: Request, body: bytes, media_type: str, caching: str = REVALI
     """Return *body* with an entity tag; 304 if the client names that tag."""
     tag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": caching}
-    if _names(request.headers.get("if-none-match", ""), tag):
+    if names_tag(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(body, media_type=media_type, headers=headers)
 
 
-def _names(sent: str, tag: str) -> bool:
+def names_tag(sent: str, tag: str) -> bool:
+    """Tell whether *sent*, an If-Match or If-None-Match, names the entity *tag*."""
     tags = [one.strip().removeprefix("W/") for one in sent.split(",")]
     return tag in tags or tags == ["*"]
 

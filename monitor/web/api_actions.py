@@ -201,22 +201,6 @@ async def renew(
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"on: {needed}") from needed
 
 
-@router.delete(
-    "/connections/{name}",
-    status_code=HTTPStatus.NO_CONTENT,
-    responses=problems(HTTPStatus.NOT_FOUND, is_change=True),
-)
-async def delete(here: Here, who: Who, name: str) -> Response:
-    """Forget a connection: its history goes, and its entry in the file is ignored."""
-
-    def change(tx: Transaction) -> None:
-        connections.delete_connection(tx, find_or_refuse(tx, here, name), here.clock())
-
-    await here.store.write(change)
-    _note(who, "delete", connection=name)
-    return Response(status_code=HTTPStatus.NO_CONTENT)
-
-
 @router.post("/alerts/retry", responses=answers(schemas.RevivedJson, is_change=True))
 async def retry(here: Here, who: Who) -> Response:
     """Make dead notifications due again."""

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from monitor import __version__
-from monitor.web import api, api_actions, docs, feeds, health, login, pages
+from monitor.web import api, api_actions, api_entries, docs, feeds, health, login, pages
 from monitor.web.problems import add_error_pages, describe
 from monitor.web.security import AccessMiddleware
 from monitor.web.sessions import Attempts
@@ -27,6 +27,7 @@ ROUTERS = (
     api.router,
     api_actions.router,
     api_actions.alerts_router,
+    api_entries.router,
     feeds.router,
     health.metrics_router,
     health.router,

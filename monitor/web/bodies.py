@@ -46,8 +46,8 @@ LONGEST_NUMBER = 50
 class BodyTooLarge(Exception):  # noqa: N818 - it states a condition
     """Raised as soon as too much was sent."""
 
-    def __init__(self) -> None:
-        super().__init__(f"At most {LARGEST_BODY // 1024} KiB may be sent.")
+    def __init__(self, why: str = f"At most {LARGEST_BODY // 1024} KiB may be sent.") -> None:
+        super().__init__(why)
 
 
 async def read_body(request: Request) -> bytes:

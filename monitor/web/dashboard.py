@@ -14,7 +14,7 @@ from monitor.store import credentials
 from monitor.store.engine import StoreWorker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from monitor.config.connections import AmazonConnection
     from monitor.config.model import Config
@@ -91,13 +91,17 @@ class WebDashboard:
         return CountedSender(sender, self._metrics)
 
     async def start(
-        self, on_evaluated: Callable[[list[Evaluated]], None], wake: Callable[[], None]
+        self,
+        on_evaluated: Callable[[list[Evaluated]], None],
+        wake: Callable[[], None],
+        void: Callable[[Collection[str]], None],
     ) -> None:
         """Load the web and begin to serve; checks go on meanwhile.
 
         Args:
             on_evaluated: Told of checks that somebody asked for by a button.
             wake: Has what is due sent at once.
+            void: Has checks under way of some connections count no longer.
         """
         if self._metrics is None:
             return
@@ -106,7 +110,9 @@ class WebDashboard:
         from monitor.web.server import WebServer
 
         csrf_key, calendar_key = await self._store.write(_find_keys)
-        self._parts = self._put_together(on_evaluated, wake, csrf_key, calendar_key)
+        self._parts = replace(
+            self._put_together(on_evaluated, wake, csrf_key, calendar_key), void=void
+        )
         self._server = WebServer(self._view)
         await self._server.start()
 

@@ -16,7 +16,7 @@ from monitor.config.renewal import consent_page_of
 from monitor.engine.live import ReloadStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from datetime import datetime
 
     from monitor.config.connections import AmazonConnection
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from monitor.web.metrics import Metrics
     from monitor.web.overview import Overview
     from monitor.web.validations import Validations
+
+
+def _ignore(_names: Collection[str]) -> None:
+    """Where nothing is checked there is nothing to be void."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Parts:
         csrf_key: Signs what changes must carry.
         calendar_key: Makes the secret addresses of the calendar and of badges.
         announce: Told of what was stored, as of every check.
+        void: Has checks under way of some connections count no longer.
         consent_page: Where sellers authorize an application again.
         reloads: How reading the file went.
         monotonic: Seconds of a clock that nobody sets: lengths of time are measured by it.
@@ -69,6 +74,7 @@ class Parts:
     consent_page: Callable[[AmazonConnection], str] = consent_page_of
     reloads: ReloadStatus = field(default_factory=ReloadStatus)
     monotonic: Callable[[], float] = time.monotonic
+    void: Callable[[Collection[str]], None] = _ignore
 
     @property
     def config(self) -> Config:

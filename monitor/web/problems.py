@@ -261,6 +261,7 @@ _WHY = {
     HTTPStatus.FORBIDDEN: "The API token may only read, or the CSRF token is missing.",
     HTTPStatus.NOT_FOUND: "Not found.",
     HTTPStatus.CONFLICT: "Not possible in the present state.",
+    HTTPStatus.PRECONDITION_FAILED: "It is not as If-Match or If-None-Match says.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Too much was sent.",
     HTTPStatus.REQUEST_URI_TOO_LONG: "The address is too long.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not JSON.",

@@ -49,6 +49,15 @@ class ConnectionListJson(TypedDict):
     next: NextPage
 
 
+class EntrySchema(BaseModel, extra="allow"):
+    """The entry of a connection; the other keys are those of its provider."""
+
+    name: str
+    provider: str
+    owner: str = Field(description='"file", "dashboard" or the name of a source.')
+    shadowed_by: str | None = Field(description="Whose entry of the same name counts instead.")
+
+
 class AlertListJson(TypedDict):
     """A page of the list, the newest first."""
 
@@ -185,6 +194,7 @@ class ProblemSchema(BaseModel, extra="forbid"):
     status: int
     detail: str
     errors: list[FieldProblemSchema] | None = None
+    owner: str = Field(default="", description="Whose connection it is, where that is why.")
 
 
 # --- what is sent

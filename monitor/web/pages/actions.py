@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitor.judge.suppression import Scope
-from monitor.web import api_actions
+from monitor.web import api_actions, api_entries
 from monitor.web.api_actions import SilenceId
 from monitor.web.bodies import form
 from monitor.web.parts import Here
@@ -88,7 +88,7 @@ async def renew(
 @router.post("/connections/{name}/delete", dependencies=[form()])
 async def delete(request: Request, here: Here, who: Who, name: str) -> Response:
     """Delete it, and show the list."""
-    await api_actions.delete(here, who, name)
+    await api_entries.delete(here, who, name)
     return lead_to(request, "/")
 
 

@@ -1,0 +1,527 @@
+"""Let programs keep connections that are not in the file: put, read, delete, many at once.
+
+What an entry may say is decided in `monitor.config.owners`, what it may call in
+`monitor.config.hosts`, what follows from it in `monitor.engine.entries`. Secrets come in and never
+go out.
+"""
+
+# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+import structlog
+from fastapi import APIRouter, Depends, Header, Query
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from monitor.config.entries import hide_secrets
+from monitor.config.hosts import explain_refusal, find_unreachable_host
+from monitor.config.owners import EntryRefused, EntryRules
+from monitor.engine.ciphers import Cipher, KeyUnusable
+from monitor.engine.entries import DASHBOARD, EntryWriter, KeyMissing, read_former
+from monitor.engine.settings import RowSettings
+from monitor.judge.connections import OWNER_DASHBOARD
+from monitor.report.status import ConnectionJson
+from monitor.sources.rows import check_keys, parse_json
+from monitor.store import connections, credentials, entries
+from monitor.store.statements import in_groups
+from monitor.web.api import find_or_refuse, names_tag, no_such_connection, read_connection
+from monitor.web.bodies import BodyTooLarge, media_type_of, refuse_unknown_fields
+from monitor.web.parts import Here, Parts
+from monitor.web.problems import ProblemResponse, answers, problem, problems
+from monitor.web.schemas import EntrySchema
+from monitor.web.sessions import Pass, Who
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from monitor.config.connections import Connection
+    from monitor.config.owners import CheckedEntry, FormerEntry
+    from monitor.judge.connections import WrittenEntry
+    from monitor.store.engine import Transaction
+
+log = structlog.get_logger()
+
+router = APIRouter(prefix="/api/v1", tags=["connections"])
+
+NDJSON = "application/x-ndjson"
+MOST_LINES = 10_000
+LARGEST_LINE = 64 * 1024
+LARGEST_BATCH = 64 * 1024 * 1024
+"""Of all lines together: they are held until all of them are there."""
+
+AT_ONCE = 200
+IGNORED = ("owner", "shadowed_by")
+"""What our own answers say beside an entry: to send it back changes nothing."""
+
+NO_KEY, OWNED_BY, ROLE = "/problems/no-key", "/problems/owned-by", "/problems/role"
+
+_NOT_MET = "The connection is not as If-Match or If-None-Match says: read it again."
+
+
+class _Undone(Exception):  # noqa: N818 - it states a condition
+    """Raised within a transaction of which nothing is to stay."""
+
+    def __init__(self, result: Any) -> None:
+        super().__init__("nothing of it is kept")
+        self.result = result
+
+
+class _NotPossible(Exception):  # noqa: N818 - it states a condition
+    """Raised where an entry is not to be written, with the answer that says why."""
+
+    def __init__(self, answer: ProblemResponse) -> None:
+        super().__init__("it is not to be written")
+        self.answer = answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """An entry that can be written."""
+
+    connection: Connection
+    written: WrittenEntry
+
+
+@dataclass(slots=True)
+class _Desk:
+    """Takes entries in, by the settings that a request began with.
+
+    Args:
+        hosts: Why hosts may not be called, as far as that was asked already.
+    """
+
+    here: Parts
+    rules: EntryRules
+    writer: EntryWriter
+    settings: RowSettings
+    hosts: dict[tuple[str, int], str | None] = field(default_factory=dict)
+
+    @classmethod
+    async def open(cls, here: Parts) -> _Desk:
+        """Return one for a request."""
+        key = await here.store.write(
+            lambda tx: credentials.find_or_make_key(tx, credentials.FINGERPRINT_KEY)
+        )
+        settings = here.plan.settings
+        assert isinstance(settings, RowSettings), "a daemon goes by rows"
+        rules = EntryRules(here.config, partial(credentials.fingerprint, key), here.clock())
+        writer = EntryWriter(here.config, here.plan, DASHBOARD, _find_cipher(here))
+        return cls(here, rules, writer, settings)
+
+    def former(self, tx: Transaction, name: str) -> FormerEntry | None:
+        """Return what the dashboard has of the connection called *name*."""
+        return read_former(tx, self.settings, OWNER_DASHBOARD, name)
+
+    async def take(self, values: Any, former: FormerEntry | None) -> _Ready:
+        """Return the entry that *values* are, ready to be written.
+
+        Raises:
+            EntryRefused: It cannot be used.
+            KeyMissing: It holds a secret that nothing can encrypt.
+        """
+        if isinstance(values, dict):
+            values = {key: value for key, value in values.items() if key not in IGNORED}
+        checked = await asyncio.to_thread(self.rules.check, values, former)
+        await self._require_reachable(checked)
+        return _Ready(checked.connection, self.writer.seal(checked))
+
+    async def _require_reachable(self, checked: CheckedEntry) -> None:
+        """Refuse an address of the inner network that an entry names."""
+        key = next((key for key in ("url", "base_url") if checked.content.get(key)), None)
+        if key is None:
+            return
+        parts = urlsplit(checked.connection.called_url)
+        at = parts.hostname or "", parts.port or {"http": 80}.get(parts.scheme, 443)
+        if at not in self.hosts:
+            self.hosts[at] = await find_unreachable_host(*at, self.here.config.web.reachable)
+        why = self.hosts[at]
+        if why is not None:
+            raise EntryRefused(((key, f"{at[0]} is not called: {explain_refusal(why)}"),))
+
+    def put(self, tx: Transaction, ready: Sequence[_Ready]) -> frozenset[str]:
+        """Write entries; return the names of those that are new."""
+        meant = {one.connection.name: one.connection for one in ready}
+        put = self.writer.put(tx, [one.written for one in ready], meant, self.here.clock())
+        return put.created
+
+
+def _find_cipher(here: Parts) -> Cipher | None:
+    try:
+        return Cipher.of(here.config.web)
+    except KeyUnusable:
+        return None
+
+
+def _refuse_entry(error: EntryRefused) -> ProblemResponse:
+    wrong = [{"place": place, "why": why} for place, why in error.problems]
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{error}.", errors=wrong)
+
+
+def _refuse_without_key(here: Parts, error: KeyMissing) -> ProblemResponse:
+    try:
+        Cipher.of(here.config.web)
+    except KeyUnusable as unusable:
+        why = (
+            f"{error}"
+            if here.config.web.key is None
+            else f"A secret is stored encrypted: {unusable}"
+        )
+        return problem(HTTPStatus.CONFLICT, f"{why[0].upper()}{why[1:]}.", type=NO_KEY)
+    return problem(HTTPStatus.CONFLICT, f"{error}.", type=NO_KEY)
+
+
+def _refuse_owned(owner: str) -> ProblemResponse:
+    where = "the configuration file" if owner == "file" else f'the source "{owner}"'
+    return problem(
+        HTTPStatus.FORBIDDEN,
+        f"This connection is in {where}: change it there.",
+        type=OWNED_BY,
+        owner=owner,
+    )
+
+
+def _owner_beside(tx: Transaction, here: Parts, name: str) -> str | None:
+    """Return who owns *name*, if that is not the dashboard."""
+    watched = here.plan.find(tx, name)
+    return None if watched is None or watched.owner == OWNER_DASHBOARD else watched.owner
+
+
+# --- one
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What must be so before anything is written."""
+
+    if_match: Annotated[str | None, Header(max_length=1000)] = None
+    if_none_match: Annotated[str | None, Header(max_length=1000)] = None
+
+    def are_met(self, tag: str | None) -> bool:
+        """Tell whether they allow to write over what *tag* stands for; None for nothing."""
+        if tag is None:
+            return self.if_match is None
+        is_met = self.if_match is None or names_tag(self.if_match, tag)
+        return is_met and not (self.if_none_match and names_tag(self.if_none_match, tag))
+
+
+_ENTRY = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "description": "That of the address; may be left out."},
+        "provider": {"enum": ["soldscope", "amazon", "http", "countdown"]},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "token": {"oneOf": [{"type": "string"}, {"enum": [{"set": True}]}]},
+    },
+    "required": ["provider"],
+    "additionalProperties": True,
+}
+"""What is sent, as far as all providers have it in common."""
+
+DryRun = Annotated[bool, Query(description="Answer the same, and store nothing.")]
+
+
+@router.put(
+    "/connections/{name}",
+    responses=answers(
+        ConnectionJson,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.PRECONDITION_FAILED,
+        is_change=True,
+    )
+    | {201: {"model": ConnectionJson}},
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _ENTRY}}}
+    },
+)
+async def put(
+    request: Request,
+    here: Here,
+    who: Who,
+    name: str,
+    conditions: Annotated[Conditions, Depends()],
+    *,
+    dry_run: DryRun = False,
+) -> Response:
+    """Create or replace a connection: the body is an entry as in the file, as JSON.
+
+    A secret is a text, or `{"set": true}` to keep the one that is stored.
+    """
+    values = json.loads(await request.body() or b"null")
+    if isinstance(values, dict) and values.setdefault("name", name) != name:
+        wrong = EntryRefused((("name", "not the name in the address"),))
+        return _refuse_entry(wrong)
+    desk = await _Desk.open(here)
+    try:
+        former = await here.reader.read(partial(_read_for_put, desk, name, conditions))
+        ready = await desk.take(values, former)
+        each, is_new, digest = await _store(desk, ready, conditions, is_kept=not dry_run)
+    except EntryRefused as error:
+        return _refuse_entry(error)
+    except KeyMissing as error:
+        return _refuse_without_key(here, error)
+    except _NotPossible as error:
+        return error.answer
+    if not dry_run:
+        here.void([name])
+        log.info(
+            "web.ordered", order="put", connection=name, by=who.by.value, token=who.name or None
+        )
+    status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
+    return JSONResponse(each, status, {"ETag": f'"{digest}"'})
+
+
+def _read_for_put(
+    desk: _Desk, name: str, conditions: Conditions, tx: Transaction
+) -> FormerEntry | None:
+    """Return what is stored of *name*, if it may be written under these *conditions*.
+
+    Raises:
+        _NotPossible: It may not.
+    """
+    owner = _owner_beside(tx, desk.here, name)
+    if owner is not None:
+        raise _NotPossible(_refuse_owned(owner))
+    row = entries.find_of_owner(tx, OWNER_DASHBOARD, name)
+    if not conditions.are_met(None if row is None else f'"{row.digest}"'):
+        raise _NotPossible(problem(HTTPStatus.PRECONDITION_FAILED, _NOT_MET))
+    return desk.former(tx, name)
+
+
+async def _store(
+    desk: _Desk, ready: _Ready, conditions: Conditions, *, is_kept: bool
+) -> tuple[ConnectionJson, bool, str]:
+    """Write one entry; return the connection, whether it is new, and its digest."""
+    name = ready.connection.name
+
+    def write(tx: Transaction) -> tuple[ConnectionJson, bool, str]:
+        # Somebody may have been faster since it was read.
+        _read_for_put(desk, name, conditions, tx)
+        created = desk.put(tx, [ready])
+        result = read_connection(tx, desk.here, name), name in created, ready.written.digest
+        if not is_kept:
+            raise _Undone(result)
+        return result
+
+    try:
+        return await desk.here.store.write(write)
+    except _Undone as undone:
+        result: tuple[ConnectionJson, bool, str] = undone.result
+        return result
+
+
+@router.get(
+    "/connections/{name}/config",
+    responses=answers(EntrySchema, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND),
+)
+async def get_config(request: Request, here: Here, who: Who, name: str) -> Response:
+    """Show the entry of a connection as its owner wrote it, without its secrets."""
+    if who.by is Pass.TOKEN and not who.may_change:
+        return problem(HTTPStatus.FORBIDDEN, "This API token may not see settings.", type=ROLE)
+
+    def read(tx: Transaction) -> tuple[dict[str, Any], str]:
+        owners = entries.list_owners(tx, name)
+        if not owners:
+            raise no_such_connection()
+        shown = OWNER_DASHBOARD if OWNER_DASHBOARD in owners else owners[0]
+        row = entries.find_of_owner(tx, shown, name)
+        if row is None or not isinstance(row.content, dict):
+            raise no_such_connection()
+        beside = {"owner": shown, "shadowed_by": None if shown == owners[0] else owners[0]}
+        return hide_secrets(row.content) | beside, row.digest
+
+    body, digest = await here.reader.read(read)
+    tag = f'"{digest}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if names_tag(request.headers.get("if-none-match", ""), tag):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return JSONResponse(body, headers=headers)
+
+
+@router.delete(
+    "/connections/{name}",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=problems(HTTPStatus.NOT_FOUND, is_change=True),
+    dependencies=[Depends(refuse_unknown_fields)],
+)
+async def delete(here: Here, who: Who, name: str) -> Response:
+    """Forget a connection with its history.
+
+    An entry of the file or of a source is ignored from then on. What was made in the dashboard or
+    by API is gone, and its name is free.
+    """
+    writer = EntryWriter(here.config, here.plan, DASHBOARD, None)
+
+    def change(tx: Transaction) -> None:
+        record = find_or_refuse(tx, here, name)
+        if _owner_beside(tx, here, name) is None:
+            writer.remove(tx, [name], here.clock())
+        else:
+            connections.delete_connection(tx, record, here.clock())
+
+    await here.store.write(change)
+    here.void([name])
+    log.info(
+        "web.ordered", order="delete", connection=name, by=who.by.value, token=who.name or None
+    )
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+# --- many
+
+
+@router.post(
+    "/connections:batch",
+    responses={
+        200: {"content": {NDJSON: {}}, "description": "A verdict a line, in order."},
+        **problems(is_change=True),
+    },
+    openapi_extra={
+        "requestBody": {"required": True, "content": {NDJSON: {"schema": {"type": "string"}}}}
+    },
+)
+async def put_many(
+    request: Request,
+    here: Here,
+    who: Who,
+    *,
+    dry_run: DryRun = False,
+) -> Response:
+    """Create or replace connections, an entry a line, each on its own.
+
+    At most 10,000 lines of 64 KiB; the answer has a line for each, in order.
+    """
+    if media_type_of(request) != NDJSON:
+        detail = f"Content-Type: must be {NDJSON}."
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
+    try:
+        lines = await _read_lines(request)
+    except BodyTooLarge as error:
+        return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error))
+    desk = await _Desk.open(here)
+    verdicts: list[dict[str, Any]] = []
+    for some in in_groups(lines, AT_ONCE):
+        verdicts += await _put_some(desk, some, is_kept=not dry_run)
+    n_put = sum("errors" not in one or not one["errors"] for one in verdicts)
+    log.info(
+        "web.ordered",
+        order="put many",
+        lines=len(lines),
+        put=n_put,
+        by=who.by.value,
+        token=who.name or None,
+    )
+    body = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in verdicts)
+    return Response(body, media_type=NDJSON)
+
+
+async def _read_lines(request: Request) -> list[tuple[int, bytes]]:
+    """Return the lines that say something, each with its number.
+
+    Raises:
+        BodyTooLarge: There are too many, or too much is in them.
+    """
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LARGEST_BATCH:
+            raise BodyTooLarge(f"At most {LARGEST_BATCH >> 20} MiB may be sent at once.")
+    lines = [(n, line) for n, line in enumerate(bytes(body).split(b"\n")) if line.strip()]
+    if len(lines) > MOST_LINES:
+        raise BodyTooLarge(f"At most {MOST_LINES:,} lines may be sent at once.")
+    return lines
+
+
+async def _put_some(
+    desk: _Desk, lines: Sequence[tuple[int, bytes]], *, is_kept: bool
+) -> list[dict[str, Any]]:
+    """Write some lines; return a verdict for each."""
+    parsed = [(n, *_parse_line(line)) for n, line in lines]
+    names = [name for *_, name in parsed if name is not None]
+
+    def look(tx: Transaction) -> tuple[dict[str, str], dict[str, FormerEntry | None]]:
+        return entries.owners_of(tx, names), {name: desk.former(tx, name) for name in names}
+
+    owners, formers = await desk.here.reader.read(look)
+    verdicts: dict[int, dict[str, Any]] = {}
+    ready: dict[int, _Ready] = {}
+    for n, values, why, name in parsed:
+        owner = owners.get(name or "", OWNER_DASHBOARD)
+        if why:
+            verdicts[n] = _verdict(n, name, 422, [("", why)])
+            continue
+        if owner != OWNER_DASHBOARD:
+            verdicts[n] = _verdict(n, name, 403, [("name", f"it is owned by {owner}")])
+            continue
+        try:
+            ready[n] = await desk.take(values, formers.get(name or ""))
+        except EntryRefused as error:
+            verdicts[n] = _verdict(n, name, 422, error.problems)
+        except KeyMissing as error:
+            verdicts[n] = _verdict(n, name, 422, [("", str(error))])
+    verdicts |= await _write_some(desk, ready, is_kept=is_kept)
+    return [verdicts[n] for n, _ in lines]
+
+
+async def _write_some(
+    desk: _Desk, ready: Mapping[int, _Ready], *, is_kept: bool
+) -> dict[int, dict[str, Any]]:
+    """Write entries one after the other in one transaction, so that each stands on its own."""
+
+    def write(tx: Transaction) -> dict[int, dict[str, Any]]:
+        verdicts = {}
+        for n, one in ready.items():
+            name = one.connection.name
+            owner = _owner_beside(tx, desk.here, name)
+            if owner is not None:
+                verdicts[n] = _verdict(n, name, 403, [("name", f"it is owned by {owner}")])
+                continue
+            try:
+                is_new = name in desk.put(tx, [one])
+            except EntryRefused as error:
+                verdicts[n] = _verdict(n, name, 422, error.problems)
+            else:
+                verdicts[n] = _verdict(n, name, 201 if is_new else 200, [])
+        if not is_kept:
+            raise _Undone(verdicts)
+        return verdicts
+
+    if not ready:
+        return {}
+    try:
+        verdicts = await desk.here.store.write(write)
+    except _Undone as undone:
+        verdicts = undone.result
+    else:
+        desk.here.void([one.connection.name for one in ready.values()])
+    return verdicts
+
+
+def _parse_line(line: bytes) -> tuple[Any, str, str | None]:
+    """Return what a line says, why it says nothing, and the name in it."""
+    if len(line) > LARGEST_LINE:
+        return None, f"larger than {LARGEST_LINE >> 10} KiB", None
+    try:
+        values = parse_json(line.decode("utf-8"))
+        check_keys(values)
+    except UnicodeDecodeError:
+        return None, "not UTF-8", None
+    except ValueError as error:
+        return None, str(error), None
+    name = values.get("name") if isinstance(values, dict) else None
+    return values, "", name if isinstance(name, str) else None
+
+
+def _verdict(
+    n: int, name: str | None, status: int, wrong: Sequence[tuple[str, str]]
+) -> dict[str, Any]:
+    errors = [{"place": place, "why": why} for place, why in wrong]
+    return {"line": n, "name": name, "status": status, "errors": errors}
