@@ -22,7 +22,7 @@ from monitor.clock import utc_now
 from monitor.config.errors import ConfigError, as_argument, quoted
 from monitor.config.values import check_past_day
 from monitor.judge.authorizations import DateChange, start_of
-from monitor.judge.connections import OWNER_FILE
+from monitor.judge.connections import OWNER_DASHBOARD, OWNER_FILE
 from monitor.notify.times import format_date, format_expiry
 
 if TYPE_CHECKING:
@@ -97,13 +97,19 @@ def delete(
 ) -> None:
     """Delete a connection and its history.
 
-    Its entry in the configuration file is ignored from then on.
+    What was made in the dashboard, by API or imported is gone. An entry of the
+    configuration file or of a source is ignored from then on.
     """
+    from monitor.cli.settings import describe_owner
     from monitor.store import connections
 
     session: Session = context.obj
     session.require_known(name)
     database = session.open_for_writing(about=name)
+    owner = session.settings.owner_of(name)
+    if owner == OWNER_DASHBOARD:
+        _delete_for_good(session, name, is_sure=is_sure)
+        return
     with database.read() as tx:
         is_gone = name in connections.list_deleted(tx)
     if is_gone:
@@ -111,19 +117,38 @@ def delete(
             f"{name} is deleted already; connwatch resume {as_argument(name)} brings it back"
         )
         return
-    question = (
-        f"Delete {name}? Its checks stop, its history and alerts are lost, and its entry in the "
-        "configuration file is ignored from then on."
+    where = "the configuration file" if owner == OWNER_FILE else describe_owner(owner)
+    _confirm_deletion(
+        name,
+        f"its history and alerts are lost, and its entry in {where} is ignored from then on.",
+        is_sure=is_sure,
     )
-    if not is_sure and sys.stdin.isatty() and not typer.confirm(question, err=True):
-        raise CommandError(f"{name} was not deleted")
     with database.write() as tx:
         connections.delete_connection(tx, session.find_record(tx, name), utc_now())
     typer.echo(
         f"{name} is deleted: its checks stop, its history and alerts are gone.\n"
-        f"Its entry in the file is ignored until it is taken out and put in again, "
+        f"Its entry in {describe_owner(owner)} is ignored until it is taken out and put in again, "
         f"or until: connwatch resume {as_argument(name)}"
     )
+
+
+def _confirm_deletion(name: str, rest: str, *, is_sure: bool) -> None:
+    question = f"Delete {name}? Its checks stop, {rest}"
+    if not is_sure and sys.stdin.isatty() and not typer.confirm(question, err=True):
+        raise CommandError(f"{name} was not deleted")
+
+
+def _delete_for_good(session: Session, name: str, *, is_sure: bool) -> None:
+    """Delete a connection that the database alone has."""
+    from monitor.engine.entries import DASHBOARD, EntryWriter
+
+    _confirm_deletion(
+        name, "and its settings, secrets, history and alerts are lost.", is_sure=is_sure
+    )
+    writer = EntryWriter(session.config, session.plan, DASHBOARD, None)
+    with session.database.write() as tx:
+        writer.remove(tx, [name], utc_now())
+    typer.echo(f"{name} is deleted: its settings, secrets, history and alerts are gone.")
 
 
 def renew(

@@ -20,7 +20,7 @@ from monitor.engine.settings import RowSettings
 from monitor.judge.connections import OWNER_DASHBOARD, OWNER_FILE, WrittenEntry
 from monitor.store import connections, entries, migrate
 from monitor.store.engine import Database
-from tests.bench import REFUSED, Bench, connection
+from tests.bench import OK, REFUSED, Bench, connection
 from tests.cli.test_completion import propose
 
 if TYPE_CHECKING:
@@ -256,6 +256,59 @@ def test_a_deleted_one_of_a_source_is_ignored_until_it_is_resumed(owned):
     assert "st-one" not in [each["name"] for each in json.loads(ended.out)["connections"]]
     assert 'although source "stores" has it; connwatch resume st-one' in ended.err
     assert owned.run("history", "st-one").code == 3
+
+
+def test_delete_of_the_dashboards_leaves_nothing(owned):
+    put(owned, OWNER_DASHBOARD, row("globex"), row("hooli"))
+    answer(owned, "globex", OK)
+
+    ended = owned.run("delete", "globex", "--yes")
+
+    assert (ended.code, ended.err) == (0, "")
+    assert "is deleted: its settings, secrets, history and alerts are gone" in ended.out
+    again = owned.run("status", "globex")
+    assert 'no connection is called "globex"' in again.err
+    database = Database(f"sqlite:///{owned.database}")
+    with database.read() as tx:
+        assert entries.owners_of(tx, ["globex", "hooli"]) == {"hooli": "dashboard"}
+        assert connections.find_record(tx, "globex") is None
+        assert connections.list_deleted(tx) == set()
+    database.close()
+    put(owned, OWNER_DASHBOARD, row("globex"), row("hooli"))
+    assert owned.shown("globex")["globex"]["state"] == "pending"
+
+
+def test_delete_of_a_sources_hides_it_until_it_is_resumed(owned):
+    answer(owned, "st-one", OK)
+
+    ended = owned.run("delete", "st-one", "--yes")
+
+    assert 'Its entry in source "stores" is ignored until' in ended.out
+    assert "is deleted already" in owned.run("delete", "st-one", "--yes").out
+    assert "st-one" not in owned.shown()
+    assert "is watched again" in owned.run("resume", "st-one").out
+    assert owned.shown("st-one")["st-one"]["state"] == "pending"
+
+
+def test_delete_of_the_dashboards_leaves_what_a_source_has(owned):
+    put(owned, "stores", row("globex", notes="of the source"))
+
+    owned.run("delete", "globex", "--yes")
+
+    shown = owned.shown("globex")["globex"]
+    assert (shown["owner"], shown["notes"]) == ("stores", "of the source")
+
+
+def test_delete_of_the_files_leaves_what_the_dashboard_has_unused(owned):
+    owned.configure(connection("acme"), connection("globex"))
+
+    owned.run("delete", "globex", "--yes")
+
+    assert "globex" not in owned.shown()
+    database = Database(f"sqlite:///{owned.database}")
+    with database.read() as tx:
+        assert entries.owners_of(tx, ["globex"], OWNER_FILE) == {"globex": "dashboard"}
+    database.close()
 
 
 def test_pause_says_where_a_connection_is_switched_off(owned):
