@@ -8,12 +8,15 @@ import shutil
 import signal
 from typing import TYPE_CHECKING, Any
 
+import certifi
 import pytest
 import structlog
 from hypothesis import settings
 
+from monitor.store import engine
 from monitor.store.engine import Database, StoreWorker
 from monitor.store.migrate import upgrade
+from tests.compiled import create_sharing_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,6 +55,42 @@ def _free_loggers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(structlog, "configure", configure_uncached)
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_once() -> Iterator[None]:
+    """
+    Compile each statement once for all databases of the tests, which is most of what they cost.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "create_engine", create_sharing_engine)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """
+    Trust one of the usual authorities: to read them all is most of what a client of HTTP costs.
+
+    No test calls a host that has a certificate of theirs.
+    """
+    usual, end = certifi.where, "-----END CERTIFICATE-----\n"
+    folder = tmp_path_factory.mktemp("authorities")
+    path = folder / "one.pem"
+    path.write_text(certifi.contents().partition(end)[0] + end, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(certifi, "where", lambda: str(path))
+        patch.setenv("SSL_CERT_FILE", str(path))
+        patch.setenv("SSL_CERT_DIR", str(folder))
+        yield usual
+
+
+@pytest.fixture
+def usual_authorities(_few_authorities: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trust what is trusted where connwatch runs."""
+    monkeypatch.setattr(certifi, "where", _few_authorities)
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")

@@ -205,7 +205,7 @@ async def test_connections_of_one_ca_file_share_a_client(clients, ca_file):
     assert clients.get(ca_file) is not clients.get()
 
 
-async def test_tls_is_verified_and_modern():
+async def test_tls_is_verified_and_modern(usual_authorities):
     from monitor.providers.transport import trust
 
     context = trust(None)
@@ -216,7 +216,9 @@ async def test_tls_is_verified_and_modern():
     assert context.cert_store_stats()["x509_ca"] > 50
 
 
-async def test_a_system_without_authorities_of_its_own_can_still_trust(monkeypatch, tmp_path):
+async def test_a_system_without_authorities_of_its_own_can_still_trust(
+    usual_authorities, monkeypatch, tmp_path
+):
     from monitor.providers.transport import trust
 
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
