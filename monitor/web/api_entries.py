@@ -41,7 +41,7 @@ from monitor.web.schemas import EntrySchema
 from monitor.web.sessions import Pass, Who
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from monitor.config.connections import Connection
     from monitor.config.owners import CheckedEntry, FormerEntry
@@ -121,16 +121,19 @@ class _Desk:
         """Return what the dashboard has of the connection called *name*."""
         return read_former(tx, self.settings, OWNER_DASHBOARD, name)
 
-    async def take(self, values: Any, former: FormerEntry | None) -> _Ready:
-        """Return the entry that *values* are, ready to be written.
-
-        Raises:
-            EntryRefused: It cannot be used.
-            KeyMissing: It holds a secret that nothing can encrypt.
-        """
+    def check(self, values: Any, former: FormerEntry | None) -> CheckedEntry:
+        """Return the entry that *values* are; raise EntryRefused if it cannot be used."""
         if isinstance(values, dict):
             values = {key: value for key, value in values.items() if key not in IGNORED}
-        checked = await asyncio.to_thread(self.rules.check, values, former)
+        return self.rules.check(values, former)
+
+    async def make_ready(self, checked: CheckedEntry) -> _Ready:
+        """Return an entry that may be written.
+
+        Raises:
+            EntryRefused: It names an address that may not be called.
+            KeyMissing: It holds a secret that nothing can encrypt.
+        """
         await self._require_reachable(checked)
         return _Ready(checked.connection, self.writer.seal(checked))
 
@@ -262,7 +265,7 @@ async def put(
     desk = await _Desk.open(here)
     try:
         former = await here.reader.read(partial(_read_for_put, desk, name, conditions))
-        ready = await desk.take(values, former)
+        ready = await desk.make_ready(await asyncio.to_thread(desk.check, values, former))
         each, is_new, digest = await _store(desk, ready, conditions, is_kept=not dry_run)
     except EntryRefused as error:
         return _refuse_entry(error)
@@ -410,7 +413,7 @@ async def put_many(
     verdicts: list[dict[str, Any]] = []
     for some in in_groups(lines, AT_ONCE):
         verdicts += await _put_some(desk, some, is_kept=not dry_run)
-    n_put = sum("errors" not in one or not one["errors"] for one in verdicts)
+    n_put = sum(not one["errors"] for one in verdicts)
     log.info(
         "web.ordered",
         order="put many",
@@ -440,88 +443,137 @@ async def _read_lines(request: Request) -> list[tuple[int, bytes]]:
     return lines
 
 
+@dataclass(slots=True)
+class _Line:
+    """A line, and what became of it.
+
+    Args:
+        owner: Who has that name already, if that is not the dashboard.
+        status: 0 while nothing is decided.
+    """
+
+    number: int
+    values: Any
+    name: str | None
+    checked: CheckedEntry | None = None
+    ready: _Ready | None = None
+    status: int = 0
+    errors: Sequence[tuple[str, str]] = ()
+
+    def refuse(self, status: int, *errors: tuple[str, str]) -> None:
+        """Decide that it is not written."""
+        self.status, self.errors = status, errors
+
+    def verdict(self) -> dict[str, Any]:
+        """Return the line that answers it."""
+        errors = [{"place": place, "why": why} for place, why in self.errors]
+        return {"line": self.number, "name": self.name, "status": self.status, "errors": errors}
+
+
 async def _put_some(
     desk: _Desk, lines: Sequence[tuple[int, bytes]], *, is_kept: bool
 ) -> list[dict[str, Any]]:
     """Write some lines; return a verdict for each."""
-    parsed = [(n, *_parse_line(line)) for n, line in lines]
-    names = [name for *_, name in parsed if name is not None]
+    parsed = [_parse_line(number, line) for number, line in lines]
 
-    def look(tx: Transaction) -> tuple[dict[str, str], dict[str, FormerEntry | None]]:
-        return entries.owners_of(tx, names), {name: desk.former(tx, name) for name in names}
+    def look(tx: Transaction) -> None:
+        """Check what can be known before anything is written."""
+        names = [one.name for one in parsed if one.name is not None]
+        watched = desk.here.plan.watched_of(tx, names)
+        for one in parsed:
+            known = watched.get(one.name or "")
+            if known is not None and known.owner != OWNER_DASHBOARD:
+                one.refuse(HTTPStatus.FORBIDDEN, ("name", f"it is owned by {known.owner}"))
+            elif not one.status:
+                former = desk.former(tx, one.name) if one.name else None
+                try:
+                    one.checked = desk.check(one.values, former)
+                except EntryRefused as error:
+                    one.refuse(HTTPStatus.UNPROCESSABLE_ENTITY, *error.problems)
 
-    owners, formers = await desk.here.reader.read(look)
-    verdicts: dict[int, dict[str, Any]] = {}
-    ready: dict[int, _Ready] = {}
-    for n, values, why, name in parsed:
-        owner = owners.get(name or "", OWNER_DASHBOARD)
-        if why:
-            verdicts[n] = _verdict(n, name, 422, [("", why)])
-            continue
-        if owner != OWNER_DASHBOARD:
-            verdicts[n] = _verdict(n, name, 403, [("name", f"it is owned by {owner}")])
+    await desk.here.reader.read(look)
+    for one in parsed:
+        if one.checked is None:
             continue
         try:
-            ready[n] = await desk.take(values, formers.get(name or ""))
+            one.ready = await desk.make_ready(one.checked)
         except EntryRefused as error:
-            verdicts[n] = _verdict(n, name, 422, error.problems)
+            one.refuse(HTTPStatus.UNPROCESSABLE_ENTITY, *error.problems)
         except KeyMissing as error:
-            verdicts[n] = _verdict(n, name, 422, [("", str(error))])
-    verdicts |= await _write_some(desk, ready, is_kept=is_kept)
-    return [verdicts[n] for n, _ in lines]
+            one.refuse(HTTPStatus.UNPROCESSABLE_ENTITY, ("", str(error)))
+    await _write_some(desk, [one for one in parsed if one.ready is not None], is_kept=is_kept)
+    return [one.verdict() for one in parsed]
 
 
-async def _write_some(
-    desk: _Desk, ready: Mapping[int, _Ready], *, is_kept: bool
-) -> dict[int, dict[str, Any]]:
-    """Write entries one after the other in one transaction, so that each stands on its own."""
+async def _write_some(desk: _Desk, lines: Sequence[_Line], *, is_kept: bool) -> None:
+    """Write what can be written, in one transaction, and decide about each."""
 
-    def write(tx: Transaction) -> dict[int, dict[str, Any]]:
-        verdicts = {}
-        for n, one in ready.items():
-            name = one.connection.name
-            owner = _owner_beside(tx, desk.here, name)
-            if owner is not None:
-                verdicts[n] = _verdict(n, name, 403, [("name", f"it is owned by {owner}")])
-                continue
-            try:
-                is_new = name in desk.put(tx, [one])
-            except EntryRefused as error:
-                verdicts[n] = _verdict(n, name, 422, error.problems)
-            else:
-                verdicts[n] = _verdict(n, name, 201 if is_new else 200, [])
+    def write(tx: Transaction) -> None:
+        for together in _part(lines):
+            _write_together(desk, tx, together)
         if not is_kept:
-            raise _Undone(verdicts)
-        return verdicts
+            raise _Undone(None)
 
-    if not ready:
-        return {}
+    if not lines:
+        return
     try:
-        verdicts = await desk.here.store.write(write)
-    except _Undone as undone:
-        verdicts = undone.result
+        await desk.here.store.write(write)
+    except _Undone:
+        return
+    desk.here.void([one.name for one in lines if one.name is not None])
+
+
+def _part(lines: Sequence[_Line]) -> list[list[_Line]]:
+    """Return *lines* in parts, in order: no part has a name twice, and a rename stands alone."""
+    parts: list[list[_Line]] = []
+    names: set[str | None] = set()
+    was_alone = True
+    for one in lines:
+        assert one.ready is not None, "only such are written"
+        is_alone = one.ready.connection.renamed_from is not None
+        if is_alone or was_alone or one.name in names:
+            parts.append([])
+            names = set()
+        parts[-1].append(one)
+        names.add(one.name)
+        was_alone = is_alone
+    return parts
+
+
+def _write_together(desk: _Desk, tx: Transaction, lines: Sequence[_Line]) -> None:
+    watched = desk.here.plan.watched_of(tx, [one.name for one in lines if one.name is not None])
+    left = []
+    for one in lines:
+        # A source may have been faster since it was looked at.
+        known = watched.get(one.name or "")
+        if known is not None and known.owner != OWNER_DASHBOARD:
+            one.refuse(HTTPStatus.FORBIDDEN, ("name", f"it is owned by {known.owner}"))
+        elif one.ready is not None:
+            left.append((one, one.ready))
+    try:
+        created = desk.put(tx, [ready for _, ready in left])
+    except EntryRefused as error:  # of a rename, which stands alone
+        for one, _ in left:
+            one.refuse(HTTPStatus.UNPROCESSABLE_ENTITY, *error.problems)
     else:
-        desk.here.void([one.connection.name for one in ready.values()])
-    return verdicts
+        for one, _ in left:
+            one.status = HTTPStatus.CREATED if one.name in created else HTTPStatus.OK
 
 
-def _parse_line(line: bytes) -> tuple[Any, str, str | None]:
-    """Return what a line says, why it says nothing, and the name in it."""
+def _parse_line(number: int, line: bytes) -> _Line:
+    why, values = "", None
     if len(line) > LARGEST_LINE:
-        return None, f"larger than {LARGEST_LINE >> 10} KiB", None
-    try:
-        values = parse_json(line.decode("utf-8"))
-        check_keys(values)
-    except UnicodeDecodeError:
-        return None, "not UTF-8", None
-    except ValueError as error:
-        return None, str(error), None
-    name = values.get("name") if isinstance(values, dict) else None
-    return values, "", name if isinstance(name, str) else None
-
-
-def _verdict(
-    n: int, name: str | None, status: int, wrong: Sequence[tuple[str, str]]
-) -> dict[str, Any]:
-    errors = [{"place": place, "why": why} for place, why in wrong]
-    return {"line": n, "name": name, "status": status, "errors": errors}
+        why = f"larger than {LARGEST_LINE >> 10} KiB"
+    else:
+        try:
+            values = parse_json(line.decode("utf-8"))
+            check_keys(values)
+        except UnicodeDecodeError:
+            why = "not UTF-8"
+        except ValueError as error:
+            why = str(error)
+    name = values.get("name") if isinstance(values, dict) and not why else None
+    one = _Line(number, values, name if isinstance(name, str) else None)
+    if why:
+        one.refuse(HTTPStatus.UNPROCESSABLE_ENTITY, ("", why))
+    return one
