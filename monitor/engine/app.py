@@ -26,6 +26,7 @@ from monitor.engine.reload import Reloader, give_back_memory
 from monitor.engine.runner import CheckRunner
 from monitor.engine.scheduler import Scheduler
 from monitor.engine.settings import FileReading
+from monitor.engine.sources import SourceReader
 from monitor.engine.supervisor import Supervisor, Systemd
 from monitor.engine.sweep import log_and_wake
 from monitor.judge.shortage import Shortage
@@ -139,8 +140,10 @@ class App:
         supervisor = Supervisor(self._systemd, store, jobs, running.delivery)
         reloader = Reloader(self._load, reload, running, self._reloads, self._systemd, supervisor)
         heartbeat = Heartbeat(running.live, store, supervisor)
-        own = [*running.jobs(), *supervisor.jobs(), reloader.job(), heartbeat.job()]
+        reader = SourceReader(running, self._database)
+        own = [*running.jobs(), *supervisor.jobs(), reloader.job(), heartbeat.job(), reader.job()]
         jobs.start([*own, integrity.job(store)])
+        stack.push_async_callback(reader.stop)
         stack.callback(jobs.stop)
         await running.start_due()
         stack.push_async_callback(running.dashboard.stop)

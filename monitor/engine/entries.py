@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from monitor.config.plan import Plan
     from monitor.engine.ciphers import Cipher
     from monitor.engine.settings import RowSettings
+    from monitor.judge.connections import Entry
     from monitor.store.engine import StoreWorker, Transaction
     from monitor.store.entries import StoredEntry
 
@@ -119,7 +120,23 @@ class EntryWriter:
         Raises:
             EntryRefused: One takes over the name of another owner's connection.
         """
-        self._take_over_names(tx, written, connections_of)
+        say = Describer(self.config)
+        meant = {one.name: say.entry(connections_of[one.name]) for one in written}
+        return self.put_described(tx, written, meant, now)
+
+    def put_described(
+        self,
+        tx: Transaction,
+        written: Sequence[WrittenEntry],
+        entries_of: Mapping[str, Entry],
+        now: datetime,
+    ) -> Put:
+        """Do as `put` does, where what *written* means was said before.
+
+        Args:
+            entries_of: That, by name.
+        """
+        self._take_over_names(tx, written, entries_of)
         names = [one.name for one in written]
         former = entries.find_entries(tx, names)
         put = entries.put_entries(tx, self.owner.name, self.owner.rank, written)
@@ -128,8 +145,7 @@ class EntryWriter:
         counting = entries.owners_of(tx, put)
         won = [name for name in put if counting[name] == self.owner.name]
         self._forget_old_credentials(tx, [former[name] for name in won if name in former])
-        say = Describer(self.config)
-        now_so = [say.entry(connections_of[name]) for name in won]
+        now_so = [entries_of[name] for name in won]
         connections.bring_in_line(tx, now_so, now)
         existing = {name for name in won if name in former}
         bring_forward(tx, [entry for entry in now_so if entry.name in existing], now)
@@ -169,13 +185,13 @@ class EntryWriter:
         self,
         tx: Transaction,
         written: Sequence[WrittenEntry],
-        connections_of: Mapping[str, Connection],
+        entries_of: Mapping[str, Entry],
     ) -> None:
         """Let connections go on under another name, if the former one is this owner's."""
         olds = {
             one.name: old
             for one in written
-            if (old := connections_of[one.name].renamed_from) is not None
+            if (old := entries_of[one.name].renamed_from) is not None
         }
         if not olds:
             return

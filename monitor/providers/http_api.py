@@ -316,6 +316,22 @@ def prepare_request(
     return Prepared(request, tuple(secrets), token)
 
 
+def address_and_headers(
+    connection: HttpConnection, client: httpx.AsyncClient
+) -> tuple[str, dict[str, str]]:
+    """Return what is called for *connection*, and what is sent with it beside the usual.
+
+    Raises:
+        SecretUnavailable: A secret cannot be read.
+        UnsendableError: The request cannot be made.
+    """
+    request = prepare_request(connection, _url(connection), client).request
+    kind, _, header = connection.auth.partition(":")
+    own = {name.lower() for name in (*connection.headers, "authorization")}
+    own |= {header.lower()} if kind == "header" else set()
+    return str(request.url), {k: v for k, v in request.headers.items() if k in own}
+
+
 def _basic(user: str, password: str, secrets: list[str]) -> str:
     """Return the header of a user, and add what it holds to *secrets*."""
     encoded = b64encode(f"{user}:{password}".encode()).decode("ascii")

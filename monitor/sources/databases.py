@@ -24,6 +24,7 @@ from monitor.sources.rows import (
     SourceRow,
     UnreadableSource,
     cell_kinds,
+    name_in,
     read_cells,
     read_dates,
 )
@@ -42,6 +43,7 @@ NO_DRIVER = (
 
 _CONNECT_WITHIN_S = 10
 _AT_ONCE = 1000
+_TOO_LARGE = f"larger than {LARGEST_ROW >> 10} KiB"
 _STEPS_PER_LOOK = 10_000
 _READING = frozenset(
     {
@@ -105,10 +107,10 @@ def _make_row(
     try:
         texts = {key: _write_cell(key, cell, kinds.get(key)) for key, cell in values.items()}
         if sum(len(text) for text in texts.values() if text) > LARGEST_ROW:
-            return SourceRow(index, None, f"larger than {LARGEST_ROW >> 10} KiB")
+            return SourceRow(index, None, _TOO_LARGE, name=name_in(texts))
         return SourceRow(index, read_dates(read_cells(texts, defaults), defaults))
     except ValueError as error:
-        return SourceRow(index, None, str(error))
+        return SourceRow(index, None, str(error), name=name_in(values))
 
 
 def _write_cell(key: str, cell: Any, kind: CellKind | None) -> str | None:  # noqa: PLR0911 - a table of cases

@@ -17,6 +17,7 @@ from monitor.sources.rows import (
     SourceRow,
     UnreadableSource,
     check_keys,
+    name_in,
     pair_up,
     parse_json,
     read_cells,
@@ -59,7 +60,7 @@ def make_row(index: int, value: Any, defaults: Mapping[str, Any], file: str = ""
         check_keys(value)
         return SourceRow(index, read_dates(value, defaults), "", file)
     except ValueError as error:
-        return SourceRow(index, None, str(error), file)
+        return SourceRow(index, None, str(error), file, name_in(value))
 
 
 class JsonLines:
@@ -271,8 +272,8 @@ def _make_csv_row(
     if len(cells) != len(header):
         why = f"has {len(cells)} cells, and the first line {len(header)}"
         return SourceRow(index, None, why, file)
+    texts = dict(zip(header, cells, strict=True))
     try:
-        values = read_cells(dict(zip(header, cells, strict=True)), defaults)
-        return SourceRow(index, read_dates(values, defaults), "", file)
+        return SourceRow(index, read_dates(read_cells(texts, defaults), defaults), "", file)
     except ValueError as error:
-        return SourceRow(index, None, str(error), file)
+        return SourceRow(index, None, str(error), file, name_in(texts))

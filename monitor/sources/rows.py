@@ -38,19 +38,33 @@ class SourceRow:
         values: What it says by key; None for a row that cannot be used.
         why: Why it cannot.
         file: Its name, where a folder was read.
+        name: What a row that cannot be used calls itself, if that can be read.
     """
 
     index: int
     values: Mapping[str, Any] | None = field(repr=False)
     why: str = ""
     file: str = ""
+    name: str = ""
+
+    @property
+    def own_name(self) -> str:
+        """Return what it calls itself, or nothing."""
+        name = self.name if self.values is None else self.values.get("name")
+        return name if isinstance(name, str) else ""
 
     @property
     def place(self) -> str:
         """Return where it stands, such as `stores.csv row 17 (st-acme)`."""
-        name = self.values.get("name") if self.values is not None else None
-        shown = f" ({name[:_LONGEST_NAME]})" if isinstance(name, str) and name.isprintable() else ""
+        name = self.own_name
+        shown = f" ({name[:_LONGEST_NAME]})" if name and name.isprintable() else ""
         return f"{self.file} row {self.index}{shown}".strip()
+
+
+def name_in(values: Mapping[str, Any]) -> str:
+    """Return what a row calls itself, or nothing."""
+    name = values.get("name")
+    return name if isinstance(name, str) else ""
 
 
 class CellKind(Enum):
