@@ -75,7 +75,7 @@ IMPURE = set(
 
 MAY_CATCH_ALL = {
     "monitor/engine/scheduler.py",  # one job's failure must not end the others
-    "monitor/engine/sources.py",  # what a thread ends with is raised where it is waited for
+    "monitor/engine/readings.py",  # what a thread ends with is raised where it is waited for
     "monitor/cli/errors.py",  # a fault must end a command with the contract's exit code
     "monitor/config/registry.py",  # importing another's package may raise anything
     "monitor/providers/plugin.py",  # so may its checks, and others must go on

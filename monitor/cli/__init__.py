@@ -23,6 +23,7 @@ from monitor.cli import (
     searches,
     silences,
     simulator,
+    sources,
     validate,
     web,
 )
@@ -64,6 +65,7 @@ GROUPS = {
     "config": (config, "Create, check and show the configuration."),
     "web": (web, "Manage the dashboard's password and key, and API tokens."),
     "keys": (keys, "Encrypt stored tokens with a new key."),
+    "sources": (sources, "Show the lists that connections come from, and accept removals."),
     "db": (database, "Migrate, inspect, back up and restore the database."),
 }
 for command in COMMANDS:

@@ -27,6 +27,7 @@ from monitor.cli.completion import AsJson  # noqa: TC001 - typer reads the annot
 from monitor.cli.errors import CommandError
 from monitor.cli.output import TableRow, open_console, print_json, print_rows
 from monitor.cli.settings import describe_owner
+from monitor.cli.sources import check_sources
 from monitor.cli.wizard import (
     SOLDSCOPE_NAME,
     ConfigDraft,
@@ -114,8 +115,12 @@ def init(
 
 
 @commands.command()
-def check(context: typer.Context) -> None:
-    """Check the configuration file, and all files and variables that it names."""
+def check(
+    context: typer.Context,
+    *,
+    is_offline: Annotated[bool, typer.Option("--offline", help="Do not read sources.")] = False,
+) -> None:
+    """Check the configuration file, and all files, variables and sources that it names."""
     from monitor.report.doctor import list_problems, list_remarks
 
     session: Session = context.obj
@@ -123,8 +128,13 @@ def check(context: typer.Context) -> None:
     secrets = check_secrets(config)
     path = config.monitor.database_path
     problems = list_problems(config, secrets, path, utc_now())
+    of_rows: list[Notice] = []
+    if config.sources and not is_offline:
+        session.quiet_logs()
+        unreadable, of_rows = check_sources(config, problems)
+        problems = [*problems, *unreadable]
     # Last: it opens the database, for which root becomes a user who may see less.
-    remarks = list_remarks(config, secrets)
+    remarks = [*list_remarks(config, secrets), *of_rows]
     for remark in _of_all_owners(session, remarks):
         typer.echo(f"note: {remark}", err=True)
     if problems:

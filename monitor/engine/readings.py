@@ -7,14 +7,16 @@ costs a digest and a look. What the whole means is decided in `monitor.judge.sou
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import pickle
 import sqlite3
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from monitor.config.entries import as_text
@@ -31,11 +33,12 @@ from monitor.judge.connections import WrittenEntry
 from monitor.judge.sources import ReadingFacts
 from monitor.sources.databases import read_database
 from monitor.sources.files import read_files
+from monitor.sources.lists import open_list
 from monitor.sources.rows import UnreadableSource
 from monitor.store import credentials
 from monitor.store.entries import DASHBOARD_RANK
 from monitor.store.sources import MOST_PROBLEMS
-from monitor.store.statements import AT_ONCE
+from monitor.store.statements import AT_ONCE, in_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -46,7 +49,10 @@ if TYPE_CHECKING:
     from monitor.config.plan import Plan
     from monitor.config.sources import Source
     from monitor.judge.connections import Entry
+    from monitor.providers.transport import HttpClients
     from monitor.sources.rows import SourceRow
+
+ResultT = TypeVar("ResultT")
 
 _SECRET_KEYS = ("refresh_token", "token", "password")
 _NOT_SECRETS = frozenset({"headers", "proxy"})
@@ -407,3 +413,67 @@ def _telling_shortage() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise UnreadableSource(f"no room for its rows on this machine: {error}") from None
+
+
+# --- reading
+
+
+async def collect(
+    collected: Collected, source: Source, config: Config, clients: HttpClients, etag: str = ""
+) -> tuple[str, bool]:
+    """Take all rows of *source* in; return the mark of its list, and whether that is *etag*.
+
+    Raises:
+        OutOfResources: It could not be read for want of resources of our own.
+        SecretUnavailable: A secret that it needs cannot be read.
+        UnreadableSource: Any of it cannot be read.
+    """
+    if not isinstance(source, HttpSource):
+        await run_in_thread(partial(_collect_here, collected, source, config))
+        return "", False
+    try:
+        client = clients.get(source.ca_file, config.own_proxy)
+    except ValueError as error:
+        raise UnreadableSource(str(error)) from None
+    reading = await open_list(client, source, etag)
+    some: list[SourceRow] = []
+    async for row in reading.rows():
+        some.append(row)
+        if len(some) == AT_ONCE:
+            await run_in_thread(partial(collected.take, some))
+            some = []
+    await run_in_thread(partial(collected.take, some))
+    await run_in_thread(collected.finish)
+    return reading.etag, reading.is_unchanged
+
+
+def _collect_here(collected: Collected, source: Source, config: Config) -> None:
+    for some in in_groups(list_rows(source, config), AT_ONCE):
+        collected.take(some)
+    collected.finish()
+
+
+async def run_in_thread(work: Callable[[], ResultT]) -> ResultT:
+    """Run *work* in a thread that nobody waits for when the program ends."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[ResultT] = loop.create_future()
+
+    def settle(result: ResultT | None, error: BaseException | None) -> None:
+        if done.done():
+            return  # nobody waits for it any more
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(result)  # type: ignore[arg-type] # it is what work returned
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except BaseException as raised:  # noqa: BLE001 - handed over to whoever waits
+            error = raised
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, name="source", daemon=True).start()
+    return await done

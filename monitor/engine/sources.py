@@ -8,7 +8,6 @@ reading means is decided in `monitor.judge.sources`, what a row means in `readin
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -21,9 +20,8 @@ from monitor.alerting.dispatch import dispatch_alert
 from monitor.clock import utc_now
 from monitor.config.owners import EntryRefused
 from monitor.config.secret import SecretUnavailable
-from monitor.config.sources import HttpSource
 from monitor.engine.entries import EntryWriter, Owner
-from monitor.engine.readings import Collected, RowRules, list_rows
+from monitor.engine.readings import Collected, RowRules, collect, run_in_thread
 from monitor.engine.scheduler import Job
 from monitor.judge.routing import route
 from monitor.judge.shortage import OutOfResources
@@ -38,11 +36,9 @@ from monitor.judge.sources import (
     note_reported,
     weigh,
 )
-from monitor.sources.lists import open_list
 from monitor.sources.rows import UnreadableSource
 from monitor.store import credentials, sources
 from monitor.store.sources import StoredSource
-from monitor.store.statements import in_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -53,19 +49,17 @@ if TYPE_CHECKING:
     from monitor.engine.live import Snapshot
     from monitor.engine.parts import DaemonParts
     from monitor.judge.sources import Followed
-    from monitor.sources.rows import SourceRow
     from monitor.store.engine import Database, Transaction
 
 log = structlog.get_logger()
+
+ResultT = TypeVar("ResultT")
 
 LOOK_EVERY = timedelta(seconds=1)
 """How soon a command that wants a source read is heard of."""
 
 RETIRE_EVERY = timedelta(minutes=1)
 """How often the connections of a source that is no longer in the file are looked at."""
-
-AT_ONCE = 500
-"""So many rows are looked up together."""
 
 PIECE = 1000
 """So many connections change in one transaction."""
@@ -271,26 +265,26 @@ class _Reading:
 
     async def run(self) -> _Changes | None:
         """Read, weigh, and put in force; return what was changed, or None if nothing counts."""
-        store, name = self._running.store, self.source.name
-
-        def begin(tx: Transaction) -> tuple[bytes, StoredSource, int, int]:
-            key = credentials.find_or_make_key(tx, credentials.FINGERPRINT_KEY)
-            found = sources.find_source(tx, name) or StoredSource(name, self.source.kind)
-            return key, found, sources.count_owned(tx, name), sources.count_missing(tx, name)
-
-        key, found, known, n_missing = await store.read(begin)
-        rules = RowRules(self._config, self.now.plan, self.source, key, self.at)
+        key, found, known, n_missing = await self._running.store.read(self._remember)
+        # In a thread: the key of secrets may have to be read.
+        rules = await run_in_thread(
+            partial(RowRules, self._config, self.now.plan, self.source, key, self.at)
+        )
         found = replace(found, kind=self.source.kind, most_removed=self.source.most_removed)
         is_whole = found.memory.rows == known - n_missing and found.settings_mark == rules.mark
         with Collected(rules, self._look) as collected:
             try:
-                etag, is_unchanged = await self._collect(collected, found.etag if is_whole else "")
+                etag, is_unchanged = await collect(
+                    collected,
+                    self.source,
+                    self._config,
+                    self.now.calls.clients,
+                    found.etag if is_whole else "",
+                )
                 if is_unchanged:
-                    missing = await store.read(lambda tx: list(sources.list_missing(tx, name)))
-                    collected.lack(each for each, _ in missing)
-                    facts = _facts_of(found.memory, known, collected)
+                    facts = await self._weigh_unchanged(collected, found.memory, known)
                 else:
-                    facts = await self._in_thread(self._weigh, collected, known)
+                    facts = await run_in_thread(partial(self._weigh, collected, known))
             except (UnreadableSource, SecretUnavailable) as error:
                 await self._fail(found, str(error))
                 return None
@@ -301,20 +295,35 @@ class _Reading:
             await self._put(collected)
             await self._take_out(collected, belief)
             problems = found.problems if is_unchanged else tuple(collected.problems)
-            problems += tuple(self.changes.refused)
-            is_clean = belief is Belief.GOOD and not problems
-            found = replace(
-                found,
-                problems=problems,
-                etag=etag if is_clean else "",
-                settings_mark=rules.mark,
-            )
-            facts = replace(facts, problem=next(iter(problems), ""))
-            self._require_in_force()
-            await self.reader.end(
-                partial(self.reader.follow, self.now, found, facts, belief, self.wanted_at)
-            )
+            found = replace(found, problems=(*problems, *self.changes.refused), etag=etag)
+            await self._follow(replace(found, settings_mark=rules.mark), facts, belief)
         return self.changes
+
+    def _remember(self, tx: Transaction) -> tuple[bytes, StoredSource, int, int]:
+        """Return what tells texts apart, what is known of the source, and of its connections."""
+        name = self.source.name
+        key = credentials.find_key(tx, credentials.FINGERPRINT_KEY) or b""
+        found = sources.find_source(tx, name) or StoredSource(name, self.source.kind)
+        return key, found, sources.count_owned(tx, name), sources.count_missing(tx, name)
+
+    async def _weigh_unchanged(
+        self, collected: Collected, memory: SourceMemory, known: int
+    ) -> ReadingFacts:
+        """Return what a list that has not changed is weighed by."""
+        name = self.source.name
+        missing = await self._running.store.read(lambda tx: list(sources.list_missing(tx, name)))
+        collected.lack(each for each, _ in missing)
+        return ReadingFacts(memory.rows, memory.bad, known=known, missing=len(missing))
+
+    async def _follow(self, found: StoredSource, facts: ReadingFacts, belief: Belief) -> None:
+        self._require_in_force()
+        # Of a list that is not all in force its mark says too little.
+        is_whole = belief is Belief.GOOD and not found.problems
+        found = found if is_whole else replace(found, etag="")
+        facts = replace(facts, problem=next(iter(found.problems), ""))
+        await self.reader.end(
+            partial(self.reader.follow, self.now, found, facts, belief, self.wanted_at)
+        )
 
     async def _fail(self, found: StoredSource, error: str, problems: tuple[str, ...] = ()) -> None:
         log.warning("source.unreadable", source=found.name, why=error)
@@ -327,28 +336,6 @@ class _Reading:
 
     # --- reading
 
-    async def _collect(self, collected: Collected, etag: str) -> tuple[str, bool]:
-        """Take all rows in; return the mark of the list, and whether it is as it was before."""
-        if not isinstance(self.source, HttpSource):
-            await self._in_thread(self._collect_here, collected)
-            return "", False
-        client = self.now.calls.clients.get(self.source.ca_file, self._config.own_proxy)
-        reading = await open_list(client, self.source, etag)
-        some: list[SourceRow] = []
-        async for row in reading.rows():
-            some.append(row)
-            if len(some) == AT_ONCE:
-                await self._in_thread(collected.take, some)
-                some = []
-        await self._in_thread(collected.take, some)
-        await self._in_thread(collected.finish)
-        return reading.etag, reading.is_unchanged
-
-    def _collect_here(self, collected: Collected) -> None:
-        for some in in_groups(list_rows(self.source, self._config), AT_ONCE):
-            collected.take(some)
-        collected.finish()
-
     def _look(self, names: Iterable[str]) -> dict[str, str]:
         with self.reader.database.read() as tx:
             return sources.find_known(tx, self.source.name, list(names))
@@ -358,9 +345,6 @@ class _Reading:
             return collected.weigh(
                 known, lambda after: sources.list_known(tx, self.source.name, after, PIECE)
             )
-
-    async def _in_thread(self, work: Callable[..., ResultT], *arguments: Any) -> ResultT:
-        return await run_in_thread(partial(work, *arguments))
 
     # --- putting in force
 
@@ -447,39 +431,3 @@ class _Reading:
         sources.add_missing(tx, source.name, kept, now)
         self.changes.removed += len(gone)
         return gone
-
-
-def _facts_of(memory: SourceMemory, known: int, collected: Collected) -> ReadingFacts:
-    """Return what a list that has not changed is weighed by."""
-    return ReadingFacts(
-        memory.rows, memory.bad, 0, known, collected.count_missing(), "", memory.error
-    )
-
-
-ResultT = TypeVar("ResultT")
-
-
-async def run_in_thread(work: Callable[[], ResultT]) -> ResultT:
-    """Run *work* in a thread that nobody waits for when the program ends."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[ResultT] = loop.create_future()
-
-    def settle(result: ResultT | None, error: BaseException | None) -> None:
-        if done.done():
-            return  # nobody waits for it any more
-        if error is not None:
-            done.set_exception(error)
-        else:
-            done.set_result(result)  # type: ignore[arg-type] # it is what work returned
-
-    def run() -> None:
-        result, error = None, None
-        try:
-            result = work()
-        except BaseException as raised:  # noqa: BLE001 - handed over to whoever waits
-            error = raised
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, result, error)
-
-    threading.Thread(target=run, name="source", daemon=True).start()
-    return await done

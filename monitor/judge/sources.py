@@ -212,9 +212,7 @@ def follow_reading(
 
 
 def _hold(source: str, memory: SourceMemory, facts: ReadingFacts, now: datetime) -> Followed:
-    # People are shown what the alert says.
-    shown = memory.shown if memory.is_hold_reported else facts.mark
-    held = replace(memory, since=memory.since or now, held=facts.mark, shown=shown)
+    held = replace(memory, since=memory.since or now, held=facts.mark)
     return Followed(held, None if memory.is_hold_reported else _report_hold(source, facts, now))
 
 
@@ -258,7 +256,8 @@ def note_reported(memory: SourceMemory, kind: AlertKind) -> SourceMemory:
         case AlertKind.SOURCE_FAILED:
             return replace(memory, is_failure_reported=True)
         case AlertKind.SOURCE_HELD:
-            return replace(memory, is_hold_reported=True)
+            # People are shown what the alert says.
+            return replace(memory, is_hold_reported=True, shown=memory.held)
         case _:
             return memory
 

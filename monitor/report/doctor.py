@@ -347,7 +347,7 @@ NO_CONNECTION = Notice("connections", "there is none, so nothing is watched")
 def list_remarks(config: Config, secrets: SecretsChecked) -> list[Notice]:
     """Return what the owner of *config* should know, and what stops nothing."""
     remarks = [*notices(config), *secrets.notices]
-    if not config.connections:
+    if not config.connections and not config.sources:
         remarks.append(NO_CONNECTION)
     if not config.channels:
         remarks.append(Notice("channels", NO_CHANNEL))

@@ -153,12 +153,33 @@ def list_known(tx: Transaction, owner: str, after: str, most: int) -> list[str]:
     return list(tx.execute(query).scalars())
 
 
-def list_missing(tx: Transaction, owner: str) -> Iterator[tuple[str, datetime]]:
+def list_shadowed(tx: Transaction, owner: str, most: int) -> list[tuple[str, str]]:
+    """Return connections of a source that others have too, and whose settings count."""
+    other = entries.alias("other")
+    query = (
+        select(entries.c.name, other.c.owner)
+        .join(other, other.c.name == entries.c.name)
+        .where(entries.c.owner == owner, other.c.rank < entries.c.rank)
+        .order_by(entries.c.name, other.c.rank)
+        .limit(most)
+    )
+    found: dict[str, str] = {}
+    for row in tx.execute(query):
+        found.setdefault(row.name, row.owner)
+    return list(found.items())
+
+
+def list_missing(
+    tx: Transaction, owner: str, most: int | None = None
+) -> Iterator[tuple[str, datetime]]:
     """Yield the connections of a source that its last good reading lacked, and since when."""
-    query = select(missing_entries.c.name, missing_entries.c.since)
-    for row in tx.execute(
-        query.where(missing_entries.c.owner == owner).order_by(missing_entries.c.name)
-    ):
+    query = (
+        select(missing_entries.c.name, missing_entries.c.since)
+        .where(missing_entries.c.owner == owner)
+        .order_by(missing_entries.c.name)
+        .limit(most)
+    )
+    for row in tx.execute(query):
         yield row.name, row.since
 
 
