@@ -101,6 +101,8 @@ _VALUE = re.compile(r"[^&;#\s\"'<>]+")
 
 def mask_url(text: str) -> str:
     """Return *text*, an address or a sentence with one, without the secrets in its addresses."""
+    if "@" not in text and "=" not in text:
+        return text
     text = _USER.sub(rf"\g<scheme>{MASK}@", text)
     shown, at = [], 0
     for match in _PARAMETER.finditer(text):

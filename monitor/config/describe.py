@@ -244,10 +244,17 @@ def walk(config: Config) -> Iterator[Leaf]:
             yield from walk_table(section, content, section)
 
 
-def walk_table(place: str, table: Settings, section: str = "connections") -> Iterator[Leaf]:
-    """Yield the settings of one table, which stands at *place*."""
+def walk_table(
+    place: str,
+    table: Settings,
+    section: str = "connections",
+    only: frozenset[str] | None = None,
+) -> Iterator[Leaf]:
+    """Yield the settings of one table, which stands at *place*; or *only* those keys of it."""
     for name, field in type(table).model_fields.items():
         key = field.alias or name
+        if only is not None and key not in only:
+            continue
         value, is_set = getattr(table, name), name in table.model_fields_set
         # Entries of a table without fixed keys are settings by themselves: one may be a secret.
         entries: Iterable[tuple[str | int | None, Any]] = [(None, value)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -144,10 +144,17 @@ def _without_secrets(
 def _value_at(meant: Any, key: str) -> Any:
     """Return what the model made of *key*, as far as it can be found."""
     if isinstance(meant, BaseModel):
-        for name, field in type(meant).model_fields.items():
-            if key in {name, field.alias}:
-                return getattr(meant, name)
+        name = _names_by_key(type(meant)).get(key)
+        return None if name is None else getattr(meant, name)
     return meant.get(key) if isinstance(meant, dict) else None
+
+
+@lru_cache(maxsize=64)
+def _names_by_key(model: type[BaseModel]) -> dict[str, str]:
+    names = {name: name for name in model.model_fields}
+    return names | {
+        field.alias: name for name, field in model.model_fields.items() if field.alias is not None
+    }
 
 
 def as_text(value: Any) -> str:
@@ -159,7 +166,7 @@ def read_entry(
     content: object,
     secrets: Mapping[Path, Any],
     reading: Reading,
-    place: tuple[str, int],
+    place: tuple[str, int | str],
     secrets_refresh: timedelta,
 ) -> Connection:
     """Return the connection that a row means.

@@ -429,7 +429,7 @@ def list_secrets(table: Settings) -> Iterator[tuple[tuple[str | int, ...], Secre
                     yield (key, position), each
 
 
-def place_secrets(table: Settings, form: str, entry: int, refresh_every: timedelta) -> None:
+def place_secrets(table: Settings, form: str, entry: int | str, refresh_every: timedelta) -> None:
     """Have each secret of *table* know where it stands in the file."""
     for keys, secret in list_secrets(table):
         secret.stand_at(_form_of(form, *keys), entry)

@@ -33,11 +33,17 @@ if TYPE_CHECKING:
     from monitor.config.load import Located
     from monitor.config.model import Config
 
+PLACE_FORM = 'connection "{}"'
+"""What the places of an entry begin with that is not in the file: its name."""
+
 FILE_ONLY = frozenset(("ca_file", "endpoint", "proxy", "token_url"))
 """Keys that would let others read files of this machine, or send secrets elsewhere."""
 
 AIMED = ("provider", "preset", "application", "region", "auth")
 _ADDRESSES = ("url", "base_url")
+
+_AT_ODDS = frozenset(("channels", "every", "renamed_from", "timeout"))
+"""Keys that can contradict others; a store has more of them."""
 
 _FILE_ONLY = "only the configuration file may set this"
 _NO_TABLE = (
@@ -147,7 +153,8 @@ class EntryRules:
             connection = model.model_validate(whole, context=self._reading)
         except ValidationError as error:
             located.extend(translate(error, ("connections", 0, whole["provider"])))
-        located.extend(find_conflicts({**self._shared, "connections": [whole]}))
+        if not _AT_ODDS.isdisjoint(whole) or whole["provider"] == "amazon":
+            located.extend(find_conflicts({**self._shared, "connections": [whole]}))
         # Raised out here: pydantic's error holds the data, secrets included.
         if connection is None or located:
             raise EntryRefused(_named(located))
@@ -155,20 +162,13 @@ class EntryRules:
 
     def _accept(self, whole: dict[str, Any], connection: Connection) -> CheckedEntry:
         self._config.complete(connection)
-        place_secrets(
-            connection, place_form(connection.name), 0, self._config.checks.secrets_refresh
-        )
+        place_secrets(connection, PLACE_FORM, connection.name, self._config.checks.secrets_refresh)
         problems = (*exposed_secrets_of(connection), *_malformed_secrets(connection))
         if problems:
             raise EntryRefused(problems)
         content, secrets = take_apart(whole, connection)
         digest = self._fingerprint(json.dumps(whole, default=as_text, sort_keys=True))
         return CheckedEntry(connection, content, secrets, digest)
-
-
-def place_form(name: str) -> str:
-    """Return what the places of an entry that is not in the file begin with."""
-    return f'connection "{name}"'.replace("{", "{{").replace("}", "}}")
 
 
 def _named(located: Iterator[Located] | list[Located]) -> tuple[tuple[str, str], ...]:

@@ -242,6 +242,8 @@ _ADDRESSES = {
 }
 """The keys that hold an address which is called, and the secret table that holds what is secret."""
 
+_EXPOSED = frozenset(("headers", *_ADDRESSES))
+
 
 def exposed_secrets(config: Config) -> Iterator[Problem]:
     """Yield the secrets that stand in addresses and headers, where others may see them."""
@@ -250,7 +252,7 @@ def exposed_secrets(config: Config) -> Iterator[Problem]:
 
 def exposed_secrets_of(connection: Connection) -> Iterator[tuple[str, str]]:
     """Yield the same of one connection: the place within it, and why."""
-    for problem in _find_exposures(walk_table("", connection), is_file=False):
+    for problem in _find_exposures(walk_table("", connection, only=_EXPOSED), is_file=False):
         yield problem.place, problem.message
 
 

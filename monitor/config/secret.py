@@ -139,7 +139,7 @@ class Secret:
 
     _check: Callable[[str], None] | None
     _command: SecretCommand | None
-    _entry: int
+    _entry: int | str
     _form: str
     _is_pipe: bool
     _is_sound: bool
@@ -210,7 +210,7 @@ class Secret:
         self._use, self._is_sound = use, False
         return self
 
-    def stand_at(self, form: str, entry: int = 0) -> None:
+    def stand_at(self, form: str, entry: int | str = 0) -> None:
         """Remember the place in the file: *form*, such as `connections[{}].token`, and *entry*."""
         # Two references each: there may be a hundred thousand of us.
         self._form, self._entry = form, entry

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -308,7 +309,12 @@ class Reading:
     @property
     def folder(self) -> Path:
         """Return the folder that relative paths are taken from."""
-        return self.path.absolute().parent
+        return _folder_of(self.path)
+
+
+@lru_cache(maxsize=16)
+def _folder_of(path: Path) -> Path:
+    return path.absolute().parent
 
 
 def reading_of(info: ValidationInfo) -> Reading | None:

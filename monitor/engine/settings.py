@@ -23,7 +23,7 @@ from monitor.config.entries import (
     read_entry,
     write_entries,
 )
-from monitor.config.owners import place_form
+from monitor.config.owners import PLACE_FORM
 from monitor.config.plan import Describer, Intervals
 from monitor.config.registry import PROVIDERS
 from monitor.config.secret import Secret
@@ -156,9 +156,9 @@ class RowSettings:
     def _read(self, row: StoredEntry) -> Connection:
         if row.owner == OWNER_FILE:
             secrets: Mapping[Path, Any] = self._inline.of(row.name, row.digest)
-            place = "connections[{}]", row.position
+            place: tuple[str, int | str] = ("connections[{}]", row.position)
         else:
-            secrets, place = self.secrets_of(row), (place_form(row.name), 0)
+            secrets, place = self.secrets_of(row), (PLACE_FORM, row.name)
         connection = read_entry(row.content, secrets, self._reading, place, self._refresh)
         self._common.complete(connection)
         return connection
