@@ -24,7 +24,7 @@ def test_a_channel_may_name_every_kind(kind):
 
 
 def test_contracts_kinds_are_all_there():
-    assert len(AlertKind) == 22
+    assert len(AlertKind) == 25
 
 
 def test_defaults_are_the_contracts():
