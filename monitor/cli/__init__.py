@@ -18,6 +18,7 @@ from monitor.cli import (
     daemon,
     database,
     doctor,
+    entries,
     keys,
     quota,
     searches,
@@ -70,6 +71,8 @@ GROUPS = {
 }
 for command in COMMANDS:
     app.command()(command)
+app.command("import")(entries.import_)
+app.command()(entries.export)
 for name, (group, help_) in GROUPS.items():
     app.add_typer(group.commands, name=name, help=help_)
 

@@ -40,7 +40,8 @@ class CommandSettings:
         self._owners: dict[str, str] = {}
 
     @cached_property
-    def _rows(self) -> RowSettings:
+    def rows(self) -> RowSettings:
+        """Return the rows of other owners than the file."""
         from monitor.config.entries import InlineSecrets
         from monitor.engine.settings import RowSettings
 
@@ -71,7 +72,7 @@ class CommandSettings:
         outside = self._outside(tx, names)
         if tx is None or not outside:
             return watched
-        return {**watched, **self._rows.watched_of(tx, outside)}
+        return {**watched, **self.rows.watched_of(tx, outside)}
 
     def connections_of(
         self, tx: Transaction | None, names: Iterable[str]
@@ -85,7 +86,7 @@ class CommandSettings:
     ) -> Mapping[str, Connection]:
         """Return the settings of those of *names* that are not in the file."""
         outside = self._outside(tx, names)
-        return {} if tx is None or not outside else self._rows.connections_of(tx, outside)
+        return {} if tx is None or not outside else self.rows.connections_of(tx, outside)
 
     def entries_of(self, tx: Transaction | None, names: Iterable[str]) -> list[Entry]:
         """Return those of *names* that are watched, as the store needs them.
@@ -100,7 +101,7 @@ class CommandSettings:
         from monitor.store.statements import in_groups
 
         for some in in_groups(sorted(outside)):
-            entries += self._rows.entries_of(tx, some)
+            entries += self.rows.entries_of(tx, some)
         return entries
 
     def names(self, tx: Transaction | None) -> Collection[str]:
@@ -122,7 +123,7 @@ class CommandSettings:
     def list_tags(self, tx: Transaction | None) -> set[str]:
         """Return the tags that any connection has; all rows are looked at once."""
         tags = self.file.list_tags(tx)
-        return tags if tx is None else tags | self._rows.list_tags(tx)
+        return tags if tx is None else tags | self.rows.list_tags(tx)
 
     @property
     def intervals(self) -> Intervals:

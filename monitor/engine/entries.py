@@ -136,7 +136,8 @@ class EntryWriter:
         Args:
             entries_of: That, by name.
         """
-        self._take_over_names(tx, written, entries_of)
+        # Their history goes on under the new names.
+        entries.drop_entries(tx, self.owner.name, self.list_former_names(tx, entries_of))
         names = [one.name for one in written]
         former = entries.find_entries(tx, names)
         put = entries.put_entries(tx, self.owner.name, self.owner.rank, written)
@@ -181,28 +182,25 @@ class EntryWriter:
             review_suppressed(tx, self.plan, now, all_of_it=True)
             suppress_unsent(tx, self.plan, now)
 
-    def _take_over_names(
-        self,
-        tx: Transaction,
-        written: Sequence[WrittenEntry],
-        entries_of: Mapping[str, Entry],
-    ) -> None:
-        """Let connections go on under another name, if the former one is this owner's."""
-        olds = {
-            one.name: old
-            for one in written
-            if (old := entries_of[one.name].renamed_from) is not None
-        }
+    def list_former_names(self, tx: Transaction, entries_of: Mapping[str, Entry]) -> list[str]:
+        """Return the names under which some of these connections were known so far.
+
+        Raises:
+            EntryRefused: One of them is another owner's, or nobody's.
+        """
+        olds = {name: one.renamed_from for name, one in entries_of.items() if one.renamed_from}
         if not olds:
-            return
+            return []
         owners = entries.owners_of(tx, [*olds.values(), *olds])
+        left = []
         for name, old in olds.items():
             if name in owners:
                 continue  # it was done before
             if owners.get(old) != self.owner.name:
                 who = f"is owned by {owners[old]}" if old in owners else "is not there"
                 raise EntryRefused((("renamed_from", f'"{old}" {who}: it cannot be taken over'),))
-            entries.drop_entries(tx, self.owner.name, [old])
+            left.append(old)
+        return left
 
     def _forget_old_credentials(self, tx: Transaction, former: Sequence[StoredEntry]) -> None:
         """Forget what was known of authorizations that were another service's or account's."""
@@ -264,7 +262,12 @@ def read_former(
     What can no longer be decrypted is as if it had never been stored.
     """
     row = entries.find_of_owner(tx, owner, name)
-    if row is None or not isinstance(row.content, dict):
+    return None if row is None else open_former(settings, row)
+
+
+def open_former(settings: RowSettings, row: StoredEntry) -> FormerEntry | None:
+    """Return what *row* says, with its secrets; None if it says nothing."""
+    if not isinstance(row.content, dict):
         return None
     secrets = settings.secrets_of(row)
     return FormerEntry(

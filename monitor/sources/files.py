@@ -23,11 +23,12 @@ _CHUNK = 1 << 18
 _LONGEST_LINE = 2 * LARGEST_ROW
 
 
-def read_files(path: Path, defaults: Mapping[str, Any]) -> Iterator[SourceRow]:
+def read_files(path: Path, defaults: Mapping[str, Any], shown: str = "") -> Iterator[SourceRow]:
     """Yield the rows of the file at *path*, or of all files in that folder, by name.
 
     Args:
         defaults: What holds for rows that do not say otherwise.
+        shown: What rows call the file, if it is no folder.
 
     Raises:
         UnreadableSource: Any of it cannot be read, perhaps after rows were yielded: then
@@ -36,13 +37,30 @@ def read_files(path: Path, defaults: Mapping[str, Any]) -> Iterator[SourceRow]:
     try:
         names = sorted(os.listdir(path))  # noqa: PTH208 - names are all that is needed
     except NotADirectoryError:
-        yield from _read_file(path, defaults)
+        yield from _read_file(path, defaults, shown)
         return
     except OSError as error:
         raise UnreadableSource(f"{path} cannot be read: {error.strerror}") from None
     for name in names:
         if name.endswith(ENDINGS) and not name.startswith("."):
             yield from _read_file(path / name, defaults, name)
+
+
+def read_lines(file: BinaryIO, shown: str) -> Iterator[SourceRow]:
+    """Yield the rows of JSON lines that come from somewhere, such as standard input.
+
+    Args:
+        shown: What rows call it.
+
+    Raises:
+        UnreadableSource: It cannot be read, perhaps after rows were yielded.
+    """
+    try:
+        yield from _read_rows(file, ENDINGS[0], {}, shown)
+    except UnreadableSource as error:
+        raise UnreadableSource(f"{shown}: {error}") from None
+    except OSError as error:
+        raise UnreadableSource(f"{shown} cannot be read: {error.strerror}") from None
 
 
 def _read_file(path: Path, defaults: Mapping[str, Any], shown: str = "") -> Iterator[SourceRow]:

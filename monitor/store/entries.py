@@ -166,6 +166,17 @@ def find_of_owner(tx: Transaction, owner: str, name: str) -> StoredEntry | None:
     return None if row is None else StoredEntry(*row)
 
 
+def find_all_of_owner(
+    tx: Transaction, owner: str, names: Collection[str]
+) -> dict[str, StoredEntry]:
+    """Return what *owner* wrote of *names*, by name, whether it counts or not."""
+    return {
+        row.name: StoredEntry(*row)
+        for piece in in_pieces(names)
+        for row in tx.execute(_STORED.where(entries.c.owner == owner, entries.c.name.in_(piece)))
+    }
+
+
 def list_owners(tx: Transaction, name: str) -> list[str]:
     """Return who wrote settings of *name*, the one that counts first."""
     return [row.owner for row in tx.execute(_STORED.where(entries.c.name == name))]
