@@ -17,6 +17,7 @@ from sqlalchemy import and_, delete, insert, select, update
 
 from monitor.store.schema import (
     api_tokens,
+    channels,
     connections,
     entries,
     handshakes,
@@ -91,7 +92,7 @@ def drop_refresh_token(tx: Transaction, name: str) -> None:
     tx.execute(delete(stored_tokens).where(stored_tokens.c.connection_id == of_name))
 
 
-ENCRYPTED = (stored_tokens.c.token, entries.c.secrets)
+ENCRYPTED = (stored_tokens.c.token, entries.c.secrets, channels.c.secrets)
 """All that is stored encrypted with `web.key`."""
 
 
@@ -101,7 +102,7 @@ class Rotated:
 
     Args:
         n_rows: How many values there are.
-        unreadable: The connections whose value no key can read.
+        unreadable: The connections and channels whose value no key can read.
     """
 
     n_rows: int

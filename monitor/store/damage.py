@@ -82,7 +82,9 @@ HEALED: dict[str, dict[str, str]] = {
     },
     # The next reading of the file, or of a source, puts them right.
     "entries": {"rank": "1", "position": "0", "digest": "''", "secrets": "NULL"},
-    # So is what is remembered of a source by its next reading.
+    # Without its URL a channel says why nothing is sent to it.
+    "channels": {"digest": "''", "secrets": "NULL"},
+    # What is remembered of a source is put right by its next reading.
     "sources": {
         "kind": "''",
         "state": "'ok'",

@@ -194,6 +194,17 @@ entries = Table(
     sqlite_with_rowid=False,
 )
 
+# Channels that are not in the file, as they were written; the file's count before these.
+channels = Table(
+    "channels",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    # Without the URL, which is a secret: {"set": true} stands in its place.
+    Column("content", JSON, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("secrets", LargeBinary),  # encrypted with `web.key`
+)
+
 # How the lists are that connections come from, each by its name in the file.
 sources = Table(
     "sources",

@@ -43,6 +43,7 @@ FROZEN = {
     "0001_create_schema.py": "da9d57734dc5952a56989b9814cc70667d8b788eb9a88a9309785f05ceedb9b4",
     "0009_add_sources.py": "ebcde21094ac29f596f0b329a210e7396d82d8df1bea9846ca312fd553d4da57",
     "0008_add_entries.py": "ddacb72a7c7f712e6e5180d4e2bfab21fc4d89a351ffcc94a048add233787d2a",
+    "0010_add_channels.py": "aeee024332b17f5766a10c949b5a8a8b908a5e1f54f3a5db45412d97085ce293",
 }
 
 
