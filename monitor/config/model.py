@@ -56,6 +56,7 @@ from monitor.config.values import (
 )
 from monitor.config.zones import ZoneName, read_zone
 from monitor.judge.alerts import AlertKind, Severity
+from monitor.judge.connections import OWNER_FILE
 from monitor.judge.routing import Digest
 
 if TYPE_CHECKING:
@@ -404,6 +405,17 @@ class Channel(Settings):
         description="The time zone of the times in its messages; default: that of `alerts`.",
     )
 
+    _owner: str = PrivateAttr(default=OWNER_FILE)
+
+    @property
+    def owner(self) -> str:
+        """Return who wrote it: the file, or the dashboard."""
+        return self._owner
+
+    def belong_to(self, owner: str) -> None:
+        """Note who wrote it, if that was not the file."""
+        self._owner = owner
+
 
 # --- the file
 
@@ -518,6 +530,18 @@ class Config(Settings):
         for name in ("_connections_by_name", "longest_timeout"):
             kept.__dict__.pop(name, None)
         return kept
+
+    @property
+    def file_channels(self) -> tuple[Channel, ...]:
+        """Return the channels that the file has."""
+        return tuple(one for one in self.channels if one.owner == OWNER_FILE)
+
+    def with_channels(self, others: Iterable[Channel]) -> Config:
+        """Return the same settings with the file's channels, and those *others* that it lacks."""
+        own = self.file_channels
+        names = {one.name for one in own}
+        added = tuple(one for one in others if one.name not in names)
+        return self.model_copy(update={"channels": (*own, *added)})
 
     def connection(self, name: str) -> Connection | None:
         """Return the connection called *name*, or None."""

@@ -45,12 +45,12 @@ _ADDRESSES = ("url", "base_url")
 _AT_ODDS = frozenset(("channels", "every", "renamed_from", "timeout"))
 """Keys that can contradict others; a store has more of them."""
 
-_FILE_ONLY = "only the configuration file may set this"
-_NO_TABLE = (
+ONLY_THE_FILE = "only the configuration file may set this"
+NO_TABLE = (
     "only the configuration file may say where a secret is kept: send the secret itself as a text,"
     ' or {"set": true} to keep the one that is stored'
 )
-_NOT_STORED = "no secret is stored here: send it as a text"
+NOT_STORED = "no secret is stored here: send it as a text"
 
 
 class EntryRefused(Exception):  # noqa: N818 - it states a condition
@@ -138,7 +138,7 @@ class EntryRules:
         model = PROVIDERS.get(provider) if isinstance(provider, str) else None
         if model is None:
             raise EntryRefused(_named(explain_provider(("connections", 0), whole)))
-        found = [(("connections", 0, key), _FILE_ONLY) for key in written if key in FILE_ONLY]
+        found = [(("connections", 0, key), ONLY_THE_FILE) for key in written if key in FILE_ONLY]
         stored, why_not = _usable_secrets(whole, former, model)
         whole = put_together(whole, stored)
         tables = list(_find_tables(whole, written, secret_keys(model), why_not))
@@ -181,12 +181,12 @@ def _usable_secrets(
 ) -> tuple[Mapping[Path, str], str]:
     """Return the stored secrets that still count, and why there is none where one is wanted."""
     if former is None:
-        return {}, _NOT_STORED
+        return {}, NOT_STORED
     for key in (*AIMED, *_ADDRESSES):
         before, after = (_aim(key, one, model) for one in (former.content, whole))
         if before != after:
             return {}, f"must be sent again, since {key} was changed"
-    return former.secrets, _NOT_STORED
+    return former.secrets, NOT_STORED
 
 
 def _aim(key: str, values: Mapping[str, Any], model: type[Connection]) -> Any:
@@ -223,7 +223,7 @@ def _find_tables(
         for name, each in inner:
             if isinstance(each, dict):
                 path: tuple[str | int, ...] = ("connections", 0, key)
-                yield (*path, name) if name else path, why_not if each == SET else _NO_TABLE
+                yield (*path, name) if name else path, why_not if each == SET else NO_TABLE
 
 
 def _malformed_secrets(connection: Connection) -> Iterator[tuple[str, str]]:
