@@ -12,6 +12,7 @@ import certifi
 import pytest
 import structlog
 from hypothesis import settings
+from structlog.dev import ConsoleRenderer, plain_traceback
 
 from monitor.store import engine
 from monitor.store.engine import Database, StoreWorker
@@ -53,6 +54,9 @@ def _free_loggers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         configure(*args, **settings | {"cache_logger_on_first_use": False})
 
     monkeypatch.setattr(structlog, "configure", configure_uncached)
+    # With all variables in a frame, as is usual, one traceback takes ten seconds to print.
+    *others, _ = structlog.get_config()["processors"]
+    configure(processors=[*others, ConsoleRenderer(exception_formatter=plain_traceback)])
     yield
     structlog.reset_defaults()
 

@@ -24,7 +24,7 @@ from monitor.web.hub import Hub
 from monitor.web.metrics import Metrics
 from monitor.web.overview import Overview
 from monitor.web.parts import Parts
-from monitor.web.sessions import CSRF_COOKIE, CSRF_HEADER
+from monitor.web.sessions import CSRF_COOKIE, CSRF_HEADER, Attempts
 from monitor.web.validations import Validations
 from tests.builders import plan_of, snapshot_of
 from tests.fakes import NOON
@@ -41,6 +41,30 @@ if TYPE_CHECKING:
     from monitor.store.engine import Database
 
 HOST = "http://127.0.0.1:8080"
+
+
+class Built:
+    """
+    An application that shows one database after the other, for to build one takes long.
+    """
+
+    def __init__(self) -> None:
+        self.views: list[Parts] = []
+        self.app = build_app(self.view)
+
+    def view(self) -> Parts:
+        return self.views[-1]
+
+    def forget(self) -> None:
+        """
+        Begin anew with what an application keeps of those who asked it.
+        """
+        self.views = []  # not cleared: who has asked may still look at what was shown
+        self.app.middleware_stack = None  # made at the first request
+        self.app.state.attempts = Attempts(lambda: self.view().monotonic())
+
+
+_FREE: list[Built] = []
 
 
 @dataclass
@@ -132,7 +156,8 @@ async def open_web(
         return now[0]
 
     reader, store = StoreWorker(database), StoreWorker(database)
-    views: list[Parts] = []
+    built = _FREE.pop() if _FREE else Built()
+    views = built.views
     now_in_force = snapshot_of(plan, checkers, config)
     usual: dict[str, Any] = {
         "now": now_in_force,
@@ -152,15 +177,16 @@ async def open_web(
     }
     parts = Parts(**usual | replaced)
     views.append(parts)
-    app = build_app(lambda: views[-1])
     try:
-        async with client_of(app) as client:
-            yield Web(views, app, client, settled, wakes, now, seconds)
+        async with client_of(built.app) as client:
+            yield Web(views, built.app, client, settled, wakes, now, seconds)
     finally:
         await parts.validations.stop()
         await parts.now.calls.clients.aclose()
         reader.close()
         store.close()
+    built.forget()
+    _FREE.append(built)
 
 
 @asynccontextmanager
