@@ -12,6 +12,7 @@ import sys
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import GenerateJsonSchema
@@ -24,7 +25,7 @@ from monitor.config.secret import Secret
 from monitor.config.values import Settings, format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 
 # --- JSON Schema
@@ -244,15 +245,24 @@ def walk(config: Config) -> Iterator[Leaf]:
             yield from walk_table(section, content, section)
 
 
+@lru_cache
+def _keys_of(kind: type[Settings]) -> tuple[tuple[str, str], ...]:
+    """Return the fields of a table, each with its key in the file."""
+    return tuple((name, field.alias or name) for name, field in kind.model_fields.items())
+
+
 def walk_table(
     place: str,
     table: Settings,
     section: str = "connections",
-    only: frozenset[str] | None = None,
+    only: Collection[str] | None = None,
 ) -> Iterator[Leaf]:
-    """Yield the settings of one table, which stands at *place*; or *only* those keys of it."""
-    for name, field in type(table).model_fields.items():
-        key = field.alias or name
+    """Yield the settings of one table, which stands at *place*.
+
+    Args:
+        only: The keys that matter; None for all.
+    """
+    for name, key in _keys_of(type(table)):
         if only is not None and key not in only:
             continue
         value, is_set = getattr(table, name), name in table.model_fields_set

@@ -119,12 +119,14 @@ class EntryRules:
         values: Any,
         former: FormerEntry | None = None,
         trusted: Mapping[str, Any] | None = None,
+        digest: str = "",
     ) -> CheckedEntry:
         """Return the entry that *values* are.
 
         Args:
             former: What is stored of it: `{"set": true}` keeps a secret of that.
             trusted: What the file says of all entries of this owner; it may say anything.
+            digest: What tells it from any other, where the caller knows.
 
         Raises:
             EntryRefused: It cannot be used; holds all that is wrong.
@@ -144,7 +146,7 @@ class EntryRules:
         tables = list(_find_tables(whole, written, secret_keys(model), why_not))
         if found or tables:
             raise EntryRefused(_named([*found, *tables]))
-        return self._accept(whole, self._read(whole, model))
+        return self._accept(whole, self._read(whole, model), digest)
 
     def _read(self, whole: dict[str, Any], model: type[Connection]) -> Connection:
         located: list[Located] = []
@@ -160,14 +162,15 @@ class EntryRules:
             raise EntryRefused(_named(located))
         return connection
 
-    def _accept(self, whole: dict[str, Any], connection: Connection) -> CheckedEntry:
+    def _accept(self, whole: dict[str, Any], connection: Connection, digest: str) -> CheckedEntry:
         self._config.complete(connection)
         place_secrets(connection, PLACE_FORM, connection.name, self._config.checks.secrets_refresh)
         problems = (*exposed_secrets_of(connection), *_malformed_secrets(connection))
         if problems:
             raise EntryRefused(problems)
         content, secrets = take_apart(whole, connection)
-        digest = self._fingerprint(json.dumps(whole, default=as_text, sort_keys=True))
+        if not digest:
+            digest = self._fingerprint(json.dumps(whole, default=as_text, sort_keys=True))
         return CheckedEntry(connection, content, secrets, digest)
 
 

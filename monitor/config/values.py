@@ -376,6 +376,7 @@ Days = Annotated[int, Field(strict=True, ge=0, le=36_500)]
 Flag = Annotated[bool, Field(strict=True)]
 
 
+@lru_cache(maxsize=4096)
 def _check_name(name: str) -> str:
     """Accept what fits a URL, a metric and the name of a file."""
     if not name:

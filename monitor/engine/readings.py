@@ -165,10 +165,9 @@ class RowRules:
         for key in ("name", "renamed_from"):
             if isinstance(own.get(key), str):
                 own[key] = f"{self._source.prefix}{own[key]}"
-        checked = self._rules.check(own, None, trusted)
+        checked = self._rules.check(own, None, trusted, digest)
         self._require_reachable(own, checked.connection)
-        written = replace(self.writer.seal(checked), digest=digest)
-        return RowMeaning(written, self._describe.entry(checked.connection))
+        return RowMeaning(self.writer.seal(checked), self._describe.entry(checked.connection))
 
     def _secret_of(self, own: Mapping[str, Any]) -> dict[str, Any]:
         """Return where the secret of a row is, if it does not hold it itself."""

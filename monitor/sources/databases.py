@@ -231,5 +231,5 @@ def _explain_postgresql(error: Any, *, is_open: bool) -> UnreadableSource:
     if code == _SYNTAX:
         return UnreadableSource(f"it is not one SELECT ({shown})")
     if not is_open:
-        return UnreadableSource(f"the database cannot be reached, or lets nobody in ({shown})")
+        return UnreadableSource(f"the database cannot be reached, or rejects the user ({shown})")
     return UnreadableSource(f"the statement failed ({shown})")

@@ -257,7 +257,7 @@ def test_who_is_not_let_in_is_named_without_url_and_password(server, tmp_path):
     with pytest.raises(UnreadableSource) as caught:
         ask(server, "select 1 as name", tmp_path, url)
     said = str(caught.value)
-    assert said.startswith("the database cannot be reached, or lets nobody in (")
+    assert said.startswith("the database cannot be reached, or rejects the user (")
     assert not {"hunter2", "stranger", "127.0.0.1"} & set(said.replace(":", " ").split())
 
 
