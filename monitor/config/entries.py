@@ -141,12 +141,6 @@ def _without_secrets(
     return as_text(written) if isinstance(written, date) else written
 
 
-@lru_cache
-def _names_by_key(kind: type[BaseModel]) -> dict[str, str]:
-    fields = kind.model_fields.items()
-    return {key: name for name, field in fields for key in (name, field.alias) if key}
-
-
 def _value_at(meant: Any, key: str) -> Any:
     """Return what the model made of *key*, as far as it can be found."""
     if isinstance(meant, BaseModel):
