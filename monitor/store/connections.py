@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from monitor.judge.connections import OWNER_FILE
 from monitor.judge.outcome import Standing
@@ -214,8 +214,10 @@ def _new_row(entry: Entry, first_check_at: datetime, now: datetime) -> dict[str,
 def _insert(tx: Transaction, rows: list[dict[str, Any]]) -> None:
     if not rows:
         return
+    highest = tx.execute(select(func.max(connections.c.id))).scalar_one()
     tx.execute(insert(connections), rows)
-    complete(tx)
+    # No id is given twice: all of the new ones are higher.
+    complete(tx, highest)
 
 
 def _values(

@@ -273,10 +273,16 @@ def _carry_out(tx: Connection, limits: IdLimits, repair: _Repair) -> None:
     complete(tx)
 
 
-def complete(tx: Connection) -> None:
-    """Give each connection the row of its quota, without which nothing finds it."""
+def complete(tx: Connection, above: int | None = None) -> None:
+    """Give each connection the row of its quota, without which nothing finds it.
+
+    Args:
+        above: The highest id that there was before some came, which alone lack theirs.
+    """
     without_quota = select(connections.c.id, false()).where(
         connections.c.id.not_in(select(quotas.c.connection_id))
+        if above is None
+        else connections.c.id > above
     )
     tx.execute(insert(quotas).from_select(["connection_id", "is_payment_required"], without_quota))
 
