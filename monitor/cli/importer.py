@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 from array import array
 from dataclasses import dataclass
 from functools import partial
@@ -43,6 +44,9 @@ MOST_HOSTS = 50_000
 """So many are remembered; each is looked up once."""
 
 LOOKUPS_AT_ONCE = 50
+
+_ABOUT_KEY = re.compile(r"([a-z_]+): (.*)", re.DOTALL)
+"""How a cell is refused that does not mean what its key is for."""
 
 IGNORED = frozenset(("owner", "shadowed_by"))
 """What our own answers say beside an entry: to send it back changes nothing."""
@@ -212,7 +216,8 @@ class Importer:
             KeyMissing: It holds a secret that nothing can encrypt.
         """
         if row.values is None:
-            raise EntryRefused((("", row.why),))
+            about_key = _ABOUT_KEY.fullmatch(row.why)
+            raise EntryRefused(((about_key[1], about_key[2]) if about_key else ("", row.why),))
         name = _name_of(row)
         if name:
             self._require_free(name, owners)

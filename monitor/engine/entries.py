@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING
 
 from monitor.alerting.suppression import review_suppressed, suppress_unsent
@@ -99,11 +98,13 @@ class EntryWriter:
         """
         if one.secrets and self.cipher is None:
             raise KeyMissing
-        sealed = seal_secrets(one.secrets, self.cipher) if one.secrets and self.cipher else None
-        content = dict(one.content)
-        return WrittenEntry(
-            one.connection.name, position, one.digest, lambda: content, partial(_give, sealed)
-        )
+        content, secrets, cipher = dict(one.content), dict(one.secrets), self.cipher
+
+        def seal() -> bytes | None:
+            # Encrypted when it is stored: most of what comes again is as it was.
+            return seal_secrets(secrets, cipher) if secrets and cipher else None
+
+        return WrittenEntry(one.connection.name, position, one.digest, lambda: content, seal)
 
     def put(
         self,
@@ -214,10 +215,6 @@ class EntryWriter:
 def _aim(row: StoredEntry) -> tuple[object, ...]:
     content = row.content if isinstance(row.content, dict) else {}
     return tuple(content.get(key) for key in (*AIMED, "url", "base_url"))
-
-
-def _give(sealed: bytes | None) -> bytes | None:
-    return sealed
 
 
 def _digest_shared(config: Config, key: bytes) -> bytes:

@@ -92,8 +92,7 @@ def test_an_agencys_stores_go_in_but_for_two_with_errors(agency):
     assert ended.out == "38 of 40 connections imported: 38 new; 2 refused\n"
     first, second = ended.err.splitlines()
     assert first.startswith('connwatch: stores.csv row 17 (st-17).region: one of "')
-    assert second.startswith("connwatch: stores.csv row 23")
-    assert "authorized_on: a date such as 2026-01-15" in second
+    assert second.startswith("connwatch: stores.csv row 23 (st-23).authorized_on: a date such as")
     shown = agency.shown()
     assert len(shown) == 39
     assert (shown["st-00"]["owner"], shown["st-00"]["state"]) == ("dashboard", "pending")
