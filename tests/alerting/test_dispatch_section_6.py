@@ -137,7 +137,7 @@ def test_a_test_message_is_information(stage: Stage):
 def test_kinds_of_sources_are_kinds_that_a_channel_can_ask_for(kind: str, stage: Stage):
     stage.configure(configuration(channel("ops", kinds=[kind])))
     asyncio.run(stage.play([sent()]))
-    assert [each.kinds for each in stage.config.channels] == [{kind}]
+    assert [each.kinds for each in stage.config.channels] == [frozenset({kind})]
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
