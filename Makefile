@@ -40,11 +40,25 @@ lint: $(INSTALLED)  ## check layout, habits and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# The browser's driver keeps an event loop running, which no other test can stand.
+# The browser's driver keeps an event loop running, which no other test can stand: its tests
+# have a process of their own. It runs beside the others, which end last, and whose line counts.
 test: lint  ## all checks: lint, then every test (PYTEST_ARGS="-k quota" for some)
-	$(if $(PYTEST_ARGS),,$(BIN)/python -m pytest tests/browser)
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --ignore tests/browser \
-		--ignore tests/deploy $(PYTEST_ARGS)
+	$(if $(PYTEST_ARGS),$(TESTS) $(PYTEST_ARGS),@$(BESIDE_BROWSER))
+
+TESTS = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --ignore tests/browser \
+	--ignore tests/deploy
+
+define BESIDE_BROWSER
+said=$$(mktemp); trap 'rm -f "$$said"' EXIT; \
+$(BIN)/python -m pytest tests/browser >"$$said" 2>&1 & browser=$$!; \
+status=0; $(TESTS) || status=$$?; \
+if wait $$browser; then \
+	sed -n 's/^=* \(.* in [0-9].*[^ =]\) =*$$/tests\/browser: \1/p; /^SKIPPED/p' "$$said"; \
+else \
+	status=$$?; cat "$$said"; \
+fi; \
+exit $$status
+endef
 
 # What takes minutes: rounds of kill -9 and the long fuzz.
 test-long: $(INSTALLED)  ## the tests that take minutes: crash rounds, fuzz
