@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, exists, func, insert, not_, select, update
 
 from monitor.judge.connections import OWNER_FILE
 from monitor.judge.outcome import Standing
 from monitor.judge.verdict import spread
 from monitor.store import authorizations, suppression
 from monitor.store.damage import complete
-from monitor.store.entries import list_names_beside
+from monitor.store.entries import owners_of
 from monitor.store.records import read_records, standing_values
 from monitor.store.results import RECORDS, with_marketplaces, with_windows
 from monitor.store.schedule import is_too_far
@@ -25,6 +25,7 @@ from monitor.store.schema import (
     deletions,
     notifications,
 )
+from monitor.store.schema import entries as entry_rows
 from monitor.store.statements import delete_in, execute_many, in_groups, in_pieces, update_one
 
 if TYPE_CHECKING:
@@ -77,21 +78,18 @@ def sync(
     """
     named = {entry.name for entry in entries}
     complete(tx)
-    others = set(list_names_beside(tx, OWNER_FILE)) - named
     gone = list_deleted(tx)
-    if lifted := gone - named - others:
+    if lifted := gone - named - owners_of(tx, gone, OWNER_FILE).keys():
         execute_many(tx, _LIFT, [{"of_name": name} for name in lifted])
     active = [entry for entry in entries if entry.name not in gone]
     adopted = _adopt_all(tx, active, now, jitter, named)
-    configured = select(connections.c.id, connections.c.name).where(connections.c.is_configured)
-    _hide(
-        tx,
-        [
-            row.id
-            for row in tx.execute(configured)
-            if row.name not in others and row.id not in adopted
-        ],
+    # Those of others are not even listed: there may be a million of them.
+    of_others = exists().where(
+        entry_rows.c.name == connections.c.name, entry_rows.c.owner != OWNER_FILE
     )
+    query = select(connections.c.id).where(connections.c.is_configured, not_(of_others))
+    left = tx.execute(query).scalars().all()
+    _hide(tx, [number for number in left if number not in adopted])
     return gone & named
 
 
