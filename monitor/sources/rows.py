@@ -93,6 +93,11 @@ def cell_kinds(provider: str) -> dict[str, CellKind]:
     return {each.alias or name: _kind_of(each.annotation) for name, each in fields.items()}
 
 
+@lru_cache(maxsize=64)
+def _date_keys(provider: str) -> tuple[str, ...]:
+    return tuple(key for key, kind in cell_kinds(provider).items() if kind is CellKind.DATE)
+
+
 def _kind_of(annotation: Any) -> CellKind:
     found = set(_leaves(annotation))
     # A key that also takes a text takes it as it stands.
@@ -161,9 +166,9 @@ def read_dates(values: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str,
         ValueError: It is no such day; names the key.
     """
     provider = values.get("provider") or defaults.get("provider", "")
-    kinds = cell_kinds(provider if isinstance(provider, str) else "")
-    for key, value in values.items():
-        if kinds.get(key) is CellKind.DATE and isinstance(value, str):
+    for key in _date_keys(provider if isinstance(provider, str) else ""):
+        value = values.get(key)
+        if isinstance(value, str):
             try:
                 day = date.fromisoformat(value)
             except ValueError:
@@ -177,7 +182,7 @@ def read_dates(values: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str,
 def parse_json(text: str) -> Any:
     """Return the value that *text* is; raise ValueError, which does not quote it, if it is none."""
     try:
-        return json.loads(text, parse_constant=refuse_constant, object_pairs_hook=pair_up)
+        return _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON (at character {error.pos})") from None
     except RecursionError:
@@ -199,12 +204,29 @@ def pair_up(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found if len(found) == len(pairs) else AmbiguousObject(found)
 
 
+_DECODER = json.JSONDecoder(parse_constant=refuse_constant, object_pairs_hook=pair_up)
+"""Made once: that costs more than to read a row."""
+
+_NESTED = (dict, list)
+
+
+def _is_flat(value: Any) -> bool:
+    if type(value) is not dict:
+        return False
+    for each in value.values():  # noqa: SIM110 - half as long as with any()
+        if isinstance(each, _NESTED):
+            return False
+    return True
+
+
 DEEPEST = 10
 """How many levels of lists and objects a row may have; no connection has half of them."""
 
 
 def check_keys(value: Any) -> None:
     """Raise ValueError where an object within *value* has a key twice, or nothing can be meant."""
+    if _is_flat(value):
+        return  # as most are
     layer = [value]
     for _ in range(DEEPEST):
         if any(isinstance(each, AmbiguousObject) for each in layer):

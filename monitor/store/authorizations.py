@@ -42,13 +42,20 @@ def declare_all(
         .where(connections.c.is_configured)
     )
     changed = []
+    # Most of those that are new were granted on some few days.
+    fresh: dict[Declared, AuthorizationClock] = {}
     for row in select_in(tx, query, connections.c.name, declared):
         said, steps = declared[row.name]
         if row.source is None and said.authorized_at is None:
             continue
+        if row.source is None and said in fresh:
+            changed.append((row.id, fresh[said], steps))
+            continue
         fields = row._asdict()
         before = read_clock(fields)
         clock = declare_date(before, said, now)
+        if row.source is None and not clock.is_renewal_pending:
+            fresh[said] = clock
         # The steps may have been configured anew.
         if clock != before or next_step_at(clock, steps) != fields["next_step_at"]:
             changed.append((fields["id"], clock, steps))

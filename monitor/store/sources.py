@@ -136,9 +136,8 @@ def find_known(tx: Transaction, owner: str, names: Collection[str]) -> dict[str,
     found: dict[str, str] = {}
     query = select(entries.c.name, entries.c.digest).where(entries.c.owner == owner)
     for piece in in_pieces(names):
-        found |= {
-            row.name: row.digest for row in tx.execute(query.where(entries.c.name.in_(piece)))
-        }
+        rows = tx.execute(query.where(entries.c.name.in_(piece))).tuples().all()
+        found.update((name, digest) for name, digest in rows)
     return found
 
 
