@@ -22,6 +22,7 @@ from monitor.config.owners import EntryRefused
 from monitor.config.secret import SecretUnavailable
 from monitor.engine.entries import EntryWriter, Owner
 from monitor.engine.readings import Collected, RowRules, collect, run_in_thread
+from monitor.engine.reload import give_back_memory
 from monitor.engine.scheduler import Job
 from monitor.judge.routing import route
 from monitor.judge.shortage import OutOfResources
@@ -157,6 +158,8 @@ class SourceReader:
             # Nothing is known of the source by that.
             log.warning("source.waits", source=source.name, why=str(error))
             return
+        if changes is not None and changes.added + changes.changed > PIECE:
+            give_back_memory()
         took_s = round(time.monotonic() - began, 2)
         if changes is not None:
             log.info(

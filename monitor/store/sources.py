@@ -136,7 +136,7 @@ def find_known(tx: Transaction, owner: str, names: Collection[str]) -> dict[str,
     found: dict[str, str] = {}
     query = select(entries.c.name, entries.c.digest).where(entries.c.owner == owner)
     for piece in in_pieces(names):
-        rows = tx.execute(query.where(entries.c.name.in_(piece))).tuples().all()
+        rows = tx.execute(query.where(entries.c.name.in_(piece))).all()
         found.update((name, digest) for name, digest in rows)
     return found
 
