@@ -9,9 +9,14 @@ import asyncio
 import hashlib
 import os
 import re
+import signal
 from array import array
-from dataclasses import dataclass
+from collections import deque
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -22,18 +27,19 @@ from monitor.config.entries import find_set
 from monitor.config.hosts import explain_refusal, find_unreachable_host
 from monitor.config.owners import EntryRefused, EntryRules
 from monitor.config.plan import Describer
-from monitor.engine.ciphers import Cipher, KeyUnusable
-from monitor.engine.entries import DASHBOARD, NO_KEY, EntryWriter, KeyMissing, open_former
-from monitor.judge.connections import OWNER_DASHBOARD, OWNER_FILE
+from monitor.engine.ciphers import Cipher, KeyUnusable, seal_secrets
+from monitor.engine.entries import DASHBOARD, NO_KEY, EntryWriter, open_former
+from monitor.judge.connections import OWNER_DASHBOARD, OWNER_FILE, WrittenEntry
 from monitor.sources.rows import UnreadableSource
 from monitor.store import credentials, entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from monitor.cli.session import Session
+    from monitor.config.entries import Path
     from monitor.config.owners import CheckedEntry, FormerEntry
-    from monitor.judge.connections import Entry, WrittenEntry
+    from monitor.judge.connections import Entry
     from monitor.sources.rows import SourceRow
     from monitor.store.engine import Transaction
 
@@ -52,6 +58,16 @@ IGNORED = frozenset(("owner", "shadowed_by"))
 """What our own answers say beside an entry: to send it back changes nothing."""
 
 Problems = tuple[tuple[str, str], ...]
+
+_ALONE = 5
+"""So many pieces are checked here: for fewer rows, other processes are not worth their start."""
+
+_MOST_PROCESSES = 3
+
+
+def _n_processes() -> int:
+    """Return how many processes check rows, beside the one that stores them."""
+    return min(len(os.sched_getaffinity(0)) - 1, _MOST_PROCESSES)
 
 
 @dataclass(slots=True)
@@ -79,12 +95,105 @@ class _Called:
 
 @dataclass(frozen=True, slots=True)
 class _Importable:
-    """A row that can be stored, unless its address or its name is refused yet."""
+    """A row that can be stored, unless its address or its name is refused yet.
 
-    row: SourceRow
-    written: WrittenEntry
+    Args:
+        content: What its owner wrote, without the secrets in it.
+        sealed: Those, encrypted.
+        secrets: Those, where they are stored like that already: encrypting costs much.
+    """
+
     entry: Entry
     address: _Called | None
+    digest: str
+    content: dict[str, Any]
+    sealed: bytes | None
+    secrets: dict[Path, str] = field(repr=False)
+
+    def write(self, cipher: Cipher | None) -> WrittenEntry:
+        """Return it as it may be stored."""
+
+        def seal() -> bytes | None:
+            if self.secrets and cipher is not None:
+                return seal_secrets(self.secrets, cipher)
+            return self.sealed
+
+        return WrittenEntry(self.entry.name, 0, self.digest, lambda: self.content, seal)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A row whose name may be imported.
+
+    Args:
+        values: Secrets included.
+        digest: Of what is stored of it.
+    """
+
+    values: dict[str, Any] = field(repr=False)
+    former: FormerEntry | None
+    digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowChecker:
+    """Checks rows, in whichever process; what it needs of the database is given to it."""
+
+    rules: EntryRules
+    describe: Describer
+    cipher: Cipher | None = field(repr=False)
+
+    def check_all(self, candidates: Sequence[_Candidate]) -> list[_Importable | Problems | None]:
+        """Return for each what can be stored, or why not; None where a key is missing."""
+        return [self._check(one) for one in candidates]
+
+    def _check(self, one: _Candidate) -> _Importable | Problems | None:
+        try:
+            checked = self.rules.check(one.values, one.former)
+        except EntryRefused as error:
+            return error.problems
+        if checked.secrets and self.cipher is None:
+            return None
+        is_same = checked.digest == one.digest
+        sealed = None
+        if checked.secrets and self.cipher is not None and not is_same:
+            sealed = seal_secrets(checked.secrets, self.cipher)
+        return _Importable(
+            self.describe.entry(checked.connection),
+            _address_of(checked),
+            checked.digest,
+            dict(checked.content),
+            sealed,
+            dict(checked.secrets) if is_same else {},
+        )
+
+
+_checker: RowChecker | None = None
+"""Inherited by the processes that check rows."""
+
+
+def _check_here(candidates: Sequence[_Candidate]) -> list[_Importable | Problems | None]:
+    assert _checker is not None, "it is set before any process is started"
+    return _checker.check_all(candidates)
+
+
+def _leave_interrupts_to_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@dataclass(slots=True)
+class _Piece:
+    """Rows on their way into the database.
+
+    Args:
+        refused: Why some are, by number.
+        numbers: Those of the rows that are being checked.
+    """
+
+    rows: Sequence[SourceRow]
+    refused: dict[int, Problems]
+    numbers: list[int]
+    checked: Callable[[], list[_Importable | Problems | None]]
 
 
 class SeenNames:
@@ -137,10 +246,11 @@ class Importer:
         self._database = session.open_for_reading() if is_dry else session.open_for_writing()
         common = session.config.with_connections(())
         self._writer = EntryWriter(common, session.plan, DASHBOARD, _find_cipher(session))
-        self._rules = EntryRules(
-            common, partial(credentials.fingerprint, self._find_key()), utc_now()
-        )
-        self._describe = Describer(common)
+        rules = EntryRules(common, partial(credentials.fingerprint, self._find_key()), utc_now())
+        self._checker = RowChecker(rules, Describer(common), self._writer.cipher)
+        self._pool: ProcessPoolExecutor | None = None
+        self._under_way: deque[_Piece] = deque()
+        self._n_pieces = 0
         self._hosts: dict[tuple[str, int], str | None] = {}
         self._seen = SeenNames()
         self.counts = ImportCounts()
@@ -163,57 +273,104 @@ class Importer:
                 some.append(row)
                 if len(some) == AT_ONCE:
                     full, some = some, []
-                    self._take_some(full)
+                    self._begin(full)
         except UnreadableSource:
-            self._take_some(some)
+            self._begin(some)
+            self._finish(0)
             raise
-        self._take_some(some)
+        else:
+            self._begin(some)
+            self._finish(0)
+        finally:
+            if self._pool is not None:
+                self._pool.shutdown(cancel_futures=True)
 
-    def _take_some(self, rows: Sequence[SourceRow]) -> None:
+    def _begin(self, rows: Sequence[SourceRow]) -> None:
+        """Have *rows* checked; store those before them that were."""
         refused: dict[int, Problems] = {}
-        owners, formers = self._look_up(rows)
-        ready: dict[int, _Importable] = {}
+        owners, formers, digests = self._look_up(rows)
+        numbers: list[int] = []
+        candidates: list[_Candidate] = []
         for number, row in enumerate(rows):
             try:
-                ready[number] = self._check(row, owners, formers)
+                values = self._require_usable(row, owners)
             except EntryRefused as error:
                 refused[number] = error.problems
-            except KeyMissing:
+                continue
+            name = _name_of(row)
+            numbers.append(number)
+            candidates.append(_Candidate(values, formers.get(name), digests.get(name)))
+        self._under_way.append(_Piece(rows, refused, numbers, self._start(candidates)))
+        self._finish(0 if self._pool is None else 2 * _n_processes())
+
+    def _start(
+        self, candidates: Sequence[_Candidate]
+    ) -> Callable[[], list[_Importable | Problems | None]]:
+        """Return what gives the verdicts on *candidates*: of many, other processes look at them."""
+        global _checker  # noqa: PLW0603 - so it is there in a process that is forked
+        self._n_pieces += 1
+        if self._pool is None and self._n_pieces > _ALONE and _n_processes() > 0:
+            _checker = self._checker
+            self._pool = ProcessPoolExecutor(
+                _n_processes(), get_context("fork"), _leave_interrupts_to_parent
+            )
+        if self._pool is None:
+            return partial(self._checker.check_all, candidates)
+        try:
+            return self._pool.submit(_check_here, candidates).result
+        except BrokenProcessPool as error:
+            raise _cut_off() from error
+
+    def _finish(self, left: int) -> None:
+        """Store what was checked, in its order, until so many pieces are *left*."""
+        while len(self._under_way) > left:
+            self._take_in(self._under_way.popleft())
+
+    def _take_in(self, piece: _Piece) -> None:
+        refused, ready = piece.refused, dict[int, _Importable]()
+        try:
+            verdicts = piece.checked()
+        except BrokenProcessPool as error:
+            raise _cut_off() from error
+        for number, verdict in zip(piece.numbers, verdicts, strict=True):
+            if verdict is None:
                 refused[number] = (("", "its secrets cannot be stored without `web.key`"),)
                 self.remedy = NO_KEY
+            elif not isinstance(verdict, _Importable):
+                refused[number] = verdict
+            elif not self._seen.add(verdict.entry.name):
+                refused[number] = (("name", "another row before it has the same name"),)
+            else:
+                ready[number] = verdict
         for number, problems in self._find_unreachable(ready).items():
             refused[number] = problems
             del ready[number]
         refused |= self._store(ready)
         self.counts.refused += len(refused)
         for number in sorted(refused):
-            _report(rows[number], refused[number])
+            _report(piece.rows[number], refused[number])
 
     def _look_up(
         self, rows: Sequence[SourceRow]
-    ) -> tuple[Mapping[str, str], Mapping[str, FormerEntry | None]]:
-        """Return who else owns the names of *rows*, and what is stored where secrets are kept."""
+    ) -> tuple[Mapping[str, str], Mapping[str, FormerEntry | None], Mapping[str, str]]:
+        """Return who owns the names of *rows*, what is stored where secrets are kept, digests."""
         named = {name: row.values for row in rows if (name := _name_of(row)) and row.values}
         if self._database is None or not named:
-            return {}, {}
+            return {}, {}, {}
         keeping = [name for name, values in named.items() if any(find_set(values))]
         with self._database.read() as tx:
             owners = entries.owners_of(tx, named, OWNER_FILE)
             stored = entries.find_all_of_owner(tx, OWNER_DASHBOARD, keeping)
+            digests = entries.find_digests(tx, named, OWNER_FILE)
         rows_of = self._session.settings.rows
-        return owners, {name: open_former(rows_of, row) for name, row in stored.items()}
+        formers = {name: open_former(rows_of, row) for name, row in stored.items()}
+        return owners, formers, digests
 
-    def _check(
-        self,
-        row: SourceRow,
-        owners: Mapping[str, str],
-        formers: Mapping[str, FormerEntry | None],
-    ) -> _Importable:
-        """Return what *row* means.
+    def _require_usable(self, row: SourceRow, owners: Mapping[str, str]) -> dict[str, Any]:
+        """Return what *row* says of a connection whose name is free.
 
         Raises:
-            EntryRefused: It cannot be used.
-            KeyMissing: It holds a secret that nothing can encrypt.
+            EntryRefused: It says nothing, or the name is another owner's.
         """
         if row.values is None:
             about_key = _ABOUT_KEY.fullmatch(row.why)
@@ -221,16 +378,7 @@ class Importer:
         name = _name_of(row)
         if name:
             self._require_free(name, owners)
-        values = {key: value for key, value in row.values.items() if key not in IGNORED}
-        checked = self._rules.check(values, formers.get(name))
-        if not self._seen.add(name):
-            raise EntryRefused((("name", "another row before it has the same name"),))
-        return _Importable(
-            row,
-            self._writer.seal(checked),
-            self._describe.entry(checked.connection),
-            _address_of(checked),
-        )
+        return {key: value for key, value in row.values.items() if key not in IGNORED}
 
     def _require_free(self, name: str, owners: Mapping[str, str]) -> None:
         owner = owners.get(name, OWNER_DASHBOARD)
@@ -299,7 +447,9 @@ class Importer:
         if not ready:
             return
         described = {one.entry.name: one.entry for one in ready}
-        put = self._writer.put_described(tx, [one.written for one in ready], described, now)
+        put = self._writer.put_described(
+            tx, [one.write(self._writer.cipher) for one in ready], described, now
+        )
         self.counts.created += len(put.created)
         self.counts.changed += len(put.changed)
         self.counts.same += put.n_same
@@ -323,9 +473,16 @@ class Importer:
                 continue
             digest = digests.get(one.entry.name)
             self.counts.created += digest is None
-            self.counts.changed += digest not in {None, one.written.digest}
-            self.counts.same += digest == one.written.digest
+            self.counts.changed += digest not in {None, one.digest}
+            self.counts.same += digest == one.digest
         return refused
+
+
+def _cut_off() -> CommandError:
+    return CommandError(
+        "a process that checked rows was killed, perhaps for lack of memory: the rows before that"
+        " are stored; import the file again"
+    )
 
 
 def _name_of(row: SourceRow) -> str:

@@ -7,7 +7,7 @@ which is the file in memory for the commands, and the rows of the database for t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -287,23 +287,25 @@ def _application_of(connection: Connection) -> str | None:
 
 
 def _entry(connection: Connection, config: Config) -> Entry:
-    entry = Entry(
+    host, token_host, name = connection.host, None, None
+    if isinstance(connection, AmazonConnection):
+        name = connection.application
+        application = config.application(name)
+        token_host = application.token_host if application else None
+        # Without the second step, nothing is known of the region's host.
+        host = host if connection.probe is Probe.SELLERS else token_host or ""
+    return Entry(
         connection.name,
         connection.provider,
-        connection.host,
+        host,
         config.every_of(connection),
         connection.enabled,
         connection.renamed_from,
         _declare(connection.authorized_on, connection.valid_days),
         tuple(config.alerts.expiring_soon_days),
+        name,
+        token_host,
     )
-    if not isinstance(connection, AmazonConnection):
-        return entry
-    application = config.application(connection.application)
-    token_host = application.token_host if application else None
-    # Without the second step, nothing is known of the region's host.
-    host = entry.host if connection.probe is Probe.SELLERS else token_host or ""
-    return replace(entry, host=host, application=connection.application, token_host=token_host)
 
 
 def _rules(config: Config, every: timedelta) -> Rules:

@@ -8,6 +8,8 @@ import csv
 import io
 import json
 import sqlite3
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -300,6 +302,36 @@ def test_many_rows_go_in_by_pieces(agency):
         [[n_quotas]] = database.execute("SELECT count(*) FROM quotas")
         [[n_due]] = database.execute("SELECT count(*) FROM connections WHERE next_check_at > 0")
     assert (n_quotas, n_due) == (2501, 2501)
+
+
+def apart(bench: Bench, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """
+    Run a command in a process that may have others, as people's shells do.
+    """
+    command = [sys.executable, "-m", "monitor", "--config", str(bench.config_path), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_so_many_rows_that_other_processes_check_them_go_in_as_few_do(agency):
+    rows = [store(n, name=f"st-{n:05}") for n in range(7500)]
+    rows[10] |= {"region": "moon"}
+    rows[7001] |= {"region": "moon"}
+    rows[7002] |= {"name": "st-00001"}
+    path = write_lines(agency.folder / "many.jsonl", rows)
+
+    ended, again = (apart(agency, "import", str(path)) for _ in range(2))
+
+    assert ended.stdout == "7,497 of 7,500 connections imported: 7,497 new; 3 refused\n"
+    assert [line.partition(":")[2].split(")")[0] for line in ended.stderr.splitlines()] == [
+        " many.jsonl row 10 (st-00010",
+        " many.jsonl row 7001 (st-07001",
+        " many.jsonl row 7002 (st-00001",
+    ]
+    assert (again.returncode, again.stderr) == (3, ended.stderr)
+    assert again.stdout == "7,497 of 7,500 connections imported: 7,497 unchanged; 3 refused\n"
+    secrets = agency.run("export").out
+    assert CANARY not in secrets
+    assert secrets.count('"refresh_token": {"set": true}') == 7497
 
 
 def exported(bench: Bench) -> list[dict[str, Any]]:
