@@ -148,6 +148,7 @@ class EntryWriter:
         won = [name for name in put if counting[name] == self.owner.name]
         self._forget_old_credentials(tx, [former[name] for name in won if name in former])
         now_so = [entries_of[name] for name in won]
+        self._forget_others(tx, [one for one in now_so if one.name not in former])
         connections.bring_in_line(tx, now_so, now)
         existing = {name for name in won if name in former}
         bring_forward(tx, [entry for entry in now_so if entry.name in existing], now)
@@ -174,7 +175,8 @@ class EntryWriter:
                 record = connections.find_record(tx, name)
                 if record is not None:
                     connections.delete_connection(tx, record, now)
-        connections.hide(tx, gone)
+        # A row of a source that comes back goes on as it was.
+        connections.hide(tx, gone, is_deletion_kept=self.owner.name != OWNER_DASHBOARD)
         self._follow(tx, now, is_review=True)
 
     def _follow(self, tx: Transaction, now: datetime, *, is_review: bool) -> None:
@@ -202,6 +204,15 @@ class EntryWriter:
                 raise EntryRefused((("renamed_from", f'"{old}" {who}: it cannot be taken over'),))
             left.append(old)
         return left
+
+    def _forget_others(self, tx: Transaction, returned: Sequence[Entry]) -> None:
+        """Forget the authorizations of what was known by a name that means something else now."""
+        before = connections.find_targets(tx, [one.name for one in returned])
+        for one in returned:
+            target = one.provider, one.host, one.application
+            if one.name in before and before[one.name] != target:
+                authorizations.forget(tx, one.name)
+                credentials.drop_refresh_token(tx, one.name)
 
     def _forget_old_credentials(self, tx: Transaction, former: Sequence[StoredEntry]) -> None:
         """Forget what was known of authorizations that were another service's or account's."""

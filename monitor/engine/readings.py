@@ -13,7 +13,7 @@ import json
 import pickle
 import sqlite3
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from operator import attrgetter
@@ -261,8 +261,10 @@ class Collected:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._db.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # A thread may be at work on it where the reading was called off: it goes with that.
+        if kind is not asyncio.CancelledError:
+            self._db.close()
 
     def take(self, rows: Sequence[SourceRow]) -> None:
         """Take some rows in.
@@ -489,7 +491,7 @@ async def run_in_thread(work: Callable[[], ResultT]) -> ResultT:
             result = work()
         except BaseException as raised:  # noqa: BLE001 - handed over to whoever waits
             error = raised
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits
             loop.call_soon_threadsafe(settle, result, error)
 
     threading.Thread(target=run, name="source", daemon=True).start()

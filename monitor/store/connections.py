@@ -111,12 +111,28 @@ def bring_in_line(
     _adopt_all(tx, active, now, jitter, {entry.name for entry in entries})
 
 
-def hide(tx: Transaction, names: Collection[str]) -> None:
-    """Hide connections that nobody has settings of any more; their history stays."""
+def find_targets(tx: Transaction, names: Collection[str]) -> dict[str, tuple[str, str, str | None]]:
+    """Return provider, host and application of those of *names* that were known, by name."""
+    columns = (connections.c.name, connections.c.provider, connections.c.host)
+    query = select(*columns, connections.c.application)
+    return {
+        row.name: (row.provider, row.host, row.application)
+        for piece in in_pieces(names)
+        for row in tx.execute(query.where(connections.c.name.in_(piece)))
+    }
+
+
+def hide(tx: Transaction, names: Collection[str], *, is_deletion_kept: bool = False) -> None:
+    """Hide connections that nobody has settings of any more; their history stays.
+
+    Args:
+        is_deletion_kept: Those that were deleted stay so when they come back.
+    """
     query = select(connections.c.id).where(connections.c.is_configured)
     for piece in in_pieces(names):
         _hide(tx, list(tx.execute(query.where(connections.c.name.in_(piece))).scalars()))
-        execute_many(tx, _LIFT, [{"of_name": name} for name in piece])
+        if not is_deletion_kept:
+            execute_many(tx, _LIFT, [{"of_name": name} for name in piece])
 
 
 def _adopt_all(

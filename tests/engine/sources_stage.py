@@ -15,9 +15,10 @@ from monitor.clock import utc_now
 from monitor.config.load import load_config
 from monitor.engine.app import App
 from monitor.store import sources
+from monitor.store.connections import delete_connection, find_record
 from monitor.store.engine import Database
 from monitor.store.entries import find_change
-from monitor.store.schema import alerts, connections, entries
+from monitor.store.schema import alerts, authorizations, connections, entries
 from monitor.web.dashboard import WebDashboard
 from tests.waiting import until
 
@@ -165,6 +166,20 @@ class Stage:
             said, memory = accept(found.memory)
             assert said is Acceptance.ACCEPTED
             sources.save_memory(tx, name, memory)
+
+    def delete(self, name: str) -> None:
+        with closing(self._open()) as database, database.write() as tx:
+            record = find_record(tx, name)
+            assert record is not None
+            delete_connection(tx, record, utc_now())
+
+    def dates(self) -> dict[str, Any]:
+        """
+        When the authorization of each connection was granted, hidden ones included.
+        """
+        query = select(connections.c.name, authorizations.c.authorized_at).join(authorizations)
+        with closing(self._open()) as database, database.read() as tx:
+            return {row.name: row.authorized_at for row in tx.execute(query)}
 
     def count_connections(self) -> int:
         with closing(self._open()) as database, database.read() as tx:

@@ -349,3 +349,25 @@ async def test_an_unchanged_reading_writes_no_row_of_a_connection(stage):
         memory = await stage.read()
         assert memory.rows == 50
         assert (stage.contents(), stage.changes()) == before
+
+
+async def test_a_row_that_comes_back_stays_deleted_and_only_the_same_keeps_its_date(stage):
+    stage.configure(STORES.replace(", authorized_on = 2026-01-15", ""))
+    dated = {"authorized_on": "2026-01-15"}
+    rows = [{"name": name, **dated} for name in "abcd"]
+    stage.list_rows(rows)
+    async with stage.running():
+        await stage.read()
+        stage.delete("a")
+        assert stage.names() == ["b", "c", "d"]
+        stage.list_rows(rows[3:])
+        await stage.read()
+        await asyncio.sleep(1.1)
+        await stage.read()
+        assert stage.names() == ["d"]
+        assert stage.dates().keys() == {"b", "c", "d"}, "history stays"
+        other = {"provider": "http", "url": "https://api.example.com/", "enabled": False}
+        stage.list_rows([rows[0], {"name": "b", **other}, rows[2], rows[3]])
+        await stage.read()
+        assert stage.names() == ["b", "c", "d"], "what was deleted stays so"
+        assert stage.dates().keys() == {"c", "d"}, "it is the date of another service"
