@@ -16,6 +16,7 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -411,13 +412,14 @@ class Session:
         """
         from monitor.store import connections
 
-        entries = self.settings.entries_of(tx, names)
         if tx is None:
-            return [never_checked(entry, now) for entry in entries]
+            return [never_checked(one, now) for one in self.settings.entries_of(None, names)]
         deleted = connections.list_deleted(tx)
         known = {record.name: record for record in _list_records(tx, names)}
+        # What the database alone has is in line with its settings, which need not be read then.
+        in_line = [n for n in self.settings.list_in_line(tx, names) if n in known]
         records = []
-        for entry in entries:
+        for entry in self.settings.entries_of(tx, set(names).difference(in_line)):
             if entry.name in deleted:
                 self._report_deleted(entry.name)
                 continue
@@ -425,7 +427,11 @@ class Session:
             records.append(
                 as_configured(record, entry, now) if record else never_checked(entry, now)
             )
-        return records
+        if not in_line:
+            return records
+        of_file = [one for one in records if self.config.connection(one.name) is not None]
+        others = [*records[len(of_file) :], *(known[name] for name in in_line)]
+        return [*of_file, *sorted(others, key=attrgetter("name"))]
 
     def read_ahead(self, names: Collection[str] | None, *, with_channels: bool) -> None:
         """Read secrets while this is still root: the owner of the database may not be able to.

@@ -115,6 +115,19 @@ class CommandSettings:
         beside = entries.list_names_beside(tx, OWNER_FILE)
         return sorted(name for name in beside if name not in self.file.watched)
 
+    def list_in_line(self, tx: Transaction, names: Iterable[str]) -> list[str]:
+        """Return those of *names* that the database has as their owners do, whoever that is.
+
+        A name that the file had, when the daemon last read it, is none of them.
+        """
+        outside = self._outside(tx, names)
+        if not outside:
+            return []
+        from monitor.store import entries
+
+        counting = entries.owners_of(tx, outside)
+        return [name for name in outside if counting.get(name) != OWNER_FILE]
+
     def names_of(self, tx: Transaction | None, names: Iterable[str]) -> Collection[str]:
         """Return those of *names* that are watched, looked up at once."""
         names = list(names)

@@ -142,6 +142,36 @@ def test_a_name_that_only_the_former_file_had_is_unknown(owned):
     assert "former" not in owned.shown()
 
 
+def test_what_the_daemon_has_of_the_former_file_is_shown_as_another_owner_has_it(owned):
+    database = Database(f"sqlite:///{owned.database}")
+    owned.configure(connection("acme"), connection("globex"))
+    owned.evaluate("globex", REFUSED)
+    with database.write() as tx:
+        of_file = WrittenEntry("globex", 1, "d", partial(dict, {"name": "globex"}))
+        entries.replace_owned(tx, OWNER_FILE, entries.FILE_RANK, [of_file])
+    database.close()
+    owned.configure(connection("acme"))
+
+    shown = owned.shown()
+
+    assert (shown["globex"]["provider"], shown["globex"]["owner"]) == ("countdown", "dashboard")
+    assert list(shown) == ["acme", "globex", "hooli", "st-one", "st-two"]
+
+
+def test_a_list_reads_no_settings_twice(owned, monkeypatch):
+    made: list[str] = []
+    read = RowSettings._read
+
+    def count(self, stored):
+        made.append(stored.name)
+        return read(self, stored)
+
+    monkeypatch.setattr(RowSettings, "_read", count)
+    owned.run("status", "--json")
+
+    assert sorted(made) == ["globex", "hooli", "st-one", "st-two"]
+
+
 NAMED = {
     "history": ("history", "globex"),
     "history as JSON": ("history", "globex", "--json"),
