@@ -17,6 +17,7 @@ from structlog.dev import ConsoleRenderer, plain_traceback
 from monitor.store import engine
 from monitor.store.engine import Database, StoreWorker
 from monitor.store.migrate import upgrade
+from tests.built_once import share_commands
 from tests.compiled import create_sharing_engine
 
 if TYPE_CHECKING:
@@ -62,12 +63,13 @@ def _free_loggers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _compiled_once() -> Iterator[None]:
+def _made_once() -> Iterator[None]:
     """
-    Compile each statement once for all databases of the tests, which is most of what they cost.
+    Compile statements once for all databases, and build commands once: most of what they cost.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "create_engine", create_sharing_engine)
+        share_commands(patch)
         yield
 
 

@@ -38,6 +38,7 @@ PRELOADED = [
     "sqlalchemy.dialects.postgresql",
     "tests.e2e.aged_daemon",
     "tests.e2e.dying_daemon",
+    "tests.preloaded",
 ]
 """What commands import when they need it, and those who start some."""
 

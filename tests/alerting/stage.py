@@ -19,12 +19,10 @@ import shutil
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cache, partial
+from functools import partial
 from threading import Event, Lock
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
-
-import typer
 
 from monitor import clock
 from monitor.alerting.digests import Resumption, note_absence
@@ -63,9 +61,6 @@ if TYPE_CHECKING:
     Step = Callable[["Stage"], Awaitable[None]]
 
 OWNER = "run"
-BUILT_ONCE = cache(typer.main.get_command)
-
-"""How long a test waits for a thread before it fails."""
 
 REFUSES = AlertError("it refuses the message")
 REFUSES_FOR_GOOD = AlertError("there is no such receiver", permanent=True)
@@ -157,8 +152,6 @@ class Stage:
         self.output = self.complaint = ""
         shutil.copy(migrated, folder / "connwatch.db")
         monkeypatch.setattr(clock, "datetime", SimpleNamespace(now=lambda _zone: self.now))
-        # Building the commands takes longer than running one of them.
-        monkeypatch.setattr(typer.main, "get_command", BUILT_ONCE)
 
     @property
     def config_path(self) -> Path:
