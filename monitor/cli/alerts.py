@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -51,7 +50,6 @@ if TYPE_CHECKING:
     from monitor.judge.connections import Entry
     from monitor.judge.routing import ChannelRoute, Routing, Subject
     from monitor.judge.suppression import Acknowledgement, Silence, Suppression
-    from monitor.notify.apprise import AppriseSender
     from monitor.report.status import Json
     from monitor.store.history import AlertRow, NotificationRow
 
@@ -60,7 +58,6 @@ MOST_LISTED = 10_000
 MOST_NAMED = 3
 LONGEST_NAME = 250
 """In cells of a terminal, of which some letters take two; more than any name has."""
-SEND_TIMEOUT = timedelta(seconds=30)
 
 _STYLES = {"critical": "bold red", "warning": "yellow", "info": "green"}
 
@@ -194,9 +191,10 @@ def send_test(
 ) -> None:
     """Send test alerts to one channel, or to all."""
     session: Session = context.obj
-    channels = _choose(session.config.channels, channel)
+    config = session.config_with_channels
+    channels = _choose(config.channels, channel)
     chosen = None if kind is None else read_kind(kind)
-    n_failed = asyncio.run(_send_to(channels, chosen, session.config))
+    n_failed = asyncio.run(_send_to(channels, chosen, config))
     if n_failed:
         raise CommandError(f"{n_failed} of {len(channels)} channels failed")
 
@@ -232,9 +230,9 @@ def _choose(channels: Sequence[Channel], name: str | None) -> Sequence[Channel]:
 async def _send_to(channels: Sequence[Channel], kind: AlertKind | None, config: Config) -> int:
     """Send to all at once, print what came of it, and return how many failed."""
     from monitor.notify.apprise import AppriseSender
-    from monitor.notify.samples import kinds_of
+    from monitor.notify.samples import kinds_of, send_samples
 
-    sender = AppriseSender.for_channels(channels)
+    sender = AppriseSender.for_channels(channels, allowed=config.reach_of_channels)
     kinds = [kinds_of(channel) if kind is None else [kind] for channel in channels]
     sends = [
         asyncio.create_task(send_samples(sender, channel.name, wanted, config))
@@ -252,31 +250,6 @@ def _report_sent(n_sent: int, n_wanted: int, error: str | None) -> str:
     if error is None:
         return f"{format_count(n_sent, 'message')} sent"
     return f"{n_sent} of {n_wanted} sent, then: {error}" if n_sent else f"not sent: {error}"
-
-
-async def send_samples(
-    sender: AppriseSender,
-    channel: str,
-    kinds: Sequence[AlertKind],
-    config: Config | None = None,
-) -> tuple[int, str | None]:
-    """Send samples up to the first failure; return how many went out, and why no more.
-
-    Args:
-        config: The settings whose links and times they show.
-    """
-    from monitor.notify.delivery import AlertError, ThreadedSender
-    from monitor.notify.samples import sample_message
-
-    threads = ThreadedSender(SEND_TIMEOUT)
-    zone = config.zone_of(channel) if config else UTC
-    for n_sent, kind in enumerate(kinds):
-        try:
-            message = sample_message(kind, utc_now(), config, zone)
-            await threads.send(sender, channel, (n_sent,), message, kind.value)
-        except AlertError as error:
-            return n_sent, str(error)
-    return len(kinds), None
 
 
 @dataclass(frozen=True, slots=True)

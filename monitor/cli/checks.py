@@ -240,7 +240,7 @@ def _print_conditions(session: Session) -> datetime | None:
     from monitor.store.engine import is_locked
 
     now = utc_now()
-    names = [channel.name for channel in session.config.channels]
+    names = [channel.name for channel in session.config_with_channels.channels]
     is_running = is_locked(session.database)
 
     def read(tx: Transaction) -> list[Condition]:

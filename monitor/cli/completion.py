@@ -15,10 +15,11 @@ from monitor.config.load import find_config, load_config
 from monitor.judge.alerts import AlertKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from monitor.config.connections import Connection
     from monitor.config.model import Channel, Config
+    from monitor.store.engine import Transaction
 
 
 MOST_PROPOSED = 1000
@@ -35,10 +36,16 @@ def complete_connection(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def _list_outside(config: Config, incomplete: str) -> list[str]:
-    """Return the first of those that are not in the file; none where they cannot be read."""
+    """Return the first of those that are not in the file."""
+    from monitor.cli.settings import list_names_from
+
+    return _ask_database(config, lambda tx: list_names_from(tx, incomplete, MOST_PROPOSED))
+
+
+def _ask_database(config: Config, ask: Callable[[Transaction], list[str]]) -> list[str]:
+    """Return what *ask* finds in the database; nothing where it cannot be read."""
     from monitor.cli.errors import CommandError
     from monitor.cli.session import become_owner
-    from monitor.cli.settings import list_names_from
     from monitor.store.engine import Database, StoreError
     from monitor.store.migrate import require_head
 
@@ -49,7 +56,7 @@ def _list_outside(config: Config, incomplete: str) -> list[str]:
             return []
         require_head(database)
         with database.read() as tx:
-            return list_names_from(tx, incomplete, MOST_PROPOSED)
+            return ask(tx)
     except (CommandError, StoreError):
         return []
 
@@ -57,7 +64,13 @@ def _list_outside(config: Config, incomplete: str) -> list[str]:
 def complete_channel(context: typer.Context, incomplete: str) -> list[str]:
     """Return the channels whose names begin with *incomplete*."""
     config = _read(context)
-    return _matching([] if config is None else config.channels, incomplete)
+    if config is None:
+        return []
+    from monitor.store.channels import list_channel_names
+
+    found = _matching(config.channels, incomplete)
+    stored = _ask_database(config, list_channel_names)
+    return list(dict.fromkeys([*found, *(one for one in stored if one.startswith(incomplete))]))
 
 
 def complete_kind(incomplete: str) -> list[str]:

@@ -125,11 +125,12 @@ def _examine_work(session: Session) -> Iterable[Finding]:
         database = session.open_for_reading()
         if database is None:
             return []
+        config = session.config_with_channels
         with database.read() as tx:
             return [
                 *examine_daemon(database, tx, session.config, session.settings.names(tx), now),
-                *examine_conditions(database, tx, session.config, now),
-                *examine_channels(tx, session.config, now),
+                *examine_conditions(database, tx, config, now),
+                *examine_channels(tx, config, now),
             ]
     except StoreError:
         return []  # reported already, with what is wrong with it

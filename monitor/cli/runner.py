@@ -172,9 +172,9 @@ def send_due(session: Session) -> None:
 async def _send_due(session: Session) -> DeliveryReport:
     store = StoreWorker(session.database)
     try:
-        config = session.config
+        config = session.config_with_channels
         terms = DeliveryTerms(
-            AppriseSender.for_channels(config.channels),
+            AppriseSender.for_channels(config.channels, allowed=config.reach_of_channels),
             config.alerts.retry_for,
             partial(link_to, config),
             config.zone_of,

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from monitor.cli.alerts import SEND_TIMEOUT
 from monitor.cli.errors import DONE, NOT_DONE, CommandError, print_error
 from monitor.cli.output import TableRow, clean, format_at, open_console, print_json, print_rows
 from monitor.clock import utc_now
@@ -119,7 +118,7 @@ def follow_search(
         sys.stdout.write(ending.sentence + "\n")
     else:
         print_error(ending.sentence)
-    if channel is not None and not _send(connection.name, ending, channel):
+    if channel is not None and not _send(session, connection.name, ending, channel):
         return ending.code or NOT_DONE
     return ending.code
 
@@ -187,14 +186,17 @@ def _describe_end(search_id: str, answer: soldscope.Progress | SearchFailure) ->
             return WaitResult(EXIT_OF.get(kind, NOT_DONE), f"{who}: {detail}")
 
 
-def _send(name: str, ending: WaitResult, channel: Channel) -> bool:
+def _send(session: Session, name: str, ending: WaitResult, channel: Channel) -> bool:
     """Send one message about the end, now; tell whether the channel took it."""
     if ending.code == DONE:
         title, severity = f"🔵 {name}: a search has ended", Severity.INFO
     else:
         title, severity = f"🟠 {name}: a search could not be followed", Severity.WARNING
     message = Message(title, f"{name}: {ending.sentence}", severity)
-    sender = AppriseSender({channel.name: channel.url})
+    from monitor.notify.samples import SEND_TIMEOUT
+
+    reach = session.config_with_channels.reach_of_channels
+    sender = AppriseSender({channel.name: channel.url}, allowed=reach)
     try:
         asyncio.run(ThreadedSender(SEND_TIMEOUT).send(sender, channel.name, (), message, ""))
     except AlertError as error:

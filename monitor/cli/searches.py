@@ -78,7 +78,7 @@ def _find(session: Session, name: str) -> SoldscopeConnection:
 
 
 def _find_channel(session: Session, name: str) -> Channel:
-    channels = session.config.channels
+    channels = session.config_with_channels.channels
     for channel in channels:
         if channel.name == name:
             return channel

@@ -157,7 +157,7 @@ class Session:
             ConfigError: With everything that is wrong in the file.
         """
         config = self.config
-        for name in ("config", "settings", "plan"):
+        for name in ("config", "settings", "plan", "config_with_channels"):
             self.__dict__.pop(name, None)
         return config
 
@@ -173,7 +173,34 @@ class Session:
         """Return what the settings mean for judging and routing."""
         from monitor.config.plan import make_plan
 
-        return make_plan(self.config, self.settings)
+        return make_plan(self.config_with_channels, self.settings)
+
+    @cached_property
+    def config_with_channels(self) -> Config:
+        """Return the settings with the channels that are stored beside those of the file."""
+        self._read_keys()
+        database = self.open_for_reading()
+        if database is None:
+            return self.config
+        from monitor.store.channels import list_channel_names
+
+        with database.read() as tx:
+            if not list_channel_names(tx):
+                return self.config
+            from monitor.engine.channels import with_stored_channels
+
+            self.quiet_logs()
+            return with_stored_channels(tx, self.config)
+
+    def _read_keys(self) -> None:
+        """Read what decrypts, while this is still root."""
+        if os.geteuid() != 0:
+            return
+        web = self.config.web
+        for key in (web.key, *web.old_keys):
+            if key is not None and key.command is None:
+                with suppress(SecretUnavailable):
+                    key.reveal()
 
     @property
     def entries(self) -> Sequence[Entry]:
@@ -298,10 +325,10 @@ class Session:
         from monitor.store import applications, connections, credentials, migrate
 
         migrate.upgrade_beside_daemon(self.database)
-        now = utc_now()
+        now, plan = utc_now(), self.plan  # its channels are read before anything is written
         with self.database.write() as tx:
             ignored = connections.sync(tx, self.entries, now)
-            applications.sync(tx, self.plan.applications, now)
+            applications.sync(tx, plan.applications, now)
             credentials.find_or_make_key(tx, credentials.FINGERPRINT_KEY)
         for name in sorted(ignored - {about}):
             self._report_deleted(name)
@@ -446,11 +473,7 @@ class Session:
         named = [each.name for each in self.config.connections] if names is None else names
         list(_unreadable_secrets(find_leaves(self.config, named, with_channels=with_channels)))
         list(unusable_proxy(self.config))
-        web = self.config.web
-        for key in (web.key, *web.old_keys):
-            if key is not None and key.command is None:
-                with suppress(SecretUnavailable):
-                    key.reveal()
+        self._read_keys()
 
     def require_usable(self, names: Collection[str], *, with_channels: bool) -> None:
         """Read the secrets and certificates of the connections called *names*.

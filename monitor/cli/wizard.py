@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 
 import typer
 
-from monitor.cli.alerts import send_samples
 from monitor.cli.session import find_leaves
 from monitor.clock import utc_now
 from monitor.config.connections import CountdownConnection
@@ -306,6 +305,7 @@ def try_channel(channel: Channel) -> bool | None:
     """
     from monitor.notify.apprise import AppriseSender
     from monitor.notify.failures import name_failure
+    from monitor.notify.samples import send_samples
 
     try:
         channel.url.reveal()

@@ -543,6 +543,11 @@ class Config(Settings):
         added = tuple(one for one in others if one.name not in names)
         return self.model_copy(update={"channels": (*own, *added)})
 
+    @property
+    def reach_of_channels(self) -> dict[str, AllowedHosts]:
+        """Return what channels that are not in the file may call beside public addresses."""
+        return {one.name: self.web.reachable for one in self.channels if one.owner != OWNER_FILE}
+
     def connection(self, name: str) -> Connection | None:
         """Return the connection called *name*, or None."""
         return self._connections_by_name.get(name)

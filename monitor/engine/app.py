@@ -17,6 +17,7 @@ from monitor.alerting.outbox import StoredOutbox
 from monitor.alerting.suppression import review_suppressed, suppress_unsent
 from monitor.clock import utc_now
 from monitor.config.plan import Describer, make_plan
+from monitor.engine.channels import with_stored_channels
 from monitor.engine.checkers import prepare_checkers
 from monitor.engine.heartbeat import Heartbeat
 from monitor.engine.integrity import IntegrityCheck
@@ -37,7 +38,7 @@ from monitor.store import applications, connections, credentials, migrate, outbo
 from monitor.store.engine import Database, StoreWorker, lock_database
 from monitor.store.overview import count_watched
 from monitor.store.schedule import spread_overdue
-from monitor.store.schema import entries
+from monitor.store.schema import channels, entries
 from monitor.store.watermarks import RELOAD_FAILED, drop_watermark
 
 if TYPE_CHECKING:
@@ -149,7 +150,10 @@ class App:
         stack.push_async_callback(running.dashboard.stop)
         delivery, dashboard = running.delivery, running.dashboard
         await dashboard.start(
-            partial(_note, dashboard, delivery), delivery.wake, running.runner.void
+            partial(_note, dashboard, delivery),
+            delivery.wake,
+            running.runner.void,
+            running.follow_channels,
         )
         await supervisor.notify_status()
         reloader.open()
@@ -218,7 +222,7 @@ class App:
                 column=value.column,
                 kept_in=str(self._database.set_aside_path),
             )
-        if any(value.table == entries.name for value in found):
+        if any(value.table in {entries.name, channels.name} for value in found):
             self._want_rows()
 
     async def _take_in(self, store: StoreWorker) -> tuple[Plan, RowSettings, Absence | None]:
@@ -228,6 +232,8 @@ class App:
         key = await store.write(
             lambda tx: credentials.find_or_make_key(tx, credentials.FINGERPRINT_KEY)
         )
+        own = self._config
+        self._config = await store.read(lambda tx: with_stored_channels(tx, own))
         reading = FileReading.of(config, key)
         plan = make_plan(self._config, reading.settings)
         say = Describer(self._config)

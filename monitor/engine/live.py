@@ -69,7 +69,8 @@ class Snapshot:
     """One reading of the file, and all that follows from it alone.
 
     Args:
-        config: What it says of all but connections, which are rows.
+        config: What it says of all but connections, which are rows; with the channels
+            that others wrote.
         calls: What calls services.
         connectivity: Checks our own link, and knows what was found.
         sender: Sends to the channels.
@@ -93,14 +94,16 @@ class Snapshot:
         """
         if former is None:
             uplinks = build_connectivity_check(plan, calls.clients, config.own_proxy)
-            return cls(config, plan, calls, uplinks, AppriseSender.for_channels(config.channels))
+            sender = AppriseSender.for_channels(config.channels, allowed=config.reach_of_channels)
+            return cls(config, plan, calls, uplinks, sender)
         # Other pages have said nothing yet.
         is_same = plan.uplink == former.plan.uplink
         if is_same and config.own_proxy == former.config.own_proxy:
             uplinks = former.connectivity
         else:
             uplinks = build_connectivity_check(plan, calls.clients, config.own_proxy)
-        return cls(config, plan, calls, uplinks, former.sender.successor(config.channels))
+        sender = former.sender.successor(config.channels, config.reach_of_channels)
+        return cls(config, plan, calls, uplinks, sender)
 
 
 @dataclass(slots=True)

@@ -5,15 +5,19 @@ What the settings must be is decided in `reload`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from monitor.clock import utc_now
 from monitor.config.model import link_to
+from monitor.config.plan import make_plan
 from monitor.engine import shortage
+from monitor.engine.channels import read_channels
 from monitor.engine.entries import bring_others_in_line
+from monitor.engine.live import Snapshot
 from monitor.engine.scheduler import Job
 from monitor.engine.settings import RowSettings
 from monitor.engine.supervisor import CHECK_DUE, DELIVER
@@ -22,11 +26,11 @@ from monitor.notify.delivery import DeliveryTerms
 from monitor.store import retention
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection
 
     from monitor.alerting.digests import Resumption
     from monitor.engine.evaluate import Evaluated
-    from monitor.engine.live import Live, ReloadStatus, Snapshot
+    from monitor.engine.live import Live, ReloadStatus
     from monitor.engine.runner import CheckRunner
     from monitor.notify.delivery import Delivery, Sender
     from monitor.store.engine import StoreWorker
@@ -67,6 +71,7 @@ class Dashboard(Protocol):
         on_evaluated: Callable[[list[Evaluated]], None],
         wake: Callable[[], None],
         void: Callable[[Collection[str]], None],
+        follow_channels: Callable[[], Awaitable[None]],
     ) -> None:
         """Begin to serve; checks go on meanwhile.
 
@@ -74,6 +79,7 @@ class Dashboard(Protocol):
             on_evaluated: Called with checks that somebody asked for by a button.
             wake: Has what is due sent at once.
             void: Has checks under way of some connections count no longer.
+            follow_channels: Puts the channels that are stored in force.
         """
         ...
 
@@ -96,6 +102,7 @@ class DaemonParts:
     runner: CheckRunner
     resumption: Resumption
     dashboard: Dashboard
+    _following: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def put_in_force(self, snapshot: Snapshot, void: Collection[str]) -> None:
         """Replace the settings, all at once: nothing is awaited in here, and nothing can fail.
@@ -110,6 +117,22 @@ class DaemonParts:
         calls.held.take_over(calls.stored, {*calls.held, *calls.stored} - calls.gone)
         self.runner.follow_reload(former, void)
         self.dashboard.follow_reload()
+
+    async def follow_channels(self) -> None:
+        """Put the channels in force that are stored by now, beside those of the file."""
+        # One after the other: what was read first must not replace what was read later.
+        async with self._following:
+            config = self.live.config
+            stored = await self.store.read(lambda tx: read_channels(tx, config))
+            # Nothing is awaited from here on, and a reload may have come until here.
+            former = self.live.now
+            config = former.config.with_channels(stored)
+            if config.channels == former.config.channels:
+                return
+            plan = make_plan(config, former.plan.settings)
+            self.live.now = Snapshot.of(config, plan, former.calls, former)
+            self.runner.follow_reload(former, ())
+            self.dashboard.follow_reload()
 
     def jobs(self) -> list[Job]:
         """Return what is to be done again and again, by the settings then in force."""

@@ -20,6 +20,7 @@ from monitor.config.diff import compare, defer_until_restart
 from monitor.config.errors import ConfigError, Problem
 from monitor.config.plan import Describer, make_plan
 from monitor.config.remarks import notices
+from monitor.engine.channels import with_stored_channels
 from monitor.engine.checkers import prepare_checkers
 from monitor.engine.live import Snapshot
 from monitor.engine.scheduler import Job
@@ -141,21 +142,26 @@ class Reloader:
         digests = {one.name: one.digest for one in reading.written}
         after = {one.name: one for one in config.connections}
         before = await running.store.read(lambda tx: list(rows.list_before(tx, digests, after)))
-        changes = await asyncio.to_thread(compare, former.config.with_connections(before), read)
-        common = config.with_connections(())
-        plan = make_plan(common, reading.settings)
+        of_file = former.config.with_channels(()).with_connections(before)
+        changes = await asyncio.to_thread(compare, of_file, read)
+        of_all = config.with_connections(())
         clients = former.calls.clients.successor(config.checks.concurrency)
-        say = Describer(common)
+        say = Describer(of_all)
         entries = [say.entry(one) for one in config.connections]
 
-        def bring_in_line(tx: Transaction) -> CheckerSet:
+        def bring_in_line(tx: Transaction) -> tuple[Config, Plan, CheckerSet]:
+            common = with_stored_channels(tx, of_all)
+            plan = make_plan(common, reading.settings)
             taken_over = reading.store(tx)
             _bring_in_line(tx, plan, entries, changes)
             connections.bring_in_line(tx, taken_over, utc_now())
-            return prepare_checkers(tx, common, reading.settings, clients, former.calls)
+            calls = prepare_checkers(tx, common, reading.settings, clients, former.calls)
+            return common, plan, calls
 
-        calls = await running.store.write(bring_in_line)
+        common, plan, calls = await running.store.write(bring_in_line)
         running.put_in_force(Snapshot.of(common, plan, calls, former), changes.void)
+        # Another channel may have come since they were read.
+        await running.follow_channels()
         await calls.clients.adopt(clients, former.plan.intervals.timeout + SPARE)
         await asyncio.to_thread(_spare_collector)
         return changes

@@ -32,6 +32,7 @@ import structlog
 
 from monitor.clock import utc_now
 from monitor.config.descriptors import find_machine_shortage, find_missing_descriptors
+from monitor.config.hosts import HostRefused
 from monitor.config.secret import SecretUnavailable
 from monitor.judge.alerts import Severity
 from monitor.judge.shortage import find_shortage
@@ -608,6 +609,30 @@ def validate_url(secret: Secret) -> str | None:
         open_urls(secret.reveal())
     except (AlertError, SecretUnavailable) as error:
         return str(error)
+    return None
+
+
+_OWN_SERVERS = ("form", "json", "mailto", "mmost", "ntfy", "rocket", "xml")
+"""Schemes whose host is the server that is called."""
+
+
+def find_refusal(urls: str, allowed: AllowedHosts) -> str | None:
+    """Return why a channel that is not in the file cannot use *urls*, or None if it may.
+
+    As far as that shows without a message, and without looking a name up.
+    """
+    try:
+        with confine(allowed):
+            targets = open_urls(urls)
+    except AlertError as error:
+        return str(error)
+    for target in targets:
+        if target.url.partition("://")[0].lower().removesuffix("s") in _OWN_SERVERS:
+            for key in ("host", "smtp_host"):
+                host = getattr(target.service, key, None)
+                why = allowed.refuse_host(host) if isinstance(host, str) and host else None
+                if why is not None:
+                    return HostRefused(str(host), why).words
     return None
 
 

@@ -1,8 +1,9 @@
 """Make the message of a realistic alert of each kind, and try the templates of channels on them.
 
-`alerts test` sends them, `config check` tries templates on them, and the documents show them. A
-template is tried on a sample of each kind that its channel receives. The form makes no difference
-to what can go wrong, and the URL that decides on it may not be readable here.
+`alerts test` sends them, and so does who saves a channel; `config check` tries templates on them,
+and the documents show them. A template is tried on a sample of each kind that its channel receives.
+The form makes no difference to what can go wrong, and the URL that decides on it may not be
+readable here.
 """
 
 from __future__ import annotations
@@ -10,23 +11,30 @@ from __future__ import annotations
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
+from monitor.clock import utc_now
 from monitor.config.connections import AmazonConnection
 from monitor.config.model import link_to
 from monitor.config.renewal import renewal_page_of
 from monitor.judge.alerts import KINDS, ONLY_IF_NAMED, AlertKind
+from monitor.notify.delivery import AlertError, ThreadedSender
 from monitor.notify.formats import Form
 from monitor.notify.message import compose
 from monitor.notify.template import TemplateError, try_out
 from monitor.notify.texts import SAMPLES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime, tzinfo
 
     from monitor.config.model import Channel, Config
+    from monitor.notify.delivery import Sender
     from monitor.notify.message import Message
 
 MOST_SECONDS = 1.0
 """Of processor time, for one sample of every kind."""
+
+SEND_TIMEOUT = timedelta(seconds=30)
+"""For one message that somebody waits for."""
 
 
 def sample_message(
@@ -86,6 +94,28 @@ def kinds_of(channel: Channel) -> list[AlertKind]:
     if channel.kinds is None:
         return [kind for kind in AlertKind if kind not in ONLY_IF_NAMED]
     return [kind for kind in AlertKind if kind.value in channel.kinds]
+
+
+async def send_samples(
+    sender: Sender,
+    channel: str,
+    kinds: Sequence[AlertKind],
+    config: Config | None = None,
+) -> tuple[int, str | None]:
+    """Send samples up to the first failure; return how many went out, and why no more.
+
+    Args:
+        config: The settings whose links and times they show.
+    """
+    threads = ThreadedSender(SEND_TIMEOUT)
+    zone = config.zone_of(channel) if config else UTC
+    for n_sent, kind in enumerate(kinds):
+        try:
+            message = sample_message(kind, utc_now(), config, zone)
+            await threads.send(sender, channel, (n_sent,), message, kind.value)
+        except AlertError as error:
+            return n_sent, str(error)
+    return len(kinds), None
 
 
 def try_template(channel: Channel, now: datetime) -> str | None:

@@ -36,7 +36,7 @@ from monitor.store.statements import in_groups
 from monitor.web.api import find_or_refuse, names_tag, no_such_connection, read_connection
 from monitor.web.bodies import BodyTooLarge, media_type_of, refuse_unknown_fields
 from monitor.web.parts import Here, Parts
-from monitor.web.problems import ProblemResponse, answers, problem, problems
+from monitor.web.problems import ROLE, ProblemResponse, answers, problem, problems
 from monitor.web.schemas import EntrySchema
 from monitor.web.sessions import Pass, Who
 
@@ -62,7 +62,7 @@ AT_ONCE = 200
 IGNORED = ("owner", "shadowed_by")
 """What our own answers say beside an entry: to send it back changes nothing."""
 
-NO_KEY, OWNED_BY, ROLE = "/problems/no-key", "/problems/owned-by", "/problems/role"
+NO_KEY, OWNED_BY = "/problems/no-key", "/problems/owned-by"
 
 _NOT_MET = "The connection is not as If-Match or If-None-Match says: read it again."
 
@@ -75,7 +75,7 @@ class _Undone(Exception):  # noqa: N818 - it states a condition
         self.result = result
 
 
-class _NotPossible(Exception):  # noqa: N818 - it states a condition
+class NotToWrite(Exception):  # noqa: N818 - it states a condition
     """Raised where an entry is not to be written, with the answer that says why."""
 
     def __init__(self, answer: ProblemResponse) -> None:
@@ -164,12 +164,14 @@ def _find_cipher(here: Parts) -> Cipher | None:
         return None
 
 
-def _refuse_entry(error: EntryRefused) -> ProblemResponse:
+def refuse_entry(error: EntryRefused) -> ProblemResponse:
+    """Return the answer to what cannot be used."""
     wrong = [{"place": place, "why": why} for place, why in error.problems]
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{error}.", errors=wrong)
 
 
-def _refuse_without_key(here: Parts, error: KeyMissing) -> ProblemResponse:
+def refuse_without_key(here: Parts, error: KeyMissing) -> ProblemResponse:
+    """Return the answer to a secret that nothing can encrypt."""
     try:
         Cipher.of(here.config.web)
     except KeyUnusable as unusable:
@@ -261,17 +263,17 @@ async def put(
     values = json.loads(await request.body() or b"null")
     if isinstance(values, dict) and values.setdefault("name", name) != name:
         wrong = EntryRefused((("name", "not the name in the address"),))
-        return _refuse_entry(wrong)
+        return refuse_entry(wrong)
     desk = await _Desk.open(here)
     try:
         former = await here.reader.read(partial(_read_for_put, desk, name, conditions))
         ready = await desk.make_ready(await asyncio.to_thread(desk.check, values, former))
         each, is_new, digest = await _store(desk, ready, conditions, is_kept=not dry_run)
     except EntryRefused as error:
-        return _refuse_entry(error)
+        return refuse_entry(error)
     except KeyMissing as error:
-        return _refuse_without_key(here, error)
-    except _NotPossible as error:
+        return refuse_without_key(here, error)
+    except NotToWrite as error:
         return error.answer
     if not dry_run:
         here.void([name])
@@ -288,14 +290,14 @@ def _read_for_put(
     """Return what is stored of *name*, if it may be written under these *conditions*.
 
     Raises:
-        _NotPossible: It may not.
+        NotToWrite: It may not.
     """
     owner = _owner_beside(tx, desk.here, name)
     if owner is not None:
-        raise _NotPossible(_refuse_owned(owner))
+        raise NotToWrite(_refuse_owned(owner))
     row = entries.find_of_owner(tx, OWNER_DASHBOARD, name)
     if not conditions.are_met(None if row is None else f'"{row.digest}"'):
-        raise _NotPossible(problem(HTTPStatus.PRECONDITION_FAILED, _NOT_MET))
+        raise NotToWrite(problem(HTTPStatus.PRECONDITION_FAILED, _NOT_MET))
     return desk.former(tx, name)
 
 

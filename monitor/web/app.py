@@ -11,7 +11,17 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from monitor import __version__
-from monitor.web import api, api_actions, api_entries, docs, feeds, health, login, pages
+from monitor.web import (
+    api,
+    api_actions,
+    api_channels,
+    api_entries,
+    docs,
+    feeds,
+    health,
+    login,
+    pages,
+)
 from monitor.web.problems import add_error_pages, describe
 from monitor.web.security import AccessMiddleware
 from monitor.web.sessions import Attempts
@@ -28,6 +38,7 @@ ROUTERS = (
     api_actions.router,
     api_actions.alerts_router,
     api_entries.router,
+    api_channels.router,
     feeds.router,
     health.metrics_router,
     health.router,

@@ -14,7 +14,7 @@ from monitor.store import credentials
 from monitor.store.engine import StoreWorker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection
 
     from monitor.config.connections import AmazonConnection
     from monitor.config.model import Config
@@ -95,6 +95,7 @@ class WebDashboard:
         on_evaluated: Callable[[list[Evaluated]], None],
         wake: Callable[[], None],
         void: Callable[[Collection[str]], None],
+        follow_channels: Callable[[], Awaitable[None]],
     ) -> None:
         """Load the web and begin to serve; checks go on meanwhile.
 
@@ -102,6 +103,7 @@ class WebDashboard:
             on_evaluated: Told of checks that somebody asked for by a button.
             wake: Has what is due sent at once.
             void: Has checks under way of some connections count no longer.
+            follow_channels: Puts the channels that are stored in force.
         """
         if self._metrics is None:
             return
@@ -111,7 +113,9 @@ class WebDashboard:
 
         csrf_key, calendar_key = await self._store.write(_find_keys)
         self._parts = replace(
-            self._put_together(on_evaluated, wake, csrf_key, calendar_key), void=void
+            self._put_together(on_evaluated, wake, csrf_key, calendar_key),
+            void=void,
+            follow_channels=follow_channels,
         )
         self._server = WebServer(self._view)
         await self._server.start()

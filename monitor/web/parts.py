@@ -16,7 +16,7 @@ from monitor.config.renewal import consent_page_of
 from monitor.engine.live import ReloadStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection
     from datetime import datetime
 
     from monitor.config.connections import AmazonConnection
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 def _ignore(_names: Collection[str]) -> None:
     """Where nothing is checked there is nothing to be void."""
+
+
+async def _stay() -> None:
+    """Where nothing is sent no channel need be followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Parts:
         calendar_key: Makes the secret addresses of the calendar and of badges.
         announce: Told of what was stored, as of every check.
         void: Has checks under way of some connections count no longer.
+        follow_channels: Puts the channels that are stored in force.
         consent_page: Where sellers authorize an application again.
         reloads: How reading the file went.
         monotonic: Seconds of a clock that nobody sets: lengths of time are measured by it.
@@ -75,6 +80,7 @@ class Parts:
     reloads: ReloadStatus = field(default_factory=ReloadStatus)
     monotonic: Callable[[], float] = time.monotonic
     void: Callable[[Collection[str]], None] = _ignore
+    follow_channels: Callable[[], Awaitable[None]] = _stay
 
     @property
     def config(self) -> Config:

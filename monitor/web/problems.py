@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+ROLE = "/problems/role"
+"""The type of the error for who may not do that, whoever else may."""
+
 # --- headers
 
 POLICY = (
@@ -147,11 +150,19 @@ def wants_page(request: Request) -> bool:
 
 
 def refuse(
-    request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None
+    request: Request,
+    status: int,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    **more: Any,
 ) -> Response:
-    """Return an error for whoever asks."""
+    """Return an error for whoever asks.
+
+    Args:
+        more: Further members, for a program.
+    """
     if not wants_page(request):
-        return problem(status, detail, headers)
+        return problem(status, detail, headers, **more)
     page = render(
         request,
         "error.html",

@@ -58,6 +58,25 @@ class EntrySchema(BaseModel, extra="allow"):
     shadowed_by: str | None = Field(description="Whose entry of the same name counts instead.")
 
 
+class ChannelSchema(BaseModel, extra="allow"):
+    """A channel; the other keys are those of `[[channels]]`."""
+
+    name: str
+    url: dict[str, bool] = Field(description='Always {"set": true}: it is a secret.')
+    kinds: list[str] | None = Field(
+        default=None, description="The kinds of alert it receives; without it, nearly all."
+    )
+    owner: str = Field(description='"file" or "dashboard".')
+    shadowed_by: str | None = Field(description='"file" where the file has one of this name.')
+
+
+class ChannelListSchema(BaseModel, extra="forbid"):
+    """All channels: those of the file, then the others by name."""
+
+    channels: list[ChannelSchema]
+    next: None = Field(description="Always null: they all stand here.")
+
+
 class AlertListJson(TypedDict):
     """A page of the list, the newest first."""
 

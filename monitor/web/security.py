@@ -34,6 +34,7 @@ from monitor.web.conditions import load_conditions
 from monitor.web.parts import parts_of
 from monitor.web.problems import (
     PROGRAMS_ONLY,
+    ROLE,
     add_headers,
     only_head,
     refuse,
@@ -256,7 +257,7 @@ class AccessMiddleware:
         if visitor.by is Pass.TOKEN:
             if visitor.may_change:
                 return None
-            return refuse(request, HTTPStatus.FORBIDDEN, "This API token may only read.")
+            return refuse(request, HTTPStatus.FORBIDDEN, "This API token may only read.", type=ROLE)
         if not self._is_from_own_page(request):
             return refuse(request, HTTPStatus.FORBIDDEN, "This change was sent by another site.")
         if self._has_token(request, visitor, body):

@@ -118,10 +118,11 @@ def test_the_page_shows_every_path_and_object(described):
 
 OBJECTS = (
     "Acknowledged Acknowledgement Advice Alert AlertList Alive Authorization BegunSilence"
-    " Check Clock Configuration Connection ConnectionList EndedSilence Entry FieldProblem"
-    " History LastCheck Maintenance Marketplace Mistake NewAcknowledgement NewSilence"
-    " NewTest Notification Order Problem Quota Ready Renewal Revived Scope Silence"
-    " SilenceList State Step Summary Tested Transition Validation"
+    " Channel ChannelList Check Clock Configuration Connection ConnectionList EndedSilence"
+    " Entry FieldProblem History LastCheck Maintenance Marketplace Mistake"
+    " NewAcknowledgement NewSilence NewTest Notification Order Problem"
+    " Quota Ready Renewal Revived Scope Silence SilenceList State"
+    " Step Summary Tested Transition Validation"
 )
 
 
