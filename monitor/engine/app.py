@@ -156,7 +156,6 @@ class App:
             running.follow_channels,
         )
         await supervisor.notify_status()
-        reloader.open()
         # What was set aside of the file's settings, the file still has.
         self._want_rows = partial(asyncio.get_running_loop().call_soon_threadsafe, reload.set)
         stack.enter_context(_spared_collector())
@@ -166,6 +165,8 @@ class App:
             channels=len(plan.channels),
             database=str(self._database.path),
         )
+        # Last: nothing is awaited from here on until the daemon has said that it serves.
+        reloader.open()
         return [writer, integrity.fault]
 
     async def _build(
