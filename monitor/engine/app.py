@@ -165,8 +165,7 @@ class App:
             channels=len(plan.channels),
             database=str(self._database.path),
         )
-        # Last: nothing is awaited from here on until the daemon has said that it serves.
-        reloader.open()
+        reloader.open()  # last: a reload comes after the word that the daemon serves
         return [writer, integrity.fault]
 
     async def _build(
