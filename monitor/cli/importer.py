@@ -6,6 +6,7 @@ Which row is refused, and with which words, is decided here; the command prints 
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import os
 import re
@@ -63,6 +64,8 @@ _ALONE = 5
 """So many pieces are checked here: for fewer rows, other processes are not worth their start."""
 
 _MOST_PROCESSES = 3
+
+_COLLECT_AFTER = (10_000, 5, 5)
 
 
 def _n_processes() -> int:
@@ -267,6 +270,8 @@ class Importer:
 
     def take(self, rows: Iterable[SourceRow]) -> None:
         """Import *rows*, as they come; where they break off, those before that are."""
+        # Other commands end before garbage is worth collecting; here, it would fill the memory.
+        gc.set_threshold(*_COLLECT_AFTER)
         some: list[SourceRow] = []
         try:
             for row in rows:
