@@ -168,7 +168,8 @@ def harm(path: Path, table: str, column: str, value: str) -> bool:
     raw = sqlite3.connect(path, isolation_level=None)
     try:
         raw.execute("PRAGMA foreign_keys = OFF")
-        by = {"quota_samples": '"at"', "entries": '"name"'}.get(table, "rowid")
+        without_rowid = {"quota_samples": '"at"', "entries": '"name"', "missing_entries": '"name"'}
+        by = without_rowid.get(table, "rowid")
         latest = f"{by} = (SELECT max({by})"
         raw.execute(f'UPDATE "{table}" SET "{column}" = {value} WHERE {latest} FROM "{table}")')
     except sqlite3.Error:
