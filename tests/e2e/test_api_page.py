@@ -78,7 +78,7 @@ def _curl(part: str) -> str:
 
 
 def test_every_command_does_what_the_page_says(run, tmp_path):
-    created = run(_curl("-X PUT"))
+    created = run(_curl("-X PUT http"))
     assert (created.status_code, created.json()["owner"]) == (201, "dashboard")
     address = created.request.url
     by_token = {"Authorization": created.request.headers["Authorization"]}
@@ -100,5 +100,7 @@ def test_every_command_does_what_the_page_says(run, tmp_path):
     ]
     assert answered[1]["errors"][0]["place"] == lines[1]["errors"][0]["place"]
 
+    channel = run(_curl("/channels/ops"))
+    assert (channel.status_code, channel.json()["url"]) == (201, {"set": True})
     assert run(_curl("-X DELETE")).status_code == 204
     assert httpx.get(address, headers=by_token).status_code == 404
