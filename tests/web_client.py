@@ -207,9 +207,10 @@ async def open_file(
     with database.write() as tx:
         key = credentials.find_or_make_key(tx, credentials.FINGERPRINT_KEY)
         reading = FileReading.of(config, key)
-        taken_over = reading.store(tx)
+        taken_out = reading.store(tx)
         say = Describer(common)
-        connections.sync(tx, [say.entry(one) for one in config.connections], NOON)
-        connections.bring_in_line(tx, taken_over, NOON)
+        listed = [say.entry(one) for one in config.connections]
+        connections.sync(tx, listed, NOON, taken_out=taken_out.names)
+        connections.bring_in_line(tx, taken_out.taken_over, NOON)
     async with open_web(database, make_plan(common, reading.settings), common, **replaced) as web:
         yield web

@@ -246,9 +246,9 @@ class App:
             applications.sync(tx, plan.applications, now)
             outbox.release_claims_of(tx, OWNER)
             drop_watermark(tx, RELOAD_FAILED)  # the file was just read
-            taken_over = reading.store(tx)
-            ignored = connections.sync(tx, listed, now, jitter)
-            connections.bring_in_line(tx, taken_over, now)
+            taken_out = reading.store(tx)
+            ignored = connections.sync(tx, listed, now, jitter, taken_out.names)
+            connections.bring_in_line(tx, taken_out.taken_over, now)
             spread_overdue(tx, plan.intervals.shortest, now)
             # The file may have other tags and other quiet hours by now.
             review_suppressed(tx, plan, now, all_of_it=True)

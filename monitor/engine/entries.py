@@ -137,24 +137,36 @@ class EntryWriter:
         Args:
             entries_of: That, by name.
         """
+        olds = self.list_former_names(tx, entries_of)
+        former = entries.find_entries(tx, [one.name for one in written])
+        renamed = entries.find_entries(tx, olds.values())
         # Their history goes on under the new names.
-        entries.drop_entries(tx, self.owner.name, self.list_former_names(tx, entries_of))
-        names = [one.name for one in written]
-        former = entries.find_entries(tx, names)
+        entries.drop_entries(tx, self.owner.name, olds.values())
         put = entries.put_entries(tx, self.owner.name, self.owner.rank, written)
         if not put:
             return Put(n_same=len(written))
         counting = entries.owners_of(tx, put)
         won = [name for name in put if counting[name] == self.owner.name]
-        self._forget_old_credentials(tx, [former[name] for name in won if name in former])
+        if self.owner.name == OWNER_DASHBOARD:
+            # Whoever makes it wants it.
+            connections.lift_deletions(tx, won)
+        before = former | {name: renamed[old] for name, old in olds.items()}
+        _forget_old_credentials(tx, {name: before[name] for name in won if name in before})
         now_so = [entries_of[name] for name in won]
-        self._forget_others(tx, [one for one in now_so if one.name not in former])
-        connections.bring_in_line(tx, now_so, now)
-        existing = {name for name in won if name in former}
+        _forget_what_was_elsewhere(tx, [one for one in now_so if one.name not in before])
+        connections.bring_in_line(tx, now_so, now, olds.values())
+        self._leave(tx, olds.values(), now)
+        existing = {name for name in won if name in before}
         bring_forward(tx, [entry for entry in now_so if entry.name in existing], now)
         self._follow(tx, now, is_review=bool(existing))
         created = frozenset(name for name, is_new in put.items() if is_new)
         return Put(created, frozenset(put) - created, len(written) - len(put))
+
+    def _leave(self, tx: Transaction, olds: Collection[str], now: datetime) -> None:
+        """Give up former names: what somebody else has of one is another connection."""
+        uncovered = entries.owners_of(tx, olds)
+        connections.bring_in_line(tx, self.plan.settings.entries_of(tx, uncovered), now)
+        connections.hide(tx, [old for old in olds if old not in uncovered])
 
     def remove(self, tx: Transaction, names: Collection[str], now: datetime) -> None:
         """Take entries out; who else has some of the same name comes into force.
@@ -164,9 +176,11 @@ class EntryWriter:
         """
         if not names:
             return
+        before = entries.find_entries(tx, names)
         entries.drop_entries(tx, self.owner.name, names)
         left = entries.owners_of(tx, names)
         gone = [name for name in names if name not in left]
+        _forget_old_credentials(tx, {name: before[name] for name in left if name in before})
         connections.bring_in_line(tx, self.plan.settings.entries_of(tx, left), now)
         for name in gone:
             credentials.drop_refresh_token(tx, name)
@@ -175,8 +189,9 @@ class EntryWriter:
                 record = connections.find_record(tx, name)
                 if record is not None:
                     connections.delete_connection(tx, record, now)
+            connections.lift_deletions(tx, gone)
         # A row of a source that comes back goes on as it was.
-        connections.hide(tx, gone, is_deletion_kept=self.owner.name != OWNER_DASHBOARD)
+        connections.hide(tx, gone)
         self._follow(tx, now, is_review=True)
 
     def _follow(self, tx: Transaction, now: datetime, *, is_review: bool) -> None:
@@ -185,42 +200,51 @@ class EntryWriter:
             review_suppressed(tx, self.plan, now, all_of_it=True)
             suppress_unsent(tx, self.plan, now)
 
-    def list_former_names(self, tx: Transaction, entries_of: Mapping[str, Entry]) -> list[str]:
-        """Return the names under which some of these connections were known so far.
+    def list_former_names(self, tx: Transaction, entries_of: Mapping[str, Entry]) -> dict[str, str]:
+        """Return the names under which some of these connections were known so far, by new name.
 
         Raises:
             EntryRefused: One of them is another owner's, or nobody's.
         """
         olds = {name: one.renamed_from for name, one in entries_of.items() if one.renamed_from}
         if not olds:
-            return []
+            return {}
         owners = entries.owners_of(tx, [*olds.values(), *olds])
-        left = []
+        left = {}
         for name, old in olds.items():
             if name in owners:
                 continue  # it was done before
             if owners.get(old) != self.owner.name:
                 who = f"is owned by {owners[old]}" if old in owners else "is not there"
                 raise EntryRefused((("renamed_from", f'"{old}" {who}: it cannot be taken over'),))
-            left.append(old)
+            left[name] = old
         return left
 
-    def _forget_others(self, tx: Transaction, returned: Sequence[Entry]) -> None:
-        """Forget the authorizations of what was known by a name that means something else now."""
-        before = connections.find_targets(tx, [one.name for one in returned])
-        for one in returned:
-            target = one.provider, one.host, one.application
-            if one.name in before and before[one.name] != target:
-                authorizations.forget(tx, one.name)
-                credentials.drop_refresh_token(tx, one.name)
 
-    def _forget_old_credentials(self, tx: Transaction, former: Sequence[StoredEntry]) -> None:
-        """Forget what was known of authorizations that were another service's or account's."""
-        for row in former:
-            now_so = entries.find_of_owner(tx, self.owner.name, row.name)
-            if now_so is not None and _aim(row) != _aim(now_so):
-                authorizations.forget(tx, row.name)
-                credentials.drop_refresh_token(tx, row.name)
+def _forget_old_credentials(tx: Transaction, before: Mapping[str, StoredEntry]) -> None:
+    """Forget what was known of authorizations that were another service's or account's.
+
+    Args:
+        before: The settings that counted so far, by the name of the connection now.
+    """
+    now_so = entries.find_entries(tx, before)
+    for name, row in before.items():
+        if name in now_so and _aim(row) != _aim(now_so[name]):
+            _forget(tx, row.name)
+
+
+def _forget_what_was_elsewhere(tx: Transaction, back: Sequence[Entry]) -> None:
+    """Forget the same of connections that come back, whose former settings are gone."""
+    before = connections.find_targets(tx, [one.name for one in back])
+    for one in back:
+        target = one.provider, one.host, one.application
+        if one.name in before and before[one.name] != target:
+            _forget(tx, one.name)
+
+
+def _forget(tx: Transaction, name: str) -> None:
+    authorizations.forget(tx, name)
+    credentials.drop_refresh_token(tx, name)
 
 
 def _aim(row: StoredEntry) -> tuple[object, ...]:

@@ -24,7 +24,7 @@ from monitor.engine.channels import with_stored_channels
 from monitor.engine.checkers import prepare_checkers
 from monitor.engine.live import Snapshot
 from monitor.engine.scheduler import Job
-from monitor.engine.settings import FileReading, RowSettings
+from monitor.engine.settings import FileReading, RowSettings, TakenOut
 from monitor.store import applications, connections, credentials
 from monitor.store.engine import StoreError
 from monitor.store.schedule import bring_forward
@@ -152,9 +152,8 @@ class Reloader:
         def bring_in_line(tx: Transaction) -> tuple[Config, Plan, CheckerSet]:
             common = with_stored_channels(tx, of_all)
             plan = make_plan(common, reading.settings)
-            taken_over = reading.store(tx)
-            _bring_in_line(tx, plan, entries, changes)
-            connections.bring_in_line(tx, taken_over, utc_now())
+            taken_out = reading.store(tx)
+            _bring_in_line(tx, plan, entries, changes, taken_out)
             calls = prepare_checkers(tx, common, reading.settings, clients, former.calls)
             return common, plan, calls
 
@@ -233,11 +232,14 @@ def log_notices(config: Config) -> None:
         log.warning("config.no_connection", file=str(config.path), remedy="add [[connections]]")
 
 
-def _bring_in_line(tx: Transaction, plan: Plan, entries: Sequence[Entry], changes: Changes) -> None:
+def _bring_in_line(
+    tx: Transaction, plan: Plan, entries: Sequence[Entry], changes: Changes, taken_out: TakenOut
+) -> None:
     """Bring the database in line with the settings; if any of it fails, nothing of it is kept."""
     now = utc_now()
     applications.sync(tx, plan.applications, now)
-    ignored = connections.sync(tx, entries, now)
+    ignored = connections.sync(tx, entries, now, taken_out=taken_out.names)
+    connections.bring_in_line(tx, taken_out.taken_over, now)
     anew = set(changes.checked_anew)
     bring_forward(tx, [entry for entry in entries if entry.name in anew], now)
     review_suppressed(tx, plan, now, all_of_it=True)

@@ -290,6 +290,19 @@ class _StoredNames(Collection[str]):
 
 
 @dataclass(frozen=True, slots=True)
+class TakenOut:
+    """What the file had until now.
+
+    Args:
+        names: All of it.
+        taken_over: The connections of other owners that come into force by that.
+    """
+
+    names: frozenset[str]
+    taken_over: list[Entry]
+
+
+@dataclass(frozen=True, slots=True)
 class FileReading:
     """The connections of one reading of the file, as they come into force.
 
@@ -321,13 +334,10 @@ class FileReading:
         settings.put_first_ready(written, config.connections)
         return cls(written, settings)
 
-    def store(self, tx: Transaction) -> list[Entry]:
-        """Keep the rows in the place of those of the reading before.
-
-        Returns the connections of other owners that come into force by that.
-        """
+    def store(self, tx: Transaction) -> TakenOut:
+        """Keep the rows in the place of those of the reading before; return what is no more."""
         named = {one.name for one in self.written}
         dropped = entries.list_owned(tx, OWNER_FILE).keys() - named
         entries.replace_owned(tx, OWNER_FILE, entries.FILE_RANK, self.written)
         self.settings.look(tx)
-        return self.settings.entries_of(tx, sorted(dropped))
+        return TakenOut(frozenset(dropped), self.settings.entries_of(tx, sorted(dropped)))

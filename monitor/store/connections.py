@@ -11,7 +11,7 @@ from monitor.judge.outcome import Standing
 from monitor.judge.verdict import spread
 from monitor.store import authorizations, suppression
 from monitor.store.damage import complete
-from monitor.store.entries import owners_of
+from monitor.store.entries import list_owned, owners_of
 from monitor.store.records import read_records, standing_values
 from monitor.store.results import RECORDS, with_marketplaces, with_windows
 from monitor.store.schedule import is_too_far
@@ -26,6 +26,7 @@ from monitor.store.schema import (
     notifications,
 )
 from monitor.store.schema import entries as entry_rows
+from monitor.store.sources import list_sources
 from monitor.store.statements import delete_in, execute_many, in_groups, in_pieces, update_one
 
 if TYPE_CHECKING:
@@ -50,6 +51,15 @@ def find_record(tx: Transaction, name: str) -> ConnectionRecord | None:
     return next(iter(with_windows(tx, found)), None)
 
 
+def find_all(tx: Transaction, names: Collection[str]) -> dict[str, ConnectionRecord]:
+    """Return the records of those of *names* that have one, hidden or not, by name."""
+    return {
+        record.name: record
+        for piece in in_pieces(names)
+        for record in read_records(tx.execute(RECORDS.where(connections.c.name.in_(piece))))
+    }
+
+
 def find_name(tx: Transaction, connection_id: int) -> str | None:
     """Return the name of the connection with that id."""
     query = select(connections.c.name).where(connections.c.id == connection_id)
@@ -67,6 +77,7 @@ def sync(
     entries: Sequence[Entry],
     now: datetime,
     jitter: Callable[[], float] | None = None,
+    taken_out: Collection[str] = (),
 ) -> set[str]:
     """Bring the list in line with the file; return the names that stay deleted.
 
@@ -75,14 +86,20 @@ def sync(
     Args:
         jitter: Given when the daemon starts, and then what is overdue is spread
             out: a number from 0 to 1, as a fraction of one place in the spread.
+        taken_out: What the file had until now, where its rows say so no more.
     """
     named = {entry.name for entry in entries}
     complete(tx)
+    taken_out = {*taken_out, *list_owned(tx, OWNER_FILE)} - named
     gone = list_deleted(tx)
-    if lifted := gone - named - owners_of(tx, gone, OWNER_FILE).keys():
-        execute_many(tx, _LIFT, [{"of_name": name} for name in lifted])
+    of_nobody = gone - named - owners_of(tx, gone, OWNER_FILE).keys()
+    # Without any source, what nobody has any more can only have been in the file.
+    lift_deletions(tx, gone & taken_out | (set() if list_sources(tx) else of_nobody))
     active = [entry for entry in entries if entry.name not in gone]
-    adopted = _adopt_all(tx, active, now, jitter, named)
+    # What was another owner's is none of the file's former names.
+    olds = {entry.renamed_from for entry in active if entry.renamed_from is not None}
+    others = owners_of(tx, olds - taken_out, OWNER_FILE).keys()
+    adopted = _adopt_all(tx, active, now, jitter, named | others)
     # Those of others are not even listed: there may be a million of them.
     of_others = exists().where(
         entry_rows.c.name == connections.c.name, entry_rows.c.owner != OWNER_FILE
@@ -97,18 +114,21 @@ def bring_in_line(
     tx: Transaction,
     entries: Sequence[Entry],
     now: datetime,
-    jitter: Callable[[], float] | None = None,
+    taken_over: Collection[str] = (),
 ) -> None:
     """Bring some connections in line with their settings, and leave all others.
 
     Those that were deleted stay so.
 
     Args:
-        jitter: As for `sync`.
+        taken_over: Former names whose history goes on, although somebody else has settings of
+            the same name.
     """
     gone = list_deleted(tx) if entries else set()
     active = [entry for entry in entries if entry.name not in gone]
-    _adopt_all(tx, active, now, jitter, {entry.name for entry in entries})
+    olds = [entry.renamed_from for entry in active if entry.renamed_from is not None]
+    in_use = owners_of(tx, olds).keys() - set(taken_over) if olds else set()
+    _adopt_all(tx, active, now, None, {entry.name for entry in entries} | in_use)
 
 
 def find_targets(tx: Transaction, names: Collection[str]) -> dict[str, tuple[str, str, str | None]]:
@@ -122,17 +142,16 @@ def find_targets(tx: Transaction, names: Collection[str]) -> dict[str, tuple[str
     }
 
 
-def hide(tx: Transaction, names: Collection[str], *, is_deletion_kept: bool = False) -> None:
-    """Hide connections that nobody has settings of any more; their history stays.
-
-    Args:
-        is_deletion_kept: Those that were deleted stay so when they come back.
-    """
+def hide(tx: Transaction, names: Collection[str]) -> None:
+    """Hide connections that nobody has settings of any more; history and deletion marks stay."""
     query = select(connections.c.id).where(connections.c.is_configured)
     for piece in in_pieces(names):
         _hide(tx, list(tx.execute(query.where(connections.c.name.in_(piece))).scalars()))
-        if not is_deletion_kept:
-            execute_many(tx, _LIFT, [{"of_name": name} for name in piece])
+
+
+def lift_deletions(tx: Transaction, names: Collection[str]) -> None:
+    """Let settings of *names* count again that were ignored since somebody deleted them."""
+    execute_many(tx, _LIFT, [{"of_name": name} for name in names])
 
 
 def _adopt_all(
@@ -185,11 +204,7 @@ def _find_known(tx: Transaction, entries: Sequence[Entry]) -> dict[str, Connecti
     """Return the rows of *entries* by name, and those of their former names."""
     names = {entry.name for entry in entries}
     names.update(entry.renamed_from for entry in entries if entry.renamed_from is not None)
-    return {
-        record.name: record
-        for piece in in_pieces(names)
-        for record in read_records(tx.execute(RECORDS.where(connections.c.name.in_(piece))))
-    }
+    return find_all(tx, names)
 
 
 def _ids_of(tx: Transaction, names: Collection[str]) -> set[int]:

@@ -4,6 +4,7 @@ Connections of owners other than the file come into force, change hands, and go.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,8 @@ from monitor.engine.entries import (
     read_former,
 )
 from monitor.engine.settings import FileReading
-from monitor.store import connections, credentials
+from monitor.judge.authorizations import AuthorizationClock, ClockSource
+from monitor.store import authorizations, connections, credentials, sources
 from monitor.store.credentials import StoredToken
 from tests.fakes import NOON
 
@@ -78,11 +80,15 @@ class Desk:
         self._path = folder / "config.toml"
         self.read()
 
-    def read(self, *names: str, key: str = KEY, token_url: str = "") -> None:
+    def read(
+        self, *names: str, key: str = KEY, token_url: str = "", renamed_from: str = ""
+    ) -> None:
         """
         Put a file in force that has these connections.
         """
         connected = "".join(OF_FILE.format(name=name) for name in names)
+        if renamed_from:
+            connected += f'renamed_from = "{renamed_from}"\n'
         self._path.write_text(FILE.format(key=key) + token_url + connected)
         self._path.chmod(0o600)
         config = load_config(self._path)
@@ -90,10 +96,11 @@ class Desk:
         with self.database.write() as tx:
             self.key = credentials.find_or_make_key(tx, credentials.FINGERPRINT_KEY)
             reading = FileReading.of(config, self.key)
-            taken_over = reading.store(tx)
+            taken_out = reading.store(tx)
             say = Describer(self.config)
-            connections.sync(tx, [say.entry(one) for one in config.connections], NOON)
-            connections.bring_in_line(tx, taken_over, NOON)
+            listed = [say.entry(one) for one in config.connections]
+            connections.sync(tx, listed, NOON, taken_out=taken_out.names)
+            connections.bring_in_line(tx, taken_out.taken_over, NOON)
         self.settings = reading.settings
         self.plan: Plan = make_plan(self.config, self.settings)
 
@@ -268,6 +275,127 @@ def test_nothing_is_taken_over_from_another_owner(desk, owner):
     with pytest.raises(EntryRefused, match='renamed_from: "acme" is'):
         desk.put("acme-eu", HTTP | {"renamed_from": "acme"})
     assert desk.find("acme-eu") is None
+
+
+@pytest.mark.parametrize("owner", [DASHBOARD, STORES], ids=["dashboard", "source"])
+def test_what_a_renamed_connection_hid_is_watched_from_then_on(desk, owner):
+    desk.put("acme", HTTP, owner)
+    desk.put("acme", HTTP, Owner("later", 3))
+    before = desk.record("acme").id
+    desk.put("acme-eu", HTTP | {"renamed_from": "acme"}, owner)
+    assert desk.record("acme-eu").id == before
+    assert (desk.owner("acme"), desk.record("acme").next_check_at is None) == ("later", False)
+    assert desk.record("acme").id != before
+
+
+def test_a_name_that_was_given_up_is_not_watched_without_settings(desk):
+    desk.put("acme-eu", HTTP, STORES)
+    desk.remove("acme-eu", STORES)
+    desk.put("acme", HTTP, STORES)
+    desk.put("acme-eu", HTTP | {"renamed_from": "acme"}, STORES)
+    assert (desk.owner("acme"), desk.record("acme").is_configured) == (None, False)
+    assert desk.record("acme-eu").is_configured
+
+
+@pytest.mark.parametrize("owner", [DASHBOARD, STORES], ids=["dashboard", "source"])
+def test_the_file_takes_no_connection_of_another_owner_over_by_a_rename(desk, owner):
+    desk.put("acme", HTTP, owner)
+    before = desk.record("acme")
+    desk.read("acme-eu", renamed_from="acme")
+    assert desk.record("acme") == before
+    assert desk.record("acme-eu").id != before.id
+
+
+def test_the_file_renames_what_another_owner_has_as_well(desk):
+    desk.read("acme")
+    desk.put("acme", HTTP)
+    before = desk.record("acme").id
+    desk.read("acme-eu", renamed_from="acme")
+    assert desk.record("acme-eu").id == before
+    assert (desk.owner("acme"), desk.record("acme").is_configured) == ("dashboard", True)
+
+
+def _delete(desk: Desk, name: str) -> None:
+    record = desk.record(name)
+    with desk.database.write() as tx:
+        connections.delete_connection(tx, record, NOON)
+
+
+def test_what_the_file_had_deleted_is_watched_when_its_other_owner_takes_over(desk):
+    desk.put("acme", HTTP)
+    desk.read("acme")
+    _delete(desk, "acme")
+    desk.read("acme")
+    assert desk.find("acme") is None
+    desk.read()
+    assert desk.record("acme").is_configured
+
+
+def test_a_row_that_comes_back_is_still_deleted(desk):
+    desk.put("acme", HTTP, STORES)
+    with desk.database.write() as tx:
+        sources.save_source(tx, sources.StoredSource("stores", "file"))
+    _delete(desk, "acme")
+    desk.remove("acme", STORES)
+    desk.read()
+    desk.put("acme", HTTP, STORES)
+    assert desk.find("acme") is None
+
+
+def test_what_is_made_in_the_dashboard_is_watched_although_a_row_was_deleted(desk):
+    desk.put("acme", HTTP, STORES)
+    _delete(desk, "acme")
+    desk.remove("acme", STORES)
+    desk.put("acme", HTTP)
+    assert desk.record("acme").is_configured
+
+
+UNDATED = {key: value for key, value in STORE.items() if key != "authorized_on"}
+ELSEWHERE = UNDATED | {"region": "na"}
+
+
+def _comes_back(desk: Desk) -> None:
+    desk.remove("store", STORES)
+    desk.put("store", ELSEWHERE, STORES)
+
+
+def _takes_over(desk: Desk) -> None:
+    desk.put("store", ELSEWHERE, Owner("later", 3))
+    desk.remove("store", STORES)
+
+
+def _is_renamed(desk: Desk) -> None:
+    desk.put("store-na", ELSEWHERE | {"renamed_from": "store"}, STORES)
+
+
+def _is_put(desk: Desk) -> None:
+    desk.put("store", ELSEWHERE)
+
+
+@pytest.mark.parametrize("become", [_comes_back, _takes_over, _is_renamed, _is_put])
+def test_no_old_authorization_counts_however_it_comes_to_be_elsewhere(desk, become):
+    desk.put("store", UNDATED, STORES)
+    number = desk.record("store").id
+    clock = AuthorizationClock(NOON, NOON + timedelta(days=365), ClockSource.OBSERVED)
+    with desk.database.write() as tx:
+        authorizations.save(tx, [(number, clock, ())])
+        _store_token(tx, number)
+    become(desk)
+    name = "store-na" if become is _is_renamed else "store"
+    assert desk.record(name).id == number
+    assert _authorized_at(desk, name) is None
+    with desk.database.read() as tx:
+        assert credentials.list_refresh_tokens(tx) == {}
+
+
+def test_an_authorization_goes_on_when_its_row_comes_back_as_it_was(desk):
+    desk.put("store", UNDATED, STORES)
+    clock = AuthorizationClock(NOON, NOON + timedelta(days=365), ClockSource.OBSERVED)
+    with desk.database.write() as tx:
+        authorizations.save(tx, [(desk.record("store").id, clock, ())])
+    desk.remove("store", STORES)
+    desk.put("store", UNDATED, STORES)
+    assert _authorized_at(desk, "store") == NOON
 
 
 def test_without_a_key_only_what_has_no_secret_can_be_stored(desk):
