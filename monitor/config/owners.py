@@ -50,6 +50,7 @@ NO_TABLE = (
     "only the configuration file may say where a secret is kept: send the secret itself as a text,"
     ' or {"set": true} to keep the one that is stored'
 )
+NO_TEXT = r"holds half of a character, such as \ud800 alone: send whole characters"
 NOT_STORED = "no secret is stored here: send it as a text"
 
 
@@ -134,6 +135,9 @@ class EntryRules:
         if not isinstance(values, dict):
             raise EntryRefused((("", "a connection is a JSON object"),))
         written = {key: value for key, value in values.items() if value is not None}
+        broken = tuple((place_of(path), NO_TEXT) for path in _find_half_characters(written))
+        if broken:
+            raise EntryRefused(broken)
         whole = {**(trusted or {}), **written}
         add_plugins([whole])
         provider = whole.get("provider")
@@ -208,6 +212,28 @@ def _aim(key: str, values: Mapping[str, Any], model: type[Connection]) -> Any:
         (parts.hostname or ""),
         port or {"http": 80, "https": 443}.get(parts.scheme),
     )
+
+
+def _find_half_characters(
+    value: Any, path: tuple[str | int, ...] = ()
+) -> Iterator[tuple[str | int, ...]]:
+    """Yield where a text holds half of a character, which nothing can store or send."""
+    if isinstance(value, str):
+        if not _is_whole(value):
+            yield path
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if _is_whole(str(key)):
+                yield from _find_half_characters(inner, (*path, key))
+            else:
+                yield path
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            yield from _find_half_characters(inner, (*path, at))
+
+
+def _is_whole(text: str) -> bool:
+    return text.isascii() or text.encode("utf-8", "replace").decode() == text
 
 
 def _find_tables(

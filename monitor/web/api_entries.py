@@ -575,7 +575,9 @@ def _parse_line(number: int, line: bytes) -> _Line:
         except ValueError as error:
             why = str(error)
     name = values.get("name") if isinstance(values, dict) and not why else None
-    one = _Line(number, values, name if isinstance(name, str) else None)
+    # Half of a character can neither be looked up nor be sent back; what is wrong is said below.
+    is_text = isinstance(name, str) and name.encode("utf-8", "replace").decode() == name
+    one = _Line(number, values, name if is_text else None)
     if why:
         one.refuse(HTTPStatus.UNPROCESSABLE_ENTITY, ("", why))
     return one

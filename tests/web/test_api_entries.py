@@ -369,3 +369,42 @@ async def test_hundreds_of_lines_come_back_in_order(web, database):
         found = verdicts(await batch(client, *(DAY | {"name": f"c{n}"} for n in range(450))))
     assert [one["line"] for one in found] == list(range(450))
     assert {one["status"] for one in found} == {201}
+
+
+HALF = "\ud800"
+HALVES: dict[str, dict[str, Any]] = {
+    "notes": DAY | {"notes": HALF},
+    "tags[0]": DAY | {"tags": [HALF]},
+    "token": TOKEN | {"token": HALF},
+    "headers.X-A": TOKEN | {"headers": {"X-A": HALF}},
+    "headers": TOKEN | {"headers": {HALF: "x"}},
+    "": DAY | {HALF: "x"},
+    'expect_json."/a"': TOKEN | {"expect_json": {"/a": HALF}},
+}
+
+
+@pytest.mark.parametrize("place", HALVES)
+async def test_half_of_a_character_is_refused_and_spoils_no_list(web, place):
+    answer = await web.change(
+        "/api/v1/connections/acme",
+        "PUT",
+        content=json.dumps(HALVES[place]),
+        headers={"Content-Type": "application/json"},
+    )
+    assert (answer.status_code, answer.json()["errors"][0]["place"]) == (REFUSED, place)
+    for path in ("/api/v1/connections", "/"):
+        assert (await web.get(path)).status_code == OK
+
+
+async def test_a_line_whose_name_holds_half_of_a_character_spoils_no_other(web):
+    lines = [DAY | {"name": HALF}, DAY | {"name": "acme"}]
+    body = "\n".join(map(json.dumps, lines))
+    answer = await web.change(
+        "/api/v1/connections:batch",
+        "POST",
+        content=body,
+        headers={"Content-Type": api_entries.NDJSON},
+    )
+    verdicts = [json.loads(line) for line in answer.text.splitlines()]
+    assert [(one["name"], one["status"]) for one in verdicts] == [(None, 422), ("acme", 201)]
+    assert verdicts[0]["errors"][0]["place"] == "name"
