@@ -16,6 +16,7 @@ import structlog
 from monitor.alerting.suppression import find_mutings
 from monitor.engine.batch import FinishedCheck
 from monitor.engine.evaluate import evaluate, preview
+from monitor.judge.connections import OWNER_FILE
 from monitor.judge.shortage import OutOfResources, find_shortage
 from monitor.report.advice import advise
 from monitor.report.status import UNMUTED
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.config.connections import Connection
+    from monitor.config.model import Config
     from monitor.config.plan import Plan
     from monitor.engine.evaluate import Evaluated
     from monitor.engine.live import Live
@@ -144,8 +146,12 @@ class Validations:
             NotPossible: The connection is gone, or the file switches it off.
         """
         now = self._live.now
-        record, connection = await self._store.read(
-            lambda tx: (connections.find_record(tx, name), now.plan.connection(tx, name))
+        record, connection, watched = await self._store.read(
+            lambda tx: (
+                connections.find_record(tx, name),
+                now.plan.connection(tx, name),
+                now.plan.find(tx, name),
+            )
         )
         if connection is None or record is None or not record.is_configured:
             raise NotPossible(f'there is no connection called "{name}" any more')
@@ -159,7 +165,10 @@ class Validations:
         self._runs[name] = run
         while len(self._runs) > KEPT:
             self._runs.pop(next(iter(self._runs))).end()
-        run.begin(asyncio.create_task(self._take_steps(run, connection), name=f"validate {name}"))
+        is_outside = watched is not None and watched.owner != OWNER_FILE
+        config = now.config.with_connections((connection,), (name,) if is_outside else ())
+        steps = self._take_steps(run, connection, config)
+        run.begin(asyncio.create_task(steps, name=f"validate {name}"))
         return run
 
     async def stop(self) -> None:
@@ -168,7 +177,7 @@ class Validations:
             run.end()
         await asyncio.gather(*(run.wait() for run in self._runs.values()))
 
-    async def _take_steps(self, run: ValidationRun, connection: Connection) -> None:
+    async def _take_steps(self, run: ValidationRun, connection: Connection, config: Config) -> None:
         async def ask() -> CheckedConnection:
             calls = self._live.now.calls
             checker = await self._store.read(lambda tx: calls.find(tx, connection.name))
@@ -194,7 +203,6 @@ class Validations:
             )
             return run.answered
 
-        config = self._live.config
         try:
             async for step in validate(connection, config, ask):
                 run.add(step)

@@ -4,6 +4,7 @@ Connections that programs keep by the API: one, many, under conditions, and neve
 
 from __future__ import annotations
 
+import asyncio
 import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -198,6 +199,22 @@ async def test_addresses_of_ones_own_network_can_be_let_in(database, tmp_path):
     async with open_api(database, tmp_path, allowed) as web:
         answer = await put(web, "acme", TOKEN | {"url": "http://127.0.0.1:1/"})
         assert answer.status_code == CREATED
+
+
+async def test_an_address_that_is_let_in_no_longer_is_not_even_validated(database, tmp_path):
+    allowed = f'{KEY}\nallowed_hosts = ["127.0.0.0/8"]'
+    connected: list[int] = []
+    server = await asyncio.start_server(lambda *_: connected.append(1), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        async with open_api(database, tmp_path, allowed) as web:
+            await put(web, "acme", TOKEN | {"url": f"http://127.0.0.1:{port}/"})
+        async with open_api(database, tmp_path) as web:
+            await web.change("/api/v1/connections/acme/validate")
+            run = web.parts.validations.find("acme")
+            assert run is not None
+    assert connected == []
+    assert "web.allowed_hosts" in " ".join(step.words for step in run.steps)
 
 
 async def test_what_the_file_has_is_left_to_the_file(web, database):
