@@ -52,6 +52,11 @@ NO_TABLE = (
 )
 NO_TEXT = r"holds half of a character, such as \ud800 alone: send whole characters"
 NOT_STORED = "no secret is stored here: send it as a text"
+_UNREADABLE = (
+    "the stored secret cannot be decrypted: put the former key into web.old_keys, or send the"
+    " secret again, as a text"
+)
+_NO_TEXT = "a secret is a text"
 
 
 class EntryRefused(Exception):  # noqa: N818 - it states a condition
@@ -74,10 +79,12 @@ class FormerEntry:
     Args:
         content: Without the secrets.
         secrets: Those that are stored, by their place.
+        is_unreadable: Some are stored that no key decrypts any more.
     """
 
     content: Mapping[str, Any]
     secrets: Mapping[Path, str] = field(repr=False)
+    is_unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +200,7 @@ def _usable_secrets(
         before, after = (_aim(key, one, model) for one in (former.content, whole))
         if before != after:
             return {}, f"must be sent again, since {key} was changed"
-    return former.secrets, NOT_STORED
+    return former.secrets, _UNREADABLE if former.is_unreadable else NOT_STORED
 
 
 def _aim(key: str, values: Mapping[str, Any], model: type[Connection]) -> Any:
@@ -249,10 +256,12 @@ def _find_tables(
             inner = tuple(value.items()) if isinstance(value, dict) else ()
         else:
             inner = (("", value),)
+        path: tuple[str | int, ...] = ("connections", 0, key)
         for name, each in inner:
             if isinstance(each, dict):
-                path: tuple[str | int, ...] = ("connections", 0, key)
                 yield (*path, name) if name else path, why_not if each == SET else NO_TABLE
+            elif isinstance(each, bool | int | float):
+                yield (*path, name) if name else path, _NO_TEXT
 
 
 def _malformed_secrets(connection: Connection) -> Iterator[tuple[str, str]]:

@@ -443,7 +443,8 @@ def _read_past_day(value: Any, info: ValidationInfo) -> date:
     if isinstance(value, str) and reading and reading.has_text_dates:
         value = _read_text_day(value)
     if not isinstance(value, date):
-        hint = " (without quotes)" if isinstance(value, str) else ""
+        is_quoted = isinstance(value, str) and not (reading and reading.has_text_dates)
+        hint = " (without quotes)" if is_quoted else ""
         raise ValueError(f"a date such as 2026-01-15{hint}, {got(value)}")  # noqa: TRY004 - pydantic collects ValueErrors only
     check_past_day(value, reading.now if reading else utc_now())
     return value

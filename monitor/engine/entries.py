@@ -291,7 +291,7 @@ def read_former(
 ) -> FormerEntry | None:
     """Return what *owner* wrote of a connection before; None if nothing.
 
-    What can no longer be decrypted is as if it had never been stored.
+    What can no longer be decrypted is left out.
     """
     row = entries.find_of_owner(tx, owner, name)
     return None if row is None else open_former(settings, row)
@@ -302,6 +302,5 @@ def open_former(settings: RowSettings, row: StoredEntry) -> FormerEntry | None:
     if not isinstance(row.content, dict):
         return None
     secrets = settings.secrets_of(row)
-    return FormerEntry(
-        row.content, {path: text for path, text in secrets.items() if isinstance(text, str)}
-    )
+    readable = {path: text for path, text in secrets.items() if isinstance(text, str)}
+    return FormerEntry(row.content, readable, is_unreadable=len(readable) < len(secrets))

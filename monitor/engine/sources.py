@@ -188,11 +188,18 @@ class SourceReader:
             return
         writer = EntryWriter(now.config, now.plan, Owner(name, MOST_RANK), None)
         while names := await store.read(lambda tx: sources.list_known(tx, name, "", PIECE)):
+            if self._is_configured(name):
+                return  # it was put back into the file, and is read again
             await store.write(partial(self._remove, writer=writer, names=names))
             self.running.runner.void(names)
+        if self._is_configured(name):
+            return
         await self.end(partial(self.follow, now, found, facts, belief, wanted_at))
         await store.write(lambda tx: sources.drop_source(tx, name))
         log.info("source.removed", source=name, removed=known)
+
+    def _is_configured(self, name: str) -> bool:
+        return any(one.name == name for one in self.running.live.config.sources)
 
     def _remove(self, tx: Transaction, writer: EntryWriter, names: list[str]) -> None:
         writer.remove(tx, names, utc_now())

@@ -41,7 +41,7 @@ from monitor.web.schemas import EntrySchema
 from monitor.web.sessions import Pass, Who
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from monitor.config.connections import Connection
     from monitor.config.owners import CheckedEntry, FormerEntry
@@ -59,6 +59,7 @@ LARGEST_BATCH = 64 * 1024 * 1024
 """Of all lines together: they are held until all of them are there."""
 
 AT_ONCE = 200
+LOOKUPS_AT_ONCE = 50
 IGNORED = ("owner", "shadowed_by")
 """What our own answers say beside an entry: to send it back changes nothing."""
 
@@ -134,27 +135,42 @@ class _Desk:
             EntryRefused: It names an address that may not be called.
             KeyMissing: It holds a secret that nothing can encrypt.
         """
-        await self._require_reachable(checked)
-        return _Ready(checked.connection, self.writer.seal(checked))
+        await self.look_up([checked])
+        return self.seal(checked)
 
-    async def _require_reachable(self, checked: CheckedEntry) -> None:
-        """Refuse an address of the inner network that an entry names."""
-        key = next((key for key in ("url", "base_url") if checked.content.get(key)), None)
-        if key is None:
-            return
-        parts = urlsplit(checked.connection.called_url)
-        at = parts.hostname or "", parts.port or {"http": 80}.get(parts.scheme, 443)
-        if at not in self.hosts:
-            self.hosts[at] = await find_unreachable_host(*at, self.here.config.web.reachable)
-        why = self.hosts[at]
-        if why is not None:
+    async def look_up(self, entries: Sequence[CheckedEntry]) -> None:
+        """Find out which hosts that entries name may not be called, several at a time."""
+        unknown = {at for one in entries if (at := _address_of(one))} - self.hosts.keys()
+        slots = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+
+        async def look(at: tuple[str, int]) -> None:
+            async with slots:
+                self.hosts[at] = await find_unreachable_host(*at, self.here.config.web.reachable)
+
+        await asyncio.gather(*map(look, unknown))
+
+    def seal(self, checked: CheckedEntry) -> _Ready:
+        """Do as `make_ready` does, where the host was looked up before."""
+        at = _address_of(checked)
+        why = None if at is None else self.hosts[at]
+        if at is not None and why is not None:
+            key = "base_url" if "base_url" in checked.content else "url"
             raise EntryRefused(((key, f"{at[0]} is not called: {explain_refusal(why)}"),))
+        return _Ready(checked.connection, self.writer.seal(checked))
 
     def put(self, tx: Transaction, ready: Sequence[_Ready]) -> frozenset[str]:
         """Write entries; return the names of those that are new."""
         meant = {one.connection.name: one.connection for one in ready}
         put = self.writer.put(tx, [one.written for one in ready], meant, self.here.clock())
         return put.created
+
+
+def _address_of(checked: CheckedEntry) -> tuple[str, int] | None:
+    """Return the host and port that an entry itself names; None where it names none."""
+    if not (checked.content.get("url") or checked.content.get("base_url")):
+        return None
+    parts = urlsplit(checked.connection.called_url)
+    return parts.hostname or "", parts.port or {"http": 80}.get(parts.scheme, 443)
 
 
 def _find_cipher(here: Parts) -> Cipher | None:
@@ -196,8 +212,14 @@ def _refuse_owned(owner: str) -> ProblemResponse:
 
 def _owner_beside(tx: Transaction, here: Parts, name: str) -> str | None:
     """Return who owns *name*, if that is not the dashboard."""
-    watched = here.plan.find(tx, name)
-    return None if watched is None or watched.owner == OWNER_DASHBOARD else watched.owner
+    return _owners_beside(tx, here, [name]).get(name)
+
+
+def _owners_beside(tx: Transaction, here: Parts, names: Collection[str]) -> dict[str, str]:
+    """Return who owns those of *names* that are not the dashboard's, usable or not."""
+    watched = here.plan.watched_of(tx, names)
+    owners = {name: one.owner for name, one in watched.items()} | entries.owners_of(tx, names)
+    return {name: owner for name, owner in owners.items() if owner != OWNER_DASHBOARD}
 
 
 # --- one
@@ -481,11 +503,10 @@ async def _put_some(
     def look(tx: Transaction) -> None:
         """Check what can be known before anything is written."""
         names = [one.name for one in parsed if one.name is not None]
-        watched = desk.here.plan.watched_of(tx, names)
+        owners = _owners_beside(tx, desk.here, names)
         for one in parsed:
-            known = watched.get(one.name or "")
-            if known is not None and known.owner != OWNER_DASHBOARD:
-                one.refuse(HTTPStatus.FORBIDDEN, ("name", f"it is owned by {known.owner}"))
+            if (owner := owners.get(one.name or "")) is not None:
+                one.refuse(HTTPStatus.FORBIDDEN, ("name", f"it is owned by {owner}"))
             elif not one.status:
                 former = desk.former(tx, one.name) if one.name else None
                 try:
@@ -494,11 +515,12 @@ async def _put_some(
                     one.refuse(HTTPStatus.UNPROCESSABLE_ENTITY, *error.problems)
 
     await desk.here.reader.read(look)
+    await desk.look_up([one.checked for one in parsed if one.checked is not None])
     for one in parsed:
         if one.checked is None:
             continue
         try:
-            one.ready = await desk.make_ready(one.checked)
+            one.ready = desk.seal(one.checked)
         except EntryRefused as error:
             one.refuse(HTTPStatus.UNPROCESSABLE_ENTITY, *error.problems)
         except KeyMissing as error:
@@ -543,13 +565,13 @@ def _part(lines: Sequence[_Line]) -> list[list[_Line]]:
 
 
 def _write_together(desk: _Desk, tx: Transaction, lines: Sequence[_Line]) -> None:
-    watched = desk.here.plan.watched_of(tx, [one.name for one in lines if one.name is not None])
+    names = [one.name for one in lines if one.name is not None]
+    owners = _owners_beside(tx, desk.here, names)
     left = []
     for one in lines:
         # A source may have been faster since it was looked at.
-        known = watched.get(one.name or "")
-        if known is not None and known.owner != OWNER_DASHBOARD:
-            one.refuse(HTTPStatus.FORBIDDEN, ("name", f"it is owned by {known.owner}"))
+        if (owner := owners.get(one.name or "")) is not None:
+            one.refuse(HTTPStatus.FORBIDDEN, ("name", f"it is owned by {owner}"))
         elif one.ready is not None:
             left.append((one, one.ready))
     try:

@@ -131,6 +131,9 @@ REFUSED: dict[str, tuple[Any, str, str]] = {
         "headers.X-Key",
         "only the configuration file",
     ),
+    "a number": (TOKEN | {"token": 7}, "token", "a secret is a text"),
+    "true": (STORE | {"refresh_token": True}, "refresh_token", "a secret is a text"),
+    "a number in a header": (TOKEN | {"headers": {"X-Key": 7}}, "headers.X-Key", "is a text"),
     "set is false": (TOKEN | {"token": {"set": False}}, "token", "only the configuration file"),
     "nothing is stored": (TOKEN | {"token": SET}, "token", "no secret is stored here"),
     "a region that is none": (STORE | {"region": "xx"}, "region", 'one of "na", "eu", "fe"'),
@@ -166,6 +169,11 @@ REFUSED: dict[str, tuple[Any, str, str]] = {
         "headers.Cookie",
         'a secret stands here as plain text: use auth = "header:Cookie" and token',
     ),
+    "a date of another form": (
+        STORE | {"authorized_on": "15.1.2026"},
+        "authorized_on",
+        "a date such as 2026-01-15, got a text",
+    ),
     "a date to come": (STORE | {"authorized_on": "2999-01-01"}, "authorized_on", "in the future"),
 }
 
@@ -196,3 +204,10 @@ def test_a_row_may_not_say_what_only_the_file_may_even_where_the_file_does(rules
             "only the configuration file"
             in _problems(rules, {"name": "acme", key: value}, trusted=trusted)[key]
         )
+
+
+def test_a_secret_that_no_key_reads_any_more_is_not_said_to_be_missing(rules):
+    former = FormerEntry(rules.check(TOKEN).content, {}, is_unreadable=True)
+    problems = _problems(rules, TOKEN | {"token": SET}, former=former)
+    assert "cannot be decrypted" in problems["token"]
+    assert rules.check(TOKEN, former).secrets == {("token",): "hunter2"}

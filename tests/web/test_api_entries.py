@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography.fernet import Fernet
 
+from monitor.judge.connections import WrittenEntry
 from monitor.store import connections, credentials, entries
 from monitor.web import api_entries
 from tests.fakes import NOON
@@ -242,6 +243,17 @@ async def test_without_a_key_no_secret_is_taken(database, tmp_path, key):
         assert (await put(web, "day", DAY)).status_code == CREATED
 
 
+async def test_a_row_of_a_source_that_means_nothing_is_not_written_over(web, database):
+    row = WrittenEntry("acme", 0, "d" * 64, lambda: {"name": "acme", "provider": "gone"})
+    with database.write() as tx:
+        entries.put_entries(tx, "stores", 2, [row])
+    answer = await put(web, "acme", TOKEN)
+    assert (answer.status_code, answer.json()["owner"]) == (HTTPStatus.FORBIDDEN, "stores")
+    async with await by_token(web, database) as client:
+        [one] = verdicts(await batch(client, TOKEN | {"name": "acme"}))
+    assert one["status"] == HTTPStatus.FORBIDDEN
+
+
 async def test_what_was_made_by_the_api_is_gone_for_good(web, database, tmp_path):
     await put(web, "acme", TOKEN)
     deleted = await web.change("/api/v1/connections/acme", "DELETE")
@@ -270,8 +282,6 @@ async def test_it_survives_a_restart_and_gives_way_to_the_file(database, tmp_pat
 
 
 def _written(row: entries.StoredEntry) -> Any:
-    from monitor.judge.connections import WrittenEntry
-
     return WrittenEntry(row.name, 0, row.digest, lambda: row.content | {"provider": "countdown"})
 
 
