@@ -94,8 +94,12 @@ def _run_and_exit(app: typer.Typer, arguments: Sequence[str] | None) -> NoReturn
 def _explain_completion(command: Any) -> None:
     """Let the options that set up completion end with one of our codes, and say why."""
     for parameter in command.params:
-        if parameter.name in {"install_completion", "show_completion"}:
-            parameter.callback = partial(_set_up_completion, parameter.callback)
+        if parameter.name not in {"install_completion", "show_completion"}:
+            continue
+        known = parameter.callback
+        # A command that is run again must not be explained once more each time.
+        if not (isinstance(known, partial) and known.func is _set_up_completion):
+            parameter.callback = partial(_set_up_completion, known)
 
 
 def _set_up_completion(

@@ -16,6 +16,7 @@ from contextlib import closing
 import pytest
 import typer
 
+from monitor.cli import app
 from monitor.cli.errors import CommandError, run_command
 from monitor.config.errors import ConfigError, Problem
 from monitor.store.engine import StoreError
@@ -379,3 +380,12 @@ def test_an_installation_that_lacks_a_package_is_3(bench, tmp_path):
     )
     assert done.returncode == 3
     assert done.stderr.endswith("this installation is not complete: install connwatch again\n")
+
+
+def test_a_command_can_be_run_a_thousand_times_in_one_process(capsys):
+    codes = set()
+    for _ in range(1_100):
+        with pytest.raises(SystemExit) as ended:
+            run_command(app, ["--version"])
+        codes.add(ended.value.code)
+    assert codes == {0}
