@@ -8,7 +8,6 @@ a folder that is removed in the end. Frames and colours appear only on a termina
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import fcntl
 import os
 import shlex
@@ -30,6 +29,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 import monitor
+from monitor.cli.children import make_mortal
 from monitor.cli.errors import CommandError, print_error
 from monitor.cli.output import open_console
 from monitor.config.starter import write_new
@@ -299,7 +299,7 @@ class Stage:
         command = connwatch_command(self.folder, *words)
         sys.stdout.flush()
         process = await asyncio.create_subprocess_exec(
-            *command, env=_environment(os.environ), preexec_fn=_make_mortal()
+            *command, env=_environment(os.environ), preexec_fn=make_mortal()
         )
         await process.wait()
 
@@ -428,31 +428,10 @@ async def _start_daemon(folder: Path) -> Process:
             stderr=log,
             env=_environment(os.environ),
             process_group=0,
-            preexec_fn=_make_mortal(),
+            preexec_fn=make_mortal(),
         )
     finally:
         os.close(log)
-
-
-_PR_SET_PDEATHSIG = 1
-
-
-def _make_mortal() -> Callable[[], None] | None:
-    """Return what has a child end with us, however we end; None where the system cannot do that.
-
-    Nobody else would end it: whoever is killed ends nothing in good order.
-    """
-    if sys.platform != "linux":
-        return None
-    set_option = ctypes.CDLL(None).prctl
-    parent = os.getpid()
-
-    def become_mortal() -> None:
-        set_option(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:
-            os._exit(1)  # it ended before we could ask
-
-    return become_mortal
 
 
 def _environment(present: Mapping[str, str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from monitor.cli.children import make_mortal
 from monitor.cli.errors import CommandError, print_error
 from monitor.cli.settings import describe_owner
 from monitor.clock import utc_now
@@ -180,8 +181,11 @@ def _check_here(candidates: Sequence[_Candidate]) -> list[_Importable | Problems
     return _checker.check_all(candidates)
 
 
-def _leave_interrupts_to_parent() -> None:
+def _begin_helping(become_mortal: Callable[[], None] | None) -> None:
+    """Leave interrupts to the parent, and end when it does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if become_mortal is not None:
+        become_mortal()
 
 
 @dataclass(slots=True)
@@ -317,7 +321,7 @@ class Importer:
         if self._pool is None and self._n_pieces > _ALONE and _n_processes() > 0:
             _checker = self._checker
             self._pool = ProcessPoolExecutor(
-                _n_processes(), get_context("fork"), _leave_interrupts_to_parent
+                _n_processes(), get_context("fork"), _begin_helping, (make_mortal(),)
             )
         if self._pool is None:
             return partial(self._checker.check_all, candidates)

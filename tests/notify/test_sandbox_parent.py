@@ -77,6 +77,7 @@ def test_no_renderer_outlives_who_started_it(parent, number):
 CHILDREN = {
     "cli/config.py": "systemctl, which ends as soon as it has done what it was asked for",
     "cli/demo.py": "ends with the demo: tests/e2e/test_demo.py",
+    "cli/importer.py": "ends with the import: tests/cli/test_children.py",
     "config/commands.py": "ours to end: after kill -9 the unit's group ends it, or its next print",
     "notify/template.py": "ends with the pipe that it is asked through: above",
 }
