@@ -84,7 +84,10 @@ def _read_rows(file: str) -> Iterator[SourceRow]:
     from monitor.sources.files import read_files, read_lines
 
     if file == STANDARD_INPUT:
-        return read_lines(sys.stdin.buffer, "standard input")
+        stream = getattr(sys.stdin, "buffer", None)
+        if stream is None:
+            raise CommandError("standard input is closed: nothing can be read from it")
+        return read_lines(stream, "standard input")
     path = Path(file)
     return read_files(path, {}, path.name)
 

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 import httpx
+from cryptography.fernet import Fernet
 from structlog.testing import capture_logs
 
-from monitor.config.model import Config, WebSettings
-from monitor.config.secret import Secret
 from monitor.store import credentials
 from monitor.web.server import WebServer
 from tests.builders import OK, OPS, REFUSED, entry, ok_with, plan_of
@@ -26,7 +25,7 @@ from tests.fuzz import bait
 from tests.fuzz.core import FaultError
 from tests.fuzz.installation import TemporaryStore
 from tests.loopback import free_port
-from tests.web_client import HOST, open_web
+from tests.web_client import HOST, open_file
 
 if TYPE_CHECKING:
     from random import Random
@@ -109,6 +108,22 @@ RAW_MARK = "raw"
 ANSWERS_WITHIN_S = 60
 
 
+FILE = """
+[web]
+listen = "127.0.0.1:{port}"
+password = "{password}"
+key = "{key}"
+
+[[channels]]
+name = "ops"
+url = "json://127.0.0.1:9"
+""" + "".join(
+    f'[[connections]]\nname = "{name}"\nprovider = "soldscope"\n'
+    'base_url = "https://api.example.com"\ntoken = "abc"\n'
+    for name in ("acme", "beta", "gamma")
+)
+
+
 class Requests:
     """
     Requests to every path that there is, by the one who may do all and by strangers.
@@ -140,8 +155,8 @@ class Requests:
 
     async def _open(self) -> None:
         self._port = free_port()
-        settings = WebSettings(listen=f"127.0.0.1:{self._port}", password=Secret(PASSWORD))
-        opened = open_web(self._store.database, self._store.plan, Config(web=settings))
+        text = FILE.format(port=self._port, password=PASSWORD, key=Fernet.generate_key().decode())
+        opened = open_file(self._store.database, self._store.folder, text)
         self._web = await self._stack.enter_async_context(opened)
         server = WebServer(lambda: self._web.parts)
         await server.start()
