@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine
+from sqlalchemy import NullPool, create_engine
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-_FIRST = create_engine("sqlite://")
+_FIRST = create_engine("sqlite://", poolclass=NullPool)  # leaves no connection open in any thread
 _COMPILED: dict[Any, Any] = {}
 
 
