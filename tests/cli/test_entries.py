@@ -10,6 +10,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -298,7 +299,7 @@ def test_many_rows_go_in_by_pieces(agency):
     assert agency.run("import", str(path)).out == (
         "2,500 of 2,500 connections imported: 2,500 new\n"
     )
-    with sqlite3.connect(agency.database) as database:
+    with closing(sqlite3.connect(agency.database)) as database:
         [[n_quotas]] = database.execute("SELECT count(*) FROM quotas")
         [[n_due]] = database.execute("SELECT count(*) FROM connections WHERE next_check_at > 0")
     assert (n_quotas, n_due) == (2501, 2501)
