@@ -19,15 +19,20 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from monitor.cli.children import make_mortal
 from monitor.cli.errors import CommandError, print_error
 from monitor.cli.settings import describe_owner
 from monitor.clock import utc_now
 from monitor.config.entries import find_set
-from monitor.config.hosts import explain_refusal, find_unreachable_host
-from monitor.config.owners import EntryRefused, EntryRules
+from monitor.config.hosts import find_unreachable_hosts
+from monitor.config.owners import (
+    EntryRefused,
+    EntryRules,
+    NamedAddress,
+    find_address,
+    without_answer,
+)
 from monitor.config.plan import Describer
 from monitor.engine.ciphers import Cipher, KeyUnusable, seal_secrets
 from monitor.engine.entries import DASHBOARD, NO_KEY, EntryWriter, open_former
@@ -40,7 +45,7 @@ if TYPE_CHECKING:
 
     from monitor.cli.session import Session
     from monitor.config.entries import Path
-    from monitor.config.owners import CheckedEntry, FormerEntry
+    from monitor.config.owners import FormerEntry
     from monitor.judge.connections import Entry
     from monitor.sources.rows import SourceRow
     from monitor.store.engine import Transaction
@@ -51,13 +56,8 @@ AT_ONCE = 1000
 MOST_HOSTS = 50_000
 """So many are remembered; each is looked up once."""
 
-LOOKUPS_AT_ONCE = 50
-
 _ABOUT_KEY = re.compile(r"([a-z_]+): (.*)", re.DOTALL)
 """How a cell is refused that does not mean what its key is for."""
-
-IGNORED = frozenset(("owner", "shadowed_by"))
-"""What our own answers say beside an entry: to send it back changes nothing."""
 
 Problems = tuple[tuple[str, str], ...]
 
@@ -85,19 +85,6 @@ class ImportCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Called:
-    """What an entry calls.
-
-    Args:
-        key: Which key of the entry says so.
-    """
-
-    key: str
-    host: str
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Importable:
     """A row that can be stored, unless its address or its name is refused yet.
 
@@ -108,7 +95,7 @@ class _Importable:
     """
 
     entry: Entry
-    address: _Called | None
+    address: NamedAddress | None
     digest: str
     content: dict[str, Any]
     sealed: bytes | None
@@ -164,7 +151,7 @@ class RowChecker:
             sealed = seal_secrets(checked.secrets, self.cipher)
         return _Importable(
             self.describe.entry(checked.connection),
-            _address_of(checked),
+            find_address(checked.content, checked.connection),
             checked.digest,
             dict(checked.content),
             sealed,
@@ -387,7 +374,7 @@ class Importer:
         name = _name_of(row)
         if name:
             self._require_free(name, owners)
-        return {key: value for key, value in row.values.items() if key not in IGNORED}
+        return without_answer(row.values)
 
     def _require_free(self, name: str, owners: Mapping[str, str]) -> None:
         owner = owners.get(name, OWNER_DASHBOARD)
@@ -398,39 +385,19 @@ class Importer:
 
     def _find_unreachable(self, ready: Mapping[int, _Importable]) -> dict[int, Problems]:
         """Return the rows whose address may not be called."""
-        at = {
-            number: (one.address.host, one.address.port)
-            for number, one in ready.items()
-            if one.address is not None
-        }
-        if unknown := {*at.values()} - self._hosts.keys():
+        named = {n: one.address for n, one in ready.items() if one.address is not None}
+        places = {address.place for address in named.values()}
+        if unknown := places - self._hosts.keys():
             if len(self._hosts) + len(unknown) > MOST_HOSTS:
                 self._hosts.clear()
-                unknown = {*at.values()}
-            self._hosts.update(asyncio.run(self._examine(unknown)))
-        found: dict[int, Problems] = {}
-        for number, place in at.items():
-            why, address = self._hosts[place], ready[number].address
-            if why is not None and address is not None:
-                said = f"{address.host} is not called: {explain_refusal(why)}"
-                found[number] = ((address.key, said),)
-        return found
-
-    async def _examine(
-        self, places: Iterable[tuple[str, int]]
-    ) -> dict[tuple[str, int], str | None]:
-        allowed = self._session.config.web.reachable
-        slots = asyncio.Semaphore(LOOKUPS_AT_ONCE)
-        found: dict[tuple[str, int], str | None] = {}
-
-        async def examine(place: tuple[str, int]) -> None:
-            async with slots:
-                found[place] = await find_unreachable_host(*place, allowed)
-
-        async with asyncio.TaskGroup() as group:
-            for place in places:
-                group.create_task(examine(place))
-        return found
+                unknown = places
+            allowed = self._session.config.web.reachable
+            self._hosts.update(asyncio.run(find_unreachable_hosts(unknown, allowed)))
+        return {
+            number: address.refuse(why).problems
+            for number, address in named.items()
+            if (why := self._hosts[address.place]) is not None
+        }
 
     def _store(self, ready: Mapping[int, _Importable]) -> dict[int, Problems]:
         """Store rows in one transaction, or look what would come of that; return the refused."""
@@ -497,14 +464,6 @@ def _cut_off() -> CommandError:
 def _name_of(row: SourceRow) -> str:
     name = None if row.values is None else row.values.get("name")
     return name if isinstance(name, str) else ""
-
-
-def _address_of(checked: CheckedEntry) -> _Called | None:
-    key = next((key for key in ("url", "base_url") if checked.content.get(key)), None)
-    if key is None:
-        return None
-    parts = urlsplit(checked.connection.called_url)
-    return _Called(key, parts.hostname or "", parts.port or {"http": 80}.get(parts.scheme, 443))
 
 
 def _find_cipher(session: Session) -> Cipher | None:

@@ -222,6 +222,24 @@ def explain_refusal(why: str) -> str:
     )
 
 
+_LOOKUPS_AT_ONCE = 50
+
+
+async def find_unreachable_hosts(
+    places: Iterable[tuple[str, int]], allowed: AllowedHosts
+) -> dict[tuple[str, int], str | None]:
+    """Return the same as `find_unreachable_host` for many hosts and ports, some at a time."""
+    import asyncio
+
+    slots = asyncio.Semaphore(_LOOKUPS_AT_ONCE)
+
+    async def look(place: tuple[str, int]) -> tuple[tuple[str, int], str | None]:
+        async with slots:
+            return place, await find_unreachable_host(*place, allowed)
+
+    return dict(await asyncio.gather(*map(look, places)))
+
+
 async def find_unreachable_host(host: str, port: int, allowed: AllowedHosts) -> str | None:
     """Return why *host* may not be called by what it leads to now, or None.
 

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from monitor.config.entries import SET, as_text, put_together, take_apart
 from monitor.config.errors import place_of
+from monitor.config.hosts import HostRefused
 from monitor.config.load import explain_provider, find_conflicts, translate
 from monitor.config.model import list_secrets, place_secrets, secret_keys
 from monitor.config.registry import PROVIDERS, add_plugins
@@ -41,6 +42,8 @@ FILE_ONLY = frozenset(("ca_file", "endpoint", "proxy", "token_url"))
 
 AIMED = ("provider", "preset", "application", "region", "auth")
 _ADDRESSES = ("url", "base_url")
+_PORTS = {"http": 80, "https": 443}
+_OF_ANSWERS = frozenset(("owner", "shadowed_by"))
 
 _AT_ODDS = frozenset(("channels", "every", "renamed_from", "timeout"))
 """Keys that can contradict others; a store has more of them."""
@@ -101,6 +104,47 @@ class CheckedEntry:
     content: Mapping[str, Any]
     secrets: Mapping[Path, str] = field(repr=False)
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class NamedAddress:
+    """An address that an entry itself names.
+
+    Args:
+        key: Which key of the entry does.
+    """
+
+    key: str
+    host: str
+    port: int
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Return the host and port alone."""
+        return self.host, self.port
+
+    def refuse(self, why: str) -> EntryRefused:
+        """Return what is said of an entry whose address may not be called, as `hosts` says."""
+        return EntryRefused(((self.key, HostRefused(self.host, why).words),))
+
+
+def find_address(said: Mapping[str, Any], connection: Connection) -> NamedAddress | None:
+    """Return the address that an entry names; None where its provider or the file does.
+
+    Args:
+        said: Its keys and values.
+        connection: What it means.
+    """
+    key = next((key for key in _ADDRESSES if said.get(key)), None)
+    if key is None:
+        return None
+    parts = urlsplit(connection.called_url)
+    return NamedAddress(key, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 443))
+
+
+def without_answer(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *values* without what our own answers say beside an entry: that may be sent back."""
+    return {key: value for key, value in values.items() if key not in _OF_ANSWERS}
 
 
 class EntryRules:
@@ -217,7 +261,7 @@ def _aim(key: str, values: Mapping[str, Any], model: type[Connection]) -> Any:
     return (
         parts.scheme,
         (parts.hostname or ""),
-        port or {"http": 80, "https": 443}.get(parts.scheme),
+        port or _PORTS.get(parts.scheme),
     )
 
 

@@ -55,6 +55,14 @@ class Cipher:
         """Return the keys of the settings; raise KeyUnusable if they are of no use."""
         return cls(web.key, web.old_keys)
 
+    @classmethod
+    def find(cls, web: WebSettings) -> Self | None:
+        """Return the keys of the settings; None if they are of no use."""
+        try:
+            return cls.of(web)
+        except KeyUnusable:
+            return None
+
     def encrypt(self, token: str) -> bytes:
         """Return *token* as it may be stored."""
         return self._fernet.encrypt(token.encode())

@@ -286,19 +286,8 @@ async def bring_others_in_line(
     return True
 
 
-def read_former(
-    tx: Transaction, settings: RowSettings, owner: str, name: str
-) -> FormerEntry | None:
-    """Return what *owner* wrote of a connection before; None if nothing.
-
-    What can no longer be decrypted is left out.
-    """
-    row = entries.find_of_owner(tx, owner, name)
-    return None if row is None else open_former(settings, row)
-
-
 def open_former(settings: RowSettings, row: StoredEntry) -> FormerEntry | None:
-    """Return what *row* says, with its secrets; None if it says nothing."""
+    """Return what *row* says, with its secrets as far as they can be read; None for nothing."""
     if not isinstance(row.content, dict):
         return None
     secrets = settings.secrets_of(row)

@@ -13,22 +13,20 @@ import json
 import pickle
 import sqlite3
 import threading
+import weakref
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self, TypeVar
-from urllib.parse import urlsplit
 
 from monitor.config.entries import as_text
-from monitor.config.errors import quoted
-from monitor.config.hosts import explain_refusal
 from monitor.config.model import secret_keys
-from monitor.config.owners import EntryRefused, EntryRules
+from monitor.config.owners import EntryRefused, EntryRules, find_address
 from monitor.config.plan import Describer
 from monitor.config.registry import PROVIDERS
 from monitor.config.sources import FileSource, HttpSource, SqlSource
-from monitor.engine.ciphers import Cipher, KeyUnusable
+from monitor.engine.ciphers import Cipher
 from monitor.engine.entries import EntryWriter, KeyMissing, Owner
 from monitor.judge.authorizations import Declared
 from monitor.judge.connections import Entry, WrittenEntry
@@ -107,7 +105,7 @@ class RowRules:
         self.owner = owner_of(config, source)
         self._key = hashlib.blake2b(key, digest_size=32).digest()
         self._rules = EntryRules(config, partial(credentials.fingerprint, key), now)
-        self.writer = EntryWriter(config, plan, self.owner, _find_cipher(config))
+        self.writer = EntryWriter(config, plan, self.owner, Cipher.find(config.web))
         self._describe = Describer(config)
         self._trusted = source.written_defaults
         self._template = source.template
@@ -188,14 +186,12 @@ class RowRules:
 
     def _require_reachable(self, own: Mapping[str, Any], connection: Connection) -> None:
         """Refuse an address of the inner network that a row names, as far as that shows."""
-        key = next((key for key in ("url", "base_url") if own.get(key)), None)
-        if key is None:
+        address = find_address(own, connection)
+        if address is None:
             return
-        host = urlsplit(connection.called_url).hostname or ""
-        why = self._config.web.reachable.refuse_host(host)
+        why = self._config.web.reachable.refuse_host(address.host)
         if why is not None:
-            refused = f"{quoted(host, 100)} is not called: {explain_refusal(why)}"
-            raise EntryRefused(((key, refused),))
+            raise address.refuse(why)
 
 
 def _place_of(source: Source) -> str:
@@ -208,13 +204,6 @@ def _place_of(source: Source) -> str:
             return source.query
         case _:
             return source.kind
-
-
-def _find_cipher(config: Config) -> Cipher | None:
-    try:
-        return Cipher.of(config.web)
-    except KeyUnusable:
-        return None
 
 
 _TABLES = """
@@ -236,7 +225,7 @@ _SEE = """
 """
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True, eq=False)
 class Collected:
     """What a reading brought so far, in a temporary table that goes with it.
 
@@ -251,20 +240,23 @@ class Collected:
     n_unnamed: int = 0
     problems: list[str] = field(default_factory=list)
     _db: sqlite3.Connection = field(init=False, repr=False)
+    _close: Callable[[], object] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Make the table, in a file that nobody else sees."""
         with _telling_shortage():
             self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+            self._close = weakref.finalize(self, self._db.close)
             self._db.executescript(_TABLES)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        # A thread may be at work on it where the reading was called off: it goes with that.
+        # A thread may be at work on it where the reading was called off: it is closed when that
+        # thread lets go of it.
         if kind is not asyncio.CancelledError:
-            self._db.close()
+            self._close()
 
     def take(self, rows: Sequence[SourceRow]) -> None:
         """Take some rows in.

@@ -99,7 +99,8 @@ def sync(
     # What was another owner's is none of the file's former names.
     olds = {entry.renamed_from for entry in active if entry.renamed_from is not None}
     others = owners_of(tx, olds - taken_out, OWNER_FILE).keys()
-    adopted = _adopt_all(tx, active, now, jitter, named | others)
+    _adopt_all(tx, active, now, jitter, named | others)
+    adopted = _ids_of(tx, [entry.name for entry in active])
     # Those of others are not even listed: there may be a million of them.
     of_others = exists().where(
         entry_rows.c.name == connections.c.name, entry_rows.c.owner != OWNER_FILE
@@ -160,8 +161,8 @@ def _adopt_all(
     now: datetime,
     jitter: Callable[[], float] | None,
     named: Collection[str],
-) -> set[int]:
-    """Give each entry its row, the one that there is or a new one; return the ids of the former.
+) -> None:
+    """Give each entry its row, the one that there is or a new one.
 
     Args:
         named: What a former name must not be: it is in use.
@@ -196,8 +197,6 @@ def _adopt_all(
         authorizations.declare_all(
             tx, {entry.name: (entry.declared, entry.steps) for entry in some}, now
         )
-    adopted.update(_ids_of(tx, [entry.name for entry in active]))
-    return adopted
 
 
 def _find_known(tx: Transaction, entries: Sequence[Entry]) -> dict[str, ConnectionRecord]:

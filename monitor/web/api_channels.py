@@ -22,10 +22,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from monitor.config.channels import URL, ChannelRules, describe_channel, list_connections
-from monitor.config.owners import EntryRefused
+from monitor.config.owners import EntryRefused, without_answer
 from monitor.engine.channels import drop_channel, put_channel, read_url
-from monitor.engine.ciphers import Cipher, KeyUnusable
-from monitor.engine.entries import KeyMissing
+from monitor.engine.ciphers import Cipher
 from monitor.judge.alerts import AlertKind
 from monitor.judge.connections import OWNER_DASHBOARD, OWNER_FILE
 from monitor.notify.apprise import AppriseSender, find_refusal
@@ -33,19 +32,21 @@ from monitor.notify.samples import send_samples
 from monitor.store import channels, credentials
 from monitor.web.api import names_tag
 from monitor.web.api_entries import (
-    IGNORED,
     OWNED_BY,
     Conditions,
     DryRun,
     NotToWrite,
+    find_fingerprint_key,
+    is_reader,
     refuse_entry,
+    refuse_reader,
     refuse_without_key,
 )
 from monitor.web.bodies import refuse_unknown_fields
 from monitor.web.parts import Here, Parts
-from monitor.web.problems import ROLE, answers, problem, problems
+from monitor.web.problems import answers, problem, problems
 from monitor.web.schemas import ChannelListSchema, ChannelSchema
-from monitor.web.sessions import Pass, Visitor, Who
+from monitor.web.sessions import Who
 
 if TYPE_CHECKING:
     from monitor.config.channels import CheckedChannel
@@ -79,14 +80,6 @@ class How:
 
     dry_run: DryRun = False
     untested: Annotated[bool, Query(description="Store it without sending a test message.")] = False
-
-
-def _require_role(who: Visitor) -> None:
-    """Raise NotToWrite for a token that may only read: it sees no settings."""
-    if who.by is Pass.TOKEN and not who.may_change:
-        raise NotToWrite(
-            problem(HTTPStatus.FORBIDDEN, "This API token may not see channels.", type=ROLE)
-        )
 
 
 def _find_of_file(here: Parts, name: str) -> Channel | None:
@@ -129,10 +122,8 @@ def _file_json(here: Parts, channel: Channel) -> dict[str, Any]:
 @router.get("", responses=answers(ChannelListSchema, HTTPStatus.FORBIDDEN))
 async def list_all(here: Here, who: Who) -> Response:
     """List the channels: those of the file, then the others by name; without their URLs."""
-    try:
-        _require_role(who)
-    except NotToWrite as error:
-        return error.answer
+    if is_reader(who):
+        return refuse_reader()
     stored = await here.reader.read(channels.list_channels)
     listed = [_file_json(here, one) for one in here.config.file_channels]
     listed += [_stored_json(here, one.name, one.content) for one in stored]
@@ -143,14 +134,11 @@ async def list_all(here: Here, who: Who) -> Response:
 @router.get("/{name}", responses=answers(ChannelSchema, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND))
 async def get(request: Request, here: Here, who: Who, name: str) -> Response:
     """Show a channel as its owner wrote it, without its URL."""
-    try:
-        _require_role(who)
-    except NotToWrite as error:
-        return error.answer
+    if is_reader(who):
+        return refuse_reader()
 
     def read(tx: Transaction) -> tuple[StoredChannel | None, bytes]:
-        key = credentials.find_key(tx, credentials.FINGERPRINT_KEY)
-        return channels.find_channel(tx, name), key or b""
+        return channels.find_channel(tx, name), find_fingerprint_key(tx)
 
     row, key = await here.reader.read(read)
     of_file = _find_of_file(here, name)
@@ -197,17 +185,16 @@ async def put(
     if isinstance(values, dict):
         if values.setdefault("name", name) != name:
             return refuse_entry(EntryRefused((("name", "not the name in the address"),)))
-        values = {key: value for key, value in values.items() if key not in IGNORED}
+        values = without_answer(values)
     try:
-        _require_role(who)
         checked = await _check(here, name, values, conditions)
-        cipher = _find_cipher(here)
+        cipher = Cipher.find(here.config.web)
+        if cipher is None:
+            return refuse_without_key(here)
         await _try_url(here, checked, is_sent=not (how.dry_run or how.untested))
         is_new = await _store(here, checked, conditions, cipher, is_kept=not how.dry_run)
     except EntryRefused as error:
         return refuse_entry(error)
-    except KeyMissing as error:
-        return refuse_without_key(here, error)
     except NotToWrite as error:
         return error.answer
     if not how.dry_run:
@@ -240,13 +227,11 @@ async def _check(here: Parts, name: str, values: Any, conditions: Conditions) ->
         EntryRefused: It cannot be used.
         NotToWrite: It may not be written.
     """
-    key = await here.store.write(
-        lambda tx: credentials.find_or_make_key(tx, credentials.FINGERPRINT_KEY)
-    )
 
     def read(tx: Transaction) -> _Basis:
         former = _find_writable(tx, here, name, conditions)
-        return _Basis(key, former, frozenset(here.plan.names_of(tx, list_connections(values))))
+        watched = here.plan.names_of(tx, list_connections(values))
+        return _Basis(find_fingerprint_key(tx), former, frozenset(watched))
 
     known = await here.reader.read(read)
     rules = ChannelRules(here.config, partial(credentials.fingerprint, known.key), here.clock())
@@ -263,14 +248,6 @@ def _find_writable(
     if not conditions.are_met(None if row is None else f'"{row.digest}"'):
         raise NotToWrite(problem(HTTPStatus.PRECONDITION_FAILED, _NOT_MET))
     return row
-
-
-def _find_cipher(here: Parts) -> Cipher:
-    """Return what encrypts a URL; raise KeyMissing if nothing can."""
-    try:
-        return Cipher.of(here.config.web)
-    except KeyUnusable:
-        raise KeyMissing from None
 
 
 async def _try_url(here: Parts, checked: CheckedChannel, *, is_sent: bool) -> None:
@@ -323,7 +300,6 @@ async def delete(here: Here, who: Who, name: str) -> Response:
     """Forget a channel with its URL; what was due there is not sent."""
 
     def change(tx: Transaction) -> None:
-        _require_role(who)
         _require_own(here, name)
         if channels.find_channel(tx, name) is None:
             raise _no_such_channel()

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 import structlog
 from fastapi import APIRouter, Depends, Header, Query
@@ -23,10 +22,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from monitor.config.entries import hide_secrets
-from monitor.config.hosts import explain_refusal, find_unreachable_host
-from monitor.config.owners import EntryRefused, EntryRules
+from monitor.config.hosts import find_unreachable_hosts
+from monitor.config.owners import EntryRefused, EntryRules, find_address, without_answer
 from monitor.engine.ciphers import Cipher, KeyUnusable
-from monitor.engine.entries import DASHBOARD, EntryWriter, KeyMissing, read_former
+from monitor.engine.entries import DASHBOARD, EntryWriter, KeyMissing, open_former
+from monitor.engine.entries import NO_KEY as NO_KEY_SET
 from monitor.engine.settings import RowSettings
 from monitor.judge.connections import OWNER_DASHBOARD
 from monitor.report.status import ConnectionJson
@@ -38,7 +38,7 @@ from monitor.web.bodies import BodyTooLarge, media_type_of, refuse_unknown_field
 from monitor.web.parts import Here, Parts
 from monitor.web.problems import ROLE, ProblemResponse, answers, problem, problems
 from monitor.web.schemas import EntrySchema
-from monitor.web.sessions import Pass, Who
+from monitor.web.sessions import Pass, Visitor, Who
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -59,9 +59,6 @@ LARGEST_BATCH = 64 * 1024 * 1024
 """Of all lines together: they are held until all of them are there."""
 
 AT_ONCE = 200
-LOOKUPS_AT_ONCE = 50
-IGNORED = ("owner", "shadowed_by")
-"""What our own answers say beside an entry: to send it back changes nothing."""
 
 NO_KEY, OWNED_BY = "/problems/no-key", "/problems/owned-by"
 
@@ -109,24 +106,22 @@ class _Desk:
     @classmethod
     async def open(cls, here: Parts) -> _Desk:
         """Return one for a request."""
-        key = await here.store.write(
-            lambda tx: credentials.find_or_make_key(tx, credentials.FINGERPRINT_KEY)
-        )
+        key = await here.reader.read(find_fingerprint_key)
         settings = here.plan.settings
         assert isinstance(settings, RowSettings), "a daemon goes by rows"
         rules = EntryRules(here.config, partial(credentials.fingerprint, key), here.clock())
-        writer = EntryWriter(here.config, here.plan, DASHBOARD, _find_cipher(here))
+        writer = EntryWriter(here.config, here.plan, DASHBOARD, Cipher.find(here.config.web))
         return cls(here, rules, writer, settings)
 
     def former(self, tx: Transaction, name: str) -> FormerEntry | None:
         """Return what the dashboard has of the connection called *name*."""
-        return read_former(tx, self.settings, OWNER_DASHBOARD, name)
+        row = entries.find_of_owner(tx, OWNER_DASHBOARD, name)
+        return None if row is None else open_former(self.settings, row)
 
     def check(self, values: Any, former: FormerEntry | None) -> CheckedEntry:
         """Return the entry that *values* are; raise EntryRefused if it cannot be used."""
-        if isinstance(values, dict):
-            values = {key: value for key, value in values.items() if key not in IGNORED}
-        return self.rules.check(values, former)
+        said = without_answer(values) if isinstance(values, dict) else values
+        return self.rules.check(said, former)
 
     async def make_ready(self, checked: CheckedEntry) -> _Ready:
         """Return an entry that may be written.
@@ -140,22 +135,16 @@ class _Desk:
 
     async def look_up(self, entries: Sequence[CheckedEntry]) -> None:
         """Find out which hosts that entries name may not be called, several at a time."""
-        unknown = {at for one in entries if (at := _address_of(one))} - self.hosts.keys()
-        slots = asyncio.Semaphore(LOOKUPS_AT_ONCE)
-
-        async def look(at: tuple[str, int]) -> None:
-            async with slots:
-                self.hosts[at] = await find_unreachable_host(*at, self.here.config.web.reachable)
-
-        await asyncio.gather(*map(look, unknown))
+        named = (find_address(one.content, one.connection) for one in entries)
+        unknown = {address.place for address in named if address} - self.hosts.keys()
+        self.hosts |= await find_unreachable_hosts(unknown, self.here.config.web.reachable)
 
     def seal(self, checked: CheckedEntry) -> _Ready:
         """Do as `make_ready` does, where the host was looked up before."""
-        at = _address_of(checked)
-        why = None if at is None else self.hosts[at]
-        if at is not None and why is not None:
-            key = "base_url" if "base_url" in checked.content else "url"
-            raise EntryRefused(((key, f"{at[0]} is not called: {explain_refusal(why)}"),))
+        address = find_address(checked.content, checked.connection)
+        why = None if address is None else self.hosts[address.place]
+        if address is not None and why is not None:
+            raise address.refuse(why)
         return _Ready(checked.connection, self.writer.seal(checked))
 
     def put(self, tx: Transaction, ready: Sequence[_Ready]) -> frozenset[str]:
@@ -165,19 +154,11 @@ class _Desk:
         return put.created
 
 
-def _address_of(checked: CheckedEntry) -> tuple[str, int] | None:
-    """Return the host and port that an entry itself names; None where it names none."""
-    if not (checked.content.get("url") or checked.content.get("base_url")):
-        return None
-    parts = urlsplit(checked.connection.called_url)
-    return parts.hostname or "", parts.port or {"http": 80}.get(parts.scheme, 443)
-
-
-def _find_cipher(here: Parts) -> Cipher | None:
-    try:
-        return Cipher.of(here.config.web)
-    except KeyUnusable:
-        return None
+def find_fingerprint_key(tx: Transaction) -> bytes:
+    """Return what tells texts apart; a daemon that serves has made it."""
+    key = credentials.find_key(tx, credentials.FINGERPRINT_KEY)
+    assert key is not None, "it is made before anything is served"
+    return key
 
 
 def refuse_entry(error: EntryRefused) -> ProblemResponse:
@@ -186,18 +167,15 @@ def refuse_entry(error: EntryRefused) -> ProblemResponse:
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{error}.", errors=wrong)
 
 
-def refuse_without_key(here: Parts, error: KeyMissing) -> ProblemResponse:
+def refuse_without_key(here: Parts) -> ProblemResponse:
     """Return the answer to a secret that nothing can encrypt."""
-    try:
-        Cipher.of(here.config.web)
-    except KeyUnusable as unusable:
-        why = (
-            f"{error}"
-            if here.config.web.key is None
-            else f"A secret is stored encrypted: {unusable}"
-        )
-        return problem(HTTPStatus.CONFLICT, f"{why[0].upper()}{why[1:]}.", type=NO_KEY)
-    return problem(HTTPStatus.CONFLICT, f"{error}.", type=NO_KEY)
+    why = NO_KEY_SET
+    if here.config.web.key is not None:
+        try:
+            Cipher.of(here.config.web)
+        except KeyUnusable as error:
+            why = f"a secret is stored encrypted: {error}"
+    return problem(HTTPStatus.CONFLICT, f"{why[0].upper()}{why[1:]}.", type=NO_KEY)
 
 
 def _refuse_owned(owner: str) -> ProblemResponse:
@@ -293,8 +271,8 @@ async def put(
         each, is_new, digest = await _store(desk, ready, conditions, is_kept=not dry_run)
     except EntryRefused as error:
         return refuse_entry(error)
-    except KeyMissing as error:
-        return refuse_without_key(here, error)
+    except KeyMissing:
+        return refuse_without_key(here)
     except NotToWrite as error:
         return error.answer
     if not dry_run:
@@ -320,7 +298,7 @@ def _read_for_put(
     row = entries.find_of_owner(tx, OWNER_DASHBOARD, name)
     if not conditions.are_met(None if row is None else f'"{row.digest}"'):
         raise NotToWrite(problem(HTTPStatus.PRECONDITION_FAILED, _NOT_MET))
-    return desk.former(tx, name)
+    return None if row is None else open_former(desk.settings, row)
 
 
 async def _store(
@@ -345,14 +323,24 @@ async def _store(
         return result
 
 
+def is_reader(who: Visitor) -> bool:
+    """Tell whether a token asks that may read, but sees no settings."""
+    return who.by is Pass.TOKEN and not who.may_change
+
+
+def refuse_reader() -> ProblemResponse:
+    """Return the answer to it."""
+    return problem(HTTPStatus.FORBIDDEN, "This API token may not see settings.", type=ROLE)
+
+
 @router.get(
     "/connections/{name}/config",
     responses=answers(EntrySchema, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND),
 )
 async def get_config(request: Request, here: Here, who: Who, name: str) -> Response:
     """Show the entry of a connection as its owner wrote it, without its secrets."""
-    if who.by is Pass.TOKEN and not who.may_change:
-        return problem(HTTPStatus.FORBIDDEN, "This API token may not see settings.", type=ROLE)
+    if is_reader(who):
+        return refuse_reader()
 
     def read(tx: Transaction) -> tuple[dict[str, Any], str]:
         owners = entries.list_owners(tx, name)

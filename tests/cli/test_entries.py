@@ -186,11 +186,11 @@ REFUSED = {
     "of a source": (row("of-source"), 'row 0 (of-source).name: is owned by source "stores"'),
     "a loopback address": (
         {"name": "x", "provider": "http", "url": "http://127.0.0.1:9/", "token": "t"},
-        "row 0 (x).url: 127.0.0.1 is not called: it has a loopback address",
+        'row 0 (x).url: "127.0.0.1" is not called: it has a loopback address',
     ),
     "a private address of SoldScope": (
         {"name": "x", "provider": "soldscope", "base_url": "https://10.0.0.1/", "token": "ss_t"},
-        "row 0 (x).base_url: 10.0.0.1 is not called: it has a private address",
+        'row 0 (x).base_url: "10.0.0.1" is not called: it has a private address',
     ),
     "another's former name": (row("x", renamed_from="acme"), "renamed_from: "),
     "nobody's former name": (row("x", renamed_from="never"), '"never" is not there'),

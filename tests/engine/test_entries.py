@@ -24,11 +24,11 @@ from monitor.engine.entries import (
     Owner,
     Put,
     bring_others_in_line,
-    read_former,
+    open_former,
 )
 from monitor.engine.settings import FileReading
 from monitor.judge.authorizations import AuthorizationClock, ClockSource
-from monitor.store import authorizations, connections, credentials, sources
+from monitor.store import authorizations, connections, credentials, entries, sources
 from monitor.store.credentials import StoredToken
 from tests.fakes import NOON
 
@@ -114,7 +114,8 @@ class Desk:
         writer = self.writer(owner)
         rules = EntryRules(self.config, partial(credentials.fingerprint, self.key), now)
         with self.database.write() as tx:
-            former = read_former(tx, self.settings, owner.name, name)
+            row = entries.find_of_owner(tx, owner.name, name)
+            former = None if row is None else open_former(self.settings, row)
             checked = rules.check({"name": name} | values, former)
             return writer.put(tx, [writer.seal(checked)], {name: checked.connection}, now)
 
