@@ -25,6 +25,7 @@ from monitor.config.channels import URL, ChannelRules, describe_channel, list_co
 from monitor.config.owners import EntryRefused, without_answer
 from monitor.engine.channels import drop_channel, put_channel, read_url
 from monitor.engine.ciphers import Cipher
+from monitor.engine.entries import KeyMissing
 from monitor.judge.alerts import AlertKind
 from monitor.judge.connections import OWNER_DASHBOARD, OWNER_FILE
 from monitor.notify.apprise import AppriseSender, find_refusal
@@ -46,7 +47,7 @@ from monitor.web.bodies import refuse_unknown_fields
 from monitor.web.parts import Here, Parts
 from monitor.web.problems import answers, problem, problems
 from monitor.web.schemas import ChannelListSchema, ChannelSchema
-from monitor.web.sessions import Who
+from monitor.web.sessions import Visitor, Who
 
 if TYPE_CHECKING:
     from monitor.config.channels import CheckedChannel
@@ -187,16 +188,34 @@ async def put(
             return refuse_entry(EntryRefused((("name", "not the name in the address"),)))
         values = without_answer(values)
     try:
-        checked = await _check(here, name, values, conditions)
-        cipher = Cipher.find(here.config.web)
-        if cipher is None:
-            return refuse_without_key(here)
-        await _try_url(here, checked, is_sent=not (how.dry_run or how.untested))
-        is_new = await _store(here, checked, conditions, cipher, is_kept=not how.dry_run)
+        checked, is_new = await put_channel_entry(here, who, name, values, conditions, how)
+    except KeyMissing:
+        return refuse_without_key(here)
     except EntryRefused as error:
         return refuse_entry(error)
     except NotToWrite as error:
         return error.answer
+    status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
+    body = _stored_json(here, name, dict(checked.content))
+    return JSONResponse(body, status, {"ETag": f'"{checked.digest}"'})
+
+
+async def put_channel_entry(
+    here: Parts, who: Visitor, name: str, values: Any, conditions: Conditions, how: How
+) -> tuple[CheckedChannel, bool]:
+    """Create or replace a channel; return it, and whether it is new.
+
+    Raises:
+        EntryRefused: It cannot be used, or a target did not take the test message.
+        KeyMissing: Nothing can encrypt its URL.
+        NotToWrite: It may not be written.
+    """
+    checked = await _check(here, name, values, conditions)
+    cipher = Cipher.find(here.config.web)
+    if cipher is None:
+        raise KeyMissing
+    await _try_url(here, checked, is_sent=not (how.dry_run or how.untested))
+    is_new = await _store(here, checked, conditions, cipher, is_kept=not how.dry_run)
     if not how.dry_run:
         await here.follow_channels()
         log.info(
@@ -206,9 +225,7 @@ async def put(
             by=who.by.value,
             token=who.name or None,
         )
-    status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
-    body = _stored_json(here, name, dict(checked.content))
-    return JSONResponse(body, status, {"ETag": f'"{checked.digest}"'})
+    return checked, is_new
 
 
 @dataclass(frozen=True, slots=True)

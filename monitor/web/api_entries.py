@@ -41,7 +41,7 @@ from monitor.web.schemas import EntrySchema
 from monitor.web.sessions import Pass, Visitor, Who
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from monitor.config.connections import Connection
     from monitor.config.owners import CheckedEntry, FormerEntry
@@ -82,7 +82,7 @@ class NotToWrite(Exception):  # noqa: N818 - it states a condition
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
+class ReadyEntry:
     """An entry that can be written."""
 
     connection: Connection
@@ -90,7 +90,7 @@ class _Ready:
 
 
 @dataclass(slots=True)
-class _Desk:
+class EntryDesk:
     """Takes entries in, by the settings that a request began with.
 
     Args:
@@ -104,7 +104,7 @@ class _Desk:
     hosts: dict[tuple[str, int], str | None] = field(default_factory=dict)
 
     @classmethod
-    async def open(cls, here: Parts) -> _Desk:
+    async def open(cls, here: Parts) -> EntryDesk:
         """Return one for a request."""
         key = await here.reader.read(find_fingerprint_key)
         settings = here.plan.settings
@@ -123,15 +123,53 @@ class _Desk:
         said = without_answer(values) if isinstance(values, dict) else values
         return self.rules.check(said, former)
 
-    async def make_ready(self, checked: CheckedEntry) -> _Ready:
-        """Return an entry that may be written.
+    async def examine(self, values: Any, basis: Basis) -> ReadyEntry:
+        """Return the entry that *values* are, if it may be written.
 
         Raises:
-            EntryRefused: It names an address that may not be called.
+            EntryRefused: It cannot be used, or names an address that may not be called.
             KeyMissing: It holds a secret that nothing can encrypt.
+            NotToWrite: It may not be written.
         """
+        former = await self.here.reader.read(partial(basis.find_former, self))
+        checked = await asyncio.to_thread(self.check, values, former)
         await self.look_up([checked])
         return self.seal(checked)
+
+    async def store(
+        self,
+        ready: ReadyEntry,
+        basis: Basis,
+        also: Callable[[Transaction], object] | None = None,
+        *,
+        is_kept: bool = True,
+    ) -> tuple[ConnectionJson, bool, str]:
+        """Write one entry; return the connection, whether it is new, and its digest.
+
+        Args:
+            also: What belongs to it and is written with it.
+
+        Raises:
+            EntryRefused: It takes over a name that it may not.
+            NotToWrite: Somebody was faster.
+        """
+        name = ready.connection.name
+
+        def write(tx: Transaction) -> tuple[ConnectionJson, bool, str]:
+            basis.find_former(self, tx)
+            created = self.put(tx, [ready])
+            if also is not None:
+                also(tx)
+            result = read_connection(tx, self.here, name), name in created, ready.written.digest
+            if not is_kept:
+                raise _Undone(result)
+            return result
+
+        try:
+            return await self.here.store.write(write)
+        except _Undone as undone:
+            result: tuple[ConnectionJson, bool, str] = undone.result
+            return result
 
     async def look_up(self, entries: Sequence[CheckedEntry]) -> None:
         """Find out which hosts that entries name may not be called, several at a time."""
@@ -139,15 +177,15 @@ class _Desk:
         unknown = {address.place for address in named if address} - self.hosts.keys()
         self.hosts |= await find_unreachable_hosts(unknown, self.here.config.web.reachable)
 
-    def seal(self, checked: CheckedEntry) -> _Ready:
+    def seal(self, checked: CheckedEntry) -> ReadyEntry:
         """Do as `make_ready` does, where the host was looked up before."""
         address = find_address(checked.content, checked.connection)
         why = None if address is None else self.hosts[address.place]
         if address is not None and why is not None:
             raise address.refuse(why)
-        return _Ready(checked.connection, self.writer.seal(checked))
+        return ReadyEntry(checked.connection, self.writer.seal(checked))
 
-    def put(self, tx: Transaction, ready: Sequence[_Ready]) -> frozenset[str]:
+    def put(self, tx: Transaction, ready: Sequence[ReadyEntry]) -> frozenset[str]:
         """Write entries; return the names of those that are new."""
         meant = {one.connection.name: one.connection for one in ready}
         put = self.writer.put(tx, [one.written for one in ready], meant, self.here.clock())
@@ -264,11 +302,11 @@ async def put(
     if isinstance(values, dict) and values.setdefault("name", name) != name:
         wrong = EntryRefused((("name", "not the name in the address"),))
         return refuse_entry(wrong)
-    desk = await _Desk.open(here)
+    desk = await EntryDesk.open(here)
     try:
-        former = await here.reader.read(partial(_read_for_put, desk, name, conditions))
-        ready = await desk.make_ready(await asyncio.to_thread(desk.check, values, former))
-        each, is_new, digest = await _store(desk, ready, conditions, is_kept=not dry_run)
+        basis = Basis(name, conditions)
+        ready = await desk.examine(values, basis)
+        each, is_new, digest = await desk.store(ready, basis, is_kept=not dry_run)
     except EntryRefused as error:
         return refuse_entry(error)
     except KeyMissing:
@@ -284,43 +322,40 @@ async def put(
     return JSONResponse(each, status, {"ETag": f'"{digest}"'})
 
 
-def _read_for_put(
-    desk: _Desk, name: str, conditions: Conditions, tx: Transaction
-) -> FormerEntry | None:
-    """Return what is stored of *name*, if it may be written under these *conditions*.
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What an entry is written over.
 
-    Raises:
-        NotToWrite: It may not.
+    Args:
+        name: The name that it is to have.
+        former_name: The one that it has so far, where that is another.
     """
-    owner = _owner_beside(tx, desk.here, name)
-    if owner is not None:
-        raise NotToWrite(_refuse_owned(owner))
-    row = entries.find_of_owner(tx, OWNER_DASHBOARD, name)
-    if not conditions.are_met(None if row is None else f'"{row.digest}"'):
-        raise NotToWrite(problem(HTTPStatus.PRECONDITION_FAILED, _NOT_MET))
-    return None if row is None else open_former(desk.settings, row)
 
+    name: str
+    conditions: Conditions
+    former_name: str | None = None
 
-async def _store(
-    desk: _Desk, ready: _Ready, conditions: Conditions, *, is_kept: bool
-) -> tuple[ConnectionJson, bool, str]:
-    """Write one entry; return the connection, whether it is new, and its digest."""
-    name = ready.connection.name
+    def find_former(self, desk: EntryDesk, tx: Transaction) -> FormerEntry | None:
+        """Return what is stored of it, if it may be written.
 
-    def write(tx: Transaction) -> tuple[ConnectionJson, bool, str]:
-        # Somebody may have been faster since it was read.
-        _read_for_put(desk, name, conditions, tx)
-        created = desk.put(tx, [ready])
-        result = read_connection(tx, desk.here, name), name in created, ready.written.digest
-        if not is_kept:
-            raise _Undone(result)
-        return result
+        Raises:
+            EntryRefused: Its new name is taken.
+            NotToWrite: It may not.
+        """
+        known = self.former_name or self.name
+        if self.former_name is not None and self._is_taken(desk, tx):
+            raise EntryRefused((("name", "another connection has this name"),))
+        owner = _owner_beside(tx, desk.here, known)
+        if owner is not None:
+            raise NotToWrite(_refuse_owned(owner))
+        row = entries.find_of_owner(tx, OWNER_DASHBOARD, known)
+        if not self.conditions.are_met(None if row is None else f'"{row.digest}"'):
+            raise NotToWrite(problem(HTTPStatus.PRECONDITION_FAILED, _NOT_MET))
+        return None if row is None else open_former(desk.settings, row)
 
-    try:
-        return await desk.here.store.write(write)
-    except _Undone as undone:
-        result: tuple[ConnectionJson, bool, str] = undone.result
-        return result
+    def _is_taken(self, desk: EntryDesk, tx: Transaction) -> bool:
+        is_stored = entries.find_of_owner(tx, OWNER_DASHBOARD, self.name) is not None
+        return is_stored or _owner_beside(tx, desk.here, self.name) is not None
 
 
 def is_reader(who: Visitor) -> bool:
@@ -421,7 +456,7 @@ async def put_many(
         lines = await _read_lines(request)
     except BodyTooLarge as error:
         return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error))
-    desk = await _Desk.open(here)
+    desk = await EntryDesk.open(here)
     verdicts: list[dict[str, Any]] = []
     for some in in_groups(lines, AT_ONCE):
         verdicts += await _put_some(desk, some, is_kept=not dry_run)
@@ -468,7 +503,7 @@ class _Line:
     values: Any
     name: str | None
     checked: CheckedEntry | None = None
-    ready: _Ready | None = None
+    ready: ReadyEntry | None = None
     status: int = 0
     errors: Sequence[tuple[str, str]] = ()
 
@@ -483,7 +518,7 @@ class _Line:
 
 
 async def _put_some(
-    desk: _Desk, lines: Sequence[tuple[int, bytes]], *, is_kept: bool
+    desk: EntryDesk, lines: Sequence[tuple[int, bytes]], *, is_kept: bool
 ) -> list[dict[str, Any]]:
     """Write some lines; return a verdict for each."""
     parsed = [_parse_line(number, line) for number, line in lines]
@@ -517,7 +552,7 @@ async def _put_some(
     return [one.verdict() for one in parsed]
 
 
-async def _write_some(desk: _Desk, lines: Sequence[_Line], *, is_kept: bool) -> None:
+async def _write_some(desk: EntryDesk, lines: Sequence[_Line], *, is_kept: bool) -> None:
     """Write what can be written, in one transaction, and decide about each."""
 
     def write(tx: Transaction) -> None:
@@ -552,7 +587,7 @@ def _part(lines: Sequence[_Line]) -> list[list[_Line]]:
     return parts
 
 
-def _write_together(desk: _Desk, tx: Transaction, lines: Sequence[_Line]) -> None:
+def _write_together(desk: EntryDesk, tx: Transaction, lines: Sequence[_Line]) -> None:
     names = [one.name for one in lines if one.name is not None]
     owners = _owners_beside(tx, desk.here, names)
     left = []
