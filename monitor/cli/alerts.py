@@ -392,6 +392,8 @@ _REASONS = {
     "not_chosen_by_connection": "the connection lists other channels",
     "other_connections": "only for other connections",
     "other_tags": "only for other tags",
+    "other_groups": "only for other groups",
+    "not_for_groups": "it has `groups`, and this is about connwatch itself",
 }
 
 _SUPPRESSED = {"silence": "muted", "quiet_hours": "quiet hours"}

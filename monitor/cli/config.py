@@ -42,7 +42,7 @@ from monitor.clock import utc_now
 from monitor.config.describe import Origin, json_schema, list_settings
 from monitor.config.errors import ConfigError, Notice, as_argument, format_count
 from monitor.config.load import find_config
-from monitor.config.remarks import check_secrets
+from monitor.config.remarks import check_secrets, unused_groups
 from monitor.config.secret import Secret, SecretUnavailable, SourceKind
 from monitor.config.starter import (
     CHANNELS,
@@ -158,6 +158,7 @@ def _of_all_owners(session: Session, remarks: Sequence[Notice]) -> Iterator[Noti
         return
     yield from (each for each in remarks if each != NO_CONNECTION or not known.has_others)
     yield from _deleted(session, known.deleted)
+    yield from unused_groups(session.config, known.groups)
     for position, connection in enumerate(session.config.connections):
         if connection.name in known.shadowed:
             where = describe_owner(known.shadowed[connection.name])
@@ -174,11 +175,13 @@ class _Known:
     Args:
         shadowed: The names of the file that others have too, each with the first of those.
         has_others: Others have connections.
+        groups: The groups of all connections that it knows.
     """
 
     deleted: Collection[str] = ()
     shadowed: Mapping[str, str] = field(default_factory=dict)
     has_others: bool = False
+    groups: Collection[str] = ()
 
 
 def _look_up(session: Session, tx: Transaction) -> _Known:
@@ -187,7 +190,8 @@ def _look_up(session: Session, tx: Transaction) -> _Known:
     owners = [owner for owner in entries.list_all_owners(tx) if owner != OWNER_FILE]
     names = [each.name for each in session.config.connections]
     shadowed = entries.owners_of(tx, names, OWNER_FILE) if owners else {}
-    return _Known(connections.list_deleted(tx), shadowed, bool(owners))
+    groups = entries.list_groups_beside(tx, OWNER_FILE) if owners else ()
+    return _Known(connections.list_deleted(tx), shadowed, bool(owners), groups)
 
 
 def _deleted(session: Session, deleted: Collection[str]) -> Iterator[Notice]:

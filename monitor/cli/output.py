@@ -252,6 +252,7 @@ def connection_row(
                 Text(clean(words), "cyan")
                 for _, words in describe_muting(each, now, zone, all_until)
             ),
+            *([f"group: {clean(each['group'])}"] if with_notes and each["group"] else []),
             *([f"notes: {each['notes']}"] if with_notes and each["notes"].strip() else []),
         ),
     )

@@ -65,6 +65,9 @@ class Connection(Settings):
         description="How long one check may take; default: that of [checks], at most `every`.",
     )
     tags: Names = Field(default=(), description="Words that channels and silences choose by.")
+    group: Name | None = Field(
+        default=None, description="The customer or team that it belongs to; default: none."
+    )
     channels: Names | None = Field(
         default=None, description="Only these channels get its alerts; default: all that match."
     )

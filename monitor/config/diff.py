@@ -31,6 +31,7 @@ _CHECKED_THE_SAME = {
     "every",
     "timeout",
     "tags",
+    "group",
     "channels",
     "enabled",
     "valid_days",

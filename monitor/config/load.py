@@ -248,7 +248,8 @@ def find_conflicts(data: Mapping[str, Any]) -> Iterator[Located]:
     applications, sources = _entries(data, "applications"), _entries(data, "sources")
     stores = [(index, entry) for index, entry in connections if entry.get("provider") == "amazon"]
     named = {"connections": connections, "channels": channels, "applications": applications}
-    for section, entries in {**named, "sources": sources}.items():
+    others = {"groups": _entries(data, "groups"), "sources": sources}
+    for section, entries in {**named, **others}.items():
         yield from _find_repeated_names(section, entries)
     for references, target in (
         (_names_in_lists("connections", connections, "channels"), "channels"),

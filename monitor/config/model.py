@@ -391,6 +391,11 @@ class Channel(Settings):
     connections: SomeNames = Field(
         default=(), description="Only these connections, by name; default: all."
     )
+    groups: SomeNames = Field(
+        default=(),
+        description="Only connections of these groups, and nothing about the others or about"
+        " connwatch itself; default: all.",
+    )
     template: RelativePath | None = Field(
         default=None, description="A Jinja2 file with the text of its messages; default: built in."
     )
@@ -415,6 +420,19 @@ class Channel(Settings):
     def belong_to(self, owner: str) -> None:
         """Note who wrote it, if that was not the file."""
         self._owner = owner
+
+
+# --- groups
+
+
+class Group(Settings):
+    """What people read of a group; connections name theirs with `group`."""
+
+    name: Name = Field(description="The name of the group, as connections write it.")
+    title: str = Field(
+        default="", description="What people read in the place of its name; default: the name."
+    )
+    notes: str = Field(default="", description="What the next person should know.")
 
 
 # --- the file
@@ -471,6 +489,9 @@ class Config(Settings):
         default=(), description="Amazon applications, each shared by its stores."
     )
     connections: tuple[AnyConnection, ...] = Field(default=(), description="What is monitored.")
+    groups: tuple[Group, ...] = Field(
+        default=(), description="Titles and notes of groups of connections."
+    )
     sources: tuple[AnySource, ...] = Field(
         default=(), description="Lists of more connections, outside this file."
     )

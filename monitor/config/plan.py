@@ -176,6 +176,7 @@ class Describer:
                 connection.name,
                 frozenset(connection.tags),
                 None if connection.channels is None else frozenset(connection.channels),
+                connection.group,
             ),
             rules,
             renewal.url,
@@ -342,4 +343,5 @@ def _channel_route(channel: Channel, config: Config) -> ChannelRoute:
         frozenset(channel.connections),
         QuietInterval(named or zone, quiet.start, quiet.end) if quiet else None,
         DigestTime(channel.digest, named or own) if channel.digest else None,
+        frozenset(channel.groups),
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from monitor.config.addresses import find_parameter, is_secret_header, user_of
 from monitor.config.connections import AmazonConnection, Probe
 from monitor.config.describe import walk, walk_table
-from monitor.config.errors import Notice, Problem
+from monitor.config.errors import Notice, Problem, quoted
 from monitor.config.examination import find_user_flaw
 from monitor.config.files import LARGEST_CA_FILE, require_file
 from monitor.config.http import HttpConnection, Method
@@ -25,7 +25,7 @@ from monitor.config.secret import CredentialsInvisible, Secret, SecretUnavailabl
 from monitor.judge.alerts import AlertKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from monitor.config.connections import Connection
@@ -110,6 +110,29 @@ def _unused_applications(config: Config) -> Iterator[Notice]:
     for index, application in enumerate(config.applications):
         if application.name not in used and not is_open:
             yield Notice(f"applications[{index}]", "no connection uses it")
+
+
+def unused_groups(config: Config, others: Collection[str] = ()) -> Iterator[Notice]:
+    """Yield the names of groups that no connection has.
+
+    Args:
+        others: The groups of connections that are not in the file.
+    """
+    used = {one.group for one in config.connections} | set(others)
+    used |= {str(each.defaults.get("group", "")) for each in config.sources}
+    # Which group a row of a source names shows only when it is read.
+    if any("group" not in each.defaults for each in config.sources):
+        return
+    for index, group in enumerate(config.groups):
+        if group.name not in used:
+            yield Notice(f"groups[{index}]", f"no connection has group = {quoted(group.name)}")
+    for index, channel in enumerate(config.file_channels):
+        for position, name in enumerate(channel.groups):
+            if name not in used:
+                yield Notice(
+                    f"channels[{index}].groups[{position}]",
+                    f"no connection has group = {quoted(name)}",
+                )
 
 
 def _unseen_by_probe(config: Config) -> Iterator[Notice]:

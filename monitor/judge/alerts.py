@@ -235,6 +235,14 @@ ABOUT_NO_CONNECTION = frozenset(
 )
 """What concerns every channel, whichever connections it is there for."""
 
+NEVER_FOR_GROUPS = frozenset(
+    kind
+    for kind, row in KINDS.items()
+    if row.subject in {SubjectKind.CHANNEL, SubjectKind.SOURCE, SubjectKind.LINK}
+    or kind is AlertKind.RESUMED
+)
+"""What concerns connwatch itself, and nobody who is there for some groups only."""
+
 OPENED_BY: Mapping[AlertKind, tuple[AlertKind, ...]] = {
     end: tuple(kind for kind, row in KINDS.items() if end in row.closed_by)
     for end in KINDS

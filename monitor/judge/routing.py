@@ -11,7 +11,13 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from monitor.judge.alerts import ABOUT_NO_CONNECTION, ONLY_IF_NAMED, AlertKind, Severity
+from monitor.judge.alerts import (
+    ABOUT_NO_CONNECTION,
+    NEVER_FOR_GROUPS,
+    ONLY_IF_NAMED,
+    AlertKind,
+    Severity,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,6 +33,8 @@ class ChannelRoute:
         kinds: The kinds it names; None for the default, all but `ONLY_IF_NAMED`.
         tags: Only connections with one of these tags; empty for all.
         connections: Only these connections; empty for all.
+        groups: Only connections of these, and nothing about others or about ourselves; empty for
+            all.
         quiet_hours: When it is told of nothing but what is critical.
         digest: When it is sent a summary; None for never.
     """
@@ -38,6 +46,7 @@ class ChannelRoute:
     connections: frozenset[str] = frozenset()
     quiet_hours: QuietInterval | None = None
     digest: DigestTime | None = None
+    groups: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +55,13 @@ class Subject:
 
     Args:
         channels: The only channels to be told of it; None for all.
+        group: The customer or team that it belongs to.
     """
 
     name: str
     tags: frozenset[str] = frozenset()
     channels: frozenset[str] | None = None
+    group: str | None = None
 
 
 class Routing(StrEnum):
@@ -63,6 +74,8 @@ class Routing(StrEnum):
     NOT_CHOSEN = "not_chosen_by_connection"
     OTHER_CONNECTIONS = "other_connections"
     OTHER_TAGS = "other_tags"
+    OTHER_GROUPS = "other_groups"
+    NOT_FOR_GROUPS = "not_for_groups"
 
     @property
     def is_told(self) -> bool:
@@ -102,6 +115,8 @@ def explain(
 def _weigh(channel: ChannelRoute, kind: AlertKind, severity: Severity) -> Routing:
     if kind is AlertKind.DIGEST and channel.digest is not None:
         return Routing.WANTED
+    if channel.groups and kind in NEVER_FOR_GROUPS:
+        return Routing.NOT_FOR_GROUPS
     is_named = channel.kinds is not None and kind in channel.kinds
     if not is_named and (channel.kinds is not None or kind in ONLY_IF_NAMED):
         return Routing.KIND_NOT_NAMED
@@ -119,6 +134,8 @@ def _find_refusal(channel: ChannelRoute, subject: Subject) -> Routing | None:
         return Routing.OTHER_CONNECTIONS
     if channel.tags and not channel.tags & subject.tags:
         return Routing.OTHER_TAGS
+    if channel.groups and subject.group not in channel.groups:
+        return Routing.OTHER_GROUPS
     return None
 
 

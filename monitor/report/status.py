@@ -184,7 +184,7 @@ def connection_json(
         "clocks": _clocks_json(record, watched, now),
         "quota": _quota_json(record, watched, now),
         "marketplaces": _marketplaces_json(record),
-        "group": None,
+        "group": watched.subject.group,
         "owner": watched.owner,
         "notes": watched.notes,
         "muted_until": instant(muting.muted_until),

@@ -211,6 +211,13 @@ def list_rhythms(tx: Transaction) -> list[tuple[str | None, str | None, str | No
     return [(row[0], row[1], row[2]) for row in tx.execute(query)]
 
 
+def list_groups_beside(tx: Transaction, owner: str) -> list[str]:
+    """Return the groups that stand in the settings of anybody but *owner*, in order."""
+    group = entries.c.content["group"].as_string()
+    query = select(group).distinct().where(entries.c.owner != owner, group.is_not(None))
+    return sorted(tx.execute(query).scalars())
+
+
 def list_beside(tx: Transaction, owner: str, after: str) -> list[str]:
     """Return some names that have settings of anybody but *owner*, those that follow *after*."""
     query = (

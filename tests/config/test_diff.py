@@ -56,13 +56,14 @@ def test_what_was_put_in_and_taken_out_is_named(read):
     "more",
     [
         {"tags": ["production"]},
+        {"group": "acme"},
         {"every": "1m"},
         {"timeout": "3s"},
         {"notes": "ask Anna"},
         {"authorized_on": NOON.date()},
         {"channels": []},
     ],
-    ids=["tags", "every", "timeout", "notes", "date", "channels"],
+    ids=["tags", "group", "every", "timeout", "notes", "date", "channels"],
 )
 def test_a_setting_that_asks_nothing_else_lets_checks_under_way_count(read, more):
     changes = compare(read(one()), read(one(**more)))

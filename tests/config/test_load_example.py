@@ -14,6 +14,7 @@ from monitor.config.model import (
     Channel,
     CheckSettings,
     Config,
+    Group,
     HeartbeatSettings,
     MonitorSettings,
     WebSettings,
@@ -35,6 +36,7 @@ TABLES: dict[str, tuple[type[Settings], ...]] = {
     "heartbeat": (HeartbeatSettings,),
     "channels": (Channel,),
     "applications": (Application,),
+    "groups": (Group,),
     "connections": tuple(PROVIDERS.values()),
     "sources": tuple(SOURCE_KINDS.values()),
 }

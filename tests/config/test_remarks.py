@@ -4,7 +4,13 @@ import pytest
 import trustme
 
 from monitor.config.errors import Notice, Problem
-from monitor.config.remarks import CODES_IN_BODIES, check_files, check_secrets, notices
+from monitor.config.remarks import (
+    CODES_IN_BODIES,
+    check_files,
+    check_secrets,
+    notices,
+    unused_groups,
+)
 
 
 def test_all_secrets_that_cannot_be_read_are_told(load, connection, monkeypatch):
@@ -174,3 +180,32 @@ def test_refresh_token_that_cannot_travel_is_told_without_showing_it(
 def test_problems_and_notices_read_as_one_line():
     assert str(Problem("a.b", "wrong")) == "a.b: wrong"
     assert str(Notice("a.b", "odd")) == "a.b: odd"
+
+
+CHANNEL = '[[channels]]\nname = "o"\nurl = "json://x"\n'
+SOURCE = '[[sources]]\nname = "s"\nkind = "file"\npath = "x.csv"\n'
+
+
+@pytest.mark.parametrize(
+    ("group", "others", "more", "places"),
+    [
+        pytest.param("", (), "", ["channels[0].groups[0]", "groups[0]"], id="nobody has it"),
+        pytest.param('group = "acme"', (), "", [], id="a connection of the file has it"),
+        pytest.param('group = "Acme"', (), "", ["channels[0].groups[0]", "groups[0]"], id="case"),
+        pytest.param("", ("acme",), "", [], id="a connection outside the file has it"),
+        pytest.param("", (), SOURCE + 'defaults = { group = "acme" }', [], id="a source gives it"),
+        pytest.param("", (), SOURCE, [], id="rows of a source may have it"),
+        pytest.param(
+            "",
+            (),
+            SOURCE + 'defaults = { group = "x" }',
+            ["channels[0].groups[0]", "groups[0]"],
+            id="a source gives another",
+        ),
+    ],
+)
+def test_a_group_that_nothing_has_is_told(load, connection, group, others, more, places):
+    text = f'{connection(group)}{CHANNEL}groups = ["acme"]\n[[groups]]\nname = "acme"\n{more}'
+    found = list(unused_groups(load(text), others))
+    assert sorted(one.place for one in found) == places
+    assert {one.message for one in found} <= {'no connection has group = "acme"'}

@@ -356,10 +356,50 @@ def test_every_end_that_is_named_passes_every_severity_and_nothing_else_does(kin
             Routing.OTHER_TAGS,
             id="the channel's tags",
         ),
+        pytest.param(
+            ChannelRoute("ops", groups=frozenset({"acme"})),
+            SHOP,
+            ERROR,
+            Routing.OTHER_GROUPS,
+            id="the channel's groups, the connection having none",
+        ),
+        pytest.param(
+            ChannelRoute("ops", groups=frozenset({"acme"})),
+            Subject("shop", group="globex"),
+            ERROR,
+            Routing.OTHER_GROUPS,
+            id="the channel's groups, the connection having another",
+        ),
+        pytest.param(
+            ChannelRoute("ops", groups=frozenset({"acme", "globex"})),
+            Subject("shop", group="globex"),
+            ERROR,
+            Routing.WANTED,
+            id="one of the channel's groups",
+        ),
+        pytest.param(
+            ChannelRoute("ops", kinds(AlertKind.RESUMED), groups=frozenset({"acme"})),
+            Subject("shop", group="acme"),
+            AlertDue.of(AlertKind.RESUMED),
+            Routing.NOT_FOR_GROUPS,
+            id="about connwatch itself, although the channel names it",
+        ),
     ],
 )
 def test_the_first_reason_is_named(channel, subject, alert, why):
     assert explain(alert.kind, alert.severity, subject, channel) is why
+
+
+@pytest.mark.parametrize("kind", AlertKind)
+def test_a_channel_of_groups_is_told_of_theirs_and_of_nothing_that_is_about_connwatch(kind):
+    channel = ChannelRoute("ops", kinds(kind), groups=frozenset({"acme"}))
+    mine, other = Subject("a", group="acme"), Subject("b", group="globex")
+    about_itself = kind.value.startswith(("monitor_", "channel_", "source_")) or kind == "resumed"
+    of_no_connection = kind in {AlertKind.DIGEST, AlertKind.TEST}
+    alert = AlertDue.of(kind)
+    assert bool(route(alert, [mine, other], [channel])) is not about_itself
+    assert bool(route(alert, [other], [channel])) is of_no_connection
+    assert bool(route(alert, [Subject("c")], [channel])) is of_no_connection
 
 
 CHANNELS = st.builds(

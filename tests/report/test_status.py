@@ -152,6 +152,11 @@ def test_a_connection_never_checked_says_so_and_nothing_else():
     assert each["clocks"] == []
 
 
+def test_the_group_of_a_connection_is_said():
+    watched = replace(WATCHED, subject=replace(WATCHED.subject, group="acme"))
+    assert status.connection_json(record(), watched, NOW)["group"] == "acme"
+
+
 def test_every_object_is_plain_json():
     each = shown(OK, REFUSED, authorized_on=date(2026, 1, 1))
     assert json.loads(json.dumps(each)) == each
