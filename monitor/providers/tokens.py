@@ -59,6 +59,12 @@ class HandshakeTokens:
         """Use what the file says from now on."""
         self._tokens.pop(name, None)
 
+    def rename(self, old: str, new: str) -> None:
+        """Use for the connection called *new* what was used for it while it was called *old*."""
+        token = self._tokens.pop(old, None)
+        if token is not None:
+            self._tokens[new] = token
+
     def take_over(self, stored: HandshakeTokens, names: Collection[str]) -> None:
         """Add what was *stored*, and drop what belongs to others than *names*.
 

@@ -166,10 +166,14 @@ class EntryDesk:
             return result
 
         try:
-            return await self.here.store.write(write)
+            result = await self.here.store.write(write)
         except _Undone as undone:
-            result: tuple[ConnectionJson, bool, str] = undone.result
-            return result
+            undone_result: tuple[ConnectionJson, bool, str] = undone.result
+            return undone_result
+        former_name, (_, is_new, _) = ready.connection.renamed_from, result
+        if former_name is not None and is_new:
+            self.here.now.calls.held.rename(former_name, name)
+        return result
 
     async def look_up(self, entries: Sequence[CheckedEntry]) -> None:
         """Find out which hosts that entries name may not be called, several at a time."""

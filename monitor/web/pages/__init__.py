@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from monitor.web.pages import actions, alerts, calendar, connection, connections, handshake, status
+from monitor.web.pages import (
+    actions,
+    alerts,
+    calendar,
+    connection,
+    connections,
+    entries,
+    handshake,
+    status,
+)
 
 router = APIRouter(include_in_schema=False)
 ROUTERS = (
@@ -15,6 +24,7 @@ ROUTERS = (
     calendar.router,
     status.router,
     handshake.router,
+    entries.router,
 )
 for each in ROUTERS:
     router.include_router(each)

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 router = APIRouter()
 
 DONE = {
+    "added": "Added. It is being monitored from now on.",
+    "saved": "Saved.",
+    "saved-paused": "Saved, and paused: no checks and no alerts until it is resumed.",
     "paused": "Paused: no checks and no alerts until it is resumed.",
     "resumed": "Resumed; checking now.",
     "renewed": "Renewal recorded; checking now.",

@@ -25,6 +25,7 @@ from monitor.alerting.suppression import (
 from monitor.config.connections import AmazonConnection
 from monitor.config.model import dashboard_address, link_to
 from monitor.config.renewal import STATE
+from monitor.judge.connections import OWNER_FILE
 from monitor.judge.outcome import Reason, State
 from monitor.notify.times import format_date, format_days_left
 from monitor.report.advice import Need, find_page, need_of
@@ -198,8 +199,14 @@ def load_past(tx: Transaction, connection_id: int, now: datetime) -> dict[str, A
 @router.get("/connections/{name}/delete")
 async def ask_to_delete(request: Request, here: Here, name: str) -> Response:
     """Ask, and explain what stops."""
-    await here.reader.read(lambda tx: find_or_refuse(tx, here, name))
-    return render(request, "delete.html", {"name": name, "path": path_of(name)})
+
+    def read(tx: Transaction) -> str:
+        find_or_refuse(tx, here, name)
+        watched = here.plan.find(tx, name)
+        return OWNER_FILE if watched is None else watched.owner
+
+    owner = await here.reader.read(read)
+    return render(request, "delete.html", {"name": name, "path": path_of(name), "owner": owner})
 
 
 # --- validation

@@ -31,7 +31,7 @@ function address(regions) {
 function isFree(region) {
   if (region.querySelector("details[open] form")) return false;
   const active = document.activeElement;
-  return !region.contains(active) || !active.matches("input, select");
+  return !region.contains(active) || !active.matches("input, select, textarea");
 }
 
 async function refresh() {
@@ -301,6 +301,26 @@ document.addEventListener("submit", (event) => {
   if (!panel) return;
   event.preventDefault();
   showSteps(form, panel);
+});
+
+/* Busy: a page that calls a service takes its time, and must not be sent twice. */
+document.addEventListener("submit", (event) => {
+  const { busy } = event.target.dataset;
+  if (!busy || event.defaultPrevented) return;
+  if (event.target.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  event.target.dataset.sent = "1";
+  const button = event.submitter;
+  if (button) {
+    button.setAttribute("aria-busy", "true");
+    button.textContent = busy;
+  }
+  announce(busy);
+});
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
 
 document.addEventListener("htmx:responseError", (event) => {
