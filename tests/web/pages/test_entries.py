@@ -360,6 +360,8 @@ async def test_a_rename_keeps_history_and_secret(web, url, database):
     with database.read() as tx:
         after = connections.find_record(tx, "globex")
         assert web.parts.plan.connection(tx, "globex").token.reveal() == GOOD
+    assert before is not None
+    assert after is not None
     assert (before.id, before.standing.since) == (after.id, after.standing.since)
 
 
