@@ -16,6 +16,7 @@ from monitor.cli.errors import CommandError, print_error
 from monitor.cli.output import TableRow, open_console, print_json, print_rows
 from monitor.clock import utc_now
 from monitor.config.errors import did_you_mean
+from monitor.judge.access import Role
 from monitor.notify.times import format_time
 from monitor.report.status import instant
 
@@ -87,7 +88,8 @@ def add(
         raise CommandError("a name has letters, digits, dots, dashes and underscores, at most 100")
     session: Session = context.obj
     with session.open_for_writing().write() as tx:
-        token = credentials.add_api_token(tx, name, utc_now(), is_read_only=is_read_only)
+        role = Role.VIEWER if is_read_only else Role.ADMIN
+        token = credentials.add_api_token(tx, name, utc_now(), role)
     if token is None:
         raise CommandError(
             f'there is a token called "{name}" already: connwatch web token revoke {name}'

@@ -166,7 +166,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class ControlAction:
     """Something that the controls can do.
 
     Args:
@@ -179,23 +179,23 @@ class Action:
     run: Callable[[World, Fields, str], Done]
 
 
-def amazon_actions() -> list[Action]:
+def amazon_actions() -> list[ControlAction]:
     """Return what can be done to Amazon, apart from its faults."""
     application, store = "amazon/applications/{name}", "amazon/stores/{name}"
     return [
-        Action("POST", "amazon/samples", _add_samples),
-        Action("POST", "amazon/policy", _set_policy),
-        Action("POST", "amazon/applications", _add_application),
-        Action("POST", f"{application}/rotate", _rotate_secret),
-        Action("POST", f"{application}/age", _age_secret),
-        Action("POST", f"{application}/change", _change_application),
-        Action("POST", "amazon/stores", _add_store),
-        Action("DELETE", store, _revoke),
-        Action("POST", f"{store}/revoke", _revoke),
-        Action("POST", f"{store}/reauthorize", _reauthorize),
-        Action("POST", f"{store}/age", _age_store),
-        Action("POST", f"{store}/remove-role", _remove_role),
-        Action("POST", f"{store}/participation", _set_participation),
+        ControlAction("POST", "amazon/samples", _add_samples),
+        ControlAction("POST", "amazon/policy", _set_policy),
+        ControlAction("POST", "amazon/applications", _add_application),
+        ControlAction("POST", f"{application}/rotate", _rotate_secret),
+        ControlAction("POST", f"{application}/age", _age_secret),
+        ControlAction("POST", f"{application}/change", _change_application),
+        ControlAction("POST", "amazon/stores", _add_store),
+        ControlAction("DELETE", store, _revoke),
+        ControlAction("POST", f"{store}/revoke", _revoke),
+        ControlAction("POST", f"{store}/reauthorize", _reauthorize),
+        ControlAction("POST", f"{store}/age", _age_store),
+        ControlAction("POST", f"{store}/remove-role", _remove_role),
+        ControlAction("POST", f"{store}/participation", _set_participation),
     ]
 
 
@@ -443,13 +443,13 @@ class _FaultControl:
     check_place: Callable[[str], object]
     cleared: str
 
-    def actions(self, path: str) -> list[Action]:
+    def actions(self, path: str) -> list[ControlAction]:
         return [
-            Action("POST", path, self.switch_on),
-            Action("DELETE", path, self.clear),
-            Action("POST", f"{path}/off", self.clear),
-            Action("DELETE", f"{path}/{{name}}", self.switch_off),
-            Action("POST", f"{path}/{{name}}/off", self.switch_off),
+            ControlAction("POST", path, self.switch_on),
+            ControlAction("DELETE", path, self.clear),
+            ControlAction("POST", f"{path}/off", self.clear),
+            ControlAction("DELETE", f"{path}/{{name}}", self.switch_off),
+            ControlAction("POST", f"{path}/{{name}}/off", self.switch_off),
         ]
 
     def switch_on(self, _: World, fields: Fields, __: str) -> Done:
@@ -485,15 +485,15 @@ def _json(status: int, body: dict[str, Any]) -> web.Response:
     return web.json_response(body, status=status, headers={"Cache-Control": "no-store"})
 
 
-def _soldscope_actions() -> list[Action]:
+def _soldscope_actions() -> list[ControlAction]:
     return [
-        Action("POST", "tokens", _create_token),
-        Action("DELETE", "tokens/{name}", _revoke_token),
-        Action("POST", "tokens/{name}/revoke", _revoke_token),
-        Action("POST", "tokens/{name}/restore", _restore_token),
-        Action("POST", "spend", _spend),
-        Action("POST", "upgrade", _upgrade),
-        Action("POST", "clock", _move_clock),
+        ControlAction("POST", "tokens", _create_token),
+        ControlAction("DELETE", "tokens/{name}", _revoke_token),
+        ControlAction("POST", "tokens/{name}/revoke", _revoke_token),
+        ControlAction("POST", "tokens/{name}/restore", _restore_token),
+        ControlAction("POST", "spend", _spend),
+        ControlAction("POST", "upgrade", _upgrade),
+        ControlAction("POST", "clock", _move_clock),
     ]
 
 

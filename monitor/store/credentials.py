@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, delete, insert, select, update
 
+from monitor.judge.access import Role
 from monitor.store.schema import (
     api_tokens,
     channels,
@@ -208,12 +209,22 @@ CALENDAR_KEY = "calendar"
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
-    """What lets a program in."""
+    """What lets a program in.
+
+    Args:
+        groups: Those whose connections it sees; None for all connections.
+    """
 
     name: str
-    is_read_only: bool
+    role: Role
+    groups: frozenset[str] | None
     created_at: datetime
     last_used_at: datetime | None
+
+    @property
+    def is_read_only(self) -> bool:
+        """Tell whether it changes nothing."""
+        return self.role is Role.VIEWER
 
 
 def hash_secret(secret: str) -> str:
@@ -221,34 +232,60 @@ def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def add_api_token(tx: Transaction, name: str, now: datetime, *, is_read_only: bool) -> str | None:
+def add_api_token(
+    tx: Transaction,
+    name: str,
+    now: datetime,
+    role: Role = Role.ADMIN,
+    groups: frozenset[str] | None = None,
+) -> str | None:
     """Make a token called *name* and return it, the only time; None if the name is taken."""
     if tx.execute(select(api_tokens.c.name).where(api_tokens.c.name == name)).first():
         return None
     token = API_TOKEN_PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
     tx.execute(
         insert(api_tokens).values(
-            name=name, token_hash=hash_secret(token), is_read_only=is_read_only, created_at=now
+            name=name,
+            token_hash=hash_secret(token),
+            is_read_only=role is Role.VIEWER,
+            created_at=now,
+            role=role,
+            groups=None if groups is None else sorted(groups),
         )
     )
     return token
 
 
 _API_TOKENS = select(
-    api_tokens.c.name, api_tokens.c.is_read_only, api_tokens.c.created_at, api_tokens.c.last_used_at
+    api_tokens.c.name,
+    api_tokens.c.role,
+    api_tokens.c.groups,
+    api_tokens.c.created_at,
+    api_tokens.c.last_used_at,
 )
 
 
 def list_api_tokens(tx: Transaction) -> list[ApiToken]:
     """Return all tokens, by name."""
-    return [ApiToken(*row) for row in tx.execute(_API_TOKENS.order_by(api_tokens.c.name))]
+    return [_read_api_token(*row) for row in tx.execute(_API_TOKENS.order_by(api_tokens.c.name))]
 
 
 def find_api_token(tx: Transaction, token: str) -> ApiToken | None:
     """Return what *token* stands for, if it was not revoked."""
     is_it = api_tokens.c.token_hash == hash_secret(token)
     row = tx.execute(_API_TOKENS.where(is_it)).first()
-    return None if row is None else ApiToken(*row)
+    return None if row is None else _read_api_token(*row)
+
+
+def _read_api_token(
+    name: str,
+    role: Role,
+    groups: list[str] | None,
+    created_at: datetime,
+    last_used_at: datetime | None,
+) -> ApiToken:
+    seen = None if groups is None else frozenset(groups)
+    return ApiToken(name, role, seen, created_at, last_used_at)
 
 
 def note_token_use(tx: Transaction, name: str, now: datetime) -> None:
@@ -261,8 +298,10 @@ def revoke_api_token(tx: Transaction, name: str) -> bool:
     return tx.execute(delete(api_tokens).where(api_tokens.c.name == name)).rowcount == 1
 
 
-def open_session(tx: Transaction, password_mark: str, now: datetime, ends_at: datetime) -> str:
-    """Begin a session and return its secret; those that ended go.
+def open_session(
+    tx: Transaction, password_mark: str, now: datetime, ends_at: datetime, user: str = "admin"
+) -> str:
+    """Begin a session of *user* and return its secret; those that ended go.
 
     Args:
         password_mark: Tells the password that opened it from later ones.
@@ -275,6 +314,7 @@ def open_session(tx: Transaction, password_mark: str, now: datetime, ends_at: da
             password_mark=password_mark,
             created_at=now,
             ends_at=ends_at,
+            user=user,
         )
     )
     return secret

@@ -76,6 +76,7 @@ HEALED: dict[str, dict[str, str]] = {
             (
                 *("checked_at", "latency_ms", "last_reason", "announced_state"),
                 *("announced_reason", "account", "application", "token_host", "failed_host"),
+                "group_name",
             ),
             "NULL",
         ),
@@ -151,7 +152,13 @@ HEALED: dict[str, dict[str, str]] = {
     "channel_states": {"failed_since": "NULL", "is_failure_told": "0", "digest_at": "NULL"},
     "deletions": {"at": NOW},
     # Without what it may do, a token may read; without its hash it lets nobody in.
-    "api_tokens": {"is_read_only": "1", "created_at": NOW, "last_used_at": "NULL"},
+    "api_tokens": {
+        "is_read_only": "1",
+        "role": "'viewer'",
+        "groups": "'[]'",
+        "created_at": NOW,
+        "last_used_at": "NULL",
+    },
     "stored_tokens": {"file_fingerprint": "NULL", "seller_id": "NULL", "obtained_at": NOW},
 }
 """What such a column begins with, never allowing more than it did; a row without is taken out."""

@@ -30,7 +30,9 @@ from sqlalchemy import (
     text,
 )
 
+from monitor.judge.access import Role
 from monitor.judge.alerts import AlertKind, Severity
+from monitor.judge.audit import Action
 from monitor.judge.authorizations import ClockSource
 from monitor.judge.outbox import NotificationState
 from monitor.judge.outcome import QuotaUnit, Reason, State
@@ -165,6 +167,8 @@ connections = Table(
     # The host against which the latest check speaks; NULL in good times.
     Column("failed_host", String(300), index=True),
     Column("is_unexplained", Boolean, nullable=False, server_default=false()),
+    # The customer or team it belongs to; NULL: nobody's in particular.
+    Column("group_name", String(100), index=True),
     Index("ix_connections_host", "host", "is_configured", "is_enabled", "is_paused"),
     Index(
         "ix_connections_token_host",
@@ -602,6 +606,8 @@ api_tokens = Table(
     Column("is_read_only", Boolean, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("last_used_at", Instant),
+    Column("role", EnumText(Role, 10), nullable=False, server_default="admin"),
+    Column("groups", JSON(none_as_null=True)),  # NULL: all
 )
 
 web_sessions = Table(
@@ -611,4 +617,74 @@ web_sessions = Table(
     Column("password_mark", String(64), nullable=False),  # another password ends it
     Column("created_at", Instant, nullable=False),
     Column("ends_at", Instant, nullable=False, index=True),
+    Column("user", String(100), nullable=False, server_default="admin"),
+)
+
+# Who changed what: names of keys, never a value. The names are those of then.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Instant, nullable=False, index=True),
+    Column("who", String(200), nullable=False),
+    Column("action", EnumText(Action, 10), nullable=False),
+    Column("connection", String(100)),  # NULL: of none, or of several
+    Column("group_name", String(100)),
+    Column("keys", JSON, nullable=False),
+    Column("count", Integer, nullable=False),
+    Index("ix_audit_connection", "connection", "id"),
+    sqlite_autoincrement=True,
+)
+
+# Links with which somebody without a login renews one connection.
+invites = Table(
+    "invites",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column(
+        "connection_id",
+        Id,
+        ForeignKey("connections.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("created_at", Instant, nullable=False),
+    Column("valid_until", Instant, nullable=False, index=True),
+    Column("by", String(200), nullable=False),  # as in the audit
+    Column("used_at", Instant),
+    Column("revoked_at", Instant),
+    sqlite_autoincrement=True,
+)
+
+# The tries of the last hour to renew by an invite.
+invite_tries = Table(
+    "invite_tries",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column(
+        "invite_id", Id, ForeignKey("invites.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("at", Instant, nullable=False),
+)
+
+# Credentials that an invite brought and nobody could compare: an operator decides.
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column(
+        "connection_id",
+        Id,
+        ForeignKey("connections.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("invite_id", Id),
+    Column("at", Instant, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # encrypted with `web.key`
+    Column("account", Text),  # whom it answers for, if that shows
+    Column("authorized_at", Instant),
+    Column("fingerprint", String(64), nullable=False),
+    sqlite_autoincrement=True,
 )

@@ -14,7 +14,7 @@ import hmac
 import secrets
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +24,7 @@ import structlog
 from fastapi import Depends
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
 
+from monitor.judge.access import Access, Role
 from monitor.store import credentials
 from monitor.store.credentials import fingerprint
 from monitor.store.engine import StoreError
@@ -54,6 +55,9 @@ shut out by what others do: an address that was not wrong itself has its try.
 
 ACCOUNT = "admin"
 """The one account that there is."""
+
+LOCAL = "local"
+"""Who asks where this machine is open to all on it."""
 
 _MOST_KEPT = 10_000
 
@@ -158,15 +162,35 @@ class Visitor:
     """Who asks.
 
     Args:
+        name: Of the person, or of the token.
+        role: What they may do.
+        groups: Those whose connections they see; None for all connections.
         session: Tells one login from another; empty where nobody logged in.
         csrf_token: What a change from a page must carry.
     """
 
     by: Pass
-    may_change: bool
+    role: Role = Role.VIEWER
     name: str = ""
+    groups: frozenset[str] | None = None
     session: str = ""
     csrf_token: str = ""
+
+    @property
+    def access(self) -> Access:
+        """Return what they may do and see."""
+        return Access(self.role, self.groups)
+
+    @property
+    def who(self) -> str:
+        """Return how the audit names them."""
+        kind = "token" if self.by is Pass.TOKEN else "user"
+        return f"{kind}:{self.name}"
+
+    @property
+    def may_change(self) -> bool:
+        """Tell whether they may do more than read."""
+        return self.role.covers(Role.OPERATOR)
 
     @property
     def browser(self) -> str:
@@ -174,7 +198,7 @@ class Visitor:
         return self.session or self.csrf_token
 
 
-STRANGER = Visitor(Pass.NONE, may_change=False)
+STRANGER = Visitor(Pass.NONE, groups=frozenset())
 
 
 def visitor_of(request: Request) -> Visitor:
@@ -282,12 +306,13 @@ class Authenticator:
             return await self._by_token(parts, token)
         if not needs_login(parts):
             # There is no session: the word in the cookie stands for the browser.
-            return Visitor(Pass.OPEN, may_change=True, csrf_token=_word(parts, request, ""))
+            word = _word(parts, request, "")
+            return Visitor(Pass.OPEN, Role.ADMIN, LOCAL, csrf_token=word)
         session = await _session(parts, request)
         word = _word(parts, request, session)
         if session:
-            return Visitor(Pass.SESSION, may_change=True, session=session, csrf_token=word)
-        return Visitor(Pass.NONE, may_change=False, csrf_token=word)
+            return Visitor(Pass.SESSION, Role.ADMIN, ACCOUNT, session=session, csrf_token=word)
+        return replace(STRANGER, csrf_token=word)
 
     async def _by_token(self, parts: Parts, token: str) -> Visitor:
         known = await parts.reader.read(lambda tx: credentials.find_api_token(tx, token))
@@ -298,7 +323,7 @@ class Authenticator:
         if before is None or now - before >= NOTE_USE_EVERY_S:
             self._noted[known.name] = now
             await _note_use(parts, known.name, parts.clock())
-        return Visitor(Pass.TOKEN, may_change=not known.is_read_only, name=known.name)
+        return Visitor(Pass.TOKEN, known.role, known.name, known.groups)
 
 
 async def _session(parts: Parts, request: Request) -> str:

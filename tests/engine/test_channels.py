@@ -79,7 +79,7 @@ class Running:
         database = Database(load_config(self.path).monitor.database)
         with database.write() as tx:
             name = f"program {utc_now()}"
-            token = credentials.add_api_token(tx, name, utc_now(), is_read_only=False)
+            token = credentials.add_api_token(tx, name, utc_now())
         database.close()
         self.client = httpx.AsyncClient(
             base_url=f"{started['address']}/api/v1",

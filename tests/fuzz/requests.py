@@ -140,7 +140,7 @@ class Requests:
         self._store = TemporaryStore(plan)
         self._store.story.evaluate(NOON, acme=ok_with(100), beta=REFUSED, gamma=OK)
         with self._store.database.write() as tx:
-            token = credentials.add_api_token(tx, "ci", NOON, is_read_only=False)
+            token = credentials.add_api_token(tx, "ci", NOON)
         self._token = f"Bearer {token}"
         self._stack = AsyncExitStack()
         self._runner.run(self._open())

@@ -77,7 +77,8 @@ def insert_again(database: Database, table: str) -> int:
     """
     with closing(sqlite3.connect(database.path)) as raw, raw:
         names = [row[1] for row in raw.execute(f"PRAGMA table_info({table})")]
-        values = [f"'{table}-2'" if name == "name" else f'"{name}"' for name in names[1:]]
+        unique = ("name", "token_hash")
+        values = [f"'{table}-2'" if name in unique else f'"{name}"' for name in names[1:]]
         columns = ", ".join(f'"{name}"' for name in names[1:])
         done = raw.execute(
             f"INSERT INTO {table} ({columns}) SELECT {', '.join(values)} FROM {table} LIMIT 1"

@@ -44,6 +44,9 @@ FROZEN = {
     "0009_add_sources.py": "ebcde21094ac29f596f0b329a210e7396d82d8df1bea9846ca312fd553d4da57",
     "0008_add_entries.py": "ddacb72a7c7f712e6e5180d4e2bfab21fc4d89a351ffcc94a048add233787d2a",
     "0010_add_channels.py": "aeee024332b17f5766a10c949b5a8a8b908a5e1f54f3a5db45412d97085ce293",
+    "0011_add_people.py": "97f2a5dd6edc28b98b2c13cc3b79509d198e9c58341b4b20e032f8c60140b0ff",
+    "0012_add_audit.py": "5ae88c8f81df9de084b92e7470493bd00f9131f536dad51d8e100399118ef7d7",
+    "0013_add_invites.py": "5fa25d916504d58d75f2ad6e0cd8ea08b53349985ed796ffc25e3429dcbbaef4",
 }
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from monitor.config.model import Channel, Config
 from monitor.config.secret import Secret
+from monitor.judge.access import Role
 from monitor.judge.outbox import NotificationState
 from monitor.judge.routing import Subject
 from monitor.judge.suppression import Acknowledgement
@@ -184,7 +185,7 @@ CHANGES = [
 @pytest.mark.parametrize(("method", "path", "body"), CHANGES)
 async def test_who_may_only_read_or_has_no_word_changes_nothing(story, method, path, body):
     with story.database.write() as tx:
-        token = credentials.add_api_token(tx, "reader", NOON, is_read_only=True)
+        token = credentials.add_api_token(tx, "reader", NOON, Role.VIEWER)
     async with open_web(story.database, PLAN, CONFIG) as web:
         async with web.stranger() as page:
             unsigned = await page.request(method, path, json=body)
@@ -281,7 +282,7 @@ async def test_an_acknowledgement_of_what_is_over_is_not_shown(story):
 
 async def test_who_may_only_look_sees_no_buttons(story):
     with story.database.write() as tx:
-        token = credentials.add_api_token(tx, "reader", NOON, is_read_only=True)
+        token = credentials.add_api_token(tx, "reader", NOON, Role.VIEWER)
     async with open_web(story.database, PLAN, CONFIG) as web:
         await send(web, "/silences", **{"for": "2h"})
         await send(web, "/connections/acme/ack")

@@ -13,6 +13,7 @@ from cryptography.fernet import Fernet
 
 from monitor.config.model import Channel
 from monitor.engine.ciphers import Cipher
+from monitor.judge.access import Role
 from monitor.store import channels, credentials
 from tests.fakes import NOON
 from tests.sinks import run_web_hook
@@ -306,8 +307,8 @@ async def test_the_file_takes_a_name_over_and_gives_it_back(database, tmp_path, 
 async def test_a_token_that_may_only_read_sees_and_writes_none(web, hook, database):
     await put(web, "ops", {"url": url_of(hook)}, "?untested=true")
     with database.write() as tx:
-        reading = credentials.add_api_token(tx, "reader", NOON, is_read_only=True)
-        writing = credentials.add_api_token(tx, "writer", NOON, is_read_only=False)
+        reading = credentials.add_api_token(tx, "reader", NOON, Role.VIEWER)
+        writing = credentials.add_api_token(tx, "writer", NOON)
     async with web.stranger(Authorization=f"Bearer {reading}") as reader:
         for answer in (
             await reader.get("/api/v1/channels"),

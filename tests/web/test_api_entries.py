@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography.fernet import Fernet
 
+from monitor.judge.access import Role
 from monitor.judge.connections import WrittenEntry
 from monitor.store import connections, credentials, entries
 from monitor.web import api_entries
@@ -288,7 +289,7 @@ def _written(row: entries.StoredEntry) -> Any:
 async def test_a_token_that_may_only_read_sees_no_settings(web, database):
     await put(web, "acme", TOKEN)
     with database.write() as tx:
-        reading = credentials.add_api_token(tx, "reader", NOON, is_read_only=True)
+        reading = credentials.add_api_token(tx, "reader", NOON, Role.VIEWER)
     async with web.stranger(Authorization=f"Bearer {reading}") as reader:
         shown = await reader.get("/api/v1/connections/acme/config")
         assert shown.status_code == HTTPStatus.FORBIDDEN
@@ -319,7 +320,7 @@ async def batch(client: httpx.AsyncClient, *lines: Any, query: str = "") -> http
 
 async def by_token(web: Web, database: Database) -> httpx.AsyncClient:
     with database.write() as tx:
-        token = credentials.add_api_token(tx, "writer", NOON, is_read_only=False)
+        token = credentials.add_api_token(tx, "writer", NOON)
     return web.stranger(Authorization=f"Bearer {token}")
 
 

@@ -56,7 +56,7 @@ def described(database: Database, tmp_path: Path) -> Iterator[tuple[FastAPI, str
     story = Story.begin(database, PLAN)
     story.evaluate(NOON, acme=OK, beta=REFUSED)
     with database.write() as tx:
-        token = credentials.add_api_token(tx, "ci", NOON, is_read_only=False)
+        token = credentials.add_api_token(tx, "ci", NOON)
     assert token is not None
     with asyncio.Runner() as runner:
         opened = open_file(database, tmp_path, FILE)

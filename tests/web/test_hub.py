@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from monitor.config.model import Config, WebSettings
 from monitor.config.secret import Secret
+from monitor.judge.access import Role
 from monitor.store import connections, credentials, outbox
 from monitor.web import api, guard, hub
 from monitor.web import server as server_web
@@ -211,7 +212,7 @@ async def listen(web: Web, token: str, lines: asyncio.Queue[bytes]) -> None:
 @pytest.mark.parametrize("is_busy", [False, True], ids=["nothing happens", "much happens"])
 async def test_a_stream_ends_with_the_token_that_opened_it(story, is_busy):
     with story.database.write() as tx:
-        token = credentials.add_api_token(tx, "ci", NOON, is_read_only=True)
+        token = credentials.add_api_token(tx, "ci", NOON, Role.VIEWER)
     assert token is not None
     config = Config(web=WebSettings(password=Secret("correct horse")))
     async with open_web(story.database, PLAN, config) as web, asyncio.timeout(PATIENCE_S):

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from monitor.config.model import Config, ProxyAuthSettings, WebSettings
 from monitor.config.secret import Secret
+from monitor.judge.access import Role
 from monitor.store import credentials
 from monitor.store.engine import StoreError
 from monitor.web import sessions
@@ -64,7 +65,8 @@ def filled(database: Database) -> Database:
 
 def add_token(database: Database, *, is_read_only: bool = False) -> str:
     with database.write() as tx:
-        token = credentials.add_api_token(tx, "ci", NOON, is_read_only=is_read_only)
+        role = Role.VIEWER if is_read_only else Role.ADMIN
+        token = credentials.add_api_token(tx, "ci", NOON, role)
     assert token is not None
     return token
 
