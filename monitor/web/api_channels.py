@@ -83,6 +83,10 @@ class How:
     untested: Annotated[bool, Query(description="Store it without sending a test message.")] = False
 
 
+class MessageNotTaken(EntryRefused):
+    """Raised for a channel of which a target did not take the test message."""
+
+
 def _find_of_file(here: Parts, name: str) -> Channel | None:
     return next((one for one in here.config.file_channels if one.name == name), None)
 
@@ -100,7 +104,8 @@ def _require_own(here: Parts, name: str) -> None:
         )
 
 
-def _no_such_channel() -> HTTPException:
+def no_such_channel() -> HTTPException:
+    """Return the answer where no channel has the name that is asked for."""
     return HTTPException(HTTPStatus.NOT_FOUND, "There is no channel of this name.")
 
 
@@ -149,7 +154,7 @@ async def get(request: Request, here: Here, who: Who, name: str) -> Response:
         body = _file_json(here, of_file)
         digest = credentials.fingerprint(key, json.dumps(body, sort_keys=True))
     else:
-        raise _no_such_channel()
+        raise no_such_channel()
     tag = f'"{digest}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if names_tag(request.headers.get("if-none-match", ""), tag):
@@ -278,12 +283,15 @@ async def _try_url(here: Parts, checked: CheckedChannel, *, is_sent: bool) -> No
     """
     allowed, channel = here.config.web.reachable, checked.channel
     why = await asyncio.to_thread(find_refusal, checked.url, allowed)
-    if why is None and is_sent:
-        sender = AppriseSender.for_channels([channel], allowed={channel.name: allowed})
-        config = here.config.with_channels([channel])
-        _, why = await send_samples(sender, channel.name, [AlertKind.TEST], config)
     if why is not None:
         raise EntryRefused(((URL, why),))
+    if not is_sent:
+        return
+    sender = AppriseSender.for_channels([channel], allowed={channel.name: allowed})
+    config = here.config.with_channels([channel])
+    _, why = await send_samples(sender, channel.name, [AlertKind.TEST], config)
+    if why is not None:
+        raise MessageNotTaken(((URL, why),))
 
 
 async def _store(
@@ -319,7 +327,7 @@ async def delete(here: Here, who: Who, name: str) -> Response:
     def change(tx: Transaction) -> None:
         _require_own(here, name)
         if channels.find_channel(tx, name) is None:
-            raise _no_such_channel()
+            raise no_such_channel()
         drop_channel(tx, name, here.plan, here.config, here.clock())
 
     try:

@@ -8,6 +8,7 @@ from monitor.web.pages import (
     actions,
     alerts,
     calendar,
+    channels,
     connection,
     connections,
     entries,
@@ -25,6 +26,7 @@ ROUTERS = (
     status.router,
     handshake.router,
     entries.router,
+    channels.router,
 )
 for each in ROUTERS:
     router.include_router(each)

@@ -90,6 +90,10 @@ UNTRIED = frozenset(
 """Keys that a trial says nothing about."""
 
 TAKEN = "another connection has this name"
+CHANGED_SINCE = (
+    "This {} was changed by someone else since you opened it. Your input is below and not saved"
+    " yet. Save again to overwrite the other change, or cancel to see it."
+)
 MOST_ALIKE = 50
 
 
@@ -300,10 +304,7 @@ async def _show_newer(request: Request, here: Parts, who: Visitor, filled: Entry
     row = await here.reader.read(partial(_find_own, name=filled.former.name))
     if row is None:
         raise no_such_connection()
-    notice = (
-        "This connection was changed by someone else since you opened it. Your input is below and"
-        " not saved yet. Save again to overwrite the other change, or cancel to see it."
-    )
+    notice = CHANGED_SINCE.format("connection")
     newer = replace(filled, former=row, version=row.digest)
     return _show_form(request, here, who, newer, notice=notice, status=HTTPStatus.CONFLICT)
 
