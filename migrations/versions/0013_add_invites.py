@@ -22,7 +22,7 @@ def upgrade() -> None:
         "invites",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column(
-            "connection_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+            "connection_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
         ),
         sa.Column("token_hash", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -34,7 +34,7 @@ def upgrade() -> None:
             ["connection_id"],
             ["connections.id"],
             name=op.f("fk_invites_connection_id_connections"),
-            ondelete="CASCADE",
+            ondelete="SET NULL",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_invites")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_invites_token_hash")),

@@ -636,18 +636,13 @@ audit = Table(
     sqlite_autoincrement=True,
 )
 
-# Links with which somebody without a login renews one connection.
+# Links with which somebody without a login renews one connection. One whose connection
+# was deleted stays for a while, so that its page says so.
 invites = Table(
     "invites",
     metadata,
     Column("id", Id, primary_key=True),
-    Column(
-        "connection_id",
-        Id,
-        ForeignKey("connections.id", ondelete="CASCADE"),
-        nullable=False,
-        index=True,
-    ),
+    Column("connection_id", Id, ForeignKey("connections.id", ondelete="SET NULL"), index=True),
     Column("token_hash", String(64), nullable=False, unique=True),
     Column("created_at", Instant, nullable=False),
     Column("valid_until", Instant, nullable=False, index=True),

@@ -236,14 +236,14 @@ INSERT INTO "invite_tries" VALUES(1,1,1795348800000000);
 INSERT INTO "invite_tries" VALUES(2,2,1795352400000000);
 CREATE TABLE invites (
   id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
-  connection_id INTEGER NOT NULL,
+  connection_id INTEGER,
   token_hash VARCHAR(64) NOT NULL,
   created_at BIGINT NOT NULL,
   valid_until BIGINT NOT NULL,
   "by" VARCHAR(200) NOT NULL,
   used_at BIGINT,
   revoked_at BIGINT,
-  CONSTRAINT fk_invites_connection_id_connections FOREIGN KEY(connection_id) REFERENCES connections (id) ON DELETE CASCADE,
+  CONSTRAINT fk_invites_connection_id_connections FOREIGN KEY(connection_id) REFERENCES connections (id) ON DELETE SET NULL,
   CONSTRAINT uq_invites_token_hash UNIQUE (token_hash)
 );
 INSERT INTO "invites" VALUES(1,1,'invites token_hash 1',1795348800000000,1795352400000000,'user:ana',1795348800000000,NULL);
