@@ -67,6 +67,21 @@ def find_name(tx: Transaction, connection_id: int) -> str | None:
     return found
 
 
+def list_names_of_account(tx: Transaction, application: str, account: str, most: int) -> list[str]:
+    """Return the stores of an application whose account goes by the name *account*."""
+    query = (
+        select(connections.c.name)
+        .where(
+            connections.c.application == application,
+            connections.c.account == account,
+            connections.c.is_configured,
+        )
+        .order_by(connections.c.name)
+        .limit(most)
+    )
+    return list(tx.execute(query).scalars())
+
+
 def list_deleted(tx: Transaction) -> set[str]:
     """Return the names that `delete` took out although the file may have them."""
     return set(tx.execute(select(deletions.c.name)).scalars())

@@ -73,6 +73,18 @@ def find_refresh_token(tx: Transaction, connection_id: int) -> StoredToken | Non
     return None if row is None else StoredToken(*row)
 
 
+def list_names_of_seller(tx: Transaction, seller_id: str, most: int) -> list[str]:
+    """Return the connections whose latest authorization was that account's, as Amazon names it."""
+    query = (
+        select(connections.c.name)
+        .join(stored_tokens, stored_tokens.c.connection_id == connections.c.id)
+        .where(stored_tokens.c.seller_id == seller_id, connections.c.is_configured)
+        .order_by(connections.c.name)
+        .limit(most)
+    )
+    return list(tx.execute(query).scalars())
+
+
 def save_refresh_token(tx: Transaction, connection_id: int, token: StoredToken) -> None:
     """Keep *token* in the place of any earlier one."""
     tx.execute(delete(stored_tokens).where(stored_tokens.c.connection_id == connection_id))

@@ -97,10 +97,11 @@ def find_own_obstacle(config: Config, connection: Connection) -> Obstacle | None
             "Authorize it in Seller Central under Develop Apps, then put the new refresh token"
             " where refresh_token points.",
         )
-    return _find_setting(_application_of(config, connection), connection.region)
+    return find_setting_obstacle(_application_of(config, connection), connection.region)
 
 
-def _find_setting(application: Application, region: str) -> Obstacle | None:
+def find_setting_obstacle(application: Application, region: str) -> Obstacle | None:
+    """Return which setting of *application* keeps sellers from its consent page; None for none."""
     for key, value, example in (
         ("application_id", application.application_id, "amzn1.sp.solution.…"),
         ("redirect_url", application.redirect_url, "https://…/oauth/amazon/callback"),
@@ -216,7 +217,8 @@ def _sign(key: bytes, payload: bytes) -> bytes:
     return hmac.digest(key, b"handshake\0" + payload, "sha256")
 
 
-def _browser_mark(session: str) -> bytes:
+def browser_mark(session: str) -> bytes:
+    """Return what binds a handshake to the browser that *session* stands for."""
     return hashlib.sha256(session.encode("utf-8", "surrogatepass")).digest()
 
 
@@ -264,7 +266,7 @@ async def begin_handshake(
     # Nothing is kept of a beginning but the key: whoever has this address fetched again and
     # again, another site through a browser for one, leaves nothing behind.
     key, number = await parts.store.write(find)
-    begun = BegunHandshake(number, now, _browser_mark(session), is_renamed=is_renamed)
+    begun = BegunHandshake(number, now, browser_mark(session), is_renamed=is_renamed)
     log.info("handshake.begun", connection=name, is_renamed=is_renamed)
     fields = {
         "application_id": application.application_id,
@@ -296,14 +298,14 @@ async def finish_handshake(parts: Parts, query: Mapping[str, str], session: str)
             f"{name} can no longer be authorized from here; its page says why.",
             name,
         )
-    token, outcome = await _redeem_grant(parts, connection, code)
-    seller_id = query.get("selling_partner_id", "")[:100] or None
-    seller = Seller(seller_id, begun.is_renamed)
-    evaluated = await _save_grant(parts, connection, token, seller, outcome)
-    parts.now.calls.held.put(name, token, connection.refresh_token)
-    log.info("handshake.finished", connection=name, reason=outcome.reason.value)
-    parts.announce(evaluated)
+    token = await redeem_grant(parts, connection, code)
+    await take_grant(parts, connection, token, Seller(read_seller_id(query), begun.is_renamed))
     return name
+
+
+def read_seller_id(query: Mapping[str, str]) -> str | None:
+    """Return which account the consent page says has confirmed."""
+    return query.get("selling_partner_id", "")[:100] or None
 
 
 async def _take(parts: Parts, state: str, session: str) -> tuple[str, BegunHandshake]:
@@ -321,7 +323,7 @@ async def _take(parts: Parts, state: str, session: str) -> tuple[str, BegunHands
             "It does not belong to any authorization that was started here. If you came from"
             " Amazon, start again with the button on the connection's page.",
         )
-    if not hmac.compare_digest(begun.browser, _browser_mark(session)):
+    if not hmac.compare_digest(begun.browser, browser_mark(session)):
         raise HandshakeRefused(
             "Started in another browser",
             "The authorization was started in another browser, or before you logged in again."
@@ -361,20 +363,42 @@ async def _take(parts: Parts, state: str, session: str) -> tuple[str, BegunHands
 # --- into use
 
 
-async def _redeem_grant(
-    parts: Parts, connection: AmazonConnection, code: str
-) -> tuple[str, Outcome]:
-    """Return the new refresh token, and what a check with it says."""
-    name, config, calls = connection.name, parts.config, parts.now.calls
+async def redeem_grant(parts: Parts, connection: AmazonConnection, code: str) -> str:
+    """Return the refresh token that the *code* of a consent page stands for.
+
+    Raises:
+        HandshakeRefused: There is none.
+    """
+    config = parts.config
     try:
-        token = await redeem_code(
-            calls.clients.get(connection.ca_file, config.proxy_of(connection)),
+        return await redeem_code(
+            parts.now.calls.clients.get(connection.ca_file, config.proxy_of(connection)),
             _application_of(config, connection),
             code,
             config.timeout_of(connection),
         )
     except CodeRefused as error:
-        raise HandshakeRefused("No new token", f"{error} Start again.", name) from None
+        raise HandshakeRefused("No new token", f"{error} Start again.", connection.name) from None
+
+
+async def take_grant(
+    parts: Parts, connection: AmazonConnection, token: str, seller: Seller
+) -> None:
+    """Try a new refresh token of *connection*, and take it into use.
+
+    Raises:
+        HandshakeRefused: It is another account's, or another region's.
+    """
+    name, outcome = connection.name, await _try_grant(parts, connection, token)
+    evaluated = await _save_grant(parts, connection, token, seller, outcome)
+    parts.now.calls.held.put(name, token, connection.refresh_token)
+    log.info("handshake.finished", connection=name, reason=outcome.reason.value)
+    parts.announce(evaluated)
+
+
+async def _try_grant(parts: Parts, connection: AmazonConnection, token: str) -> Outcome:
+    """Return what a check with a new refresh token says."""
+    name, config, calls = connection.name, parts.config, parts.now.calls
     trial = HandshakeTokens(calls.fingerprint)
     trial.put(name, token, connection.refresh_token)
     # This token is new: what worked before was another one.
@@ -388,7 +412,7 @@ async def _redeem_grant(
             f" {name}.",
             name,
         )
-    return token, outcome
+    return outcome
 
 
 async def _save_grant(

@@ -25,6 +25,7 @@ from monitor.config.owners import EntryRefused
 from monitor.engine.batch import FinishedCheck
 from monitor.engine.entries import KeyMissing
 from monitor.engine.evaluate import evaluate
+from monitor.judge.access import Role
 from monitor.judge.connections import OWNER_DASHBOARD, OWNER_FILE
 from monitor.store import connections, entries
 from monitor.web.api import find_or_refuse, no_such_connection
@@ -99,7 +100,7 @@ MOST_ALIKE = 50
 
 def require_admin(who: Visitor) -> None:
     """Raise HTTPException for whoever may not set anything up."""
-    if not who.may_change:
+    if not who.role.covers(Role.ADMIN):
         raise HTTPException(HTTPStatus.FORBIDDEN, "Only an admin can add and edit this.")
 
 
