@@ -124,6 +124,8 @@ def plan_of(
     A plan with the usual rules; *subjects* replace those without tags.
     """
     special = {subject.name: subject for subject in subjects}
+    grouped = {subject.name: subject.group for subject in subjects}
+    entries = tuple(replace(one, group=grouped.get(one.name)) for one in entries)
     watched = {
         one.name: Watched(
             special.get(one.name, Subject(one.name)), Rules(every=one.every), renew_url

@@ -6,15 +6,19 @@ failing, and which others are notified of it, is decided here; who wants that, i
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from monitor.alerting.dispatch import dispatch_alert
 from monitor.judge.alerts import AlertDue, AlertKind
+from monitor.judge.groups import cut_facts
 from monitor.judge.routing import route
 from monitor.judge.text import tidy
 from monitor.notify.delivery import OutboxUnavailable
 from monitor.store import outbox
+from monitor.store.alerts import withdraw_notifications
 from monitor.store.engine import StoreError
+from monitor.store.incidents import count_of_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +81,40 @@ def _notify_others(
     return bool(told)
 
 
+def groups_of(plan: Plan, channel: str) -> frozenset[str]:
+    """Return the groups that *channel* is there for; none for all."""
+    return next((one.groups for one in plan.channels if one.name == channel), frozenset())
+
+
+def _cut(
+    tx: Transaction, found: NotificationGroup, groups: frozenset[str]
+) -> NotificationGroup | None:
+    """Return what was claimed with the counts of *groups* alone; None if nothing is about them.
+
+    Of what was about them when it was born nothing may be left: connections change groups.
+    """
+    kept, lost = [], []
+    for one in found.notifications:
+        if one.n_hidden and not one.n_connections:
+            lost.append(one.id)
+            continue
+        facts = one.facts
+        if one.n_hidden:
+            total = None
+            if one.kind is AlertKind.OUTAGE:
+                total = count_of_host(tx, str(facts.get("host")), groups)
+            facts = cut_facts(one.kind, facts, one.n_connections, total)
+        kept.append(replace(one, facts=facts))
+    if not lost:
+        return replace(found, notifications=tuple(kept))
+    withdraw_notifications(tx, lost)
+    if not kept:
+        outbox.release(tx, found.ids)
+        return None
+    ids = tuple(number for number in found.ids if number not in lost)
+    return replace(found, ids=ids, notifications=tuple(kept))
+
+
 ResultT = TypeVar("ResultT")
 
 
@@ -113,11 +151,20 @@ class StoredOutbox:
         is_final: bool = False,
     ) -> NotificationGroup | None:
         """Claim the oldest notification of *channel* whose time has come, and those of its kind."""
-        return await self._write(
-            lambda tx: outbox.claim_next(
-                tx, channel, now, lease, self._owner, skip, is_final=is_final
-            )
-        )
+        groups = groups_of(self._plan(), channel)
+
+        def claim(tx: Transaction) -> NotificationGroup | None:
+            while True:
+                found = outbox.claim_next(
+                    tx, channel, now, lease, self._owner, skip, is_final=is_final, groups=groups
+                )
+                if found is None or not groups:
+                    return found
+                cut = _cut(tx, found, groups)
+                if cut is not None:
+                    return cut
+
+        return await self._write(claim)
 
     async def mark_sent(self, group: NotificationGroup, now: datetime) -> None:
         """Record that the channel took it."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from monitor.judge.access import FULL_ACCESS
 from monitor.judge.alerts import OPENED_BY, is_known_by_connections
 from monitor.judge.outcome import State
 from monitor.judge.quota import Level
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from monitor.config.plan import Plan
+    from monitor.judge.access import Access
     from monitor.judge.connections import ConnectionRecord
     from monitor.judge.routing import Subject
     from monitor.judge.suppression import Acknowledgement, Silence, Suppression
@@ -215,7 +217,7 @@ def find_mutings(
     for record in records:
         if record.name not in watched:
             continue
-        until = mutes.until(record.name, watched[record.name].subject.tags)
+        until = mutes.until(watched[record.name].subject)
         is_covered = record.id in given and find_problem(record, plan) is not None
         if until is not None or is_covered:
             found[record.name] = Muting(until, given[record.id] if is_covered else None)
@@ -231,14 +233,20 @@ class AcknowledgedProblem:
     given: Acknowledgement
 
 
-def list_acknowledged(tx: Transaction, plan: Plan, now: datetime) -> list[AcknowledgedProblem]:
-    """Return the problems that last and are acknowledged, the latest word first."""
+def list_acknowledged(
+    tx: Transaction, plan: Plan, now: datetime, access: Access = FULL_ACCESS
+) -> list[AcknowledgedProblem]:
+    """Return the problems that last and are acknowledged, the latest word first.
+
+    Args:
+        access: Whose connections are listed.
+    """
     names = suppression.list_acknowledged_names(tx, now, MOST_LISTED)
     records = {record.name: record for record in list_records(tx, names)} if names else {}
     found = []
     watched = plan.watched_of(tx, names)
     for name in names:
-        if name not in watched:
+        if name not in watched or not access.sees(watched[name].subject.group):
             continue
         trouble = find_problem(records[name], plan)
         given = find_acknowledged(tx, records[name], plan, now)
@@ -283,7 +291,8 @@ def end_silence(tx: Transaction, plan: Plan, number: int, now: datetime) -> int 
 
 def describe_scope(scope: Scope, target: str | None) -> str:
     """Return what a silence is about."""
-    return {Scope.ALL: "everything", Scope.TAG: f"tag {target}"}.get(scope, str(target))
+    named = {Scope.TAG: f"tag {target}", Scope.GROUP: f"group {target}"}
+    return "everything" if scope is Scope.ALL else named.get(scope, str(target))
 
 
 def list_covering_silences(lasting: list[Silence], subject: Subject) -> list[Silence]:

@@ -306,6 +306,7 @@ def _entry(connection: Connection, config: Config) -> Entry:
         tuple(config.alerts.expiring_soon_days),
         name,
         token_host,
+        connection.group,
     )
 
 

@@ -38,6 +38,7 @@ class Entry:
         steps: Days before the end of the authorization that are told.
         application: The OAuth client that it shares with others.
         token_host: Host and port that gives its access tokens.
+        group: The customer or team that it belongs to.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Entry:
     steps: tuple[int, ...] = ()
     application: str | None = None
     token_host: str | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class ConnectionRecord:
         marketplaces: What its account sells in; only where records are listed to be shown.
         outlook: What is foreseen of the window of its quota that decides.
         has_other_windows: Its quota has others, which are kept apart.
+        group_name: The customer or team that it belongs to.
     """
 
     id: int
@@ -111,6 +114,7 @@ class ConnectionRecord:
     marketplaces: tuple[Marketplace, ...] | None = None
     outlook: Outlook = field(default_factory=Outlook)
     has_other_windows: bool = False
+    group_name: str | None = None
 
     @property
     def is_switched_off(self) -> bool:

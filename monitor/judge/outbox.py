@@ -39,6 +39,7 @@ class Notification:
         connections: The names of the connections it speaks of, worst first;
             not all of them where there are many.
         n_connections: How many it speaks of.
+        n_hidden: How many more there are, of groups that the channel is not there for.
     """
 
     id: int
@@ -49,6 +50,7 @@ class Notification:
     connections: tuple[str, ...]
     n_connections: int
     born_at: datetime
+    n_hidden: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,7 @@ class Scope(StrEnum):
 
     CONNECTION = "connection"
     TAG = "tag"
+    GROUP = "group"
     ALL = "all"
 
 
@@ -137,7 +138,7 @@ class Silence:
     """A span in which nobody is told of something, and why.
 
     Args:
-        target: The name of the connection or the tag; None for all.
+        target: The name of the connection, the tag or the group; None for all.
     """
 
     id: int
@@ -158,6 +159,8 @@ class Silence:
                 return True
             case Scope.TAG:
                 return self.target in subject.tags
+            case Scope.GROUP:
+                return self.target is not None and self.target == subject.group
             case Scope.CONNECTION:
                 return self.target == subject.name
 
@@ -205,27 +208,30 @@ class Mutes:
         self._is_all = (Scope.ALL, None) in self._ends
         self._names = {target for scope, target in targets if scope is Scope.CONNECTION}
         self._tags = {target for scope, target in targets if scope is Scope.TAG}
+        self._groups = {target for scope, target in targets if scope is Scope.GROUP}
 
     def __bool__(self) -> bool:
         """Tell whether anything is muted."""
         return bool(self._ends)
 
-    def covers(self, name: str, tags: Collection[str]) -> bool:
+    def covers(self, name: str, tags: Collection[str], group: str | None) -> bool:
         """Tell whether a connection is muted; of all of them this is asked for each page."""
         return (
             self._is_all
             or name in self._names
+            or group in self._groups
             or (bool(self._tags) and not self._tags.isdisjoint(tags))
         )
 
-    def until(self, name: str, tags: Iterable[str]) -> datetime | None:
+    def until(self, subject: Subject) -> datetime | None:
         """Return when the last silence about a connection ends; None where none is in force."""
         if not self._ends:
             return None
         keys = [
             (Scope.ALL, None),
-            (Scope.CONNECTION, name),
-            *((Scope.TAG, tag) for tag in tags),
+            (Scope.CONNECTION, subject.name),
+            *((Scope.TAG, tag) for tag in subject.tags),
+            *([(Scope.GROUP, subject.group)] if subject.group is not None else []),
         ]
         return max((self._ends[key] for key in keys if key in self._ends), default=None)
 

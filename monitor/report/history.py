@@ -67,8 +67,8 @@ class SilenceJson(TypedDict):
     """A span in which nobody is told of something."""
 
     id: int
-    scope: Annotated[str, Field(description="connection, tag or all")]
-    target: Annotated[str | None, Field(description="The connection or tag; null for all.")]
+    scope: Annotated[str, Field(description="connection, tag, group or all")]
+    target: Annotated[str | None, Field(description="The connection, tag or group; null for all.")]
     reason: str
     starts_at: Instant
     ends_at: Instant

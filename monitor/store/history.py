@@ -5,13 +5,15 @@ Charts are drawn from it, and whoever looked last is given what happened since.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import fields as fields_of
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exists, func, or_, select
 
+from monitor.judge.alerts import NEVER_FOR_GROUPS, AlertKind
+from monitor.judge.groups import cut_facts
 from monitor.judge.outbox import NotificationState
 from monitor.judge.outcome import Transition
 from monitor.store.schema import (
@@ -24,9 +26,10 @@ from monitor.store.schema import (
     notifications,
     transitions,
 )
+from monitor.store.statements import select_in
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from sqlalchemy import Select, Table
@@ -117,15 +120,22 @@ def list_alerts(
     connection_id: int | None = None,
     only_dead: bool = False,
     before_id: int | None = None,
+    only: OnlyOf | None = None,
 ) -> list[AlertRow]:
     """Return the latest alerts, or the latest before *before_id*, the newest first.
 
     Alerts that were only about entries taken out of the file are hidden with
     them.
+
+    Args:
+        only: The groups and channels that somebody sees; None for all.
     """
     about = select(alert_connections.c.alert_id)
     watched = about.join(connections).where(connections.c.is_configured)
     query = select(alerts).where(or_(alerts.c.id.in_(watched), alerts.c.id.not_in(about)))
+    if only is not None:
+        seen = watched.where(connections.c.group_name.in_(only.groups))
+        query = select(alerts).where(alerts.c.id.in_(seen), alerts.c.kind.not_in(NEVER_FOR_GROUPS))
     query = query.order_by(alerts.c.id.desc()).limit(limit)
     if connection_id is not None:
         of_connection = about.where(alert_connections.c.connection_id == connection_id)
@@ -137,28 +147,65 @@ def list_alerts(
             exists().where(
                 notifications.c.alert_id == alerts.c.id,
                 notifications.c.state == NotificationState.DEAD,
+                *([] if only is None else [notifications.c.channel.in_(only.channels)]),
             )
         )
-    rows = tx.execute(query).all()
+    return _complete(tx, tx.execute(query).all(), only)
+
+
+def _complete(tx: Transaction, rows: Sequence[Any], only: OnlyOf | None) -> list[AlertRow]:
+    """Return alerts with whom they are about and how far they came."""
     ids = [row.id for row in rows]
     names = _names(tx, ids)
-    deliveries = _deliveries(tx, ids)
-    return [
-        AlertRow(*row, *(tuple(found.get(row.id, ())) for found in (names, deliveries)))
+    sent = _deliveries(tx, ids)
+    found = [
+        AlertRow(
+            row.id,
+            row.kind,
+            row.severity,
+            row.facts,
+            row.born_at,
+            tuple(name for name, _ in names.get(row.id, ())),
+            tuple(sent.get(row.id, ())),
+        )
         for row in rows
     ]
+    return found if only is None else [_cut(one, names[one.id], only) for one in found]
 
 
-def _names(tx: Transaction, alert_ids: Sequence[int]) -> dict[int, list[str]]:
+@dataclass(frozen=True, slots=True)
+class OnlyOf:
+    """What somebody sees who is limited to groups.
+
+    Args:
+        channels: The names of the channels that are there for these groups alone.
+    """
+
+    groups: frozenset[str]
+    channels: frozenset[str]
+
+
+def _cut(one: AlertRow, named: Sequence[tuple[str, str | None]], only: OnlyOf) -> AlertRow:
+    """Return an alert as somebody sees it who is limited to groups."""
+    seen = tuple(name for name, group in named if group in only.groups)
+    facts = one.facts
+    if len(seen) < len(named):
+        facts = cut_facts(AlertKind(one.kind), facts, len(seen))
+    sent = tuple(each for each in one.notifications if each.channel in only.channels)
+    return replace(one, facts=facts, connections=seen, notifications=sent)
+
+
+def _names(tx: Transaction, alert_ids: Sequence[int]) -> dict[int, list[tuple[str, str | None]]]:
+    """Return the names and groups of the connections of alerts."""
     rows = tx.execute(
-        select(alert_connections.c.alert_id, connections.c.name)
+        select(alert_connections.c.alert_id, connections.c.name, connections.c.group_name)
         .join(connections, connections.c.id == alert_connections.c.connection_id)
         .where(alert_connections.c.alert_id.in_(alert_ids), connections.c.is_configured)
         .order_by(connections.c.id)
     )
-    names: dict[int, list[str]] = {}
-    for alert_id, name in rows:
-        names.setdefault(alert_id, []).append(name)
+    names: dict[int, list[tuple[str, str | None]]] = {}
+    for alert_id, name, group in rows:
+        names.setdefault(alert_id, []).append((name, group))
     return names
 
 
@@ -307,6 +354,26 @@ def _sent_since(tx: Transaction, channel: str, after: datetime | None) -> list[S
         query = query.where(notifications.c.sent_at > after)
     rows = tx.execute(query.order_by(notifications.c.sent_at).limit(MOST_EVENTS))
     return [SentEvent(*row) for row in rows]
+
+
+def groups_of_alerts(
+    tx: Transaction, alert_ids: Collection[int]
+) -> dict[int, frozenset[str | None]]:
+    """Return the groups of the connections of alerts, by alert.
+
+    What concerns connwatch itself has none, whichever connections it names.
+    """
+    query = (
+        select(alert_connections.c.alert_id, connections.c.group_name)
+        .distinct()
+        .join(connections, connections.c.id == alert_connections.c.connection_id)
+        .join(alerts, alerts.c.id == alert_connections.c.alert_id)
+        .where(connections.c.is_configured, alerts.c.kind.not_in(NEVER_FOR_GROUPS))
+    )
+    found: dict[int, set[str | None]] = {}
+    for number, group in select_in(tx, query, alert_connections.c.alert_id, alert_ids):
+        found.setdefault(number, set()).add(group)
+    return {number: frozenset(groups) for number, groups in found.items()}
 
 
 def count_dead(tx: Transaction) -> int:

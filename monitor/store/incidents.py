@@ -92,12 +92,18 @@ def _is_of(host: str) -> tuple[Any, Any]:
     )
 
 
-def count_group(tx: Transaction, host: str) -> HostGroup:
-    """Count the watched connections of *host*, and those whose latest check speaks against it."""
-    total = sum(
-        tx.execute(select(func.count()).where(is_watched(), is_of)).scalar_one()
+def count_of_host(tx: Transaction, host: str, groups: Collection[str] = ()) -> int:
+    """Count the watched connections of *host*, or those of *groups* among them."""
+    is_seen = [connections.c.group_name.in_(groups)] if groups else []
+    return sum(
+        tx.execute(select(func.count()).where(is_watched(), is_of, *is_seen)).scalar_one()
         for is_of in _is_of(host)
     )
+
+
+def count_group(tx: Transaction, host: str) -> HostGroup:
+    """Count the watched connections of *host*, and those whose latest check speaks against it."""
+    total = count_of_host(tx, host)
     failing = tx.execute(
         select(func.count()).where(is_watched(), connections.c.failed_host == host)
     ).scalar_one()

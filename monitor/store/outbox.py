@@ -390,8 +390,14 @@ def claim_next(  # noqa: PLR0913 - who claims what, when, for how long, and what
     skip: Collection[int] = (),
     *,
     is_final: bool = False,
+    groups: Collection[str] = (),
 ) -> NotificationGroup | None:
-    """Claim what goes out next on *channel* in one message: see `choose_next`."""
+    """Claim what goes out next on *channel* in one message: see `choose_next`.
+
+    Args:
+        groups: Those that the channel is there for: only their connections are named and
+            counted; empty for all.
+    """
     chosen = choose_next(tx, channel, now, skip, is_final=is_final)
     if not chosen:
         return None
@@ -405,10 +411,12 @@ def claim_next(  # noqa: PLR0913 - who claims what, when, for how long, and what
         values = {"claimed_by": owner, "claimed_until": now + lease, "message_id": chosen[0].id}
         claimed.update(tx.execute(claim.values(values).returning(notifications.c.id)).scalars())
     mine = [row for row in chosen if row.id in claimed]
-    return _read_group(tx, channel, mine) if mine else None
+    return _read_group(tx, channel, mine, groups) if mine else None
 
 
-def _read_group(tx: Transaction, channel: str, chosen: Sequence[Any]) -> NotificationGroup:
+def _read_group(
+    tx: Transaction, channel: str, chosen: Sequence[Any], groups: Collection[str]
+) -> NotificationGroup:
     """Return what a message about the *chosen* notifications needs."""
     worst = sorted(chosen, key=lambda row: (-row.severity.rank, row.id))[:MOST_LISTED]
     told = {
@@ -417,36 +425,54 @@ def _read_group(tx: Transaction, channel: str, chosen: Sequence[Any]) -> Notific
             select(alerts).where(alerts.c.id.in_([row.alert_id for row in worst]))
         )
     }
-    listed = tuple(_read_notification(tx, row, told[row.alert_id]) for row in worst)
+    listed = tuple(_read_notification(tx, row, told[row.alert_id], groups) for row in worst)
     return NotificationGroup(
         tuple(row.id for row in chosen),
         channel,
         listed,
-        listed[0].n_connections if len(chosen) == 1 else _count(tx, chosen),
+        listed[0].n_connections if len(chosen) == 1 else _count(tx, chosen, groups),
         max(row.attempts for row in chosen),
         max(row.due_since for row in chosen),
     )
 
 
-def _read_notification(tx: Transaction, row: Any, alert: Any) -> Notification:
+def _read_notification(
+    tx: Transaction, row: Any, alert: Any, groups: Collection[str]
+) -> Notification:
     about = alert_connections.c.alert_id == row.alert_id
+    seen = and_(about, connections.c.group_name.in_(groups)) if groups else about
+    told = select(connections.c.name).join(
+        alert_connections, connections.c.id == alert_connections.c.connection_id
+    )
     names = tx.execute(
-        select(connections.c.name)
-        .join(alert_connections, connections.c.id == alert_connections.c.connection_id)
-        .where(about)
-        .order_by(alert_connections.c.connection_id)
-        .limit(MOST_LISTED)
+        told.where(seen).order_by(alert_connections.c.connection_id).limit(MOST_LISTED)
     ).scalars()
-    n = tx.execute(select(func.count()).select_from(alert_connections).where(about)).scalar_one()
+    n_all = tx.execute(
+        select(func.count()).select_from(alert_connections).where(about)
+    ).scalar_one()
+    n = n_all
+    if groups:
+        n = tx.execute(select(func.count()).select_from(told.where(seen).subquery())).scalar_one()
     facts, born_at = alert.facts, alert.born_at
     return Notification(
-        row.id, row.alert_id, alert.kind, alert.severity, facts, tuple(names), n, born_at
+        row.id,
+        row.alert_id,
+        alert.kind,
+        alert.severity,
+        facts,
+        tuple(names),
+        n,
+        born_at,
+        n_all - n,
     )
 
 
-def _count(tx: Transaction, chosen: Sequence[Any]) -> int:
+def _count(tx: Transaction, chosen: Sequence[Any], groups: Collection[str]) -> int:
     """Return how many connections the alerts of *chosen* speak of."""
     query = select(alert_connections.c.connection_id)
+    if groups:
+        query = query.join(connections, connections.c.id == alert_connections.c.connection_id)
+        query = query.where(connections.c.group_name.in_(groups))
     ids = [row.alert_id for row in chosen]
     return len(set(select_in(tx, query, alert_connections.c.alert_id, ids)))
 

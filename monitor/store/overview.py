@@ -16,7 +16,7 @@ from monitor.judge.outcome import State
 from monitor.store.schema import Instant, authorizations, connections, quotas
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from datetime import datetime
 
     from sqlalchemy import Column
@@ -34,6 +34,7 @@ _MARKS = [
     connections.c.last_reason,
     connections.c.account,
     connections.c.application,
+    connections.c.group_name,
     *(column for column in quotas.c if column.name not in {"connection_id", "seen_at"}),
     authorizations.c.authorized_at,
     authorizations.c.ends_at,
@@ -67,6 +68,27 @@ def count_watched(tx: Transaction) -> int:
     return tx.execute(query).scalar_one()
 
 
+def is_any_grouped(tx: Transaction) -> bool:
+    """Tell whether any connection belongs to a group."""
+    # The group that sorts first is found in the index, whatever the number of connections.
+    first = select(func.min(connections.c.group_name))
+    return tx.execute(first).scalar_one() is not None
+
+
+def list_used_groups(tx: Transaction) -> list[str]:
+    """Return the groups that connections belong to, in order."""
+    group = connections.c.group_name
+    query = select(group).distinct().where(connections.c.is_configured, group.is_not(None))
+    return sorted(tx.execute(query).scalars())
+
+
+def has_group(tx: Transaction, name: str) -> bool:
+    """Tell whether a connection that is watched, paused or not, belongs to the group *name*."""
+    is_of = connections.c.group_name == name
+    query = select(connections.c.id).where(is_of, connections.c.is_configured).limit(1)
+    return tx.execute(query).first() is not None
+
+
 def count_states(tx: Transaction) -> dict[State, int]:
     """Return how many connections of the file are in which state."""
     state = _shown_state()
@@ -91,6 +113,7 @@ class Ends:
     """
 
     name: str
+    group: str | None
     authorization_at: datetime | None
     token_at: datetime | None
 
@@ -101,7 +124,12 @@ def list_ends(tx: Transaction) -> list[Ends]:
         (authorizations.c.is_renewal_unrecorded, null()), else_=authorizations.c.ends_at
     )
     rows = tx.execute(
-        select(connections.c.name, type_coerce(declared, Instant), authorizations.c.token_ends_at)
+        select(
+            connections.c.name,
+            connections.c.group_name,
+            type_coerce(declared, Instant),
+            authorizations.c.token_ends_at,
+        )
         .join(authorizations)
         .where(
             connections.c.is_configured,
@@ -110,6 +138,16 @@ def list_ends(tx: Transaction) -> list[Ends]:
         .order_by(connections.c.id)
     )
     return [Ends(*row) for row in rows]
+
+
+def list_applications(tx: Transaction, groups: Collection[str] | None) -> set[str] | None:
+    """Return the applications that connections of *groups* use; None for any, without groups."""
+    if groups is None:
+        return None
+    query = select(connections.c.application).distinct()
+    is_of = connections.c.group_name.in_(groups)
+    found = tx.execute(query.where(connections.c.is_configured, is_of)).scalars()
+    return {name for name in found if name is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ def _read_record(fields: dict[str, Any]) -> ConnectionRecord:
         is_unexplained=fields["is_unexplained"],
         outlook=read_outlook(fields),
         has_other_windows=fields["has_others"],
+        group_name=fields["group_name"],
     )
 
 

@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import json
 from enum import StrEnum
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,15 +33,18 @@ from monitor.web.parts import Here
 from monitor.web.problems import answers, problem, problems
 from monitor.web.schemas import AlertListJson, ConfigurationJson, ConnectionListJson
 from monitor.web.sessions import Authenticator, Who
+from monitor.web.visibility import channels_of, for_all_groups, only_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from starlette.types import Receive, Scope, Send
 
+    from monitor.judge.access import Access
     from monitor.judge.connections import ConnectionRecord
     from monitor.store.engine import Transaction
-    from monitor.store.history import AlertRow
+    from monitor.store.history import AlertRow, OnlyOf
     from monitor.web.hub import Hub, Queue
 
 router = APIRouter(prefix="/api/v1", tags=["reading"])
@@ -106,6 +110,7 @@ class Wanted(BaseModel, extra="forbid"):
     state: list[StateSchema] = Field(default=[], max_length=10)
     tag: list[Annotated[str, Field(max_length=100)]] = Field(default=[], max_length=20)
     provider: list[Annotated[str, Field(max_length=100)]] = Field(default=[], max_length=20)
+    group: list[Annotated[str, Field(max_length=100)]] = Field(default=[], max_length=20)
     q: str = Field(default="", max_length=200, description="Words in name, account or tags.")
     order: Order = Order.FILE
     limit: int = Field(
@@ -115,12 +120,14 @@ class Wanted(BaseModel, extra="forbid"):
         default=None, max_length=200, description="`next` of the page before."
     )
 
-    def query(self) -> overview.Query:
-        """Return it as the overview is asked."""
+    def query(self, access: Access) -> overview.Query:
+        """Return it as the overview is asked, by somebody who sees what *access* says."""
         return overview.Query(
             states=frozenset(self.state),
             tags=frozenset(self.tag),
             providers=frozenset(self.provider),
+            groups=frozenset(self.group),
+            access=access,
             words=tuple(self.q.casefold().split()[:MOST_WORDS]),
             is_worst_first=self.order is Order.WORST_FIRST,
             cursor=self.cursor,
@@ -130,10 +137,10 @@ class Wanted(BaseModel, extra="forbid"):
 
 @router.get("/connections", responses=answers(ConnectionListJson))
 async def list_connections(
-    request: Request, here: Here, wanted: Annotated[Wanted, Query()]
+    request: Request, here: Here, who: Who, wanted: Annotated[Wanted, Query()]
 ) -> Response:
     """List the connections of the file; the summary counts all that match, on every page."""
-    query = wanted.query()
+    query = wanted.query(who.access)
     page = await here.reader.read(lambda tx: here.overview.find(tx, query))
     counts = {key: page.counts[key] for key in overview.SUMMARY}
     body = {"connections": page.connections, "summary": counts, "next": page.next}
@@ -145,47 +152,55 @@ def no_such_connection() -> HTTPException:
     return HTTPException(HTTPStatus.NOT_FOUND, "There is no connection of this name.")
 
 
-def find_or_refuse(tx: Transaction, here: Here, name: str) -> ConnectionRecord:
+def find_or_refuse(tx: Transaction, here: Here, name: str, access: Access) -> ConnectionRecord:
     """Return the record of the connection called *name*.
+
+    Args:
+        access: What whoever asks may see: what they may not is as if it were not there.
 
     Raises:
         HTTPException: There is none.
     """
     record = connections.find_record(tx, name)
-    if record is None or not record.is_configured or here.plan.find(tx, name) is None:
+    watched = here.plan.find(tx, name)
+    if record is None or not record.is_configured or watched is None:
+        raise no_such_connection()
+    if not access.sees(watched.subject.group):
         raise no_such_connection()
     return record
 
 
-def read_connection(tx: Transaction, here: Here, name: str) -> ConnectionJson:
+def read_connection(tx: Transaction, here: Here, name: str, access: Access) -> ConnectionJson:
     """Return the connection called *name* as it is shown.
 
     Raises:
-        HTTPException: There is none.
+        HTTPException: There is none that whoever asks may see.
     """
-    [each] = here.overview.describe(tx, [find_or_refuse(tx, here, name).id])
+    [each] = here.overview.describe(tx, [find_or_refuse(tx, here, name, access).id])
     return each
 
 
 @router.get("/connections/{name}", responses=answers(ConnectionJson, HTTPStatus.NOT_FOUND))
-async def get_connection(request: Request, here: Here, name: str) -> Response:
+async def get_connection(request: Request, here: Here, who: Who, name: str) -> Response:
     """Describe one connection."""
-    return answer(request, await here.reader.read(lambda tx: read_connection(tx, here, name)))
+    each = await here.reader.read(lambda tx: read_connection(tx, here, name, who.access))
+    return answer(request, each)
 
 
 @router.get("/connections/{name}/history", responses=answers(HistoryJson, HTTPStatus.NOT_FOUND))
 async def get_history(
-    request: Request, here: Here, name: str, limit: Limit = USUALLY_LISTED
+    request: Request, here: Here, who: Who, name: str, limit: Limit = USUALLY_LISTED
 ) -> Response:
     """Say what happened to one connection: changes, checks and alerts, the newest first."""
 
     def read(tx: Transaction) -> HistoryJson:
-        record = find_or_refuse(tx, here, name)
+        record = find_or_refuse(tx, here, name, who.access)
+        only = only_of(here, who.access)
         return history_json(
             record.name,
             history.list_transitions(tx, record.id, limit),
             history.list_checks(tx, record.id, limit),
-            history.list_alerts(tx, limit, connection_id=record.id),
+            history.list_alerts(tx, limit, connection_id=record.id, only=only),
         )
 
     return answer(request, await here.reader.read(read))
@@ -195,33 +210,42 @@ async def get_history(
 async def list_alerts(
     request: Request,
     here: Here,
+    who: Who,
     dead: Annotated[bool, Query(description="Only those that some channel did not take.")] = False,
     limit: Limit = USUALLY_LISTED,
     cursor: Cursor = None,
 ) -> Response:
     """List what people were told, are being told, or could not be told; the newest first."""
+    only = only_of(here, who.access)
     shown, following = await here.reader.read(
-        lambda tx: list_alerts_from(tx, cursor, limit, only_dead=dead)
+        lambda tx: list_alerts_from(tx, cursor, limit, only, only_dead=dead)
     )
     return answer(request, {"alerts": [alert_json(row) for row in shown], "next": following})
 
 
 def list_alerts_from(
-    tx: Transaction, cursor: str | None, limit: int, *, only_dead: bool
+    tx: Transaction, cursor: str | None, limit: int, only: OnlyOf | None, *, only_dead: bool
 ) -> tuple[list[AlertRow], str | None]:
     """Return a page of the alerts, the newest first, and the cursor of the next one.
+
+    Args:
+        only: The groups and channels that whoever asks may see; None for all.
 
     Raises:
         HTTPException: *cursor* was not made here.
     """
     after = read_cursor(cursor, 1)
     before_id = after[0] if after else None
-    rows = history.list_alerts(tx, limit + 1, only_dead=only_dead, before_id=before_id)
+    rows = history.list_alerts(tx, limit + 1, only_dead=only_dead, before_id=before_id, only=only)
     shown = rows[:limit]
     return shown, write_cursor((shown[-1].id,)) if len(rows) > limit else None
 
 
-@router.get("/configuration", responses=answers(ConfigurationJson))
+@router.get(
+    "/configuration",
+    responses=answers(ConfigurationJson, HTTPStatus.FORBIDDEN),
+    dependencies=[for_all_groups],
+)
 async def show_configuration(request: Request, here: Here) -> Response:
     """Say which settings are in force, and what is wrong with the file."""
     reloads = here.reloads
@@ -261,25 +285,34 @@ async def events(request: Request, here: Here, who: Who) -> Response:
 
     async def is_welcome() -> bool:
         try:
-            return (await authenticator.recognise(request)).by is who.by
+            now = await authenticator.recognise(request)
         except StoreError:
             return True  # nothing is known against them, and there is nothing to tell
+        # With other rights others are told of: whoever listens comes back for that.
+        return now.by is who.by and now.access == who.access
 
-    return _EventStream(here.hub, is_welcome)
+    channels = None if who.access.sees_all else frozenset(channels_of(here, who.access))
+    return _EventStream(partial(here.hub.listen, who.access, channels), here.hub, is_welcome)
 
 
 class _EventStream(Response):
     """The events, for as long as somebody listens; a place among the listeners goes with it."""
 
-    def __init__(self, hub: Hub, is_welcome: Callable[[], Awaitable[bool]]) -> None:
+    def __init__(
+        self,
+        listen: Callable[[], AbstractContextManager[Queue]],
+        hub: Hub,
+        is_welcome: Callable[[], Awaitable[bool]],
+    ) -> None:
         super().__init__()
+        self._listen = listen
         self._hub = hub
         self._is_welcome = is_welcome
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with the stream, or say that too many listen."""
         try:
-            with self._hub.listen() as queue:
+            with self._listen() as queue:
                 await self._hub.wait_until_looking()
                 events = stream(queue, self._is_welcome)
                 answer = StreamingResponse(events, media_type="text/event-stream")

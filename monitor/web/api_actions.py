@@ -34,11 +34,20 @@ from monitor.web.parts import Here
 from monitor.web.problems import answers, problems
 from monitor.web.sessions import Who
 from monitor.web.validations import NotPossible, ValidationRun
+from monitor.web.visibility import (
+    channels_of,
+    for_all_groups,
+    refuse_limited,
+    require_group,
+    seen_silences,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from monitor.judge.access import Access
     from monitor.judge.connections import ConnectionRecord, Entry
+    from monitor.judge.suppression import Silence
     from monitor.store.engine import Transaction
 
 log = structlog.get_logger()
@@ -50,14 +59,17 @@ router = APIRouter(
 _CONNECTION = answers(ConnectionJson, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, is_change=True)
 
 
-def entry_of(tx: Transaction, here: Here, name: str) -> Entry:
-    """Return what the file says of the connection called *name*.
+def entry_of(tx: Transaction, here: Here, name: str, access: Access) -> Entry:
+    """Return what its owner says of the connection called *name*, deleted or not.
+
+    Args:
+        access: What whoever asks may see: what they may not is as if it were not there.
 
     Raises:
-        HTTPException: It says nothing.
+        HTTPException: Nothing is said.
     """
     entry = here.plan.entry(tx, name)
-    if entry is None:
+    if entry is None or not access.sees(entry.group):
         raise no_such_connection()
     return entry
 
@@ -77,8 +89,8 @@ async def _change(
     """Change the connection called *name*, and answer with what it is then."""
 
     def write(tx: Transaction) -> ConnectionJson:
-        change(tx, find_or_refuse(tx, here, name))
-        return read_connection(tx, here, name)
+        change(tx, find_or_refuse(tx, here, name, who.access))
+        return read_connection(tx, here, name, who.access)
 
     each = await here.store.write(write)
     _note(who, order, connection=name)
@@ -100,7 +112,7 @@ async def validate(here: Here, who: Who, name: str) -> Response:
     await run.wait()
     if run.answered is None or run.failure is not None:
         raise HTTPException(HTTPStatus.CONFLICT, f"It could not be validated: {run.failure}.")
-    each = await here.reader.read(lambda tx: read_connection(tx, here, name))
+    each = await here.reader.read(lambda tx: read_connection(tx, here, name, who.access))
     return JSONResponse(validation_json(run, each))
 
 
@@ -112,7 +124,7 @@ async def begin_validation(
     Raises:
         HTTPException: There is none, or it cannot be validated.
     """
-    record = await here.reader.read(lambda tx: find_or_refuse(tx, here, name))
+    record = await here.reader.read(lambda tx: find_or_refuse(tx, here, name, who.access))
     try:
         run = await here.validations.start(name)
     except NotPossible as error:
@@ -164,10 +176,10 @@ async def resume(here: Here, who: Who, name: str) -> Response:
     """Watch a connection again: after a pause, or after a deletion."""
 
     def change(tx: Transaction) -> tuple[ConnectionJson, bool]:
-        entry = entry_of(tx, here, name)
+        entry = entry_of(tx, here, name, who.access)
         if actions.resume(tx, entry, here.clock()) is None:
-            find_or_refuse(tx, here, name)
-        return read_connection(tx, here, name), entry.is_enabled
+            find_or_refuse(tx, here, name, who.access)
+        return read_connection(tx, here, name, who.access), entry.is_enabled
 
     each, is_enabled = await here.store.write(change)
     if not is_enabled:
@@ -193,7 +205,7 @@ async def renew(
     at = None if day is None else start_of(day)
 
     def change(tx: Transaction, _: ConnectionRecord) -> None:
-        actions.renew(tx, entry_of(tx, here, name), at, now)
+        actions.renew(tx, entry_of(tx, here, name, who.access), at, now)
 
     try:
         return await _change(here, who, "renew", name, change)
@@ -201,7 +213,11 @@ async def renew(
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"on: {needed}") from needed
 
 
-@router.post("/alerts/retry", responses=answers(schemas.RevivedJson, is_change=True))
+@router.post(
+    "/alerts/retry",
+    responses=answers(schemas.RevivedJson, is_change=True),
+    dependencies=[for_all_groups],
+)
 async def retry(here: Here, who: Who) -> Response:
     """Make dead notifications due again."""
     revived, _ = await here.store.write(
@@ -225,9 +241,14 @@ SilenceId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 
 @alerts_router.get("/silences", responses=answers(schemas.SilenceListJson))
-async def list_silences(request: Request, here: Here) -> Response:
+async def list_silences(request: Request, here: Here, who: Who) -> Response:
     """List the silences in effect."""
-    lasting = await here.reader.read(lambda tx: stored.list_active_silences(tx, here.clock()))
+
+    def read(tx: Transaction) -> list[Silence]:
+        lasting = stored.list_active_silences(tx, here.clock())
+        return seen_silences(tx, here, who.access, lasting)
+
+    lasting = await here.reader.read(read)
     return answer(request, {"silences": [silence_json(one) for one in lasting], "next": None})
 
 
@@ -243,7 +264,7 @@ async def list_silences(request: Request, here: Here) -> Response:
     ),
 )
 async def silence(here: Here, who: Who, wanted: schemas.NewSilenceSchema) -> Response:
-    """Mute the alerts of a connection, of a tag or of everything.
+    """Mute the alerts of a connection, of a group, of a tag or of everything.
 
     Checks continue. When it ends, what is still true is sent.
     """
@@ -253,11 +274,16 @@ async def silence(here: Here, who: Who, wanted: schemas.NewSilenceSchema) -> Res
         what = "null to mute everything" if is_all else f"the {wanted.scope} to mute"
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"target: {what}")
 
+    if not who.access.sees_all and wanted.scope not in {Scope.CONNECTION, Scope.GROUP}:
+        raise HTTPException(HTTPStatus.FORBIDDEN, "You can mute connections and groups only.")
+
     def begin(tx: Transaction) -> schemas.BegunSilenceJson:
         if wanted.scope is Scope.TAG and wanted.target not in known_tags(tx, here):
             raise HTTPException(HTTPStatus.NOT_FOUND, "No connection has this tag.")
+        if wanted.scope is Scope.GROUP:
+            require_group(tx, here, who.access, wanted.target or "")
         if wanted.scope is Scope.CONNECTION:
-            find_or_refuse(tx, here, wanted.target or "")
+            find_or_refuse(tx, here, wanted.target or "", who.access)
         begun = suppression.begin_silence(
             tx, here.plan, wanted.scope, wanted.target, wanted.length, wanted.reason, now
         )
@@ -280,9 +306,15 @@ def known_tags(tx: Transaction, here: Here) -> list[str]:
 )
 async def end_silence(here: Here, who: Who, number: SilenceId) -> Response:
     """End a silence early: what was held back and is still true is sent."""
-    n_due = await here.store.write(
-        lambda tx: suppression.end_silence(tx, here.plan, number, here.clock())
-    )
+
+    def end(tx: Transaction) -> int | None:
+        now = here.clock()
+        lasting = [one for one in stored.list_active_silences(tx, now) if one.id == number]
+        if not seen_silences(tx, here, who.access, lasting):
+            return None
+        return suppression.end_silence(tx, here.plan, number, now)
+
+    n_due = await here.store.write(end)
     if n_due is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, "There is no such silence now.")
     here.wake()
@@ -291,7 +323,12 @@ async def end_silence(here: Here, who: Who, number: SilenceId) -> Response:
 
 
 async def end_all_mutes(here: Here, who: Who) -> None:
-    """End every silence of everything; one that is over already is no fault."""
+    """End every silence of everything; one that is over already is no fault.
+
+    Raises:
+        HTTPException: Whoever asks is limited to groups.
+    """
+    refuse_limited(who)
 
     def end(tx: Transaction) -> int:
         now = here.clock()
@@ -330,7 +367,9 @@ async def acknowledge(
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "until: a future day")
     kept = Acknowledgement(now, until, wanted.note)
     problem = await here.store.write(
-        lambda tx: suppression.acknowledge(tx, find_or_refuse(tx, here, name), here.plan, kept)
+        lambda tx: suppression.acknowledge(
+            tx, find_or_refuse(tx, here, name, who.access), here.plan, kept
+        )
     )
     if problem is None:
         raise HTTPException(HTTPStatus.CONFLICT, "It has no problem to acknowledge.")
@@ -353,7 +392,7 @@ async def acknowledge(
 async def take_back(here: Here, who: Who, name: str) -> Response:
     """Undo an acknowledgement: reminders are sent again."""
     was_there = await here.store.write(
-        lambda tx: stored.drop_acknowledgement(tx, find_or_refuse(tx, here, name).id)
+        lambda tx: stored.drop_acknowledgement(tx, find_or_refuse(tx, here, name, who.access).id)
     )
     if not was_there:
         raise HTTPException(HTTPStatus.NOT_FOUND, "It is not acknowledged.")
@@ -370,7 +409,10 @@ async def take_back(here: Here, who: Who, name: str) -> Response:
 async def send_test(here: Here, who: Who, wanted: schemas.NewTestSchema) -> Response:
     """Send a test message to one channel, the way any alert goes."""
     channel = wanted.channel
-    if channel not in {one.name for one in here.plan.channels}:
+    seen = channels_of(here, who.access)
+    if channel not in seen and not who.access.sees_all:
+        raise HTTPException(HTTPStatus.FORBIDDEN, "You can test channels of your groups only.")
+    if channel not in seen:
         raise HTTPException(HTTPStatus.NOT_FOUND, "There is no channel of this name.")
     alert = AlertDue.of(AlertKind.TEST)
     number = await here.store.write(

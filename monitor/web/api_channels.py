@@ -48,6 +48,7 @@ from monitor.web.parts import Here, Parts
 from monitor.web.problems import answers, problem, problems
 from monitor.web.schemas import ChannelListSchema, ChannelSchema
 from monitor.web.sessions import Visitor, Who
+from monitor.web.visibility import for_all_groups
 
 if TYPE_CHECKING:
     from monitor.config.channels import CheckedChannel
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-router = APIRouter(prefix="/api/v1/channels", tags=["channels"])
+router = APIRouter(prefix="/api/v1/channels", tags=["channels"], dependencies=[for_all_groups])
 
 _NOT_MET = "The channel is not as If-Match or If-None-Match says: read it again."
 

@@ -28,6 +28,7 @@ from monitor.engine.ciphers import Cipher, KeyUnusable
 from monitor.engine.entries import DASHBOARD, EntryWriter, KeyMissing, open_former
 from monitor.engine.entries import NO_KEY as NO_KEY_SET
 from monitor.engine.settings import RowSettings
+from monitor.judge.access import FULL_ACCESS
 from monitor.judge.connections import OWNER_DASHBOARD
 from monitor.report.status import ConnectionJson
 from monitor.sources.rows import check_keys, parse_json
@@ -39,14 +40,17 @@ from monitor.web.parts import Here, Parts
 from monitor.web.problems import ROLE, ProblemResponse, answers, problem, problems
 from monitor.web.schemas import EntrySchema
 from monitor.web.sessions import Pass, Visitor, Who
+from monitor.web.visibility import for_all_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from monitor.config.connections import Connection
     from monitor.config.owners import CheckedEntry, FormerEntry
+    from monitor.judge.access import Access
     from monitor.judge.connections import WrittenEntry
     from monitor.store.engine import Transaction
+    from monitor.store.entries import StoredEntry
 
 log = structlog.get_logger()
 
@@ -160,7 +164,11 @@ class EntryDesk:
             created = self.put(tx, [ready])
             if also is not None:
                 also(tx)
-            result = read_connection(tx, self.here, name), name in created, ready.written.digest
+            result = (
+                read_connection(tx, self.here, name, FULL_ACCESS),
+                name in created,
+                ready.written.digest,
+            )
             if not is_kept:
                 raise _Undone(result)
             return result
@@ -285,6 +293,7 @@ DryRun = Annotated[bool, Query(description="Answer the same, and store nothing."
         is_change=True,
     )
     | {201: {"model": ConnectionJson}},
+    dependencies=[for_all_groups],
     openapi_extra={
         "requestBody": {"required": True, "content": {"application/json": {"schema": _ENTRY}}}
     },
@@ -389,6 +398,7 @@ async def get_config(request: Request, here: Here, who: Who, name: str) -> Respo
         row = entries.find_of_owner(tx, shown, name)
         if row is None or not isinstance(row.content, dict):
             raise no_such_connection()
+        _require_seen(tx, here, who.access, row)
         beside = {"owner": shown, "shadowed_by": None if shown == owners[0] else owners[0]}
         return hide_secrets(row.content) | beside, row.digest
 
@@ -398,6 +408,19 @@ async def get_config(request: Request, here: Here, who: Who, name: str) -> Respo
     if names_tag(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return JSONResponse(body, headers=headers)
+
+
+def _require_seen(tx: Transaction, here: Here, access: Access, row: StoredEntry) -> None:
+    """Raise unless whoever asks sees the connection, and what is shown of it.
+
+    What another owner wrote of the same name may be in another group.
+    """
+    if access.sees_all:
+        return
+    watched = here.plan.find(tx, row.name)
+    is_seen = watched is not None and access.sees(watched.subject.group)
+    if not is_seen or not access.sees(row.content.get("group")):
+        raise no_such_connection()
 
 
 @router.delete(
@@ -415,7 +438,7 @@ async def delete(here: Here, who: Who, name: str) -> Response:
     writer = EntryWriter(here.config, here.plan, DASHBOARD, None)
 
     def change(tx: Transaction) -> None:
-        record = find_or_refuse(tx, here, name)
+        record = find_or_refuse(tx, here, name, who.access)
         if _owner_beside(tx, here, name) is None:
             writer.remove(tx, [name], here.clock())
         else:
@@ -438,6 +461,7 @@ async def delete(here: Here, who: Who, name: str) -> Response:
         200: {"content": {NDJSON: {}}, "description": "A verdict a line, in order."},
         **problems(is_change=True),
     },
+    dependencies=[for_all_groups],
     openapi_extra={
         "requestBody": {"required": True, "content": {NDJSON: {"schema": {"type": "string"}}}}
     },

@@ -13,7 +13,9 @@ import structlog
 from monitor.judge.conditions import ConditionFacts, ConditionKind, find_conditions
 from monitor.report.conditions import describe_condition, read_conditions
 from monitor.store.engine import StoreError
+from monitor.store.overview import is_any_grouped
 from monitor.web.times import with_times
+from monitor.web.visibility import seen_conditions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from monitor.judge.conditions import Condition
     from monitor.store.engine import Transaction
     from monitor.web.parts import Parts
+    from monitor.web.sessions import Visitor
 
 log = structlog.get_logger()
 
@@ -43,13 +46,19 @@ def _channels(here: Parts) -> list[str]:
 
 
 async def load_conditions(request: Request, here: Parts) -> None:
-    """Read them for the page that answers *request*."""
+    """Read them for the page that answers *request*, and whether there are groups to lead to."""
+    has_groups = bool(here.config.groups)
     try:
-        conditions = await here.reader.read(lambda tx: read_own_conditions(tx, here))
+        conditions, is_any = await here.reader.read(
+            lambda tx: (read_own_conditions(tx, here), is_any_grouped(tx))
+        )
+        has_groups = has_groups or is_any
     except StoreError as error:
         log.warning("web.store_error", error=str(error))
         conditions = guess_conditions(here)
-    request.state.conditions = conditions
+    request.state.has_groups = has_groups
+    visitor: Visitor = request.state.visitor
+    request.state.conditions = seen_conditions(here, visitor.access, conditions)
 
 
 def conditions_of(request: Request) -> list[Condition]:

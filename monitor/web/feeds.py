@@ -21,17 +21,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitor.config.model import dashboard_address
+from monitor.judge.access import FULL_ACCESS
 from monitor.notify.times import format_date
 from monitor.report.status import secret_end
-from monitor.store.overview import list_ends
+from monitor.store.overview import list_applications, list_ends
 from monitor.web.api import read_connection, tagged
 from monitor.web.parts import Here, Parts
 from monitor.web.problems import NOT_MODIFIED, problems
-from monitor.web.sessions import CALENDAR, Who, badge_of, may_see
+from monitor.web.sessions import CALENDAR, Pass, Who, badge_of, may_see
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from monitor.judge.access import Access
     from monitor.report.status import ConnectionJson
     from monitor.store.engine import Transaction
 
@@ -67,7 +69,9 @@ async def badge(
 ) -> Response:
     """Draw the badge of a connection."""
     _require_token(here, who, token, badge_of(name), "badge that the connection's page shows")
-    each = await here.reader.read(lambda tx: read_connection(tx, here, name))
+    # Whoever has the secret address of a badge may see what it shows, logged in or not.
+    access = FULL_ACCESS if who.by is Pass.NONE else who.access
+    each = await here.reader.read(lambda tx: read_connection(tx, here, name, access))
     response = tagged(request, draw_badge(each).encode(), "image/svg+xml", "no-cache")
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
@@ -212,8 +216,9 @@ async def calendar(
     _require_token(here, who, token, CALENDAR, "calendar that the dashboard shows")
     # The stamp is the day's, so that the same calendar has the same tag.
     stamp = datetime.combine(here.clock().astimezone(UTC).date(), datetime.min.time(), UTC)
+    access = FULL_ACCESS if who.by is Pass.NONE else who.access
     endings = await here.reader.read(
-        lambda tx: [_calendar_event(one, here, stamp) for one in list_expiries(tx, here)]
+        lambda tx: [_calendar_event(one, here, stamp) for one in list_expiries(tx, here, access)]
     )
     text = write_calendar(CALENDAR_NAME, endings, stamp)
     return tagged(request, text.encode("utf-8", "replace"), "text/calendar; charset=utf-8")
@@ -234,10 +239,15 @@ class ExpiryDate:
     steps: tuple[int, ...]
 
 
-def list_expiries(tx: Transaction, here: Parts) -> Iterator[ExpiryDate]:
-    """Yield what ends, the connections in the order of the file and then the applications."""
-    listed = list_ends(tx)
+def list_expiries(tx: Transaction, here: Parts, access: Access) -> Iterator[ExpiryDate]:
+    """Yield what ends, the connections in the order of the file and then the applications.
+
+    Args:
+        access: Whose connections are listed; of applications those that these use.
+    """
+    listed = [one for one in list_ends(tx) if access.sees(one.group)]
     watched = here.plan.names_of(tx, [ends.name for ends in listed])
+    used = list_applications(tx, access.groups)
     for ends in listed:
         if ends.name not in watched:
             continue
@@ -246,7 +256,7 @@ def list_expiries(tx: Transaction, here: Parts) -> Iterator[ExpiryDate]:
                 yield ExpiryDate(at, ends.name, kind, here.plan.rules.expiring_soon_days)
     for name, (secret, steps) in here.plan.applications.items():
         ends_at = secret_end(secret)
-        if ends_at is not None:
+        if ends_at is not None and (used is None or name in used):
             yield ExpiryDate(ends_at, name, CLIENT_SECRET, steps)
 
 

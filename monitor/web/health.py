@@ -22,6 +22,7 @@ from monitor.web.conditions import guess_conditions, read_own_conditions
 from monitor.web.parts import Here, Parts
 from monitor.web.problems import problems
 from monitor.web.schemas import AliveJson, ReadyJson
+from monitor.web.visibility import for_all_groups
 
 if TYPE_CHECKING:
     from monitor.store.engine import Transaction
@@ -81,6 +82,7 @@ metrics_router = APIRouter(tags=["elsewhere"])
         **problems(),
     },
     response_class=Response,
+    dependencies=[for_all_groups],
 )
 async def metrics(here: Here) -> Response:
     """Return the metrics."""

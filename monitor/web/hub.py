@@ -9,20 +9,23 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from monitor.judge.access import FULL_ACCESS
+from monitor.judge.conditions import ConditionKind
 from monitor.report.status import instant
 from monitor.store.engine import StoreError
-from monitor.store.history import Horizon, events_since, find_horizon
+from monitor.store.history import Horizon, events_since, find_horizon, groups_of_alerts
 from monitor.store.overview import count_watched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from monitor.judge.access import Access
     from monitor.judge.conditions import Condition
     from monitor.store.engine import StoreWorker, Transaction
     from monitor.web.overview import Overview
@@ -45,10 +48,16 @@ class Event:
 
     Args:
         kind: `state`, `alert`, `sent`, `notes`, or `reload`: more than can be told one by one.
+        groups: Those whose people are told, whoever sees one of them; None for all people.
+        channel: Where it was sent; people limited to groups are told of their channels alone.
+        limited: What they are told instead of the facts, if that differs.
     """
 
     kind: str
     facts: dict[str, Any]
+    groups: frozenset[str | None] | None = None
+    channel: str | None = None
+    limited: dict[str, Any] | None = None
 
     def encode(self) -> bytes:
         """Return it as server-sent events are written."""
@@ -59,7 +68,38 @@ WARM_UP_TO = 20_000
 
 RELOAD = Event("reload", {})
 
+FOR_EVERYBODY = {ConditionKind.NO_CHANNEL.value, ConditionKind.MUTED_ALL.value}
+"""The conditions that people limited to groups are told of; of their channels pages tell them."""
+
+NOBODYS: frozenset[str | None] = frozenset()
+"""The groups of what concerns no connection: only those are told who see all."""
+
 Queue = asyncio.Queue[Event | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Somebody who is told what happens.
+
+    Args:
+        access: What they may hear of.
+        channels: Of whose messages they hear; None for all.
+    """
+
+    access: Access
+    channels: frozenset[str] | None
+    queue: Queue = field(default_factory=asyncio.Queue)
+
+    def hear(self, events: Iterable[Event]) -> list[Event]:
+        """Return those of *events* that are for them, as they are told."""
+        if self.access.sees_all:
+            return list(events)
+        return [
+            event if event.limited is None else replace(event, facts=event.limited)
+            for event in events
+            if (event.groups is None or any(map(self.access.sees, event.groups)))
+            and (event.channel is None or event.channel in (self.channels or ()))
+        ]
 
 
 class HubFull(Exception):  # noqa: N818 - it states a condition
@@ -88,7 +128,7 @@ class Hub:
         self._overview = overview
         self._read_conditions = read_conditions
         self._conditions: Sequence[Condition] | None = None
-        self._listeners: set[Queue] = set()
+        self._listeners: list[Listener] = []
         self._has_listener = asyncio.Event()
         self._is_looking = asyncio.Event()
         self._is_looking.set()
@@ -105,8 +145,14 @@ class Hub:
         self._send_home()
 
     @contextmanager
-    def listen(self) -> Iterator[Queue]:
+    def listen(
+        self, access: Access = FULL_ACCESS, channels: frozenset[str] | None = None
+    ) -> Iterator[Queue]:
         """Give out what happens from now on; None is the end.
+
+        Args:
+            access: What whoever listens may hear of.
+            channels: Of whose messages; None for all.
 
         Raises:
             HubFull: Nobody else can listen. Seen in the step that lets in: of many who
@@ -114,13 +160,13 @@ class Hub:
         """
         if self._is_closed or len(self._listeners) >= MOST_LISTENERS:
             raise HubFull
-        queue: Queue = asyncio.Queue()
-        self._listeners.add(queue)
+        listener = Listener(access, channels)
+        self._listeners.append(listener)
         self._has_listener.set()
         try:
-            yield queue
+            yield listener.queue
         finally:
-            self._listeners.discard(queue)
+            self._listeners = [one for one in self._listeners if one is not listener]
 
     async def wait_until_looking(self) -> None:
         """Return once all that happens from now on is given out: what was before is not.
@@ -137,8 +183,8 @@ class Hub:
         self._send_home()
 
     def _send_home(self) -> None:
-        for queue in self._listeners:
-            queue.put_nowait(None)
+        for listener in self._listeners:
+            listener.queue.put_nowait(None)
 
     async def run(self) -> None:
         """Look for what happened while somebody listens, until cancelled."""
@@ -175,7 +221,8 @@ class Hub:
         former, self._conditions = self._conditions, found
         if former is not None and found != former:
             notes = list(dict.fromkeys(one.kind.value for one in found))
-            self._publish([Event("notes", {"notes": notes})])
+            own = [each for each in notes if each in FOR_EVERYBODY]
+            self._publish([Event("notes", {"notes": notes}, limited={"notes": own})])
 
     async def _warm_up(self) -> None:
         """Look at all connections once, so that the first page need not.
@@ -190,15 +237,16 @@ class Hub:
             log.warning("web.store_error", error=str(error))
 
     def _publish(self, events: list[Event]) -> None:
-        if len(events) > MOST_CHANGES:
-            events = [RELOAD]
-        for queue in self._listeners:
-            if queue.qsize() + len(events) > MOST_WAITING:
+        for listener in self._listeners:
+            heard = listener.hear(events)
+            if len(heard) > MOST_CHANGES:
+                heard = [RELOAD]
+            queue = listener.queue
+            if queue.qsize() + len(heard) > MOST_WAITING:
                 while not queue.empty():
                     queue.get_nowait()
-                queue.put_nowait(RELOAD)
-                continue
-            for event in events:
+                heard = [RELOAD]
+            for event in heard:
                 queue.put_nowait(event)
 
 
@@ -214,18 +262,34 @@ def _look(
     if horizon is None:
         return [], find_horizon(tx, channels)
     events = [
-        Event("state", {"name": name, "state": one.state, "reason": one.reason})
-        if one
-        else Event("state", {"name": name, "state": None, "reason": None})
-        for name, one in changed.items()
+        Event(
+            "state",
+            {
+                "name": one.name,
+                "state": one.entry and one.entry.state,
+                "reason": one.entry and one.entry.reason,
+            },
+            frozenset({one.group}),
+        )
+        for one in changed
     ]
     news = events_since(tx, horizon, channels)
+    groups = groups_of_alerts(tx, {one.id for one in news.alerts} | {s.alert_id for s in news.sent})
     events += [
-        Event("alert", {"id": one.id, "kind": one.kind, "severity": one.severity})
+        Event(
+            "alert",
+            {"id": one.id, "kind": one.kind, "severity": one.severity},
+            groups.get(one.id, NOBODYS),
+        )
         for one in news.alerts
     ]
     events += [
-        Event("sent", {"alert": one.alert_id, "channel": one.channel, "at": instant(one.at)})
+        Event(
+            "sent",
+            {"alert": one.alert_id, "channel": one.channel, "at": instant(one.at)},
+            groups.get(one.alert_id, NOBODYS),
+            one.channel,
+        )
         for one in news.sent
     ]
     return events, news.horizon

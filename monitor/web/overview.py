@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from starlette.exceptions import HTTPException
 
 from monitor.alerting.suppression import find_mutings, find_problem
+from monitor.judge.access import FULL_ACCESS
 from monitor.judge.outcome import State
 from monitor.judge.suppression import Mutes
 from monitor.report.status import (
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from monitor.config.plan import Plan
+    from monitor.judge.access import Access
     from monitor.judge.connections import ConnectionRecord, Watched
     from monitor.report.status import ConnectionJson
     from monitor.store.engine import Transaction
@@ -115,6 +117,7 @@ class OverviewEntry:
     id: int
     name: str
     provider: str
+    group: str | None
     state: str
     reason: str
     facets: frozenset[str]
@@ -133,6 +136,7 @@ class Query:
 
     Args:
         states: Any of `FACETS`.
+        access: Whose connections are seen; others count nowhere.
         words: All of them must be found in the name, the account, the provider or a tag.
         cursor: Where the page before ended.
     """
@@ -140,7 +144,9 @@ class Query:
     states: frozenset[str] = frozenset()
     tags: frozenset[str] = frozenset()
     providers: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
     words: tuple[str, ...] = ()
+    access: Access = FULL_ACCESS
     is_worst_first: bool = False
     cursor: str | None = None
     limit: int = 100
@@ -176,6 +182,21 @@ class Among:
     of_any_state: dict[str, int]
     tags: list[str]
     providers: list[str]
+    groups: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewChange:
+    """What has become of a connection.
+
+    Args:
+        group: That whose people are told: of one that changed groups, each has its own change.
+        entry: None for what is gone, or is seen by those people no more.
+    """
+
+    name: str
+    group: str | None
+    entry: OverviewEntry | None
 
 
 @dataclass(slots=True)
@@ -185,7 +206,7 @@ class Overview:
     plan: Plan
     clock: Callable[[], datetime]
     _entries: dict[int, OverviewEntry] = field(default_factory=dict)
-    _changed: dict[str, OverviewEntry | None] = field(default_factory=dict)
+    _changed: dict[tuple[str, str | None], OverviewChange] = field(default_factory=dict)
     _seen: Transaction | None = None
 
     def find(self, tx: Transaction, query: Query) -> OverviewPage:
@@ -198,8 +219,14 @@ class Overview:
 
     def _matching(self, tx: Transaction, query: Query) -> list[OverviewEntry]:
         """Return what matches *query*, whatever its state."""
+        return [one for one in self.list_seen(tx, query.access) if _is_matching(one, query)]
+
+    def list_seen(self, tx: Transaction, access: Access) -> Collection[OverviewEntry]:
+        """Return all connections that somebody sees, in the order of the file."""
         self.refresh(tx)
-        return [one for one in self._entries.values() if _is_matching(one, query)]
+        if access.sees_all:
+            return self._entries.values()
+        return [one for one in self._entries.values() if access.sees(one.group)]
 
     def _find(self, tx: Transaction, query: Query, matching: list[OverviewEntry]) -> OverviewPage:
         after = read_cursor(query.cursor, 4 if query.is_worst_first else 1)
@@ -231,10 +258,9 @@ class Overview:
         mutes = Mutes(list_active_silences(tx, now), now)
         return _Quieted(mutes, find_acknowledgements(tx, now).keys())
 
-    def counts(self, tx: Transaction) -> dict[str, int]:
-        """Return how many of all connections are in which state."""
-        self.refresh(tx)
-        return _count(self._entries.values())
+    def counts(self, tx: Transaction, access: Access = FULL_ACCESS) -> dict[str, int]:
+        """Return how many of all connections that somebody sees are in which state."""
+        return count_facets(self.list_seen(tx, access))
 
     def find_among(self, tx: Transaction, query: Query) -> Among:
         """Return the page that *query* asks for, and what can be filtered by, at one look.
@@ -247,10 +273,13 @@ class Overview:
         of_any_state = found.counts
         if query.states:
             of_any_state = self._find_quieted(tx).count(matching)
-        known = self._entries.values()
+        known = self.list_seen(tx, query.access)
         tags = {tag for one in known for tag in one.tags}
         providers = {one.provider for one in known}
-        return Among(found, len(known), of_any_state, sorted(tags), sorted(providers))
+        groups = {one.group for one in known if one.group is not None}
+        return Among(
+            found, len(known), of_any_state, sorted(tags), sorted(providers), sorted(groups)
+        )
 
     def describe(self, tx: Transaction, ids: list[int]) -> list[ConnectionJson]:
         """Return the connections of *ids*, in that order, as people and programs are shown them."""
@@ -265,11 +294,14 @@ class Overview:
             if one.name in watched
         ]
 
-    def take_changes(self, tx: Transaction) -> dict[str, OverviewEntry | None]:
-        """Return what has changed since the last call, by name; None for what is gone."""
+    def take_changes(self, tx: Transaction) -> list[OverviewChange]:
+        """Return what has changed since the last call."""
         self.refresh(tx)
         changed, self._changed = self._changed, {}
-        return changed
+        return list(changed.values())
+
+    def _note(self, name: str, group: str | None, entry: OverviewEntry | None) -> None:
+        self._changed[name, group] = OverviewChange(name, group, entry)
 
     def refresh(self, tx: Transaction) -> None:
         """Look again at the connections that have changed, or whose time has."""
@@ -281,7 +313,7 @@ class Overview:
         before = self._entries
         stale = [number for number, mark in marks.items() if _is_stale(before, number, mark, now)]
         for number in before.keys() - marks.keys():
-            self._changed[before[number].name] = None
+            self._note(before[number].name, before[number].group, None)
         renewed: dict[int, OverviewEntry] = {}
         for some in in_groups(stale):
             records = load_records(tx, some).values()
@@ -291,7 +323,11 @@ class Overview:
                 for record in records
                 if record.name in watched
             }
-        self._changed.update({one.name: one for one in renewed.values()})
+        for number, one in renewed.items():
+            former = before.get(number)
+            if former is not None and (former.name, former.group) != (one.name, one.group):
+                self._note(former.name, former.group, None)
+            self._note(one.name, one.group, one)
         # What has a name that is not in the plan belongs to settings about to come in force.
         foreign = set(stale) - renewed.keys()
         merged = before | renewed
@@ -307,10 +343,12 @@ class Overview:
         first = min((int(end.timestamp()) for end in ends), default=_NEVER)
         days = watched.rules.expiring_soon_days
         text = [record.name, record.provider, each["account"] or "", *each["tags"]]
+        text += [each["group"]] if each["group"] else []
         return OverviewEntry(
             record.id,
             record.name,
             record.provider,
+            each["group"],
             each["state"],
             each["reason"],
             _facets(each),
@@ -342,6 +380,7 @@ def _is_matching(one: OverviewEntry, query: Query) -> bool:
     return (
         (not query.providers or one.provider in query.providers)
         and (not query.tags or not query.tags.isdisjoint(one.tags))
+        and (not query.groups or one.group in query.groups)
         and all(word in one.text for word in query.words)
     )
 
@@ -362,7 +401,8 @@ def _share(facets: frozenset[str]) -> frozenset[str]:
     return facets
 
 
-def _count(entries: Iterable[OverviewEntry]) -> dict[str, int]:
+def count_facets(entries: Iterable[OverviewEntry]) -> dict[str, int]:
+    """Return how many of *entries* are what can be counted."""
     counts = dict.fromkeys(FACETS, 0)
     for facets, count in Counter(one.facets for one in entries).items():
         for facet in facets:
@@ -382,13 +422,13 @@ class _Quieted:
     acknowledged: Collection[int]
 
     def facets_of(self, one: OverviewEntry) -> list[str]:
-        found = [MUTED] if self.mutes.covers(one.name, one.tags) else []
+        found = [MUTED] if self.mutes.covers(one.name, one.tags, one.group) else []
         if one.has_problem and one.id in self.acknowledged:
             found.append(ACKNOWLEDGED)
         return found
 
     def count(self, entries: Collection[OverviewEntry]) -> dict[str, int]:
-        counts = _count(entries)
+        counts = count_facets(entries)
         if self.mutes or self.acknowledged:
             for one in entries:
                 for facet in self.facets_of(one):

@@ -260,7 +260,7 @@ class NewSilenceSchema(BaseModel, extra="forbid", validate_by_alias=True):
     target: str | None = Field(
         default=None,
         max_length=LONGEST_NAME,
-        description="The connection or tag; null for all.",
+        description="The connection, group or tag; null for all.",
     )
     length: Length = Field(alias="for", description="How long: 90s, 5m, 2h, 7d.")
     reason: str = Field(default="", max_length=LONGEST_TEXT, description="For those who see it.")

@@ -118,6 +118,7 @@ def render(
         "zone": parts.config.alerts.zone,
         "config": parts.config,
         "conditions": describe_all(conditions_of(request), parts),
+        "has_groups": getattr(request.state, "has_groups", False),
         "n_failing": count_failing(conditions_of(request)),
     }
     text = environment().get_template(name).render(known | dict(context or {}))

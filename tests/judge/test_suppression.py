@@ -18,7 +18,7 @@ from monitor.judge.suppression import (
 from tests.fakes import NOON
 
 HOUR = timedelta(hours=1)
-SHOP = Subject("shop", frozenset({"eu"}))
+SHOP = Subject("shop", frozenset({"eu"}), group="acme")
 OTHER = Subject("other")
 QUIET = QuietInterval(UTC, time(11), time(14))
 
@@ -96,6 +96,9 @@ def test_a_silence_holds_everything_and_quiet_hours_what_is_not_critical(
         pytest.param([OF_OTHER], None, id="another name"),
         pytest.param([silence(Scope.TAG, "shop")], None, id="a tag called as the connection"),
         pytest.param([silence(Scope.CONNECTION, "eu")], None, id="a connection called as the tag"),
+        pytest.param([silence(Scope.GROUP, "acme", 5)], 5, id="by group"),
+        pytest.param([silence(Scope.GROUP, "shop")], None, id="a group called as the connection"),
+        pytest.param([silence(Scope.TAG, "acme")], None, id="a tag called as the group"),
         pytest.param([OF_ALL, OF_SHOP, OF_EU], 4, id="the latest end of several"),
         pytest.param([OF_SHOP, silence(Scope.CONNECTION, "shop", 9)], 9, id="twice the same"),
         pytest.param([silence(Scope.ALL, None, 0)], None, id="at its end"),
@@ -106,4 +109,4 @@ def test_a_silence_holds_everything_and_quiet_hours_what_is_not_critical(
 )
 def test_a_connection_is_muted_until_the_last_silence_in_force_ends(silences, hours):
     expected = None if hours is None else NOON + hours * HOUR
-    assert Mutes(silences, NOON).until("shop", SHOP.tags) == expected
+    assert Mutes(silences, NOON).until(SHOP) == expected

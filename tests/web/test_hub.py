@@ -224,8 +224,8 @@ async def test_a_stream_ends_with_the_token_that_opened_it(story, is_busy):
             credentials.revoke_api_token(tx, "ci")
         while not listening.done():
             if is_busy:
-                for queue in web.parts.hub._listeners:
-                    queue.put_nowait(hub.RELOAD)
+                for listener in web.parts.hub._listeners:
+                    listener.queue.put_nowait(hub.RELOAD)
             await asyncio.sleep(0.01)
         await listening
 

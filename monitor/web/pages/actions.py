@@ -134,11 +134,17 @@ async def silence(
     request: Request,
     here: Here,
     who: Who,
-    fields: Annotated[dict[str, str], form("tag", "for", "reason")],
+    fields: Annotated[dict[str, str], form("what", "tag", "group", "for", "reason")],
 ) -> Response:
-    """Tell nobody of a tag, or of anything, for a while."""
-    tag = fields.get("tag") or None
-    await _silence(here, who, fields, Scope.ALL if tag is None else Scope.TAG, tag)
+    """Tell nobody of a group, of a tag, or of anything, for a while."""
+    scope, target = Scope.ALL, None
+    kind, _, name = fields.get("what", "").partition(" ")
+    for each in (Scope.TAG, Scope.GROUP):
+        target = (name if kind == each else fields.get(each)) or None
+        if target is not None:
+            scope = each
+            break
+    await _silence(here, who, fields, scope, target)
     return _go_to_alerts(request, "silenced")
 
 

@@ -13,7 +13,7 @@ from starlette.responses import Response  # noqa: TC002 - likewise
 from monitor.notify.times import format_when
 from monitor.web.feeds import CLIENT_SECRET, list_expiries
 from monitor.web.parts import Here  # noqa: TC001 - likewise
-from monitor.web.sessions import calendar_path
+from monitor.web.sessions import Who, calendar_path
 from monitor.web.templating import render
 from monitor.web.views import path_of
 
@@ -44,9 +44,9 @@ class End:
 
 
 @router.get("/calendar")
-async def show_calendar(request: Request, here: Here) -> Response:
+async def show_calendar(request: Request, here: Here, who: Who) -> Response:
     """Show what ends, the next first."""
-    found = await here.reader.read(lambda tx: list(list_expiries(tx, here)))
+    found = await here.reader.read(lambda tx: list(list_expiries(tx, here, who.access)))
     ends = sorted(found, key=lambda one: (one.at, one.of, one.kind))
     now = here.clock()
     shown = [_describe(end, now) for end in ends[:MOST_SHOWN]]

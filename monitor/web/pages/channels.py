@@ -48,6 +48,7 @@ from monitor.web.parts import Here, Parts
 from monitor.web.sessions import Visitor, Who
 from monitor.web.templating import lead_to, render
 from monitor.web.trials import find_key_obstacle, seal, unseal
+from monitor.web.visibility import for_all_groups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from monitor.config.model import Channel
     from monitor.store.channels import StoredChannel
 
-router = APIRouter()
+router = APIRouter(dependencies=[for_all_groups])
 
 CHANNEL = "channel"
 """What sealed secrets are for."""

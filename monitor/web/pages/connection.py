@@ -41,12 +41,14 @@ from monitor.web.parts import Here
 from monitor.web.sessions import Who, badge_path
 from monitor.web.templating import render
 from monitor.web.views import make_row, path_of, say_sign_in
+from monitor.web.visibility import only_of, seen_silences
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from monitor.report.advice import Advice, RemedyPage
     from monitor.store.engine import Transaction
+    from monitor.store.history import OnlyOf
     from monitor.web.handshake import Obstacle
     from monitor.web.parts import Parts
     from monitor.web.validations import ValidationRun
@@ -136,13 +138,13 @@ N_LISTED = 15
 
 @router.get("/connections/{name}")
 async def show_connection(
-    request: Request, here: Here, name: str, done: str = "", record: str = ""
+    request: Request, here: Here, who: Who, name: str, done: str = "", record: str = ""
 ) -> Response:
     """Show one connection: what is wrong and what to do, then what happened."""
     now = here.clock()
 
     def read(tx: Transaction) -> dict[str, Any]:
-        record = find_or_refuse(tx, here, name)
+        record = find_or_refuse(tx, here, name, who.access)
         [each] = here.overview.describe(tx, [record.id])
         row = make_row(tx, here, each, now)
         lasting = suppression.list_active_silences(tx, now)
@@ -150,14 +152,16 @@ async def show_connection(
         return {
             "trouble": find_problem(record, here.plan),
             "taken_on": find_acknowledged(tx, record, here.plan, now),
-            "silences": list_covering_silences(lasting, subject),
+            "silences": seen_silences(
+                tx, here, who.access, list_covering_silences(lasting, subject)
+            ),
             "quotas": load_samples(tx, record.id, record.quota.known.name),
             "outlook": record.outlook.shown(now),
             "each": each,
             "row": row,
             "mending": find_remedy_action(here, row),
             "start": _find_start(here, row),
-        } | load_past(tx, record.id, now)
+        } | load_past(tx, record.id, now, only_of(here, who.access))
 
     known = await here.reader.read(read)
     context = known | {
@@ -182,26 +186,32 @@ def _find_start(parts: Parts, row: ConnectionRow) -> str | None:
     return start_of(row.each["name"])
 
 
-def load_past(tx: Transaction, connection_id: int, now: datetime) -> dict[str, Any]:
-    """Return what happened to a connection, as far as its page shows it."""
+def load_past(
+    tx: Transaction, connection_id: int, now: datetime, only: OnlyOf | None = None
+) -> dict[str, Any]:
+    """Return what happened to a connection, as far as its page shows it.
+
+    Args:
+        only: The groups and channels that whoever asks may see; None for all.
+    """
     sums = history.list_sums(tx, connection_id, now - DAYS_SHOWN, now - HOURLY_SHOWN)
     # Raw checks lie among those of all others: more than are listed only if they are drawn.
     n_checks = N_LISTED if are_enough(sums) else N_CHECKS
     return {
         "transitions": history.list_transitions(tx, connection_id, N_LISTED),
         "checks": history.list_checks(tx, connection_id, n_checks),
-        "alerts": history.list_alerts(tx, N_LISTED, connection_id=connection_id),
+        "alerts": history.list_alerts(tx, N_LISTED, connection_id=connection_id, only=only),
         "states": history.list_states(tx, connection_id, now - DAYS_SHOWN),
         "sums": sums,
     }
 
 
 @router.get("/connections/{name}/delete")
-async def ask_to_delete(request: Request, here: Here, name: str) -> Response:
+async def ask_to_delete(request: Request, here: Here, who: Who, name: str) -> Response:
     """Ask, and explain what stops."""
 
     def read(tx: Transaction) -> str:
-        find_or_refuse(tx, here, name)
+        find_or_refuse(tx, here, name, who.access)
         watched = here.plan.find(tx, name)
         return OWNER_FILE if watched is None else watched.owner
 

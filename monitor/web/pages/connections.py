@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi import Query as Parameter
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
 from starlette.responses import Response  # noqa: TC002 - likewise
@@ -15,10 +16,13 @@ from monitor.report.conditions import find_end_of_mute
 from monitor.web.conditions import conditions_of
 from monitor.web.overview import Query
 from monitor.web.parts import Here  # noqa: TC001 - likewise
+from monitor.web.sessions import Who  # noqa: TC001 - likewise
 from monitor.web.templating import render
 from monitor.web.views import COLUMNS, LABELS, ORDER, format_headline, list_chips, make_rows
+from monitor.web.visibility import channels_of
 
 if TYPE_CHECKING:
+    from monitor.judge.access import Access
     from monitor.store.engine import Transaction
     from monitor.web.overview import Among
     from monitor.web.views import ConnectionRow
@@ -30,28 +34,43 @@ MOST_SHOWN = 150
 """A page stays under 300 KB; who wants more loads piece after piece."""
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is chosen above the list."""
+
+    q: Annotated[str, Parameter(max_length=200)] = ""
+    state: Annotated[str, Parameter(max_length=20)] = ""
+    tag: Annotated[str, Parameter(max_length=100)] = ""
+    provider: Annotated[str, Parameter(max_length=50)] = ""
+    group: Annotated[str, Parameter(max_length=100)] = ""
+
+    def query(self, access: Access, cursor: str | None, limit: int) -> Query:
+        """Return it as the overview is asked, by somebody who sees what *access* says."""
+        return Query(
+            states=_set(self.state),
+            tags=_set(self.tag),
+            providers=_set(self.provider),
+            groups=_set(self.group),
+            words=tuple(self.q.casefold().split()),
+            access=access,
+            is_worst_first=True,
+            cursor=cursor,
+            limit=limit,
+        )
+
+
 @router.get("/")
-async def show_connections(  # noqa: PLR0913, PLR0917 - a filter each
+async def show_connections(
     request: Request,
     here: Here,
-    q: Annotated[str, Parameter(max_length=200)] = "",
-    state: Annotated[str, Parameter(max_length=20)] = "",
-    tag: Annotated[str, Parameter(max_length=100)] = "",
-    provider: Annotated[str, Parameter(max_length=50)] = "",
+    who: Who,
+    filters: Annotated[Chosen, Depends()],
     cursor: Annotated[str | None, Parameter(max_length=200)] = None,
     limit: Annotated[int, Parameter(ge=1, le=MOST_SHOWN)] = SHOWN,
 ) -> Response:
     """Show the page, or the piece of it that a script asks for."""
-    chosen = {"q": q, "state": state, "tag": tag, "provider": provider}
-    query = Query(
-        states=_set(state),
-        tags=_set(tag),
-        providers=_set(provider),
-        words=tuple(q.casefold().split()),
-        is_worst_first=True,
-        cursor=cursor,
-        limit=limit,
-    )
+    chosen = asdict(filters)
+    query = filters.query(who.access, cursor, limit)
 
     now, all_until = here.clock(), find_end_of_mute(conditions_of(request))
 
@@ -61,11 +80,12 @@ async def show_connections(  # noqa: PLR0913, PLR0917 - a filter each
 
     among, rows = await here.reader.read(read)
     found = among.found
-    is_delivering = can_deliver(conditions_of(request), len(here.plan.channels))
+    n_channels = len(channels_of(here, who.access))
+    is_delivering = can_deliver(conditions_of(request), n_channels)
     context = {
         "n_all": among.n_all,
         "headline": format_headline(found.counts, found.total, can_deliver=is_delivering),
-        "chips": list_chips(found.counts, among.of_any_state, state),
+        "chips": list_chips(found.counts, among.of_any_state, filters.state),
         "states": {key: LABELS.get(key, key) for key in ORDER},
         "columns": COLUMNS,
         "rows": rows,
@@ -74,6 +94,7 @@ async def show_connections(  # noqa: PLR0913, PLR0917 - a filter each
         "is_filtered": any(chosen.values()),
         "tags": among.tags,
         "providers": among.providers,
+        "groups": among.groups,
         "next": found.next and _link(chosen, cursor=found.next),
         "link": lambda **more: _link(chosen, **more),
     }

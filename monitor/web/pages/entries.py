@@ -54,6 +54,7 @@ from monitor.web.sessions import Visitor, Who
 from monitor.web.templating import lead_to, render
 from monitor.web.trials import Trial, find_key_obstacle, seal, try_connection, unseal
 from monitor.web.views import path_of
+from monitor.web.visibility import for_all_groups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-router = APIRouter()
+router = APIRouter(dependencies=[for_all_groups])
 
 SEALED, VERSION, ACTION = "sealed", "version", "action"
 SAVE_PAUSED = "paused"
@@ -382,7 +383,7 @@ async def edit(request: Request, here: Here, who: Who, name: str) -> Response:
     require_admin(who)
 
     def read(tx: Transaction) -> tuple[list[str], StoredEntry | None]:
-        find_or_refuse(tx, here, name)
+        find_or_refuse(tx, here, name, who.access)
         owners = entries.list_owners(tx, name)
         return owners, entries.find_of_owner(tx, owners[0], name) if owners else None
 
@@ -419,7 +420,7 @@ async def save(request: Request, here: Here, who: Who, name: str, fields: Fields
     require_admin(who)
 
     def read(tx: Transaction) -> StoredEntry | None:
-        find_or_refuse(tx, here, name)
+        find_or_refuse(tx, here, name, who.access)
         return _find_own(tx, name)
 
     row = await here.reader.read(read)

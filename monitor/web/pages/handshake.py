@@ -14,6 +14,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from starlette.responses import RedirectResponse, Response
 
 from monitor.web import handshake
+from monitor.web.api import find_or_refuse
 from monitor.web.bodies import form
 from monitor.web.handshake import HandshakeRefused
 from monitor.web.pages.actions import go_back
@@ -60,6 +61,7 @@ async def _begin(
     request: Request, here: Parts, who: Visitor, name: str, *, is_renamed: bool = False
 ) -> str | Response:
     """Return the address of the consent page, or the page that says why there is no way there."""
+    await here.reader.read(lambda tx: find_or_refuse(tx, here, name, who.access))
     try:
         return await handshake.begin_handshake(here, name, _browser_of(who), is_renamed=is_renamed)
     except handshake.HandshakeImpossible as error:

@@ -19,6 +19,7 @@ from monitor.web.overview import STATES
 from monitor.web.parts import Here  # noqa: TC001 - likewise
 from monitor.web.templating import render
 from monitor.web.times import with_times
+from monitor.web.visibility import for_all_groups
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -45,7 +46,7 @@ class ChannelRow:
     error: str
 
 
-@router.get("/monitor")
+@router.get("/monitor", dependencies=[for_all_groups])
 async def show_monitor(request: Request, here: Here) -> Response:
     """Show lateness, the latest reading of the file, channels, database and version."""
     now, zone = here.clock(), here.config.alerts.zone
