@@ -16,11 +16,13 @@ from base64 import b64decode, urlsafe_b64encode
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from http import HTTPStatus
 from struct import Struct
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import structlog
+from starlette.exceptions import HTTPException
 
 from monitor.config.connections import AmazonConnection
 from monitor.engine.batch import FinishedCheck
@@ -34,6 +36,7 @@ from monitor.providers.tokens import HandshakeTokens
 from monitor.store import authorizations, connections, credentials
 from monitor.store.schedule import make_due
 from monitor.web.api import no_such_connection
+from monitor.web.sessions import Pass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from monitor.judge.outcome import Outcome
     from monitor.store.engine import Transaction
     from monitor.web.parts import Parts
+    from monitor.web.sessions import Visitor
 
 log = structlog.get_logger()
 
@@ -220,6 +224,19 @@ def _sign(key: bytes, payload: bytes) -> bytes:
 def browser_mark(session: str) -> bytes:
     """Return what binds a handshake to the browser that *session* stands for."""
     return hashlib.sha256(session.encode("utf-8", "surrogatepass")).digest()
+
+
+def browser_of(who: Visitor) -> str:
+    """Return what binds a handshake to the browser: its session, or the word in its cookie.
+
+    Raises:
+        HTTPException: A program has neither.
+    """
+    if who.by is Pass.TOKEN:
+        raise HTTPException(
+            HTTPStatus.FORBIDDEN, "An authorization is given in a browser, not with an API token."
+        )
+    return who.browser
 
 
 @dataclass(frozen=True, slots=True)

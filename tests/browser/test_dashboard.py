@@ -39,6 +39,7 @@ PATHS = (
     "/new",
     "/new/http",
     "/new/github",
+    "/new/store",
     "/channels",
     "/channels/new",
     "/channels/new/email",

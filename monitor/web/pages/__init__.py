@@ -14,6 +14,7 @@ from monitor.web.pages import (
     entries,
     handshake,
     status,
+    stores,
 )
 
 router = APIRouter(include_in_schema=False)
@@ -25,6 +26,7 @@ ROUTERS = (
     calendar.router,
     status.router,
     handshake.router,
+    stores.router,
     entries.router,
     channels.router,
 )

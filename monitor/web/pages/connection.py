@@ -161,6 +161,8 @@ async def show_connection(
             "row": row,
             "mending": find_remedy_action(here, row),
             "start": _find_start(here, row),
+            "adds_regions": isinstance(row.connection, AmazonConnection)
+            and bool(row.connection.valid_days),
         } | load_past(tx, record.id, now, only_of(here, who.access))
 
     known = await here.reader.read(read)

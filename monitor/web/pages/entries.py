@@ -57,7 +57,7 @@ from monitor.web.views import path_of
 from monitor.web.visibility import for_all_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from monitor.engine.evaluate import Evaluated
     from monitor.judge.outcome import Outcome
@@ -238,7 +238,7 @@ async def _save(
             if not trial.is_good:
                 unsaved = HTTPStatus.UNPROCESSABLE_ENTITY
                 return _show_form(request, here, who, filled, trial=trial, status=unsaved)
-        await _store(desk, ready, basis, trial, is_paused=is_paused)
+        await store_entry(desk, ready, basis, trial, is_paused=is_paused)
     except (EntryRefused, KeyMissing, NotToWrite) as error:
         return await _show_refusal(request, here, who, filled, error)
     name = ready.connection.name
@@ -275,16 +275,32 @@ def _what_was_done(*, is_new: bool, is_paused: bool) -> str:
     return "added" if is_new else "saved"
 
 
-async def _store(
-    desk: EntryDesk, ready: ReadyEntry, basis: Basis, trial: Trial | None, *, is_paused: bool
+async def store_entry(
+    desk: EntryDesk,
+    ready: ReadyEntry,
+    basis: Basis,
+    trial: Trial | None,
+    also: Callable[[Transaction], object] | None = None,
+    *,
+    is_paused: bool = False,
 ) -> None:
-    """Write an entry, with what its trial found, or paused."""
+    """Write an entry, with what its trial found, or paused.
+
+    Args:
+        also: What belongs to it and is written before that counts.
+
+    Raises:
+        EntryRefused: It takes over a name that it may not.
+        NotToWrite: Somebody was faster.
+    """
     here, name = desk.here, ready.connection.name
     evaluated: list[Evaluated] = []
 
     def follow(tx: Transaction) -> None:
         record = connections.find_record(tx, name)
         assert record is not None, "it was just written"
+        if also is not None:
+            also(tx)
         if is_paused:
             connections.pause(tx, record.id)
         elif trial is not None:

@@ -9,19 +9,20 @@ from http import HTTPStatus
 
 import structlog
 from fastapi import APIRouter
-from starlette.exceptions import HTTPException
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
 from starlette.responses import RedirectResponse, Response
 
 from monitor.web import handshake
 from monitor.web.api import find_or_refuse
 from monitor.web.bodies import form
-from monitor.web.handshake import HandshakeRefused
+from monitor.web.handshake import HandshakeRefused, browser_of
+from monitor.web.new_stores import read_begun
 from monitor.web.pages.actions import go_back
 from monitor.web.pages.connection import start_of
+from monitor.web.pages.stores import receive
 from monitor.web.parts import Here, Parts  # noqa: TC001 - likewise
 from monitor.web.security import OWN_PAGES
-from monitor.web.sessions import Pass, Visitor, Who
+from monitor.web.sessions import Visitor, Who  # noqa: TC001 - likewise
 from monitor.web.templating import lead_to, render
 from monitor.web.views import path_of
 
@@ -63,7 +64,7 @@ async def _begin(
     """Return the address of the consent page, or the page that says why there is no way there."""
     await here.reader.read(lambda tx: find_or_refuse(tx, here, name, who.access))
     try:
-        return await handshake.begin_handshake(here, name, _browser_of(who), is_renamed=is_renamed)
+        return await handshake.begin_handshake(here, name, browser_of(who), is_renamed=is_renamed)
     except handshake.HandshakeImpossible as error:
         context = {"name": name, "path": path_of(name), "obstacle": error.obstacle}
         return render(request, "obstacle.html", context, status=HTTPStatus.CONFLICT)
@@ -72,8 +73,11 @@ async def _begin(
 @router.get("/oauth/amazon/callback")
 async def callback(request: Request, here: Here, who: Who) -> Response:
     """Take what the consent page sends, and lead to the connection's page."""
+    begun = await read_begun(here, request.query_params.get("state", ""))
     try:
-        name = await handshake.finish_handshake(here, request.query_params, _browser_of(who))
+        if begun is not None:
+            return await receive(request, here, who, begun)
+        name = await handshake.finish_handshake(here, request.query_params, browser_of(who))
     except HandshakeRefused as error:
         log.warning("handshake.refused", connection=error.name, why=error.title)
         context = {
@@ -82,19 +86,7 @@ async def callback(request: Request, here: Here, who: Who) -> Response:
             "name": error.name,
             "path": None if error.name is None else path_of(error.name),
             "start": start_of(error.name) if error.name and error.is_by_name else None,
+            "again": None if begun is None else "/new/store",
         }
         return render(request, "handshake.html", context, status=HTTPStatus.BAD_REQUEST)
     return go_back(request, name, "authorized")
-
-
-def _browser_of(who: Visitor) -> str:
-    """Return what binds a handshake to the browser: its session, or the word in its cookie.
-
-    Raises:
-        HTTPException: A program has neither.
-    """
-    if who.by is Pass.TOKEN:
-        raise HTTPException(
-            HTTPStatus.FORBIDDEN, "An authorization is given in a browser, not with an API token."
-        )
-    return who.browser
