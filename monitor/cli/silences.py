@@ -23,6 +23,7 @@ from monitor.clock import utc_now
 from monitor.config.errors import did_you_mean, format_count, quoted
 from monitor.config.values import parse_duration
 from monitor.judge.authorizations import start_of
+from monitor.judge.connections import OWNER_FILE
 from monitor.notify.times import format_date, format_time
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ def silence(
     tag: Annotated[
         str | None, typer.Option(metavar="TAG", help="All connections with that tag.")
     ] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="NAME", help="All connections of that group.")
+    ] = None,
     is_all: Annotated[bool, typer.Option("--all", help="Everything.")] = False,
     length: Annotated[
         str | None, typer.Option("--for", metavar="TIME", help="How long: 90s, 5m, 2h, 7d.")
@@ -65,14 +69,14 @@ def silence(
     ] = "",
     is_json: Annotated[bool, typer.Option("--json", help="List as JSON.")] = False,
 ) -> None:
-    """Mute alerts for a while: silence NAME|--tag TAG|--all --for 2h.
+    """Mute alerts for a while: silence NAME|--tag TAG|--group NAME|--all --for 2h.
 
     Checks continue. Alerts are held, and sent afterwards if still true: problems
     that were fixed before the mute ends are not, recoveries of problems sent
     before it are. `silence list` shows what is muted, `silence end ID` ends it early.
     """
     session: Session = context.obj
-    is_beginning = length is not None or tag is not None or is_all
+    is_beginning = length is not None or tag is not None or group is not None or is_all
     if name == LIST and number is None and not is_beginning:
         _list(session, is_json=is_json)
     elif name == END and not is_beginning:
@@ -80,12 +84,12 @@ def silence(
     elif number is not None:
         raise CommandError(f'"{number}" is one word too many: silence one connection at a time')
     else:
-        scope, target = _choose(session, name, tag, is_all=is_all)
+        scope, target = _choose(session, name, tag, group, is_all=is_all)
         _begin(session, scope, target, _read_length(length), reason)
 
 
 def _choose(
-    session: Session, name: str | None, tag: str | None, *, is_all: bool
+    session: Session, name: str | None, tag: str | None, group: str | None, *, is_all: bool
 ) -> tuple[Scope, str | None]:
     """Return what is to be silent.
 
@@ -94,18 +98,37 @@ def _choose(
     """
     from monitor.judge.suppression import Scope
 
-    if (name is not None) + (tag is not None) + is_all != 1:
-        raise CommandError("say what to mute: the name of a connection, --tag TAG or --all")
+    if sum(each is not None for each in (name, tag, group)) + is_all != 1:
+        raise CommandError(
+            "say what to mute: the name of a connection, --tag TAG, --group NAME or --all"
+        )
     if is_all:
         return Scope.ALL, None
     if name is not None:
         session.require_known(name)
         return Scope.CONNECTION, name
+    if group is not None:
+        _require_group(session, group)
+        return Scope.GROUP, group
     assert tag is not None
     known = sorted({each for one in session.config.connections for each in one.tags})
     if tag not in known and not session.is_tag_outside(tag):
         raise CommandError(f'no connection has the tag "{tag}"{did_you_mean(tag, known)}')
     return Scope.TAG, tag
+
+
+def _require_group(session: Session, group: str) -> None:
+    """Make sure that something is called so: a group of the file, or of a connection."""
+    from monitor.store.entries import list_groups_beside
+
+    config = session.config
+    known = {one.name for one in config.groups}
+    known |= {one.group for one in config.connections if one.group is not None}
+    if group in known:
+        return
+    known.update(session.read(lambda tx: list_groups_beside(tx, OWNER_FILE)) or ())
+    if group not in known:
+        raise CommandError(f'no group is called "{group}"{did_you_mean(group, sorted(known))}')
 
 
 def _read_length(text: str | None) -> timedelta:

@@ -48,9 +48,9 @@ refresh_token = {{ env = "NOT_SET" }}
 def _configured(bench):
     """The secret cannot be read: no command here needs it."""
     bench.configure(
-        connection("acme", token='{ env = "NOT_SET" }', tags='["eu"]'),
+        connection("acme", token='{ env = "NOT_SET" }', tags='["eu"]', group='"big"'),
         connection("globex"),
-        more=CHANNELS,
+        more=CHANNELS + '[[groups]]\nname = "empty"\n',
     )
 
 
@@ -73,6 +73,8 @@ def explained(bench: Bench, *arguments: str) -> dict[str, Any]:
     [
         pytest.param(["acme"], "connection", "acme", id="by name"),
         pytest.param(["--tag", "eu"], "tag", "eu", id="by tag"),
+        pytest.param(["--group", "big"], "group", "big", id="by group"),
+        pytest.param(["--group", "empty"], "group", "empty", id="by a group of the file alone"),
         pytest.param(["--all"], "all", None, id="all"),
     ],
 )
@@ -117,6 +119,10 @@ def test_ending_a_silence_tells_what_is_still_true(bench):
         pytest.param(["acme", "--for", "0s"], "longer than 0", id="no time at all"),
         pytest.param(["--for", "2h"], "say what to mute", id="nothing named"),
         pytest.param(["acme", "--all", "--for", "2h"], "say what to mute", id="too much named"),
+        pytest.param(["--group", "eu", "--for", "2h"], 'no group is called "eu"', id="no group"),
+        pytest.param(["--group", "bug", "--for", "2h"], 'did you mean "big"', id="nearly a group"),
+        pytest.param(["--group", "big", "--tag", "eu", "--for", "2h"], "say what", id="two kinds"),
+        pytest.param(["--group", "big"], "say for how long: --for 2h", id="a group, no length"),
         pytest.param(["acem", "--for", "2h"], 'did you mean "acme"', id="unknown name"),
         pytest.param(["--tag", "ue", "--for", "2h"], "no connection has the tag", id="unknown tag"),
         pytest.param(["acme", "globex", "--for", "2h"], "one word too many", id="two names"),
@@ -294,7 +300,7 @@ def marks(bench: Bench, *arguments: str) -> dict[str, dict[str, Any]]:
 
 def test_the_json_always_says_what_mutes_a_connection(bench):
     plain = dict.fromkeys(MARKS) | {"owner": "file", "notes": ""}
-    assert marks(bench, "status") == {"acme": plain, "globex": plain}
+    assert marks(bench, "status") == {"acme": plain | {"group": "big"}, "globex": plain}
 
 
 def test_the_json_says_which_connection_is_muted_and_until_when(bench):
@@ -355,3 +361,23 @@ def test_a_mute_of_one_connection_is_no_mute_of_everything(bench):
     bench.evaluate("acme", OK)
     bench.run("silence", "acme", "--for", "10m")
     assert "All alerts" not in bench.run("status").out
+
+
+def test_a_silence_of_a_group_holds_its_alerts_alone(bench):
+    ended = bench.run("silence", "--group", "big", "--for", "2h")
+    assert "group big: muted until" in ended.out
+    assert "group big" in bench.run("silence", "list").out
+    bench.evaluate("acme", REFUSED, REFUSED)
+    bench.evaluate("globex", REFUSED, REFUSED)
+    said = {
+        one["connections"][0]: one["notifications"][0]["state"]
+        for one in json.loads(bench.run("alerts", "list", "--json").out)["alerts"]
+    }
+    assert said == {"acme": "held", "globex": "due"}
+    states = json.loads(bench.run("status", "--json").out)["connections"]
+    assert {one["name"] for one in states if one["muted_until"]} == {"acme"}
+
+
+def test_a_group_is_said_of_a_connection_that_is_asked_for(bench):
+    assert "group: big" in bench.run("status", "acme").out
+    assert "group" not in bench.run("status", "globex").out
