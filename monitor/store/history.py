@@ -81,6 +81,21 @@ def list_transitions(tx: Transaction, connection_id: int, limit: int) -> list[Tr
     return [Transition(*row) for row in tx.execute(latest)]
 
 
+def list_transitions_of_group(
+    tx: Transaction, group: str, limit: int
+) -> list[tuple[str, str, Transition]]:
+    """Return the latest transitions in a group, each with the connection's name and provider."""
+    columns = (transitions.c[each.name] for each in fields_of(Transition))
+    rows = tx.execute(
+        select(connections.c.name, connections.c.provider, *columns)
+        .join(connections, connections.c.id == transitions.c.connection_id)
+        .where(connections.c.group_name == group, connections.c.is_configured)
+        .order_by(transitions.c.id.desc())
+        .limit(limit)
+    )
+    return [(name, provider, Transition(*row)) for name, provider, *row in rows]
+
+
 def list_states(tx: Transaction, connection_id: int, since: datetime) -> list[Transition]:
     """Return the changes of state after *since*, and the last one before it; the oldest first."""
     of_it = _transitions_of(connection_id)

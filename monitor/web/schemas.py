@@ -49,6 +49,24 @@ class ConnectionListJson(TypedDict):
     next: NextPage
 
 
+class GroupJson(TypedDict):
+    """A customer or team, and how its connections are."""
+
+    name: str
+    title: Annotated[str, Field(description="What people read instead; empty without one.")]
+    notes: str
+    worst: Annotated[str | None, Field(description="The worst state of any connection.")]
+    summary: SummaryJson
+    next_end: Annotated[Instant | None, Field(description="What expires next, and when.")]
+
+
+class GroupListJson(TypedDict):
+    """All groups: those that the file names, then the others by name."""
+
+    groups: list[GroupJson]
+    next: NextPage
+
+
 class EntrySchema(BaseModel, extra="allow"):
     """The entry of a connection; the other keys are those of its provider."""
 

@@ -62,6 +62,11 @@ def only_of(here: Parts, access: Access) -> OnlyOf | None:
     return OnlyOf(access.groups, frozenset(channels_of(here, access)))
 
 
+def limited_to(access: Access, group: str) -> Access:
+    """Return what somebody sees on the page of a group that they see."""
+    return replace(access, groups=frozenset({group}))
+
+
 def require_group(tx: Transaction, here: Parts, access: Access, name: str) -> None:
     """Make sure that there is a group called *name*, and that somebody sees it.
 

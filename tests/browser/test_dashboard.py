@@ -35,6 +35,9 @@ PATHS = (
     "/alerts",
     "/alerts?dead=true",
     "/calendar",
+    "/groups",
+    "/groups/big",
+    "/groups/nobody",
     "/monitor",
     "/new",
     "/new/http",
@@ -58,6 +61,7 @@ EMPTY = {
     "/": "No connections yet",
     "/alerts": "No notification channel",
     "/calendar": "No expiry known",
+    "/groups": "No groups",
     "/monitor": "Checks are on time",
 }
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -88,8 +92,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     Two stores, one of which was revoked, two tokens and a countdown.
     """
     with set_stage(tmp_path_factory.mktemp("stage")) as stage:
-        stage.open_store("acme", more=days_ago(120) + '\ntags = ["production"]')
-        revoked = stage.open_store("initech", more=days_ago(30))
+        stage.open_store("acme", more=days_ago(120) + '\ntags = ["production"]\ngroup = "big"')
+        revoked = stage.open_store("initech", more=days_ago(30) + '\ngroup = "big"')
         stage.simulator.amazon.revoke(revoked.id, stage.simulator.clock.now())
         stage.token_id = stage.open_token("soldscope-production")
         stage.open_token("soldscope-staging")
@@ -97,6 +101,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             '\n[[connections]]\nname = "old"\nprovider = "countdown"\n'
             f'{days_ago(366)}\ntags = ["{MARKUP}"]\n'
         )
+        stage.add('\n[[groups]]\nname = "big"\ntitle = "Big Stores Ltd"\nnotes = "Call Ana."\n')
         stage.add('\n[[channels]]\nname = "ops"\nurl = "json://127.0.0.1:9/x"\n')
         with run_daemon(stage, f'password = "{PASSWORD}"'):
             yield stage
@@ -380,6 +385,22 @@ def test_a_tag_is_silenced_without_scripts(stage, open_page):
 
     expect(page.locator("#about")).to_contain_text("tag production until")
     page.get_by_role("button", name="End the silence of tag production").click()
+    expect(page.get_by_role("status").filter(has_text="Mute ended")).to_be_visible()
+
+
+def test_a_group_is_opened_and_silenced(stage, open_page, keep):
+    page = log_in(open_page(), stage)
+    page.get_by_role("link", name="Groups", exact=True).click()
+    page.get_by_role("link", name="Big Stores Ltd").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Big Stores Ltd")
+    expect(page.locator(".list > li")).to_have_count(2)
+    page.locator("summary", has_text="Silence …").click()
+    page.get_by_label("Reason").fill("works")
+    page.get_by_role("button", name="Silence", exact=True).click()
+
+    expect(page.locator("#about")).to_contain_text("Muted until")
+    keep(page, "group-silenced")
+    page.get_by_role("button", name="End the silence of Muted").click()
     expect(page.get_by_role("status").filter(has_text="Mute ended")).to_be_visible()
 
 

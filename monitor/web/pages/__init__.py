@@ -12,6 +12,7 @@ from monitor.web.pages import (
     connection,
     connections,
     entries,
+    groups,
     handshake,
     status,
     stores,
@@ -28,6 +29,7 @@ ROUTERS = (
     handshake.router,
     stores.router,
     entries.router,
+    groups.router,
     channels.router,
 )
 for each in ROUTERS:

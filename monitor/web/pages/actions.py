@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, TypeVar
+from urllib.parse import quote
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ValidationError
@@ -127,6 +128,19 @@ async def silence_connection(
     """Tell nobody of it for a while, and show that."""
     await _silence(here, who, fields, Scope.CONNECTION, name)
     return go_back(request, name, "silenced")
+
+
+@router.post("/groups/{name}/silence")
+async def silence_group(
+    request: Request,
+    here: Here,
+    who: Who,
+    name: str,
+    fields: Annotated[dict[str, str], form("for", "reason")],
+) -> Response:
+    """Tell nobody of a group for a while, and show that."""
+    await _silence(here, who, fields, Scope.GROUP, name)
+    return lead_to(request, f"/groups/{quote(name, safe='')}?done=silenced")
 
 
 @router.post("/silences")
