@@ -11,9 +11,10 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ DESKTOP = {"width": 1280, "height": 900}
 HIGHEST = 6000
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
 PHONE = {"width": 390, "height": 844}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 def start_chromium(playwright: Playwright) -> Browser:
@@ -89,3 +92,26 @@ def keep(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
         page.screenshot(path=str(folder / f"{clean}.png"), full_page=not is_long)
 
     return keep_it
+
+
+def look_at(page: Page, keep: Callable[[Page, str], None], name: str) -> list[tuple[str, ...]]:
+    """
+    Look at a page wide and narrow, light and dark; return what some people could not use.
+
+    Colours do not hang on the width, so that one look at each scheme is enough.
+    """
+    found: list[tuple[str, ...]] = []
+    for size, viewport in (("desktop", DESKTOP), ("phone", PHONE)):
+        page.set_viewport_size({"width": viewport["width"], "height": viewport["height"]})
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= viewport["width"], (name, size)
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            keep(page, f"{size}-{scheme}-{name}")
+            if (size == "desktop") == (scheme == "light"):
+                results = Axe().run(page, options={"runOnly": WCAG})
+                found += [
+                    (name, size, scheme, each["id"], each["nodes"][0]["html"][:150])
+                    for each in results.response["violations"]
+                ]
+    return found

@@ -7,15 +7,14 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from monitor.notify.times import format_date, format_time
-from tests.browser.conftest import DESKTOP, PHONE
+from tests.browser.conftest import look_at
 from tests.stage import PASSWORD, run_daemon, set_stage
 from tests.waiting import PATIENCE_MS
 
@@ -64,8 +63,6 @@ EMPTY = {
     "/groups": "No groups",
     "/monitor": "Checks are on time",
 }
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 WITH_BUTTONS = ("/", "/alerts", "/connections/initech", "/connections/old/delete")
 NUMBER_BUTTONS = """() => {
   const kinds = "button, a.button, summary, input:not([type=hidden]), select";
@@ -235,29 +232,6 @@ def test_a_test_message_is_sent_and_shown_with_what_came_of_it(stage, open_page,
     expect(page.get_by_role("status").filter(has_text="on its way")).to_be_visible()
     expect(page.locator("tbody tr", has_text="test").first).to_contain_text("ops")
     keep(page, "alerts")
-
-
-def look_at(page: Page, keep: Callable[[Page, str], None], name: str) -> list[tuple[str, ...]]:
-    """
-    Look at a page wide and narrow, light and dark; return what some people could not use.
-
-    Colours do not hang on the width, so that one look at each scheme is enough.
-    """
-    found: list[tuple[str, ...]] = []
-    for size, viewport in (("desktop", DESKTOP), ("phone", PHONE)):
-        page.set_viewport_size({"width": viewport["width"], "height": viewport["height"]})
-        width = page.evaluate("document.documentElement.scrollWidth")
-        assert width <= viewport["width"], (name, size)
-        for scheme in SCHEMES:
-            page.emulate_media(color_scheme=scheme)
-            keep(page, f"{size}-{scheme}-{name}")
-            if (size == "desktop") == (scheme == "light"):
-                results = Axe().run(page, options={"runOnly": WCAG})
-                found += [
-                    (name, size, scheme, each["id"], each["nodes"][0]["html"][:150])
-                    for each in results.response["violations"]
-                ]
-    return found
 
 
 @pytest.mark.parametrize(

@@ -327,6 +327,10 @@ document.addEventListener("htmx:responseError", (event) => {
   announce(`The monitor answered with an error (${event.detail.xhr.status}).`);
 });
 
+/* A page that came of something that counts once goes by another address from then on. */
+const { base, address: better } = document.body.dataset;
+if (better) history.replaceState(null, "", base + better);
+
 followTimes();
 follow();
 setInterval(count, 10000);
