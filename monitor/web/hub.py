@@ -10,6 +10,7 @@ import asyncio
 import json
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -42,18 +43,28 @@ MOST_CHANGES = 100
 """So are all when more than this changes within a second."""
 
 
+class EventKind(StrEnum):
+    """The word for what happened, as the stream names it."""
+
+    STATE = "state"
+    ALERT = "alert"
+    SENT = "sent"
+    NOTES = "notes"
+    RELOAD = "reload"
+    """More than can be told one by one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One thing that happened.
 
     Args:
-        kind: `state`, `alert`, `sent`, `notes`, or `reload`: more than can be told one by one.
         groups: Those whose people are told, whoever sees one of them; None for all people.
         channel: Where it was sent; people limited to groups are told of their channels alone.
         limited: What they are told instead of the facts, if that differs.
     """
 
-    kind: str
+    kind: EventKind
     facts: dict[str, Any]
     groups: frozenset[str | None] | None = None
     channel: str | None = None
@@ -66,7 +77,7 @@ class Event:
 
 WARM_UP_TO = 20_000
 
-RELOAD = Event("reload", {})
+RELOAD = Event(EventKind.RELOAD, {})
 
 FOR_EVERYBODY = {ConditionKind.NO_CHANNEL.value, ConditionKind.MUTED_ALL.value}
 """The conditions that people limited to groups are told of; of their channels pages tell them."""
@@ -222,7 +233,7 @@ class Hub:
         if former is not None and found != former:
             notes = list(dict.fromkeys(one.kind.value for one in found))
             own = [each for each in notes if each in FOR_EVERYBODY]
-            self._publish([Event("notes", {"notes": notes}, limited={"notes": own})])
+            self._publish([Event(EventKind.NOTES, {"notes": notes}, limited={"notes": own})])
 
     async def _warm_up(self) -> None:
         """Look at all connections once, so that the first page need not.
@@ -263,7 +274,7 @@ def _look(
         return [], find_horizon(tx, channels)
     events = [
         Event(
-            "state",
+            EventKind.STATE,
             {
                 "name": one.name,
                 "state": one.entry and one.entry.state,
@@ -277,7 +288,7 @@ def _look(
     groups = groups_of_alerts(tx, {one.id for one in news.alerts} | {s.alert_id for s in news.sent})
     events += [
         Event(
-            "alert",
+            EventKind.ALERT,
             {"id": one.id, "kind": one.kind, "severity": one.severity},
             groups.get(one.id, NOBODYS),
         )
@@ -285,7 +296,7 @@ def _look(
     ]
     events += [
         Event(
-            "sent",
+            EventKind.SENT,
             {"alert": one.alert_id, "channel": one.channel, "at": instant(one.at)},
             groups.get(one.alert_id, NOBODYS),
             one.channel,

@@ -132,7 +132,7 @@ async def test_who_does_not_read_is_told_to_look_again(story, monkeypatch):
         running = asyncio.create_task(web.parts.hub.run())
         with web.parts.hub.listen() as queue:
             for number in range(hub.MOST_WAITING - 1):
-                queue.put_nowait(hub.Event("state", {"name": str(number)}))
+                queue.put_nowait(hub.Event(hub.EventKind.STATE, {"name": str(number)}))
             async with asyncio.timeout(PATIENCE_S):
                 turn = 0
                 while queue.qsize() > 1:

@@ -209,13 +209,25 @@ async def take(queue: hub.Queue) -> hub.Event:
 
 
 EVENTS = [
-    pytest.param(hub.Event("state", {}, frozenset({"acme"})), True, id="theirs"),
-    pytest.param(hub.Event("state", {}, frozenset({"globex"})), False, id="another group's"),
-    pytest.param(hub.Event("state", {}, frozenset({None})), False, id="one without a group"),
-    pytest.param(hub.Event("alert", {}, frozenset({"acme", "globex"})), True, id="of both"),
-    pytest.param(hub.Event("alert", {}, hub.NOBODYS), False, id="about connwatch itself"),
-    pytest.param(hub.Event("sent", {}, frozenset({"acme"}), "mine"), True, id="their channel"),
-    pytest.param(hub.Event("sent", {}, frozenset({"acme"}), "ops"), False, id="another channel"),
+    pytest.param(hub.Event(hub.EventKind.STATE, {}, frozenset({"acme"})), True, id="theirs"),
+    pytest.param(
+        hub.Event(hub.EventKind.STATE, {}, frozenset({"globex"})), False, id="another group's"
+    ),
+    pytest.param(
+        hub.Event(hub.EventKind.STATE, {}, frozenset({None})), False, id="one without a group"
+    ),
+    pytest.param(
+        hub.Event(hub.EventKind.ALERT, {}, frozenset({"acme", "globex"})), True, id="of both"
+    ),
+    pytest.param(
+        hub.Event(hub.EventKind.ALERT, {}, hub.NOBODYS), False, id="about connwatch itself"
+    ),
+    pytest.param(
+        hub.Event(hub.EventKind.SENT, {}, frozenset({"acme"}), "mine"), True, id="their channel"
+    ),
+    pytest.param(
+        hub.Event(hub.EventKind.SENT, {}, frozenset({"acme"}), "ops"), False, id="another channel"
+    ),
     pytest.param(hub.RELOAD, True, id="look again"),
 ]
 
@@ -228,7 +240,7 @@ async def test_an_event_is_told_to_those_who_may_know_of_it(event, is_heard):
 
 
 async def test_conditions_name_no_channel_of_others_to_them():
-    event = hub.Event("notes", {"notes": ["channel_failed"]}, limited={"notes": []})
+    event = hub.Event(hub.EventKind.NOTES, {"notes": ["channel_failed"]}, limited={"notes": []})
     limited = hub.Listener(Access(Role.VIEWER, frozenset({"acme"})), frozenset())
     assert [one.facts for one in limited.hear([event])] == [{"notes": []}]
 
