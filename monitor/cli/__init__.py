@@ -19,6 +19,7 @@ from monitor.cli import (
     database,
     doctor,
     entries,
+    invites,
     keys,
     quota,
     searches,
@@ -51,6 +52,7 @@ COMMANDS = (
     connections.resume,
     connections.delete,
     connections.renew,
+    invites.invite,
     silences.silence,
     silences.ack,
     doctor.doctor,
@@ -66,6 +68,7 @@ GROUPS = {
     "config": (config, "Create, check and show the configuration."),
     "web": (web, "Manage the dashboard's password and key, and API tokens."),
     "keys": (keys, "Encrypt stored tokens with a new key."),
+    "proposed": (invites, "List, accept and reject credentials that renewal links brought."),
     "sources": (sources, "Show the lists that connections come from, and accept removals."),
     "db": (database, "Migrate, inspect, back up and restore the database."),
 }

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
-from monitor.config.connections import AmazonConnection
+from monitor.config.connections import AmazonConnection, SoldscopeConnection
+from monitor.config.http import HttpConnection
 from monitor.config.marketplaces import by_country, seller_central_of
 
 if TYPE_CHECKING:
     from monitor.config.connections import Application, Connection
     from monitor.config.model import Config
+    from monitor.config.secret import Secret
 
 CONSENT_PATH = "/apps/authorize/consent"
 MANAGE_PATH = "/apps/manage"
@@ -36,6 +38,27 @@ class RenewalPage:
 
     url: str | None = None
     is_here: bool = False
+
+
+def credential_of(connection: Connection) -> Secret | None:
+    """Return what lets *connection* in and can be given anew from outside; None for nothing."""
+    if isinstance(connection, AmazonConnection):
+        return connection.refresh_token
+    if isinstance(connection, SoldscopeConnection | HttpConnection):
+        return connection.token
+    return None
+
+
+def aim_of(connection: Connection) -> str:
+    """Return where the credential of *connection* is sent, and how.
+
+    One that was given from outside counts no longer where the owner points it elsewhere. A store's
+    is bound to its application at Amazon.
+    """
+    if not isinstance(connection, SoldscopeConnection | HttpConnection):
+        return ""
+    parts = urlsplit(connection.called_url)
+    return f"\0{connection.auth}\0{parts.scheme}\0{parts.netloc.lower()}"
 
 
 def renewal_page_of(config: Config, connection: Connection) -> RenewalPage:

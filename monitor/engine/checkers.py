@@ -1,8 +1,8 @@
 """Build the checkers, with what the database knows of their credentials.
 
 The daemon and the commands make their checks with them; the dashboard validates and shakes
-hands. Of two refresh tokens the file's wins once it is another one than when a handshake
-brought the stored one. Stored tokens are encrypted with the key of the file.
+hands. Of two tokens the file's wins once it is another one than when a handshake or a renewal
+link brought the stored one. Stored tokens are encrypted with the key of the file.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from monitor.config.connections import AmazonConnection
+from monitor.config.renewal import aim_of, credential_of
 from monitor.engine.ciphers import Cipher, KeyUnusable
 from monitor.judge.connections import OWNER_FILE
 from monitor.judge.outcome import Outcome, Reason
 from monitor.providers.base import GrantLocks
 from monitor.providers.registry import build_checker
 from monitor.providers.tokens import HandshakeToken, HandshakeTokens
-from monitor.store import credentials, results
+from monitor.store import credentials, entries, results
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from datetime import datetime
 
     from monitor.config.connections import Connection
     from monitor.config.model import Config
@@ -78,10 +79,12 @@ def _read_tokens(
     config: Config,
     connections: Mapping[str, Connection],
     on_unreadable: Callable[[str, KeyUnusable], None],
+    after: datetime | None = None,
 ) -> dict[str, HandshakeToken]:
     found = {}
-    for name, stored in credentials.list_refresh_tokens(tx).items():
-        if not isinstance(connections.get(name), AmazonConnection):
+    for name, stored in credentials.list_refresh_tokens(tx, after).items():
+        connection = connections.get(name)
+        if connection is None or credential_of(connection) is None:
             continue
         try:
             value = Cipher.of(config.web).decrypt(stored.encrypted)
@@ -108,8 +111,9 @@ def find_outdated_tokens(connections: Mapping[str, Connection], held: HandshakeT
     outdated = []
     for name in held:
         connection = connections[name]
-        assert isinstance(connection, AmazonConnection), "only such are held"
-        if held.choose(name, connection.refresh_token) is None:
+        configured = credential_of(connection)
+        assert configured is not None, "only such are held"
+        if held.choose(name, configured, aim_of(connection)) is None:
             outdated.append(name)
     return outdated
 
@@ -139,6 +143,36 @@ def build_checkers(
         for connection in config.connections
         if connection.name in names
     }
+
+
+class TokenFollower:
+    """Takes in the tokens that others than the daemon store, such as an accepting command.
+
+    Args:
+        since: When the daemon read all of them.
+    """
+
+    def __init__(self, since: datetime) -> None:
+        self._since = since
+        self._seen_change: datetime | None = None
+
+    def look(
+        self, tx: Transaction, config: Config, settings: RowSettings, calls: CheckerSet
+    ) -> list[str]:
+        """Use what came since the last look; return the connections that have another token now."""
+        change = entries.find_change(tx)
+        if change == self._seen_change:
+            return []
+        self._seen_change = change
+        stored = credentials.list_refresh_tokens(tx, self._since)
+        if not stored:
+            return []
+        found = _read_tokens(tx, config, settings.connections_of(tx, stored), _warn, self._since)
+        for name, token in found.items():
+            calls.held.take_in(name, token)
+        settings.build_anew(found)
+        self._since = max(one.obtained_at for one in stored.values())
+        return list(found)
 
 
 MakeCheckers = Callable[["Transaction", "Collection[str]"], "Mapping[str, Checker]"]

@@ -17,6 +17,7 @@ from monitor.config.plan import Describer
 from monitor.engine.ciphers import MAKE_KEY, seal_secrets
 from monitor.judge.connections import OWNER_DASHBOARD, OWNER_FILE, WrittenEntry
 from monitor.store import authorizations, connections, credentials, entries
+from monitor.store.invites import revoke_all_of
 from monitor.store.schedule import bring_forward
 
 if TYPE_CHECKING:
@@ -184,6 +185,7 @@ class EntryWriter:
         connections.bring_in_line(tx, self.plan.settings.entries_of(tx, left), now)
         for name in gone:
             credentials.drop_refresh_token(tx, name)
+        revoke_all_of(tx, gone, now)
         if self.owner.name == OWNER_DASHBOARD:
             for name in gone:
                 record = connections.find_record(tx, name)

@@ -16,6 +16,7 @@ from monitor.config.model import link_to
 from monitor.config.plan import make_plan
 from monitor.engine import shortage
 from monitor.engine.channels import read_channels
+from monitor.engine.checkers import TokenFollower
 from monitor.engine.entries import bring_others_in_line
 from monitor.engine.live import Snapshot
 from monitor.engine.scheduler import Job
@@ -23,7 +24,8 @@ from monitor.engine.settings import RowSettings
 from monitor.engine.supervisor import CHECK_DUE, DELIVER
 from monitor.engine.sweep import check_connectivity, follow_step, sweep_and_wake
 from monitor.notify.delivery import DeliveryTerms
-from monitor.store import retention
+from monitor.store import connections, retention
+from monitor.store.schedule import make_due
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from monitor.engine.live import Live, ReloadStatus
     from monitor.engine.runner import CheckRunner
     from monitor.notify.delivery import Delivery, Sender
-    from monitor.store.engine import StoreWorker
+    from monitor.store.engine import StoreWorker, Transaction
 
 TICK = timedelta(seconds=1)
 LOOK_AHEAD = 2 * TICK
@@ -103,6 +105,7 @@ class DaemonParts:
     resumption: Resumption
     dashboard: Dashboard
     _following: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _tokens: TokenFollower = field(default_factory=lambda: TokenFollower(utc_now()))
 
     def put_in_force(self, snapshot: Snapshot, void: Collection[str]) -> None:
         """Replace the settings, all at once: nothing is awaited in here, and nothing can fail.
@@ -174,10 +177,21 @@ class DaemonParts:
         settings = now.plan.settings
         assert isinstance(settings, RowSettings), "a daemon goes by rows"
         await self.store.read(settings.look)
+        followed = partial(self._tokens.look, config=now.config, settings=settings, calls=now.calls)
+        if renewed := await self.store.read(followed):
+            await self.store.write(partial(_make_due, renewed))
         await bring_others_in_line(self.store, now.config, settings, utc_now())
 
     async def _prune(self) -> None:
         await self.store.write(lambda tx: retention.roll_up(tx, utc_now()))
+
+
+def _make_due(names: Collection[str], tx: Transaction) -> None:
+    """Have connections checked next that have another credential now."""
+    for name in names:
+        record = connections.find_record(tx, name)
+        if record is not None:
+            make_due(tx, record.id, utc_now())
 
 
 def terms_of(live: Live, dashboard: Dashboard) -> DeliveryTerms:

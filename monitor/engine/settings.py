@@ -140,6 +140,13 @@ class RowSettings:
         with self._lock:
             return list(self._ready.values())
 
+    def build_anew(self, names: Collection[str]) -> None:
+        """Have the checkers of *names* made anew when they are needed."""
+        with self._lock:
+            for name in names:
+                if name in self._ready:
+                    self._ready[name].checker = None
+
     def _make(self, tx: Transaction, names: Collection[str]) -> dict[str, ReadyConnection]:
         made = {}
         rows = entries.find_entries(tx, names, self._besides) if names else {}

@@ -271,7 +271,7 @@ def _show(value: object, secrets: Secrets) -> str:
 def secrets_of(connection: HttpConnection) -> list[Secret]:
     """Return all secrets that a request for *connection* needs."""
     values = (connection.token, connection.password, *connection.headers.values())
-    return [value for value in values if isinstance(value, Secret)]
+    return [value for value in values if value is not None and not isinstance(value, str)]
 
 
 def prepare_request(

@@ -17,6 +17,7 @@ from monitor.config.connections import (
 from monitor.config.http import HttpConnection
 from monitor.config.marketplaces import Region, by_country, endpoint_of
 from monitor.config.registry import UnusableConnection, find_plugin
+from monitor.config.renewal import aim_of, credential_of
 from monitor.judge.outcome import Outcome, Reason
 from monitor.providers.amazon import AmazonChecker, LastSuccess, Store
 from monitor.providers.amazon_sellers import Expected
@@ -61,7 +62,7 @@ def build_checker(  # noqa: PLR0913 - what a checker is made of
     Raises ValueError for settings that cannot work, as a `ca_file` without a certificate.
 
     Args:
-        handshakes: The refresh tokens that handshakes brought, and what tells tokens apart.
+        handshakes: The tokens that handshakes and links brought, and what tells tokens apart.
         worked: The Amazon stores that were let in before, each with the fingerprint
             of the refresh token that was used last.
         allowed: `web.reachable` for one outside the file; a store's addresses are its.
@@ -72,13 +73,10 @@ def build_checker(  # noqa: PLR0913 - what a checker is made of
         return UnusableChecker(connection.provider, connection.problem)
     named = None if isinstance(connection, AmazonConnection) else allowed
     client = clients.get(connection.ca_file, config.proxy_of(connection), named)
+    connection = _with_newer_token(connection, handshakes)
     match connection:
         case SoldscopeConnection():
-            return SoldscopeChecker(
-                connection,
-                client,
-                config.timeout_of(connection),
-            )
+            return SoldscopeChecker(connection, client, config.timeout_of(connection))
         case AmazonConnection():
             return AmazonChecker(
                 _read_store(connection, handshakes, worked or {}),
@@ -89,11 +87,7 @@ def build_checker(  # noqa: PLR0913 - what a checker is made of
                 handshakes.fingerprint if handshakes is not None else None,
             )
         case HttpConnection():
-            return HttpChecker(
-                connection,
-                client,
-                config.timeout_of(connection),
-            )
+            return HttpChecker(connection, client, config.timeout_of(connection))
         case _:
             return _build_foreign(connection, config, client)
 
@@ -106,6 +100,17 @@ def _build_foreign(connection: Connection, config: Config, client: httpx.AsyncCl
             f"connection {connection.name}: no checker for provider {connection.provider}"
         )
     return PluginChecker(plugin, connection, client, config.timeout_of(connection))
+
+
+def _with_newer_token(connection: Connection, newer: HandshakeTokens | None) -> Connection:
+    """Return *connection* with the token that a renewal link brought, if one did."""
+    configured = credential_of(connection)
+    if configured is None or newer is None or connection.name not in newer:
+        return connection
+    if isinstance(connection, AmazonConnection):
+        return connection  # its store chooses
+    token = LatestToken(connection.name, configured, newer, aim_of(connection))
+    return connection.model_copy(update={"token": token})
 
 
 def _read_store(

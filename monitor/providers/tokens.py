@@ -1,4 +1,4 @@
-"""Choose between the refresh token of the file and one that a handshake brought.
+"""Choose between the token of the file and one that a handshake or a renewal link brought.
 
 Whichever changed last is used. Keeping tokens over a restart is left to whoever fills
 `HandshakeTokens`.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HandshakeToken:
-    """A refresh token that a handshake brought.
+    """A token that a handshake or a renewal link brought.
 
     Args:
         file_fingerprint: Which token the file had then; None if it had none.
@@ -34,10 +34,10 @@ class HandshakeToken:
 
 
 class HandshakeTokens:
-    """The refresh tokens that handshakes brought, by connection name.
+    """The tokens that handshakes and renewal links brought, by connection name.
 
     Args:
-        fingerprint: Tells one refresh token from another without revealing either.
+        fingerprint: Tells one token from another without revealing either.
     """
 
     def __init__(
@@ -49,9 +49,18 @@ class HandshakeTokens:
     def __iter__(self) -> Iterator[str]:
         return iter(list(self._tokens))
 
-    def put(self, name: str, value: str, configured: RefreshableSecret) -> HandshakeToken:
-        """Use *value* for a connection from now on, and return what must be stored of that."""
-        token = HandshakeToken(value, self._fingerprint_of(configured))
+    def __contains__(self, name: object) -> bool:
+        return name in self._tokens
+
+    def put(
+        self, name: str, value: str, configured: RefreshableSecret, aim: str = ""
+    ) -> HandshakeToken:
+        """Use *value* for a connection from now on, and return what must be stored of that.
+
+        Args:
+            aim: Where it is sent; with another one, it is used no longer.
+        """
+        token = HandshakeToken(value, self._fingerprint_of(configured, aim))
         self._tokens[name] = token
         return token
 
@@ -73,43 +82,57 @@ class HandshakeTokens:
         known = stored._tokens | self._tokens
         self._tokens = {name: token for name, token in known.items() if name in names}
 
-    def choose(self, name: str, configured: RefreshableSecret) -> HandshakeToken | None:
-        """Return the token of the handshake, unless the file has another one than when it came.
+    def take_in(self, name: str, token: HandshakeToken) -> None:
+        """Use a token that somebody else has stored."""
+        self._tokens[name] = token
+
+    def choose(
+        self, name: str, configured: RefreshableSecret, aim: str = ""
+    ) -> HandshakeToken | None:
+        """Return the newer token, unless the file has another one than when that came.
 
         A file that cannot be read says nothing new.
         """
         token = self._tokens.get(name)
         if token is None:
             return None
-        now = self._fingerprint_of(configured)
+        now = self._fingerprint_of(configured, aim)
         if now is not None and now != token.file_fingerprint:
             self.drop(name)
             return None
         return token
 
-    def _fingerprint_of(self, configured: RefreshableSecret) -> str | None:
+    def _fingerprint_of(self, configured: RefreshableSecret, aim: str) -> str | None:
         # Asked within transactions too, which wait for no command.
         if isinstance(configured, Secret) and not configured.is_at_hand:
             return None
         try:
-            return self.fingerprint(configured.reveal())
+            return self.fingerprint(configured.reveal() + aim)
         except SecretUnavailable:
             return None
 
 
 @dataclass(frozen=True, slots=True)
 class LatestToken(PreparedSecret):
-    """The refresh token of one connection, a `RefreshableSecret`: the file's, or a newer one."""
+    """The token of one connection, a `RefreshableSecret`: the file's, or a newer one.
+
+    Args:
+        aim: Where it is sent.
+    """
 
     name: str
     configured: RefreshableSecret
     tokens: HandshakeTokens
+    aim: str = ""
+
+    def _newer(self) -> HandshakeToken | None:
+        return self.tokens.choose(self.name, self.configured, self.aim)
 
     def reveal(self) -> str:
         """Return the token that changed last; raise SecretUnavailable if it cannot be read."""
-        newer = self.tokens.choose(self.name, self.configured)
+        newer = self._newer()
         if newer is not None and newer.unreadable:
-            raise SecretUnavailable("the refresh token from the dashboard", newer.unreadable)
+            raise SecretUnavailable("the token from the dashboard", newer.unreadable)
         return self.configured.reveal() if newer is None else newer.value
 
     def refresh(self) -> bool:
@@ -117,7 +140,7 @@ class LatestToken(PreparedSecret):
 
         Raises SecretUnavailable if there is only the file's, and it is no longer where it was.
         """
-        before = self.tokens.choose(self.name, self.configured)
+        before = self._newer()
         try:
             has_changed = self.configured.refresh()
         except SecretUnavailable:
@@ -133,7 +156,7 @@ class LatestToken(PreparedSecret):
 
     async def renew(self) -> bool:
         """Do as `refresh` does, without holding up the event loop."""
-        before = self.tokens.choose(self.name, self.configured)
+        before = self._newer()
         if not isinstance(self.configured, Secret):
             return self.refresh()
         try:
@@ -145,5 +168,5 @@ class LatestToken(PreparedSecret):
         return self._is_another(before, has_changed=has_changed)
 
     def _is_another(self, before: HandshakeToken | None, *, has_changed: bool) -> bool:
-        after = self.tokens.choose(self.name, self.configured)
+        after = self._newer()
         return has_changed if before is None else before != after

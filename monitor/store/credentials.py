@@ -23,6 +23,7 @@ from monitor.store.schema import (
     entries,
     handshakes,
     keys,
+    proposals,
     stored_tokens,
     web_sessions,
 )
@@ -60,9 +61,16 @@ _REFRESH_TOKENS = select(
 )
 
 
-def list_refresh_tokens(tx: Transaction) -> dict[str, StoredToken]:
-    """Return all stored tokens by the name of their connection."""
-    rows = tx.execute(_REFRESH_TOKENS.join(connections).add_columns(connections.c.name))
+def list_refresh_tokens(tx: Transaction, after: datetime | None = None) -> dict[str, StoredToken]:
+    """Return the stored tokens by the name of their connection.
+
+    Args:
+        after: Only those that came later.
+    """
+    query = _REFRESH_TOKENS.join(connections).add_columns(connections.c.name)
+    if after is not None:
+        query = query.where(stored_tokens.c.obtained_at > after)
+    rows = tx.execute(query)
     return {name: StoredToken(*token) for *token, name in rows}
 
 
@@ -105,7 +113,7 @@ def drop_refresh_token(tx: Transaction, name: str) -> None:
     tx.execute(delete(stored_tokens).where(stored_tokens.c.connection_id == of_name))
 
 
-ENCRYPTED = (stored_tokens.c.token, entries.c.secrets, channels.c.secrets)
+ENCRYPTED = (stored_tokens.c.token, entries.c.secrets, channels.c.secrets, proposals.c.sealed)
 """All that is stored encrypted with `web.key`."""
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, case, cast, delete, func, insert, literal, se
 
 from monitor.judge.outcome import OutcomeClass, Reason
 from monitor.store.history import DAY, HOUR
+from monitor.store.invites import prune_invites
 from monitor.store.quota import prune_samples
 from monitor.store.schema import (
     EPOCH,
@@ -52,6 +53,7 @@ def roll_up(tx: Transaction, now: datetime) -> None:
     for table in (outages, offline_times):
         tx.execute(delete(table).where(table.c.ended_at < now - KEEP_HOURS))
     prune_samples(tx, now)
+    prune_invites(tx, now)
 
 
 def _last_raw_before(tx: Transaction, at: datetime) -> int:

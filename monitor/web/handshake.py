@@ -29,6 +29,7 @@ from monitor.engine.batch import FinishedCheck
 from monitor.engine.ciphers import MAKE_KEY, Cipher, KeyUnusable
 from monitor.engine.evaluate import evaluate
 from monitor.judge.authorizations import set_date
+from monitor.judge.invites import is_same_name
 from monitor.judge.outcome import Reason
 from monitor.providers.amazon_lwa import CodeRefused, redeem_code
 from monitor.providers.registry import build_checker
@@ -57,8 +58,8 @@ USED_KEPT = timedelta(days=2)
 """Much longer than an answer counts: a clock that is set back must not make it count again."""
 
 NONCE_BYTES = 24
-_STATE = Struct(f">qq?32s{NONCE_BYTES}s")
-"""Connection, beginning in seconds, whether it was renamed, browser, nonce."""
+_STATE = Struct(f">qq?q32s{NONCE_BYTES}s")
+"""Connection, beginning in seconds, whether it was renamed, invite, browser, nonce."""
 
 MAX_FIELD = 2048
 """What is longer than this was not sent by Amazon."""
@@ -178,6 +179,7 @@ class BegunHandshake:
     Args:
         browser: What binds it to the browser that began it.
         is_renamed: Somebody has said that the store goes by another name now.
+        invite: The id of the invite with which it was begun; 0 for none.
         nonce: Tells it from others.
     """
 
@@ -185,6 +187,7 @@ class BegunHandshake:
     started_at: datetime
     browser: bytes
     is_renamed: bool = False
+    invite: int = 0
     nonce: bytes = field(default_factory=partial(secrets.token_bytes, NONCE_BYTES))
 
     def sign(self, key: bytes) -> str:
@@ -193,6 +196,7 @@ class BegunHandshake:
             self.connection_id,
             int(self.started_at.timestamp()),
             self.is_renamed,
+            self.invite,
             self.browser,
             self.nonce,
         )
@@ -208,8 +212,9 @@ class BegunHandshake:
         payload, signature = raw[: _STATE.size], raw[_STATE.size :]
         if not hmac.compare_digest(signature, _sign(key, payload)):
             return None
-        number, started, is_renamed, browser, nonce = _STATE.unpack(payload)
-        return cls(number, datetime.fromtimestamp(started, UTC), browser, is_renamed, nonce)
+        number, started, is_renamed, invite, browser, nonce = _STATE.unpack(payload)
+        started_at = datetime.fromtimestamp(started, UTC)
+        return cls(number, started_at, browser, is_renamed, invite, nonce)
 
     @property
     def mark(self) -> str:
@@ -253,12 +258,13 @@ class Seller:
 
 
 async def begin_handshake(
-    parts: Parts, name: str, session: str, *, is_renamed: bool = False
+    parts: Parts, name: str, session: str, *, is_renamed: bool = False, invite: int = 0
 ) -> str:
     """Return the address of the consent page on which *name* is authorized again.
 
     Args:
         is_renamed: The name of the store is not to be compared with that from before.
+        invite: The id of the invite that leads there; 0 for none.
 
     Raises:
         HTTPException: There is no such connection.
@@ -283,7 +289,7 @@ async def begin_handshake(
     # Nothing is kept of a beginning but the key: whoever has this address fetched again and
     # again, another site through a browser for one, leaves nothing behind.
     key, number = await parts.store.write(find)
-    begun = BegunHandshake(number, now, browser_mark(session), is_renamed=is_renamed)
+    begun = BegunHandshake(number, now, browser_mark(session), is_renamed, invite)
     log.info("handshake.begun", connection=name, is_renamed=is_renamed)
     fields = {
         "application_id": application.application_id,
@@ -293,11 +299,45 @@ async def begin_handshake(
     return f"{parts.consent_page(connection)}?{urlencode(fields)}"
 
 
+async def find_invite_of(parts: Parts, query: Mapping[str, str]) -> int:
+    """Return the id of the invite that led to this answer of the consent page; 0 for none."""
+    state = query.get("state", "")[:MAX_FIELD]
+    key = await parts.reader.read(lambda tx: credentials.find_key(tx, credentials.HANDSHAKE_KEY))
+    begun = None if key is None else BegunHandshake.read(key, state)
+    return 0 if begun is None else begun.invite
+
+
 async def finish_handshake(parts: Parts, query: Mapping[str, str], session: str) -> str:
     """Take an answer of the consent page into use; return the connection's name.
 
     Raises:
         HandshakeRefused: Nothing was changed.
+    """
+    answer = await read_answer(parts, query, session)
+    token = await redeem_grant(parts, answer.connection, answer.code)
+    seller = Seller(read_seller_id(query), answer.begun.is_renamed)
+    await take_grant(parts, answer.connection, token, seller)
+    return answer.connection.name
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentAnswer:
+    """What the consent page answered to a handshake that was begun here.
+
+    Args:
+        code: What Amazon gives a refresh token for.
+    """
+
+    begun: BegunHandshake
+    connection: AmazonConnection
+    code: str = field(repr=False)
+
+
+async def read_answer(parts: Parts, query: Mapping[str, str], session: str) -> ConsentAnswer:
+    """Return what the consent page answered; it counts this once.
+
+    Raises:
+        HandshakeRefused: It does not count.
     """
     state = query.get("state", "")[:MAX_FIELD]
     code = query.get("spapi_oauth_code", "")[:MAX_FIELD]
@@ -315,9 +355,7 @@ async def finish_handshake(parts: Parts, query: Mapping[str, str], session: str)
             f"{name} can no longer be authorized from here; its page says why.",
             name,
         )
-    token = await redeem_grant(parts, connection, code)
-    await take_grant(parts, connection, token, Seller(read_seller_id(query), begun.is_renamed))
-    return name
+    return ConsentAnswer(begun, connection, code)
 
 
 def read_seller_id(query: Mapping[str, str]) -> str | None:
@@ -406,15 +444,19 @@ async def take_grant(
     Raises:
         HandshakeRefused: It is another account's, or another region's.
     """
-    name, outcome = connection.name, await _try_grant(parts, connection, token)
+    name, outcome = connection.name, await try_grant(parts, connection, token)
     evaluated = await _save_grant(parts, connection, token, seller, outcome)
     parts.now.calls.held.put(name, token, connection.refresh_token)
     log.info("handshake.finished", connection=name, reason=outcome.reason.value)
     parts.announce(evaluated)
 
 
-async def _try_grant(parts: Parts, connection: AmazonConnection, token: str) -> Outcome:
-    """Return what a check with a new refresh token says."""
+async def try_grant(parts: Parts, connection: AmazonConnection, token: str) -> Outcome:
+    """Return what a check with a new refresh token says.
+
+    Raises:
+        HandshakeRefused: It is another region's.
+    """
     name, config, calls = connection.name, parts.config, parts.now.calls
     trial = HandshakeTokens(calls.fingerprint)
     trial.put(name, token, connection.refresh_token)
@@ -487,7 +529,7 @@ def _refuse_other_account(
             record.name,
         )
     is_other_name = (
-        is_compared and known is not None and shown is not None and not _is_same_name(known, shown)
+        is_compared and known is not None and shown is not None and not is_same_name(known, shown)
     )
     if not is_other_id and not is_other_name:
         return
@@ -501,7 +543,3 @@ def _refuse_other_account(
         record.name,
         is_by_name=not is_other_id,
     )
-
-
-def _is_same_name(known: str, said: str) -> bool:
-    return known.casefold().split() == said.casefold().split()

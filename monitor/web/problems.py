@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from monitor.config.secret import SecretUnavailable
+from monitor.judge.invites import PATH
 from monitor.store.engine import StoreError
 from monitor.web import sessions
 from monitor.web.schemas import ProblemSchema
@@ -59,6 +60,13 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 
+OF_LINKS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex",
+}
+"""Of pages whose address is a secret."""
+
 A_YEAR_S = 31_536_000
 
 
@@ -73,6 +81,9 @@ def add_headers(send: Send, request: Request, parts: Parts, visitor: Visitor | N
     async def send_with(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
+            if request.url.path.startswith(PATH):
+                for name, value in OF_LINKS.items():
+                    headers[name] = value
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
             # Style and scripts are no secret: browsers keep them, and ask whether they still hold.
@@ -116,6 +127,12 @@ def _hand_out_token(
     headers.append(
         "set-cookie", f"{sessions.CSRF_COOKIE}={visitor.csrf_token}; Path=/; SameSite=Lax{secure}"
     )
+
+
+def shown_path(request: Request) -> str:
+    """Return the path of *request* as it may be logged and shown."""
+    path = request.url.path
+    return f"{PATH}••••" if path.startswith(PATH) else path
 
 
 # --- errors
@@ -163,12 +180,14 @@ def refuse(
     """
     if not wants_page(request):
         return problem(status, detail, headers, **more)
-    page = render(
-        request,
-        "error.html",
-        {"status": status, "title": HTTPStatus(status).phrase, "detail": detail},
-        status=status,
-    )
+    title = HTTPStatus(status).phrase
+    if request.url.path.startswith(PATH):
+        # Whoever has a link sees nothing but what it is for.
+        context = {"title": title, "why": detail, "is_good": False}
+        page = render(request, "renewal_end.html", context, status=status)
+    else:
+        context = {"status": status, "title": title, "detail": detail}
+        page = render(request, "error.html", context, status=status)
     page.headers.update(headers or {})
     return page
 
@@ -194,7 +213,7 @@ def refuse_by(request: Request, error: HTTPException | RequestValidationError) -
     detail = error.detail
     if detail == HTTPStatus(error.status_code).phrase:
         detail = {
-            HTTPStatus.NOT_FOUND: f"There is nothing at {request.url.path}.",
+            HTTPStatus.NOT_FOUND: f"There is nothing at {shown_path(request)}.",
             HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not possible here.",
         }.get(HTTPStatus(error.status_code), detail)
     return refuse(request, error.status_code, detail, error.headers)
@@ -233,7 +252,7 @@ async def _on_store_error(request: Request, error: Exception) -> Response:
 def refuse_without_store(request: Request, error: Exception) -> Response:
     """Return the error for whoever asks while the database cannot be used."""
     # The path of the file is for the log, not for whoever asks.
-    log.warning("web.store_error", path=request.url.path, error=str(error))
+    log.warning("web.store_error", path=shown_path(request), error=str(error))
     detail = "The database could not be used; the daemon's log says why."
     return refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "5"})
 
@@ -242,7 +261,7 @@ def refuse_unidentified(request: Request, error: StoreError | SecretUnavailable)
     """Return the error where it cannot be found out who asks."""
     if isinstance(error, StoreError):
         return refuse_without_store(request, error)
-    log.warning("web.password_unavailable", path=request.url.path, error=str(error))
+    log.warning("web.password_unavailable", path=shown_path(request), error=str(error))
     detail = "The dashboard's password cannot be read; the daemon's log says why."
     return refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "5"})
 
@@ -253,7 +272,7 @@ async def _on_unknown_password(request: Request, error: Exception) -> Response:
 
 
 async def _on_fault(request: Request, error: Exception) -> Response:
-    log.error("web.fault", path=request.url.path, exc_info=error)
+    log.error("web.fault", path=shown_path(request), exc_info=error)
     detail = "This is a fault of connwatch; the daemon's log has the details to report."
     # This answer does not pass `AccessMiddleware`, which puts them on all others.
     return refuse(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail, HEADERS)

@@ -16,8 +16,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJson
 from typing_extensions import TypedDict
 
 from monitor.config.values import PATTERN, parse_duration
+from monitor.judge.invites import LONGEST_VALID, USUALLY_VALID
 from monitor.judge.suppression import Scope
 from monitor.report.history import AlertJson, SilenceJson
+from monitor.report.invites import InviteJson
 from monitor.report.status import ConnectionJson, Instant
 
 LONGEST_TEXT = 500
@@ -184,6 +186,12 @@ class AcknowledgementJson(TypedDict):
     note: str
 
 
+class MadeInviteJson(InviteJson):
+    """A renewal link that was just made."""
+
+    url: Annotated[str, Field(description="Its address, which is not shown again.")]
+
+
 class RevivedJson(TypedDict):
     """How many dead notifications are due again."""
 
@@ -292,6 +300,23 @@ class NewAcknowledgementSchema(BaseModel, extra="forbid"):
         description="Remind again from that day on, in UTC; default: while it lasts.",
     )
     note: str = Field(default="", max_length=LONGEST_TEXT, description="What is being done.")
+
+
+def _check_validity(length: timedelta) -> timedelta:
+    if length > LONGEST_VALID:
+        raise ValueError(f"at most {LONGEST_VALID.days} days")
+    return _check_length(length)
+
+
+class NewInviteSchema(BaseModel, extra="forbid"):
+    """How long a renewal link is to be valid."""
+
+    valid: Annotated[
+        timedelta,
+        BeforeValidator(parse_duration),
+        AfterValidator(_check_validity),
+        WithJsonSchema({"type": "string", "pattern": PATTERN}),
+    ] = Field(default=USUALLY_VALID, description="How long: 12h, 7d; default: 30d.")
 
 
 class NewTestSchema(BaseModel, extra="forbid"):

@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from monitor.config.model import is_reachable_from_outside
 from monitor.config.secret import SecretUnavailable
+from monitor.judge.invites import PATH
 from monitor.store.engine import StoreError
 from monitor.web import sessions
 from monitor.web.bodies import (
@@ -98,11 +99,14 @@ ANY_HOST = {"/healthz", "/readyz"}
 """Supervisors ask by whatever address they know."""
 
 OPEN_TO_ALL = ANY_HOST | {"/login", "/favicon.ico"}
-OPEN_FOLDERS = ("/static/",)
+OPEN_FOLDERS = ("/static/", PATH)
 API = "/api/"
 KEYED = ("/badge/", "/calendar.ics")
 """What has secret addresses of its own, which its route checks."""
 
+
+CALLBACK = "/oauth/amazon/callback"
+"""Amazon leads there whoever confirmed; its route finds out whether they came by a link."""
 
 BATCH = "/api/v1/connections:batch"
 """Takes more than any form."""
@@ -231,26 +235,11 @@ class AccessMiddleware:
 
     def _refuse_visitor(self, request: Request, visitor: Visitor) -> Response | None:
         path = request.url.path
-        if _is_open_to_all(path) or path.startswith(KEYED):
+        if _is_open_to_all(path) or path.startswith(KEYED) or path == CALLBACK:
             return None
         if visitor.by is Pass.NONE:
-            return self._ask_to_log_in(request)
+            return ask_to_log_in(request)
         return None
-
-    def _ask_to_log_in(self, request: Request) -> Response:
-        is_page = request.method in READING and wants_page(request)
-        if is_page and needs_login(parts_of(request)) and "HX-Request" not in request.headers:
-            target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-            return lead_to(request, f"/login?next={quote(target, safe='/')}")
-        return refuse(
-            request,
-            HTTPStatus.UNAUTHORIZED,
-            "Log in, or send an API token: Authorization: Bearer …",
-            {
-                "WWW-Authenticate": 'Bearer realm="connwatch"',
-                "HX-Redirect": f"{base_of(request)}/login",
-            },
-        )
 
     def _refuse_change(self, request: Request, body: bytes) -> Response | None:
         visitor: Visitor = request.state.visitor
@@ -279,6 +268,9 @@ class AccessMiddleware:
             return True
         # With the port: what serves another one of this machine is no page of ours,
         # and may read our cookies. A proxy may ask us by another name than people ask it.
+        if origin == "null" and request.url.path.startswith(PATH):
+            # A page that names no referrer names no origin: the browser must say the rest.
+            return request.headers.get("sec-fetch-site") == "same-origin"
         public = urlsplit(parts_of(request).config.web.public_url).netloc
         asked = {request.headers.get("host", "").lower(), public.lower()} - {""}
         return origin.partition("://")[2].lower() in asked
@@ -291,6 +283,23 @@ class AccessMiddleware:
         return sent.encode() == cookie.encode() and sessions.is_csrf_token_genuine(
             parts_of(request).csrf_key, visitor.session, sent
         )
+
+
+def ask_to_log_in(request: Request) -> Response:
+    """Lead a person to the login; tell a program what is missing."""
+    is_page = request.method in READING and wants_page(request)
+    if is_page and needs_login(parts_of(request)) and "HX-Request" not in request.headers:
+        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return lead_to(request, f"/login?next={quote(target, safe='/')}")
+    return refuse(
+        request,
+        HTTPStatus.UNAUTHORIZED,
+        "Log in, or send an API token: Authorization: Bearer …",
+        {
+            "WWW-Authenticate": 'Bearer realm="connwatch"',
+            "HX-Redirect": f"{base_of(request)}/login",
+        },
+    )
 
 
 def _refuse_body(request: Request, body: bytes) -> Response | None:

@@ -176,6 +176,9 @@ async def test_no_route_does_anything_for_strangers(filled):
         ("GET", "/readyz"): 200,
         ("GET", "/login"): 200,
         ("POST", "/login"): 403,
+        # Its token lets in, and there is none.
+        ("GET", "/renew/{token}"): 404,
+        ("POST", "/renew/{token}"): 403,
     }
 
 

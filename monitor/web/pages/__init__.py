@@ -14,6 +14,7 @@ from monitor.web.pages import (
     entries,
     groups,
     handshake,
+    renewals,
     status,
     stores,
 )
@@ -28,6 +29,7 @@ ROUTERS = (
     status.router,
     handshake.router,
     stores.router,
+    renewals.router,
     entries.router,
     groups.router,
     channels.router,

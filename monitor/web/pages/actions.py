@@ -18,19 +18,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitor.judge.suppression import Scope
-from monitor.web import api_actions, api_entries
+from monitor.web import api_actions, api_entries, api_invites
 from monitor.web.api_actions import SilenceId
 from monitor.web.bodies import form
 from monitor.web.parts import Here
 from monitor.web.problems import why_of
 from monitor.web.schemas import (
     NewAcknowledgementSchema,
+    NewInviteSchema,
     NewSilenceSchema,
     NewTestSchema,
     RenewalSchema,
 )
-from monitor.web.sessions import Who
-from monitor.web.templating import lead_to
+from monitor.web.sessions import Visitor, Who
+from monitor.web.templating import lead_to, render
 from monitor.web.views import path_of
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ DONE = {
     "silenced": "Muted. Alerts are held and sent afterwards if still true.",
     "told": "Mute ended: held alerts that are still true are being sent.",
     "authorized": "Authorized again. The new token is in use, and its days count from today.",
+    "revoked": "Renewal link withdrawn.",
+    "accepted": "Accepted: the new credential is in use; checking now.",
+    "rejected": "Rejected: the present credential stays in use.",
     "retried": "Failed messages are being sent again.",
     "tested": "A test message is on its way; it appears below with what came of it.",
 }
@@ -87,6 +91,49 @@ async def renew(
     renewal = _read(RenewalSchema, {"on": fields.get("on") or None})
     await api_actions.renew(here, who, name, renewal)
     return go_back(request, name, "renewed")
+
+
+@router.post("/connections/{name}/invites")
+async def invite(
+    request: Request,
+    here: Here,
+    who: Who,
+    name: str,
+    fields: Annotated[dict[str, str], form("valid")],
+) -> Response:
+    """Make a renewal link, and show its address this once."""
+    _require_operator(who)
+    wanted = _read(NewInviteSchema, {"valid": fields.get("valid") or "30d"})
+    made, address = await api_invites.make_invite(here, who, name, wanted)
+    context = {"name": name, "path": path_of(name), "made": made, "address": address}
+    return render(request, "invited.html", context)
+
+
+@router.post("/invites/{number}/revoke", dependencies=[form()])
+async def revoke_invite(request: Request, here: Here, who: Who, number: SilenceId) -> Response:
+    """Withdraw a renewal link, and show its connection."""
+    _require_operator(who)
+    return go_back(request, await api_invites.revoke_invite(here, who, number), "revoked")
+
+
+@router.post("/proposals/{number}/accept", dependencies=[form()])
+async def accept(request: Request, here: Here, who: Who, number: SilenceId) -> Response:
+    """Use a proposed credential, and show its connection."""
+    _require_operator(who)
+    return go_back(request, await api_invites.accept_proposal(here, who, number), "accepted")
+
+
+@router.post("/proposals/{number}/reject", dependencies=[form()])
+async def reject(request: Request, here: Here, who: Who, number: SilenceId) -> Response:
+    """Forget a proposed credential, and show its connection."""
+    _require_operator(who)
+    return go_back(request, await api_invites.reject_proposal(here, who, number), "rejected")
+
+
+def _require_operator(who: Visitor) -> None:
+    """Raise HTTPException for whoever may only read."""
+    if not who.may_change:
+        raise HTTPException(HTTPStatus.FORBIDDEN, "Only an operator may do this.")
 
 
 @router.post("/connections/{name}/delete", dependencies=[form()])

@@ -26,16 +26,19 @@ from monitor.config.connections import AmazonConnection
 from monitor.config.model import dashboard_address, link_to
 from monitor.config.renewal import STATE
 from monitor.judge.connections import OWNER_FILE
+from monitor.judge.invites import InviteState
 from monitor.judge.outcome import Reason, State
 from monitor.notify.times import format_date, format_days_left
 from monitor.report.advice import Need, find_page, need_of
 from monitor.store import history, suppression
+from monitor.store.invites import list_invites, list_proposals
 from monitor.store.quota import load_samples
 from monitor.web.api import find_or_refuse
 from monitor.web.api_actions import begin_validation
 from monitor.web.bodies import form
 from monitor.web.charts import DAYS_SHOWN, are_enough, draw_charts
 from monitor.web.handshake import find_obstacle
+from monitor.web.invites import find_invite_obstacle
 from monitor.web.pages.actions import DONE
 from monitor.web.parts import Here
 from monitor.web.sessions import Who, badge_path
@@ -46,6 +49,7 @@ from monitor.web.visibility import only_of, seen_silences
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
+    from monitor.judge.invites import Invite
     from monitor.report.advice import Advice, RemedyPage
     from monitor.store.engine import Transaction
     from monitor.store.history import OnlyOf
@@ -163,6 +167,9 @@ async def show_connection(
             "start": _find_start(here, row),
             "adds_regions": isinstance(row.connection, AmazonConnection)
             and bool(row.connection.valid_days),
+            "is_invitable": _is_invitable(here, row),
+            "invites": _list_open_invites(tx, record.id, now),
+            "proposals": [one.proposal for one in list_proposals(tx, record.id)],
         } | load_past(tx, record.id, now, only_of(here, who.access))
 
     known = await here.reader.read(read)
@@ -186,6 +193,17 @@ def _find_start(parts: Parts, row: ConnectionRow) -> str | None:
     if row.connection is None or find_obstacle(parts.config, row.connection) is not None:
         return None
     return start_of(row.each["name"])
+
+
+def _is_invitable(parts: Parts, row: ConnectionRow) -> bool:
+    """Tell whether a renewal link can be made, so that its button leads somewhere."""
+    connection = row.connection
+    return connection is not None and find_invite_obstacle(parts.config, connection) is None
+
+
+def _list_open_invites(tx: Transaction, connection_id: int, now: datetime) -> list[Invite]:
+    found = list_invites(tx, connection_id)
+    return [one for one in found if one.state(now) is InviteState.OPEN][:N_LISTED]
 
 
 def load_past(

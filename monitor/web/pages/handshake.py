@@ -17,12 +17,13 @@ from monitor.web.api import find_or_refuse
 from monitor.web.bodies import form
 from monitor.web.handshake import HandshakeRefused, browser_of
 from monitor.web.new_stores import read_begun
+from monitor.web.pages import renewals
 from monitor.web.pages.actions import go_back
 from monitor.web.pages.connection import start_of
 from monitor.web.pages.stores import receive
 from monitor.web.parts import Here, Parts  # noqa: TC001 - likewise
-from monitor.web.security import OWN_PAGES
-from monitor.web.sessions import Visitor, Who  # noqa: TC001 - likewise
+from monitor.web.security import OWN_PAGES, ask_to_log_in
+from monitor.web.sessions import Pass, Visitor, Who
 from monitor.web.templating import lead_to, render
 from monitor.web.views import path_of
 
@@ -72,7 +73,14 @@ async def _begin(
 
 @router.get("/oauth/amazon/callback")
 async def callback(request: Request, here: Here, who: Who) -> Response:
-    """Take what the consent page sends, and lead to the connection's page."""
+    """Take what the consent page sends, and lead to the connection's page.
+
+    Who came by a renewal link has no login, and is shown what became of it.
+    """
+    if await handshake.find_invite_of(here, request.query_params):
+        return await renewals.finish(request, here, who)
+    if who.by is Pass.NONE:
+        return ask_to_log_in(request)
     begun = await read_begun(here, request.query_params.get("state", ""))
     try:
         if begun is not None:

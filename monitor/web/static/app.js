@@ -334,3 +334,15 @@ if (better) history.replaceState(null, "", base + better);
 followTimes();
 follow();
 setInterval(count, 10000);
+
+/* What is shown once can be copied at a press, where the browser allows that. */
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = !navigator.clipboard;
+  button.addEventListener("click", async () => {
+    const field = document.querySelector(button.dataset.copy);
+    field.select();
+    await navigator.clipboard.writeText(field.value);
+    announce("Copied");
+    button.textContent = "Copied";
+  });
+}
