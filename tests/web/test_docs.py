@@ -119,7 +119,8 @@ def test_the_page_shows_every_path_and_object(described):
 OBJECTS = (
     "Acknowledged Acknowledgement Advice Alert AlertList Alive Authorization BegunSilence"
     " Channel ChannelList Check Clock Configuration Connection ConnectionList EndedSilence"
-    " Entry FieldProblem Group GroupList History InviteState LastCheck MadeInvite Maintenance Marketplace Mistake"
+    " Entry FieldProblem Group GroupList History InviteState LastCheck"
+    " MadeInvite Maintenance Marketplace Mistake"
     " NewAcknowledgement NewInvite NewSilence NewTest Notification Order Problem"
     " Quota Ready Renewal Revived Scope Silence SilenceList State"
     " Step Summary Tested Transition Validation"

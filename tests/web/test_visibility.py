@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from monitor.judge.access import Access, Role
-from monitor.store import connections, suppression
+from monitor.store import connections, invites, suppression
 from monitor.web import hub
 from tests.fakes import NOON
 from tests.web.grouped import (
@@ -292,3 +293,43 @@ async def test_other_owners_entries_of_their_names_are_not_shown(world):
     assert answer.status_code == 200
     assert answer.json()["group"] == "acme"
     assert (await world.limited.get(f"/api/v1/connections/{OTHER}/config")).status_code == 404
+
+
+def invite_and_propose(world: GroupedWeb, name: str) -> tuple[int, int]:
+    with world.database.write() as tx:
+        record = connections.find_record(tx, name)
+        assert record is not None
+        made, _ = invites.add_invite(tx, record.id, "user:ana", timedelta(days=1), NOON)
+        number = invites.add_proposal(
+            tx,
+            record.id,
+            invite_id=made.id,
+            at=NOON,
+            sealed=b"sealed",
+            account=CANARY,
+            authorized_at=None,
+            fingerprint="",
+        )
+    return made.id, number
+
+
+async def test_invites_to_others_and_what_they_brought_are_not_theirs(world):
+    invite, proposed = invite_and_propose(world, OTHER)
+    for method, path in (
+        ("DELETE", f"/api/v1/invites/{invite}"),
+        ("POST", f"/invites/{invite}/revoke"),
+        ("POST", f"/proposals/{proposed}/accept"),
+        ("POST", f"/proposals/{proposed}/reject"),
+    ):
+        answer = await world.limited.request(method, path)
+        assert answer.status_code == 404
+        assert CANARY not in answer.text
+    with world.database.read() as tx:
+        known = invites.find_invite(tx, invite)
+        assert known is not None
+        assert known.revoked_at is None
+        assert invites.find_proposal(tx, proposed) is not None
+    own, own_proposed = invite_and_propose(world, OWN)
+    assert (await world.limited.delete(f"/api/v1/invites/{own}")).status_code == 204
+    rejected = await world.limited.post(f"/proposals/{own_proposed}/reject")
+    assert rejected.status_code == 303
