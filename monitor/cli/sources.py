@@ -110,6 +110,8 @@ def _note_shown(session: Session, found: Sequence[StoredSource]) -> None:
 @commands.command()
 def show(context: typer.Context, name: Name) -> None:
     """Show one source: its latest reading, bad rows, and what is about to be removed."""
+    from monitor.report.sources import SourceDetails, read_details
+
     session: Session = context.obj
     one = _find(session, name)
     zone, now = session.config.alerts.zone, utc_now()
@@ -126,34 +128,21 @@ def show(context: typer.Context, name: Name) -> None:
         ("Last try", "" if memory.tried_at == memory.read_at else at(memory.tried_at)),
         ("Rows", f"{memory.rows:,}, {memory.bad:,} bad" if memory.read_at else ""),
     ]
-    missing, n_missing, shadowed = session.read(lambda tx: _read_more(tx, name)) or ([], 0, [])
-    if n_missing:
-        lines.append(("Removals", f"{n_missing:,} pending"))
+    details = session.read(lambda tx: read_details(tx, name)) or SourceDetails()
+    if details.n_missing:
+        lines.append(("Removals", f"{details.n_missing:,} pending"))
     for title, text in lines:
         if text:
             typer.echo(f"{title + ':':<10} {clean(text)}")
     _print_some("Bad rows", one.problems, memory.bad)
-    _print_some("Missing", missing, n_missing)
+    missing = [f"{each} (since {since:%Y-%m-%d %H:%M} UTC)" for each, since in details.missing]
+    _print_some("Missing", missing, details.n_missing)
+    shadowed = [f"{each} (the entry of {owner} counts)" for each, owner in details.shadowed]
     _print_some("Shadowed", shadowed, len(shadowed))
     if memory.held:
         command = f"connwatch sources accept {as_argument(name)}"
         typer.echo(f"\nNothing was removed. If the source is right: {command}")
     _note_shown(session, [one])
-
-
-def _read_more(tx: Transaction, name: str) -> tuple[list[str], int, list[str]]:
-    from monitor.store import sources as stored
-
-    n_missing = stored.count_missing(tx, name)
-    missing = [
-        f"{each} (since {since:%Y-%m-%d %H:%M} UTC)"
-        for each, since in stored.list_missing(tx, name, _MOST_NAMED)
-    ]
-    shadowed = [
-        f"{each} (the entry of {owner} counts)"
-        for each, owner in stored.list_shadowed(tx, name, _MOST_NAMED)
-    ]
-    return missing, n_missing, shadowed
 
 
 def _print_some(title: str, lines: Sequence[str], n: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from monitor.judge.sources import SourceState
@@ -10,8 +11,41 @@ from monitor.store import sources
 from monitor.store.sources import StoredSource
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from monitor.config.model import Config
     from monitor.store.engine import Transaction
+
+
+MOST_NAMED = 20
+"""So many connections of a source are named in one place; of more, the number is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDetails:
+    """Which connections of a source are special.
+
+    Args:
+        n_owned: How many it has.
+        missing: The first that its last good reading lacked, and since when.
+        n_missing: How many it lacked.
+        shadowed: The first that others have too, and whose settings count instead.
+    """
+
+    n_owned: int = 0
+    missing: tuple[tuple[str, datetime], ...] = ()
+    n_missing: int = 0
+    shadowed: tuple[tuple[str, str], ...] = ()
+
+
+def read_details(tx: Transaction, name: str) -> SourceDetails:
+    """Return which connections of the source called *name* are special."""
+    return SourceDetails(
+        sources.count_owned(tx, name),
+        tuple(sources.list_missing(tx, name, MOST_NAMED)),
+        sources.count_missing(tx, name),
+        tuple(sources.list_shadowed(tx, name, MOST_NAMED)),
+    )
 
 
 class SourceJson(TypedDict):

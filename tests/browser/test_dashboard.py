@@ -43,6 +43,7 @@ PATHS = (
     "/new/github",
     "/new/store",
     "/channels",
+    "/sources",
     "/channels/new",
     "/channels/new/email",
     "/connections/acme/edit",
@@ -62,6 +63,7 @@ EMPTY = {
     "/calendar": "No expiry known",
     "/groups": "No groups",
     "/monitor": "Checks are on time",
+    "/sources": "No sources",
 }
 WITH_BUTTONS = ("/", "/alerts", "/connections/initech", "/connections/old/delete")
 NUMBER_BUTTONS = """() => {

@@ -15,6 +15,7 @@ from monitor.web.pages import (
     groups,
     handshake,
     renewals,
+    sources,
     status,
     stores,
 )
@@ -26,6 +27,7 @@ ROUTERS = (
     actions.router,
     alerts.router,
     calendar.router,
+    sources.router,
     status.router,
     handshake.router,
     stores.router,

@@ -92,5 +92,6 @@ async def show_monitor(request: Request, here: Here) -> Response:
         "database": here.config.monitor.database,
         "config_path": here.config.path,
         "reloads": here.reloads,
+        "n_sources": len(here.config.sources),
     }
     return render(request, "monitor.html", context)
