@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING
 import structlog
 
 from monitor.alerting.suppression import review_suppressed, suppress_unsent
-from monitor.config.channels import URL, read_channel
+from monitor.config.channels import URL, list_connections, read_channel
 from monitor.config.entries import EntryUnusable
+from monitor.config.owners import EntryRefused
 from monitor.config.plan import make_plan
 from monitor.config.secret import Secret
 from monitor.engine.ciphers import Cipher, KeyUnusable, open_secrets, seal_secrets
 from monitor.store import channels
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
-    from monitor.config.channels import CheckedChannel
+    from monitor.config.channels import ChannelRules, CheckedChannel
     from monitor.config.model import Channel, Config
     from monitor.config.plan import Plan
     from monitor.store.channels import StoredChannel
@@ -78,6 +80,37 @@ def put_channel(
     sealed = seal_secrets({(URL,): checked.url}, cipher)
     channels.put_channel(tx, checked.channel.name, checked.content, checked.digest, sealed)
     _review(tx, plan, config, now)
+
+
+def rename_in_channels(
+    tx: Transaction,
+    renamed: Mapping[str, str],
+    rules: ChannelRules,
+    plan: Plan,
+    config: Config,
+    now: datetime,
+) -> bool:
+    """Have stored channels call connections by their new names; tell whether any names one.
+
+    Args:
+        renamed: The new names, by the old ones.
+    """
+    has_changed, cipher = False, Cipher.find(config.web)
+    for row in channels.list_channels(tx):
+        named = list_connections(row.content)
+        if renamed.keys().isdisjoint(named):
+            continue
+        names = [renamed.get(name, name) for name in named]
+        url = read_url(row, config)
+        try:
+            checked = rules.check({**row.content, "connections": names}, url, names)
+        except EntryRefused as error:
+            log.warning("channel.names_former_name", channel=row.name, why=str(error))
+            continue
+        if cipher is not None:
+            put_channel(tx, checked, cipher, plan, config, now)
+            has_changed = True
+    return has_changed
 
 
 def drop_channel(tx: Transaction, name: str, plan: Plan, config: Config, now: datetime) -> None:

@@ -21,9 +21,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from monitor.config.channels import ChannelRules
 from monitor.config.entries import hide_secrets
 from monitor.config.hosts import find_unreachable_hosts
 from monitor.config.owners import EntryRefused, EntryRules, find_address, without_answer
+from monitor.engine.channels import rename_in_channels
 from monitor.engine.ciphers import Cipher, KeyUnusable
 from monitor.engine.entries import DASHBOARD, EntryWriter, KeyMissing, open_former
 from monitor.engine.entries import NO_KEY as NO_KEY_SET
@@ -157,11 +159,15 @@ class EntryDesk:
             EntryRefused: It takes over a name that it may not.
             NotToWrite: Somebody was faster.
         """
-        name = ready.connection.name
+        name, former_name = ready.connection.name, ready.connection.renamed_from
+        has_channels = False
 
         def write(tx: Transaction) -> tuple[ConnectionJson, bool, str]:
+            nonlocal has_channels
             basis.find_former(self, tx)
             created = self.put(tx, [ready])
+            if former_name is not None and name in created:
+                has_channels = self._rename_in_channels(tx, former_name, name)
             if also is not None:
                 also(tx)
             result = (
@@ -178,10 +184,17 @@ class EntryDesk:
         except _Undone as undone:
             undone_result: tuple[ConnectionJson, bool, str] = undone.result
             return undone_result
-        former_name, (_, is_new, _) = ready.connection.renamed_from, result
-        if former_name is not None and is_new:
+        if former_name is not None and result[1]:
             self.here.now.calls.held.rename(former_name, name)
+        if has_channels:
+            await self.here.follow_channels()
         return result
+
+    def _rename_in_channels(self, tx: Transaction, old: str, new: str) -> bool:
+        here, now = self.here, self.here.clock()
+        fingerprint = partial(credentials.fingerprint, find_fingerprint_key(tx))
+        rules = ChannelRules(here.config, fingerprint, now)
+        return rename_in_channels(tx, {old: new}, rules, here.plan, here.config, now)
 
     async def look_up(self, entries: Sequence[CheckedEntry]) -> None:
         """Find out which hosts that entries name may not be called, several at a time."""

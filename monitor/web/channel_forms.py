@@ -236,6 +236,17 @@ def fill_in_channel(content: Mapping[str, Any]) -> dict[str, str]:
     return filled
 
 
+def show_rules(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what a channel receives, in the words of the form."""
+    filled = fill_in_channel(content)
+    shown = []
+    for one in SETTINGS:
+        words = dict(one.choices).get(filled.get(one.key, ""), filled.get(one.key, ""))
+        if one is not NAME and one.key in filled:
+            shown.append((one.label, words))
+    return shown
+
+
 def read_channel_form(
     kind: ChannelKind | None,
     typed: Mapping[str, str],

@@ -77,8 +77,18 @@ def describe_trial(connection: Connection, outcome: Outcome) -> Trial:
     # Without a status nothing was received that could be quoted.
     is_ours = outcome.http_status is None or isinstance(connection, AmazonConnection)
     words = outcome.detail if is_ours and outcome.detail else text.meaning
-    remedy = name_command(text.remedy, connection.name)
+    remedy = _ENTER_AGAIN.get(outcome.reason) or name_command(text.remedy, connection.name)
     return Trial(outcome, f"{text.name[:1].upper()}{text.name[1:]}", words, remedy, tuple(facts))
+
+
+_ENTER_AGAIN = {
+    Reason.TOKEN_REJECTED: "Copy the whole token and enter it again, or create a new one at the"
+    " service.",
+    Reason.AUTHORIZATION_EXPIRED: "Create a new one at the service, and enter it below.",
+    Reason.AUTHORIZATION_REVOKED: "Enter the latest refresh token of the store, or have its owner"
+    " confirm again, by “Connect an Amazon store”.",
+}
+"""Against what may be wrong with what was just typed; elsewhere it is somewhere in the settings."""
 
 
 def _list_facts(outcome: Outcome) -> list[str]:

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from monitor.config.channels import URL, describe_channel
+from monitor.config.channels import describe_channel
 from monitor.config.owners import EntryRefused
 from monitor.config.secret import SecretUnavailable
 from monitor.engine.channels import read_channels
@@ -41,8 +41,9 @@ from monitor.web.channel_forms import (
     name_service,
     place_channel_problem,
     read_channel_form,
+    show_rules,
 )
-from monitor.web.entry_forms import NO_ERRORS, FormErrors, place_errors, show_entry
+from monitor.web.entry_forms import NO_ERRORS, FormErrors, place_errors
 from monitor.web.pages.entries import ACTION, CHANGED_SINCE, SEALED, VERSION, require_admin
 from monitor.web.parts import Here, Parts
 from monitor.web.sessions import Visitor, Who
@@ -84,7 +85,7 @@ class ListedChannel:
 
     Args:
         service: What people call its service.
-        rules: What it receives, key by key.
+        rules: What it receives, in words.
         problem: Why its URL cannot be read; empty if it can.
     """
 
@@ -112,8 +113,7 @@ async def list_channels(request: Request, here: Here, who: Who, done: str = "") 
 
 
 def _list_one(here: Parts, channel: Channel) -> ListedChannel:
-    said = describe_channel(channel, here.config)
-    rules = [(key, text) for key, text in show_entry(said) if key not in {"name", URL}]
+    rules = show_rules(describe_channel(channel, here.config))
     service, problem = "", ""
     try:
         service = name_service(channel.url.reveal())

@@ -232,7 +232,7 @@ async def test_the_list_names_services_and_shows_no_address(web, hook):
     await send(web, "/channels/new/webhook", name="ops", address=address(hook), tags="eu")
     page = await web.get("/channels")
     assert "from config.toml: edit it there" in page.text
-    assert "critical" in page.text
+    assert "critical alerts only" in page.text
     assert 'href="/channels/ops/edit"' in page.text
     assert 'href="/channels/of-the-file/edit"' not in page.text
     assert CANARY not in page.text

@@ -146,7 +146,7 @@ async def test_a_rejected_token_is_not_saved_and_nothing_typed_is_lost_or_shown(
 
     assert answer.status_code == UNSAVED
     assert "Token rejected" in answer.text
-    assert "What to do:" in answer.text
+    assert "enter it again" in answer.text
     assert "Status 401" in answer.text
     assert (url in answer.text, "call Jana" in answer.text) == (True, True)
     assert BAD not in answer.text
@@ -372,6 +372,17 @@ async def test_a_renamed_one_can_be_edited_and_renamed_back(web, url):
         version = hidden(page, "version")
         answer = await send(web, f"/connections/{old}/edit", name=new, url=url, version=version)
         assert answer.headers["location"] == f"/connections/{new}?done=saved"
+
+
+async def test_a_rename_is_followed_by_the_channels_that_name_it(web, url):
+    await add(web, url)
+    channel = {"url": "json://127.0.0.1:9/x", "connections": ["of-the-file", "acme"]}
+    await web.change("/api/v1/channels/ops?untested=true", "PUT", json=channel)
+    page = await web.get("/connections/acme/edit")
+    version = hidden(page, "version")
+    await send(web, "/connections/acme/edit", name="globex", url=url, version=version)
+    kept = (await web.get("/api/v1/channels/ops")).json()
+    assert kept["connections"] == ["of-the-file", "globex"]
 
 
 @pytest.mark.parametrize("taken", ["of-the-file", "other"])
