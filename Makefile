@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo install format lint test test-long test-all test-newest test-units test-deploy fuzz bench figures docs reference screenshots wheel lock clean
+.PHONY: help demo install format lint test test-long test-all test-newest test-units test-deploy fuzz bench figures docs reference pictures screenshots wheel lock clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -105,8 +105,10 @@ docs: $(INSTALLED)  ## make a site of docs/ in dist/docs
 reference: $(INSTALLED)  ## write docs/configuration.md anew from the settings
 	$(BIN)/python -m monitor.config.describe > docs/configuration.md
 
-screenshots: $(INSTALLED)  ## take the pictures of the README anew, with Chromium
+pictures: $(INSTALLED)  ## take the pictures of README and docs anew, with Chromium
 	$(BIN)/python -m tests.browser.pictures
+
+screenshots: pictures
 
 wheel: $(INSTALLED)  ## build dist/connwatch-*.whl
 	$(BIN)/python -m build --wheel --no-isolation

@@ -76,10 +76,13 @@ def describe_trial(connection: Connection, outcome: Outcome) -> Trial:
     facts = [f"Status {outcome.http_status}"] if outcome.http_status else []
     # Without a status nothing was received that could be quoted.
     is_ours = outcome.http_status is None or isinstance(connection, AmazonConnection)
-    words = outcome.detail if is_ours and outcome.detail else text.meaning
+    words = outcome.detail if is_ours and outcome.detail else text.meaning.removesuffix(_IN_USE)
     remedy = _ENTER_AGAIN.get(outcome.reason) or name_command(text.remedy, connection.name)
     return Trial(outcome, f"{text.name[:1].upper()}{text.name[1:]}", words, remedy, tuple(facts))
 
+
+_IN_USE = " Every job that uses it fails."
+"""Said of what is in use; what was just typed is used by no one yet."""
 
 _ENTER_AGAIN = {
     Reason.TOKEN_REJECTED: "Copy the whole token and enter it again, or create a new one at the"

@@ -1,5 +1,5 @@
 """
-Take the pictures of the README: `make screenshots`, or `python -m tests.browser.pictures [FOLDER]`.
+Take the pictures of the docs: `make pictures`, or `python -m tests.browser.pictures [FOLDER]`.
 
 A daemon watches a simulated world whose past was made up, so that they show what weeks of
 watching show. Needs Chromium; asks nothing outside this machine.
@@ -64,7 +64,8 @@ def main(arguments: list[str]) -> None:
     ):
         open_world(stage, hook.url())
         remember(stage, utc_now())
-        with run_daemon(stage), sync_playwright() as playwright:
+        web = 'allowed_hosts = ["127.0.0.1"]'
+        with run_daemon(stage, web), sync_playwright() as playwright:
             browser = start_chromium(playwright)
             take(browser, stage, folder)
             browser.close()
@@ -75,6 +76,7 @@ def open_world(stage: Stage, channel: str) -> None:
     Four stores, one of which was revoked, two tokens, and a store that is only counted down.
     """
     now = stage.simulator.clock.now()
+    stage.open_application(f'endpoint = "{stage.simulator.endpoint("na")}"')
     for name, days in AUTHORIZED_DAYS_AGO.items():
         since = now - days * DAY
         more = f'authorized_on = {since.date()}\ntags = ["stores"]'
@@ -197,6 +199,32 @@ def take(browser: Browser, stage: Stage, folder: Path) -> None:
     page.screenshot(path=str(folder / "connection.png"))
     page = _open(browser, stage, "/", viewport=PHONE, color_scheme="dark")
     page.screenshot(path=str(folder / "phone.png"))
+    take_setup(_open(browser, stage, "/new", viewport=DESKTOP | {"height": 760}), stage, folder)
+
+
+def take_setup(page: Page, stage: Stage, folder: Path) -> None:
+    """
+    Go the ways on which things are added, and keep what is to be seen there.
+    """
+    page.screenshot(path=str(folder / "new.png"))
+    page.goto(f"{stage.url}/new/soldscope")
+    page.get_by_label("Base URL").fill(stage.simulator.soldscope_url)
+    page.get_by_label("API token").fill("mistyped")
+    page.get_by_role("button", name="Test and save").click()
+    expect(page.get_by_role("alert")).to_contain_text("rejected", timeout=PATIENCE_MS)
+    page.set_viewport_size({"width": DESKTOP["width"], "height": 1200})
+    page.screenshot(path=str(folder / "token.png"))
+    page.goto(f"{stage.url}/new/store")
+    page.get_by_role("link", name="North America").click()
+    page.get_by_label("Signed in as").select_option("")
+    page.get_by_label("Name of a new store").fill("Umbrella America")
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("has confirmed")
+    page.set_viewport_size({"width": DESKTOP["width"], "height": 860})
+    page.screenshot(path=str(folder / "store.png"))
+    page.goto(f"{stage.url}/channels/new")
+    page.set_viewport_size({"width": DESKTOP["width"], "height": 560})
+    page.screenshot(path=str(folder / "channel.png"))
 
 
 def _open(browser: Browser, stage: Stage, path: str, **options: object) -> Page:
