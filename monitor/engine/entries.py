@@ -206,7 +206,8 @@ class EntryWriter:
         """Return the names under which some of these connections were known so far, by new name.
 
         Raises:
-            EntryRefused: One of them is another owner's, or nobody's.
+            EntryRefused: One of them is another owner's, or nobody's, or in another group:
+                whoever is there for one of the two would see the history of the other.
         """
         olds = {name: one.renamed_from for name, one in entries_of.items() if one.renamed_from}
         if not olds:
@@ -220,7 +221,19 @@ class EntryWriter:
                 who = f"is owned by {owners[old]}" if old in owners else "is not there"
                 raise EntryRefused((("renamed_from", f'"{old}" {who}: it cannot be taken over'),))
             left[name] = old
+        groups = _groups_of(entries.find_entries(tx, left.values()))
+        for name, old in left.items():
+            if groups[old] != entries_of[name].group:
+                why = f'"{old}" is in another group: change the name first, and then the group'
+                raise EntryRefused((("renamed_from", why),))
         return left
+
+
+def _groups_of(rows: Mapping[str, StoredEntry]) -> dict[str, str | None]:
+    return {
+        name: row.content.get("group") if isinstance(row.content, dict) else None
+        for name, row in rows.items()
+    }
 
 
 def _forget_old_credentials(tx: Transaction, before: Mapping[str, StoredEntry]) -> None:

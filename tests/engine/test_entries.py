@@ -269,6 +269,37 @@ def test_a_renamed_connection_goes_on_with_its_history(desk):
     assert desk.put("acme-eu", HTTP | {"renamed_from": "acme"}).n_same == 1
 
 
+@pytest.mark.parametrize("owner", [DASHBOARD, STORES], ids=["dashboard", "source"])
+def test_the_group_of_a_connection_is_a_setting_and_no_more(desk, owner):
+    desk.put("acme", HTTP | {"group": "big"}, owner)
+    before = desk.record("acme")
+    assert before.group_name == "big"
+    for group in ("small", None, "big"):
+        desk.put("acme", HTTP | ({} if group is None else {"group": group}), owner)
+        after = desk.record("acme")
+        assert (after.id, after.group_name) == (before.id, group)
+    with desk.database.read() as tx:
+        watched = desk.settings.watched_of(tx, ["acme"])["acme"]
+    assert watched.subject.group == "big"
+
+
+@pytest.mark.parametrize("owner", [DASHBOARD, STORES], ids=["dashboard", "source"])
+@pytest.mark.parametrize(
+    ("before", "after"), [("big", "small"), ("big", None), (None, "big")], ids=str
+)
+def test_no_history_is_taken_over_from_another_group(desk, owner, before, after):
+    def grouped(group: str | None) -> dict[str, str]:
+        return HTTP if group is None else HTTP | {"group": group}
+
+    desk.put("acme", grouped(before), owner)
+    with pytest.raises(EntryRefused, match='renamed_from: "acme" is in another group'):
+        desk.put("acme-eu", grouped(after) | {"renamed_from": "acme"}, owner)
+    assert desk.find("acme-eu") is None
+    number = desk.record("acme").id
+    desk.put("acme-eu", grouped(before) | {"renamed_from": "acme"}, owner)
+    assert desk.record("acme-eu").id == number
+
+
 @pytest.mark.parametrize("owner", [STORES, None], ids=["a source's", "nobody's"])
 def test_nothing_is_taken_over_from_another_owner(desk, owner):
     if owner is not None:
