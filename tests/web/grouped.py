@@ -14,7 +14,7 @@ from monitor.engine.evaluate import evaluate
 from monitor.judge.access import Role
 from monitor.judge.alerts import AlertDue, AlertKind
 from monitor.judge.suppression import Acknowledgement, Scope
-from monitor.store import connections, credentials, outbox, suppression
+from monitor.store import connections, credentials, invites, outbox, suppression
 from tests.builders import DAY, HOUR, REFUSED, ok_with
 from tests.fakes import NOON
 from tests.web_client import Web, client_of, open_file
@@ -153,6 +153,8 @@ class GroupedWeb:
     ids: dict[str, int | None]
     silences: dict[str, int]
     database: Database
+    invite: int
+    proposal: int
 
 
 def _settle(web: Web, database: Database, **outcomes: Any) -> None:
@@ -223,6 +225,27 @@ def _hold(database: Database) -> dict[str, int]:
         }
 
 
+def _invite(database: Database) -> tuple[int, int]:
+    """
+    Invite somebody to renew another group's connection, and have them bring a credential.
+    """
+    with database.write() as tx:
+        record = connections.find_record(tx, OTHER)
+        assert record is not None
+        made, _ = invites.add_invite(tx, record.id, "user:canary", DAY, NOON)
+        proposal = invites.add_proposal(
+            tx,
+            record.id,
+            invite_id=made.id,
+            at=NOON,
+            sealed=b"sealed",
+            account="canary-account",
+            authorized_at=None,
+            fingerprint="f",
+        )
+    return made.id, proposal
+
+
 @asynccontextmanager
 async def open_grouped(
     database: Database, folder: Path, role: Role = Role.OPERATOR
@@ -247,4 +270,6 @@ async def open_grouped(
                 tokens.append({"Authorization": f"Bearer {token}"})
         full, limited, viewer = (client_of(web.app, each) for each in tokens)
         async with full, limited, viewer:
-            yield GroupedWeb(web, full, limited, viewer, ids, silences, database)
+            yield GroupedWeb(
+                web, full, limited, viewer, ids, silences, database, *_invite(database)
+            )
