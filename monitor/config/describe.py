@@ -166,16 +166,21 @@ def _keys(table: Json, tables: Json) -> Iterator[str]:
     """Yield the table of keys, and after it those of the tables that stand inside."""
     required = set(table.get("required", ()))
     rows = ["| key | form | default | meaning |", "|---|---|---|---|"]
-    inner = {}
+    inner, lists = {}, {}
     for key, node in table["properties"].items():
         default = "required" if key in required else _default(node)
         meaning = node["description"].replace("|", "\\|").replace("<", "&lt;")
         rows.append(f"| `{key}` | {_form(node, tables)} | {default} | {meaning} |")
         if "properties" in _table(node, tables):
             inner[key] = _table(node, tables)
+        if "properties" in _table(node.get("items", {}), tables):
+            lists[key] = _table(node["items"], tables)
     yield "\n".join(rows) + "\n"
     for key, each in inner.items():
         yield f"`{key}` is a table of its own:\n"
+        yield from _keys(each, tables)
+    for key, each in lists.items():
+        yield f"Each of `{key}` is a table of its own:\n"
         yield from _keys(each, tables)
 
 
@@ -192,7 +197,8 @@ def _form(node: Json, tables: Json) -> str:
     if words is not None:
         return words
     if node.get("type") == "array":
-        return f"list of {_form(node['items'], tables)}"
+        inner = _form(node["items"], tables)
+        return f"list of {inner}s" if inner == "table" else f"list of {inner}"
     return _FORMS.get(node.get("type", ""), "table")
 
 
@@ -266,6 +272,10 @@ def walk_table(
         if only is not None and key not in only:
             continue
         value, is_set = getattr(table, name), name in table.model_fields_set
+        if isinstance(value, tuple) and value and isinstance(value[0], Settings):
+            for position, each in enumerate(value):
+                yield from walk_table(f"{place}.{key}[{position}]", each, section)
+            continue
         # Entries of a table without fixed keys are settings by themselves: one may be a secret.
         entries: Iterable[tuple[str | int | None, Any]] = [(None, value)]
         if isinstance(value, dict) and value:

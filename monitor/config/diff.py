@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from monitor.config.connections import AmazonConnection
 from monitor.config.model import is_reachable_from_outside
 from monitor.config.secret import Secret, SecretUnavailable
+from monitor.config.values import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from monitor.config.connections import Connection
     from monitor.config.model import Config
-    from monitor.config.values import Settings
 
 NEED_RESTART = (("monitor", "database"), ("web", "listen"))
 """
@@ -121,12 +121,14 @@ def defer_until_restart(before: Config, after: Config) -> Config:
 def _list_fixed(before: Config, after: Config) -> Iterator[tuple[str, str]]:
     """Yield the settings that stay as they were *before*.
 
-    While the socket is reachable from outside its password is one of them: *after*
-    may do without one only because it listens elsewhere, which it does not yet.
+    While the socket is reachable from outside, so are those that ask who comes: *after*
+    may do without all of them only because it listens elsewhere, which it does not yet.
     """
     yield from NEED_RESTART
-    if after.web.password is None and is_reachable_from_outside(before.web.listen):
-        yield "web", "password"
+    if after.web.is_open and is_reachable_from_outside(before.web.listen):
+        for key in ("password", "users", "proxy_auth"):
+            if getattr(before.web, key) != getattr(after.web, key):
+                yield "web", key
 
 
 def _former(one: Connection, old: dict[str, Connection]) -> Connection | None:
@@ -168,6 +170,8 @@ def _is_same(before: Any, after: Any) -> bool:
         return before.keys() == after.keys() and all(
             _is_same(value, after[key]) for key, value in before.items()
         )
+    if isinstance(before, Settings) and isinstance(after, Settings):
+        return not any(_differing(before, after))
     if isinstance(before, tuple) and isinstance(after, tuple) and len(before) == len(after):
         return all(_is_same(*pair) for pair in zip(before, after, strict=True))
     return bool(before == after)

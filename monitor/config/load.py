@@ -29,10 +29,11 @@ from monitor.config.errors import (
 )
 from monitor.config.files import read_bounded
 from monitor.config.marketplaces import Region, by_country
-from monitor.config.model import CheckSettings, Config, is_reachable_from_outside
+from monitor.config.model import ADMIN, CheckSettings, Config, is_reachable_from_outside
 from monitor.config.registry import PROVIDERS, add_plugins
 from monitor.config.sources import SOURCE_KINDS, Source
 from monitor.config.values import Reading, Settings, format_duration, parse_duration
+from monitor.judge.access import Role
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -129,8 +130,8 @@ def _explain_unknown(path: KeyPath, provider: str | None) -> str:
 
 def _explain_type(kind: str, value: Any, path: KeyPath) -> str:
     expected = _EXPECTED.get(kind, UNEXPLAINED)
-    if len(path) == 1 and isinstance(value, dict):
-        expected = f"write [[{path[0]}]] with two brackets"
+    if (len(path) == 1 or path == ("web", "users")) and isinstance(value, dict):
+        expected = f"write [[{place_of(path)}]] with two brackets"
     elif len(path) == 1 and isinstance(value, list):
         expected = f"write [{path[0]}] with one bracket"
     return f"{expected}, {got(value)}"
@@ -250,7 +251,7 @@ def find_conflicts(data: Mapping[str, Any]) -> Iterator[Located]:
     named = {"connections": connections, "channels": channels, "applications": applications}
     others = {"groups": _entries(data, "groups"), "sources": sources}
     for section, entries in {**named, **others}.items():
-        yield from _find_repeated_names(section, entries)
+        yield from _find_repeated_names(entries, section)
     for references, target in (
         (_names_in_lists("connections", connections, "channels"), "channels"),
         (_names_in_lists("channels", channels, "connections"), "connections"),
@@ -262,7 +263,9 @@ def find_conflicts(data: Mapping[str, Any]) -> Iterator[Located]:
     yield from _find_wrong_renames(connections)
     yield from find_wrong_marketplaces(stores)
     yield from _find_long_timeouts(_table(data, "checks"), connections)
-    yield from _find_open_dashboard(_table(data, "web"))
+    web = _table(data, "web")
+    yield from _find_open_dashboard(web)
+    yield from _find_wrong_users(web)
 
 
 def _table(data: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -287,15 +290,15 @@ def _names_of(entries: list[tuple[int, dict[str, Any]]]) -> dict[str, int]:
 
 
 def _find_repeated_names(
-    section: str, entries: list[tuple[int, dict[str, Any]]]
+    entries: list[tuple[int, dict[str, Any]]], *section: str
 ) -> Iterator[Located]:
     places = _names_of(entries)
     for index, entry in entries:
         name = entry.get("name")
         if isinstance(name, str) and places[name] != index:
-            first = f"{section}[{places[name]}]"
+            first = f"{'.'.join(section)}[{places[name]}]"
             yield (
-                (section, index, "name"),
+                (*section, index, "name"),
                 f"{quoted(name, _LONGEST_SHOWN)} is already the name of {first}",
             )
 
@@ -432,11 +435,26 @@ def _compare(
 
 def _find_open_dashboard(web: dict[str, Any]) -> Iterator[Located]:
     listen = web.get("listen")
-    if isinstance(listen, str) and "password" not in web and is_reachable_from_outside(listen):
-        yield (
-            ("web", "listen"),
-            f"{quoted(listen)} can be reached from other machines: set web.password as well",
-        )
+    is_open = not web.get("users") and "password" not in web and "proxy_auth" not in web
+    if isinstance(listen, str) and is_open and is_reachable_from_outside(listen):
+        others = "can be reached from other machines: set web.password or web.users as well"
+        yield ("web", "listen"), f"{quoted(listen)} {others}"
+
+
+def _find_wrong_users(web: dict[str, Any]) -> Iterator[Located]:
+    users = _entries(web, "users")
+    yield from _find_repeated_names(users, "web", "users")
+    if "password" in web and (own := _names_of(users).get(ADMIN)) is not None:
+        why = f"it makes a user {ADMIN}, and so does web.users[{own}]: keep one of the two"
+        yield ("web", "password"), why
+    has_sign_in = "header" in _table(web, "proxy_auth")
+    for index, user in users:
+        if "password" not in user and not has_sign_in:
+            why = "required and missing: the only way to sign in without web.proxy_auth.header"
+            yield ("web", "users", index, "password"), why
+        if user.get("role") == Role.ADMIN and "groups" in user:
+            why = 'not for role = "admin", which sees everything: leave it out, or use "operator"'
+            yield ("web", "users", index, "groups"), why
 
 
 # --- the file

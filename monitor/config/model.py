@@ -12,7 +12,7 @@ from datetime import time, timedelta
 from functools import cached_property, lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self, get_args, get_origin
 from urllib.parse import quote
 
 from pydantic import (
@@ -40,6 +40,7 @@ from monitor.config.values import (
     Count,
     Duration,
     FiveSecondsOrMore,
+    HeaderName,
     Name,
     OneSecondOrMore,
     PublicUrl,
@@ -55,6 +56,7 @@ from monitor.config.values import (
     refuse_uncallable,
 )
 from monitor.config.zones import ZoneName, read_zone
+from monitor.judge.access import Access, Role
 from monitor.judge.alerts import AlertKind, Severity
 from monitor.judge.connections import OWNER_FILE
 from monitor.judge.routing import Digest
@@ -292,15 +294,76 @@ def _check_network(value: str) -> str:
     return value
 
 
+_NOT_FOR_NAMES = {
+    "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "forwarded",
+    "host",
+    "origin",
+    "referer",
+    "x-csrf-token",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+}
+"""Headers that browsers and proxies send about other things than who signed in."""
+
+
+def _check_names_header(name: str) -> str:
+    if name.lower() in _NOT_FOR_NAMES:
+        raise ValueError(
+            f"{quoted(name)} does not say who signed in: name the header in which the proxy sends"
+            ' the user, such as "Remote-User"'
+        )
+    return name
+
+
 class ProxyAuthSettings(Settings):
     """The proxies that stand before the dashboard."""
 
+    header: Annotated[HeaderName, AfterValidator(_check_names_header)] | None = Field(
+        default=None,
+        description="The header in which such a proxy names the user who signed in, such as"
+        ' "Remote-User"; default: it signs in no one.',
+    )
     trusted: Annotated[
         tuple[Annotated[str, AfterValidator(_check_network)], ...], Field(min_length=1)
     ] = Field(
-        description="Addresses and networks of proxies: X-Forwarded-For is believed from"
-        " these only.",
+        description="Addresses and networks of proxies: `header` and X-Forwarded-For are believed"
+        " from these only.",
     )
+
+
+ADMIN = "admin"
+"""The user that `web.password` makes, and who logs in without a name."""
+
+
+class WebUser(Settings):
+    """Somebody who may sign in to the dashboard."""
+
+    name: Name = Field(description="The name to log in with, or the one that the proxy sends.")
+    password: Annotated[Secret, must_serve(SecretUse.PASSWORD)] | None = Field(
+        default=None,
+        description="The password, plain or as an Argon2 hash; required without"
+        " `proxy_auth.header`.",
+    )
+    role: Annotated[Role, BeforeValidator(choice_of(Role))] = Field(
+        description="What they may do: read (viewer); also validate, pause, acknowledge, mute and"
+        " renew (operator); everything (admin)."
+    )
+    groups: SomeNames | None = Field(
+        default=None,
+        description="Only connections of these groups, and nothing of the others; default: all;"
+        " not for admin.",
+    )
+
+    @property
+    def access(self) -> Access:
+        """Return what they may do and see."""
+        return Access(self.role, None if self.groups is None else frozenset(self.groups))
 
 
 class WebSettings(Settings):
@@ -308,13 +371,18 @@ class WebSettings(Settings):
 
     listen: Annotated[str, BeforeValidator(_check_listen)] = Field(
         default="127.0.0.1:8080",
-        description='Where to listen; "" switches it off; beyond this machine it needs `password`.',
+        description='Where to listen; "" switches it off; beyond this machine it needs `password`,'
+        " `users` or `proxy_auth`.",
     )
     public_url: PublicUrl = Field(
         default="", description="The address for links in alerts; default: http://<listen>."
     )
     password: Annotated[Secret, must_serve(SecretUse.PASSWORD)] | None = Field(
-        default=None, description="The password of the dashboard, plain or as an Argon2 hash."
+        default=None,
+        description="The password of the user admin, plain or as an Argon2 hash.",
+    )
+    users: tuple[WebUser, ...] = Field(
+        default=(), description="Who may sign in, and what they may do and see."
     )
     key: Annotated[Secret, must_serve(SecretUse.HEADER_TOKEN)] | None = Field(
         default=None, description="The Fernet key that encrypts tokens obtained by handshake."
@@ -331,6 +399,23 @@ class WebSettings(Settings):
     proxy_auth: ProxyAuthSettings | None = Field(
         default=None, description="The trusted proxies in front of the dashboard."
     )
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether everybody who reaches it may do everything, since nobody can sign in."""
+        return self.password is None and not self.users and self.proxy_auth is None
+
+    @property
+    def accounts(self) -> tuple[WebUser, ...]:
+        """Return all who may sign in, with the one that `password` makes."""
+        if self.password is None:
+            return self.users
+        admin = WebUser.model_construct(name=ADMIN, password=self.password, role=Role.ADMIN)
+        return (admin, *self.users)
+
+    def account(self, name: str) -> WebUser | None:
+        """Return who signs in as *name*."""
+        return next((one for one in self.accounts if one.name == name), None)
 
     @cached_property
     def reachable(self) -> AllowedHosts:
@@ -446,17 +531,36 @@ def secret_keys(kind: type[Settings]) -> frozenset[str]:
 def list_secrets(table: Settings) -> Iterator[tuple[tuple[str | int, ...], Secret]]:
     """Yield the secrets of *table*, each with the keys below which it stands there."""
     for name, key in secret_fields(type(table)):
-        value = getattr(table, name)
-        if isinstance(value, Secret):
-            yield (key,), value
-        elif isinstance(value, dict):
-            for inner, each in value.items():
-                if isinstance(each, Secret):
-                    yield (key, inner), each
-        elif isinstance(value, tuple):
-            for position, each in enumerate(value):
-                if isinstance(each, Secret):
-                    yield (key, position), each
+        for keys, value in _list_values(getattr(table, name)):
+            if isinstance(value, Secret):
+                yield (key, *keys), value
+    for name, key in _inner_lists(type(table)):
+        for position, inner in enumerate(getattr(table, name)):
+            for keys, secret in list_secrets(inner):
+                yield (key, position, *keys), secret
+
+
+def _list_values(value: Any) -> Iterable[tuple[tuple[str | int, ...], Any]]:
+    """Return what stands in *value*: itself, or the entries of a table or list."""
+    if isinstance(value, dict):
+        return [((inner,), each) for inner, each in value.items()]
+    if isinstance(value, tuple):
+        return [((position,), each) for position, each in enumerate(value)]
+    return [((), value)]
+
+
+@lru_cache
+def _inner_lists(kind: type[Settings]) -> tuple[tuple[str, str], ...]:
+    """Return the fields of a table that are lists of tables, each with its key in the file."""
+    return tuple(
+        (name, field.alias or name)
+        for name, field in kind.model_fields.items()
+        if get_origin(field.annotation) is tuple and _is_table(get_args(field.annotation)[0])
+    )
+
+
+def _is_table(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Settings)
 
 
 def place_secrets(table: Settings, form: str, entry: int | str, refresh_every: timedelta) -> None:

@@ -43,6 +43,7 @@ def notices(config: Config) -> list[Notice]:
         *_silent_heartbeat(config),
         *_unused_variables(config),
         *_digests_without_rhythm(config),
+        *_closed_dashboard(config),
         *_unusable_plugins(config),
         *_unused_applications(config),
         *_shorten(_unseen_by_probe(config)),
@@ -93,6 +94,23 @@ def _digests_without_rhythm(config: Config) -> Iterator[Notice]:
             )
 
 
+def _closed_dashboard(config: Config) -> Iterator[Notice]:
+    web = config.web
+    if web.proxy_auth is None:
+        return
+    if web.proxy_auth.header is not None and not web.users:
+        yield Notice(
+            "web.proxy_auth.header",
+            "signs no one in: only users of [[web.users]] are let in",
+        )
+    elif web.proxy_auth.header is None and not web.accounts:
+        yield Notice(
+            "web.proxy_auth",
+            "no one can sign in to the dashboard, only API tokens are let in: set header and"
+            " [[web.users]], or web.password",
+        )
+
+
 def _unusable_plugins(config: Config) -> Iterator[Notice]:
     for index, connection in enumerate(config.connections):
         if isinstance(connection, UnusableConnection):
@@ -126,12 +144,15 @@ def unused_groups(config: Config, others: Collection[str] = ()) -> Iterator[Noti
     for index, group in enumerate(config.groups):
         if group.name not in used:
             yield Notice(f"groups[{index}]", f"no connection has group = {quoted(group.name)}")
-    for index, channel in enumerate(config.file_channels):
-        for position, name in enumerate(channel.groups):
+    named = [
+        *((f"channels[{at}]", one.groups) for at, one in enumerate(config.file_channels)),
+        *((f"web.users[{at}]", one.groups or ()) for at, one in enumerate(config.web.users)),
+    ]
+    for place, names in named:
+        for position, name in enumerate(names):
             if name not in used:
                 yield Notice(
-                    f"channels[{index}].groups[{position}]",
-                    f"no connection has group = {quoted(name)}",
+                    f"{place}.groups[{position}]", f"no connection has group = {quoted(name)}"
                 )
 
 

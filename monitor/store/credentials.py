@@ -319,7 +319,7 @@ def revoke_api_token(tx: Transaction, name: str) -> bool:
 
 
 def open_session(
-    tx: Transaction, password_mark: str, now: datetime, ends_at: datetime, user: str = "admin"
+    tx: Transaction, user: str, password_mark: str, now: datetime, ends_at: datetime
 ) -> str:
     """Begin a session of *user* and return its secret; those that ended go.
 
@@ -331,23 +331,30 @@ def open_session(
     tx.execute(
         insert(web_sessions).values(
             session_hash=hash_secret(secret),
+            user=user,
             password_mark=password_mark,
             created_at=now,
             ends_at=ends_at,
-            user=user,
         )
     )
     return secret
 
 
-def has_session(tx: Transaction, secret: str, password_mark: str, now: datetime) -> bool:
-    """Tell whether a session lasts, and was opened with the present password."""
-    found = select(web_sessions.c.session_hash).where(
-        web_sessions.c.session_hash == hash_secret(secret),
-        web_sessions.c.password_mark == password_mark,
-        web_sessions.c.ends_at > now,
+@dataclass(frozen=True, slots=True)
+class WebSession:
+    """Whose session it is, and by which password it was opened."""
+
+    user: str
+    password_mark: str
+
+
+def find_session(tx: Transaction, secret: str, now: datetime) -> WebSession | None:
+    """Return the session that *secret* stands for, if it has not ended."""
+    found = select(web_sessions.c.user, web_sessions.c.password_mark).where(
+        web_sessions.c.session_hash == hash_secret(secret), web_sessions.c.ends_at > now
     )
-    return tx.execute(found).first() is not None
+    row = tx.execute(found).first()
+    return None if row is None else WebSession(*row)
 
 
 def close_session(tx: Transaction, secret: str) -> None:

@@ -21,14 +21,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitor.config.model import dashboard_address
-from monitor.judge.access import FULL_ACCESS
 from monitor.notify.times import format_date
 from monitor.report.status import secret_end
 from monitor.store.overview import list_applications, list_ends
 from monitor.web.api import read_connection, tagged
 from monitor.web.parts import Here, Parts
 from monitor.web.problems import NOT_MODIFIED, problems
-from monitor.web.sessions import CALENDAR, Pass, Who, badge_of, may_see
+from monitor.web.sessions import Who, badge_access, calendar_access
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -68,22 +67,21 @@ async def badge(
     request: Request, here: Here, who: Who, name: str, token: Annotated[str, Query()] = ""
 ) -> Response:
     """Draw the badge of a connection."""
-    _require_token(here, who, token, badge_of(name), "badge that the connection's page shows")
-    # Whoever has the secret address of a badge may see what it shows, logged in or not.
-    access = FULL_ACCESS if who.by is Pass.NONE else who.access
+    access = badge_access(here, who, token, name)
+    if access is None:
+        raise _wrong_address("badge that the connection's page shows")
     each = await here.reader.read(lambda tx: read_connection(tx, here, name, access))
     response = tagged(request, draw_badge(each).encode(), "image/svg+xml", "no-cache")
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
 
 
-def _require_token(here: Here, who: Who, token: str, purpose: str, what: str) -> None:
-    if not may_see(here, who, token, purpose):
-        raise HTTPException(
-            HTTPStatus.UNAUTHORIZED,
-            f"Use the address of the {what}.",
-            {"WWW-Authenticate": 'Bearer realm="connwatch"'},
-        )
+def _wrong_address(what: str) -> HTTPException:
+    return HTTPException(
+        HTTPStatus.UNAUTHORIZED,
+        f"Use the address of the {what}.",
+        {"WWW-Authenticate": 'Bearer realm="connwatch"'},
+    )
 
 
 def draw_badge(each: ConnectionJson) -> str:
@@ -213,10 +211,11 @@ async def calendar(
     request: Request, here: Here, who: Who, token: Annotated[str, Query()] = ""
 ) -> Response:
     """List when authorizations, tokens and client secrets end, each with reminders."""
-    _require_token(here, who, token, CALENDAR, "calendar that the dashboard shows")
+    access = calendar_access(here, who, token)
+    if access is None:
+        raise _wrong_address("calendar that the dashboard shows")
     # The stamp is the day's, so that the same calendar has the same tag.
     stamp = datetime.combine(here.clock().astimezone(UTC).date(), datetime.min.time(), UTC)
-    access = FULL_ACCESS if who.by is Pass.NONE else who.access
     endings = await here.reader.read(
         lambda tx: [_calendar_event(one, here, stamp) for one in list_expiries(tx, here, access)]
     )

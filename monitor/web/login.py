@@ -1,22 +1,27 @@
-"""Let people in by the password, and out again."""
+"""Let people in by name and password, and out again."""
 
-# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
+# ruff: noqa: TC002 - FastAPI reads the annotations when the program runs
 
 from __future__ import annotations
 
+from contextlib import suppress
 from http import HTTPStatus
 from math import ceil
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from monitor.config.model import ADMIN
+from monitor.config.secret import SecretUnavailable
+from monitor.judge.audit import Action, AuditRow
 from monitor.store import credentials
+from monitor.store.audit import add_audit
 from monitor.web import sessions
 from monitor.web.bodies import form
-from monitor.web.parts import Here, Parts
+from monitor.web.parts import Here, Parts, parts_of
 from monitor.web.peers import find_peer
 from monitor.web.problems import is_secure
 from monitor.web.sessions import (
@@ -29,12 +34,17 @@ from monitor.web.sessions import (
     Pass,
     Visitor,
     Who,
+    is_hash,
     known_browser,
     make_known,
     needs_login,
     password_mark,
 )
 from monitor.web.templating import lead_to, render
+
+if TYPE_CHECKING:
+    from monitor.config.model import WebUser
+    from monitor.store.engine import Transaction
 
 log = structlog.get_logger()
 
@@ -45,14 +55,28 @@ router = APIRouter(include_in_schema=False)
 async def show_login(
     request: Request, here: Here, who: Who, target: Annotated[str, Query(alias="next")] = "/"
 ) -> Response:
-    """Ask for the password, if there is one to know."""
-    if not needs_login(here) or who.by is Pass.SESSION:
+    """Ask for the name and password, if there is one to know."""
+    if not needs_login(here) or who.by in _LET_IN:
         return _go_to(request, target)
     return _ask(request, target)
 
 
-def _ask(request: Request, target: str, failure: str = "", status: int = HTTPStatus.OK) -> Response:
-    return render(request, "login.html", {"next": target, "failure": failure}, status=status)
+_LET_IN = {Pass.SESSION, Pass.PROXY}
+
+
+def _ask(
+    request: Request, target: str, failure: str = "", status: int = HTTPStatus.OK, name: str = ""
+) -> Response:
+    web = parts_of(request).config.web
+    known = {
+        "next": target,
+        "failure": failure,
+        "name": name,
+        "has_users": bool(web.users),
+        "is_name_needed": web.password is None,
+        "has_passwords": any(one.password is not None for one in web.accounts),
+    }
+    return render(request, "login.html", known, status=status)
 
 
 @router.post("/login")
@@ -60,49 +84,74 @@ async def log_in(
     request: Request,
     here: Here,
     who: Who,
-    fields: Annotated[dict[str, str], form("next", "password")],
+    fields: Annotated[dict[str, str], form("next", "name", "password")],
 ) -> Response:
-    """Compare the password, and begin a session."""
+    """Compare the password of whoever is named, and begin a session."""
     target = fields.get("next", "/")
-    password = here.config.web.password
-    if password is None:
+    if not needs_login(here):
         return _go_to(request, target)
+    name = fields.get("name", "").strip() or ADMIN
+    account = here.config.web.account(name)
     attempts: Attempts = request.app.state.attempts
-    peer, is_known = _find_peer(request, here, who)
-    if wait := attempts.wait_for(peer, is_known=is_known):
-        return _have_wait(request, target, peer, ceil(wait))
-    await password.make_ready()
+    peer, is_known = _find_peer(request, here, who, account)
+    if wait := attempts.wait_for(peer, account=name, is_known=is_known):
+        return _have_wait(request, target, name, peer, ceil(wait))
+    known = await _reveal(account)
     given = fields.get("password", "")
     try:
-        is_right = await attempts.verify(given, password.reveal(), peer, is_known=is_known)
+        is_right = await attempts.verify(
+            given, known, peer, account=name, is_known=is_known, decoy=_find_decoy(here)
+        )
     except MustWait as limited:
-        return _have_wait(request, target, peer, ceil(limited.seconds))
-    if not is_right:
+        return _have_wait(request, target, name, peer, ceil(limited.seconds))
+    if account is None or not is_right:
         log.warning("web.login_failed", address=peer)
-        return _ask(request, target, "Wrong password.", HTTPStatus.UNAUTHORIZED)
-    log.info("web.logged_in", address=peer)
-    return await _begin(request, here, target)
+        wrong = "Wrong name or password." if here.config.web.users else "Wrong password."
+        return _ask(request, target, wrong, HTTPStatus.UNAUTHORIZED, fields.get("name", ""))
+    log.info("web.logged_in", address=peer, user=account.name)
+    return await _begin(request, here, target, account)
 
 
-def _have_wait(request: Request, target: str, peer: str, seconds: int) -> Response:
+async def _reveal(account: WebUser | None) -> str | None:
+    """Return the password of *account*; None where there is none to know."""
+    if account is None or account.password is None:
+        return None
+    await account.password.make_ready()
+    return account.password.reveal()
+
+
+def _find_decoy(here: Parts) -> str | None:
+    """Return the first hash that is a password here, at hand without waiting for a command."""
+    for account in here.config.web.accounts:
+        if account.password is not None and account.password.is_at_hand:
+            with suppress(SecretUnavailable):
+                if is_hash(known := account.password.reveal()):
+                    return known
+    return None
+
+
+def _have_wait(request: Request, target: str, name: str, peer: str, seconds: int) -> Response:
     log.warning("web.login_limited", address=peer, seconds=seconds)
     page = _ask(
         request,
         target,
         f"Too many wrong passwords: try again in {seconds} seconds.",
         HTTPStatus.TOO_MANY_REQUESTS,
+        name,
     )
     page.headers["Retry-After"] = str(seconds)
     return page
 
 
-def _find_peer(request: Request, here: Parts, who: Visitor) -> tuple[str, bool]:
-    """Return who tries a password, and whether that is a browser which knew it once.
+def _find_peer(
+    request: Request, here: Parts, who: Visitor, account: WebUser | None
+) -> tuple[str, bool]:
+    """Return who tries the password of *account*, and whether that browser knew it once.
 
     Such a one has tries of its own: nobody else can use them up.
     """
-    known = known_browser(here, request)
-    if known is None and who.by is Pass.SESSION:
+    known = known_browser(here, request, account)
+    if known is None and account is not None and (who.by, who.name) == (Pass.SESSION, account.name):
         known = f"session:{who.session}"
     if known is not None:
         return known, True
@@ -111,12 +160,15 @@ def _find_peer(request: Request, here: Parts, who: Visitor) -> tuple[str, bool]:
     return find_peer(near, forwarded, here.config.web.trusted_proxies), False
 
 
-async def _begin(request: Request, here: Parts, target: str) -> Response:
+async def _begin(request: Request, here: Parts, target: str, account: WebUser) -> Response:
     now = here.clock()
-    mark = password_mark(here)
-    secret = await here.store.write(
-        lambda tx: credentials.open_session(tx, mark, now, now + SESSION_LASTS)
-    )
+    mark = password_mark(here, account)
+
+    def begin(tx: Transaction) -> str:
+        add_audit(tx, AuditRow(now, f"user:{account.name}", Action.LOGIN))
+        return credentials.open_session(tx, account.name, mark, now, now + SESSION_LASTS)
+
+    secret = await here.store.write(begin)
     response = _go_to(request, target)
     response.set_cookie(
         SESSION_COOKIE,
@@ -126,10 +178,10 @@ async def _begin(request: Request, here: Parts, target: str) -> Response:
         samesite="lax",
         secure=is_secure(here),
     )
-    if known_browser(here, request) is None:
+    if known_browser(here, request, account) is None:
         response.set_cookie(
             KNOWN_COOKIE,
-            make_known(here),
+            make_known(here, account),
             max_age=int(KNOWN_LASTS.total_seconds()),
             httponly=True,
             samesite="lax",

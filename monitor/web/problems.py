@@ -288,7 +288,7 @@ _SUFFIX = re.compile(r"(Schema|Json)$")
 _WHY = {
     HTTPStatus.BAD_REQUEST: "The request cannot be read.",
     HTTPStatus.UNAUTHORIZED: "Not logged in, and no valid API token was sent.",
-    HTTPStatus.FORBIDDEN: "The API token may only read, or the CSRF token is missing.",
+    HTTPStatus.FORBIDDEN: "The role does not cover it, or the CSRF token is missing.",
     HTTPStatus.NOT_FOUND: "Not found.",
     HTTPStatus.CONFLICT: "Not possible in the present state.",
     HTTPStatus.PRECONDITION_FAILED: "It is not as If-Match or If-None-Match says.",

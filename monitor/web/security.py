@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+import structlog
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -22,6 +23,7 @@ from monitor.config.secret import SecretUnavailable
 from monitor.judge.invites import PATH
 from monitor.store.engine import StoreError
 from monitor.web import sessions
+from monitor.web.access import READING, least_role
 from monitor.web.bodies import (
     FORM,
     BodyTooLarge,
@@ -41,9 +43,18 @@ from monitor.web.problems import (
     refuse,
     refuse_by,
     refuse_unidentified,
+    shown_path,
     wants_page,
 )
-from monitor.web.sessions import STRANGER, Authenticator, Pass, Visitor, needs_login, sent_token
+from monitor.web.sessions import (
+    STRANGER,
+    Authenticator,
+    NotLetIn,
+    Pass,
+    Visitor,
+    needs_login,
+    sent_token,
+)
 from monitor.web.templating import base_of, lead_to
 
 if TYPE_CHECKING:
@@ -53,8 +64,10 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from monitor.config.model import WebSettings
+    from monitor.judge.access import Role
     from monitor.web.parts import Parts
 
+log = structlog.get_logger()
 
 _OWN_NAMES = {"localhost"}
 
@@ -90,15 +103,14 @@ class Hosts:
         return self._is_public or address.is_loopback
 
 
-READING = {"GET", "HEAD", "OPTIONS"}
-
 OWN_PAGES = {"same-origin", "none"}
 """Where browsers say that our own changes come from."""
 
 ANY_HOST = {"/healthz", "/readyz"}
 """Supervisors ask by whatever address they know."""
 
-OPEN_TO_ALL = ANY_HOST | {"/login", "/favicon.ico"}
+LOGIN = "/login"
+OPEN_TO_ALL = ANY_HOST | {LOGIN, "/favicon.ico"}
 OPEN_FOLDERS = ("/static/", PATH)
 API = "/api/"
 KEYED = ("/badge/", "/calendar.ics")
@@ -161,8 +173,10 @@ class AccessMiddleware:
                 visitor = await self._recognise(request)
             except (StoreError, SecretUnavailable) as error:
                 refusal = refuse_unidentified(request, error)
+            except NotLetIn as error:
+                refusal = _refuse_name(request, error)
             else:
-                refusal = self._refuse_visitor(request, visitor)
+                refusal = self._refuse_visitor(request, visitor) or _refuse_role(request, visitor)
                 await _prepare_page(request, parts)
         if refusal is None and request.method not in READING:
             try:
@@ -198,12 +212,18 @@ class AccessMiddleware:
         Raises:
             StoreError: Whom a cookie or token stands for cannot be looked up.
             SecretUnavailable: The password cannot be read that a session was opened with.
+            NotLetIn: A trusted proxy names nobody who may come in.
         """
         request.state.visitor = STRANGER
+        path = request.url.path
         try:
             request.state.visitor = await self._authenticator.recognise(request)
         except (StoreError, SecretUnavailable):
-            if not _is_open_to_all(request.url.path):
+            if not _is_open_to_all(path):
+                raise
+        except NotLetIn:
+            # What has an address for everybody has it behind a proxy, too.
+            if path == LOGIN or not (_is_open_to_all(path) or _has_key(path)):
                 raise
         visitor: Visitor = request.state.visitor
         return visitor
@@ -235,7 +255,7 @@ class AccessMiddleware:
 
     def _refuse_visitor(self, request: Request, visitor: Visitor) -> Response | None:
         path = request.url.path
-        if _is_open_to_all(path) or path.startswith(KEYED) or path == CALLBACK:
+        if _is_open_to_all(path) or _has_key(path):
             return None
         if visitor.by is Pass.NONE:
             return ask_to_log_in(request)
@@ -244,9 +264,7 @@ class AccessMiddleware:
     def _refuse_change(self, request: Request, body: bytes) -> Response | None:
         visitor: Visitor = request.state.visitor
         if visitor.by is Pass.TOKEN:
-            if visitor.may_change:
-                return None
-            return refuse(request, HTTPStatus.FORBIDDEN, "This API token may only read.", type=ROLE)
+            return None
         if not self._is_from_own_page(request):
             return refuse(request, HTTPStatus.FORBIDDEN, "This change was sent by another site.")
         if self._has_token(request, visitor, body):
@@ -302,6 +320,40 @@ def ask_to_log_in(request: Request) -> Response:
     )
 
 
+def _refuse_role(request: Request, visitor: Visitor) -> Response | None:
+    """Refuse what the role of *visitor* does not cover."""
+    path = request.url.path
+    if visitor.by is Pass.NONE or _is_open_to_all(path):
+        return None
+    least = least_role(request.method, path)
+    return None if visitor.role.covers(least) else refuse_below(request, visitor, least)
+
+
+def refuse_below(request: Request, visitor: Visitor, least: Role) -> Response:
+    """Return the error for *visitor*, who lacks the role *least*."""
+    if visitor.by is Pass.TOKEN:
+        who, remedy = "this API token", "Create another one: connwatch web token add."
+    else:
+        who, remedy = visitor.name, "Roles are set under [[web.users]] in the configuration file."
+    return refuse(
+        request,
+        HTTPStatus.FORBIDDEN,
+        f"This needs the role {least}, and {who} has the role {visitor.role}. {remedy}",
+        type=ROLE,
+    )
+
+
+def _refuse_name(request: Request, error: NotLetIn) -> Response:
+    """Refuse whoever a trusted proxy sends without a name that we know."""
+    log.warning("web.not_let_in", path=shown_path(request), why=str(error))
+    return refuse(
+        request,
+        HTTPStatus.FORBIDDEN,
+        f"The proxy in front of connwatch {error}. An administrator can add one to the"
+        " configuration file.",
+    )
+
+
 def _refuse_body(request: Request, body: bytes) -> Response | None:
     """Refuse what no program may send; forms are read where their fields are known."""
     if not request.url.path.startswith(API):
@@ -319,6 +371,11 @@ async def _prepare_page(request: Request, parts: Parts) -> None:
     is_page = not _is_open_to_all(path) and not path.startswith((*PROGRAMS_ONLY, *KEYED))
     if is_page and request.state.visitor.by is not Pass.NONE:
         await load_conditions(request, parts)
+
+
+def _has_key(path: str) -> bool:
+    """Tell whether the route of *path* itself finds out who may have what is there."""
+    return path.startswith(KEYED) or path == CALLBACK
 
 
 def _is_open_to_all(path: str) -> bool:

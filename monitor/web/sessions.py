@@ -1,4 +1,4 @@
-"""Recognise who asks: by a session's cookie, by an API token, by a secret address, or as everybody.
+"""Recognise who asks: by a session, an API token, a secret address, a proxy, or as everybody.
 
 Compares passwords, and lets nobody try many. Makes and reads the word that a change from a
 page must carry: the same stands in a cookie and in the page, signed together with the
@@ -24,16 +24,19 @@ import structlog
 from fastapi import Depends
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
 
-from monitor.judge.access import Access, Role
+from monitor.config.model import ADMIN
+from monitor.judge.access import FULL_ACCESS, Access, Role
 from monitor.store import credentials
 from monitor.store.credentials import fingerprint
 from monitor.store.engine import StoreError
 from monitor.web.parts import parts_of
+from monitor.web.peers import is_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from monitor.config.model import WebUser
     from monitor.web.parts import Parts
 
 
@@ -52,9 +55,6 @@ MOST_OF_ALL = 50
 And all strangers together, before each address has one try only: addresses are cheap. Nobody is
 shut out by what others do: an address that was not wrong itself has its try.
 """
-
-ACCOUNT = "admin"
-"""The one account that there is."""
 
 LOCAL = "local"
 """Who asks where this machine is open to all on it."""
@@ -83,7 +83,7 @@ class Attempts:
         # Who is known does not wait behind strangers.
         self._lanes = {True: asyncio.Lock(), False: asyncio.Lock()}
 
-    def wait_for(self, peer: str, *, account: str = ACCOUNT, is_known: bool = False) -> float:
+    def wait_for(self, peer: str, *, account: str = ADMIN, is_known: bool = False) -> float:
         """Return for how many seconds *peer* must wait before it may try again.
 
         Args:
@@ -99,14 +99,24 @@ class Attempts:
         return own[-most] + ATTEMPTS_WINDOW_S - now if len(own) >= most else 0.0
 
     async def verify(
-        self, given: str, known: str, peer: str, *, account: str = ACCOUNT, is_known: bool = False
+        self,
+        given: str,
+        known: str | None,
+        peer: str,
+        *,
+        account: str = ADMIN,
+        is_known: bool = False,
+        decoy: str | None = None,
     ) -> bool:
         """Tell whether *given* is the password; remember if not.
 
         One at a time: each hash takes 64 MiB and a good part of a second.
 
         Args:
-            known: The password, plain or as an Argon2 hash.
+            known: The password, plain or as an Argon2 hash; None where there is none, which
+                nothing matches.
+            decoy: The hash of another account; where *known* is no hash it is tried as well, so
+                that the time it takes does not tell which accounts there are.
 
         Raises:
             MustWait: It was not compared.
@@ -116,15 +126,27 @@ class Attempts:
             wait = self.wait_for(peer, account=account, is_known=is_known)
             if wait:
                 raise MustWait(wait)
-            is_right = await asyncio.to_thread(matches, given, known)
+            is_right = await asyncio.to_thread(_matches_in_equal_time, given, known, decoy)
             if not is_right:
                 self._failures.append((self._monotonic(), (account, peer)))
             return is_right
 
 
+def _matches_in_equal_time(given: str, known: str | None, decoy: str | None) -> bool:
+    is_right = known is not None and matches(given, known)
+    if decoy is not None and not is_hash(known):
+        matches(given, decoy)
+    return is_right
+
+
+def is_hash(password: str | None) -> bool:
+    """Tell whether *password* is not plain but an Argon2 hash."""
+    return password is not None and password.startswith(HASH_PREFIX)
+
+
 def matches(given: str, known: str) -> bool:
     """Tell whether *given* is the password *known*, plain or as an Argon2 hash."""
-    if not known.startswith(HASH_PREFIX):
+    if not is_hash(known):
         return hmac.compare_digest(given.encode(), known.encode())
     from argon2 import PasswordHasher
     from argon2.exceptions import Argon2Error, InvalidHashError
@@ -152,6 +174,9 @@ class Pass(StrEnum):
     """No password is set: whoever reaches this machine may do everything."""
 
     SESSION = "session"
+    PROXY = "proxy"
+    """A trusted proxy in front of us has signed them in."""
+
     TOKEN = "token"  # noqa: S105 - the name of a way in
     NONE = "none"
     """Only what is open to all: how the process is, the login, the style."""
@@ -189,13 +214,18 @@ class Visitor:
 
     @property
     def may_change(self) -> bool:
-        """Tell whether they may do more than read."""
+        """Tell whether they may run what is watched: validate, pause, acknowledge, mute, renew."""
         return self.role.covers(Role.OPERATOR)
+
+    @property
+    def is_admin(self) -> bool:
+        """Tell whether they may do everything, as to add, edit and delete."""
+        return self.role.covers(Role.ADMIN)
 
     @property
     def browser(self) -> str:
         """Return what binds a handshake to the browser that began it."""
-        return self.session or self.csrf_token
+        return self.session if self.by is Pass.SESSION else self.csrf_token
 
 
 STRANGER = Visitor(Pass.NONE, groups=frozenset())
@@ -212,8 +242,8 @@ Who = Annotated[Visitor, Depends(visitor_of)]
 
 
 def needs_login(parts: Parts) -> bool:
-    """Tell whether there is a password to know."""
-    return parts.config.web.password is not None
+    """Tell whether one must say who one is."""
+    return not parts.config.web.is_open
 
 
 # --- the word that changes carry
@@ -256,31 +286,71 @@ KNOWN_COOKIE = "connwatch_known"
 KNOWN_LASTS = timedelta(days=365)
 
 
-def make_known(parts: Parts) -> str:
-    """Return what a browser keeps that knew the password, to be told from strangers later.
+def make_known(parts: Parts, account: WebUser) -> str:
+    """Return what a browser keeps that knew the password of *account*.
 
-    It lets in to nothing; another password makes it worthless.
+    By it the browser is told from strangers later. It lets in to nothing; another password makes
+    it worthless.
     """
     word = secrets.token_urlsafe(_RANDOM_BYTES)
-    return f"{word}.{_sign_known(parts, word)}"
+    return f"{word}.{_sign_known(parts, account, word)}"
 
 
-def known_browser(parts: Parts, request: Request) -> str | None:
+def known_browser(parts: Parts, request: Request, account: WebUser | None) -> str | None:
     """Return what stands for the browser of *request* if it knew the present password once."""
+    if account is None or account.password is None:
+        return None
     word, _, signature = request.cookies.get(KNOWN_COOKIE, "").partition(".")
-    is_genuine = hmac.compare_digest(signature.encode(), _sign_known(parts, word).encode())
-    return f"known:{word}" if is_genuine else None
+    genuine = _sign_known(parts, account, word)
+    return f"known:{word}" if hmac.compare_digest(signature.encode(), genuine.encode()) else None
 
 
-def _sign_known(parts: Parts, word: str) -> str:
-    text = f"known\0{word}\0{password_mark(parts)}"
+def _sign_known(parts: Parts, account: WebUser, word: str) -> str:
+    text = f"known\0{word}\0{account.name}\0{password_mark(parts, account)}"
     return hmac.new(parts.csrf_key, text.encode(), hashlib.sha256).hexdigest()
 
 
-def password_mark(parts: Parts) -> str:
-    """Return what tells the present password from others, and nothing else."""
-    password = parts.config.web.password
+def password_mark(parts: Parts, account: WebUser) -> str:
+    """Return what tells the present password of *account* from others, and nothing else."""
+    password = account.password
     return "" if password is None else fingerprint(parts.csrf_key, password.reveal())
+
+
+# --- people whom a proxy signs in
+
+
+class NotLetIn(Exception):  # noqa: N818 - it states a condition
+    """Raised where a trusted proxy names nobody who may come in; says why."""
+
+
+def signed_in_by_proxy(parts: Parts, request: Request) -> WebUser | None:
+    """Return whom the proxy in front of us has signed in; None if none has.
+
+    Only the address at the other end of the connection says that it is such a proxy: from
+    elsewhere the header is anybody's word, and as if it were not there.
+
+    Raises:
+        NotLetIn: The proxy names nobody, several, or somebody unknown.
+    """
+    web = parts.config.web
+    if web.proxy_auth is None or web.proxy_auth.header is None or request.client is None:
+        return None
+    wanted = web.proxy_auth.header.lower().encode()
+    sent = [value for name, value in request.scope["headers"] if name == wanted]
+    if not sent or not is_within(request.client.host, web.trusted_proxies):
+        return None
+    if len(sent) > 1:
+        raise NotLetIn("names more than one user")
+    try:
+        name = sent[0].decode().strip()
+    except UnicodeDecodeError:
+        raise NotLetIn("names a user in an encoding other than UTF-8") from None
+    if not name:
+        raise NotLetIn("names no user")
+    user = next((one for one in web.users if one.name == name), None)
+    if user is None:
+        raise NotLetIn("names a user who does not stand in [[web.users]]")
+    return user
 
 
 def sent_token(request: Request) -> str | None:
@@ -308,11 +378,14 @@ class Authenticator:
             # There is no session: the word in the cookie stands for the browser.
             word = _word(parts, request, "")
             return Visitor(Pass.OPEN, Role.ADMIN, LOCAL, csrf_token=word)
-        session = await _session(parts, request)
-        word = _word(parts, request, session)
-        if session:
-            return Visitor(Pass.SESSION, Role.ADMIN, ACCOUNT, session=session, csrf_token=word)
-        return replace(STRANGER, csrf_token=word)
+        user = signed_in_by_proxy(parts, request)
+        if user is not None:
+            # Who it is comes with each request, so the name is all there is of the session.
+            return _person(Pass.PROXY, parts, request, user, f"proxy:{user.name}")
+        session, user = await _session(parts, request)
+        if user is None:
+            return replace(STRANGER, csrf_token=_word(parts, request, ""))
+        return _person(Pass.SESSION, parts, request, user, session)
 
     async def _by_token(self, parts: Parts, token: str) -> Visitor:
         known = await parts.reader.read(lambda tx: credentials.find_api_token(tx, token))
@@ -326,14 +399,27 @@ class Authenticator:
         return Visitor(Pass.TOKEN, known.role, known.name, known.groups)
 
 
-async def _session(parts: Parts, request: Request) -> str:
-    """Return what tells the session from others; empty if there is none."""
+def _person(by: Pass, parts: Parts, request: Request, user: WebUser, session: str) -> Visitor:
+    access, word = user.access, _word(parts, request, session)
+    return Visitor(by, access.role, user.name, access.groups, session, word)
+
+
+async def _session(parts: Parts, request: Request) -> tuple[str, WebUser | None]:
+    """Return what tells the session from others, and whose it is; nobody's if it does not last.
+
+    What its owner may do and see is read now, as the configuration in force says.
+    """
     secret = request.cookies.get(SESSION_COOKIE, "")
     if not secret:
-        return ""
-    mark, now = password_mark(parts), parts.clock()
-    lasts = await parts.reader.read(lambda tx: credentials.has_session(tx, secret, mark, now))
-    return credentials.hash_secret(secret) if lasts else ""
+        return "", None
+    now = parts.clock()
+    found = await parts.reader.read(lambda tx: credentials.find_session(tx, secret, now))
+    account = None if found is None else parts.config.web.account(found.user)
+    if found is None or account is None or account.password is None:
+        return "", None
+    if not hmac.compare_digest(found.password_mark, password_mark(parts, account)):
+        return "", None
+    return credentials.hash_secret(secret), account
 
 
 def _word(parts: Parts, request: Request, session: str) -> str:
@@ -361,9 +447,19 @@ def badge_of(name: str) -> str:
     return f"badge:{name}"
 
 
-def calendar_path(parts: Parts) -> str:
-    """Return the path under which the calendar can be subscribed to."""
-    return f"/calendar.ics?token={_token(parts, CALENDAR)}"
+def _calendar_of(person: str) -> str:
+    # That of the administrator is the one from the time when there was no other.
+    return CALENDAR if person in {ADMIN, LOCAL} else f"{CALENDAR}:{person}"
+
+
+def calendar_path(parts: Parts, visitor: Visitor) -> str | None:
+    """Return the path under which *visitor* can subscribe to the calendar.
+
+    A program has none: it sends its token.
+    """
+    if visitor.by is Pass.TOKEN:
+        return None
+    return f"/calendar.ics?token={_token(parts, _calendar_of(visitor.name))}"
 
 
 def badge_path(parts: Parts, name: str) -> str:
@@ -371,10 +467,28 @@ def badge_path(parts: Parts, name: str) -> str:
     return f"/badge/{quote(name, safe='')}.svg?token={_token(parts, badge_of(name))}"
 
 
-def may_see(parts: Parts, visitor: Visitor, token: str, purpose: str) -> bool:
-    """Tell whether somebody may have what *token* is to let them see, and nothing else."""
-    if visitor.by is not Pass.NONE:
-        return True
+def badge_access(parts: Parts, visitor: Visitor, token: str, name: str) -> Access | None:
+    """Return what whoever asks for the badge of *name* sees; None for those who may not have it.
+
+    Its secret address shows it to everybody, logged in or not.
+    """
+    if _is_token(parts, token, badge_of(name)):
+        return FULL_ACCESS
+    return None if visitor.by is Pass.NONE else visitor.access
+
+
+def calendar_access(parts: Parts, visitor: Visitor, token: str) -> Access | None:
+    """Return what whoever asks for the calendar sees; None for those who may not have it.
+
+    The address of a person who is no longer in the configuration has ended.
+    """
+    for user in parts.config.web.accounts:
+        if _is_token(parts, token, _calendar_of(user.name)):
+            return user.access
+    return None if visitor.by is Pass.NONE else visitor.access
+
+
+def _is_token(parts: Parts, token: str, purpose: str) -> bool:
     return hmac.compare_digest(token.encode(), _token(parts, purpose).encode())
 
 

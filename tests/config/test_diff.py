@@ -197,6 +197,38 @@ def test_the_password_stays_while_the_socket_is_open_to_others(read, listen):
     assert compare(before, after).tables == ()
 
 
+USER = {"name": "ana", "password": "correct horse", "role": "viewer"}
+WAYS_IN = {
+    "password": {"password": "correct horse"},
+    "users": {"users": [USER]},
+    "proxy_auth": {"proxy_auth": {"header": "Remote-User", "trusted": ["10.0.0.1"]}},
+}
+
+
+@pytest.mark.parametrize(("key", "way_in"), WAYS_IN.items(), ids=WAYS_IN)
+def test_whoever_may_come_in_stays_while_the_socket_is_open_to_others(read, key, way_in):
+    before = read(web={"listen": "0.0.0.0:8080"} | way_in)
+    after = read(web={"listen": "127.0.0.1:8080"})
+    assert defer_until_restart(before, after).web == before.web
+    assert compare(before, after).need_restart == ("web.listen", f"web.{key}")
+
+
+def test_one_way_in_may_take_the_place_of_another(read):
+    before = read(web={"listen": "0.0.0.0:8080", "password": "correct horse"})
+    after = read(web={"listen": "0.0.0.0:8080", "users": [USER]})
+    assert defer_until_restart(before, after).web == after.web
+    assert (compare(before, after).need_restart, compare(before, after).tables) == ((), ("web",))
+
+
+@pytest.mark.parametrize(
+    "change", [{"role": "operator"}, {"groups": ["acme"]}, {"password": "battery staple"}]
+)
+def test_a_change_of_a_user_is_put_in_force(read, change):
+    before, after = read(web={"users": [USER]}), read(web={"users": [USER | change]})
+    assert compare(before, after).tables == ("web",)
+    assert compare(before, read(web={"users": [USER]})).tables == ()
+
+
 def test_another_password_is_put_in_force(read):
     before = read(web={"listen": "0.0.0.0:8080", "password": "correct horse"})
     after = read(web={"listen": "127.0.0.1:8080", "password": "battery staple"})

@@ -8,10 +8,12 @@ import pytest
 from pydantic import ValidationError
 
 from monitor.config.connections import SoldscopeConnection
+from monitor.config.describe import list_settings
 from monitor.config.errors import ConfigError
 from monitor.config.model import Channel, Config
 from monitor.config.secret import Secret
 from monitor.config.values import is_host, is_loopback
+from monitor.judge.access import FULL_ACCESS, Access, Role
 from monitor.judge.alerts import AlertKind, Severity
 from monitor.judge.outcome import Rules
 from monitor.judge.routing import Digest
@@ -305,3 +307,59 @@ def test_a_proxy_that_cannot_be_is_refused_with_its_place(load, trusted, words):
     with pytest.raises(ConfigError) as refused:
         load(f"[web]\nproxy_auth = {{ trusted = {trusted} }}\n")
     assert words in str(refused.value)
+
+
+PEOPLE = """
+[web]
+proxy_auth = { header = "Remote-User", trusted = ["127.0.0.1"] }
+
+[[web.users]]
+name = "ana"
+role = "operator"
+groups = ["acme", "globex"]
+
+[[web.users]]
+name = "bob"
+role = "admin"
+password = "hunter2"
+"""
+
+
+def test_users_have_a_role_and_see_groups_or_all(load):
+    web = load(PEOPLE).web
+    assert [(one.name, one.access) for one in web.accounts] == [
+        ("ana", Access(Role.OPERATOR, frozenset({"acme", "globex"}))),
+        ("bob", Access(Role.ADMIN)),
+    ]
+    assert (web.is_open, web.account("ana"), web.account("carl")) == (False, web.users[0], None)
+
+
+def test_the_password_of_the_dashboard_is_that_of_one_user_admin(load):
+    web = load('[web]\npassword = "hunter2"\n').web
+    [admin] = web.accounts
+    assert (admin.name, admin.access, admin.password) == ("admin", FULL_ACCESS, web.password)
+
+
+OPEN = {
+    "": True,
+    'password = "x"': False,
+    'users = [{ name = "ana", role = "viewer", password = "x" }]': False,
+    'proxy_auth = { trusted = ["127.0.0.1"] }': False,
+    'public_url = "https://watch.example.com"': True,
+}
+
+
+@pytest.mark.parametrize(("line", "is_open"), OPEN.items(), ids=OPEN)
+def test_the_dashboard_is_open_only_where_nobody_can_sign_in(load, line, is_open):
+    assert load(f"[web]\n{line}\n").web.is_open == is_open
+
+
+def test_a_user_s_password_knows_its_place_and_is_never_shown(load):
+    config = load(PEOPLE)
+    password = config.web.users[1].password
+    assert (password.place, password.reveal()) == ("web.users[1].password", "hunter2")
+    settings = {one.place: one.value for one in list_settings(config)}
+    assert settings["web.users[0].password"] == "not set"
+    assert settings["web.users[0].groups"] == "[acme, globex]"
+    for shown in (repr(config), config.model_dump_json(), str(settings)):
+        assert "hunter2" not in shown

@@ -209,3 +209,44 @@ def test_a_group_that_nothing_has_is_told(load, connection, group, others, more,
     found = list(unused_groups(load(text), others))
     assert sorted(one.place for one in found) == places
     assert {one.message for one in found} <= {'no connection has group = "acme"'}
+
+
+WHO_COMES_IN = {
+    "nobody by name": (
+        'password = "x"\nproxy_auth = { header = "Remote-User", trusted = ["10.0.0.1"] }',
+        "web.proxy_auth.header",
+    ),
+    "nobody": ('proxy_auth = { trusted = ["10.0.0.1"] }', "web.proxy_auth"),
+    "an admin": ('password = "x"\nproxy_auth = { trusted = ["10.0.0.1"] }', None),
+    "a user": (
+        """
+        proxy_auth = { header = "Remote-User", trusted = ["10.0.0.1"] }
+        users = [{ name = "ana", role = "viewer" }]
+        """,
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("lines", "place"), WHO_COMES_IN.values(), ids=WHO_COMES_IN)
+def test_a_dashboard_that_lets_nobody_in_is_noted(load, lines, place):
+    found = [one.place for one in notices(load(f"[web]\n{lines}\n"))]
+    assert found == ([] if place is None else [place])
+
+
+def test_a_group_of_a_user_that_no_connection_has_is_noted(load, connection):
+    config = load(
+        connection('group = "acme"')
+        + '[[web.users]]\nname = "ana"\nrole = "viewer"\npassword = "x"\n'
+        + 'groups = ["acme", "acmee"]\n'
+    )
+    [notice] = unused_groups(config)
+    assert notice.place == "web.users[0].groups[1]"
+
+
+def test_the_password_of_a_user_is_read_like_any_secret(load):
+    config = load(
+        '[[web.users]]\nname = "ana"\nrole = "viewer"\npassword = { file = "/nowhere" }\n'
+    )
+    [problem] = check_secrets(config).problems
+    assert problem.place == "web.users[0].password"

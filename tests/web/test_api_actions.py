@@ -193,7 +193,7 @@ async def test_who_may_only_read_or_has_no_word_changes_nothing(story, method, p
             read_only = await program.request(method, path, json=body)
         silences = (await web.get(SILENCES)).json()["silences"]
     assert (unsigned.status_code, read_only.status_code) == (403, 403)
-    assert "may only read" in read_only.text
+    assert "this API token has the role viewer" in read_only.text
     assert (silences, kept(story), len(story.alerts())) == ([], None, 1)
 
 

@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 
 from monitor.config.model import Config, WebSettings
 from monitor.config.secret import Secret
+from monitor.judge.access import Role
 from monitor.judge.health import LATE_AFTER
 from monitor.notify.delivery import AlertError
 from monitor.notify.message import Message
@@ -27,7 +28,7 @@ from monitor.store import connections, outbox
 from monitor.web.dashboard import CountedSender
 from monitor.web.feeds import CalendarEvent, draw_badge, write_calendar
 from monitor.web.metrics import Metrics
-from monitor.web.sessions import badge_path, calendar_path
+from monitor.web.sessions import Pass, Visitor, badge_path, calendar_path
 from tests.builders import (
     DAY,
     MINUTE,
@@ -62,6 +63,7 @@ PLAN = make_plan(
     secret_created_at=NOON - 100 * DAY,
 )
 LOCKED = Config(web=WebSettings(password=Secret("correct horse")))
+ANA = Visitor(Pass.SESSION, Role.ADMIN, "admin")
 
 
 @pytest.fixture
@@ -136,7 +138,7 @@ def test_any_text_stands_in_one_line_of_a_calendar(title, text):
 @pytest.mark.parametrize(
     ("path_of", "kind"),
     [
-        (calendar_path, "text/calendar"),
+        (lambda parts: calendar_path(parts, ANA), "text/calendar"),
         (lambda parts: badge_path(parts, "acme"), "image/svg+xml"),
         (lambda parts: badge_path(parts, ODD), "image/svg+xml"),
     ],

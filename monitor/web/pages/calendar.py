@@ -57,7 +57,7 @@ async def show_calendar(request: Request, here: Here, who: Who) -> Response:
     context = {
         "months": months,
         "n_more": max(0, len(ends) - MOST_SHOWN),
-        "address": calendar_path(here),
+        "address": calendar_path(here, who),
     }
     return render(request, "calendar.html", context)
 

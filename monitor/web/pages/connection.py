@@ -118,7 +118,7 @@ def _find_action(parts: Parts, row: ConnectionRow, need: Need) -> RemedyAction:
         share = page.url if page is not None else None
         return RemedyAction(obstacle=obstacle, page=page, sign_in=sign_in, share=share)
     share = link_to(parts.config, [name]) if parts.config.web.public_url else None
-    needs_login = parts.config.web.password is not None
+    needs_login = not parts.config.web.is_open
     return RemedyAction(start_of(name), sign_in=sign_in, share=share, needs_login=needs_login)
 
 

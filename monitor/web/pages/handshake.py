@@ -12,6 +12,7 @@ from fastapi import APIRouter
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
 from starlette.responses import RedirectResponse, Response
 
+from monitor.judge.access import Role
 from monitor.web import handshake
 from monitor.web.api import find_or_refuse
 from monitor.web.bodies import form
@@ -22,7 +23,7 @@ from monitor.web.pages.actions import go_back
 from monitor.web.pages.connection import start_of
 from monitor.web.pages.stores import receive
 from monitor.web.parts import Here, Parts  # noqa: TC001 - likewise
-from monitor.web.security import OWN_PAGES, ask_to_log_in
+from monitor.web.security import OWN_PAGES, ask_to_log_in, refuse_below
 from monitor.web.sessions import Pass, Visitor, Who
 from monitor.web.templating import lead_to, render
 from monitor.web.views import path_of
@@ -81,6 +82,8 @@ async def callback(request: Request, here: Here, who: Who) -> Response:
         return await renewals.finish(request, here, who)
     if who.by is Pass.NONE:
         return ask_to_log_in(request)
+    if not who.may_change:
+        return refuse_below(request, who, Role.OPERATOR)
     begun = await read_begun(here, request.query_params.get("state", ""))
     try:
         if begun is not None:
