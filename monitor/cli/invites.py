@@ -17,6 +17,7 @@ from monitor.cli.completion import AsJson, complete_connection
 from monitor.cli.errors import CommandError, print_error
 from monitor.cli.output import TableRow, open_console, print_json, print_rows
 from monitor.clock import utc_now
+from monitor.config.model import renewal_address
 from monitor.config.values import parse_duration
 from monitor.judge.audit import Action, AuditRow
 from monitor.judge.invites import LONGEST_VALID, USUALLY_VALID
@@ -95,7 +96,7 @@ def _invite(session: Session, name: str, valid: timedelta, *, is_json: bool) -> 
     from monitor.engine import renewals
     from monitor.report.invites import invite_json
     from monitor.store import invites
-    from monitor.web.invites import address_of, find_invite_obstacle
+    from monitor.web.invites import find_invite_obstacle
 
     session.require_known(name)
     who, now = _who(), utc_now()
@@ -110,7 +111,7 @@ def _invite(session: Session, name: str, valid: timedelta, *, is_json: bool) -> 
             raise CommandError(f"{name}: {obstacle.why} {obstacle.remedy}{lines}")
         made, token = invites.add_invite(tx, record.id, who, valid, now)
         renewals.note(tx, session.plan, AuditRow(now, who, Action.INVITE, name))
-    address = address_of(session.config, token)
+    address = renewal_address(session.config, token)
     if is_json:
         print_json({**invite_json(made, now), "url": address})
         return

@@ -19,6 +19,7 @@ from monitor.cli.output import open_console
 from monitor.clock import utc_now
 from monitor.config.model import link_to
 from monitor.engine.checkers import build_checkers
+from monitor.engine.links import RenewalLinks
 from monitor.judge.incidents import Connectivity, is_unanswered
 from monitor.judge.outcome import Outcome
 from monitor.judge.shortage import OutOfResources
@@ -178,6 +179,7 @@ async def _send_due(session: Session) -> DeliveryReport:
             config.alerts.retry_for,
             partial(link_to, config),
             config.zone_of,
+            partial(RenewalLinks(store, utc_now).put_into, config=config, plan=session.plan),
         )
         delivery = Delivery(
             StoredOutbox(store, f"check-{os.getpid()}", lambda: session.plan),

@@ -59,6 +59,7 @@ from monitor.config.zones import ZoneName, read_zone
 from monitor.judge.access import Access, Role
 from monitor.judge.alerts import AlertKind, Severity
 from monitor.judge.connections import OWNER_FILE
+from monitor.judge.invites import PATH
 from monitor.judge.routing import Digest
 
 if TYPE_CHECKING:
@@ -494,6 +495,11 @@ class Channel(Settings):
         default=None,
         description="The time zone of the times in its messages; default: that of `alerts`.",
     )
+    renewal_links: bool = Field(
+        default=True,
+        description="Whether its messages carry links with which a store is renewed without a"
+        " login; else they name a page at Amazon.",
+    )
 
     _owner: str = PrivateAttr(default=OWNER_FILE)
 
@@ -726,6 +732,11 @@ def dashboard_address(config: Config) -> str | None:
     if not config.web.listen:
         return None
     return (config.web.public_url or f"http://{config.web.listen}").rstrip("/")
+
+
+def renewal_address(config: Config, token: str) -> str:
+    """Return the address of the page that the *token* of an invite opens."""
+    return f"{config.web.public_url.rstrip('/')}{PATH}{token}"
 
 
 def link_to(config: Config, connections: Sequence[str]) -> str | None:

@@ -21,6 +21,7 @@ from monitor.engine.channels import with_stored_channels
 from monitor.engine.checkers import prepare_checkers
 from monitor.engine.heartbeat import Heartbeat
 from monitor.engine.integrity import IntegrityCheck
+from monitor.engine.links import RenewalLinks
 from monitor.engine.live import Live, ReloadStatus, Snapshot
 from monitor.engine.parts import DaemonParts, terms_of
 from monitor.engine.reload import Reloader, give_back_memory
@@ -192,7 +193,8 @@ class App:
         live = Live(Snapshot.of(self._config, plan, calls))
         dashboard = self._open_dashboard(live, self._database, store, self._reloads)
         outbox = StoredOutbox(store, OWNER, lambda: live.plan)
-        delivery = Delivery(outbox, partial(terms_of, live, dashboard), clock=utc_now)
+        links = RenewalLinks(store, utc_now)
+        delivery = Delivery(outbox, partial(terms_of, live, dashboard, links), clock=utc_now)
         stack.push_async_callback(_drain, delivery)
         runner = CheckRunner(store, live, utc_now, partial(_note, dashboard, delivery))
         resumption = Resumption(store, delivery, absence)

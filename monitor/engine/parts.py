@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from monitor.alerting.digests import Resumption
     from monitor.engine.evaluate import Evaluated
+    from monitor.engine.links import RenewalLinks
     from monitor.engine.live import Live, ReloadStatus
     from monitor.engine.runner import CheckRunner
     from monitor.notify.delivery import Delivery, Sender
@@ -194,9 +195,15 @@ def _make_due(names: Collection[str], tx: Transaction) -> None:
             make_due(tx, record.id, utc_now())
 
 
-def terms_of(live: Live, dashboard: Dashboard) -> DeliveryTerms:
+def terms_of(live: Live, dashboard: Dashboard, links: RenewalLinks) -> DeliveryTerms:
     """Return what a message is sent by now."""
     now = live.now
     sender = dashboard.counted(now.sender)
     config = now.config
-    return DeliveryTerms(sender, config.alerts.retry_for, partial(link_to, config), config.zone_of)
+    return DeliveryTerms(
+        sender,
+        config.alerts.retry_for,
+        partial(link_to, config),
+        config.zone_of,
+        partial(links.put_into, config=config, plan=now.plan),
+    )

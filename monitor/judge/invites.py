@@ -25,6 +25,10 @@ PATH = "/renew/"
 """What the address of an invite has before its token."""
 
 
+SAMPLE = "sample"
+"""Stands in a message of `alerts test` where a token does in a real one."""
+
+
 class InviteState(StrEnum):
     """How an invite is doing."""
 

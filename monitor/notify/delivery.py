@@ -26,7 +26,7 @@ from monitor.judge.shortage import OutOfResources, find_shortage
 from monitor.notify.message import compose_group
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime, tzinfo
 
     from monitor.judge.outbox import NotificationGroup
@@ -344,6 +344,10 @@ class DeliveryReport:
         )
 
 
+async def _as_it_is(group: NotificationGroup) -> NotificationGroup:
+    return group
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveryTerms:
     """The settings that a group is sent by.
@@ -352,12 +356,15 @@ class DeliveryTerms:
         retry_for: How long it is tried again.
         link: Returns the page to name in a message about these connections.
         zone: Returns the zone of the times in messages to a channel.
+        prepare: Returns a group with what is made for its message alone; may raise
+            `OutboxUnavailable`.
     """
 
     sender: Sender
     retry_for: timedelta
     link: Callable[[Sequence[str]], str | None]
     zone: Callable[[str], tzinfo] = lambda _: UTC
+    prepare: Callable[[NotificationGroup], Awaitable[NotificationGroup]] = _as_it_is
 
 
 class DeliveryWorker:
@@ -405,7 +412,8 @@ class DeliveryWorker:
         began = loop.time()
         terms = self._terms()
         if group.ids not in self.post.arrived:
-            message = compose_group(group, terms.link, self._clock(), terms.zone(group.channel))
+            prepared = await terms.prepare(group)
+            message = compose_group(prepared, terms.link, self._clock(), terms.zone(group.channel))
             try:
                 await self.post.send(terms.sender, group.channel, group.ids, message, group.key)
             except AlertError as error:

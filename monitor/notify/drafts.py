@@ -724,9 +724,9 @@ def _with_page(said: Draft, about: About) -> Draft:
     url, is_here = about.url("renew_url"), about.facts.get("can_renew_here") is True
     is_amazon = about.text("provider") == AMAZON
     label = say(texts.RENEW_AT_AMAZON if is_amazon else texts.RENEW_PAGE)
-    if is_here:
-        return replace(said, link_label=label)
-    return replace(said, renewal=(label, url)) if url else said
+    if url:
+        return replace(said, renewal=(label, url))
+    return replace(said, link_label=label) if is_here else said
 
 
 def _write_expiring_soon(about: About) -> Draft:

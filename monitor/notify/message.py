@@ -443,7 +443,7 @@ def _read(
     n_more = one.n_connections - len(named)
     who = ", ".join(named) + (f" {_more(n_more)}" if n_more > 0 else "")
     page = About(one.facts, one.born_at, now).url("renew_url")
-    if one.facts.get("can_renew_here") is True and len(one.connections) == 1:
+    if not page and one.facts.get("can_renew_here") is True and len(one.connections) == 1:
         page = clean_url(page_of(one.connections[0]) or "")
     if one.n_connections > 1 and not said.who:
         said = replace(said, headline=said.headline_of_many or said.headline)

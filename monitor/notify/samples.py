@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.clock import utc_now
 from monitor.config.connections import AmazonConnection
-from monitor.config.model import link_to
-from monitor.config.renewal import renewal_page_of
+from monitor.config.model import link_to, renewal_address
+from monitor.config.renewal import outside_page_of, renewal_page_of
 from monitor.judge.alerts import KINDS, ONLY_IF_NAMED, AlertKind
+from monitor.judge.invites import SAMPLE
 from monitor.notify.delivery import AlertError, ThreadedSender
 from monitor.notify.formats import Form
 from monitor.notify.message import compose
@@ -38,13 +39,19 @@ SEND_TIMEOUT = timedelta(seconds=30)
 
 
 def sample_message(
-    kind: AlertKind, now: datetime, config: Config | None = None, zone: tzinfo = UTC
+    kind: AlertKind,
+    now: datetime,
+    config: Config | None = None,
+    zone: tzinfo = UTC,
+    channel: str = "",
 ) -> Message:
     """Return a message of *kind*, marked as a test.
 
     Args:
-        config: The settings whose links it shows, as messages about a store there have them.
+        config: The settings whose links it shows, as messages about a store there have them; the
+            page that a renewal link leads to says that it came with a test.
         zone: Whose clocks the times are named by.
+        channel: Where it is sent.
     """
     sample, link = SAMPLES[kind], None
     facts = sample_facts(kind, now)
@@ -57,7 +64,10 @@ def sample_message(
         link = link_to(config, [store.name] if store else ())
         if store is not None:
             page = renewal_page_of(config, store)
-            facts |= {"renew_url": page.url, "can_renew_here": page.is_here}
+            is_link = page.is_here and _wants_links(config, channel)
+            outside = outside_page_of(config, store)
+            url = renewal_address(config, SAMPLE) if is_link else outside
+            facts |= {"renew_url": url, "can_renew_here": is_link}
     return compose(
         kind,
         KINDS[kind].severity,
@@ -70,6 +80,10 @@ def sample_message(
         n_connections=sample.n_connections,
         zone=zone,
     )
+
+
+def _wants_links(config: Config, channel: str) -> bool:
+    return all(one.renewal_links for one in config.channels if one.name == channel)
 
 
 def sample_facts(kind: AlertKind, now: datetime) -> dict[str, Any]:
@@ -111,7 +125,7 @@ async def send_samples(
     zone = config.zone_of(channel) if config else UTC
     for n_sent, kind in enumerate(kinds):
         try:
-            message = sample_message(kind, utc_now(), config, zone)
+            message = sample_message(kind, utc_now(), config, zone, channel)
             await threads.send(sender, channel, (n_sent,), message, kind.value)
         except AlertError as error:
             return n_sent, str(error)

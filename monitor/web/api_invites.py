@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from monitor.config.model import renewal_address
 from monitor.config.owners import EntryRefused
 from monitor.engine import renewals
 from monitor.engine.ciphers import KeyUnusable
@@ -25,7 +26,7 @@ from monitor.store import invites as stored
 from monitor.web.api import find_or_refuse, no_such_connection
 from monitor.web.api_actions import SilenceId
 from monitor.web.bodies import refuse_unknown_fields
-from monitor.web.invites import address_of, find_invite_obstacle, use_now
+from monitor.web.invites import find_invite_obstacle, use_now
 from monitor.web.parts import Here, Parts
 from monitor.web.problems import ROLE, ProblemResponse, answers, problem, problems
 from monitor.web.schemas import MadeInviteJson, NewInviteSchema
@@ -98,7 +99,7 @@ async def make_invite(
 
     made, token = await here.store.write(make)
     log.info("invite.made", connection=name, invite=made.id, by=who.who)
-    return made, address_of(here.config, token)
+    return made, renewal_address(here.config, token)
 
 
 @router.delete(

@@ -26,7 +26,7 @@ from monitor.engine.renewals import CREDENTIAL, CredentialDesk, NewCredential, N
 from monitor.engine.settings import RowSettings
 from monitor.judge.audit import Action, AuditRow
 from monitor.judge.connections import OWNER_DASHBOARD, OWNER_FILE
-from monitor.judge.invites import PATH, Holder, Invite, InviteState, wait_for
+from monitor.judge.invites import SAMPLE, Holder, Invite, InviteState, wait_for
 from monitor.judge.outcome import OutcomeClass
 from monitor.providers.registry import build_checker
 from monitor.providers.tokens import HandshakeTokens
@@ -57,9 +57,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-SAMPLE = "sample"
-"""Stands in a message of `alerts test` where a token does in a real one."""
-
 LONGEST_TOKEN = 8192
 
 
@@ -82,11 +79,6 @@ def find_invite_obstacle(config: Config, connection: Connection) -> Obstacle | N
             "Renew it at its service, then record that with `connwatch renew NAME`.",
         )
     return find_key_obstacle(config)
-
-
-def address_of(config: Config, token: str) -> str:
-    """Return the address of the page that *token* opens."""
-    return f"{config.web.public_url.rstrip('/')}{PATH}{token}"
 
 
 # --- what a link leads to
