@@ -14,6 +14,7 @@ from monitor.judge.access import FULL_ACCESS
 from monitor.judge.alerts import OPENED_BY, is_known_by_connections
 from monitor.judge.outcome import State
 from monitor.judge.quota import Level
+from monitor.judge.routing import ChannelRoute, named_on
 from monitor.judge.suppression import (
     Mutes,
     Muting,
@@ -104,22 +105,18 @@ def _find_suppressions(
     tx: Transaction, pending: Iterable[Pending], plan: Plan, now: datetime
 ) -> list[tuple[Pending, Suppression | None]]:
     lasting = suppression.list_active_silences(tx, now)
-    quiet = {channel.name: channel.quiet_hours for channel in plan.channels}
+    channels = {channel.name: channel for channel in plan.channels}
     pending = list(pending)
     watched = plan.watched_of(tx, {name for one in pending for name in one.about.values()})
-    return [
-        (
-            one,
-            find_suppression(
-                one.severity,
-                [watched[name].subject for name in one.about.values() if name in watched],
-                quiet.get(one.channel),
-                lasting,
-                now,
-            ),
+
+    def find(one: Pending) -> Suppression | None:
+        channel = channels.get(one.channel) or ChannelRoute(one.channel)
+        about = [watched[name].subject for name in one.about.values() if name in watched]
+        return find_suppression(
+            one.severity, named_on(channel, about), channel.quiet_hours, lasting, now
         )
-        for one in pending
-    ]
+
+    return [(one, find(one)) for one in pending]
 
 
 def _find_stale(tx: Transaction, free: Sequence[Pending]) -> set[int]:

@@ -19,7 +19,7 @@ from monitor.judge.alerts import (
     is_reminded,
 )
 from monitor.judge.outcome import Reason
-from monitor.judge.routing import route
+from monitor.judge.routing import named_on, route
 from monitor.judge.suppression import find_suppression
 
 if TYPE_CHECKING:
@@ -243,7 +243,13 @@ def _notifications(
             channel.name,
             now,
             send_at,
-            find_suppression(alert.severity, subjects, channel.quiet_hours, context.silences, now),
+            find_suppression(
+                alert.severity,
+                named_on(channel, subjects),
+                channel.quiet_hours,
+                context.silences,
+                now,
+            ),
         )
         for channel in context.channels
         if channel.name in names
@@ -262,12 +268,17 @@ def _join(new: NewAlert, joining: Joining, context: DispatchContext) -> None:
         new.notifications += _notifications(new.alert, [subject], added, context, now)
     # What a silence of the others suppressed is not about them alone any more.
     subjects = [context.watched[n].subject for n in new.about.values() if n in context.watched]
-    quiet = {channel.name: channel.quiet_hours for channel in context.channels}
+    channels = {channel.name: channel for channel in context.channels}
     for place, one in enumerate(new.notifications):
         if one.hold is None:
             continue
+        channel = channels[one.channel]
         hold = find_suppression(
-            new.alert.severity, subjects, quiet[one.channel], context.silences, now
+            new.alert.severity,
+            named_on(channel, subjects),
+            channel.quiet_hours,
+            context.silences,
+            now,
         )
         released = NewNotification(one.channel, now, now)
         new.notifications[place] = released if hold is None else replace(one, hold=hold)

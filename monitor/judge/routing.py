@@ -144,6 +144,13 @@ def covers(channel: ChannelRoute, subject: Subject) -> bool:
     return _find_refusal(channel, subject) is None
 
 
+def named_on(channel: ChannelRoute, subjects: Sequence[Subject]) -> Sequence[Subject]:
+    """Return those of an alert's *subjects* that it names on *channel*."""
+    if not channel.groups:
+        return subjects
+    return [one for one in subjects if one.group in channel.groups]
+
+
 ONE_DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
 

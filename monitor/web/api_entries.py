@@ -42,7 +42,7 @@ from monitor.web.parts import Here, Parts
 from monitor.web.problems import ROLE, ProblemResponse, answers, problem, problems
 from monitor.web.schemas import EntrySchema
 from monitor.web.sessions import Pass, Visitor, Who
-from monitor.web.visibility import for_all_groups
+from monitor.web.visibility import channels_of, for_all_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -413,7 +413,7 @@ async def get_config(request: Request, here: Here, who: Who, name: str) -> Respo
             raise no_such_connection()
         _require_seen(tx, here, who.access, row)
         beside = {"owner": shown, "shadowed_by": None if shown == owners[0] else owners[0]}
-        return hide_secrets(row.content) | beside, row.digest
+        return _without_others(here, who.access, hide_secrets(row.content)) | beside, row.digest
 
     body, digest = await here.reader.read(read)
     tag = f'"{digest}"'
@@ -421,6 +421,15 @@ async def get_config(request: Request, here: Here, who: Who, name: str) -> Respo
     if names_tag(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return JSONResponse(body, headers=headers)
+
+
+def _without_others(here: Here, access: Access, content: dict[str, Any]) -> dict[str, Any]:
+    """Return an entry without the channels that whoever asks does not see."""
+    listed = content.get("channels")
+    if access.sees_all or not isinstance(listed, list):
+        return content
+    seen = channels_of(here, access)
+    return content | {"channels": [name for name in listed if name in seen]}
 
 
 def _require_seen(tx: Transaction, here: Here, access: Access, row: StoredEntry) -> None:

@@ -11,9 +11,11 @@ import pytest
 
 from monitor.alerting.digests import dispatch_digests
 from monitor.alerting.dispatch import dispatch_alert
+from monitor.alerting.suppression import end_silence
 from monitor.judge.alerts import AlertDue, AlertKind
 from monitor.judge.routing import ChannelRoute, Digest, DigestTime, Subject
-from monitor.store import connections, reminders
+from monitor.judge.suppression import Scope
+from monitor.store import connections, reminders, suppression
 from tests.builders import (
     DAY,
     HOUR,
@@ -210,3 +212,25 @@ async def test_a_reminder_is_told_in_its_part(database, store):
     messages = await bench.told()
     assert CANARY not in text_of(messages)
     assert "2 of 2" in text_of(messages)
+
+
+@pytest.mark.parametrize(
+    ("target", "is_told", "are_all_told"),
+    [
+        pytest.param("acme", False, True, id="their group, and nobody else's"),
+        pytest.param("globex", True, True, id="another group"),
+    ],
+)
+async def test_what_is_muted_of_theirs_is_held_though_others_may_be_told(
+    database, store, target, is_told, are_all_told
+):
+    bench = Bench(database, store)
+    with database.write() as tx:
+        silence = suppression.add_silence(tx, Scope.GROUP, target, "", NOON - HOUR, NOON + 9 * HOUR)
+    facts = {"host": "api.example.com", "n_failing": 6, "n_total": 6, "reason": "timeout"}
+    bench.dispatch(AlertKind.OUTAGE, *MINE, *OTHERS, **facts)
+    assert bool(await bench.told()) is is_told
+    assert bool(await bench.told("ops")) is are_all_told
+    with database.write() as tx:
+        end_silence(tx, bench.story.plan, silence, bench.clock())
+    assert await bench.told()

@@ -86,6 +86,7 @@ provider = "countdown"
 authorized_on = 2025-12-10
 group = "acme"
 tags = ["eu"]
+channels = ["acme-mail", "canary-ops"]
 
 [[connections]]
 name = "{OWN_TOO}"

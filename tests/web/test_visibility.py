@@ -292,6 +292,7 @@ async def test_other_owners_entries_of_their_names_are_not_shown(world):
     answer = await world.limited.get(f"/api/v1/connections/{OWN}/config")
     assert answer.status_code == 200
     assert answer.json()["group"] == "acme"
+    assert answer.json()["channels"] == ["acme-mail"]
     assert (await world.limited.get(f"/api/v1/connections/{OTHER}/config")).status_code == 404
 
 
