@@ -22,6 +22,7 @@ from tests.web.grouped import (
     OWN,
     OWN_TOO,
     SHARED,
+    TEXT,
     GroupedWeb,
     open_grouped,
 )
@@ -334,3 +335,30 @@ async def test_invites_to_others_and_what_they_brought_are_not_theirs(world):
     assert (await world.limited.delete(f"/api/v1/invites/{own}")).status_code == 204
     rejected = await world.limited.post(f"/proposals/{own_proposed}/reject")
     assert rejected.status_code == 303
+
+
+USERS = """
+[[web.users]]
+name = "ana"
+password = "correct horse battery"
+role = "viewer"
+groups = ["acme"]
+"""
+
+
+async def test_a_person_of_a_group_sees_it_after_the_login_and_in_a_calendar_of_their_own(world):
+    text = TEXT.replace('[web]\npassword = "correct horse battery"\n', USERS)
+    async with reopened(world, text) as web:
+        fields = {"name": "ana", "password": "correct horse battery"}
+        assert (await web.change("/login", data=fields)).status_code == 303
+        assert names(await web.get("/api/v1/connections")) == MINE
+        page = (await web.get("/calendar", headers={"Accept": "text/html"})).text
+        assert CANARY not in page
+        address = page.split('href="/calendar.ics')[1].split('"')[0].replace("&amp;", "&")
+        async with web.stranger() as program:
+            calendar = await program.get(f"/calendar.ics{address}")
+        assert OWN in calendar.text
+        assert CANARY not in calendar.text
+    # The address goes with the person.
+    async with reopened(world, TEXT) as web, web.stranger() as program:
+        assert (await program.get(f"/calendar.ics{address}")).status_code == 401
