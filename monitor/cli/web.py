@@ -15,7 +15,7 @@ from monitor.cli.completion import AsJson  # noqa: TC001 - typer reads the annot
 from monitor.cli.errors import CommandError, print_error
 from monitor.cli.output import TableRow, open_console, print_json, print_rows
 from monitor.clock import utc_now
-from monitor.config.errors import did_you_mean
+from monitor.config.errors import did_you_mean, one_of
 from monitor.judge.access import Role
 from monitor.notify.times import format_time
 from monitor.report.status import instant
@@ -77,42 +77,96 @@ def _ask_for_password() -> str:
 def add(
     context: typer.Context,
     name: Name,
+    role: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ROLE",
+            help="viewer, operator or admin; default: admin, with --group operator.",
+        ),
+    ] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only connections of this group; repeat it for several."),
+    ] = None,
     is_read_only: Annotated[
-        bool, typer.Option("--read-only", help="It can read, and change nothing.")
+        bool, typer.Option("--read-only", help="The same as --role viewer.")
     ] = False,
 ) -> None:
     """Create a token and print it; it is shown only once."""
     from monitor.store import credentials
+    from monitor.store.overview import list_used_groups
 
     if not _NAME.fullmatch(name):
         raise CommandError("a name has letters, digits, dots, dashes and underscores, at most 100")
+    groups = frozenset(_read_group(one) for one in group or ())
+    given = _read_role(role, is_read_only=is_read_only, has_groups=bool(groups))
     session: Session = context.obj
     with session.open_for_writing().write() as tx:
-        role = Role.VIEWER if is_read_only else Role.ADMIN
-        token = credentials.add_api_token(tx, name, utc_now(), role)
+        token = credentials.add_api_token(tx, name, utc_now(), given, groups or None)
+        unused = groups.difference(list_used_groups(tx))
     if token is None:
         raise CommandError(
             f'there is a token called "{name}" already: connwatch web token revoke {name}'
         )
     typer.echo(token)
+    for one in sorted(unused):
+        print_error(f'no connection has group = "{one}" so far')
     print_error("store it now: it is not shown again. Send it as: Authorization: Bearer TOKEN")
+
+
+def _read_role(written: str | None, *, is_read_only: bool, has_groups: bool) -> Role:
+    """Return the role that the options mean.
+
+    Raises:
+        CommandError: They contradict each other, or name none.
+    """
+    if written is None:
+        if is_read_only:
+            return Role.VIEWER
+        return Role.OPERATOR if has_groups else Role.ADMIN
+    if written not in set(Role):
+        known = one_of([role.value for role in Role])
+        raise CommandError(f'unknown role "{written}"; known: {known}{did_you_mean(written, Role)}')
+    role = Role(written)
+    if is_read_only and role is not Role.VIEWER:
+        raise CommandError(f"--read-only is the role viewer, not {role}: give one of the two")
+    if role is Role.ADMIN and has_groups:
+        raise CommandError(
+            "--group is not for admins, who see everything: use --role operator or --role viewer"
+        )
+    return role
+
+
+def _read_group(written: str) -> str:
+    """Return the name of a group.
+
+    Raises:
+        CommandError: It can be none.
+    """
+    from monitor.config.values import check_name
+
+    try:
+        return check_name(written)
+    except ValueError as error:
+        raise CommandError(f"--group: {error}") from error
 
 
 @tokens.command("list")
 def list_(context: typer.Context, is_json: AsJson = False) -> None:
-    """List the tokens by name, with their last use."""
+    """List the tokens by name, with their role, groups and last use."""
     session: Session = context.obj
     known = _read(session)
     if is_json:
         print_json({"tokens": [_describe(one) for one in known]})
     elif known:
         now, zone = utc_now(), session.config.alerts.zone
-        header = ("NAME", "MAY", "CREATED", "LAST USED")
+        header = ("NAME", "ROLE", "GROUPS", "CREATED", "LAST USED")
         rows = [
             TableRow(
                 (
                     one.name,
-                    "read" if one.is_read_only else "read and change",
+                    one.role.value,
+                    "all" if one.groups is None else ", ".join(sorted(one.groups)),
                     format_time(one.created_at, now, zone),
                     format_time(one.last_used_at, now, zone) if one.last_used_at else "never",
                 )
@@ -133,6 +187,8 @@ def _read(session: Session) -> list[ApiToken]:
 def _describe(token: ApiToken) -> Json:
     return {
         "name": token.name,
+        "role": token.role.value,
+        "groups": None if token.groups is None else sorted(token.groups),
         "read_only": token.is_read_only,
         "created_at": instant(token.created_at),
         "last_used_at": instant(token.last_used_at),

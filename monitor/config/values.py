@@ -377,7 +377,7 @@ Flag = Annotated[bool, Field(strict=True)]
 
 
 @lru_cache(maxsize=4096)
-def _check_name(name: str) -> str:
+def check_name(name: str) -> str:
     """Accept what fits a URL, a metric and the name of a file."""
     if not name:
         raise ValueError("empty: give it a name")
@@ -399,7 +399,7 @@ def _check_name(name: str) -> str:
 
 Name = Annotated[
     str,
-    AfterValidator(_check_name),
+    AfterValidator(check_name),
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": _LONGEST_NAME}),
 ]
 

@@ -102,3 +102,49 @@ def test_nothing_of_the_web_is_loaded_where_it_is_switched_off():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert result.stdout.split() == []
+
+
+ROLES = {
+    "no flag": ((), "admin", None),
+    "read-only": (("--read-only",), "viewer", None),
+    "a role": (("--role", "operator"), "operator", None),
+    "admin by name": (("--role", "admin"), "admin", None),
+    "the same twice": (("--role", "viewer", "--read-only"), "viewer", None),
+    "a group": (("--group", "acme"), "operator", ["acme"]),
+    "groups": (
+        ("--role", "viewer", "--group", "globex", "--group", "acme", "--group", "acme"),
+        "viewer",
+        ["acme", "globex"],
+    ),
+    "a group, read-only": (("--read-only", "--group", "acme"), "viewer", ["acme"]),
+}
+
+
+@pytest.mark.parametrize(("options", "role", "groups"), ROLES.values(), ids=ROLES)
+def test_a_token_has_the_role_and_groups_that_were_asked_for(folder, options, role, groups):
+    made = run(folder, "token", "add", "ci", *options)
+    assert made.returncode == 0
+    [listed] = json.loads(run(folder, "token", "list", "--json").stdout)["tokens"]
+    assert (listed["role"], listed["groups"]) == (role, groups)
+    assert listed["read_only"] == (role == "viewer")
+    table = run(folder, "token", "list").stdout
+    assert role in table
+    assert (", ".join(groups) if groups else "all") in table
+    assert ("no connection has group" in made.stderr) == (groups is not None)
+
+
+WRONG_ROLES = {
+    "an unknown role": (("--role", "reader"), 'known: "viewer", "operator", "admin"'),
+    "two roles": (("--role", "admin", "--read-only"), "give one of the two"),
+    "an admin of a group": (("--role", "admin", "--group", "acme"), "not for admins"),
+    "a group that is no name": (("--group", "a/b"), "--group: no slashes"),
+    "no group": (("--group", ""), "--group: empty"),
+}
+
+
+@pytest.mark.parametrize(("options", "words"), WRONG_ROLES.values(), ids=WRONG_ROLES)
+def test_a_token_that_cannot_be_is_not_made(folder, options, words):
+    refused = run(folder, "token", "add", "ci", *options)
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert words in refused.stderr
+    assert json.loads(run(folder, "token", "list", "--json").stdout)["tokens"] == []

@@ -6,6 +6,7 @@ new route without a row here fails. What people see who are limited to groups is
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,7 @@ from monitor.web.app import build_app
 from monitor.web.problems import ROLE
 from tests.builders import OPS, Story, entry, plan_of
 from tests.fakes import NOON
+from tests.web.grouped import open_grouped
 from tests.web_client import open_web
 
 if TYPE_CHECKING:
@@ -216,6 +218,41 @@ async def test_nobody_may_do_what_needs_a_higher_role(filled, role):
         route: isinstance(TABLE[route], Role) and not role.covers(TABLE[route]) for route in refused
     }
     assert refused == wanted
+
+
+OFFERING = (
+    "/",
+    "/alerts",
+    "/calendar",
+    "/monitor",
+    "/sources",
+    "/groups",
+    "/groups/acme",
+    "/connections/acme-store",
+    "/connections/acme-token",
+    "/connections/acme-na",
+    "/connections/canary-store",
+    "/connections/canary-eu",
+)
+_FORM = re.compile(r'<form\b(?=[^>]*method="post")[^>]*action="([^"]*)"')
+_LINK = re.compile(r'<a\b[^>]*href="(/[^"]*)"')
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_pages_offer_nothing_that_the_role_does_not_cover(database, tmp_path, role):
+    offered = set()
+    async with open_grouped(database, tmp_path) as world:
+        with database.write() as tx:
+            token = credentials.add_api_token(tx, "ci", NOON, role)
+        for path in OFFERING:
+            headers = {"Authorization": f"Bearer {token}", "Accept": "text/html"}
+            page = await world.web.get(path, headers=headers)
+            assert page.status_code == 200
+            offered |= {("POST", to) for to in _FORM.findall(page.text)}
+            offered |= {("GET", to.partition("?")[0]) for to in _LINK.findall(page.text)}
+    assert {each for each in offered if not role.covers(least_role(*each))} == set()
+    needed = {least_role(*each) for each in offered}
+    assert needed == {one for one in Role if role.covers(one)}
 
 
 async def test_a_stranger_gets_what_is_open_to_all_and_nothing_else(filled):
