@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 FORM = "application/x-www-form-urlencoded"
 LARGEST_BODY = 64 * 1024
-MOST_FIELDS = 20
+MOST_FIELDS = 40
 DEEPEST = 10
 """None of our bodies is nested at all; beyond this nobody looks."""
 

@@ -381,7 +381,12 @@ MOST_DIGITS = 10
 def _read_auth(typed: Mapping[str, str], values: dict[str, Any]) -> None:
     """Put the way in which a credential is sent into *values*, and leave out the other ways."""
     form, name = typed.get(AUTH) or BEARER, typed.get(AUTH_NAME, "").strip()
-    unused = {BASIC: ("token",), NONE: ("token", "username", "password")}
+    # User and password may also stand in one token.
+    has_user = bool(values.get("username") or values.get("password"))
+    unused = {
+        BASIC: ("token",) if has_user else (),
+        NONE: ("token", "username", "password"),
+    }
     for key in unused.get(form, ("username", "password")):
         values.pop(key, None)
     if form in {HEADER, QUERY}:

@@ -5,6 +5,8 @@ Connections are added and edited on pages: tried, saved, refused, and never is a
 from __future__ import annotations
 
 import re
+from base64 import b64encode
+from datetime import timedelta
 from html import unescape
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -53,7 +55,8 @@ class Service(Handler):
     """
 
     def do_GET(self) -> None:  # noqa: N802 - its name there
-        if GOOD in (self.headers.get("Authorization", "") + self.headers.get("X-Key", "")):
+        sent = self.path + self.headers.get("Authorization", "") + self.headers.get("X-Key", "")
+        if GOOD in sent or b64encode(f"anna:{GOOD}".encode()).decode() in sent:
             self.answer(200, b"{}")
         else:
             self.answer(401, b'{"message": "the inner secret"}')
@@ -201,8 +204,6 @@ async def test_what_was_not_sealed_here_is_nothing(web, url, sealed):
 
 
 async def test_what_was_sealed_long_ago_is_nothing(web, url):
-    from datetime import timedelta
-
     refused = await send(web, "/new/http", name="acme", url=url, token=BAD)
     web.now[0] += timedelta(hours=1)
     answer = await send(web, "/new/http", name="acme", url=url, sealed=hidden(refused, "sealed"))
@@ -210,6 +211,8 @@ async def test_what_was_sealed_long_ago_is_nothing(web, url):
 
 
 AUTHS = {
+    "user and password": {"auth": "basic", "username": "anna", "password": GOOD},
+    "query": {"auth": "query", "auth_name": "key", "token": GOOD},
     "header": {"auth": "header", "auth_name": "X-Key", "token": GOOD},
     "bearer": {"auth": "bearer", "token": GOOD},
 }
@@ -345,6 +348,28 @@ async def test_keys_without_a_field_stay_as_programs_wrote_them(web, url):
     assert (entry["expires_header"], entry["tags"]) == ("x-ends", ["a"])
 
 
+async def test_each_way_of_sending_a_credential_is_kept_by_a_change(web, url):
+    for number, fields in enumerate(AUTHS.values()):
+        name = f"auth-{number}"
+        await add(web, url, **({"token": ""} | fields | {"name": name}))
+        page = await web.get(f"/connections/{name}/edit")
+        shown = {key: text for key, text in fields.items() if key not in {"token", "password"}}
+        shown |= {"name": name, "url": url, "version": hidden(page, "version"), "tags": "x"}
+        answer = await send(web, f"/connections/{name}/edit", **shown)
+        assert answer.headers["location"] == f"/connections/{name}?done=saved"
+        assert await state_of(web, name) == "active"
+
+
+async def test_a_user_and_password_in_one_token_stay_one(web, url):
+    put = {"provider": "http", "url": url, "auth": "basic", "token": f"anna:{GOOD}"}
+    await web.change("/api/v1/connections/one", "PUT", json=put)
+    version = hidden(await web.get("/connections/one/edit"), "version")
+    fields = {"name": "one", "url": url, "auth": "basic", "version": version, "tags": "x"}
+    answer = await send(web, "/connections/one/edit", **fields)
+    assert answer.headers["location"] == "/connections/one?done=saved"
+    assert (await entry_of(web, "one"))["token"] == {"set": True}
+
+
 async def test_a_rename_keeps_history_and_secret(web, url, database):
     await add(web, url)
     with database.read() as tx:
@@ -440,6 +465,9 @@ async def test_a_new_secret_is_tried_before_it_replaces_the_other(web, url, data
 
 
 async def test_what_the_file_has_is_shown_and_cannot_be_saved(web):
+    own = await web.get("/connections/of-the-file")
+    assert "from config.toml" in own.text
+    assert ">Settings</a>" in own.text
     page = await web.get("/connections/of-the-file/edit")
     assert "From config.toml" in page.text
     assert "production" in page.text

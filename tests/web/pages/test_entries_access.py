@@ -98,13 +98,22 @@ async def test_admins_come_everywhere(web):
             assert answer.status_code in {HTTPStatus.OK, HTTPStatus.SEE_OTHER}, route
 
 
+BUTTONS = (
+    ("/", "/new"),
+    ("/connections/old", "/connections/old/edit"),
+    ("/connections/old", "/connections/old/delete"),
+    ("/monitor", "/channels/new"),
+    ("/alerts", "/alerts/test"),
+)
+
+
 async def test_buttons_are_there_for_those_who_may_press_them(web, database):
     with database.write() as tx:
         token = credentials.add_api_token(tx, "ci", NOON, Role.OPERATOR)
     async with web.stranger(Authorization=f"Bearer {token}") as other:
-        for path, link in (("/", "/new"), ("/connections/old", "/connections/old/edit")):
-            assert f'href="{link}"' in (await web.get(path)).text
-            assert f'href="{link}"' not in (await other.get(path)).text
+        for path, link in BUTTONS:
+            assert f'"{link}"' in (await web.get(path)).text
+            assert f'"{link}"' not in (await other.get(path)).text
 
 
 async def test_who_saved_what_is_written_down_without_a_value(web, database):
