@@ -16,12 +16,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from monitor.cli.errors import DONE, NOT_DONE, CommandError, print_error
 from monitor.cli.output import TableRow, clean, format_at, open_console, print_json, print_rows
+from monitor.cli.session import read_access
 from monitor.clock import utc_now
+from monitor.config.connections import SoldscopeConnection
 from monitor.judge.alerts import Severity
 from monitor.notify.apprise import AppriseSender
 from monitor.notify.delivery import AlertError, ThreadedSender
 from monitor.notify.message import Message
 from monitor.providers import soldscope
+from monitor.providers.registry import with_newer_token
 from monitor.providers.soldscope import SEARCH_ID, SearchFailure, SearchFailureKind, SearchReader
 from monitor.providers.transport import HttpClients
 
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from monitor.cli.session import Session
-    from monitor.config.connections import SoldscopeConnection
     from monitor.config.model import Channel
     from monitor.providers.soldscope import PastSearch
 
@@ -100,7 +102,10 @@ def _reader(
         client = clients.get(connection.ca_file, session.config.proxy_of(connection))
     except ValueError as error:
         raise CommandError(str(error)) from error
-    return SearchReader(connection, client, session.config.timeout_of(connection))
+    access = read_access(session, session.open_for_reading(), {connection.name})
+    newer = with_newer_token(connection, access.held)
+    assert isinstance(newer, SoldscopeConnection), "it has another token, and is the same"
+    return SearchReader(newer, client, session.config.timeout_of(connection))
 
 
 def follow_search(

@@ -73,7 +73,7 @@ def build_checker(  # noqa: PLR0913 - what a checker is made of
         return UnusableChecker(connection.provider, connection.problem)
     named = None if isinstance(connection, AmazonConnection) else allowed
     client = clients.get(connection.ca_file, config.proxy_of(connection), named)
-    connection = _with_newer_token(connection, handshakes)
+    connection = with_newer_token(connection, handshakes)
     match connection:
         case SoldscopeConnection():
             return SoldscopeChecker(connection, client, config.timeout_of(connection))
@@ -102,7 +102,7 @@ def _build_foreign(connection: Connection, config: Config, client: httpx.AsyncCl
     return PluginChecker(plugin, connection, client, config.timeout_of(connection))
 
 
-def _with_newer_token(connection: Connection, newer: HandshakeTokens | None) -> Connection:
+def with_newer_token(connection: Connection, newer: HandshakeTokens | None) -> Connection:
     """Return *connection* with the token that a renewal link brought, if one did."""
     configured = credential_of(connection)
     if configured is None or newer is None or connection.name not in newer:

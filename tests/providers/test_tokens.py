@@ -4,15 +4,21 @@ Which of two refresh tokens is used: the one that changed last.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from monitor.config.registry import PROVIDERS
+from monitor.config.renewal import aim_of, credential_of
 from monitor.config.secret import Secret, SecretUnavailable
+from monitor.providers.registry import with_newer_token
 from monitor.providers.tokens import HandshakeTokens, LatestToken
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from monitor.config.connections import Connection
 
 
 def mark(value: str) -> str:
@@ -85,3 +91,66 @@ def test_a_token_shows_itself_nowhere(configured):
     kept = held.put("a", "new-secret", configured)
 
     assert "new-secret" not in f"{kept!r} {held!r} {LatestToken('a', configured, held)!r}"
+
+
+def test_a_token_that_is_sent_elsewhere_counts_no_longer(configured):
+    """
+    It was given for one service: the owner of the file has pointed the connection at another.
+    """
+    held = HandshakeTokens(mark)
+    held.put("a", "new", configured, "one service")
+    assert LatestToken("a", configured, held, "one service").reveal() == "new"
+    assert LatestToken("a", configured, held, "another").reveal() == "from-file"
+    assert LatestToken("a", configured, held, "one service").reveal() == "from-file"
+
+
+SOLDSCOPE = {"name": "a", "provider": "soldscope", "base_url": "https://one.example/", "token": "t"}
+HTTP = {"name": "a", "provider": "http", "url": "https://one.example/", "token": "t"}
+
+
+@pytest.mark.parametrize(
+    ("former", "now", "is_newer"),
+    [
+        pytest.param(SOLDSCOPE, {}, True, id="as it was"),
+        pytest.param(SOLDSCOPE, {"notes": "other"}, True, id="other notes"),
+        pytest.param(SOLDSCOPE, {"base_url": "https://one.example/v2"}, True, id="another path"),
+        pytest.param(SOLDSCOPE, {"token": "u"}, False, id="another token in the file"),
+        pytest.param(SOLDSCOPE, {"base_url": "https://two.example/"}, False, id="another host"),
+        pytest.param(SOLDSCOPE, {"auth": "header:X-Key"}, False, id="another header"),
+        pytest.param(HTTP, {}, True, id="http as it was"),
+        pytest.param(HTTP, {"url": "https://one.example:444/"}, False, id="another port"),
+        pytest.param(HTTP, {"auth": "query:key"}, False, id="into the address"),
+    ],
+)
+def test_a_token_connection_uses_what_a_link_brought_until_its_owner_has_another(
+    former, now, is_newer
+):
+    before = connection_of(former)
+    configured = credential_of(before)
+    assert configured is not None
+    held = HandshakeTokens(mark)
+    held.put("a", "new", configured, aim_of(before))
+
+    used = credential_of(with_newer_token(connection_of(former | now), held))
+
+    assert used is not None
+    assert used.reveal() == ("new" if is_newer else now.get("token", "t"))
+
+
+def connection_of(values: dict[str, Any]) -> Connection:
+    return PROVIDERS[values["provider"]].model_validate(values)
+
+
+def test_what_has_no_token_is_left_as_it_is():
+    countdown: dict[str, Any] = {
+        "name": "a",
+        "provider": "countdown",
+        "authorized_on": date(2026, 1, 1),
+    }
+    public = {"name": "a", "provider": "http", "url": "https://one.example/"}
+    held = HandshakeTokens(mark)
+    held.put("a", "new", Secret("t"))
+    for values in (countdown, public):
+        assert credential_of(connection_of(values)) is None
+        one = connection_of(values)
+        assert with_newer_token(one, held) is one
