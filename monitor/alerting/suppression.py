@@ -53,7 +53,8 @@ def review_suppressed(
         all_of_it: Look at what should be held for longer as well: a silence was
             ended, the file or the clock was changed.
     """
-    return _review(tx, suppression.list_suppressed(tx, None if all_of_it else now), plan, now)
+    held = suppression.list_suppressed(tx, None if all_of_it else now)
+    return len(_review(tx, held, plan, now))
 
 
 def is_any_to_suppress(tx: Transaction, plan: Plan, now: datetime) -> bool:
@@ -68,9 +69,22 @@ def is_any_to_suppress(tx: Transaction, plan: Plan, now: datetime) -> bool:
 
 def suppress_unsent(tx: Transaction, plan: Plan, now: datetime) -> int:
     """Hold back what is due and not being sent, where it must be; return how many."""
+    return len(_suppress_unsent(tx, plan, now))
+
+
+def _suppress_unsent(tx: Transaction, plan: Plan, now: datetime) -> list[Pending]:
     holds = _find_suppressions(tx, suppression.list_unsent(tx, now), plan, now)
     suppression.suppress(tx, [(one.id, hold) for one, hold in holds if hold is not None])
-    return sum(hold is not None for _, hold in holds)
+    return [one for one, hold in holds if hold is not None]
+
+
+def _count_seen(tx: Transaction, plan: Plan, found: Sequence[Pending], access: Access) -> int:
+    """Return how many of *found* are about a connection that somebody sees."""
+    if access.sees_all:
+        return len(found)
+    watched = plan.watched_of(tx, {name for one in found for name in one.about.values()})
+    seen = {name for name, one in watched.items() if access.sees(one.subject.group)}
+    return sum(not seen.isdisjoint(one.about.values()) for one in found)
 
 
 def retry_dead(tx: Transaction, plan: Plan, now: datetime) -> tuple[int, int]:
@@ -88,17 +102,20 @@ def retry_dead(tx: Transaction, plan: Plan, now: datetime) -> tuple[int, int]:
     return n_due, len(old)
 
 
-def _review(tx: Transaction, pending: Sequence[Pending], plan: Plan, now: datetime) -> int:
+def _review(
+    tx: Transaction, pending: Sequence[Pending], plan: Plan, now: datetime
+) -> list[Pending]:
+    """Let go what nothing holds any more; return what is due by that."""
     if not pending:
-        return 0
+        return []
     holds = _find_suppressions(tx, pending, plan, now)
     suppression.suppress(tx, [(one.id, hold) for one, hold in holds if hold is not None])
     free = [one for one, hold in holds if hold is None]
     stale = _find_stale(tx, free)
     alerts.withdraw_notifications(tx, stale)
-    due = [one.id for one in free if one.id not in stale]
-    suppression.release(tx, due, now)
-    return len(due)
+    due = [one for one in free if one.id not in stale]
+    suppression.release(tx, [one.id for one in due], now)
+    return due
 
 
 def _find_suppressions(
@@ -238,7 +255,7 @@ def list_acknowledged(
     Args:
         access: Whose connections are listed.
     """
-    names = suppression.list_acknowledged_names(tx, now, MOST_LISTED)
+    names = suppression.list_acknowledged_names(tx, now, MOST_LISTED, access.groups)
     records = {record.name: record for record in list_records(tx, names)} if names else {}
     found = []
     watched = plan.watched_of(tx, names)
@@ -273,17 +290,30 @@ def begin_silence(  # noqa: PLR0913, PLR0917 - what a silence is made of
     length: timedelta,
     reason: str,
     now: datetime,
+    access: Access = FULL_ACCESS,
 ) -> BegunSilence:
-    """Tell nobody of something for a while."""
+    """Tell nobody of something for a while.
+
+    Args:
+        access: Of whose connections it is counted what is held back.
+    """
     number = suppression.add_silence(tx, scope, target, reason, now, now + length)
-    return BegunSilence(number, now + length, suppress_unsent(tx, plan, now))
+    held = _suppress_unsent(tx, plan, now)
+    return BegunSilence(number, now + length, _count_seen(tx, plan, held, access))
 
 
-def end_silence(tx: Transaction, plan: Plan, number: int, now: datetime) -> int | None:
-    """End a silence early; return how much is told by that, None if it did not last."""
+def end_silence(
+    tx: Transaction, plan: Plan, number: int, now: datetime, access: Access = FULL_ACCESS
+) -> int | None:
+    """End a silence early; return how much is told by that, None if it did not last.
+
+    Args:
+        access: Of whose connections that is counted.
+    """
     if not suppression.end_silence(tx, number, now):
         return None
-    return review_suppressed(tx, plan, now, all_of_it=True)
+    due = _review(tx, suppression.list_suppressed(tx), plan, now)
+    return _count_seen(tx, plan, due, access)
 
 
 def describe_scope(scope: Scope, target: str | None) -> str:

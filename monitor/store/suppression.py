@@ -330,16 +330,22 @@ def drop_acknowledgement(tx: Transaction, connection_id: int) -> bool:
     return tx.execute(delete(acknowledgements).where(is_of)).rowcount == 1
 
 
-def list_acknowledged_names(tx: Transaction, now: datetime, limit: int) -> list[str]:
+def list_acknowledged_names(
+    tx: Transaction, now: datetime, limit: int, groups: Collection[str] | None = None
+) -> list[str]:
     """Return the connections with an acknowledgement that still holds *now*, the latest first.
 
     Their trouble may be over.
+
+    Args:
+        groups: Only those of these groups; None for all.
     """
+    is_of = [] if groups is None else [connections.c.group_name.in_(groups)]
     until = acknowledgements.c.until
     rows = tx.execute(
         select(connections.c.name)
         .join(acknowledgements)
-        .where(connections.c.is_configured, until.is_(None) | (until > now))
+        .where(connections.c.is_configured, until.is_(None) | (until > now), *is_of)
         .order_by(acknowledgements.c.at.desc(), connections.c.id)
         .limit(limit)
     )

@@ -111,7 +111,7 @@ class Wanted(BaseModel, extra="forbid"):
     tag: list[Annotated[str, Field(max_length=100)]] = Field(default=[], max_length=20)
     provider: list[Annotated[str, Field(max_length=100)]] = Field(default=[], max_length=20)
     group: list[Annotated[str, Field(max_length=100)]] = Field(default=[], max_length=20)
-    q: str = Field(default="", max_length=200, description="Words in name, account or tags.")
+    q: str = Field(default="", max_length=200, description="Words in name, account, group or tags.")
     order: Order = Order.FILE
     limit: int = Field(
         default=USUALLY_LISTED, ge=1, le=MOST_LISTED, description="How many at most."

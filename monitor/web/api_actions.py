@@ -281,7 +281,14 @@ async def silence(here: Here, who: Who, wanted: schemas.NewSilenceSchema) -> Res
         if wanted.scope is Scope.CONNECTION:
             find_or_refuse(tx, here, wanted.target or "", who.access)
         begun = suppression.begin_silence(
-            tx, here.plan, wanted.scope, wanted.target, wanted.length, wanted.reason, now
+            tx,
+            here.plan,
+            wanted.scope,
+            wanted.target,
+            wanted.length,
+            wanted.reason,
+            now,
+            who.access,
         )
         [kept] = [one for one in stored.list_active_silences(tx, now) if one.id == begun.id]
         return {**silence_json(kept), "held": begun.n_suppressed}
@@ -308,7 +315,7 @@ async def end_silence(here: Here, who: Who, number: SilenceId) -> Response:
         lasting = [one for one in stored.list_active_silences(tx, now) if one.id == number]
         if not seen_silences(tx, here, who.access, lasting):
             return None
-        return suppression.end_silence(tx, here.plan, number, now)
+        return suppression.end_silence(tx, here.plan, number, now, who.access)
 
     n_due = await here.store.write(end)
     if n_due is None:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from monitor.judge.access import Access, Role
+from monitor.judge.suppression import Scope
 from monitor.store import connections, invites, suppression
 from monitor.web import hub
+from tests.builders import HOUR
 from tests.fakes import NOON
 from tests.web.grouped import (
     CANARY,
@@ -362,3 +364,23 @@ async def test_a_person_of_a_group_sees_it_after_the_login_and_in_a_calendar_of_
     # The address goes with the person.
     async with reopened(world, TEXT) as web, web.stranger() as program:
         assert (await program.get(f"/calendar.ics{address}")).status_code == 401
+
+
+async def test_what_a_mute_holds_and_its_end_sends_is_counted_of_theirs_alone(world):
+    """
+    Others begin to be held at the same instant: their own mute was ended by nobody's word.
+    """
+    wanted = {"scope": "group", "target": "acme", "for": "1h"}
+    for number in world.silences.values():
+        await world.full.delete(f"/api/v1/silences/{number}")
+    with world.database.write() as tx:
+        until = NOON + HOUR
+        suppression.add_silence(tx, Scope.GROUP, "canary-group", "", NOON - HOUR, until)
+    begun = (await world.limited.post("/api/v1/silences", json=wanted)).json()
+    with world.database.read() as tx:
+        held = suppression.list_suppressed(tx)
+    mine = [one for one in held if MINE & set(one.about.values())]
+    assert 0 < len(mine) < len(held)
+    assert begun["held"] == len(mine)
+    ended = await world.limited.delete(f"/api/v1/silences/{begun['id']}")
+    assert 0 < ended.json()["due"] <= len(mine)
