@@ -142,6 +142,25 @@ def find_address(said: Mapping[str, Any], connection: Connection) -> NamedAddres
     return NamedAddress(key, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 443))
 
 
+def list_changed_keys(former: FormerEntry | None, checked: CheckedEntry) -> tuple[str, ...]:
+    """Return the names of the keys that say something else than before, never a value of them."""
+    before = FormerEntry({}, {}) if former is None else former
+    contents = (_plain(before.content), _plain(checked.content))
+    keys = {
+        key for key in {*contents[0], *contents[1]} if contents[0].get(key) != contents[1].get(key)
+    }
+    for path in {*before.secrets, *checked.secrets}:
+        if before.secrets.get(path) != checked.secrets.get(path):
+            keys.add(str(path[0]))
+    return tuple(sorted(keys))
+
+
+def _plain(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *content* as it comes back from a database."""
+    plain: dict[str, Any] = json.loads(json.dumps(dict(content), default=as_text))
+    return plain
+
+
 def without_answer(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return *values* without what our own answers say beside an entry: that may be sent back."""
     return {key: value for key, value in values.items() if key not in _OF_ANSWERS}

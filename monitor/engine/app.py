@@ -17,6 +17,7 @@ from monitor.alerting.outbox import StoredOutbox
 from monitor.alerting.suppression import review_suppressed, suppress_unsent
 from monitor.clock import utc_now
 from monitor.config.plan import Describer, make_plan
+from monitor.engine.audit import audit_file
 from monitor.engine.channels import with_stored_channels
 from monitor.engine.checkers import prepare_checkers
 from monitor.engine.heartbeat import Heartbeat
@@ -248,6 +249,7 @@ class App:
             applications.sync(tx, plan.applications, now)
             outbox.release_claims_of(tx, OWNER)
             drop_watermark(tx, RELOAD_FAILED)  # the file was just read
+            audit_file(tx, reading, now)
             taken_out = reading.store(tx)
             ignored = connections.sync(tx, listed, now, jitter, taken_out.names)
             connections.bring_in_line(tx, taken_out.taken_over, now)

@@ -20,6 +20,7 @@ from monitor.config.diff import compare, defer_until_restart
 from monitor.config.errors import ConfigError, Problem
 from monitor.config.plan import Describer, make_plan
 from monitor.config.remarks import notices
+from monitor.engine.audit import audit_file
 from monitor.engine.channels import with_stored_channels
 from monitor.engine.checkers import prepare_checkers
 from monitor.engine.live import Snapshot
@@ -152,6 +153,7 @@ class Reloader:
         def bring_in_line(tx: Transaction) -> tuple[Config, Plan, CheckerSet]:
             common = with_stored_channels(tx, of_all)
             plan = make_plan(common, reading.settings)
+            audit_file(tx, reading, utc_now(), changes.tables, rows)
             taken_out = reading.store(tx)
             _bring_in_line(tx, plan, entries, changes, taken_out)
             calls = prepare_checkers(tx, common, reading.settings, clients, former.calls)

@@ -180,6 +180,10 @@ class RowSettings:
             unreadable = Secret.unreadable(f"{error}; put the former key into web.old_keys")
             return dict.fromkeys(find_set(row.content), unreadable)
 
+    def inline_of(self, name: str, digest: str) -> Mapping[Path, str]:
+        """Return the secrets that stand in the file itself, of a row with that *digest*."""
+        return self._inline.of(name, digest)
+
     def _find_cipher(self) -> Cipher:
         if self._cipher is None:
             self._cipher = Cipher.of(self._common.web)

@@ -24,6 +24,7 @@ from monitor.engine.entries import EntryWriter, Owner
 from monitor.engine.readings import Collected, RowRules, collect, run_in_thread
 from monitor.engine.reload import give_back_memory
 from monitor.engine.scheduler import Job
+from monitor.judge.audit import Action
 from monitor.judge.routing import route
 from monitor.judge.shortage import OutOfResources
 from monitor.judge.sources import (
@@ -39,6 +40,7 @@ from monitor.judge.sources import (
 )
 from monitor.sources.rows import UnreadableSource
 from monitor.store import credentials, sources
+from monitor.store.audit import Tally
 from monitor.store.sources import StoredSource
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 
     from monitor.config.model import Config
     from monitor.config.sources import Source
+    from monitor.engine.entries import Put
     from monitor.engine.live import Snapshot
     from monitor.engine.parts import DaemonParts
     from monitor.judge.sources import Followed
@@ -66,6 +69,14 @@ PIECE = 1000
 """So many connections change in one transaction."""
 
 MOST_RANK = 1_000_000
+
+ADDED, CHANGED, REMOVED = "added", "changed", "removed"
+"""What the audit says that a reading did to connections."""
+
+
+def who_reads(name: str) -> str:
+    """Return how the audit names the source called *name*."""
+    return f"source:{name}"
 
 
 class _Superseded(Exception):  # noqa: N818 - it states a condition
@@ -187,10 +198,11 @@ class SourceReader:
             await self.end(partial(self.follow, now, found, held, belief, wanted_at))
             return
         writer = EntryWriter(now.config, now.plan, Owner(name, MOST_RANK), None)
+        tally = Tally(who_reads(name), Action.READING)
         while names := await store.read(lambda tx: sources.list_known(tx, name, "", PIECE)):
             if self._is_configured(name):
                 return  # it was put back into the file, and is read again
-            await store.write(partial(self._remove, writer=writer, names=names))
+            await store.write(partial(self._remove, writer=writer, names=names, tally=tally))
             self.running.runner.void(names)
         if self._is_configured(name):
             return
@@ -201,7 +213,8 @@ class SourceReader:
     def _is_configured(self, name: str) -> bool:
         return any(one.name == name for one in self.running.live.config.sources)
 
-    def _remove(self, tx: Transaction, writer: EntryWriter, names: list[str]) -> None:
+    def _remove(self, tx: Transaction, writer: EntryWriter, names: list[str], tally: Tally) -> None:
+        tally.add(tx, utc_now(), names, (REMOVED,))
         writer.remove(tx, names, utc_now())
         sources.drop_missing(tx, writer.owner.name, names)
 
@@ -264,6 +277,10 @@ class _Reading:
     at: datetime
     wanted_at: datetime | None
     changes: _Changes = field(default_factory=_Changes)
+    tally: Tally = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tally = Tally(who_reads(self.source.name), Action.READING)
 
     @property
     def _running(self) -> DaemonParts:
@@ -387,10 +404,11 @@ class _Reading:
                     {one.written.name: one.entry for one in piece},
                     now,
                 )
-            self._note(len(put.created), len(put.changed))
         except EntryRefused:
             for one in piece:
                 self._put_alone(tx, writer, one, now)
+        else:
+            self._note(tx, put, now)
         return [one.written.name for one in piece]
 
     def _put_alone(self, tx: Transaction, writer: EntryWriter, one: Any, now: datetime) -> None:
@@ -401,11 +419,13 @@ class _Reading:
         except EntryRefused as error:
             self.changes.refused.append(f"sources.{self.source.name} ({name}).{error}")
         else:
-            self._note(len(put.created), len(put.changed))
+            self._note(tx, put, now)
 
-    def _note(self, added: int, changed: int) -> None:
-        self.changes.added += added
-        self.changes.changed += changed
+    def _note(self, tx: Transaction, put: Put, now: datetime) -> None:
+        self.changes.added += len(put.created)
+        self.changes.changed += len(put.changed)
+        self.tally.add(tx, now, put.created, (ADDED,))
+        self.tally.add(tx, now, put.changed, (CHANGED,))
 
     async def _take_out(self, collected: Collected, belief: Belief) -> None:
         """Remove what is missing long enough, and remember what else is missing."""
@@ -435,6 +455,7 @@ class _Reading:
             for name in names
             if is_accepted or (name in since and is_over(since[name], now, source.remove_after))
         ]
+        self.tally.add(tx, now, gone, (REMOVED,))
         collected.rules.writer.remove(tx, gone, now)
         sources.drop_missing(tx, source.name, gone)
         kept = [name for name in names if name not in since and name not in set(gone)]

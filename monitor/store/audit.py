@@ -1,33 +1,92 @@
-"""Keep who changed what."""
+"""Keep who changed what, in the transaction of the change."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select, update
 
 from monitor.judge.audit import AuditRow
-from monitor.store.schema import audit
+from monitor.store.schema import audit, connections
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from datetime import datetime
 
+    from monitor.judge.audit import Action
     from monitor.store.engine import Transaction
 
+KEEP_AUDIT = timedelta(days=730)
 
-def add_audit(tx: Transaction, row: AuditRow) -> None:
-    """Keep *row*."""
-    tx.execute(
-        insert(audit).values(
-            at=row.at,
-            who=row.who,
-            action=row.action,
-            connection=row.connection,
-            group_name=row.group,
-            keys=list(row.keys),
-            count=row.count,
-        )
-    )
+
+def add_audit(tx: Transaction, row: AuditRow) -> int:
+    """Keep *row*, and return its id.
+
+    The group is that of the connection now, unless the row says one: write what is about to be
+    deleted before it is.
+    """
+    group = row.group
+    if group is None and row.connection is not None:
+        of_name = select(connections.c.group_name).where(connections.c.name == row.connection)
+        group = tx.execute(of_name).scalars().first()
+    values = {
+        "at": row.at,
+        "who": row.who,
+        "action": row.action,
+        "connection": row.connection,
+        "group_name": group,
+        "keys": list(row.keys),
+        "count": row.count,
+    }
+    number: int = tx.execute(insert(audit).values(values).returning(audit.c.id)).scalar_one()
+    return number
+
+
+@dataclass(slots=True)
+class Tally:
+    """The one row of a change that takes several transactions; each adds what it changed.
+
+    Nothing that changed nothing is written. One connection alone is named.
+    """
+
+    who: str
+    action: Action
+    count: int = 0
+    keys: tuple[str, ...] = ()
+    _id: int | None = field(default=None, repr=False)
+
+    def add(
+        self,
+        tx: Transaction,
+        at: datetime,
+        names: Collection[str],
+        keys: Collection[str] = (),
+    ) -> None:
+        """Add to the row that *names* were changed, in the transaction that changes them.
+
+        Args:
+            keys: The names of what was changed of them.
+        """
+        if not names:
+            return
+        count = self.count + len(names)
+        known = (*self.keys, *sorted(set(keys) - set(self.keys)))
+        if self._id is None:
+            name = next(iter(names)) if count == 1 else None
+            number = add_audit(tx, AuditRow(at, self.who, self.action, name, None, known, count))
+        else:
+            number = self._id
+            several = {"connection": None, "group_name": None, "keys": list(known), "count": count}
+            own = (audit.c.id == number, audit.c.who == self.who, audit.c.action == self.action)
+            tx.execute(update(audit).where(*own).values(several))
+        self._id, self.count, self.keys = number, count, known
+
+
+def prune_audit(tx: Transaction, now: datetime) -> None:
+    """Forget what is too old."""
+    tx.execute(delete(audit).where(audit.c.at < now - KEEP_AUDIT))
 
 
 _COLUMNS = (
