@@ -75,7 +75,7 @@ def entry_of(tx: Transaction, here: Here, name: str, access: Access) -> Entry:
 
 def _note(who: Who, order: str, **about: str) -> None:
     """Log who ordered what."""
-    log.info("web.ordered", order=order, **about, by=who.by.value, token=who.name or None)
+    log.info("web.ordered", order=order, **about, who=who.who)
 
 
 async def _change(

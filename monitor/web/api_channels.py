@@ -38,9 +38,7 @@ from monitor.web.api_entries import (
     DryRun,
     NotToWrite,
     find_fingerprint_key,
-    is_reader,
     refuse_entry,
-    refuse_reader,
     refuse_without_key,
 )
 from monitor.web.bodies import refuse_unknown_fields
@@ -127,10 +125,8 @@ def _file_json(here: Parts, channel: Channel) -> dict[str, Any]:
 
 
 @router.get("", responses=answers(ChannelListSchema, HTTPStatus.FORBIDDEN))
-async def list_all(here: Here, who: Who) -> Response:
+async def list_all(here: Here) -> Response:
     """List the channels: those of the file, then the others by name; without their URLs."""
-    if is_reader(who):
-        return refuse_reader()
     stored = await here.reader.read(channels.list_channels)
     listed = [_file_json(here, one) for one in here.config.file_channels]
     listed += [_stored_json(here, one.name, one.content) for one in stored]
@@ -139,10 +135,8 @@ async def list_all(here: Here, who: Who) -> Response:
 
 
 @router.get("/{name}", responses=answers(ChannelSchema, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND))
-async def get(request: Request, here: Here, who: Who, name: str) -> Response:
+async def get(request: Request, here: Here, name: str) -> Response:
     """Show a channel as its owner wrote it, without its URL."""
-    if is_reader(who):
-        return refuse_reader()
 
     def read(tx: Transaction) -> tuple[StoredChannel | None, bytes]:
         return channels.find_channel(tx, name), find_fingerprint_key(tx)
@@ -228,8 +222,7 @@ async def put_channel_entry(
             "web.ordered",
             order="put channel",
             channel=name,
-            by=who.by.value,
-            token=who.name or None,
+            who=who.who,
         )
     return checked, is_new
 
@@ -336,7 +329,5 @@ async def delete(here: Here, who: Who, name: str) -> Response:
     except NotToWrite as error:
         return error.answer
     await here.follow_channels()
-    log.info(
-        "web.ordered", order="delete channel", channel=name, by=who.by.value, token=who.name or None
-    )
+    log.info("web.ordered", order="delete channel", channel=name, who=who.who)
     return Response(status_code=HTTPStatus.NO_CONTENT)

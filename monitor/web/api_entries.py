@@ -39,9 +39,9 @@ from monitor.store.statements import in_groups
 from monitor.web.api import find_or_refuse, names_tag, no_such_connection, read_connection
 from monitor.web.bodies import BodyTooLarge, media_type_of, refuse_unknown_fields
 from monitor.web.parts import Here, Parts
-from monitor.web.problems import ROLE, ProblemResponse, answers, problem, problems
+from monitor.web.problems import ProblemResponse, answers, problem, problems
 from monitor.web.schemas import EntrySchema
-from monitor.web.sessions import Pass, Visitor, Who
+from monitor.web.sessions import Who
 from monitor.web.visibility import channels_of, for_all_groups
 
 if TYPE_CHECKING:
@@ -341,9 +341,7 @@ async def put(
         return error.answer
     if not dry_run:
         here.void([name])
-        log.info(
-            "web.ordered", order="put", connection=name, by=who.by.value, token=who.name or None
-        )
+        log.info("web.ordered", order="put", connection=name, who=who.who)
     status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
     return JSONResponse(each, status, {"ETag": f'"{digest}"'})
 
@@ -384,24 +382,12 @@ class Basis:
         return is_stored or _owner_beside(tx, desk.here, self.name) is not None
 
 
-def is_reader(who: Visitor) -> bool:
-    """Tell whether a token asks that may read, but sees no settings."""
-    return who.by is Pass.TOKEN and not who.may_change
-
-
-def refuse_reader() -> ProblemResponse:
-    """Return the answer to it."""
-    return problem(HTTPStatus.FORBIDDEN, "This API token may not see settings.", type=ROLE)
-
-
 @router.get(
     "/connections/{name}/config",
     responses=answers(EntrySchema, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND),
 )
 async def get_config(request: Request, here: Here, who: Who, name: str) -> Response:
     """Show the entry of a connection as its owner wrote it, without its secrets."""
-    if is_reader(who):
-        return refuse_reader()
 
     def read(tx: Transaction) -> tuple[dict[str, Any], str]:
         owners = entries.list_owners(tx, name)
@@ -468,9 +454,7 @@ async def delete(here: Here, who: Who, name: str) -> Response:
 
     await here.store.write(change)
     here.void([name])
-    log.info(
-        "web.ordered", order="delete", connection=name, by=who.by.value, token=who.name or None
-    )
+    log.info("web.ordered", order="delete", connection=name, who=who.who)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
@@ -516,8 +500,7 @@ async def put_many(
         order="put many",
         lines=len(lines),
         put=n_put,
-        by=who.by.value,
-        token=who.name or None,
+        who=who.who,
     )
     body = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in verdicts)
     return Response(body, media_type=NDJSON)

@@ -244,7 +244,7 @@ async def _save(
     except (EntryRefused, KeyMissing, NotToWrite) as error:
         return await _show_refusal(request, here, who, filled, error)
     name = ready.connection.name
-    log.info("web.ordered", order="put", connection=name, by=who.by.value, token=who.name or None)
+    log.info("web.ordered", order="put", connection=name, who=who.who)
     return go_back(request, name, _what_was_done(is_new=filled.former is None, is_paused=is_paused))
 
 

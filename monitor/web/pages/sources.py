@@ -149,7 +149,7 @@ async def refresh(request: Request, here: Here, who: Who, name: str) -> Response
         sources.want_source(tx, name, _find(tx, here, name).kind, now)
 
     await here.store.write(write)
-    log.info("web.ordered", order="refresh", source=name, by=who.by.value)
+    log.info("web.ordered", order="refresh", source=name, who=who.who)
     return lead_to(request, "/sources?done=wanted")
 
 
@@ -173,5 +173,5 @@ async def accept_removals(
         return said
 
     said = await here.store.write(write)
-    log.info("web.ordered", order="accept", source=name, by=who.by.value, said=said.value)
+    log.info("web.ordered", order="accept", source=name, who=who.who, said=said.value)
     return lead_to(request, f"/sources?done={said.value}")

@@ -294,7 +294,7 @@ async def _add(
     except NotToWrite:
         return await show(errors=FormErrors({"name": TAKEN}))
     here.now.calls.held.put(made.name, filled.grant.token, made.refresh_token)
-    log.info("web.ordered", order="connect", connection=made.name, by=who.by.value)
+    log.info("web.ordered", order="connect", connection=made.name, who=who.who)
     return go_back(request, made.name, "saved-paused" if is_paused else "added")
 
 
