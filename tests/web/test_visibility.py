@@ -384,3 +384,25 @@ async def test_what_a_mute_holds_and_its_end_sends_is_counted_of_theirs_alone(wo
     assert begun["held"] == len(mine)
     ended = await world.limited.delete(f"/api/v1/silences/{begun['id']}")
     assert 0 < ended.json()["due"] <= len(mine)
+
+
+async def test_a_connection_that_is_put_into_another_group_goes_while_they_listen(world):
+    path, parts = "/api/v1/connections/moving", world.web.parts
+    entry = {"provider": "countdown", "authorized_on": "2026-01-15", "notes": "canary-notes"}
+    limited = Access(Role.VIEWER, frozenset({"acme"}))
+    with parts.hub.listen(limited, frozenset()) as seen, parts.hub.listen() as full:
+        looking = asyncio.create_task(parts.hub.run())
+        try:
+            await parts.hub.wait_until_looking()
+            for group, state in (("acme", "pending"), ("canary-group", None), ("acme", "pending")):
+                answer = await world.full.put(path, json=entry | {"group": group})
+                assert answer.status_code in {200, 201}
+                event = await take(seen)
+                assert (event.facts["name"], event.facts["state"]) == ("moving", state)
+                status = (await world.limited.get(path)).status_code
+                assert status == (404 if state is None else 200)
+                assert seen.empty()
+                while not full.empty():
+                    full.get_nowait()
+        finally:
+            looking.cancel()
