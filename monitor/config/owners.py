@@ -142,7 +142,9 @@ def find_address(said: Mapping[str, Any], connection: Connection) -> NamedAddres
     return NamedAddress(key, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 443))
 
 
-def list_changed_keys(former: FormerEntry | None, checked: CheckedEntry) -> tuple[str, ...]:
+def list_changed_keys(
+    former: FormerEntry | None, checked: CheckedEntry | FormerEntry
+) -> tuple[str, ...]:
     """Return the names of the keys that say something else than before, never a value of them."""
     before = FormerEntry({}, {}) if former is None else former
     contents = (_plain(before.content), _plain(checked.content))

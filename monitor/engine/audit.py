@@ -95,7 +95,7 @@ def _list_keys(
     keys = set[str]()
     for name, one in put.items():
         secrets = reading.settings.inline_of(name, one.digest)
-        after: Any = FormerEntry(one.write(), secrets)
+        after = FormerEntry(one.write(), secrets)
         row = rows.get(olds[name])
         if row is None or not isinstance(row.content, dict):
             keys.update(list_changed_keys(None, after))

@@ -53,8 +53,6 @@ class Tally:
 
     who: str
     action: Action
-    count: int = 0
-    keys: tuple[str, ...] = ()
     _id: int | None = field(default=None, repr=False)
 
     def add(
@@ -71,17 +69,18 @@ class Tally:
         """
         if not names:
             return
-        count = self.count + len(names)
-        known = (*self.keys, *sorted(set(keys) - set(self.keys)))
-        if self._id is None:
+        # What a transaction wrote that was taken back is not there, and begins anew.
+        own = (audit.c.id == self._id, audit.c.who == self.who, audit.c.action == self.action)
+        row = tx.execute(select(audit.c["keys"], audit.c.count).where(*own)).first()
+        former, n_former = ([], 0) if row is None else row
+        count = n_former + len(names)
+        known = (*former, *sorted(set(keys) - set(former)))
+        if row is None:
             name = next(iter(names)) if count == 1 else None
-            number = add_audit(tx, AuditRow(at, self.who, self.action, name, None, known, count))
-        else:
-            number = self._id
-            several = {"connection": None, "group_name": None, "keys": list(known), "count": count}
-            own = (audit.c.id == number, audit.c.who == self.who, audit.c.action == self.action)
-            tx.execute(update(audit).where(*own).values(several))
-        self._id, self.count, self.keys = number, count, known
+            self._id = add_audit(tx, AuditRow(at, self.who, self.action, name, None, known, count))
+            return
+        several = {"connection": None, "group_name": None, "keys": list(known), "count": count}
+        tx.execute(update(audit).where(*own).values(several))
 
 
 def prune_audit(tx: Transaction, now: datetime) -> None:

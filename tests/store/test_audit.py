@@ -4,12 +4,17 @@ Who changed what, as it is kept and found again.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from monitor.judge.audit import FILE, Action, AuditRow
-from monitor.store.audit import add_audit, list_audit
+from monitor.store.audit import Tally, add_audit, list_audit
 from tests.builders import HOUR
 from tests.fakes import NOON
+
+if TYPE_CHECKING:
+    from monitor.store.engine import Database
 
 ROWS = (
     AuditRow(NOON, "user:ana", Action.PUT, "acme-eu", "acme", ("token", "tags")),
@@ -38,3 +43,37 @@ def test_rows_come_back_as_they_were_the_latest_first(database, chosen, found):
             add_audit(tx, row)
     with database.read() as tx:
         assert list_audit(tx, **chosen) == [(number, ROWS[number - 1]) for number in found]
+
+
+def find_all(database: Database) -> list[AuditRow]:
+    with database.read() as tx:
+        return [row for _, row in list_audit(tx)]
+
+
+def test_a_change_in_several_transactions_is_one_row(database):
+    tally = Tally("source:stores", Action.READING)
+    with database.write() as tx:
+        tally.add(tx, NOON, [], ["added"])
+        assert list_audit(tx) == []
+        tally.add(tx, NOON, ["a"], ["added"])
+    assert find_all(database) == [
+        AuditRow(NOON, "source:stores", Action.READING, "a", None, ("added",), 1)
+    ]
+    with database.write() as tx:
+        tally.add(tx, NOON + HOUR, ["b", "c"], ["removed", "added"])
+    assert find_all(database) == [
+        AuditRow(NOON, "source:stores", Action.READING, None, None, ("added", "removed"), 3)
+    ]
+
+
+def test_what_a_transaction_took_back_is_counted_once(database):
+    tally = Tally("cli:root", Action.IMPORT)
+    for names in (["a"], ["b", "c"]):
+        with database.write() as tx, tx.begin_nested() as undone:
+            tally.add(tx, NOON, names, ["name"])
+            undone.rollback()
+        with database.write() as tx:
+            tally.add(tx, NOON, names, ["name"])
+    assert find_all(database) == [
+        AuditRow(NOON, "cli:root", Action.IMPORT, None, None, ("name",), 3)
+    ]
