@@ -339,7 +339,7 @@ class Settings(BaseModel):
 
 Word = TypeVar("Word", bound="StrEnum")
 
-_LONGEST_NAME = 100
+LONGEST_NAME = 100
 _EARLIEST_YEAR = 2000
 _DAY_LENGTH = len("2026-01-15")
 _UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
@@ -381,8 +381,8 @@ def check_name(name: str) -> str:
     """Accept what fits a URL, a metric and the name of a file."""
     if not name:
         raise ValueError("empty: give it a name")
-    if len(name) > _LONGEST_NAME:
-        raise ValueError(f"at most {_LONGEST_NAME} characters, got {len(name)}")
+    if len(name) > LONGEST_NAME:
+        raise ValueError(f"at most {LONGEST_NAME} characters, got {len(name)}")
     if name != name.strip():
         raise ValueError(f"no space at the beginning or end, got {quoted(name)}")
     if any(unicodedata.category(char) in _UNPRINTABLE for char in name):
@@ -400,7 +400,7 @@ def check_name(name: str) -> str:
 Name = Annotated[
     str,
     AfterValidator(check_name),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": _LONGEST_NAME}),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": LONGEST_NAME}),
 ]
 
 

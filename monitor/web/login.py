@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from monitor.config.model import ADMIN
 from monitor.config.secret import SecretUnavailable
+from monitor.config.values import LONGEST_NAME
 from monitor.judge.audit import Action, AuditRow
 from monitor.store import credentials
 from monitor.store.audit import add_audit
@@ -73,7 +74,7 @@ def _ask(
         "failure": failure,
         "name": name,
         "has_users": bool(web.users),
-        "is_name_needed": web.password is None,
+        "is_name_needed": web.account(ADMIN) is None,
         "has_passwords": any(one.password is not None for one in web.accounts),
     }
     return render(request, "login.html", known, status=status)
@@ -90,7 +91,8 @@ async def log_in(
     target = fields.get("next", "/")
     if not needs_login(here):
         return _go_to(request, target)
-    name = fields.get("name", "").strip() or ADMIN
+    # A longer one is nobody's, and would only be remembered.
+    name = (fields.get("name", "").strip() or ADMIN)[: LONGEST_NAME + 1]
     account = here.config.web.account(name)
     attempts: Attempts = request.app.state.attempts
     peer, is_known = _find_peer(request, here, who, account)

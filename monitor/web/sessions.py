@@ -414,12 +414,19 @@ async def _session(parts: Parts, request: Request) -> tuple[str, WebUser | None]
         return "", None
     now = parts.clock()
     found = await parts.reader.read(lambda tx: credentials.find_session(tx, secret, now))
-    account = None if found is None else parts.config.web.account(found.user)
-    if found is None or account is None or account.password is None:
+    if found is None:
         return "", None
-    if not hmac.compare_digest(found.password_mark, password_mark(parts, account)):
-        return "", None
-    return credentials.hash_secret(secret), account
+    account = parts.config.web.account(found.user)
+    if account is not None and account.password is not None:
+        mark = password_mark(parts, account)
+        if hmac.compare_digest(found.password_mark, mark):
+            return credentials.hash_secret(secret), account
+    # It does not come back with the user, or with the password of before.
+    try:
+        await parts.store.write(lambda tx: credentials.close_session(tx, secret))
+    except StoreError as error:
+        log.warning("web.session_not_ended", user=found.user, error=str(error))
+    return "", None
 
 
 def _word(parts: Parts, request: Request, session: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 from monitor.config.model import Config, ProxyAuthSettings, WebSettings, WebUser
 from monitor.config.secret import Secret
+from monitor.config.values import LONGEST_NAME
 from monitor.judge.access import Role
 from monitor.store import credentials
 from monitor.store.audit import list_audit
@@ -107,16 +108,29 @@ async def test_with_users_nobody_comes_in_without_a_login(filled):
         assert (await web.get("/", headers=PAGE)).headers["location"] == "/login?next=/"
 
 
-@pytest.mark.parametrize(
-    ("config", "has_name"),
-    [(PEOPLE, True), (config_of(password=Secret("x")), False)],
-    ids=["with users", "with one password"],
-)
-async def test_the_form_asks_for_a_name_where_there_are_several(filled, config, has_name):
+FORMS = {
+    "with users": (PEOPLE, True, True),
+    "with one password": (config_of(password=Secret("x")), False, False),
+    "with both": (config_of(ANA, password=Secret("x")), True, False),
+    "with a user admin": (config_of(ANA, person("admin", Role.ADMIN)), True, False),
+}
+
+
+@pytest.mark.parametrize(("config", "has_name", "is_needed"), FORMS.values(), ids=FORMS)
+async def test_the_form_asks_for_a_name_where_there_are_several(
+    filled, config, has_name, is_needed
+):
     async with open_web(filled, PLAN, config) as web:
         form = (await web.get("/login", headers=PAGE)).text
-    assert ('name="name"' in form) == has_name
+    field = form.partition('name="name"')[2].partition(">")[0]
+    assert (bool(field), " required" in field) == (has_name, is_needed)
     assert 'name="password"' in form
+
+
+async def test_a_user_admin_need_not_say_the_name(filled):
+    config = config_of(ANA, person("admin", Role.ADMIN, "the key"))
+    async with open_web(filled, PLAN, config) as web:
+        assert await log_in(web, password="the key") == 303
 
 
 async def test_where_only_a_proxy_signs_in_the_form_says_so(filled):
@@ -153,6 +167,16 @@ async def test_another_password_and_the_removal_of_a_user_end_the_session(filled
         await log_in(web, name="ana", password="ana's own")
         put_in_force(web, after)
         assert (await web.get(LIST)).status_code == status
+
+
+@pytest.mark.parametrize("between", [config_of(BOB), config_of(person("ana", password="another"))])
+async def test_a_session_that_ended_does_not_come_back(filled, between):
+    async with open_web(filled, PLAN, PEOPLE) as web:
+        await log_in(web, name="ana", password="ana's own")
+        put_in_force(web, between)
+        assert (await web.get(LIST)).status_code == 401
+        put_in_force(web, PEOPLE)
+        assert (await web.get(LIST)).status_code == 401
 
 
 async def test_a_removed_user_is_out_at_once(filled):
@@ -221,6 +245,15 @@ async def test_an_unknown_name_must_wait_like_a_known_one(filled):
     async with open_web(filled, PLAN, PEOPLE) as web:
         wrong = [await log_in(web, name="dora", password="x") for _ in range(MOST_OF_ONE + 1)]
     assert wrong == [401] * MOST_OF_ONE + [429]
+
+
+async def test_of_a_name_that_is_too_long_little_is_remembered(filled):
+    long_one = "d" * 50_000
+    async with open_web(filled, PLAN, PEOPLE) as web:
+        wrong = [await log_in(web, name=long_one, password="x") for _ in range(MOST_OF_ONE + 1)]
+        kept = [account for _, (account, _) in web.app.state.attempts._failures]
+    assert wrong[-1] == 429
+    assert max(map(len, kept)) <= LONGEST_NAME + 1
 
 
 async def test_a_browser_that_knew_one_password_is_no_friend_of_other_accounts(filled):
