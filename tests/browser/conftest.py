@@ -27,6 +27,9 @@ DESKTOP = {"width": 1280, "height": 900}
 HIGHEST = 6000
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
 PHONE = {"width": 390, "height": 844}
+TOO_WIDE = """() => [...document.querySelectorAll("body *")]
+  .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth)
+  .map((one) => one.outerHTML.slice(0, 80))"""
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
@@ -104,7 +107,7 @@ def look_at(page: Page, keep: Callable[[Page, str], None], name: str) -> list[tu
     for size, viewport in (("desktop", DESKTOP), ("phone", PHONE)):
         page.set_viewport_size({"width": viewport["width"], "height": viewport["height"]})
         width = page.evaluate("document.documentElement.scrollWidth")
-        assert width <= viewport["width"], (name, size)
+        assert width <= viewport["width"], (name, size, page.evaluate(TOO_WIDE))
         for scheme in SCHEMES:
             page.emulate_media(color_scheme=scheme)
             keep(page, f"{size}-{scheme}-{name}")
