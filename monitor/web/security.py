@@ -225,6 +225,7 @@ class AccessMiddleware:
             # What has an address for everybody has it behind a proxy, too.
             if path == LOGIN or not (_is_open_to_all(path) or _has_key(path)):
                 raise
+            request.state.visitor = sessions.stranger_of(parts_of(request), request)
         visitor: Visitor = request.state.visitor
         return visitor
 

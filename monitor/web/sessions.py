@@ -384,7 +384,7 @@ class Authenticator:
             return _person(Pass.PROXY, parts, request, user, f"proxy:{user.name}")
         session, user = await _session(parts, request)
         if user is None:
-            return replace(STRANGER, csrf_token=_word(parts, request, ""))
+            return stranger_of(parts, request)
         return _person(Pass.SESSION, parts, request, user, session)
 
     async def _by_token(self, parts: Parts, token: str) -> Visitor:
@@ -397,6 +397,11 @@ class Authenticator:
             self._noted[known.name] = now
             await _note_use(parts, known.name, parts.clock())
         return Visitor(Pass.TOKEN, known.role, known.name, known.groups)
+
+
+def stranger_of(parts: Parts, request: Request) -> Visitor:
+    """Return who asks where nobody knows: they can use what has an address for everybody."""
+    return replace(STRANGER, csrf_token=_word(parts, request, ""))
 
 
 def _person(by: Pass, parts: Parts, request: Request, user: WebUser, session: str) -> Visitor:

@@ -350,6 +350,18 @@ async def test_a_change_behind_a_proxy_carries_the_word_of_that_person(filled):
             assert (await browser.post(PAUSE, headers={CSRF_HEADER: of_bob})).status_code == 403
 
 
+async def test_who_has_a_renewal_link_needs_no_name_from_a_proxy(filled):
+    """
+    The store's owner may be signed in there, and is nobody here: the token of the link counts.
+    """
+    async with open_web(filled, PLAN, PROXIED) as web, by_proxy(web, "the owner") as browser:
+        page = await browser.get("/renew/unknown", headers=PAGE)
+        assert (page.status_code, "Link not found" in page.text) == (404, True)
+        word = {CSRF_HEADER: browser.cookies[sessions.CSRF_COOKIE]}
+        assert (await browser.post("/renew/unknown", headers=word)).status_code == 404
+        assert (await browser.get("/", headers=PAGE)).status_code == 403
+
+
 NOT_LET_IN = {
     "unknown": ["dora"],
     "empty": [""],

@@ -25,7 +25,7 @@ from monitor.web.bodies import form
 from monitor.web.handshake import HandshakeImpossible, HandshakeRefused, begin_handshake
 from monitor.web.invites import Ending, Invited, RenewalRefused
 from monitor.web.parts import Here, Parts
-from monitor.web.problems import POLICY
+from monitor.web.problems import OF_LINKS, POLICY
 from monitor.web.sessions import Pass, Visitor, Who
 from monitor.web.templating import render
 from monitor.web.views import say_sign_in
@@ -135,6 +135,7 @@ def refuse_renewal(request: Request, refused: RenewalRefused) -> Response:
     """Return the page that says why a link changes nothing."""
     context = {"title": refused.title, "why": refused.why, "is_good": False}
     page = render(request, "renewal_end.html", context, status=refused.status)
+    page.headers.update(OF_LINKS)
     if refused.retry_after is not None:
         page.headers["Retry-After"] = str(int(refused.retry_after.total_seconds()) + 1)
     return page
@@ -144,7 +145,10 @@ def show_ending(request: Request, ending: Ending) -> Response:
     """Return the page that says what became of a new credential."""
     title, why = _RENEWED if ending is Ending.IN_USE else (_WAITING, _WAITING_FOR)
     context = {"title": title, "why": why, "is_good": ending is Ending.IN_USE}
-    return render(request, "renewal_end.html", context)
+    page = render(request, "renewal_end.html", context)
+    # Behind the consent page the address holds what that has answered.
+    page.headers.update(OF_LINKS)
+    return page
 
 
 async def finish(request: Request, here: Parts, who: Visitor) -> Response:
