@@ -12,6 +12,7 @@ import typer
 from monitor import __version__
 from monitor.cli import (
     alerts,
+    audit,
     checks,
     config,
     connections,
@@ -48,6 +49,7 @@ COMMANDS = (
     validate.validate,
     quota.quota,
     connections.history,
+    audit.audit,
     connections.pause,
     connections.resume,
     connections.delete,

@@ -1,6 +1,6 @@
 """Keep history small for ever: raw checks, hours, days.
 
-Raw checks stay 48 hours, hourly sums 90 days, daily sums two years; outages
+Raw checks stay 48 hours, hourly sums 90 days, daily sums and the audit two years; outages
 and times without a link, 90 days after they ended. Whole
 hours and days are summed once, after they ended.
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, case, cast, delete, func, insert, literal, select
 
 from monitor.judge.outcome import OutcomeClass, Reason
+from monitor.store.audit import prune_audit
 from monitor.store.history import DAY, HOUR
 from monitor.store.invites import prune_invites
 from monitor.store.quota import prune_samples
@@ -54,6 +55,7 @@ def roll_up(tx: Transaction, now: datetime) -> None:
         tx.execute(delete(table).where(table.c.ended_at < now - KEEP_HOURS))
     prune_samples(tx, now)
     prune_invites(tx, now)
+    prune_audit(tx, now)
 
 
 def _last_raw_before(tx: Transaction, at: datetime) -> int:

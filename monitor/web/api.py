@@ -22,16 +22,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from monitor.report.audit import audit_json
 from monitor.report.history import HistoryJson, alert_json, history_json
 from monitor.report.status import ConnectionJson, instant
-from monitor.store import connections, history
+from monitor.store import audit, connections, history
 from monitor.store.engine import StoreError
 from monitor.web import overview
 from monitor.web.hub import HubFull
 from monitor.web.overview import read_cursor, write_cursor
 from monitor.web.parts import Here
 from monitor.web.problems import answers, problem, problems
-from monitor.web.schemas import AlertListJson, ConfigurationJson, ConnectionListJson
+from monitor.web.schemas import AlertListJson, AuditJson, ConfigurationJson, ConnectionListJson
 from monitor.web.sessions import Authenticator, Who
 from monitor.web.visibility import channels_of, for_all_groups, only_of
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from monitor.judge.access import Access
+    from monitor.judge.audit import AuditRow
     from monitor.judge.connections import ConnectionRecord
     from monitor.store.engine import Transaction
     from monitor.store.history import AlertRow, OnlyOf
@@ -239,6 +241,49 @@ def list_alerts_from(
     rows = history.list_alerts(tx, limit + 1, only_dead=only_dead, before_id=before_id, only=only)
     shown = rows[:limit]
     return shown, write_cursor((shown[-1].id,)) if len(rows) > limit else None
+
+
+@router.get("/audit", responses=answers(AuditJson))
+async def list_audit(
+    request: Request,
+    here: Here,
+    who: Who,
+    connection: Annotated[
+        str | None, Query(max_length=100, description="Only what was done to this connection.")
+    ] = None,
+    limit: Limit = USUALLY_LISTED,
+    cursor: Cursor = None,
+) -> Response:
+    """List who changed what, the newest first."""
+    shown, following = await here.reader.read(
+        lambda tx: list_audit_from(tx, cursor, limit, connection, who.access)
+    )
+    return answer(request, {"audit": [audit_json(row) for row in shown], "next": following})
+
+
+def list_audit_from(
+    tx: Transaction, cursor: str | None, limit: int, connection: str | None, access: Access
+) -> tuple[list[AuditRow], str | None]:
+    """Return a page of what was changed, the newest first, and the cursor of the next one.
+
+    Args:
+        connection: Only what was done to this one; None for everything.
+        access: What whoever asks may see.
+
+    Raises:
+        HTTPException: *cursor* was not made here.
+    """
+    after = read_cursor(cursor, 1)
+    rows = audit.list_audit(
+        tx,
+        connection=connection,
+        groups=access.groups,
+        before=after[0] if after else None,
+        most=limit + 1,
+    )
+    shown = rows[:limit]
+    following = write_cursor((shown[-1][0],)) if len(rows) > limit else None
+    return [row for _, row in shown], following
 
 
 @router.get(

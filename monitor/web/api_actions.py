@@ -8,6 +8,7 @@ orders mean is decided in `monitor.engine.actions` and `monitor.alerting.suppres
 # ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,12 +22,14 @@ from monitor.alerting import suppression
 from monitor.config.values import check_past_day
 from monitor.engine import actions
 from monitor.judge.alerts import AlertDue, AlertKind
-from monitor.judge.authorizations import start_of
+from monitor.judge.audit import Action, AuditRow
+from monitor.judge.authorizations import DateChange, start_of
 from monitor.judge.suppression import Acknowledgement, Scope
 from monitor.report.history import silence_json
 from monitor.report.status import ConnectionJson, instant, milliseconds
 from monitor.store import alerts, connections
 from monitor.store import suppression as stored
+from monitor.store.audit import add_audit
 from monitor.web import schemas
 from monitor.web.api import answer, find_or_refuse, no_such_connection, read_connection
 from monitor.web.bodies import refuse_unknown_fields
@@ -42,7 +45,8 @@ from monitor.web.visibility import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from monitor.judge.access import Access
     from monitor.judge.connections import ConnectionRecord, Entry
@@ -81,18 +85,23 @@ def _note(who: Who, order: str, **about: str) -> None:
 async def _change(
     here: Here,
     who: Who,
-    order: str,
+    action: Action,
     name: str,
-    change: Callable[[Transaction, ConnectionRecord], object],
+    change: Callable[[Transaction, ConnectionRecord], bool],
 ) -> Response:
-    """Change the connection called *name*, and answer with what it is then."""
+    """Change the connection called *name*, and answer with what it is then.
+
+    Args:
+        change: Tells whether anything was changed by it.
+    """
 
     def write(tx: Transaction) -> ConnectionJson:
-        change(tx, find_or_refuse(tx, here, name, who.access))
+        if change(tx, find_or_refuse(tx, here, name, who.access)):
+            add_audit(tx, AuditRow(here.clock(), who.who, action, name))
         return read_connection(tx, here, name, who.access)
 
     each = await here.store.write(write)
-    _note(who, order, connection=name)
+    _note(who, action.value, connection=name)
     return JSONResponse(each)
 
 
@@ -128,6 +137,8 @@ async def begin_validation(
         run = await here.validations.start(name)
     except NotPossible as error:
         raise HTTPException(HTTPStatus.CONFLICT, f"{error}.") from error
+    begun = AuditRow(here.clock(), who.who, Action.VALIDATE, name)
+    await here.store.write(lambda tx: add_audit(tx, begun))
     _note(who, "validate", connection=name)
     return record, run
 
@@ -165,9 +176,12 @@ def validation_json(run: ValidationRun, each: ConnectionJson) -> schemas.Validat
 @router.post("/connections/{name}/pause", responses=_CONNECTION)
 async def pause(here: Here, who: Who, name: str) -> Response:
     """Call nothing and tell nothing until it is resumed."""
-    return await _change(
-        here, who, "pause", name, lambda tx, record: connections.pause(tx, record.id)
-    )
+
+    def change(tx: Transaction, record: ConnectionRecord) -> bool:
+        connections.pause(tx, record.id)
+        return not record.is_paused
+
+    return await _change(here, who, Action.PAUSE, name, change)
 
 
 @router.post("/connections/{name}/resume", responses=_CONNECTION)
@@ -176,8 +190,11 @@ async def resume(here: Here, who: Who, name: str) -> Response:
 
     def change(tx: Transaction) -> tuple[ConnectionJson, bool]:
         entry = entry_of(tx, here, name, who.access)
-        if actions.resume(tx, entry, here.clock()) is None:
+        resumed = actions.resume(tx, entry, here.clock())
+        if resumed is None:
             find_or_refuse(tx, here, name, who.access)
+        elif resumed is not actions.Resumed.NOTHING:
+            add_audit(tx, AuditRow(here.clock(), who.who, Action.RESUME, name))
         return read_connection(tx, here, name, who.access), entry.is_enabled
 
     each, is_enabled = await here.store.write(change)
@@ -203,11 +220,12 @@ async def renew(
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"on: {error}") from error
     at = None if day is None else start_of(day)
 
-    def change(tx: Transaction, _: ConnectionRecord) -> None:
-        actions.renew(tx, entry_of(tx, here, name, who.access), at, now)
+    def change(tx: Transaction, _: ConnectionRecord) -> bool:
+        renewed = actions.renew(tx, entry_of(tx, here, name, who.access), at, now)
+        return renewed is not None and renewed[1] is not DateChange.NONE
 
     try:
-        return await _change(here, who, "renew", name, change)
+        return await _change(here, who, Action.RENEW, name, change)
     except actions.DayNeeded as needed:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"on: {needed}") from needed
 
@@ -216,9 +234,16 @@ async def renew(
 async def retry(here: Here, who: Who) -> Response:
     """Make dead notifications due again."""
     refuse_limited(who)
-    revived, _ = await here.store.write(
-        lambda tx: suppression.retry_dead(tx, here.plan, here.clock())
-    )
+
+    def revive(tx: Transaction) -> int:
+        now = here.clock()
+        n_due, n_old = suppression.retry_dead(tx, here.plan, now)
+        if n_due or n_old:
+            retried = AuditRow(now, who.who, Action.RESUME, keys=(ALERTS,), count=n_due + n_old)
+            add_audit(tx, retried)
+        return n_due
+
+    revived = await here.store.write(revive)
     here.wake()
     _note(who, "retry")
     return JSONResponse({"revived": revived})
@@ -229,6 +254,12 @@ async def retry(here: Here, who: Who) -> Response:
 alerts_router = APIRouter(
     prefix="/api/v1", tags=["alerting"], dependencies=[Depends(refuse_unknown_fields)]
 )
+
+ALERTS = "alerts"
+"""What the audit says was resumed where dead notifications were."""
+
+ENDED = "ended"
+"""What it says of a silence or an acknowledgement that somebody ended."""
 
 LARGEST_ID = 2**63 - 1
 """What a database can hold."""
@@ -291,11 +322,22 @@ async def silence(here: Here, who: Who, wanted: schemas.NewSilenceSchema) -> Res
             who.access,
         )
         [kept] = [one for one in stored.list_active_silences(tx, now) if one.id == begun.id]
+        add_audit(tx, _muted(who, now, wanted.scope, wanted.target))
         return {**silence_json(kept), "held": begun.n_suppressed}
 
     begun = await here.store.write(begin)
     _note(who, "silence", connection=suppression.describe_scope(wanted.scope, wanted.target))
     return JSONResponse(begun, HTTPStatus.CREATED)
+
+
+def _muted(
+    who: Who, now: datetime, scope: Scope, target: str | None, keys: Sequence[str] = ()
+) -> AuditRow:
+    """Return the row that says what was muted, or is no longer."""
+    name = target if scope is Scope.CONNECTION else None
+    group = target if scope is Scope.GROUP else None
+    named = () if scope is Scope.CONNECTION else (scope.value,)
+    return AuditRow(now, who.who, Action.MUTE, name, group, (*named, *keys))
 
 
 def known_tags(tx: Transaction, here: Here) -> list[str]:
@@ -315,7 +357,11 @@ async def end_silence(here: Here, who: Who, number: SilenceId) -> Response:
         lasting = [one for one in stored.list_active_silences(tx, now) if one.id == number]
         if not seen_silences(tx, here, who.access, lasting):
             return None
-        return suppression.end_silence(tx, here.plan, number, now, who.access)
+        n_due = suppression.end_silence(tx, here.plan, number, now, who.access)
+        if n_due is not None:
+            [ended] = lasting
+            add_audit(tx, _muted(who, now, ended.scope, ended.target, (ENDED,)))
+        return n_due
 
     n_due = await here.store.write(end)
     if n_due is None:
@@ -335,11 +381,14 @@ async def end_all_mutes(here: Here, who: Who) -> None:
 
     def end(tx: Transaction) -> int:
         now = here.clock()
-        return sum(
+        n_ended = sum(
             suppression.end_silence(tx, here.plan, one.id, now) is not None
             for one in stored.list_active_silences(tx, now)
             if one.scope is Scope.ALL
         )
+        if n_ended:
+            add_audit(tx, replace(_muted(who, now, Scope.ALL, None, (ENDED,)), count=n_ended))
+        return n_ended
 
     n_ended = await here.store.write(end)
     here.wake()
@@ -369,11 +418,15 @@ async def acknowledge(
     if until is not None and until <= now:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "until: a future day")
     kept = Acknowledgement(now, until, wanted.note)
-    problem = await here.store.write(
-        lambda tx: suppression.acknowledge(
-            tx, find_or_refuse(tx, here, name, who.access), here.plan, kept
-        )
-    )
+
+    def write(tx: Transaction) -> str | None:
+        record = find_or_refuse(tx, here, name, who.access)
+        problem = suppression.acknowledge(tx, record, here.plan, kept)
+        if problem is not None:
+            add_audit(tx, AuditRow(now, who.who, Action.ACK, name))
+        return problem
+
+    problem = await here.store.write(write)
     if problem is None:
         raise HTTPException(HTTPStatus.CONFLICT, "It has no problem to acknowledge.")
     _note(who, "ack", connection=name)
@@ -394,10 +447,15 @@ async def acknowledge(
 )
 async def take_back(here: Here, who: Who, name: str) -> Response:
     """Undo an acknowledgement: reminders are sent again."""
-    was_there = await here.store.write(
-        lambda tx: stored.drop_acknowledgement(tx, find_or_refuse(tx, here, name, who.access).id)
-    )
-    if not was_there:
+
+    def drop(tx: Transaction) -> bool:
+        record = find_or_refuse(tx, here, name, who.access)
+        was_there = stored.drop_acknowledgement(tx, record.id)
+        if was_there:
+            add_audit(tx, AuditRow(here.clock(), who.who, Action.ACK, name, keys=(ENDED,)))
+        return was_there
+
+    if not await here.store.write(drop):
         raise HTTPException(HTTPStatus.NOT_FOUND, "It is not acknowledged.")
     _note(who, "take back ack", connection=name)
     return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -417,10 +475,13 @@ async def send_test(here: Here, who: Who, wanted: schemas.NewTestSchema) -> Resp
         raise HTTPException(HTTPStatus.FORBIDDEN, "You can test channels of your groups only.")
     if channel not in seen:
         raise HTTPException(HTTPStatus.NOT_FOUND, "There is no channel of this name.")
-    alert = AlertDue.of(AlertKind.TEST)
-    number = await here.store.write(
-        lambda tx: alerts.add_alert(tx, alert, [], [channel], here.clock())
-    )
+
+    def send(tx: Transaction) -> int:
+        now = here.clock()
+        add_audit(tx, AuditRow(now, who.who, Action.VALIDATE, keys=(f"channels.{channel}",)))
+        return alerts.add_alert(tx, AlertDue.of(AlertKind.TEST), [], [channel], now)
+
+    number = await here.store.write(send)
     here.wake()
     _note(who, "test", channel=channel)
     return JSONResponse({"alert": number})

@@ -27,10 +27,12 @@ from monitor.engine.channels import drop_channel, put_channel, read_url
 from monitor.engine.ciphers import Cipher
 from monitor.engine.entries import KeyMissing
 from monitor.judge.alerts import AlertKind
+from monitor.judge.audit import Action, AuditRow
 from monitor.judge.connections import OWNER_DASHBOARD, OWNER_FILE
 from monitor.notify.apprise import AppriseSender, find_refusal
 from monitor.notify.samples import send_samples
 from monitor.store import channels, credentials
+from monitor.store.audit import add_audit
 from monitor.web.api import names_tag
 from monitor.web.api_entries import (
     OWNED_BY,
@@ -215,7 +217,7 @@ async def put_channel_entry(
     if cipher is None:
         raise KeyMissing
     await _try_url(here, checked, is_sent=not (how.dry_run or how.untested))
-    is_new = await _store(here, checked, conditions, cipher, is_kept=not how.dry_run)
+    is_new = await _store(here, who, checked, conditions, cipher, is_kept=not how.dry_run)
     if not how.dry_run:
         await here.follow_channels()
         log.info(
@@ -290,6 +292,7 @@ async def _try_url(here: Parts, checked: CheckedChannel, *, is_sent: bool) -> No
 
 async def _store(
     here: Parts,
+    who: Visitor,
     checked: CheckedChannel,
     conditions: Conditions,
     cipher: Cipher,
@@ -303,10 +306,30 @@ async def _store(
         # Somebody may have been faster while the message was sent.
         former = _find_writable(tx, here, name, conditions)
         if is_kept and (former is None or former.digest != checked.digest):
+            keys = _list_changed_keys(here, former, checked)
             put_channel(tx, checked, cipher, here.plan, here.config, here.clock())
+            add_audit(tx, AuditRow(here.clock(), who.who, Action.PUT, keys=keys))
         return former is None
 
     return await here.store.write(write)
+
+
+def _list_changed_keys(
+    here: Parts, former: StoredChannel | None, checked: CheckedChannel
+) -> tuple[str, ...]:
+    """Return which channel it is, and the names of the keys that say something else than before."""
+    content = None if former is None else former.content
+    before = content if isinstance(content, dict) else {}
+    keys = {*before, *checked.content} - {URL}
+    changed = {key for key in keys if before.get(key) != checked.content.get(key)}
+    if former is None or read_url(former, here.config) != checked.url:
+        changed.add(URL)
+    return (path_in_audit(checked.channel.name), *sorted(changed))
+
+
+def path_in_audit(name: str) -> str:
+    """Return how the audit names the channel called *name*."""
+    return f"channels.{name}"
 
 
 @router.delete(
@@ -322,6 +345,7 @@ async def delete(here: Here, who: Who, name: str) -> Response:
         _require_own(here, name)
         if channels.find_channel(tx, name) is None:
             raise no_such_channel()
+        add_audit(tx, AuditRow(here.clock(), who.who, Action.DELETE, keys=(path_in_audit(name),)))
         drop_channel(tx, name, here.plan, here.config, here.clock())
 
     try:

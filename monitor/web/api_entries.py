@@ -24,17 +24,25 @@ from starlette.responses import JSONResponse, Response
 from monitor.config.channels import ChannelRules
 from monitor.config.entries import hide_secrets
 from monitor.config.hosts import find_unreachable_hosts
-from monitor.config.owners import EntryRefused, EntryRules, find_address, without_answer
+from monitor.config.owners import (
+    EntryRefused,
+    EntryRules,
+    find_address,
+    list_changed_keys,
+    without_answer,
+)
 from monitor.engine.channels import rename_in_channels
 from monitor.engine.ciphers import Cipher, KeyUnusable
 from monitor.engine.entries import DASHBOARD, EntryWriter, KeyMissing, open_former
 from monitor.engine.entries import NO_KEY as NO_KEY_SET
 from monitor.engine.settings import RowSettings
 from monitor.judge.access import FULL_ACCESS
+from monitor.judge.audit import Action, AuditRow
 from monitor.judge.connections import OWNER_DASHBOARD
 from monitor.report.status import ConnectionJson
 from monitor.sources.rows import check_keys, parse_json
 from monitor.store import connections, credentials, entries
+from monitor.store.audit import Tally, add_audit
 from monitor.store.statements import in_groups
 from monitor.web.api import find_or_refuse, names_tag, no_such_connection, read_connection
 from monitor.web.bodies import BodyTooLarge, media_type_of, refuse_unknown_fields
@@ -49,6 +57,7 @@ if TYPE_CHECKING:
 
     from monitor.config.connections import Connection
     from monitor.config.owners import CheckedEntry, FormerEntry
+    from monitor.engine.entries import Put
     from monitor.judge.access import Access
     from monitor.judge.connections import WrittenEntry
     from monitor.store.engine import Transaction
@@ -91,8 +100,13 @@ class NotToWrite(Exception):  # noqa: N818 - it states a condition
 class ReadyEntry:
     """An entry that can be written."""
 
-    connection: Connection
+    checked: CheckedEntry
     written: WrittenEntry
+
+    @property
+    def connection(self) -> Connection:
+        """Return what it means."""
+        return self.checked.connection
 
 
 @dataclass(slots=True)
@@ -100,24 +114,26 @@ class EntryDesk:
     """Takes entries in, by the settings that a request began with.
 
     Args:
+        who: Who writes, as the audit names them.
         hosts: Why hosts may not be called, as far as that was asked already.
     """
 
     here: Parts
+    who: str
     rules: EntryRules
     writer: EntryWriter
     settings: RowSettings
     hosts: dict[tuple[str, int], str | None] = field(default_factory=dict)
 
     @classmethod
-    async def open(cls, here: Parts) -> EntryDesk:
-        """Return one for a request."""
+    async def open(cls, here: Parts, who: Visitor) -> EntryDesk:
+        """Return one for a request of *who*."""
         key = await here.reader.read(find_fingerprint_key)
         settings = here.plan.settings
         assert isinstance(settings, RowSettings), "a daemon goes by rows"
         rules = EntryRules(here.config, partial(credentials.fingerprint, key), here.clock())
         writer = EntryWriter(here.config, here.plan, DASHBOARD, Cipher.find(here.config.web))
-        return cls(here, rules, writer, settings)
+        return cls(here, who.who, rules, writer, settings)
 
     def former(self, tx: Transaction, name: str) -> FormerEntry | None:
         """Return what the dashboard has of the connection called *name*."""
@@ -164,15 +180,18 @@ class EntryDesk:
 
         def write(tx: Transaction) -> tuple[ConnectionJson, bool, str]:
             nonlocal has_channels
-            basis.find_former(self, tx)
-            created = self.put(tx, [ready])
-            if former_name is not None and name in created:
+            former = basis.find_former(self, tx)
+            put = self.put(tx, [ready])
+            if put.created or put.changed:
+                keys = list_changed_keys(former, ready.checked)
+                add_audit(tx, AuditRow(self.here.clock(), self.who, Action.PUT, name, keys=keys))
+            if former_name is not None and name in put.created:
                 has_channels = self._rename_in_channels(tx, former_name, name)
             if also is not None:
                 also(tx)
             result = (
                 read_connection(tx, self.here, name, FULL_ACCESS),
-                name in created,
+                name in put.created,
                 ready.written.digest,
             )
             if not is_kept:
@@ -208,13 +227,12 @@ class EntryDesk:
         why = None if address is None else self.hosts[address.place]
         if address is not None and why is not None:
             raise address.refuse(why)
-        return ReadyEntry(checked.connection, self.writer.seal(checked))
+        return ReadyEntry(checked, self.writer.seal(checked))
 
-    def put(self, tx: Transaction, ready: Sequence[ReadyEntry]) -> frozenset[str]:
-        """Write entries; return the names of those that are new."""
+    def put(self, tx: Transaction, ready: Sequence[ReadyEntry]) -> Put:
+        """Write entries; return what became of them."""
         meant = {one.connection.name: one.connection for one in ready}
-        put = self.writer.put(tx, [one.written for one in ready], meant, self.here.clock())
-        return put.created
+        return self.writer.put(tx, [one.written for one in ready], meant, self.here.clock())
 
 
 def find_fingerprint_key(tx: Transaction) -> bytes:
@@ -328,7 +346,7 @@ async def put(
     if isinstance(values, dict) and values.setdefault("name", name) != name:
         wrong = EntryRefused((("name", "not the name in the address"),))
         return refuse_entry(wrong)
-    desk = await EntryDesk.open(here)
+    desk = await EntryDesk.open(here, who)
     try:
         basis = Basis(name, conditions)
         ready = await desk.examine(values, basis)
@@ -447,6 +465,7 @@ async def delete(here: Here, who: Who, name: str) -> Response:
 
     def change(tx: Transaction) -> None:
         record = find_or_refuse(tx, here, name, who.access)
+        add_audit(tx, AuditRow(here.clock(), who.who, Action.DELETE, name))
         if _owner_beside(tx, here, name) is None:
             writer.remove(tx, [name], here.clock())
         else:
@@ -490,10 +509,11 @@ async def put_many(
         lines = await _read_lines(request)
     except BodyTooLarge as error:
         return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error))
-    desk = await EntryDesk.open(here)
+    desk = await EntryDesk.open(here, who)
+    tally = None if dry_run else Tally(who.who, Action.IMPORT)
     verdicts: list[dict[str, Any]] = []
     for some in in_groups(lines, AT_ONCE):
-        verdicts += await _put_some(desk, some, is_kept=not dry_run)
+        verdicts += await _put_some(desk, some, tally)
     n_put = sum(not one["errors"] for one in verdicts)
     log.info(
         "web.ordered",
@@ -535,6 +555,7 @@ class _Line:
     number: int
     values: Any
     name: str | None
+    former: FormerEntry | None = None
     checked: CheckedEntry | None = None
     ready: ReadyEntry | None = None
     status: int = 0
@@ -551,9 +572,13 @@ class _Line:
 
 
 async def _put_some(
-    desk: EntryDesk, lines: Sequence[tuple[int, bytes]], *, is_kept: bool
+    desk: EntryDesk, lines: Sequence[tuple[int, bytes]], tally: Tally | None
 ) -> list[dict[str, Any]]:
-    """Write some lines; return a verdict for each."""
+    """Write some lines; return a verdict for each.
+
+    Args:
+        tally: What is changed is added to it; None to store nothing.
+    """
     parsed = [_parse_line(number, line) for number, line in lines]
 
     def look(tx: Transaction) -> None:
@@ -564,9 +589,9 @@ async def _put_some(
             if (owner := owners.get(one.name or "")) is not None:
                 one.refuse(HTTPStatus.FORBIDDEN, ("name", f"it is owned by {owner}"))
             elif not one.status:
-                former = desk.former(tx, one.name) if one.name else None
+                one.former = desk.former(tx, one.name) if one.name else None
                 try:
-                    one.checked = desk.check(one.values, former)
+                    one.checked = desk.check(one.values, one.former)
                 except EntryRefused as error:
                     one.refuse(HTTPStatus.UNPROCESSABLE_ENTITY, *error.problems)
 
@@ -581,17 +606,17 @@ async def _put_some(
             one.refuse(HTTPStatus.UNPROCESSABLE_ENTITY, *error.problems)
         except KeyMissing as error:
             one.refuse(HTTPStatus.UNPROCESSABLE_ENTITY, ("", str(error)))
-    await _write_some(desk, [one for one in parsed if one.ready is not None], is_kept=is_kept)
+    await _write_some(desk, [one for one in parsed if one.ready is not None], tally)
     return [one.verdict() for one in parsed]
 
 
-async def _write_some(desk: EntryDesk, lines: Sequence[_Line], *, is_kept: bool) -> None:
+async def _write_some(desk: EntryDesk, lines: Sequence[_Line], tally: Tally | None) -> None:
     """Write what can be written, in one transaction, and decide about each."""
 
     def write(tx: Transaction) -> None:
         for together in _part(lines):
-            _write_together(desk, tx, together)
-        if not is_kept:
+            _write_together(desk, tx, together, tally)
+        if tally is None:
             raise _Undone(None)
 
     if not lines:
@@ -620,7 +645,9 @@ def _part(lines: Sequence[_Line]) -> list[list[_Line]]:
     return parts
 
 
-def _write_together(desk: EntryDesk, tx: Transaction, lines: Sequence[_Line]) -> None:
+def _write_together(
+    desk: EntryDesk, tx: Transaction, lines: Sequence[_Line], tally: Tally | None
+) -> None:
     names = [one.name for one in lines if one.name is not None]
     owners = _owners_beside(tx, desk.here, names)
     left = []
@@ -631,13 +658,22 @@ def _write_together(desk: EntryDesk, tx: Transaction, lines: Sequence[_Line]) ->
         elif one.ready is not None:
             left.append((one, one.ready))
     try:
-        created = desk.put(tx, [ready for _, ready in left])
+        put = desk.put(tx, [ready for _, ready in left])
     except EntryRefused as error:  # of a rename, which stands alone
         for one, _ in left:
             one.refuse(HTTPStatus.UNPROCESSABLE_ENTITY, *error.problems)
     else:
         for one, _ in left:
-            one.status = HTTPStatus.CREATED if one.name in created else HTTPStatus.OK
+            one.status = HTTPStatus.CREATED if one.name in put.created else HTTPStatus.OK
+        changed = put.created | put.changed
+        if tally is not None:
+            keys = {
+                key
+                for one, ready in left
+                if one.name in changed
+                for key in list_changed_keys(one.former, ready.checked)
+            }
+            tally.add(tx, desk.here.clock(), changed, keys)
 
 
 def _parse_line(number: int, line: bytes) -> _Line:

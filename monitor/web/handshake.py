@@ -28,6 +28,7 @@ from monitor.config.connections import AmazonConnection
 from monitor.engine.batch import FinishedCheck
 from monitor.engine.ciphers import MAKE_KEY, Cipher, KeyUnusable
 from monitor.engine.evaluate import evaluate
+from monitor.judge.audit import Action, AuditRow
 from monitor.judge.authorizations import set_date
 from monitor.judge.invites import is_same_name
 from monitor.judge.outcome import Reason
@@ -35,6 +36,7 @@ from monitor.providers.amazon_lwa import CodeRefused, redeem_code
 from monitor.providers.registry import build_checker
 from monitor.providers.tokens import HandshakeTokens
 from monitor.store import authorizations, connections, credentials
+from monitor.store.audit import add_audit
 from monitor.store.schedule import make_due
 from monitor.web.api import no_such_connection
 from monitor.web.sessions import Pass
@@ -60,6 +62,9 @@ USED_KEPT = timedelta(days=2)
 NONCE_BYTES = 24
 _STATE = Struct(f">qq?q32s{NONCE_BYTES}s")
 """Connection, beginning in seconds, whether it was renamed, invite, browser, nonce."""
+
+CREDENTIAL = "refresh_token"
+"""What the audit says was renewed."""
 
 MAX_FIELD = 2048
 """What is longer than this was not sent by Amazon."""
@@ -307,8 +312,11 @@ async def find_invite_of(parts: Parts, query: Mapping[str, str]) -> int:
     return 0 if begun is None else begun.invite
 
 
-async def finish_handshake(parts: Parts, query: Mapping[str, str], session: str) -> str:
+async def finish_handshake(parts: Parts, query: Mapping[str, str], session: str, who: str) -> str:
     """Take an answer of the consent page into use; return the connection's name.
+
+    Args:
+        who: Who renews, as the audit names them.
 
     Raises:
         HandshakeRefused: Nothing was changed.
@@ -316,7 +324,7 @@ async def finish_handshake(parts: Parts, query: Mapping[str, str], session: str)
     answer = await read_answer(parts, query, session)
     token = await redeem_grant(parts, answer.connection, answer.code)
     seller = Seller(read_seller_id(query), answer.begun.is_renamed)
-    await take_grant(parts, answer.connection, token, seller)
+    await take_grant(parts, answer.connection, token, seller, who)
     return answer.connection.name
 
 
@@ -437,15 +445,18 @@ async def redeem_grant(parts: Parts, connection: AmazonConnection, code: str) ->
 
 
 async def take_grant(
-    parts: Parts, connection: AmazonConnection, token: str, seller: Seller
+    parts: Parts, connection: AmazonConnection, token: str, seller: Seller, who: str
 ) -> None:
     """Try a new refresh token of *connection*, and take it into use.
+
+    Args:
+        who: Who renews, as the audit names them.
 
     Raises:
         HandshakeRefused: It is another account's, or another region's.
     """
     name, outcome = connection.name, await try_grant(parts, connection, token)
-    evaluated = await _save_grant(parts, connection, token, seller, outcome)
+    evaluated = await _save_grant(parts, connection, token, seller, outcome, who)
     parts.now.calls.held.put(name, token, connection.refresh_token)
     log.info("handshake.finished", connection=name, reason=outcome.reason.value)
     parts.announce(evaluated)
@@ -475,7 +486,12 @@ async def try_grant(parts: Parts, connection: AmazonConnection, token: str) -> O
 
 
 async def _save_grant(
-    parts: Parts, connection: AmazonConnection, token: str, seller: Seller, outcome: Outcome
+    parts: Parts,
+    connection: AmazonConnection,
+    token: str,
+    seller: Seller,
+    outcome: Outcome,
+    who: str,
 ) -> list[Evaluated]:
     """Keep the token and all that follows, unless it is another account's."""
     name = connection.name
@@ -492,6 +508,7 @@ async def _save_grant(
         _refuse_other_account(record, known_id, seller, outcome)
         kept = credentials.StoredToken(encrypted, held.file_fingerprint, seller.id, now)
         credentials.save_refresh_token(tx, record.id, kept)
+        add_audit(tx, AuditRow(now, who, Action.RENEW, name, keys=(CREDENTIAL,)))
         clock, _ = set_date(record.clock, now, entry.declared, now)
         clock = replace(
             clock,

@@ -18,6 +18,7 @@ from typing_extensions import TypedDict
 from monitor.config.values import PATTERN, parse_duration
 from monitor.judge.invites import LONGEST_VALID, USUALLY_VALID
 from monitor.judge.suppression import Scope
+from monitor.report.audit import AuditRowJson
 from monitor.report.history import AlertJson, SilenceJson
 from monitor.report.invites import InviteJson
 from monitor.report.status import ConnectionJson, Instant
@@ -102,6 +103,13 @@ class AlertListJson(TypedDict):
 
     alerts: list[AlertJson]
     next: NextPage
+
+
+class AuditJson(TypedDict):
+    """Who changed what, the newest first."""
+
+    audit: list[AuditRowJson]
+    next: str | None
 
 
 class StepJson(TypedDict):

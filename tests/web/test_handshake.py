@@ -80,6 +80,14 @@ def state_of(browser: httpx.Client, name: str) -> Any:
     return shown(browser, name)["state"]
 
 
+def audited(browser: httpx.Client) -> Any:
+    """
+    Return what was written down last of who changed what.
+    """
+    [row] = browser.get("/api/v1/audit?limit=1").json()["audit"]
+    return row["who"], row["action"], row["connection"], row["keys"], row["count"]
+
+
 def validate(browser: httpx.Client, name: str) -> Any:
     headers = {"X-CSRF-Token": browser.cookies["connwatch_csrf"]}
     return browser.post(f"/api/v1/connections/{name}/validate", headers=headers).json()
@@ -126,6 +134,7 @@ def test_a_confirmed_authorization_is_in_use_at_once_and_its_year_starts_anew(st
     assert (after["authorization"]["days_left"], after["expiring_soon"]) == (364, False)
     assert (after["state"], after["last_check"]["conclusive"]) == ("active", True)
     assert "Authorized again" in browser.get(back.headers["Location"]).text
+    assert audited(browser) == ("user:local", "renew", "happy", ["refresh_token"], 1)
 
 
 def test_a_renewal_that_was_due_is_told_and_the_token_is_nowhere_in_the_clear(stage, browser):
@@ -153,6 +162,7 @@ def test_another_account_is_refused_by_its_name_and_nothing_changes(stage, brows
     assert back.status_code == 400
     assert "Other confirmed" in back.text
     assert "Wrong" in back.text
+    assert audited(browser) == ("user:local", "renew", "wrong", [], 0)
     assert shown(browser, "wrong")["authorization"] == before["authorization"]
     assert not stored(
         stage,
@@ -224,6 +234,7 @@ def test_a_forged_answer_is_refused(stage, browser, state):
     back = browser.get(f"/oauth/amazon/callback?{query}")
 
     assert (back.status_code, "This link was not started here" in back.text) == (400, True)
+    assert audited(browser) == ("user:local", "renew", None, [], 0)
 
 
 @pytest.mark.parametrize(

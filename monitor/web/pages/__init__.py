@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from monitor.web.pages import (
     actions,
     alerts,
+    audit,
     calendar,
     channels,
     connection,
@@ -26,6 +27,7 @@ ROUTERS = (
     connection.router,
     actions.router,
     alerts.router,
+    audit.router,
     calendar.router,
     sources.router,
     status.router,

@@ -225,7 +225,7 @@ async def _save(
     if not filled.typed.get("name", "").strip() and filled.former is None:
         filled = replace(filled, typed={**filled.typed, "name": await _propose(here, filled)})
     values = filled.read()
-    desk = await EntryDesk.open(here)
+    desk = await EntryDesk.open(here, who)
     conditions = (
         Conditions(if_none_match="*")
         if filled.former is None

@@ -5,6 +5,7 @@ What an answer is worth is decided in `monitor.web.handshake`.
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 
 import structlog
@@ -13,6 +14,8 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from starlette.responses import RedirectResponse, Response
 
 from monitor.judge.access import Role
+from monitor.judge.audit import Action, AuditRow
+from monitor.store.audit import add_audit
 from monitor.web import handshake
 from monitor.web.api import find_or_refuse
 from monitor.web.bodies import form
@@ -88,9 +91,13 @@ async def callback(request: Request, here: Here, who: Who) -> Response:
     try:
         if begun is not None:
             return await receive(request, here, who, begun)
-        name = await handshake.finish_handshake(here, request.query_params, browser_of(who))
+        name = await handshake.finish_handshake(
+            here, request.query_params, browser_of(who), who.who
+        )
     except HandshakeRefused as error:
         log.warning("handshake.refused", connection=error.name, why=error.title)
+        tried = AuditRow(here.clock(), who.who, Action.RENEW, error.name, count=0)
+        await here.store.write(partial(add_audit, row=tried))
         context = {
             "title": error.title,
             "why": error.why,

@@ -164,7 +164,7 @@ async def receive(
     session = handshake.browser_of(who)
     grant = await new_stores.receive_grant(here, begun, request.query_params, session)
     log.info("handshake.received", application=grant.application, region=grant.region)
-    connection = await _examine(here, StoreForm(grant, {"name": "new-store"}))
+    connection = await _examine(here, who, StoreForm(grant, {"name": "new-store"}))
     trial = await new_stores.try_grant(here, connection)
     typed = await _propose(here, grant, trial.outcome.account)
     return await _show(request, here, who, StoreForm(grant, typed), trial)
@@ -186,9 +186,9 @@ async def _propose(here: Parts, grant: StoreGrant, account: str | None) -> dict[
     return typed
 
 
-async def _examine(here: Parts, filled: StoreForm) -> AmazonConnection:
+async def _examine(here: Parts, who: Visitor, filled: StoreForm) -> AmazonConnection:
     """Return the connection that an authorization makes, under a name that does not matter yet."""
-    desk = await EntryDesk.open(here)
+    desk = await EntryDesk.open(here, who)
     try:
         connection = desk.check(filled.read(), None).connection
     except EntryRefused as error:
@@ -273,13 +273,13 @@ def _refuse(request: Request, error: HandshakeRefused) -> Response:
 async def _add(
     request: Request, here: Parts, who: Visitor, filled: StoreForm, how: str
 ) -> Response:
-    connection = await _examine(here, StoreForm(filled.grant, {"name": "new-store"}))
+    connection = await _examine(here, who, StoreForm(filled.grant, {"name": "new-store"}))
     trial = await new_stores.try_grant(here, connection)
     is_paused = how == SAVE_PAUSED
     show = partial(_show, request, here, who, filled, trial, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     if not (trial.is_good or is_paused):
         return await show()
-    desk, values = await EntryDesk.open(here), filled.read()
+    desk, values = await EntryDesk.open(here, who), filled.read()
     basis = Basis(str(values["name"]), Conditions(if_none_match="*"))
     cipher = Cipher.find(here.config.web)
     try:
@@ -321,5 +321,5 @@ async def _renew(
             " was changed.",
             name,
         )
-    await take_grant(here, connection, grant.token, Seller(grant.seller_id))
+    await take_grant(here, connection, grant.token, Seller(grant.seller_id), who.who)
     return go_back(request, name, "authorized")
