@@ -154,13 +154,19 @@ def retry(context: typer.Context) -> None:
     later alert about the same thing.
     """
     from monitor.alerting.suppression import retry_dead
+    from monitor.judge.audit import ALERTS, Action, AuditRow
+    from monitor.store.audit import add_audit
 
     session: Session = context.obj
     database = session.open_for_reading()
     n_due = n_old = 0
     if database is not None:
         with database.write() as tx:
-            n_due, n_old = retry_dead(tx, session.plan, utc_now())
+            now = utc_now()
+            n_due, n_old = retry_dead(tx, session.plan, now)
+            if n := n_due + n_old:
+                resumed = AuditRow(now, session.who, Action.RESUME, keys=(ALERTS,), count=n)
+                add_audit(tx, resumed)
     if n_due:
         noun = "notification is" if n_due == 1 else "notifications are"
         typer.echo(f"{n_due:,} {noun} queued again; the daemon, `connwatch run`, sends them")

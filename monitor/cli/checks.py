@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from monitor.cli.output import TableRow
     from monitor.cli.runner import CheckResults
     from monitor.cli.session import Session
+    from monitor.judge.audit import AuditRow
     from monitor.judge.conditions import Condition
     from monitor.judge.connections import ConnectionRecord
     from monitor.judge.incidents import Connectivity
@@ -178,15 +179,19 @@ def store_results(
     records: Sequence[ConnectionRecord],
     answers: CheckResults,
     uplink: Connectivity,
+    *,
+    by: AuditRow | None = None,
 ) -> list[ConnectionRecord]:
     """Judge and store what connections just answered; return what is known after it.
 
     Args:
         records: What was known before it.
+        by: Who ordered that, where it is to be written down.
     """
     from monitor.engine.batch import FinishedCheck
     from monitor.engine.evaluate import evaluate
     from monitor.engine.sweep import sweep
+    from monitor.store.audit import add_audit
 
     names = {record.name for record in records}
     finished = [
@@ -198,6 +203,8 @@ def store_results(
         # Without a daemon nobody else would tell what time has changed.
         sweep(tx, session.plan, utc_now())
         evaluate(tx, finished, session.plan, uplink)
+        if by is not None and finished:
+            add_audit(tx, by)
         return session.records(tx, names, utc_now())
 
 

@@ -21,6 +21,7 @@ from monitor.cli.output import open_console, print_json, print_rows
 from monitor.clock import utc_now
 from monitor.config.errors import ConfigError, as_argument, quoted
 from monitor.config.values import check_past_day
+from monitor.judge.audit import Action, AuditRow
 from monitor.judge.authorizations import DateChange, start_of
 from monitor.judge.connections import OWNER_DASHBOARD, OWNER_FILE
 from monitor.notify.times import format_date, format_expiry
@@ -40,12 +41,15 @@ if TYPE_CHECKING:
 def pause(context: typer.Context, name: ConnectionName) -> None:
     """Pause checks and alerts of a connection."""
     from monitor.store import connections
+    from monitor.store.audit import add_audit
 
     session: Session = context.obj
     session.require_known(name)
     with session.open_for_writing(about=name).write() as tx:
         record = session.find_record(tx, name)
         connections.pause(tx, record.id)
+        if not record.is_paused:
+            add_audit(tx, AuditRow(utc_now(), session.who, Action.PAUSE, name))
     if record.is_paused:
         sentence = "is paused already"
     elif record.is_enabled:
@@ -59,11 +63,14 @@ def pause(context: typer.Context, name: ConnectionName) -> None:
 def resume(context: typer.Context, name: ConnectionName) -> None:
     """Resume a paused or deleted connection."""
     from monitor.engine import actions
+    from monitor.store.audit import add_audit
 
     session: Session = context.obj
     entry = session.entry(name)
     with session.open_for_writing(about=name).write() as tx:
         resumed = actions.resume(tx, entry, utc_now())
+        if resumed in {actions.Resumed.DELETION, actions.Resumed.PAUSE}:
+            add_audit(tx, AuditRow(utc_now(), session.who, Action.RESUME, name))
     if resumed is None:
         raise session.deleted_name(name)
     sentence = {
@@ -102,6 +109,7 @@ def delete(
     """
     from monitor.cli.settings import describe_owner
     from monitor.store import connections
+    from monitor.store.audit import add_audit
 
     session: Session = context.obj
     session.require_known(name)
@@ -124,7 +132,9 @@ def delete(
         is_sure=is_sure,
     )
     with database.write() as tx:
-        connections.delete_connection(tx, session.find_record(tx, name), utc_now())
+        record = session.find_record(tx, name)
+        add_audit(tx, AuditRow(utc_now(), session.who, Action.DELETE, name))
+        connections.delete_connection(tx, record, utc_now())
     typer.echo(
         f"{name} is deleted: its checks stop, its history and alerts are gone.\n"
         f"Its entry in {describe_owner(owner)} is ignored until it is taken out and put in again, "
@@ -141,12 +151,14 @@ def _confirm_deletion(name: str, rest: str, *, is_sure: bool) -> None:
 def _delete_for_good(session: Session, name: str, *, is_sure: bool) -> None:
     """Delete a connection that the database alone has."""
     from monitor.engine.entries import DASHBOARD, EntryWriter
+    from monitor.store.audit import add_audit
 
     _confirm_deletion(
         name, "and its settings, secrets, history and alerts are lost.", is_sure=is_sure
     )
     writer = EntryWriter(session.config, session.plan, DASHBOARD, None)
     with session.database.write() as tx:
+        add_audit(tx, AuditRow(utc_now(), session.who, Action.DELETE, name))
         writer.remove(tx, [name], utc_now())
     typer.echo(f"{name} is deleted: its settings, secrets, history and alerts are gone.")
 
@@ -203,11 +215,14 @@ def _record(
     session: Session, name: str, authorized_at: datetime | None
 ) -> tuple[ConnectionRecord, DateChange]:
     from monitor.engine import actions
+    from monitor.store.audit import add_audit
 
     entry = session.entry(name)
     try:
         with session.open_for_writing(about=name).write() as tx:
             renewed = actions.renew(tx, entry, authorized_at, utc_now())
+            if renewed is not None and renewed[1] is not DateChange.NONE:
+                add_audit(tx, AuditRow(utc_now(), session.who, Action.RENEW, name))
     except actions.DayNeeded as needed:
         command = f"connwatch renew {as_argument(name)} --on DATE"
         raise CommandError(f"{needed}: {command}") from needed

@@ -36,9 +36,11 @@ from monitor.config.owners import (
 from monitor.config.plan import Describer
 from monitor.engine.ciphers import Cipher, KeyUnusable, seal_secrets
 from monitor.engine.entries import DASHBOARD, NO_KEY, EntryWriter, open_former
+from monitor.judge.audit import Action
 from monitor.judge.connections import OWNER_DASHBOARD, OWNER_FILE, WrittenEntry
 from monitor.sources.rows import UnreadableSource
 from monitor.store import credentials, entries
+from monitor.store.audit import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -247,6 +249,7 @@ class Importer:
         self._n_pieces = 0
         self._hosts: dict[tuple[str, int], str | None] = {}
         self._seen = SeenNames()
+        self._tally = Tally(session.who, Action.IMPORT)
         self.counts = ImportCounts()
         self.remedy = ""
 
@@ -426,6 +429,7 @@ class Importer:
         put = self._writer.put_described(
             tx, [one.write(self._writer.cipher) for one in ready], described, now
         )
+        self._tally.add(tx, now, put.created | put.changed)
         self.counts.created += len(put.created)
         self.counts.changed += len(put.changed)
         self.counts.same += put.n_same

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from monitor.cli.errors import CommandError, print_error
+from monitor.clock import utc_now
 from monitor.config.errors import format_count
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def rotate(context: typer.Context) -> None:
     except KeyUnusable as error:
         raise CommandError(f"nothing was changed: {error}") from None
     database = session.open_for_reading()
-    rotated = None if database is None else _rotate(database, cipher)
+    rotated = None if database is None else _rotate(database, cipher, session.who)
     if rotated is None or not rotated.n_rows:
         typer.echo("nothing is stored encrypted: web.old_keys can be taken out")
         return
@@ -56,13 +57,15 @@ def rotate(context: typer.Context) -> None:
         )
 
 
-def _rotate(database: Database, cipher: Cipher) -> Rotated:
+def _rotate(database: Database, cipher: Cipher, who: str) -> Rotated:
     """Encrypt all values of *database* anew.
 
     Raises:
         CommandError: One cannot be read, so that none was changed.
     """
     from monitor.engine.ciphers import KeyUnusable
+    from monitor.judge.audit import Action, AuditRow
+    from monitor.store.audit import add_audit
     from monitor.store.credentials import rotate_encrypted
 
     def renew(stored: bytes) -> bytes | None:
@@ -76,6 +79,9 @@ def _rotate(database: Database, cipher: Cipher) -> Rotated:
         rotated = rotate_encrypted(tx, renew)
         if rotated.unreadable:
             raise CommandError(_explain(rotated))
+        if rotated.n_rows:
+            key, n = ("web.key",), rotated.n_rows
+            add_audit(tx, AuditRow(utc_now(), who, Action.ROTATE, keys=key, count=n))
     return rotated
 
 

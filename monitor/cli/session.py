@@ -109,18 +109,32 @@ _LEFTOVERS = (".restoring", ".part-")
 """In the names of what killed commands leave; what it is exactly, `store.migrate` decides."""
 
 
+def _find_user() -> str:
+    """Return who of this machine runs the command."""
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"{number}"
+
+
 class Session:
     """One run of the command line.
 
     Args:
         config_path: The value of `--config`.
         is_verbose: The value of `--verbose`.
+
+    Attributes:
+        who: How the audit names who runs it.
     """
 
     def __init__(self, config_path: str | None, *, is_verbose: bool) -> None:
         self._config_path = config_path
         self.is_verbose = is_verbose
         self._reported_deleted: set[str] = set()
+        # Before root becomes the owner of the database.
+        self.who = f"cli:{_find_user()}"
 
     def anew(self) -> Session:
         """Return a session over the same file, that reads it again."""

@@ -147,10 +147,13 @@ def _begin(
     session: Session, scope: Scope, target: str | None, length: timedelta, reason: str
 ) -> None:
     from monitor.alerting.suppression import begin_silence, describe_scope
+    from monitor.judge.audit import row_of_mute
+    from monitor.store.audit import add_audit
 
     now = utc_now()
     with session.open_for_writing().write() as tx:
         begun = begin_silence(tx, session.plan, scope, target, length, reason, now)
+        add_audit(tx, row_of_mute(now, session.who, scope, target))
     held = f"; {format_count(begun.n_suppressed, 'alert')} held back" if begun.n_suppressed else ""
     until = format_time(begun.ends_at, now, session.config.alerts.zone)
     typer.echo(f"{describe_scope(scope, target)}: muted until {until} (silence {begun.id}){held}")
@@ -158,6 +161,9 @@ def _begin(
 
 def _end(session: Session, number: str | None) -> None:
     from monitor.alerting.suppression import end_silence
+    from monitor.judge.audit import ENDED, row_of_mute
+    from monitor.store.audit import add_audit
+    from monitor.store.suppression import list_active_silences
 
     if number is None or not NUMBER.fullmatch(number):
         raise CommandError("which one? connwatch silence end ID; connwatch silence list shows them")
@@ -165,7 +171,11 @@ def _end(session: Session, number: str | None) -> None:
     n_due = None
     if database is not None:
         with database.write() as tx:
-            n_due = end_silence(tx, session.plan, int(number), utc_now())
+            now = utc_now()
+            lasting = [one for one in list_active_silences(tx, now) if one.id == int(number)]
+            n_due = end_silence(tx, session.plan, int(number), now)
+            for one in lasting:
+                add_audit(tx, row_of_mute(now, session.who, one.scope, one.target, (ENDED,)))
     if n_due is None:
         raise CommandError(f"there is no silence {number} now; connwatch silence list shows them")
     sending = f"; sending {format_count(n_due, 'held alert')}" if n_due else ""
@@ -207,14 +217,19 @@ def ack(
 ) -> None:
     """Acknowledge a problem and stop its reminders."""
     from monitor.alerting.suppression import acknowledge
+    from monitor.judge.audit import Action, AuditRow
     from monitor.judge.suppression import Acknowledgement
+    from monitor.store.audit import add_audit
 
     session: Session = context.obj
     session.require_known(name)
     end = None if until is None else _read_date(until)
     with session.open_for_writing(about=name).write() as tx:
         record = session.find_record(tx, name)
-        problem = acknowledge(tx, record, session.plan, Acknowledgement(utc_now(), end, note))
+        now = utc_now()
+        problem = acknowledge(tx, record, session.plan, Acknowledgement(now, end, note))
+        if problem is not None:
+            add_audit(tx, AuditRow(now, session.who, Action.ACK, name))
     if problem is None:
         raise CommandError(f"{name} has no problem to acknowledge")
     until_when = "it is fixed" if end is None else format_date(end, utc_now())

@@ -22,6 +22,7 @@ from monitor.config.errors import (
     format_count,
     quoted,
 )
+from monitor.judge.audit import Action, AuditRow
 from monitor.judge.sources import (
     Acceptance,
     ReadingFacts,
@@ -328,6 +329,7 @@ def refresh(context: typer.Context, name: Name) -> None:
 def accept(context: typer.Context, name: Name) -> None:
     """Remove the connections whose removal is on hold, as last shown."""
     from monitor.store import sources as stored
+    from monitor.store.audit import add_audit
 
     session: Session = context.obj
     one = _find(session, name)
@@ -338,6 +340,9 @@ def accept(context: typer.Context, name: Name) -> None:
         found = stored.find_source(tx, name) or one
         said, memory = accept_held(found.memory)
         stored.save_memory(tx, name, memory)
+        if said is Acceptance.ACCEPTED:
+            key, n = (f"sources.{name}",), found.memory.pending
+            add_audit(tx, AuditRow(utc_now(), session.who, Action.ACCEPT, keys=key, count=n))
     if said is Acceptance.NOTHING_HELD:
         raise CommandError(f"source {quoted(name, 100)}: no removals are on hold")
     if said is Acceptance.CHANGED:

@@ -28,6 +28,7 @@ from monitor.clock import utc_now
 from monitor.config.addresses import secrets_in
 from monitor.config.connections import AmazonConnection
 from monitor.config.secret import Secret, SecretUnavailable
+from monitor.judge.audit import Action, AuditRow
 from monitor.judge.outcome import State
 from monitor.report.status import UNMUTED, exit_code
 from monitor.report.validation import CheckedConnection, Mark, StepName
@@ -146,7 +147,8 @@ class _Validation:
 
         name = self.connection.name
         if not self.is_paused and self.database is not None:
-            before = store_results(self.session, self.database, before, answers, uplink)
+            ordered = AuditRow(utc_now(), self.session.who, Action.VALIDATE, name)
+            before = store_results(self.session, self.database, before, answers, uplink, by=ordered)
         if not before:
             raise CommandError(f'connection "{name}" has been deleted')
         if not self.is_paused:

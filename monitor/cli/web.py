@@ -17,6 +17,7 @@ from monitor.cli.output import TableRow, open_console, print_json, print_rows
 from monitor.clock import utc_now
 from monitor.config.errors import did_you_mean, one_of
 from monitor.judge.access import Role
+from monitor.judge.audit import Action, AuditRow
 from monitor.notify.times import format_time
 from monitor.report.status import instant
 
@@ -94,6 +95,7 @@ def add(
 ) -> None:
     """Create a token and print it; it is shown only once."""
     from monitor.store import credentials
+    from monitor.store.audit import add_audit
     from monitor.store.overview import list_used_groups
 
     if not _NAME.fullmatch(name):
@@ -103,6 +105,8 @@ def add(
     session: Session = context.obj
     with session.open_for_writing().write() as tx:
         token = credentials.add_api_token(tx, name, utc_now(), given, groups or None)
+        if token is not None:
+            add_audit(tx, AuditRow(utc_now(), session.who, Action.PUT, keys=(f"tokens.{name}",)))
         unused = groups.difference(list_used_groups(tx))
     if token is None:
         raise CommandError(
@@ -199,6 +203,7 @@ def _describe(token: ApiToken) -> Json:
 def revoke(context: typer.Context, name: Name) -> None:
     """Revoke a token: it is rejected from now on."""
     from monitor.store import credentials
+    from monitor.store.audit import add_audit
 
     session: Session = context.obj
     known = [one.name for one in _read(session)]
@@ -206,4 +211,5 @@ def revoke(context: typer.Context, name: Name) -> None:
         raise CommandError(f'no token is called "{name}"{did_you_mean(name, known)}')
     with session.open_for_writing().write() as tx:
         credentials.revoke_api_token(tx, name)
+        add_audit(tx, AuditRow(utc_now(), session.who, Action.DELETE, keys=(f"tokens.{name}",)))
     typer.echo(f"{name} is revoked: it is rejected from now on")

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from monitor.judge.suppression import Scope
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
 
@@ -33,6 +36,12 @@ class Action(StrEnum):
 FILE = "file"
 """Who changed what the configuration file says."""
 
+ALERTS = "alerts"
+"""What was resumed where dead notifications are sent again."""
+
+ENDED = "ended"
+"""Says of a silence or an acknowledgement that somebody ended it."""
+
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
@@ -43,7 +52,7 @@ class AuditRow:
         connection: Its name then; None where several or none were changed.
         group: The group it belonged to then.
         keys: The names of what was changed, never a value.
-        count: How many were changed.
+        count: How many were changed; 0 where somebody tried and nothing was.
     """
 
     at: datetime
@@ -53,3 +62,20 @@ class AuditRow:
     group: str | None = None
     keys: tuple[str, ...] = ()
     count: int = 1
+
+
+def row_of_mute(
+    at: datetime, who: str, scope: Scope, target: str | None, keys: Sequence[str] = (), n: int = 1
+) -> AuditRow:
+    """Return the row that says what was muted, or is no longer.
+
+    A tag is not named: only what is a connection or a group is.
+
+    Args:
+        keys: `ENDED` where it is no longer.
+        n: How many silences.
+    """
+    name = target if scope is Scope.CONNECTION else None
+    group = target if scope is Scope.GROUP else None
+    named = () if scope is Scope.CONNECTION else (scope.value,)
+    return AuditRow(at, who, Action.MUTE, name, group, (*named, *keys), n)

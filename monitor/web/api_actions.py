@@ -8,7 +8,6 @@ orders mean is decided in `monitor.engine.actions` and `monitor.alerting.suppres
 # ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
 from __future__ import annotations
 
-from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +21,7 @@ from monitor.alerting import suppression
 from monitor.config.values import check_past_day
 from monitor.engine import actions
 from monitor.judge.alerts import AlertDue, AlertKind
-from monitor.judge.audit import Action, AuditRow
+from monitor.judge.audit import ALERTS, ENDED, Action, AuditRow, row_of_mute
 from monitor.judge.authorizations import DateChange, start_of
 from monitor.judge.suppression import Acknowledgement, Scope
 from monitor.report.history import silence_json
@@ -45,8 +44,7 @@ from monitor.web.visibility import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime
+    from collections.abc import Callable
 
     from monitor.judge.access import Access
     from monitor.judge.connections import ConnectionRecord, Entry
@@ -255,12 +253,6 @@ alerts_router = APIRouter(
     prefix="/api/v1", tags=["alerting"], dependencies=[Depends(refuse_unknown_fields)]
 )
 
-ALERTS = "alerts"
-"""What the audit says was resumed where dead notifications were."""
-
-ENDED = "ended"
-"""What it says of a silence or an acknowledgement that somebody ended."""
-
 LARGEST_ID = 2**63 - 1
 """What a database can hold."""
 
@@ -322,22 +314,12 @@ async def silence(here: Here, who: Who, wanted: schemas.NewSilenceSchema) -> Res
             who.access,
         )
         [kept] = [one for one in stored.list_active_silences(tx, now) if one.id == begun.id]
-        add_audit(tx, _muted(who, now, wanted.scope, wanted.target))
+        add_audit(tx, row_of_mute(now, who.who, wanted.scope, wanted.target))
         return {**silence_json(kept), "held": begun.n_suppressed}
 
     begun = await here.store.write(begin)
     _note(who, "silence", connection=suppression.describe_scope(wanted.scope, wanted.target))
     return JSONResponse(begun, HTTPStatus.CREATED)
-
-
-def _muted(
-    who: Who, now: datetime, scope: Scope, target: str | None, keys: Sequence[str] = ()
-) -> AuditRow:
-    """Return the row that says what was muted, or is no longer."""
-    name = target if scope is Scope.CONNECTION else None
-    group = target if scope is Scope.GROUP else None
-    named = () if scope is Scope.CONNECTION else (scope.value,)
-    return AuditRow(now, who.who, Action.MUTE, name, group, (*named, *keys))
 
 
 def known_tags(tx: Transaction, here: Here) -> list[str]:
@@ -360,7 +342,7 @@ async def end_silence(here: Here, who: Who, number: SilenceId) -> Response:
         n_due = suppression.end_silence(tx, here.plan, number, now, who.access)
         if n_due is not None:
             [ended] = lasting
-            add_audit(tx, _muted(who, now, ended.scope, ended.target, (ENDED,)))
+            add_audit(tx, row_of_mute(now, who.who, ended.scope, ended.target, (ENDED,)))
         return n_due
 
     n_due = await here.store.write(end)
@@ -387,7 +369,7 @@ async def end_all_mutes(here: Here, who: Who) -> None:
             if one.scope is Scope.ALL
         )
         if n_ended:
-            add_audit(tx, replace(_muted(who, now, Scope.ALL, None, (ENDED,)), count=n_ended))
+            add_audit(tx, row_of_mute(now, who.who, Scope.ALL, None, (ENDED,), n_ended))
         return n_ended
 
     n_ended = await here.store.write(end)

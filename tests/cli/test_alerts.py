@@ -223,6 +223,8 @@ def test_dead_notifications_become_due_again_and_the_others_stay(told):
 
     assert ended.code == 0
     assert ended.out.startswith("2 notifications are queued again; the daemon")
+    [row] = json.loads(connwatch("audit", "--json", cwd=told.folder).out)["audit"]
+    assert (row["action"], row["keys"], row["count"]) == ("resume", ["alerts"], 2)
     assert sorted(told.states()) == ["due", "due", "sent"]
 
 

@@ -155,6 +155,8 @@ def test_an_acknowledged_trouble_is_shown_in_its_history(bench):
     shown = bench.run("history", "acme").out
     assert "acknowledged until" in shown
     assert note in shown
+    [row] = json.loads(bench.run("audit", "--json").out)["audit"]
+    assert (row["action"], row["connection"], row["keys"]) == ("ack", "acme", [])
 
 
 def test_an_acknowledgement_is_shown_only_while_its_trouble_lasts(bench):

@@ -357,6 +357,8 @@ def test_what_was_found_is_told_later_and_not_sent(store):
     past = json.loads(store.bench.run("history", STORE, "--json").out)
     assert [each["kind"] for each in past["alerts"]] == ["error"]
     assert past["alerts"][0]["notifications"] == []
+    rows = json.loads(store.bench.run("audit", STORE, "--json").out)["audit"]
+    assert [row["action"] for row in rows] == ["validate", "validate"]
 
 
 # Countdown

@@ -147,6 +147,9 @@ CHANGES = {
         Action.MUTE, body={"scope": "connection", "target": "store", "for": "1h", "reason": CANARY}
     ),
     "POST /connections/{name}/silence": Case(Action.MUTE, body={"for": "1h", "reason": CANARY}),
+    "POST /groups/{name}/silence": Case(
+        Action.MUTE, None, ("group",), path="/groups/acme/silence", body={"for": "1h"}
+    ),
     "POST /silences": Case(Action.MUTE, None, ("tag",), body={"what": "tag eu", "for": "1h"}),
     "DELETE /api/v1/silences/{number}": Case(
         Action.MUTE, "store", ("ended",), path=f"{API}/silences/1", before=(SILENCE,)
@@ -268,7 +271,7 @@ async def test_a_change_is_one_row(web, database, route):
     assert answer.status_code == case.status or answer.status_code < 400, answer.text
     after = rows(database)
     assert len(after) == n_before + 1
-    group = "acme" if case.connection == "store" else None
+    group = "acme" if case.connection == "store" or case.keys == ("group",) else None
     assert after[0] == AuditRow(
         NOON, ME, case.action, case.connection, group, case.keys, case.count
     )
