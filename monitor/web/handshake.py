@@ -28,6 +28,7 @@ from monitor.config.connections import AmazonConnection
 from monitor.engine.batch import FinishedCheck
 from monitor.engine.ciphers import MAKE_KEY, Cipher, KeyUnusable
 from monitor.engine.evaluate import evaluate
+from monitor.engine.renewals import CREDENTIAL
 from monitor.judge.audit import Action, AuditRow
 from monitor.judge.authorizations import set_date
 from monitor.judge.invites import is_same_name
@@ -62,9 +63,6 @@ USED_KEPT = timedelta(days=2)
 NONCE_BYTES = 24
 _STATE = Struct(f">qq?q32s{NONCE_BYTES}s")
 """Connection, beginning in seconds, whether it was renamed, invite, browser, nonce."""
-
-CREDENTIAL = "refresh_token"
-"""What the audit says was renewed."""
 
 MAX_FIELD = 2048
 """What is longer than this was not sent by Amazon."""

@@ -86,6 +86,9 @@ ELSEWHERE = {
     "alerts retry": "tests/cli/test_alerts.py",
     "sources accept": "tests/cli/test_sources.py",
     "run": "tests/engine/test_reload.py",
+    "invite": "tests/web/test_invites.py",
+    "proposed accept": "tests/web/test_invites.py",
+    "proposed reject": "tests/web/test_invites.py",
 }
 """Commands whose rows are tested where their subject is."""
 
@@ -107,6 +110,7 @@ NOTHING = {
     "doctor": "reads",
     "export": "reads",
     "history": "reads",
+    "proposed list": "reads",
     "quota": "reads",
     "searches list": "reads",
     "searches wait": "reads",

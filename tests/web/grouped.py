@@ -13,8 +13,10 @@ from monitor.engine.batch import FinishedCheck
 from monitor.engine.evaluate import evaluate
 from monitor.judge.access import Role
 from monitor.judge.alerts import AlertDue, AlertKind
+from monitor.judge.audit import Action, AuditRow, row_of_mute
 from monitor.judge.suppression import Acknowledgement, Scope
 from monitor.store import connections, credentials, invites, outbox, suppression
+from monitor.store.audit import add_audit
 from tests.builders import DAY, HOUR, REFUSED, ok_with
 from tests.fakes import NOON
 from tests.web_client import Web, client_of, open_file
@@ -247,6 +249,19 @@ def _invite(database: Database) -> tuple[int, int]:
     return made.id, proposal
 
 
+def _write_down(database: Database) -> None:
+    """
+    Have something changed of theirs, of others, and of none.
+    """
+    with database.write() as tx:
+        for name in (OWN, OTHER, FREE):
+            add_audit(tx, AuditRow(NOON - DAY, "user:ana", Action.PAUSE, name))
+        keys = ("channels.canary-ops",)
+        add_audit(tx, AuditRow(NOON - DAY, "user:canary-boss", Action.PUT, keys=keys))
+        row = row_of_mute(NOON - DAY, "user:ana", Scope.GROUP, "canary-group")
+        add_audit(tx, row)
+
+
 @asynccontextmanager
 async def open_grouped(
     database: Database, folder: Path, role: Role = Role.OPERATOR
@@ -259,6 +274,7 @@ async def open_grouped(
         _settle(web, database, canary_store=REFUSED)
         ids = _alerts(web, database)
         silences = _hold(database)
+        _write_down(database)
         tokens = []
         with database.write() as tx:
             acme = frozenset({"acme"})

@@ -134,7 +134,7 @@ def test_a_confirmed_authorization_is_in_use_at_once_and_its_year_starts_anew(st
     assert (after["authorization"]["days_left"], after["expiring_soon"]) == (364, False)
     assert (after["state"], after["last_check"]["conclusive"]) == ("active", True)
     assert "Authorized again" in browser.get(back.headers["Location"]).text
-    assert audited(browser) == ("user:local", "renew", "happy", ["refresh_token"], 1)
+    assert audited(browser) == ("user:local", "renew", "happy", ["credential"], 1)
 
 
 def test_a_renewal_that_was_due_is_told_and_the_token_is_nowhere_in_the_clear(stage, browser):

@@ -99,6 +99,8 @@ TABLE: dict[str, Seen] = {
     "GET /api/v1/connections": CUT,
     "GET /api/v1/alerts": CUT,
     "GET /api/v1/silences": CUT,
+    "GET /api/v1/audit": CUT,
+    "GET /audit": CUT,
     "GET /api/v1/groups": CUT,
     "GET /api/v1/events": CUT,
     "GET /oauth/amazon/callback": CUT,

@@ -207,10 +207,19 @@ ELSEWHERE = {
     "POST /channels/{name}/edit": "test_a_form_of_a_channel_is_a_row",
     "POST /new/store": "tests/web/test_new_stores.py",
     "GET /oauth/amazon/callback": "tests/web/test_handshake.py",
+    "POST /sources/{name}/accept": "tests/web/pages/test_sources.py",
+    "POST /api/v1/connections/{name}/invites": "tests/web/test_invites.py",
+    "POST /connections/{name}/invites": "tests/web/test_invites.py",
+    "DELETE /api/v1/invites/{number}": "tests/web/test_invites.py",
+    "POST /invites/{number}/revoke": "tests/web/test_invites.py",
+    "POST /proposals/{number}/accept": "tests/web/test_invites.py",
+    "POST /proposals/{number}/reject": "tests/web/test_invites.py",
+    "POST /renew/{token}": "tests/web/test_invites.py",
 }
 """Routes that change something, and where their rows are tested."""
 
 NOTHING = {
+    "POST /sources/{name}/refresh": "has the source read, whose own row says what that changed",
     "POST /logout": "ends a session of one's own",
     "POST /oauth/amazon/start/{name}": "leads to Amazon, and keeps nothing",
 }
