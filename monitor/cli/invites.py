@@ -6,8 +6,6 @@ decided in `monitor.web.invites`.
 
 from __future__ import annotations
 
-import os
-import pwd
 import re
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,14 +32,6 @@ LIST, REVOKE = "list", "revoke"
 
 NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 """What an id looks like that a database can hold."""
-
-
-def _who() -> str:
-    """Return how the audit names whoever gives commands."""
-    try:
-        return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
-    except KeyError:
-        return f"cli:{os.getuid()}"
 
 
 def invite(
@@ -99,7 +89,7 @@ def _invite(session: Session, name: str, valid: timedelta, *, is_json: bool) -> 
     from monitor.web.invites import find_invite_obstacle
 
     session.require_known(name)
-    who, now = _who(), utc_now()
+    who, now = session.who, utc_now()
     with session.open_for_writing(about=name).write() as tx:
         record = session.find_record(tx, name)
         connection = session.plan.connection(tx, name)
@@ -156,7 +146,7 @@ def _revoke(session: Session, number: str | None) -> None:
         raise CommandError(
             "which one? connwatch invite revoke ID; connwatch invite list shows them"
         )
-    who, now = _who(), utc_now()
+    who, now = session.who, utc_now()
 
     def revoke(tx: Transaction) -> bool:
         known = invites.find_invite(tx, int(number))
@@ -225,7 +215,7 @@ def accept(context: typer.Context, number: Id) -> None:
     accepted = None
     database = session.open_for_reading()
     if database is not None and NUMBER.fullmatch(number):
-        who = _who()
+        who = session.who
         try:
             with database.write() as tx:
                 accepted = renewals.accept(
@@ -247,7 +237,7 @@ def reject(context: typer.Context, number: Id) -> None:
     name = None
     database = session.open_for_reading()
     if database is not None and NUMBER.fullmatch(number):
-        who = _who()
+        who = session.who
         with database.write() as tx:
             name = renewals.reject(tx, session.plan, int(number), who, utc_now())
     if name is None:

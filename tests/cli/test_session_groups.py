@@ -38,6 +38,7 @@ TABLE = {
     "alerts list": ALL,
     "alerts retry": ALL,
     "alerts test": NONE,
+    "audit": ALL,
     "check": SAYS,
     "config check": ALL,
     "config init": NONE,

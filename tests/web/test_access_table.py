@@ -65,6 +65,7 @@ TABLE: dict[str, Role | str | None] = {
     "GET /api/v1/connections/{name}/history": VIEWER,
     "GET /api/v1/connections/{name}/config": OPERATOR,
     "GET /api/v1/alerts": VIEWER,
+    "GET /api/v1/audit": VIEWER,
     "GET /api/v1/silences": VIEWER,
     "GET /api/v1/groups": VIEWER,
     "GET /api/v1/configuration": VIEWER,
@@ -92,6 +93,7 @@ TABLE: dict[str, Role | str | None] = {
     # --- pages, reading
     "GET /": VIEWER,
     "GET /alerts": VIEWER,
+    "GET /audit": VIEWER,
     "GET /calendar": VIEWER,
     "GET /monitor": VIEWER,
     "GET /connections/{name}": VIEWER,

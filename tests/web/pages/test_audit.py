@@ -200,7 +200,7 @@ CHANGES = {
 """What each route does that changes anything."""
 
 ELSEWHERE = {
-    "POST /login": "test_a_login_is_a_row",
+    "POST /login": "tests/web/test_login.py",
     "POST /new/{kind}": "test_a_form_is_a_row",
     "POST /connections/{name}/edit": "test_a_form_is_a_row",
     "POST /channels/new/{kind}": "test_a_form_of_a_channel_is_a_row",
