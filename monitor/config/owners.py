@@ -154,6 +154,8 @@ def list_changed_keys(
     for path in {*before.secrets, *checked.secrets}:
         if before.secrets.get(path) != checked.secrets.get(path):
             keys.add(str(path[0]))
+    if former is None:
+        keys.discard("name")  # by which it is named anyhow
     return tuple(sorted(keys))
 
 

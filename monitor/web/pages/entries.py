@@ -26,10 +26,8 @@ from monitor.engine.batch import FinishedCheck
 from monitor.engine.entries import KeyMissing
 from monitor.engine.evaluate import evaluate
 from monitor.judge.access import Role
-from monitor.judge.audit import Action, AuditRow
 from monitor.judge.connections import OWNER_DASHBOARD, OWNER_FILE
 from monitor.store import connections, entries
-from monitor.store.audit import add_audit
 from monitor.web.api import find_or_refuse, no_such_connection
 from monitor.web.api_entries import Basis, Conditions, EntryDesk, NotToWrite
 from monitor.web.bodies import form
@@ -240,7 +238,7 @@ async def _save(
             if not trial.is_good:
                 unsaved = HTTPStatus.UNPROCESSABLE_ENTITY
                 return _show_form(request, here, who, filled, trial=trial, status=unsaved)
-        await store_entry(desk, who, ready, basis, trial, is_paused=is_paused)
+        await store_entry(desk, ready, basis, trial, is_paused=is_paused)
     except (EntryRefused, KeyMissing, NotToWrite) as error:
         return await _show_refusal(request, here, who, filled, error)
     name = ready.connection.name
@@ -277,9 +275,8 @@ def _what_was_done(*, is_new: bool, is_paused: bool) -> str:
     return "added" if is_new else "saved"
 
 
-async def store_entry(  # noqa: PLR0913 - what is written together
+async def store_entry(
     desk: EntryDesk,
-    who: Visitor,
     ready: ReadyEntry,
     basis: Basis,
     trial: Trial | None,
@@ -297,7 +294,6 @@ async def store_entry(  # noqa: PLR0913 - what is written together
         NotToWrite: Somebody was faster.
     """
     here, name = desk.here, ready.connection.name
-    content = ready.written.write()
     evaluated: list[Evaluated] = []
 
     def follow(tx: Transaction) -> None:
@@ -305,9 +301,6 @@ async def store_entry(  # noqa: PLR0913 - what is written together
         assert record is not None, "it was just written"
         if also is not None:
             also(tx)
-        keys = tuple(sorted(content.keys() - {"name", "renamed_from"}))
-        done = AuditRow(here.clock(), who.who, Action.PUT, name, ready.connection.group, keys)
-        add_audit(tx, done)
         if is_paused:
             connections.pause(tx, record.id)
         elif trial is not None:

@@ -288,7 +288,7 @@ async def _add(
         if cipher is None or not isinstance(made, AmazonConnection):
             raise KeyMissing
         keep = partial(filled.grant.keep, here=here, connection=made, cipher=cipher)
-        await store_entry(desk, who, ready, basis, trial, keep, is_paused=is_paused)
+        await store_entry(desk, ready, basis, trial, keep, is_paused=is_paused)
     except EntryRefused as error:
         return await show(errors=place_errors(FIELDS, error.problems, filled.typed))
     except NotToWrite:

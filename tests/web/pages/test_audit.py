@@ -175,7 +175,7 @@ CHANGES = {
         before=(MADE,),
     ),
     "POST /api/v1/connections:batch": Case(
-        Action.IMPORT, None, ("authorized_on", "name", "provider"), 2, body=TWO_LINES
+        Action.IMPORT, None, ("authorized_on", "provider"), 2, body=TWO_LINES
     ),
     "PUT /api/v1/channels/{name}": Case(
         Action.PUT,
@@ -336,7 +336,7 @@ async def test_a_batch_of_one_names_it_with_its_group(web, database):
 async def test_a_new_entry_names_its_keys(web, database):
     await MADE.send(web)
     [row] = rows(database)
-    assert row.keys == ("name", "provider", "token", "url")
+    assert row.keys == ("provider", "token", "url")
 
 
 async def test_a_program_is_named_by_its_token(web, database):
