@@ -49,7 +49,7 @@ from monitor.web.bodies import BodyTooLarge, media_type_of, refuse_unknown_field
 from monitor.web.parts import Here, Parts
 from monitor.web.problems import ProblemResponse, answers, problem, problems
 from monitor.web.schemas import EntrySchema
-from monitor.web.sessions import Who
+from monitor.web.sessions import Visitor, Who
 from monitor.web.visibility import channels_of, for_all_groups
 
 if TYPE_CHECKING:

@@ -88,14 +88,14 @@ async def start(stage: Stage, text: str) -> list[tuple[Any, ...]]:
 
 
 PUT, DELETE = ("file", "put"), ("file", "delete")
-KEYS = ("authorized_on", "name", "provider")
+KEYS = ("authorized_on", "provider")
 CASES: dict[str, tuple[str, str, list[tuple[Any, ...]]]] = {
     "a connection is added": ("", entries("a"), [(*PUT, "a", None, KEYS, 1)]),
     "several are added": ("", entries("a", "b"), [(*PUT, None, None, KEYS, 2)]),
     "one of a group is added": (
         "",
         entries("a", text=STORE + 'group = "acme"\n'),
-        [(*PUT, "a", "acme", ("authorized_on", "group", "name", "provider"), 1)],
+        [(*PUT, "a", "acme", ("authorized_on", "group", "provider"), 1)],
     ),
     "one is changed": (
         entries("a", "b"),
