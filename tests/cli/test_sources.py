@@ -4,6 +4,7 @@ The commands that show, try, read and accept sources, beside a real daemon and w
 
 from __future__ import annotations
 
+import getpass
 import json
 import signal
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,10 @@ class Place:
         path.write_text(path.read_text().replace('every = "1h"', 'every = "2h"'))
         daemon.process.send_signal(signal.SIGHUP)
         wait_until(lambda: len(daemon.named("source.read")) > n_read)
+
+    def audited(self) -> list[tuple[str, str, list[str], int]]:
+        rows = json.loads(self.run("audit", "--json").out)["audit"]
+        return [(one["who"], one["action"], one["keys"], one["count"]) for one in rows]
 
     def names(self) -> list[str]:
         ended = self.run("status", "--json")
@@ -187,6 +192,11 @@ def test_what_is_held_goes_when_it_is_accepted(place, daemon):
     ended = place.sources("accept", "stores")
     assert ended.code == 3
     assert "no removals are on hold" in ended.err
+    assert place.audited() == [
+        ("source:stores", "reading", ["removed"], 59),
+        (f"cli:{getpass.getuser()}", "accept", ["sources.stores"], 59),
+        ("source:stores", "reading", ["added"], 60),
+    ]
 
 
 def test_only_what_was_last_shown_is_accepted(place, daemon):

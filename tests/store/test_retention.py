@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import func, select
 
+from monitor.judge.audit import Action, AuditRow
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason
-from monitor.store import incidents, results, retention, schema
+from monitor.store import audit, incidents, results, retention, schema
 from monitor.store.schema import check_days, check_hours, checks, offline_times
 from tests.builders import DAY, HOUR, MINUTE, OK, REFUSED, UNREACHED, throttled
 
@@ -301,6 +302,21 @@ def test_a_roll_up_reads_the_last_hours_only(open_database, database):
     fewer = steps_of_roll_up(database, MIDNIGHT + 36 * HOUR + 5 * MINUTE)
     assert steps < 1.5 * fewer
     assert len(sums(database, check_hours)) == 36
+
+
+def test_the_audit_stays_two_years(database):
+    now = MIDNIGHT
+    rows = [
+        AuditRow(now - audit.KEEP_AUDIT + after, "cli:root", Action.PAUSE, "acme")
+        for after in (-SECOND, timedelta(), SECOND, audit.KEEP_AUDIT)
+    ]
+    with database.write() as tx:
+        for row in rows:
+            audit.add_audit(tx, row)
+    roll_up(database, now)
+    with database.read() as tx:
+        assert [row for _, row in audit.list_audit(tx)] == rows[:0:-1]
+    assert audit.KEEP_AUDIT == retention.KEEP_DAYS
 
 
 def test_outages_and_offline_times_go_three_months_after_their_end(database):
