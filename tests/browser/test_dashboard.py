@@ -44,6 +44,8 @@ PATHS = (
     "/new/store",
     "/channels",
     "/sources",
+    "/audit",
+    "/audit?connection=acme",
     "/channels/new",
     "/channels/new/email",
     "/connections/acme/edit",
@@ -63,6 +65,7 @@ EMPTY = {
     "/calendar": "No expiry known",
     "/groups": "No groups",
     "/monitor": "Checks are on time",
+    "/audit": "No changes yet",
     "/sources": "No sources",
 }
 WITH_BUTTONS = ("/", "/alerts", "/connections/initech", "/connections/old/delete")
