@@ -79,9 +79,13 @@ def test_without_a_name_it_is_the_admin(stage, open_page):
 
 
 OFFERED = {
-    "ana": (["acme"], [], ["Validate", "Pause", "Edit", "Delete …", "Add a connection"]),
-    "bob": (["acme", "globex"], ["Validate", "Pause"], ["Edit", "Delete …", "Add a connection"]),
-    "admin": (["acme", "globex"], ["Validate", "Pause", "Edit", "Delete …"], []),
+    "ana": (["acme"], [], ["Validate", "Pause", "Settings", "Delete …", "Add a connection"]),
+    "bob": (
+        ["acme", "globex"],
+        ["Validate", "Pause"],
+        ["Settings", "Delete …", "Add a connection"],
+    ),
+    "admin": (["acme", "globex"], ["Validate", "Pause", "Settings", "Delete …"], []),
 }
 
 
