@@ -83,9 +83,9 @@ def _read_validity(text: str | None) -> timedelta:
 
 
 def _invite(session: Session, name: str, valid: timedelta, *, is_json: bool) -> None:
-    from monitor.engine import renewals
     from monitor.report.invites import invite_json
     from monitor.store import invites
+    from monitor.store.audit import add_audit
     from monitor.web.invites import find_invite_obstacle
 
     session.require_known(name)
@@ -100,7 +100,7 @@ def _invite(session: Session, name: str, valid: timedelta, *, is_json: bool) -> 
             lines = "".join(f"\n  {line}" for line in obstacle.lines)
             raise CommandError(f"{name}: {obstacle.why} {obstacle.remedy}{lines}")
         made, token = invites.add_invite(tx, record.id, who, valid, now)
-        renewals.note(tx, session.plan, AuditRow(now, who, Action.INVITE, name))
+        add_audit(tx, AuditRow(now, who, Action.INVITE, name))
     address = renewal_address(session.config, token)
     if is_json:
         print_json({**invite_json(made, now), "url": address})
@@ -139,8 +139,8 @@ def _list(session: Session, *, is_json: bool) -> None:
 
 
 def _revoke(session: Session, number: str | None) -> None:
-    from monitor.engine import renewals
     from monitor.store import invites
+    from monitor.store.audit import add_audit
 
     if number is None or not NUMBER.fullmatch(number):
         raise CommandError(
@@ -153,7 +153,7 @@ def _revoke(session: Session, number: str | None) -> None:
         if known is None or not invites.revoke_invite(tx, int(number), now):
             return False
         row = AuditRow(now, who, Action.INVITE, known.connection, keys=("revoked",))
-        renewals.note(tx, session.plan, row)
+        add_audit(tx, row)
         return True
 
     database = session.open_for_reading()
@@ -239,7 +239,7 @@ def reject(context: typer.Context, number: Id) -> None:
     if database is not None and NUMBER.fullmatch(number):
         who = session.who
         with database.write() as tx:
-            name = renewals.reject(tx, session.plan, int(number), who, utc_now())
+            name = renewals.reject(tx, int(number), who, utc_now())
     if name is None:
         raise _unknown(number)
     typer.echo(f"{name}: rejected; the present credential stays in use")

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from monitor.config.model import renewal_address
 from monitor.config.renewal import outside_page_of, renewal_page_of
-from monitor.engine.renewals import note
 from monitor.judge.audit import Action, AuditRow
 from monitor.judge.invites import USUALLY_VALID
 from monitor.notify.delivery import OutboxUnavailable
 from monitor.store import connections, invites
+from monitor.store.audit import add_audit
 from monitor.store.engine import StoreError
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class RenewalLinks:
             return _Page(self._made[key])
         now, who = self.clock(), f"channel:{group.channel}"
         _, token = invites.add_invite(tx, record.id, who, USUALLY_VALID, now)
-        note(tx, plan, AuditRow(now, who, Action.INVITE, name))
+        add_audit(tx, AuditRow(now, who, Action.INVITE, name))
         self._made[key] = renewal_address(config, token)
         while len(self._made) > MOST_REMEMBERED:
             self._made.popitem(last=False)

@@ -217,28 +217,16 @@ def accept(
     invites.drop_proposal(tx, number)
     make_due(tx, record.id, now)
     entries.note_change(tx, now)
-    note(tx, plan, AuditRow(now, who, Action.ACCEPT, record.name, keys=(CREDENTIAL,)))
+    add_audit(tx, AuditRow(now, who, Action.ACCEPT, record.name, keys=(CREDENTIAL,)))
     return record.name, new
 
 
-def reject(tx: Transaction, plan: Plan, number: int, who: str, now: datetime) -> str | None:
+def reject(tx: Transaction, number: int, who: str, now: datetime) -> str | None:
     """Forget what was proposed under this id; return for which connection; None: it is gone."""
     stored = invites.find_proposal(tx, number)
     if stored is None:
         return None
     invites.drop_proposal(tx, number)
     name = stored.proposal.connection
-    note(tx, plan, AuditRow(now, who, Action.ACCEPT, name, keys=("rejected",), count=0))
+    add_audit(tx, AuditRow(now, who, Action.ACCEPT, name, keys=("rejected",), count=0))
     return name
-
-
-def note(tx: Transaction, plan: Plan, row: AuditRow) -> None:
-    """Write down what was done to a connection, with its group."""
-    group = None if row.connection is None else group_of(tx, plan, row.connection)
-    add_audit(tx, replace(row, group=group))
-
-
-def group_of(tx: Transaction, plan: Plan, name: str) -> str | None:
-    """Return the group of the connection called *name*."""
-    connection = plan.connection(tx, name)
-    return None if connection is None else connection.group

@@ -23,6 +23,7 @@ from monitor.engine.renewals import NothingToRenew
 from monitor.judge.audit import Action, AuditRow
 from monitor.report.invites import invite_json
 from monitor.store import invites as stored
+from monitor.store.audit import add_audit
 from monitor.web.api import find_or_refuse, no_such_connection
 from monitor.web.api_actions import SilenceId
 from monitor.web.bodies import refuse_unknown_fields
@@ -86,7 +87,7 @@ async def make_invite(
             raise HTTPException(HTTPStatus.CONFLICT, f"{obstacle.why} {obstacle.remedy}")
         now = here.clock()
         made, token = stored.add_invite(tx, record.id, who.who, wanted.valid, now)
-        renewals.note(tx, here.plan, AuditRow(now, who.who, Action.INVITE, name))
+        add_audit(tx, AuditRow(now, who.who, Action.INVITE, name))
         return made, token
 
     made, token = await here.store.write(make)
@@ -124,7 +125,7 @@ async def revoke_invite(here: Parts, who: Visitor, number: int) -> str:
         if not stored.revoke_invite(tx, number, now):
             raise unknown
         row = AuditRow(now, who.who, Action.INVITE, known.connection, keys=("revoked",))
-        renewals.note(tx, here.plan, row)
+        add_audit(tx, row)
         return known.connection
 
     name = await here.store.write(end)
@@ -170,7 +171,7 @@ async def reject_proposal(here: Parts, who: Visitor, number: int) -> str:
 
     def drop(tx: Transaction) -> str:
         _require_seen(tx, here, who, number)
-        name = renewals.reject(tx, here.plan, number, who.who, here.clock())
+        name = renewals.reject(tx, number, who.who, here.clock())
         if name is None:
             raise _NO_PROPOSAL
         return name

@@ -22,7 +22,7 @@ from monitor.config.renewal import aim_of, credential_of
 from monitor.engine.batch import FinishedCheck
 from monitor.engine.ciphers import KeyUnusable
 from monitor.engine.evaluate import evaluate
-from monitor.engine.renewals import CREDENTIAL, CredentialDesk, NewCredential, NothingToRenew, note
+from monitor.engine.renewals import CREDENTIAL, CredentialDesk, NewCredential, NothingToRenew
 from monitor.engine.settings import RowSettings
 from monitor.judge.audit import Action, AuditRow
 from monitor.judge.connections import OWNER_DASHBOARD, OWNER_FILE
@@ -31,6 +31,7 @@ from monitor.judge.outcome import OutcomeClass
 from monitor.providers.registry import build_checker
 from monitor.providers.tokens import HandshakeTokens
 from monitor.store import connections, invites
+from monitor.store.audit import add_audit
 from monitor.web.handshake import (
     HandshakeRefused,
     Obstacle,
@@ -202,7 +203,7 @@ def _note_failure(tx: Transaction, here: Parts, invite: Invite, why: str) -> Non
     """Write down that a link was tried and nothing was changed."""
     who = f"link:{invite.id}"
     row = AuditRow(here.clock(), who, Action.RENEW, invite.connection, keys=(why,), count=0)
-    note(tx, here.plan, row)
+    add_audit(tx, row)
 
 
 class Ending(Enum):
@@ -311,11 +312,11 @@ async def _keep(here: Parts, invite: Invite, new: NewCredential, outcome: Outcom
         if not is_good or not desk.answers_for_known(tx, record, new):
             desk.propose(tx, record, new, invite.id)
             row = AuditRow(now, who, Action.PROPOSE, record.name, keys=(CREDENTIAL,))
-            note(tx, here.plan, row)
+            add_audit(tx, row)
             return Ending.PROPOSED, invited, []
         desk.put_in_use(tx, record, new, now)
         invites.use_invite(tx, invite.id, now)
-        note(tx, here.plan, AuditRow(now, who, Action.RENEW, record.name, keys=(CREDENTIAL,)))
+        add_audit(tx, AuditRow(now, who, Action.RENEW, record.name, keys=(CREDENTIAL,)))
         checked = FinishedCheck(record.id, None, now, outcome)
         return Ending.IN_USE, invited, evaluate(tx, [checked], here.plan)
 
