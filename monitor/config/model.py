@@ -361,6 +361,17 @@ class WebUser(Settings):
         " not for admin.",
     )
 
+    _owner: str = PrivateAttr(default=OWNER_FILE)
+
+    @property
+    def owner(self) -> str:
+        """Return who wrote it: the file, or the dashboard."""
+        return self._owner
+
+    def belong_to(self, owner: str) -> None:
+        """Note who wrote it, if that was not the file."""
+        self._owner = owner
+
     @property
     def access(self) -> Access:
         """Return what they may do and see."""
@@ -413,6 +424,18 @@ class WebSettings(Settings):
             return self.users
         admin = WebUser.model_construct(name=ADMIN, password=self.password, role=Role.ADMIN)
         return (admin, *self.users)
+
+    @property
+    def file_users(self) -> tuple[WebUser, ...]:
+        """Return the users that the file has."""
+        return tuple(one for one in self.users if one.owner == OWNER_FILE)
+
+    def with_people(self, others: Iterable[WebUser]) -> WebSettings:
+        """Return the same settings with the file's users, and those *others* that it lacks."""
+        own = self.file_users
+        names = {one.name for one in own} | ({ADMIN} if self.password is not None else set())
+        added = tuple(one for one in others if one.name not in names)
+        return self.model_copy(update={"users": (*own, *added)})
 
     def account(self, name: str) -> WebUser | None:
         """Return who signs in as *name*."""
@@ -673,6 +696,10 @@ class Config(Settings):
         names = {one.name for one in own}
         added = tuple(one for one in others if one.name not in names)
         return self.model_copy(update={"channels": (*own, *added)})
+
+    def with_people(self, others: Iterable[WebUser]) -> Config:
+        """Return the same settings with the file's users, and those *others* that it lacks."""
+        return self.model_copy(update={"web": self.web.with_people(others)})
 
     @property
     def reach_of_channels(self) -> dict[str, AllowedHosts]:

@@ -25,6 +25,7 @@ from monitor.engine.integrity import IntegrityCheck
 from monitor.engine.links import RenewalLinks
 from monitor.engine.live import Live, ReloadStatus, Snapshot
 from monitor.engine.parts import DaemonParts, terms_of
+from monitor.engine.people import with_stored_people
 from monitor.engine.reload import Reloader, give_back_memory
 from monitor.engine.runner import CheckRunner
 from monitor.engine.scheduler import Scheduler
@@ -155,7 +156,7 @@ class App:
             partial(_note, dashboard, delivery),
             delivery.wake,
             running.runner.void,
-            running.follow_channels,
+            running.follow_stored,
         )
         await supervisor.notify_status()
         # What was set aside of the file's settings, the file still has.
@@ -236,7 +237,9 @@ class App:
             lambda tx: credentials.find_or_make_key(tx, credentials.FINGERPRINT_KEY)
         )
         own = self._config
-        self._config = await store.read(lambda tx: with_stored_channels(tx, own))
+        self._config = await store.read(
+            lambda tx: with_stored_people(tx, with_stored_channels(tx, own))
+        )
         reading = FileReading.of(config, key)
         plan = make_plan(self._config, reading.settings)
         say = Describer(self._config)

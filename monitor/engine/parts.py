@@ -19,6 +19,7 @@ from monitor.engine.channels import read_channels
 from monitor.engine.checkers import TokenFollower
 from monitor.engine.entries import bring_others_in_line
 from monitor.engine.live import Snapshot
+from monitor.engine.people import read_people
 from monitor.engine.scheduler import Job
 from monitor.engine.settings import RowSettings
 from monitor.engine.supervisor import CHECK_DUE, DELIVER
@@ -74,7 +75,7 @@ class Dashboard(Protocol):
         on_evaluated: Callable[[list[Evaluated]], None],
         wake: Callable[[], None],
         void: Callable[[Collection[str]], None],
-        follow_channels: Callable[[], Awaitable[None]],
+        follow_stored: Callable[[], Awaitable[None]],
     ) -> None:
         """Begin to serve; checks go on meanwhile.
 
@@ -82,7 +83,7 @@ class Dashboard(Protocol):
             on_evaluated: Called with checks that somebody asked for by a button.
             wake: Has what is due sent at once.
             void: Has checks under way of some connections count no longer.
-            follow_channels: Puts the channels that are stored in force.
+            follow_stored: Puts the channels and people in force that are stored.
         """
         ...
 
@@ -122,16 +123,18 @@ class DaemonParts:
         self.runner.follow_reload(former, void)
         self.dashboard.follow_reload()
 
-    async def follow_channels(self) -> None:
-        """Put the channels in force that are stored by now, beside those of the file."""
+    async def follow_stored(self) -> None:
+        """Put the channels and people in force that are stored by now, beside those of the file."""
         # One after the other: what was read first must not replace what was read later.
         async with self._following:
             config = self.live.config
-            stored = await self.store.read(lambda tx: read_channels(tx, config))
+            channels, people = await self.store.read(
+                lambda tx: (read_channels(tx, config), read_people(tx))
+            )
             # Nothing is awaited from here on, and a reload may have come until here.
             former = self.live.now
-            config = former.config.with_channels(stored)
-            if config.channels == former.config.channels:
+            config = former.config.with_channels(channels).with_people(people)
+            if (config.channels, config.web) == (former.config.channels, former.config.web):
                 return
             plan = make_plan(config, former.plan.settings)
             self.live.now = Snapshot.of(config, plan, former.calls, former)

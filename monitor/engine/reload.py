@@ -24,6 +24,7 @@ from monitor.engine.audit import audit_file
 from monitor.engine.channels import with_stored_channels
 from monitor.engine.checkers import prepare_checkers
 from monitor.engine.live import Snapshot
+from monitor.engine.people import with_stored_people
 from monitor.engine.scheduler import Job
 from monitor.engine.settings import FileReading, RowSettings, TakenOut
 from monitor.store import applications, connections, credentials
@@ -143,7 +144,7 @@ class Reloader:
         digests = {one.name: one.digest for one in reading.written}
         after = {one.name: one for one in config.connections}
         before = await running.store.read(lambda tx: list(rows.list_before(tx, digests, after)))
-        of_file = former.config.with_channels(()).with_connections(before)
+        of_file = former.config.with_channels(()).with_people(()).with_connections(before)
         changes = await asyncio.to_thread(compare, of_file, read)
         of_all = config.with_connections(())
         clients = former.calls.clients.successor(config.checks.concurrency)
@@ -151,7 +152,7 @@ class Reloader:
         entries = [say.entry(one) for one in config.connections]
 
         def bring_in_line(tx: Transaction) -> tuple[Config, Plan, CheckerSet]:
-            common = with_stored_channels(tx, of_all)
+            common = with_stored_people(tx, with_stored_channels(tx, of_all))
             plan = make_plan(common, reading.settings)
             audit_file(tx, reading, utc_now(), changes.tables, rows)
             taken_out = reading.store(tx)
@@ -161,8 +162,8 @@ class Reloader:
 
         common, plan, calls = await running.store.write(bring_in_line)
         running.put_in_force(Snapshot.of(common, plan, calls, former), changes.void)
-        # Another channel may have come since they were read.
-        await running.follow_channels()
+        # Another channel or person may have come since they were read.
+        await running.follow_stored()
         await calls.clients.adopt(clients, former.plan.intervals.timeout + SPARE)
         await asyncio.to_thread(_spare_collector)
         return changes

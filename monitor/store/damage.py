@@ -159,6 +159,12 @@ HEALED: dict[str, dict[str, str]] = {
         "created_at": NOW,
         "last_used_at": "NULL",
     },
+    "people": {
+        "role": "'viewer'",
+        "groups": "'[]'",
+        "password_hash": "NULL",
+        "created_at": NOW,
+    },
     "stored_tokens": {"file_fingerprint": "NULL", "seller_id": "NULL", "obtained_at": NOW},
 }
 """What such a column begins with, never allowing more than it did; a row without is taken out."""

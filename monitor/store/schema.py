@@ -620,6 +620,17 @@ web_sessions = Table(
     Column("user", String(100), nullable=False, server_default="admin"),
 )
 
+# People who were added in the dashboard; the file's users count before these.
+people = Table(
+    "people",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("role", EnumText(Role, 10), nullable=False),
+    Column("groups", JSON(none_as_null=True)),  # NULL: all
+    Column("password_hash", Text),  # NULL: only a proxy lets them in
+    Column("created_at", Instant, nullable=False),
+)
+
 # Who changed what: names of keys, never a value. The names are those of then.
 audit = Table(
     "audit",

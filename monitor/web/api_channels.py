@@ -219,7 +219,7 @@ async def put_channel_entry(
     await _try_url(here, checked, is_sent=not (how.dry_run or how.untested))
     is_new = await _store(here, who, checked, conditions, cipher, is_kept=not how.dry_run)
     if not how.dry_run:
-        await here.follow_channels()
+        await here.follow_stored()
         log.info(
             "web.ordered",
             order="put channel",
@@ -352,6 +352,6 @@ async def delete(here: Here, who: Who, name: str) -> Response:
         await here.store.write(change)
     except NotToWrite as error:
         return error.answer
-    await here.follow_channels()
+    await here.follow_stored()
     log.info("web.ordered", order="delete channel", channel=name, who=who.who)
     return Response(status_code=HTTPStatus.NO_CONTENT)

@@ -206,7 +206,7 @@ class EntryDesk:
         if former_name is not None and result[1]:
             self.here.now.calls.held.rename(former_name, name)
         if has_channels:
-            await self.here.follow_channels()
+            await self.here.follow_stored()
         return result
 
     def _rename_in_channels(self, tx: Transaction, old: str, new: str) -> bool:

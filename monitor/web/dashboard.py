@@ -95,7 +95,7 @@ class WebDashboard:
         on_evaluated: Callable[[list[Evaluated]], None],
         wake: Callable[[], None],
         void: Callable[[Collection[str]], None],
-        follow_channels: Callable[[], Awaitable[None]],
+        follow_stored: Callable[[], Awaitable[None]],
     ) -> None:
         """Load the web and begin to serve; checks go on meanwhile.
 
@@ -103,7 +103,7 @@ class WebDashboard:
             on_evaluated: Told of checks that somebody asked for by a button.
             wake: Has what is due sent at once.
             void: Has checks under way of some connections count no longer.
-            follow_channels: Puts the channels that are stored in force.
+            follow_stored: Puts the channels and people in force that are stored.
         """
         if self._metrics is None:
             return
@@ -115,7 +115,7 @@ class WebDashboard:
         self._parts = replace(
             self._put_together(on_evaluated, wake, csrf_key, calendar_key),
             void=void,
-            follow_channels=follow_channels,
+            follow_stored=follow_stored,
         )
         self._server = WebServer(self._view)
         await self._server.start()

@@ -36,7 +36,7 @@ def _ignore(_names: Collection[str]) -> None:
 
 
 async def _stay() -> None:
-    """Where nothing is sent no channel need be followed."""
+    """Where nothing is sent nothing stored need be followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Parts:
         calendar_key: Makes the secret addresses of the calendar and of badges.
         announce: Told of what was stored, as of every check.
         void: Has checks under way of some connections count no longer.
-        follow_channels: Puts the channels that are stored in force.
+        follow_stored: Puts the channels and people in force that are stored.
         consent_page: Where sellers authorize an application again.
         reloads: How reading the file went.
         monotonic: Seconds of a clock that nobody sets: lengths of time are measured by it.
@@ -80,7 +80,7 @@ class Parts:
     reloads: ReloadStatus = field(default_factory=ReloadStatus)
     monotonic: Callable[[], float] = time.monotonic
     void: Callable[[Collection[str]], None] = _ignore
-    follow_channels: Callable[[], Awaitable[None]] = _stay
+    follow_stored: Callable[[], Awaitable[None]] = _stay
 
     @property
     def config(self) -> Config:

@@ -44,6 +44,8 @@ PATHS = (
     "/new/store",
     "/channels",
     "/sources",
+    "/people",
+    "/people/new",
     "/audit",
     "/audit?connection=acme",
     "/channels/new",

@@ -116,3 +116,38 @@ def test_a_page_that_needs_a_higher_role_says_so(stage, open_page, keep):
 def test_a_connection_of_another_group_is_not_there(stage, open_page: Callable[..., Page]):
     page = log_in(open_page(), stage, "ana", "/connections/globex")
     expect(page.get_by_role("heading", level=1)).to_have_text("Not Found")
+
+
+def test_an_admin_adds_a_viewer_of_a_group_who_sees_that_and_nothing_else(stage, open_page, keep):
+    admin = log_in(open_page(), stage, "admin", "/people")
+    admin.get_by_role("link", name="Add a person").click()
+    admin.get_by_label("Name").fill("eve")
+    admin.get_by_label("Role").select_option("admin")
+    admin.get_by_label("Groups").fill("small")
+    admin.get_by_role("button", name="Save").click()
+    expect(admin.get_by_role("alert")).to_contain_text("Nothing is saved yet")
+    found = look_at(admin, keep, "people-refused")
+    admin.get_by_label("Role").select_option("viewer")
+    admin.get_by_role("button", name="Save").click()
+    expect(admin.get_by_role("heading", level=1)).to_have_text("eve can log in now")
+    found += look_at(admin, keep, "people-added")
+    password = admin.locator("#password").inner_text()
+
+    page = open_page()
+    page.goto(stage.url)
+    page.get_by_label("Name").fill("eve")
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.locator(".list")).to_contain_text("globex")
+    expect(page.locator("body")).not_to_contain_text("acme")
+    assert page.goto(f"{stage.url}/people").status == 403
+
+    admin.goto(f"{stage.url}/people")
+    found += look_at(admin, keep, "people-list")
+    admin.get_by_role("link", name="Remove eve").click()
+    found += look_at(admin, keep, "people-remove")
+    admin.get_by_role("button", name="Remove").click()
+    expect(admin.locator("main [role=status]")).to_contain_text("Removed")
+    page.goto(stage.url)
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    assert found == []

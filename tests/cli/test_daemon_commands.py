@@ -96,14 +96,20 @@ def test_without_its_password_the_dashboard_lets_no_one_in_until_it_is_there(ben
         daemon.wait_for("daemon.started")
         assert browser.get("/healthz").status_code == 200
         assert browser.get("/").status_code == 401
-        # Whom a session stands for hangs on the password.
-        browser.cookies["connwatch_session"] = "x"
-        assert browser.get("/healthz").status_code == 200
-        refused = browser.get("/")
+        # Who knows the password hangs on it.
+        refused = log_in(browser)
         assert (refused.status_code, "cannot be read" in refused.text) == (503, True)
+        assert browser.get("/healthz").status_code == 200
         assert "hunter2" not in "".join(daemon.lines)
         (vault / "password").write_text("correct horse")
-        wait_until(lambda: browser.get("/").status_code == 401)
+        wait_until(lambda: log_in(browser).status_code == 303)
+        assert browser.get("/").status_code == 200
+
+
+def log_in(browser: httpx.Client) -> httpx.Response:
+    browser.get("/login")
+    word = {"X-CSRF-Token": browser.cookies["connwatch_csrf"]}
+    return browser.post("/login", headers=word, data={"password": "correct horse"})
 
 
 def test_config_check_runs_each_once_and_says_so(bench, vault, simulator):

@@ -472,6 +472,7 @@ def test_a_batch_of_a_thousand(database):
         "alerts": 500,
         "alert_connections": 500,
         "notifications": 500,
+        **dict.fromkeys(("audit", "invites", "invite_tries", "proposals", "people"), 0),
         "check_hours": 0,
         "check_days": 0,
         "api_tokens": 0,

@@ -353,7 +353,7 @@ async def test_what_is_stored_is_put_in_force(database, tmp_path, hook):
     async def follow() -> None:
         followed.append("followed")
 
-    async with open_api(database, tmp_path, follow_channels=follow) as web:
+    async with open_api(database, tmp_path, follow_stored=follow) as web:
         await put(web, "ops", {"url": url_of(hook)}, "?dry_run=true")
         assert followed == []
         await put(web, "ops", {"url": url_of(hook)})
