@@ -349,7 +349,7 @@ def signed_in_by_proxy(parts: Parts, request: Request) -> WebUser | None:
         raise NotLetIn("names no user")
     user = next((one for one in web.users if one.name == name), None)
     if user is None:
-        raise NotLetIn("names a user who does not stand in [[web.users]]")
+        raise NotLetIn("names a user who is neither in [[web.users]] nor on the page People")
     return user
 
 
