@@ -29,7 +29,7 @@ from monitor.store.schema import check_days, check_hours, notifications
 from tests.browser.conftest import CHROMIUM, DESKTOP, PHONE, start_chromium
 from tests.builders import REVOKED, UNREACHED, Story, watched_of
 from tests.sinks import run_web_hook
-from tests.stage import run_daemon, set_stage
+from tests.stage import PASSWORD, run_daemon, set_stage
 from tests.waiting import PATIENCE_MS
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> None:
     ):
         open_world(stage, hook.url())
         remember(stage, utc_now())
-        web = 'allowed_hosts = ["127.0.0.1"]'
+        web = f'password = "{PASSWORD}"\nallowed_hosts = ["127.0.0.1"]\npublic_url = "{stage.url}"'
         with run_daemon(stage, web), sync_playwright() as playwright:
             browser = start_chromium(playwright)
             take(browser, stage, folder)
@@ -80,7 +80,7 @@ def open_world(stage: Stage, channel: str) -> None:
     for name, days in AUTHORIZED_DAYS_AGO.items():
         since = now - days * DAY
         more = f'authorized_on = {since.date()}\ntags = ["stores"]'
-        stage.open_store(name, since, more)
+        stage.open_store(name, since, f'{more}\ngroup = "{name.split("-")[0]}"')
     stage.simulator.amazon.revoke(stage.grants[REVOKED_STORE].id, now)
     for name, (account, _) in ACCOUNTS.items():
         stage.simulator.soldscope.account(account).cycle_day = reset_after(now).day
@@ -199,7 +199,10 @@ def take(browser: Browser, stage: Stage, folder: Path) -> None:
     page.screenshot(path=str(folder / "connection.png"))
     page = _open(browser, stage, "/", viewport=PHONE, color_scheme="dark")
     page.screenshot(path=str(folder / "phone.png"))
-    take_setup(_open(browser, stage, "/new", viewport=DESKTOP | {"height": 760}), stage, folder)
+    page = _open(browser, stage, "/new", viewport=DESKTOP | {"height": 760})
+    take_setup(page, stage, folder)
+    take_people(page, stage, folder)
+    take_renewal(browser, page, stage, folder)
 
 
 def take_setup(page: Page, stage: Stage, folder: Path) -> None:
@@ -227,9 +230,46 @@ def take_setup(page: Page, stage: Stage, folder: Path) -> None:
     page.screenshot(path=str(folder / "channel.png"))
 
 
+def take_people(page: Page, stage: Stage, folder: Path) -> None:
+    """
+    Let somebody in who sees one group, and look at the group.
+    """
+    for name, groups in (("ana", ""), ("globex-owner", "globex")):
+        page.goto(f"{stage.url}/people/new")
+        page.get_by_label("Name").fill(name)
+        page.get_by_label("Role").select_option("viewer" if groups else "operator")
+        page.get_by_label("Groups").fill(groups)
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(f"{name} can log in now")
+    page.goto(f"{stage.url}/people")
+    page.set_viewport_size({"width": DESKTOP["width"], "height": 480})
+    page.screenshot(path=str(folder / "people.png"))
+    page.goto(f"{stage.url}/groups/globex")
+    page.set_viewport_size({"width": DESKTOP["width"], "height": 760})
+    page.screenshot(path=str(folder / "group.png"))
+    page.goto(f"{stage.url}/audit")
+    page.set_viewport_size({"width": DESKTOP["width"], "height": 560})
+    page.screenshot(path=str(folder / "audit.png"))
+
+
+def take_renewal(browser: Browser, page: Page, stage: Stage, folder: Path) -> None:
+    """
+    Invite the owner of the revoked store, and look at the link on a phone.
+    """
+    page.goto(f"{stage.url}/connections/{REVOKED_STORE}")
+    page.get_by_text("Invite the owner …").click()
+    page.get_by_role("button", name="Make a link").click()
+    address = page.get_by_label("Address").input_value()
+    phone = browser.new_context(viewport=PHONE).new_page()
+    phone.goto(address)
+    phone.screenshot(path=str(folder / "renewal.png"))
+
+
 def _open(browser: Browser, stage: Stage, path: str, **options: object) -> Page:
     page = browser.new_context(**options).new_page()  # type: ignore[arg-type]
     page.goto(stage.url)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
     expect(page.locator(".list > li").first).to_contain_text("revoked", timeout=PATIENCE_MS)
     page.wait_for_function(
         "!document.querySelector('.list').textContent.includes('not checked yet')",

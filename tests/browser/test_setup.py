@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
+GROUP = "acme-stores"
 WEB = """password = "{password}"
 public_url = "{url}"
 allowed_hosts = ["127.0.0.1", "localhost"]"""
@@ -101,11 +102,26 @@ class Newcomer:
         expect(page.get_by_label("Name", exact=True)).to_have_value(name)
         # Read again, the page would use up the code of the consent page once more.
         assert page.url == f"{self.stage.url}/new/store"
+        page.get_by_label("Group").fill(GROUP)
         self.look(page, "store-name")
         page.get_by_role("button", name="Save", exact=True).click()
         expect(page.get_by_role("heading", level=1)).to_have_text(name, timeout=PATIENCE_MS)
         expect(page.locator("#about .state").first).to_have_text("active")
         self.look(page, "store-added")
+
+    def add_viewer(self, name: str) -> str:
+        """
+        Let somebody in who sees the stores of the group; return the password that was made.
+        """
+        page = self.page
+        page.goto(f"{self.stage.url}/people")
+        page.get_by_role("link", name="Add a person").click()
+        page.get_by_label("Name").fill(name)
+        page.get_by_label("Groups").fill(GROUP)
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(f"{name} can log in now")
+        self.look(page, "person-added")
+        return page.locator("#password").inner_text()
 
     def add_channel(self, address: str) -> None:
         page = self.page
@@ -148,6 +164,8 @@ def test_everything_is_set_up_in_the_browser_until_the_first_alert(
     newcomer.log_in()
     newcomer.add_token(issued.value, "acme")
     newcomer.connect_store("Acme Store", "acme-store-na")
+    password = newcomer.add_viewer("owner")
+    newcomer.page.goto(f"{stage.url}/")
     newcomer.add_channel(f"http://127.0.0.1:{hook.port}/alerts")
     assert len(hook.posts) == 1  # the test
 
@@ -158,6 +176,14 @@ def test_everything_is_set_up_in_the_browser_until_the_first_alert(
     page = newcomer.page
     page.goto(f"{stage.url}/")
     expect(page.locator(".list > li", has_text="acme").first).to_contain_text("oken rejected")
+
+    owner = open_page(viewport=viewport)
+    owner.goto(stage.url)
+    owner.get_by_label("Name").fill("owner")
+    owner.get_by_label("Password").fill(password)
+    owner.get_by_role("button", name="Log in").click()
+    expect(owner.locator(".list > li")).to_have_count(1)
+    expect(owner.locator(".list > li")).to_contain_text("acme-store-na")
     assert found == []
 
 
