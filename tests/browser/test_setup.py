@@ -101,7 +101,7 @@ class Newcomer:
         expect(page.get_by_role("heading", level=1)).to_have_text(f"{store} has confirmed")
         expect(page.get_by_label("Name", exact=True)).to_have_value(name)
         # Read again, the page would use up the code of the consent page once more.
-        assert page.url == f"{self.stage.url}/new/store"
+        expect(page).to_have_url(f"{self.stage.url}/new/store")
         page.get_by_label("Group").fill(GROUP)
         self.look(page, "store-name")
         page.get_by_role("button", name="Save", exact=True).click()
