@@ -117,8 +117,9 @@ def test_the_page_shows_every_path_and_object(described):
 
 
 OBJECTS = (
-    "Acknowledged Acknowledgement Advice Alert AlertList Alive Audit AuditRow Authorization BegunSilence"
-    " Channel ChannelList Check Clock Configuration Connection ConnectionList EndedSilence"
+    "Acknowledged Acknowledgement Advice Alert AlertList Alive Audit AuditRow Authorization"
+    " BegunSilence Channel ChannelList Check Clock Configuration Connection ConnectionList"
+    " EndedSilence"
     " Entry FieldProblem Group GroupList History InviteState LastCheck"
     " MadeInvite Maintenance Marketplace Mistake"
     " NewAcknowledgement NewInvite NewSilence NewTest Notification Order Problem"
