@@ -335,7 +335,8 @@ def refuse_below(request: Request, visitor: Visitor, least: Role) -> Response:
     if visitor.by is Pass.TOKEN:
         who, remedy = "this API token", "Create another one: connwatch web token add."
     else:
-        who, remedy = visitor.name, "Roles are set under [[web.users]] in the configuration file."
+        who = visitor.name
+        remedy = "An admin sets roles on the page People, or in the configuration file."
     return refuse(
         request,
         HTTPStatus.FORBIDDEN,
@@ -350,8 +351,8 @@ def _refuse_name(request: Request, error: NotLetIn) -> Response:
     return refuse(
         request,
         HTTPStatus.FORBIDDEN,
-        f"The proxy in front of connwatch {error}. An administrator can add one to the"
-        " configuration file.",
+        f"The proxy in front of connwatch {error}. An admin adds users on the page People, or in"
+        " the configuration file.",
     )
 
 
