@@ -165,6 +165,8 @@ HEALED: dict[str, dict[str, str]] = {
         "password_hash": "NULL",
         "created_at": NOW,
     },
+    # Who did what is known without it.
+    "audit": {"keys": "'[]'"},
     "stored_tokens": {"file_fingerprint": "NULL", "seller_id": "NULL", "obtained_at": NOW},
 }
 """What such a column begins with, never allowing more than it did; a row without is taken out."""
@@ -614,7 +616,14 @@ def _is_no_value(column: Column[Any], *, is_thorough: bool) -> str:
 def _is_json_damaged(column: Column[Any]) -> str:
     name = _quoted(column.name)
     units = ", ".join(f"'{unit.value}'" for unit in QuotaUnit)
+    texts = (
+        "json_type({0}) <> 'array' OR EXISTS (SELECT 1 FROM json_each({0}) AS one"
+        " WHERE one.type <> 'text')"
+    )
     shapes = {
+        # Letters of a text would be groups, and nothing at all would be every group.
+        "groups": texts,
+        "keys": texts,
         "facts": "json_type({0}) <> 'object'",
         "marketplaces": (
             "json_type({0}) <> 'array' OR EXISTS (SELECT 1 FROM json_each({0}) AS one"

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 
 from monitor.store import damage
+from monitor.store.audit import list_audit
 from monitor.store.damage import find_damage, read_set_aside
 from monitor.store.engine import Database, RowsSetAside, StoreDamaged, StoreError
 from monitor.store.schema import EnumText, Instant, keys, metadata, outages
@@ -183,6 +184,31 @@ def test_a_damaged_token_of_the_api_may_not_do_more_than_before(database):
     tokens = metadata.tables["api_tokens"]
     with database.read() as tx:
         assert tx.execute(select(tokens.c.is_read_only)).scalars().all() == [True, True]
+
+
+@pytest.mark.parametrize("value", ["null", '"acme"', "[null]", "5", '{"acme": 1}', '["acme", 1]'])
+@pytest.mark.parametrize("table", ["api_tokens", "people"])
+def test_who_is_limited_to_groups_that_are_none_sees_nothing(database, table, value):
+    execute(database, f"UPDATE {table} SET groups = '{value}'")
+
+    assert {one.column for one in database.set_aside_damage()} == {"groups"}
+
+    with database.read() as tx:
+        groups = set(tx.exec_driver_sql(f"SELECT groups FROM {table}").scalars())
+    assert groups == {"[]"}
+
+
+@pytest.mark.parametrize("value", ["null", "5", "true", "[null]", "[[]]"])
+def test_who_changed_what_is_listed_without_keys_that_are_none(database, value):
+    with database.read() as tx:
+        n_rows = len(list_audit(tx))
+    execute(database, f"UPDATE audit SET \"keys\" = '{value}'")
+
+    assert {one.column for one in database.set_aside_damage()} == {"keys"}
+
+    with database.read() as tx:
+        assert [row.keys for _, row in list_audit(tx)] == [()] * n_rows
+    assert n_rows
 
 
 def test_more_rows_than_one_look_takes_are_all_set_aside(database, monkeypatch):
