@@ -35,14 +35,13 @@ from monitor.store.audit import add_audit
 from monitor.web.handshake import (
     HandshakeRefused,
     Obstacle,
-    find_key_obstacle,
     find_obstacle,
     read_answer,
     read_seller_id,
     redeem_grant,
     try_grant,
 )
-from monitor.web.trials import describe_trial
+from monitor.web.trials import describe_trial, find_key_obstacle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

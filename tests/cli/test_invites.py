@@ -75,6 +75,11 @@ def test_where_none_can_be_made_it_says_why(bench, web, name, said):
     assert json.loads(bench.run("invite", "list", "--json").out) == {"invites": []}
 
 
+def test_without_a_key_a_token_is_not_called_a_refresh_token(bench):
+    configure(bench, PUBLIC)
+    assert "refresh token" not in bench.run("invite", "a").err
+
+
 def test_nothing_is_listed_before_there_is_anything(bench):
     configure(bench, PUBLIC, KEY)
     assert bench.run("invite", "list").out == "no invites yet: connwatch invite NAME\n"
