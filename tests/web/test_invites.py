@@ -6,6 +6,7 @@ The daemon, the simulator and the HTTP between them are real; browsers are clien
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import sqlite3
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from monitor.web import invites
 from tests.command_line import connwatch
 from tests.sinks import run_web_hook
 from tests.stage import PASSWORD, run_daemon, set_stage
@@ -412,6 +414,23 @@ def test_a_token_that_does_not_work_changes_nothing(stage, operator, owner):
     assert token_of(stage, "token-bad") is None
     assert shown(operator, "token-bad")["state"] == "active"
     assert ("link", "renew", ["rejected"]) in audited(stage, "token-bad")
+
+
+def test_a_link_withdrawn_while_its_token_is_tried_is_over(stage, operator, owner, monkeypatch):
+    made = invite(operator, "token-bad")
+    real = invites._try_token
+
+    async def withdraw_first(*about: Any) -> Any:
+        # From another thread: the daemon answers in this one.
+        path = f"/api/v1/invites/{made['id']}"
+        ended = await asyncio.to_thread(change, operator, path, "DELETE")
+        assert ended.status_code == 204
+        return await real(*about)
+
+    monkeypatch.setattr(invites, "_try_token", withdraw_first)
+    answer = press(owner, made["url"], token="wrong-token")
+
+    assert (answer.status_code, "Link withdrawn" in answer.text) == (410, True), answer.text
 
 
 def test_a_token_of_another_account_waits(stage, operator, owner):

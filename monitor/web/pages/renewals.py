@@ -64,14 +64,22 @@ async def renew(
 ) -> Response:
     """Lead to Amazon, or take the new token."""
     try:
-        invited = await invites.begin_try(here, token)
-        if isinstance(invited.connection, AmazonConnection):
-            return await _lead_to_amazon(here, who, invited)
-        ending = await invites.take_token(here, invited, fields.get("token", "").strip())
+        return await _renew(request, here, who, token, fields.get("token", "").strip())
     except RenewalRefused as refused:
-        if refused.status is HTTPStatus.UNPROCESSABLE_ENTITY:
-            return await _show(request, here, token, refused)
         return refuse_renewal(request, refused)
+
+
+async def _renew(request: Request, here: Parts, who: Visitor, token: str, value: str) -> Response:
+    invited = await invites.begin_try(here, token)
+    if isinstance(invited.connection, AmazonConnection):
+        return await _lead_to_amazon(here, who, invited)
+    try:
+        ending = await invites.take_token(here, invited, value)
+    except RenewalRefused as refused:
+        if refused.status is not HTTPStatus.UNPROCESSABLE_ENTITY:
+            raise
+        # The link may have been withdrawn while the token was tried: then that is said.
+        return await _show(request, here, token, refused)
     return show_ending(request, ending)
 
 
