@@ -260,7 +260,7 @@ def take_renewal(browser: Browser, page: Page, stage: Stage, folder: Path) -> No
     page.get_by_text("Invite the owner …").click()
     page.get_by_role("button", name="Make a link").click()
     address = page.get_by_label("Address").input_value()
-    phone = browser.new_context(viewport=PHONE).new_page()
+    phone = browser.new_context(viewport=PHONE).new_page()  # type: ignore[arg-type]
     phone.goto(address)
     phone.screenshot(path=str(folder / "renewal.png"))
 
