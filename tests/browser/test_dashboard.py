@@ -5,6 +5,7 @@ The dashboard as people meet it, in a real browser, over a daemon and a simulate
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -268,6 +269,7 @@ def test_the_login_is_accessible_and_so_is_its_refusal(stage, open_page, keep):
 
 def test_what_opens_and_what_was_validated_is_accessible(stage, open_page, keep):
     page = log_in(open_page(), stage, "/connections/initech")
+    expect(page.locator("#live")).to_have_text("live")
     page.get_by_role("button", name="Validate").click()
     expect(page.locator("#verdict")).to_contain_text("Authorization revoked", timeout=PATIENCE_MS)
     found = look_at(page, keep, "validated")
@@ -423,6 +425,36 @@ def test_a_page_of_a_connection_follows_what_happens_to_it(stage, open_page):
     expect(page.locator("#about")).to_contain_text("Paused", timeout=PATIENCE_MS)
     page.request.post(f"{stage.url}/api/v1/connections/soldscope-staging/resume", headers=headers)
     expect(page.locator("#about")).to_contain_text("Healthy", timeout=PATIENCE_MS)
+
+
+def test_of_two_readings_under_way_the_later_one_is_shown(stage, open_page):
+    page = log_in(open_page(), stage, "/connections/soldscope-staging")
+    expect(page.locator("#live")).to_have_text("live")
+    order = f"{stage.url}/api/v1/connections/soldscope-staging"
+    headers = {"X-CSRF-Token": page.evaluate("document.cookie.match(/csrf=([^;]+)/)[1]")}
+    kept: list[Route] = []
+    page.route("**/connections/soldscope-staging", lambda route: kept.append(route))  # noqa: PLW0108 - playwright marks what it is given
+    page.request.post(f"{order}/pause", headers=headers)
+    wait_for_page(page, lambda: len(kept) == 1)
+    first = kept[0].fetch()
+    page.request.post(f"{order}/resume", headers=headers)
+    wait_for_page(page, lambda: len(kept) > 1)
+    kept[0].fulfill(response=first)
+    expect(page.locator("#about")).to_contain_text("Paused")
+    for each in list(kept)[1:]:
+        each.continue_()
+
+    expect(page.locator("#about")).not_to_contain_text("Paused", timeout=PATIENCE_MS)
+
+
+def wait_for_page(page: Page, is_true: Callable[[], bool]) -> None:
+    """
+    Wait while the browser goes on, until something holds.
+    """
+    until = time.monotonic() + PATIENCE_MS / 1000
+    while not is_true():
+        assert time.monotonic() < until
+        page.wait_for_timeout(50)
 
 
 SHOW = """(isHidden) => {

@@ -570,5 +570,6 @@ def test_hostile_headers_are_read_in_no_time(fields):
 
     report = read_quota_headers(headers, NOW)
 
-    assert time.process_time() - started < 0.5
+    # Ten times what it takes here; what grows with the square takes minutes.
+    assert time.process_time() - started < 2
     assert len(report.windows) <= MAX_WINDOWS

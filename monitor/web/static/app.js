@@ -11,6 +11,8 @@ const announce = (words) => { byId("announce").textContent = words; };
 /* Live: an event has the region that it is about read again. */
 let timer = null;
 let lastRefresh = 0;
+let asked = 0;
+let shown = 0;
 
 function rowsIn(region) {
   return region.querySelectorAll(".list > li:not(.more)").length;
@@ -44,6 +46,8 @@ async function refresh() {
     return;
   }
   if (regions.length === 0) return;
+  asked += 1;
+  const number = asked;
   let answer;
   try {
     answer = await fetch(address(regions), { headers: { Accept: "text/html" } });
@@ -53,7 +57,11 @@ async function refresh() {
   if (answer.redirected || answer.status === 401) window.location.reload();
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  for (const region of regions.filter(isFree)) replace(region, page.getElementById(region.id));
+  // Two may be under way: the later one counts, whichever is answered first.
+  if (number < shown) return;
+  shown = number;
+  const present = regions.map((region) => byId(region.id)).filter((region) => region && isFree(region));
+  for (const region of present) replace(region, page.getElementById(region.id));
 }
 
 const FOCUSABLE = "a, button, summary";
