@@ -61,6 +61,13 @@ def aim_of(connection: Connection) -> str:
     return f"\0{connection.auth}\0{parts.scheme}\0{parts.netloc.lower()}"
 
 
+def target_of(connection: Connection) -> str:
+    """Return what a credential of *connection* is for: tried there, it is sent nowhere else."""
+    if isinstance(connection, AmazonConnection):
+        return f"{connection.provider}\0{connection.application}\0{connection.region}"
+    return f"{connection.provider}{aim_of(connection)}"
+
+
 def renewal_page_of(config: Config, connection: Connection) -> RenewalPage:
     """Return the page to which whoever owns the account is sent to renew *connection*."""
     if has_handshake(config, connection) and config.web.listen and config.web.public_url:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from monitor.config.connections import AmazonConnection
 from monitor.config.owners import EntryRules, FormerEntry
-from monitor.config.renewal import aim_of, credential_of
+from monitor.config.renewal import aim_of, credential_of, target_of
 from monitor.engine.ciphers import Cipher, open_secrets
 from monitor.engine.entries import DASHBOARD, EntryWriter
 from monitor.judge.audit import Action, AuditRow
@@ -43,7 +43,7 @@ CREDENTIAL = "credential"
 
 
 class NothingToRenew(Exception):  # noqa: N818 - it states a condition
-    """Raised where a connection is gone, or has no credential that could be replaced."""
+    """Raised where a connection is gone, or has nothing that this credential could replace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,13 @@ class NewCredential:
     Args:
         holder: Whom it answers for.
         at: When it came; the days of an authorization are counted from that.
+        target: Where it was tried, as `target_of` says; it is not sent elsewhere.
     """
 
     value: str = field(repr=False)
     holder: Holder
     at: datetime
+    target: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class CredentialDesk:
         self, tx: Transaction, record: ConnectionRecord, new: NewCredential
     ) -> bool:
         """Tell whether *new* certainly answers for the account of *record*."""
-        connection = self._connection_of(tx, record)
+        connection = self._connection_of(tx, record, new)
         before = credentials.find_refresh_token(tx, record.id)
         known = Holder(record.account, None if before is None else before.seller_id)
         is_store = isinstance(connection, AmazonConnection)
@@ -108,7 +110,7 @@ class CredentialDesk:
             KeyUnusable: Other secrets of the entry cannot be read.
             EntryRefused: The entry cannot be used any more.
         """
-        connection = self._connection_of(tx, record)
+        connection = self._connection_of(tx, record, new)
         owner = entries.owners_of(tx, [record.name]).get(record.name)
         is_store = isinstance(connection, AmazonConnection)
         if owner == OWNER_DASHBOARD and not is_store:
@@ -125,8 +127,12 @@ class CredentialDesk:
         self, tx: Transaction, record: ConnectionRecord, new: NewCredential, invite_id: int
     ) -> int:
         """Keep *new* until an operator accepts it; return its id."""
-        connection = self._connection_of(tx, record)
-        sealed = {"value": new.value, "seller_id": new.holder.seller_id}
+        connection = self._connection_of(tx, record, new)
+        sealed = {
+            "value": new.value,
+            "seller_id": new.holder.seller_id,
+            "target": new.target,
+        }
         return invites.add_proposal(
             tx,
             record.id,
@@ -142,12 +148,20 @@ class CredentialDesk:
         """Return what was proposed; raise KeyUnusable if no key reads it."""
         sealed = json.loads(self.cipher.decrypt(stored.sealed))
         holder = Holder(stored.proposal.account, sealed["seller_id"])
-        return NewCredential(sealed["value"], holder, stored.authorized_at or stored.proposal.at)
+        at = stored.authorized_at or stored.proposal.at
+        return NewCredential(sealed["value"], holder, at, sealed.get("target", ""))
 
-    def _connection_of(self, tx: Transaction, record: ConnectionRecord) -> Connection:
+    def _connection_of(
+        self, tx: Transaction, record: ConnectionRecord, new: NewCredential
+    ) -> Connection:
         connection = self.plan.connection(tx, record.name)
         if connection is None or credential_of(connection) is None:
             raise NothingToRenew(f"{record.name} has no credential that can be replaced")
+        if target_of(connection) != new.target:
+            raise NothingToRenew(
+                f"the settings of {record.name} were changed since this credential was tried, and"
+                " it would be sent elsewhere now; reject it, and make a new link"
+            )
         return connection
 
     def _fingerprint_of(self, connection: Connection, value: str) -> str | None:

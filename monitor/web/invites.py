@@ -18,7 +18,7 @@ import structlog
 from monitor.config.connections import AmazonConnection
 from monitor.config.examination import SecretUse, find_flaw
 from monitor.config.owners import EntryRefused
-from monitor.config.renewal import aim_of, credential_of
+from monitor.config.renewal import aim_of, credential_of, target_of
 from monitor.engine.batch import FinishedCheck
 from monitor.engine.ciphers import KeyUnusable
 from monitor.engine.evaluate import evaluate
@@ -227,7 +227,8 @@ async def take_token(here: Parts, invited: Invited, value: str) -> Ending:
         # What a service sends back is not for whoever holds a link.
         words = [trial.words, trial.remedy if outcome.reason.is_conclusive else "Try again later."]
         await _refuse(here, invited.invite, "rejected", trial.title, " ".join(words))
-    new = NewCredential(value, Holder(outcome.account), here.clock())
+    target = target_of(invited.connection)
+    new = NewCredential(value, Holder(outcome.account), here.clock(), target)
     return await _keep(here, invited.invite, new, outcome)
 
 
@@ -292,7 +293,8 @@ async def take_consent(here: Parts, query: Mapping[str, str], session: str) -> E
         await here.store.write(lambda tx: _note_failure(tx, here, invite, "rejected"))
         raise
     holder = Holder(outcome.account, read_seller_id(query))
-    return await _keep(here, invite, NewCredential(token, holder, here.clock()), outcome)
+    new = NewCredential(token, holder, here.clock(), target_of(answer.connection))
+    return await _keep(here, invite, new, outcome)
 
 
 async def _keep(here: Parts, invite: Invite, new: NewCredential, outcome: Outcome) -> Ending:

@@ -489,6 +489,60 @@ def test_an_entry_of_the_dashboard_keeps_the_new_token_itself(stage, operator, o
     assert owner.get(url, headers=PAGE).status_code == 410
 
 
+def test_a_token_that_was_tried_elsewhere_is_not_accepted(stage, operator, owner):
+    entry = {
+        "provider": "soldscope",
+        "base_url": stage.simulator.soldscope_url,
+        "token": make_token(stage),
+    }
+    assert change(operator, "/api/v1/connections/moved", "PUT", json=entry).status_code == 201
+    wait_until(lambda: shown(operator, "moved")["state"] == "active")
+    url = invite(operator, "moved")["url"]
+    assert "Waiting for approval" in press(owner, url, token=make_token(stage, "globex")).text
+    entry |= {"base_url": "http://127.0.0.1:9/v1", "token": "of-another-service"}
+    assert change(operator, "/api/v1/connections/moved", "PUT", json=entry).status_code == 200
+    before = stored(stage, "SELECT secrets, digest FROM entries WHERE name = 'moved'")
+
+    page = operator.get("/connections/moved")
+    [path] = re.findall(r'action="(/proposals/\d+/accept)"', page.text)
+    answer = change(operator, path)
+
+    assert (answer.status_code, "changed since" in answer.text) == (409, True), answer.text
+    assert stored(stage, "SELECT secrets, digest FROM entries WHERE name = 'moved'") == before
+    [number] = re.findall(r"\d+", path)
+    by_command = connwatch("proposed", "accept", number, cwd=stage.folder)
+    assert (by_command.code, "changed since" in by_command.err) == (3, True)
+    assert connwatch("proposed", "reject", number, cwd=stage.folder).code == 0
+
+
+def test_a_token_is_not_stored_for_a_service_that_it_was_not_tried_at(
+    stage, operator, owner, monkeypatch
+):
+    entry = {
+        "provider": "soldscope",
+        "base_url": stage.simulator.soldscope_url,
+        "token": make_token(stage),
+    }
+    assert change(operator, "/api/v1/connections/moving", "PUT", json=entry).status_code == 201
+    wait_until(lambda: shown(operator, "moving")["state"] == "active")
+    url = invite(operator, "moving")["url"]
+    really_try = invites._try_token
+
+    async def move_meanwhile(here: Any, connection: Any, value: str) -> Any:
+        outcome = await really_try(here, connection, value)
+        other = entry | {"base_url": "http://127.0.0.1:9/v1", "token": "of-another-service"}
+        moved = await asyncio.to_thread(
+            change, operator, "/api/v1/connections/moving", "PUT", json=other
+        )
+        assert moved.status_code == 200, moved.text
+        return outcome
+
+    monkeypatch.setattr(invites, "_try_token", move_meanwhile)
+    answer = press(owner, url, token=make_token(stage))
+
+    assert (answer.status_code, "Not possible now" in answer.text) == (409, True), answer.text
+
+
 # --- commands
 
 
