@@ -461,7 +461,7 @@ def badge_of(name: str) -> str:
 
 def _calendar_of(person: str) -> str:
     # That of the administrator is the one from the time when there was no other.
-    return CALENDAR if person in {ADMIN, LOCAL} else f"{CALENDAR}:{person}"
+    return CALENDAR if person == ADMIN else f"{CALENDAR}:{person}"
 
 
 def calendar_path(parts: Parts, visitor: Visitor) -> str | None:
@@ -471,7 +471,9 @@ def calendar_path(parts: Parts, visitor: Visitor) -> str | None:
     """
     if visitor.by is Pass.TOKEN:
         return None
-    return f"/calendar.ics?token={_token(parts, _calendar_of(visitor.name))}"
+    # Where nobody signs in it is the administrator's; a user may be called as that visitor is.
+    person = ADMIN if visitor.by is Pass.OPEN else visitor.name
+    return f"/calendar.ics?token={_token(parts, _calendar_of(person))}"
 
 
 def badge_path(parts: Parts, name: str) -> str:

@@ -366,6 +366,18 @@ async def test_a_person_of_a_group_sees_it_after_the_login_and_in_a_calendar_of_
         assert (await program.get(f"/calendar.ics{address}")).status_code == 401
 
 
+async def test_a_person_called_local_has_a_calendar_without_others(world):
+    async with reopened(world, TEXT + USERS.replace("ana", "local")) as web:
+        fields = {"name": "local", "password": "correct horse battery"}
+        assert (await web.change("/login", data=fields)).status_code == 303
+        page = (await web.get("/calendar", headers={"Accept": "text/html"})).text
+        address = page.split('href="/calendar.ics')[1].split('"')[0].replace("&amp;", "&")
+        async with web.stranger() as program:
+            calendar = await program.get(f"/calendar.ics{address}")
+    assert OWN in calendar.text
+    assert CANARY not in calendar.text
+
+
 async def test_what_a_mute_holds_and_its_end_sends_is_counted_of_theirs_alone(world):
     """
     Others begin to be held at the same instant: their own mute was ended by nobody's word.
