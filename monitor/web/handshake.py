@@ -302,12 +302,11 @@ async def begin_handshake(
     return f"{parts.consent_page(connection)}?{urlencode(fields)}"
 
 
-async def find_invite_of(parts: Parts, query: Mapping[str, str]) -> int:
-    """Return the id of the invite that led to this answer of the consent page; 0 for none."""
+async def find_begun(parts: Parts, query: Mapping[str, str]) -> BegunHandshake | None:
+    """Return the handshake that this answer of the consent page is for; None for none of these."""
     state = query.get("state", "")[:MAX_FIELD]
     key = await parts.reader.read(lambda tx: credentials.find_key(tx, credentials.HANDSHAKE_KEY))
-    begun = None if key is None else BegunHandshake.read(key, state)
-    return 0 if begun is None else begun.invite
+    return None if key is None else BegunHandshake.read(key, state)
 
 
 async def finish_handshake(parts: Parts, query: Mapping[str, str], session: str, who: str) -> str:

@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from cryptography.fernet import Fernet
 
 from monitor.judge.access import Access, Role
 from monitor.judge.suppression import Scope
@@ -376,6 +379,49 @@ async def test_a_person_called_local_has_a_calendar_without_others(world):
             calendar = await program.get(f"/calendar.ics{address}")
     assert OWN in calendar.text
     assert CANARY not in calendar.text
+
+
+STORES = """
+[[web.users]]
+name = "ana"
+password = "correct horse battery"
+role = "operator"
+groups = ["acme"]
+
+[[applications]]
+name = "ours"
+client_id = "id"
+client_secret = "secret"
+application_id = "amzn1.sp.solution.1"
+redirect_url = "https://connwatch.example/oauth/amazon/callback"
+endpoint = "http://127.0.0.1:9"
+
+[[connections]]
+name = "begun"
+provider = "amazon"
+application = "ours"
+region = "eu"
+refresh_token = "r"
+group = "acme"
+"""
+
+
+async def test_an_authorization_ends_for_who_lost_its_group_while_it_was_confirmed(world):
+    key = f'[web]\nkey = "{Fernet.generate_key().decode()}"\n'
+    async with reopened(world, key + STORES) as web:
+        fields = {"name": "ana", "password": "correct horse battery"}
+        assert (await web.change("/login", data=fields)).status_code == 303
+        begun = await web.get("/oauth/amazon/start/begun")
+        assert begun.status_code == 303, begun.text
+        [state] = parse_qs(urlsplit(begun.headers["Location"]).query)["state"]
+        before = web.parts.config
+        [ana] = before.web.users
+        elsewhere = ana.model_copy(update={"groups": ("canary-group",)})
+        people = before.web.model_copy(update={"users": (elsewhere,)})
+        config = before.model_copy(update={"web": people})
+        web.views.append(replace(web.parts, now=replace(web.parts.now, config=config)))
+        back = await web.get(f"/oauth/amazon/callback?state={state}")
+        assert (back.status_code, "begun" in back.text) == (404, False), back.text
 
 
 async def test_what_a_mute_holds_and_its_end_sends_is_counted_of_theirs_alone(world):

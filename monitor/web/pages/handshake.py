@@ -15,11 +15,13 @@ from starlette.responses import RedirectResponse, Response
 
 from monitor.judge.access import Role
 from monitor.judge.audit import Action, AuditRow
+from monitor.store import connections
 from monitor.store.audit import add_audit
+from monitor.store.engine import Transaction  # noqa: TC001 - likewise
 from monitor.web import handshake
 from monitor.web.api import find_or_refuse
 from monitor.web.bodies import form
-from monitor.web.handshake import HandshakeRefused, browser_of
+from monitor.web.handshake import BegunHandshake, HandshakeRefused, browser_of
 from monitor.web.new_stores import read_begun
 from monitor.web.pages import renewals
 from monitor.web.pages.actions import go_back
@@ -75,18 +77,28 @@ async def _begin(
         return render(request, "obstacle.html", context, status=HTTPStatus.CONFLICT)
 
 
+def _require_seen(tx: Transaction, here: Parts, who: Visitor, begun: BegunHandshake) -> None:
+    """Refuse those who lost the group of the connection while they were at Amazon."""
+    name = connections.find_name(tx, begun.connection_id)
+    if name is not None and not who.access.sees_all:
+        find_or_refuse(tx, here, name, who.access)
+
+
 @router.get("/oauth/amazon/callback")
 async def callback(request: Request, here: Here, who: Who) -> Response:
     """Take what the consent page sends, and lead to the connection's page.
 
     Who came by a renewal link has no login, and is shown what became of it.
     """
-    if await handshake.find_invite_of(here, request.query_params):
+    known = await handshake.find_begun(here, request.query_params)
+    if known is not None and known.invite:
         return await renewals.finish(request, here, who)
     if who.by is Pass.NONE:
         return ask_to_log_in(request)
     if not who.may_change:
         return refuse_below(request, who, Role.OPERATOR)
+    if known is not None:
+        await here.reader.read(partial(_require_seen, here=here, who=who, begun=known))
     begun = await read_begun(here, request.query_params.get("state", ""))
     try:
         if begun is not None:
