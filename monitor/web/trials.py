@@ -155,4 +155,6 @@ def unseal(here: Parts, who: Visitor, purpose: str, sealed: str) -> dict[str, An
 
 
 def _mark_of(who: Visitor) -> str:
-    return hashlib.sha256(f"sealed\0{who.browser}".encode("utf-8", "surrogatepass")).hexdigest()
+    # Programs have no browser: their names tell them apart.
+    mark = f"sealed\0{who.who}\0{who.browser}"
+    return hashlib.sha256(mark.encode("utf-8", "surrogatepass")).hexdigest()

@@ -4,6 +4,7 @@ What sets things up is for admins of all groups: others change nothing and are s
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from monitor.judge.audit import Action
 from monitor.store import credentials
 from monitor.store.audit import list_audit
 from monitor.web.pages import channels, entries, stores
+from monitor.web.sessions import Pass, Visitor
+from monitor.web.trials import seal, unseal
 from tests.fakes import NOON
 from tests.web_client import open_file
 
@@ -133,3 +136,25 @@ async def test_who_saved_what_is_written_down_without_a_value(web, database):
         ("user:local", Action.PUT, "g", ("authorized_on", "group", "notes", "provider"))
     ]
     assert "hunter2-canary" not in str(rows)
+
+
+ANA = Visitor(Pass.SESSION, Role.ADMIN, "ana", session="s", csrf_token="w")
+PROGRAM = Visitor(Pass.TOKEN, Role.ADMIN, "ci")
+OPENERS: dict[str, tuple[Visitor, Visitor, str, bool]] = {
+    "the same browser": (ANA, ANA, "entry", True),
+    "for something else": (ANA, ANA, "channel", False),
+    "another login": (ANA, replace(ANA, session="t"), "entry", False),
+    "the same program": (PROGRAM, PROGRAM, "entry", True),
+    "another program": (PROGRAM, replace(PROGRAM, name="other"), "entry", False),
+    "a program for a person": (ANA, PROGRAM, "entry", False),
+}
+
+
+@pytest.mark.parametrize(("by", "opener", "purpose", "is_open"), OPENERS.values(), ids=OPENERS)
+async def test_what_is_sealed_opens_for_the_same_visitor_and_purpose(
+    database, tmp_path, by, opener, purpose, is_open
+):
+    async with open_file(database, tmp_path, FILE) as web:
+        sealed = seal(web.parts, by, "entry", {"token": "secret"})
+        found = unseal(web.parts, opener, purpose, sealed)
+    assert found == ({"token": "secret"} if is_open else None)
