@@ -7,7 +7,7 @@ operator. Pages are left to `monitor.web.pages.renewals`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum, auto
 from http import HTTPStatus
@@ -223,8 +223,8 @@ async def take_token(here: Parts, invited: Invited, value: str) -> Ending:
         await _refuse(here, invited.invite, "malformed", "Token not usable", flaw)
     outcome = await _try_token(here, invited.connection, value)
     if outcome.reason.outcome_class is not OutcomeClass.SUCCESS:
-        trial = describe_trial(invited.connection, outcome)
-        # What a service sends back is not for whoever holds a link.
+        # What a service sends back is not for whoever holds a link, nor is where it is.
+        trial = describe_trial(invited.connection, replace(outcome, detail=""))
         words = [trial.words, trial.remedy if outcome.reason.is_conclusive else "Try again later."]
         await _refuse(here, invited.invite, "rejected", trial.title, " ".join(words))
     target = target_of(invited.connection)

@@ -416,6 +416,18 @@ def test_a_token_that_does_not_work_changes_nothing(stage, operator, owner):
     assert ("link", "renew", ["rejected"]) in audited(stage, "token-bad")
 
 
+def test_who_has_a_link_is_not_shown_where_the_token_is_sent(stage, operator, owner):
+    entry = {
+        "provider": "soldscope",
+        "base_url": "http://127.0.0.1:9/v1",
+        "token": make_token(stage),
+    }
+    assert change(operator, "/api/v1/connections/hidden", "PUT", json=entry).status_code == 201
+    answer = press(owner, invite(operator, "hidden")["url"], token="new-token")
+    assert (answer.status_code, "Nothing was changed" in answer.text) == (422, True), answer.text
+    assert "127.0.0.1:9" not in answer.text
+
+
 def test_a_link_withdrawn_while_its_token_is_tried_is_over(stage, operator, owner, monkeypatch):
     made = invite(operator, "token-bad")
     real = invites._try_token
