@@ -5,7 +5,7 @@ JSON carries a fingerprint: who has it already is spared the body. A stream of e
 outlives neither the login nor the token that opened it.
 """
 
-# ruff: noqa: TC001, TC002 - FastAPI reads the annotations when the program runs
+# ruff: noqa: TC002 - FastAPI reads the annotations when the program runs
 from __future__ import annotations
 
 import asyncio
@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from monitor.config.secret import SecretUnavailable
 from monitor.report.audit import audit_json
 from monitor.report.history import HistoryJson, alert_json, history_json
 from monitor.report.status import ConnectionJson, instant
@@ -30,10 +31,10 @@ from monitor.store.engine import StoreError
 from monitor.web import overview
 from monitor.web.hub import HubFull
 from monitor.web.overview import read_cursor, write_cursor
-from monitor.web.parts import Here
+from monitor.web.parts import Here, is_in_force
 from monitor.web.problems import answers, problem, problems
 from monitor.web.schemas import AlertListJson, AuditJson, ConfigurationJson, ConnectionListJson
-from monitor.web.sessions import Authenticator, Who
+from monitor.web.sessions import Authenticator, NotLetIn, Who
 from monitor.web.visibility import channels_of, for_all_groups, only_of
 
 if TYPE_CHECKING:
@@ -305,7 +306,10 @@ async def show_configuration(request: Request, here: Here) -> Response:
 
 
 HEARTBEAT_S = 15.0
-"""Proxies close what is silent for a minute. As often is looked at who listens."""
+"""Proxies close what is silent for a minute."""
+
+RIGHTS_LAST_S = 2.0
+"""For so long whoever listens may do so, then is looked up anew."""
 
 LONGEST_S = 3600.0
 """Browsers come back by themselves."""
@@ -329,12 +333,17 @@ async def events(request: Request, here: Here, who: Who) -> Response:
     authenticator = Authenticator()
 
     async def is_welcome() -> bool:
+        # A reload sends all home who listen, and must find those who were on their way in.
+        if not is_in_force(request):
+            return False
         try:
             now = await authenticator.recognise(request)
         except StoreError:
             return True  # nothing is known against them, and there is nothing to tell
+        except (NotLetIn, SecretUnavailable):
+            return False
         # With other rights others are told of: whoever listens comes back for that.
-        return now.by is who.by and now.access == who.access
+        return (now.by, now.name, now.access) == (who.by, who.name, who.access)
 
     channels = None if who.access.sees_all else frozenset(channels_of(here, who.access))
     return _EventStream(partial(here.hub.listen, who.access, channels), here.hub, is_welcome)
@@ -377,19 +386,23 @@ async def stream(
         is_welcome: Tells whether whoever listens may still do so.
     """
     loop = asyncio.get_running_loop()
-    ends_at = loop.time() + LONGEST_S
-    ask_at = loop.time() + HEARTBEAT_S
+    began_at = loop.time()
+    welcome_until, said_at = began_at, began_at
     yield f"retry: {RETRY_MS}\n: connwatch\n\n".encode()
-    while loop.time() < ends_at:
-        if loop.time() >= ask_at:
+    while loop.time() < began_at + LONGEST_S:
+        if loop.time() >= welcome_until:
             if not await is_welcome():
                 return
-            ask_at = loop.time() + HEARTBEAT_S
+            welcome_until = loop.time() + RIGHTS_LAST_S
+        silent_until = min(welcome_until, said_at + HEARTBEAT_S)
         try:
-            event = await asyncio.wait_for(queue.get(), HEARTBEAT_S)
+            event = await asyncio.wait_for(queue.get(), silent_until - loop.time())
         except TimeoutError:
-            yield b": still here\n\n"
+            if loop.time() >= said_at + HEARTBEAT_S:
+                said_at = loop.time()
+                yield b": still here\n\n"
             continue
         if event is None:
             return
+        said_at = loop.time()
         yield event.encode()

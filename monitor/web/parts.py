@@ -99,5 +99,10 @@ def parts_of(request: Request) -> Parts:
     return parts
 
 
+def is_in_force(request: Request) -> bool:
+    """Tell whether *request* is still answered by the settings of now."""
+    return parts_of(request) is request.state.view()
+
+
 Here = Annotated[Parts, Depends(parts_of)]
 """The parts, as a parameter of a route."""

@@ -166,6 +166,7 @@ class AccessMiddleware:
         request = Request(scope, receive)
         # What is under way ends by the settings that it began with.
         parts = request.state.parts = self._view()
+        request.state.view = self._view
         refusal = self._refuse_address(request) or self._refuse_host(request)
         visitor = None
         if refusal is None:

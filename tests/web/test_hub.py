@@ -8,10 +8,12 @@ import asyncio
 import json
 import socket
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from monitor.config.model import Config, WebSettings
@@ -20,6 +22,7 @@ from monitor.judge.access import Role
 from monitor.store import connections, credentials, outbox
 from monitor.web import api, guard, hub
 from monitor.web import server as server_web
+from monitor.web.overview import Overview
 from monitor.web.server import WebServer
 from tests.builders import MINUTE, OK, OPS, REFUSED, Story, entry, plan_of
 from tests.fakes import NOON
@@ -47,6 +50,7 @@ def story(database: Database) -> Story:
 def _quick(monkeypatch):
     monkeypatch.setattr(hub, "LOOK_EVERY_S", 0.02)
     monkeypatch.setattr(api, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(api, "RIGHTS_LAST_S", 0.02)
     monkeypatch.setattr(server_web, "TRY_AGAIN_AFTER_S", 0.02)
 
 
@@ -228,6 +232,97 @@ async def test_a_stream_ends_with_the_token_that_opened_it(story, is_busy):
                     listener.queue.put_nowait(hub.RELOAD)
             await asyncio.sleep(0.01)
         await listening
+
+
+NEXT_SIGN_OF_LIFE_S = 3600.0
+
+
+async def listen_as_ci(web: Web, story: Story) -> asyncio.Task[None]:
+    """
+    Begin a stream with the token `ci`, which says nothing for an hour but what happens.
+    """
+    with story.database.write() as tx:
+        token = credentials.add_api_token(tx, "ci", NOON, Role.VIEWER)
+    assert token is not None
+    lines: asyncio.Queue[bytes] = asyncio.Queue()
+    listening = asyncio.create_task(listen(web, token, lines))
+    while b": connwatch" not in await lines.get():
+        assert not listening.done()
+    return listening
+
+
+async def revoke(story: Story, web: Web) -> None:
+    with story.database.write() as tx:
+        credentials.revoke_api_token(tx, "ci")
+
+
+async def grant_anew(story: Story, web: Web) -> None:
+    """
+    The same token, of another group.
+    """
+    with story.database.write() as tx:
+        tx.execute(text("UPDATE api_tokens SET groups = '[\"acme\"]'"))
+
+
+async def reload_quietly(story: Story, web: Web) -> None:
+    """
+    Other settings, which nobody was told of: the stream had not begun to listen.
+    """
+    web.views.append(replace(web.parts, overview=Overview(PLAN, web.parts.clock)))
+
+
+@pytest.mark.parametrize("change", [revoke, grant_anew, reload_quietly])
+async def test_a_stream_does_not_outlive_its_rights_until_it_next_says_something(
+    story, monkeypatch, change
+):
+    monkeypatch.setattr(api, "HEARTBEAT_S", NEXT_SIGN_OF_LIFE_S)
+    config = Config(web=WebSettings(password=Secret("correct horse")))
+    async with open_web(story.database, PLAN, config) as web, asyncio.timeout(PATIENCE_S):
+        listening = await listen_as_ci(web, story)
+        await change(story, web)
+        await listening
+
+
+async def test_a_stream_that_a_reload_overtakes_on_its_way_in_ends(story, monkeypatch):
+    """It was let in by the settings of before, and came to listen after all were sent home."""
+    monkeypatch.setattr(api, "HEARTBEAT_S", NEXT_SIGN_OF_LIFE_S)
+    config = Config(web=WebSettings(password=Secret("correct horse")))
+    on_its_way: list[Web] = []
+
+    def monotonic() -> float:
+        while on_its_way:
+            on_its_way.pop().reload(PLAN)
+        return 1000.0
+
+    async with (
+        open_web(story.database, PLAN, config, monotonic=monotonic) as web,
+        asyncio.timeout(PATIENCE_S),
+    ):
+        on_its_way.append(web)
+        await (await listen_as_ci(web, story))
+    assert not on_its_way
+
+
+async def test_a_stream_ends_with_the_session_that_opened_it(story, monkeypatch):
+    monkeypatch.setattr(api, "HEARTBEAT_S", NEXT_SIGN_OF_LIFE_S)
+    port = free_port()
+    settings = WebSettings(listen=f"127.0.0.1:{port}", password=Secret("correct horse"))
+    async with open_web(story.database, PLAN, Config(web=settings)) as web:
+        server = WebServer(lambda: web.parts)
+        await server.start()
+        await web.log_in("correct horse")
+        cookies = dict(web.client.cookies)
+        async with (
+            asyncio.timeout(PATIENCE_S),
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", cookies=cookies) as client,
+            client.stream("GET", "/api/v1/events") as response,
+        ):
+            lines = response.aiter_lines()
+            await read_until(lines, ": connwatch")
+            await web.change("/logout")
+            async for line in lines:
+                assert not line
+        await server.stop()
 
 
 async def test_other_settings_have_everybody_come_back(story):
