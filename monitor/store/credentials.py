@@ -158,9 +158,17 @@ def _owner_of(tx: Transaction, column: Column[Any], is_it: ColumnElement[bool]) 
 
 
 def use_handshake(
-    tx: Transaction, nonce_hash: str, connection_id: int, session_hash: str, started_at: datetime
+    tx: Transaction,
+    nonce_hash: str,
+    connection_id: int | None,
+    session_hash: str,
+    started_at: datetime,
 ) -> bool:
-    """Note that a handshake was answered; tell whether it was not before."""
+    """Note that a handshake was answered; tell whether it was not before.
+
+    Args:
+        connection_id: For which connection; None for a store that there was none of.
+    """
     is_it = handshakes.c.nonce_hash == nonce_hash
     if tx.execute(select(handshakes.c.nonce_hash).where(is_it)).first() is not None:
         return False

@@ -532,11 +532,12 @@ handshakes = Table(
     "handshakes",
     metadata,
     Column("nonce_hash", String(64), primary_key=True),
+    # NULL: for a store that there was no connection of.
     Column(
         "connection_id",
         Id,
         ForeignKey("connections.id", ondelete="CASCADE"),
-        nullable=False,
+        nullable=True,
         index=True,
     ),
     Column("session_hash", String(64), nullable=False),

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from http import HTTPStatus
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlencode
 
 import structlog
@@ -175,6 +175,51 @@ class HandshakeRefused(Exception):  # noqa: N818 - it states a condition
         self.is_by_name = is_by_name
 
 
+def sign_state(key: bytes, purpose: str, payload: bytes) -> str:
+    """Return *payload* as the `state` of a consent page; a change of any letter is found out.
+
+    Args:
+        purpose: What it begins: what was signed for something else is none of that.
+    """
+    return urlsafe_b64encode(payload + _sign(key, purpose, payload)).decode()
+
+
+def read_state(key: bytes, purpose: str, state: str) -> bytes | None:
+    """Return what was signed as *state*; None if it was not, with *key* and for that."""
+    try:
+        raw = b64decode(state, altchars=b"-_", validate=True)
+    except ValueError:
+        return None
+    payload, signature = raw[:-_SIGNATURE_BYTES], raw[-_SIGNATURE_BYTES:]
+    return payload if hmac.compare_digest(signature, _sign(key, purpose, payload)) else None
+
+
+_SIGNATURE_BYTES = hashlib.sha256().digest_size
+
+
+def _sign(key: bytes, purpose: str, payload: bytes) -> bytes:
+    return hmac.digest(key, f"{purpose}\0".encode() + payload, "sha256")
+
+
+class Begun(Protocol):
+    """What was begun at a consent page, whatever for."""
+
+    @property
+    def started_at(self) -> datetime:
+        """Return when."""
+
+    @property
+    def browser(self) -> bytes:
+        """Return what binds it to the browser that began it."""
+
+    @property
+    def nonce(self) -> bytes:
+        """Return what tells it from others."""
+
+
+_PURPOSE = "handshake"
+
+
 @dataclass(frozen=True, slots=True)
 class BegunHandshake:
     """A handshake that was begun, as the browser carries it to Amazon and back.
@@ -203,30 +248,17 @@ class BegunHandshake:
             self.browser,
             self.nonce,
         )
-        return urlsafe_b64encode(payload + _sign(key, payload)).decode()
+        return sign_state(key, _PURPOSE, payload)
 
     @classmethod
     def read(cls, key: bytes, state: str) -> BegunHandshake | None:
-        """Return what *state* says; None if it was not signed with *key*."""
-        try:
-            raw = b64decode(state, altchars=b"-_", validate=True)
-        except ValueError:
-            return None
-        payload, signature = raw[: _STATE.size], raw[_STATE.size :]
-        if not hmac.compare_digest(signature, _sign(key, payload)):
+        """Return what *state* says; None if it was not signed with *key* for a connection."""
+        payload = read_state(key, _PURPOSE, state)
+        if payload is None:
             return None
         number, started, is_renamed, invite, browser, nonce = _STATE.unpack(payload)
         started_at = datetime.fromtimestamp(started, UTC)
         return cls(number, started_at, browser, is_renamed, invite, nonce)
-
-    @property
-    def mark(self) -> str:
-        """Return what stands for it where it was used."""
-        return hashlib.sha256(self.nonce).hexdigest()
-
-
-def _sign(key: bytes, payload: bytes) -> bytes:
-    return hmac.digest(key, b"handshake\0" + payload, "sha256")
 
 
 def browser_mark(session: str) -> bytes:
@@ -374,7 +406,6 @@ async def _take(parts: Parts, state: str, session: str) -> tuple[str, BegunHands
     Raises:
         HandshakeRefused: It was not begun here, by this browser, just now, or is used already.
     """
-    now = parts.clock()
     key = await parts.reader.read(lambda tx: credentials.find_key(tx, credentials.HANDSHAKE_KEY))
     begun = None if key is None else BegunHandshake.read(key, state)
     if begun is None:
@@ -383,26 +414,47 @@ async def _take(parts: Parts, state: str, session: str) -> tuple[str, BegunHands
             "It does not belong to any authorization that was started here. If you came from"
             " Amazon, start again with the button on the connection's page.",
         )
+    name = await use_begun(parts, begun, session, begun.connection_id)
+    assert name is not None, "one without a connection is refused"
+    return name, begun
+
+
+async def use_begun(
+    parts: Parts, begun: Begun, session: str, connection_id: int | None
+) -> str | None:
+    """Have the answer to *begun* count this once; return the name of its connection.
+
+    Args:
+        connection_id: None for a store that there is no connection of yet.
+
+    Raises:
+        HandshakeRefused: It was not begun by this browser, just now, or is used already.
+    """
     if not hmac.compare_digest(begun.browser, browser_mark(session)):
         raise HandshakeRefused(
             "Started in another browser",
             "The authorization was started in another browser, or before you logged in again."
             " Start again, and stay in this browser.",
         )
+    now = parts.clock()
     is_late = abs(now - begun.started_at) > STATE_LIFE
+    mark = hashlib.sha256(begun.nonce).hexdigest()
 
-    def take(tx: Transaction) -> tuple[str | None, bool]:
-        name = connections.find_name(tx, begun.connection_id)
+    def take(tx: Transaction) -> tuple[str | None, bool, bool]:
+        name = None if connection_id is None else connections.find_name(tx, connection_id)
+        is_gone = connection_id is not None and name is None
         credentials.forget_handshakes(tx, now - USED_KEPT)
-        if name is None or is_late:
-            return name, True
-        is_first = credentials.use_handshake(
-            tx, begun.mark, begun.connection_id, begun.browser.hex(), begun.started_at
+        is_first = (
+            is_gone
+            or is_late
+            or credentials.use_handshake(
+                tx, mark, connection_id, begun.browser.hex(), begun.started_at
+            )
         )
-        return name, is_first
+        return name, is_gone, is_first
 
-    name, is_first = await parts.store.write(take)
-    if name is None:
+    name, is_gone, is_first = await parts.store.write(take)
+    if is_gone:
         raise HandshakeRefused("Connection deleted", "The connection has been deleted.")
     if is_late:
         raise HandshakeRefused(
@@ -415,9 +467,11 @@ async def _take(parts: Parts, state: str, session: str) -> tuple[str, BegunHands
         raise HandshakeRefused(
             "Already used",
             "This link was used before. Check the connection: if its authorization is still the"
-            " old one, start again there.",
+            " old one, start again there."
+            if connection_id is not None
+            else "This link was used before. If the store was not saved, start again.",
         )
-    return name, begun
+    return name
 
 
 # --- into use

@@ -8,12 +8,9 @@ page. A known connection is authorized again in `monitor.web.handshake`.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import re
 import secrets
-from base64 import b64decode, urlsafe_b64encode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -31,14 +28,16 @@ from monitor.web.entry_forms import propose
 from monitor.web.handshake import (
     MAX_FIELD,
     NONCE_BYTES,
-    STATE_LIFE,
     HandshakeImpossible,
     HandshakeRefused,
     Obstacle,
     browser_mark,
     find_setting_obstacle,
     read_seller_id,
+    read_state,
     redeem_grant,
+    sign_state,
+    use_begun,
 )
 from monitor.web.trials import Trial, find_key_obstacle, try_connection
 
@@ -62,6 +61,9 @@ SHORT = {Region.NA: "North America", Region.EU: "Europe", Region.FE: "Far East"}
 MOST_ALIKE = 20
 
 # --- the way to the consent page
+
+
+_PURPOSE = "new store"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,30 +93,18 @@ class BegunStore:
             self.beside,
             self.nonce.hex(),
         ]
-        payload = json.dumps(said).encode()
-        return urlsafe_b64encode(_sign(key, payload) + payload).decode()
+        return sign_state(key, _PURPOSE, json.dumps(said).encode())
 
     @classmethod
     def read(cls, key: bytes, state: str) -> BegunStore | None:
         """Return what *state* says; None if it was not signed with *key* for a new store."""
-        try:
-            raw = b64decode(state, altchars=b"-_", validate=True)
-        except ValueError:
-            return None
-        signature, payload = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]
-        if not hmac.compare_digest(signature, _sign(key, payload)):
+        payload = read_state(key, _PURPOSE, state)
+        if payload is None:
             return None
         application, region, started, browser, beside, nonce = json.loads(payload)
         began_at = datetime.fromtimestamp(started, UTC)
         mark = bytes.fromhex(browser)
         return cls(application, Region(region), began_at, mark, beside, bytes.fromhex(nonce))
-
-
-_SIGNATURE_BYTES = hashlib.sha256().digest_size
-
-
-def _sign(key: bytes, payload: bytes) -> bytes:
-    return hmac.digest(key, b"new store\0" + payload, "sha256")
 
 
 def find_store_obstacle(here: Parts, application: Application) -> Obstacle | None:
@@ -240,23 +230,12 @@ async def read_begun(here: Parts, state: str) -> BegunStore | None:
 async def receive_grant(
     here: Parts, begun: BegunStore, query: Mapping[str, str], session: str
 ) -> StoreGrant:
-    """Return the authorization that an answer of the consent page brings; nothing is stored.
+    """Return the authorization that an answer of the consent page brings; it counts this once.
 
     Raises:
         HandshakeRefused: It brings none that counts.
     """
-    if not hmac.compare_digest(begun.browser, browser_mark(session)):
-        raise HandshakeRefused(
-            "Started in another browser",
-            "The authorization was started in another browser, or before you logged in again."
-            " Start again, and stay in this browser.",
-        )
-    if abs(here.clock() - begun.started_at) > STATE_LIFE:
-        raise HandshakeRefused(
-            "Link expired",
-            "The consent page was open for longer than ten minutes. Nothing was saved. Start"
-            " again.",
-        )
+    await use_begun(here, begun, session, None)
     code = query.get("spapi_oauth_code", "")[:MAX_FIELD]
     if not code:
         raise HandshakeRefused(

@@ -48,6 +48,7 @@ FROZEN = {
     "0012_add_audit.py": "5ae88c8f81df9de084b92e7470493bd00f9131f536dad51d8e100399118ef7d7",
     "0013_add_invites.py": "e4c95a254d655c785b13fa5f980c6df21e2d909fd8091442592ca50e6e4f96ba",
     "0014_add_web_people.py": "419f89bcb29643b391ce7c558cb41c6dbc176575f257cf72dfe374bdfe75f476",
+    "0015_note_new_stores.py": "65d6753d7701a33d96ee7aed33374a768cf6f338fdfd7e98b07c62c78c5c56c6",
 }
 
 

@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from monitor.config.marketplaces import Region
+from monitor.web.handshake import BegunHandshake
 from monitor.web.new_stores import BegunStore, propose_name
 from tests.stage import run_daemon, set_stage
 from tests.waiting import PATIENCE_S, wait_until
@@ -106,6 +107,18 @@ def add(browser: httpx.Client, store_name: str, name: str) -> None:
 
 def shown(browser: httpx.Client, name: str) -> Any:
     return browser.get(f"/api/v1/connections/{name}").json()
+
+
+def audited(browser: httpx.Client) -> Any:
+    """
+    Return what was written down last of who changed what.
+    """
+    [row] = browser.get("/api/v1/audit?limit=1").json()["audit"]
+    return row["who"], row["action"], row["connection"], row["keys"], row["count"]
+
+
+def audit(browser: httpx.Client) -> Any:
+    return browser.get("/api/v1/audit?limit=500").json()["audit"]
 
 
 def count_connections(browser: httpx.Client) -> int:
@@ -208,6 +221,7 @@ def test_another_account_cannot_be_used_to_renew(stage, browser):
     assert "Renew first" not in page.text
 
     answer = send(browser, sealed=hidden(page, "sealed"), action="renew", connection="first")
+    assert audited(browser) == ("user:local", "renew", "first", [], 0)
 
     assert answer.status_code == HTTPStatus.BAD_REQUEST
     assert "Another account" in answer.text
@@ -274,8 +288,17 @@ def test_a_code_that_was_used_changes_nothing(browser):
     back = confirm(begin(browser), store="", store_name="Repeated")
     assert browser.get(back).status_code == HTTPStatus.OK
     answer = browser.get(back)
-    assert (answer.status_code, "No new token" in answer.text) == (HTTPStatus.BAD_REQUEST, True)
+    assert (answer.status_code, "Already used" in answer.text) == (HTTPStatus.BAD_REQUEST, True)
     assert 'href="/new/store"' in answer.text
+    assert audited(browser) == ("user:local", "renew", None, [], 0)
+
+
+def test_an_answer_counts_once_whatever_code_comes_with_it(stage, browser):
+    """Amazon takes a code once; a new code must not bring an old answer back to life."""
+    first = confirm(begin(browser), store="", store_name="Once")
+    assert browser.get(altered(first, spapi_oauth_code="")).status_code == HTTPStatus.BAD_REQUEST
+    answer = browser.get(first)
+    assert (answer.status_code, "Already used" in answer.text) == (HTTPStatus.BAD_REQUEST, True)
 
 
 def test_another_browser_gets_nothing(stage, browser):
@@ -294,12 +317,15 @@ def test_a_state_that_was_changed_counts_for_nothing(browser):
 
 def test_what_was_sealed_for_another_browser_or_not_at_all_is_nothing(stage, browser):
     page = connect(browser, "Sealed Store")
+    before = audit(browser)
     with open_browser(stage) as other:
         answers = [send(other, sealed=hidden(page, "sealed"), name="stolen")]
     answers += [send(browser, sealed=sealed, name="stolen") for sealed in ("", "forged")]
     for answer in answers:
         assert (answer.status_code, "Too late" in answer.text) == (HTTPStatus.BAD_REQUEST, True)
     assert shown(browser, "stolen").get("name") is None
+    tried = audit(browser)[: -len(before) or None]
+    assert [(row["action"], row["count"]) for row in tried] == [("renew", 0)] * 3
 
 
 @pytest.mark.parametrize("path", ["nobody/na", "our-app/mars", "bare/na"])
@@ -352,6 +378,13 @@ def test_a_state_says_what_was_begun_and_fits():
 @pytest.mark.parametrize("state", ["", "x", "é", "AAAA", BEGUN.sign(OTHER), BEGUN.sign(KEY)[:-4]])
 def test_a_state_that_was_not_signed_is_none(state):
     assert BegunStore.read(KEY, state) is None
+
+
+def test_a_state_counts_for_nothing_else_than_it_was_signed_for():
+    renewal = BegunHandshake(7, BEGUN.started_at, b"b" * 32)
+    assert BegunHandshake.read(KEY, renewal.sign(KEY)) == renewal
+    assert BegunHandshake.read(KEY, BEGUN.sign(KEY)) is None
+    assert BegunStore.read(KEY, renewal.sign(KEY)) is None
 
 
 NAMES = [

@@ -8,15 +8,12 @@ from __future__ import annotations
 from functools import partial
 from http import HTTPStatus
 
-import structlog
 from fastapi import APIRouter
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
 from starlette.responses import RedirectResponse, Response
 
 from monitor.judge.access import Role
-from monitor.judge.audit import Action, AuditRow
 from monitor.store import connections
-from monitor.store.audit import add_audit
 from monitor.store.engine import Transaction  # noqa: TC001 - likewise
 from monitor.web import handshake
 from monitor.web.api import find_or_refuse
@@ -25,15 +22,12 @@ from monitor.web.handshake import BegunHandshake, HandshakeRefused, browser_of
 from monitor.web.new_stores import read_begun
 from monitor.web.pages import renewals
 from monitor.web.pages.actions import go_back
-from monitor.web.pages.connection import start_of
-from monitor.web.pages.stores import receive
+from monitor.web.pages.stores import AGAIN, receive, refuse_answer
 from monitor.web.parts import Here, Parts  # noqa: TC001 - likewise
 from monitor.web.security import OWN_PAGES, ask_to_log_in, refuse_below
 from monitor.web.sessions import Pass, Visitor, Who
 from monitor.web.templating import lead_to, render
 from monitor.web.views import path_of
-
-log = structlog.get_logger()
 
 router = APIRouter()
 
@@ -107,16 +101,6 @@ async def callback(request: Request, here: Here, who: Who) -> Response:
             here, request.query_params, browser_of(who), who.who
         )
     except HandshakeRefused as error:
-        log.warning("handshake.refused", connection=error.name, why=error.title)
-        tried = AuditRow(here.clock(), who.who, Action.RENEW, error.name, count=0)
-        await here.store.write(partial(add_audit, row=tried))
-        context = {
-            "title": error.title,
-            "why": error.why,
-            "name": error.name,
-            "path": None if error.name is None else path_of(error.name),
-            "start": start_of(error.name) if error.name and error.is_by_name else None,
-            "again": None if begun is None else "/new/store",
-        }
-        return render(request, "handshake.html", context, status=HTTPStatus.BAD_REQUEST)
+        again = None if begun is None else AGAIN
+        return await refuse_answer(request, here, who, error, again)
     return go_back(request, name, "authorized")

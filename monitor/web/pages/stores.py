@@ -21,7 +21,9 @@ from monitor.config.connections import AmazonConnection
 from monitor.config.owners import EntryRefused
 from monitor.engine.ciphers import Cipher
 from monitor.engine.entries import KeyMissing
+from monitor.judge.audit import Action, AuditRow
 from monitor.store import connections
+from monitor.store.audit import add_audit
 from monitor.web import handshake, new_stores
 from monitor.web.api import find_or_refuse
 from monitor.web.api_entries import Basis, Conditions, EntryDesk, NotToWrite
@@ -45,6 +47,7 @@ from monitor.web.new_stores import (
     propose_name,
 )
 from monitor.web.pages.actions import go_back
+from monitor.web.pages.connection import start_of
 from monitor.web.pages.entries import (
     ACTION,
     SAVE_PAUSED,
@@ -73,6 +76,9 @@ router = APIRouter(dependencies=[for_all_groups])
 
 STORE = "store"
 """What a sealed authorization is for."""
+
+AGAIN = "/new/store"
+"""Where a store is connected."""
 
 RENEW, ADD = "renew", "add"
 CONNECTION = "connection"
@@ -240,32 +246,39 @@ async def finish(request: Request, here: Here, who: Who, fields: Fields) -> Resp
     require_admin(who)
     values = unseal(here, who, STORE, fields.get(SEALED, ""))
     if values is None:
-        return _refuse(
-            request,
-            HandshakeRefused(
-                "Too late",
-                "The authorization was kept for half an hour, in the browser in which it was"
-                " started. Nothing was saved. Connect the store again.",
-            ),
+        late = HandshakeRefused(
+            "Too late",
+            "The authorization was kept for half an hour, in the browser in which it was started."
+            " Nothing was saved. Connect the store again.",
         )
+        return await refuse_answer(request, here, who, late, AGAIN)
     filled = StoreForm(StoreGrant.of_json(values), {key: fields.get(key, "") for key in _ASKED})
     try:
         if fields.get(ACTION) == RENEW:
             return await _renew(request, here, who, filled.grant, fields.get(CONNECTION, ""))
         return await _add(request, here, who, filled, fields.get(ACTION, ""))
     except HandshakeRefused as error:
-        return _refuse(request, error)
+        return await refuse_answer(request, here, who, error, AGAIN)
 
 
-def _refuse(request: Request, error: HandshakeRefused) -> Response:
+async def refuse_answer(
+    request: Request, here: Parts, who: Visitor, error: HandshakeRefused, again: str | None
+) -> Response:
+    """Write down that *who* tried, and return the page that says why nothing was changed.
+
+    Args:
+        again: Where to start again, if not on the page of the connection.
+    """
     log.warning("handshake.refused", connection=error.name, why=error.title)
+    tried = AuditRow(here.clock(), who.who, Action.RENEW, error.name, count=0)
+    await here.store.write(partial(add_audit, row=tried))
     context = {
         "title": error.title,
         "why": error.why,
         "name": error.name,
         "path": None if error.name is None else path_of(error.name),
-        "start": None,
-        "again": "/new/store",
+        "start": start_of(error.name) if error.name and error.is_by_name else None,
+        "again": again,
     }
     return render(request, "handshake.html", context, status=HTTPStatus.BAD_REQUEST)
 
