@@ -1,6 +1,6 @@
 """Decide when summaries are due: of how connections are, and of what changed in an absence.
 
-When a channel wants its digest is decided in `judge.routing`, how it reads in `notify.drafts`. How
+When a channel wants its digest is decided in `judge.routing`, how it reads in `notify.system`. How
 long an absence must be to be worth a word, and whose first checks are waited for, is decided here.
 """
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from monitor.judge.alerts import KINDS, AlertKind, Severity
 from monitor.judge.outbox import MOST_LISTED
 from monitor.notify import texts
-from monitor.notify.drafts import About, Draft, draft
+from monitor.notify.drafts import draft
+from monitor.notify.facts import About, Draft
 from monitor.notify.times import describe_span, format_date, format_time
 from monitor.notify.words import (
     clean,

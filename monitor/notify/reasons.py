@@ -1,7 +1,7 @@
 """Say what each reason means, and who can fix it how: one table for every surface.
 
 List, page, `status`, `validate`, `explain` and alerts read it through `words.explain`, by reason
-and provider. Which of it a message uses is decided in `drafts`.
+and provider. Which of it a message uses is decided in `connections`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Hold the sentences of the messages, and the words for days, instants and lengths of time.
 
-Which of them an alert uses is decided in `drafts`, how they are put together in `message`, which
-unit of time is used in `words`.
+Which of them an alert uses is decided in the files that `drafts` lists, how they are put together
+in `message`, which unit of time is used in `words`.
 """
 
 from __future__ import annotations
@@ -115,10 +115,16 @@ PERMISSIONS_STEP = (
 )
 PERMISSIONS_SHORT = "Compare the app's roles in Developer Central."
 
-TEST_TITLE = "connwatch test message"
-TEST = "[TEST] Test message from connwatch. Nothing is wrong."
-TEST_STEP = "If you can read this, the channel works. No action needed."
-TEST_SHORT = "The channel works. No action needed."
+FLAPPING_TITLE = "{who} is flapping"
+FLAPPING_TITLE_OF_MANY = "{who} are flapping"
+FLAPPING = "{n} changes in {span}."
+FLAPPING_UNCOUNTED = "It fails and recovers again and again."
+FLAPPING_HELD = "Alerts for it are paused until it has been stable for an hour."
+FLAPPING_STEP = (
+    "Look for the pattern with `connwatch history NAME`: often a network path, an overloaded"
+    " service, or two programs that replace each other's token."
+)
+FLAPPING_SHORT = "Look at its history: `connwatch history NAME`."
 
 
 # --- quotas
@@ -189,7 +195,7 @@ EXPIRED_ON = "expired {day}"
 LEFT_NONE = "expired"
 
 
-# --- more than single connections
+# --- more than single connections, and connwatch itself
 
 APPLICATION_WHO = "application {application}"
 APPLICATION_WHO_UNKNOWN = "an application"
@@ -209,17 +215,6 @@ ROTATION_STEP = (
     " within 7 days, and set `client_secret_created_on`. Sellers have nothing to do."
 )
 ROTATION_SHORT = "Rotate it in Developer Central and configure the new one."
-
-FLAPPING_TITLE = "{who} is flapping"
-FLAPPING_TITLE_OF_MANY = "{who} are flapping"
-FLAPPING = "{n} changes in {span}."
-FLAPPING_UNCOUNTED = "It fails and recovers again and again."
-FLAPPING_HELD = "Alerts for it are paused until it has been stable for an hour."
-FLAPPING_STEP = (
-    "Look for the pattern with `connwatch history NAME`: often a network path, an overloaded"
-    " service, or two programs that replace each other's token."
-)
-FLAPPING_SHORT = "Look at its history: `connwatch history NAME`."
 
 OUTAGE_WHO_UNKNOWN = "A service"
 OUTAGE_TITLE = "{who} is down"
@@ -323,6 +318,11 @@ DIGEST_COUNTS = {
 DIGEST_NEXT = "Next to expire"
 DIGEST_NEXT_LINE = "{name}: {day}"
 DIGEST_STEP_BROKEN = "Fix what is broken first: `connwatch status`."
+
+TEST_TITLE = "connwatch test message"
+TEST = "[TEST] Test message from connwatch. Nothing is wrong."
+TEST_STEP = "If you can read this, the channel works. No action needed."
+TEST_SHORT = "The channel works. No action needed."
 
 
 # --- several alerts of one kind
