@@ -419,6 +419,12 @@ async def _take(parts: Parts, state: str, session: str) -> tuple[str, BegunHands
     return name, begun
 
 
+_USED_FOR_NEW = "If the store was not saved, start again."
+_USED_FOR_KNOWN = (
+    "Check the connection: if its authorization is still the old one, start again there."
+)
+
+
 async def use_begun(
     parts: Parts, begun: Begun, session: str, connection_id: int | None
 ) -> str | None:
@@ -440,21 +446,18 @@ async def use_begun(
     is_late = abs(now - begun.started_at) > STATE_LIFE
     mark = hashlib.sha256(begun.nonce).hexdigest()
 
-    def take(tx: Transaction) -> tuple[str | None, bool, bool]:
+    def take(tx: Transaction) -> tuple[str | None, bool]:
         name = None if connection_id is None else connections.find_name(tx, connection_id)
-        is_gone = connection_id is not None and name is None
         credentials.forget_handshakes(tx, now - USED_KEPT)
-        is_first = (
-            is_gone
-            or is_late
-            or credentials.use_handshake(
-                tx, mark, connection_id, begun.browser.hex(), begun.started_at
-            )
+        if is_late or (name is None and connection_id is not None):
+            return name, False
+        session_hash = begun.browser.hex()
+        return name, credentials.use_handshake(
+            tx, mark, connection_id, session_hash, begun.started_at
         )
-        return name, is_gone, is_first
 
-    name, is_gone, is_first = await parts.store.write(take)
-    if is_gone:
+    name, is_first = await parts.store.write(take)
+    if name is None and connection_id is not None:
         raise HandshakeRefused("Connection deleted", "The connection has been deleted.")
     if is_late:
         raise HandshakeRefused(
@@ -464,13 +467,8 @@ async def use_begun(
             name,
         )
     if not is_first:
-        raise HandshakeRefused(
-            "Already used",
-            "This link was used before. Check the connection: if its authorization is still the"
-            " old one, start again there."
-            if connection_id is not None
-            else "This link was used before. If the store was not saved, start again.",
-        )
+        again = _USED_FOR_NEW if connection_id is None else _USED_FOR_KNOWN
+        raise HandshakeRefused("Already used", f"This link was used before. {again}")
     return name
 
 
