@@ -22,6 +22,7 @@ from monitor.judge.invites import LONGEST_VALID, USUALLY_VALID
 from monitor.notify.times import format_time
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import timedelta
 
     from monitor.cli.session import Session
@@ -63,7 +64,7 @@ def invite(
     if name == LIST and number is None and valid is None:
         _list(session, is_json=is_json)
     elif name == REVOKE and valid is None:
-        _revoke(session, number)
+        _revoke(session, number, is_json=is_json)
     elif number is not None:
         raise CommandError(f'"{number}" is one word too many: invite to one connection at a time')
     else:
@@ -138,7 +139,8 @@ def _list(session: Session, *, is_json: bool) -> None:
         typer.echo("no invites yet: connwatch invite NAME")
 
 
-def _revoke(session: Session, number: str | None) -> None:
+def _revoke(session: Session, number: str | None, *, is_json: bool) -> None:
+    from monitor.report.invites import invite_json
     from monitor.store import invites
     from monitor.store.audit import add_audit
 
@@ -148,22 +150,25 @@ def _revoke(session: Session, number: str | None) -> None:
         )
     who, now = session.who, utc_now()
 
-    def revoke(tx: Transaction) -> bool:
-        known = invites.find_invite(tx, int(number))
-        if known is None or not invites.revoke_invite(tx, int(number), now):
-            return False
-        row = AuditRow(now, who, Action.INVITE, known.connection, keys=("revoked",))
-        add_audit(tx, row)
-        return True
+    def revoke(tx: Transaction) -> Invite | None:
+        if not invites.revoke_invite(tx, int(number), now):
+            return None
+        revoked = invites.find_invite(tx, int(number))
+        assert revoked is not None, "it was just revoked"
+        add_audit(tx, AuditRow(now, who, Action.INVITE, revoked.connection, keys=("revoked",)))
+        return revoked
 
+    revoked = None
     database = session.open_for_reading()
-    is_revoked = False
     if database is not None:
         with database.write() as tx:
-            is_revoked = revoke(tx)
-    if not is_revoked:
+            revoked = revoke(tx)
+    if revoked is None:
         raise CommandError(f"there is no open invite {number}; connwatch invite list shows them")
-    typer.echo(f"invite {number} is revoked: its link renews nothing any more")
+    if is_json:
+        print_json(invite_json(revoked, now))
+    else:
+        typer.echo(f"invite {number} is revoked: its link renews nothing any more")
 
 
 # --- what is proposed
@@ -212,20 +217,18 @@ def accept(context: typer.Context, number: Id) -> None:
     from monitor.engine.ciphers import KeyUnusable
 
     session: Session = context.obj
-    accepted = None
-    database = session.open_for_reading()
-    if database is not None and NUMBER.fullmatch(number):
-        who = session.who
-        try:
-            with database.write() as tx:
-                accepted = renewals.accept(
-                    tx, session.config, session.plan, int(number), who, utc_now()
-                )
-        except (KeyUnusable, renewals.NothingToRenew, EntryRefused) as error:
-            raise CommandError(f"it cannot be used: {error}") from error
-    if accepted is None:
-        raise _unknown(number)
-    typer.echo(f"{accepted[0]}: the new credential is in use, and is checked next")
+
+    def use(tx: Transaction, proposed: int) -> str | None:
+        accepted = renewals.accept(
+            tx, session.config, session.plan, proposed, session.who, utc_now()
+        )
+        return None if accepted is None else accepted[0]
+
+    try:
+        name = _decide(session, number, use)
+    except (KeyUnusable, renewals.NothingToRenew, EntryRefused) as error:
+        raise CommandError(f"it cannot be used: {error}") from error
+    typer.echo(f"{name}: the new credential is in use, and is checked next")
 
 
 @commands.command()
@@ -234,16 +237,27 @@ def reject(context: typer.Context, number: Id) -> None:
     from monitor.engine import renewals
 
     session: Session = context.obj
-    name = None
-    database = session.open_for_reading()
-    if database is not None and NUMBER.fullmatch(number):
-        who = session.who
-        with database.write() as tx:
-            name = renewals.reject(tx, int(number), who, utc_now())
-    if name is None:
-        raise _unknown(number)
+    name = _decide(
+        session,
+        number,
+        lambda tx, proposed: renewals.reject(tx, proposed, session.who, utc_now()),
+    )
     typer.echo(f"{name}: rejected; the present credential stays in use")
 
 
-def _unknown(number: str) -> CommandError:
-    return CommandError(f"nothing is proposed as {number}; connwatch proposed list shows what is")
+def _decide(session: Session, number: str, decide: Callable[[Transaction, int], str | None]) -> str:
+    """Return for which connection the credential was that *decide* has dealt with.
+
+    Raises:
+        CommandError: There is none that is called so.
+    """
+    name = None
+    database = session.open_for_reading()
+    if database is not None and NUMBER.fullmatch(number):
+        with database.write() as tx:
+            name = decide(tx, int(number))
+    if name is None:
+        raise CommandError(
+            f"nothing is proposed as {number}; connwatch proposed list shows what is"
+        )
+    return name

@@ -183,8 +183,7 @@ class EntryWriter:
         gone = [name for name in names if name not in left]
         _forget_old_credentials(tx, {name: before[name] for name in left if name in before})
         connections.bring_in_line(tx, self.plan.settings.entries_of(tx, left), now)
-        for name in gone:
-            credentials.drop_refresh_token(tx, name)
+        credentials.drop_refresh_tokens(tx, gone)
         revoke_all_of(tx, gone, now)
         if self.owner.name == OWNER_DASHBOARD:
             for name in gone:

@@ -27,9 +27,10 @@ from monitor.store.schema import (
     stored_tokens,
     web_sessions,
 )
+from monitor.store.statements import in_pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from datetime import datetime
 
     from sqlalchemy import Column, ColumnElement
@@ -109,8 +110,14 @@ def save_refresh_token(tx: Transaction, connection_id: int, token: StoredToken) 
 
 def drop_refresh_token(tx: Transaction, name: str) -> None:
     """Forget the stored token of a connection: the file has a newer one."""
-    of_name = select(connections.c.id).where(connections.c.name == name).scalar_subquery()
-    tx.execute(delete(stored_tokens).where(stored_tokens.c.connection_id == of_name))
+    drop_refresh_tokens(tx, [name])
+
+
+def drop_refresh_tokens(tx: Transaction, names: Collection[str]) -> None:
+    """Forget the stored tokens of some connections."""
+    for piece in in_pieces(names):
+        of_them = select(connections.c.id).where(connections.c.name.in_(piece))
+        tx.execute(delete(stored_tokens).where(stored_tokens.c.connection_id.in_(of_them)))
 
 
 ENCRYPTED = (stored_tokens.c.token, entries.c.secrets, channels.c.secrets, proposals.c.sealed)

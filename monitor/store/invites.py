@@ -16,12 +16,13 @@ from sqlalchemy import delete, insert, select, update
 from monitor.judge.invites import TRIES_WINDOW, Invite, ProposedCredential
 from monitor.store.credentials import hash_secret
 from monitor.store.schema import connections, invite_tries, invites, proposals
+from monitor.store.statements import in_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-    from sqlalchemy import Select
+    from sqlalchemy import ColumnElement, Select
 
     from monitor.store.engine import Transaction
 
@@ -90,23 +91,24 @@ def list_invites(tx: Transaction, connection_id: int | None = None) -> list[Invi
 
 def revoke_invite(tx: Transaction, number: int, now: datetime) -> bool:
     """Have an open invite count no longer; tell whether there was one."""
-    is_open = (
-        (invites.c.id == number)
-        & invites.c.connection_id.is_not(None)
-        & invites.c.used_at.is_(None)
-        & invites.c.revoked_at.is_(None)
-        & (invites.c.valid_until > now)
-    )
-    return tx.execute(update(invites).where(is_open).values(revoked_at=now)).rowcount == 1
+    is_it = (invites.c.id == number) & invites.c.connection_id.is_not(None)
+    ended = update(invites).where(is_it, _is_open(now)).values(revoked_at=now)
+    return tx.execute(ended).rowcount == 1
 
 
 def revoke_all_of(tx: Transaction, names: Collection[str], now: datetime) -> None:
-    """End the invites, and forget the proposals, of connections that are no more."""
-    for name in names:
-        number = select(connections.c.id).where(connections.c.name == name).scalar_subquery()
-        is_open = (invites.c.connection_id == number) & invites.c.revoked_at.is_(None)
-        tx.execute(update(invites).where(is_open).values(revoked_at=now))
-        tx.execute(delete(proposals).where(proposals.c.connection_id == number))
+    """End the open invites, and forget the proposals, of connections that are no more."""
+    for piece in in_pieces(names):
+        numbers = select(connections.c.id).where(connections.c.name.in_(piece))
+        is_of_them = invites.c.connection_id.in_(numbers)
+        tx.execute(update(invites).where(is_of_them, _is_open(now)).values(revoked_at=now))
+        tx.execute(delete(proposals).where(proposals.c.connection_id.in_(numbers)))
+
+
+def _is_open(now: datetime) -> ColumnElement[bool]:
+    return (
+        invites.c.used_at.is_(None) & invites.c.revoked_at.is_(None) & (invites.c.valid_until > now)
+    )
 
 
 def use_invite(tx: Transaction, number: int, now: datetime) -> bool:

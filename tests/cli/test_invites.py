@@ -57,6 +57,15 @@ def test_json_says_what_is_listed_and_the_address(bench):
     assert [made] == json.loads(bench.run("invite", "list", "--json").out)["invites"]
 
 
+def test_json_says_what_was_revoked(bench):
+    configure(bench, PUBLIC, KEY)
+    made = json.loads(bench.run("invite", "a", "--json").out)
+    del made["url"]
+    done = bench.run("invite", "revoke", str(made["id"]), "--json")
+    assert (done.code, json.loads(done.out)) == (0, made | {"state": "revoked"})
+    assert bench.run("invite", "revoke", str(made["id"]), "--json").code == 3
+
+
 @pytest.mark.parametrize(
     ("web", "name", "said"),
     [

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.judge.invites import MOST_TRIES, TRIES_WINDOW, InviteState
-from monitor.store import connections, invites, retention
+from monitor.store import connections, credentials, invites, retention
 from monitor.store.credentials import rotate_encrypted
+from monitor.store.statements import IDS_PER_QUERY
 from tests.builders import DAY, HOUR, entry
 from tests.fakes import NOON
+from tests.statements import counted
 
 if TYPE_CHECKING:
     from monitor.store.engine import Database
@@ -148,5 +150,38 @@ def test_the_end_of_a_row_ends_its_invites(database, acme):
     with database.write() as tx:
         invites.revoke_all_of(tx, ["acme", "nobody"], NOON)
         found = invites.find_by_token(tx, token)
+    assert found is not None
+    assert found.state(NOON) is InviteState.REVOKED
+
+
+def test_only_open_ones_are_marked_as_revoked_with_the_end_of_a_row(database, acme):
+    (used, _), (over, _), (revoked, _) = (invite(database, acme) for _ in range(3))
+    later = NOON + DAY
+    with database.write() as tx:
+        assert invites.use_invite(tx, used, NOON)
+        assert invites.revoke_invite(tx, revoked, NOON)
+        invites.revoke_all_of(tx, ["acme"], later)
+        states = {one.id: one.state(later) for one in invites.list_invites(tx)}
+        noted = {one.id: one.revoked_at for one in invites.list_invites(tx)}
+    assert states == {
+        used: InviteState.USED,
+        over: InviteState.EXPIRED,
+        revoked: InviteState.REVOKED,
+    }
+    assert noted == {used: None, over: None, revoked: NOON}
+
+
+def test_the_end_of_many_rows_is_a_few_statements(database):
+    names = [f"c{number}" for number in range(3 * IDS_PER_QUERY)]
+    with database.write() as tx:
+        connections.bring_in_line(tx, [entry(name) for name in names], NOON)
+        record = connections.find_record(tx, names[-1])
+        assert record is not None
+    _, token = invite(database, record.id)
+    with counted(database) as seen, database.write() as tx:
+        invites.revoke_all_of(tx, names, NOON)
+        credentials.drop_refresh_tokens(tx, names)
+        found = invites.find_by_token(tx, token)
+    assert (seen["UPDATE"], seen["DELETE"]) == (3, 6)
     assert found is not None
     assert found.state(NOON) is InviteState.REVOKED
