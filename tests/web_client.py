@@ -212,5 +212,6 @@ async def open_file(
         listed = [say.entry(one) for one in config.connections]
         connections.sync(tx, listed, NOON, taken_out=taken_out.names)
         connections.bring_in_line(tx, taken_out.taken_over, NOON)
+        connections.end_invites(tx, taken_out.moved, NOON)
     async with open_web(database, make_plan(common, reading.settings), common, **replaced) as web:
         yield web

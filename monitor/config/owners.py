@@ -128,6 +128,12 @@ class NamedAddress:
         return EntryRefused(((self.key, HostRefused(self.host, why).words),))
 
 
+def aim_of_content(content: object) -> tuple[object, ...]:
+    """Return what an entry says of the service and account that it is for, as it is kept."""
+    said = content if isinstance(content, dict) else {}
+    return tuple(said.get(key) for key in (*AIMED, *_ADDRESSES))
+
+
 def find_address(said: Mapping[str, Any], connection: Connection) -> NamedAddress | None:
     """Return the address that an entry names; None where its provider or the file does.
 

@@ -256,6 +256,7 @@ class App:
             taken_out = reading.store(tx)
             ignored = connections.sync(tx, listed, now, jitter, taken_out.names)
             connections.bring_in_line(tx, taken_out.taken_over, now)
+            connections.end_invites(tx, taken_out.moved, now)
             spread_overdue(tx, plan.intervals.shortest, now)
             # The file may have other tags and other quiet hours by now.
             review_suppressed(tx, plan, now, all_of_it=True)

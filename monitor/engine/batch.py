@@ -18,9 +18,18 @@ from monitor.judge.checks import Check
 from monitor.judge.connectivity import find_unreached, judge_link
 from monitor.judge.correlation import CHECK_AT_MOST, find_lost_permissions
 from monitor.judge.incidents import FLAPPING_WINDOW, failed_host
+from monitor.judge.invites import is_same_name
 from monitor.judge.outcome import State
 from monitor.judge.sharing import account_key_of, find_short, find_unknown, look_ahead, take_samples
-from monitor.store import alerts, applications, authorizations, incidents, quota, results
+from monitor.store import (
+    alerts,
+    applications,
+    authorizations,
+    incidents,
+    invites,
+    quota,
+    results,
+)
 from monitor.store.schedule import make_all_due, make_due
 
 if TYPE_CHECKING:
@@ -480,6 +489,11 @@ def _save_checks(tx: Transaction, batch: Batch, effects: Effects) -> None:
         account = one.outcome.account or one.record.account
         rows.append((one.record.id, verdict.standing, one.next_check_at(verdict), account))
     results.save_standings(tx, rows)
+    for one in checks:
+        known, shown = one.record.account, one.outcome.account
+        if known is not None and shown is not None and not is_same_name(known, shown):
+            # Whoever was invited to renew the one account must not see the other.
+            invites.revoke_open_of(tx, [one.record.id], one.at)
     clocks = {one.record.id: one for one in checks if one.is_clock_changed}
     authorizations.save(
         tx,

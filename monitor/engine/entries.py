@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from monitor.alerting.suppression import review_suppressed, suppress_unsent
-from monitor.config.owners import AIMED, EntryRefused, FormerEntry
+from monitor.config.owners import EntryRefused, FormerEntry, aim_of_content
 from monitor.config.plan import Describer
 from monitor.engine.ciphers import MAKE_KEY, seal_secrets
 from monitor.judge.connections import OWNER_DASHBOARD, OWNER_FILE, WrittenEntry
@@ -152,9 +152,9 @@ class EntryWriter:
             # Whoever makes it wants it.
             connections.lift_deletions(tx, won)
         before = former | {name: renamed[old] for name, old in olds.items()}
-        _forget_old_credentials(tx, {name: before[name] for name in won if name in before})
+        _forget_old_credentials(tx, {name: before[name] for name in won if name in before}, now)
         now_so = [entries_of[name] for name in won]
-        _forget_what_was_elsewhere(tx, [one for one in now_so if one.name not in before])
+        _forget_what_was_elsewhere(tx, [one for one in now_so if one.name not in before], now)
         connections.bring_in_line(tx, now_so, now, olds.values())
         self._leave(tx, olds.values(), now)
         existing = {name for name in won if name in before}
@@ -167,7 +167,7 @@ class EntryWriter:
         """Give up former names: what somebody else has of one is another connection."""
         uncovered = entries.owners_of(tx, olds)
         connections.bring_in_line(tx, self.plan.settings.entries_of(tx, uncovered), now)
-        connections.hide(tx, [old for old in olds if old not in uncovered])
+        connections.hide(tx, [old for old in olds if old not in uncovered], now)
 
     def remove(self, tx: Transaction, names: Collection[str], now: datetime) -> None:
         """Take entries out; who else has some of the same name comes into force.
@@ -181,7 +181,7 @@ class EntryWriter:
         entries.drop_entries(tx, self.owner.name, names)
         left = entries.owners_of(tx, names)
         gone = [name for name in names if name not in left]
-        _forget_old_credentials(tx, {name: before[name] for name in left if name in before})
+        _forget_old_credentials(tx, {name: before[name] for name in left if name in before}, now)
         connections.bring_in_line(tx, self.plan.settings.entries_of(tx, left), now)
         credentials.drop_refresh_tokens(tx, gone)
         revoke_all_of(tx, gone, now)
@@ -192,7 +192,7 @@ class EntryWriter:
                     connections.delete_connection(tx, record, now)
             connections.lift_deletions(tx, gone)
         # A row of a source that comes back goes on as it was.
-        connections.hide(tx, gone)
+        connections.hide(tx, gone, now)
         self._follow(tx, now, is_review=True)
 
     def _follow(self, tx: Transaction, now: datetime, *, is_review: bool) -> None:
@@ -235,7 +235,9 @@ def _groups_of(rows: Mapping[str, StoredEntry]) -> dict[str, str | None]:
     }
 
 
-def _forget_old_credentials(tx: Transaction, before: Mapping[str, StoredEntry]) -> None:
+def _forget_old_credentials(
+    tx: Transaction, before: Mapping[str, StoredEntry], now: datetime
+) -> None:
     """Forget what was known of authorizations that were another service's or account's.
 
     Args:
@@ -243,27 +245,24 @@ def _forget_old_credentials(tx: Transaction, before: Mapping[str, StoredEntry]) 
     """
     now_so = entries.find_entries(tx, before)
     for name, row in before.items():
-        if name in now_so and _aim(row) != _aim(now_so[name]):
-            _forget(tx, row.name)
+        if name in now_so and aim_of_content(row.content) != aim_of_content(now_so[name].content):
+            _forget(tx, row.name, now)
 
 
-def _forget_what_was_elsewhere(tx: Transaction, back: Sequence[Entry]) -> None:
+def _forget_what_was_elsewhere(tx: Transaction, back: Sequence[Entry], now: datetime) -> None:
     """Forget the same of connections that come back, whose former settings are gone."""
     before = connections.find_targets(tx, [one.name for one in back])
     for one in back:
         target = one.provider, one.host, one.application
         if one.name in before and before[one.name] != target:
-            _forget(tx, one.name)
+            _forget(tx, one.name, now)
 
 
-def _forget(tx: Transaction, name: str) -> None:
+def _forget(tx: Transaction, name: str, now: datetime) -> None:
+    """Forget an authorization, and whoever was invited to renew it."""
     authorizations.forget(tx, name)
     credentials.drop_refresh_token(tx, name)
-
-
-def _aim(row: StoredEntry) -> tuple[object, ...]:
-    content = row.content if isinstance(row.content, dict) else {}
-    return tuple(content.get(key) for key in (*AIMED, "url", "base_url"))
+    connections.end_invites(tx, [name], now)
 
 
 def _digest_shared(config: Config, key: bytes) -> bytes:

@@ -243,6 +243,7 @@ def _bring_in_line(
     applications.sync(tx, plan.applications, now)
     ignored = connections.sync(tx, entries, now, taken_out=taken_out.names)
     connections.bring_in_line(tx, taken_out.taken_over, now)
+    connections.end_invites(tx, taken_out.moved, now)
     anew = set(changes.checked_anew)
     bring_forward(tx, [entry for entry in entries if entry.name in anew], now)
     review_suppressed(tx, plan, now, all_of_it=True)

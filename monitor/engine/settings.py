@@ -23,7 +23,7 @@ from monitor.config.entries import (
     read_entry,
     write_entries,
 )
-from monitor.config.owners import PLACE_FORM
+from monitor.config.owners import PLACE_FORM, aim_of_content
 from monitor.config.plan import Describer, Intervals
 from monitor.config.registry import PROVIDERS
 from monitor.config.secret import Secret
@@ -307,10 +307,12 @@ class TakenOut:
     Args:
         names: All of it.
         taken_over: The connections of other owners that come into force by that.
+        moved: What it has still, but for another service, account or region.
     """
 
     names: frozenset[str]
     taken_over: list[Entry]
+    moved: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,8 +349,22 @@ class FileReading:
 
     def store(self, tx: Transaction) -> TakenOut:
         """Keep the rows in the place of those of the reading before; return what is no more."""
-        named = {one.name for one in self.written}
-        dropped = entries.list_owned(tx, OWNER_FILE).keys() - named
+        digests = {one.name: one.digest for one in self.written}
+        former = entries.list_owned(tx, OWNER_FILE)
+        dropped = former.keys() - digests
+        changed = [name for name, digest in digests.items() if former.get(name, digest) != digest]
+        before = _aims_of(tx, changed)
         entries.replace_owned(tx, OWNER_FILE, entries.FILE_RANK, self.written)
+        after = _aims_of(tx, changed)
+        moved = frozenset(name for name in changed if before[name] != after[name])
         self.settings.look(tx)
-        return TakenOut(frozenset(dropped), self.settings.entries_of(tx, sorted(dropped)))
+        return TakenOut(frozenset(dropped), self.settings.entries_of(tx, sorted(dropped)), moved)
+
+
+def _aims_of(tx: Transaction, names: Collection[str]) -> dict[str, tuple[object, ...]]:
+    """Return what those of the file called *names* are for, by name."""
+    return {
+        name: aim_of_content(row.content)
+        for some in in_groups(names)
+        for name, row in entries.find_all_of_owner(tx, OWNER_FILE, some).items()
+    }

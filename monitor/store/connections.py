@@ -12,6 +12,7 @@ from monitor.judge.verdict import spread
 from monitor.store import authorizations, suppression
 from monitor.store.damage import complete
 from monitor.store.entries import list_owned, owners_of
+from monitor.store.invites import revoke_open_of
 from monitor.store.records import read_records, standing_values
 from monitor.store.results import RECORDS, with_marketplaces, with_windows
 from monitor.store.schedule import is_too_far
@@ -122,7 +123,7 @@ def sync(
     )
     query = select(connections.c.id).where(connections.c.is_configured, not_(of_others))
     left = tx.execute(query).scalars().all()
-    _hide(tx, [number for number in left if number not in adopted])
+    _hide(tx, [number for number in left if number not in adopted], now)
     return gone & named
 
 
@@ -158,11 +159,19 @@ def find_targets(tx: Transaction, names: Collection[str]) -> dict[str, tuple[str
     }
 
 
-def hide(tx: Transaction, names: Collection[str]) -> None:
-    """Hide connections that nobody has settings of any more; history and deletion marks stay."""
+def hide(tx: Transaction, names: Collection[str], now: datetime) -> None:
+    """Hide connections that nobody has settings of any more; history and deletion marks stay.
+
+    Their invites end: should the name come back, it may be for somebody else.
+    """
     query = select(connections.c.id).where(connections.c.is_configured)
     for piece in in_pieces(names):
-        _hide(tx, list(tx.execute(query.where(connections.c.name.in_(piece))).scalars()))
+        _hide(tx, list(tx.execute(query.where(connections.c.name.in_(piece))).scalars()), now)
+
+
+def end_invites(tx: Transaction, names: Collection[str], now: datetime) -> None:
+    """End the open invites of connections that are for something else by now."""
+    revoke_open_of(tx, _ids_of(tx, names), now)
 
 
 def lift_deletions(tx: Transaction, names: Collection[str]) -> None:
@@ -179,6 +188,9 @@ def _adopt_all(
 ) -> None:
     """Give each entry its row, the one that there is or a new one.
 
+    With another provider, host or application the invites of a connection end: whoever has one
+    must not see what it is now.
+
     Args:
         named: What a former name must not be: it is in use.
     """
@@ -187,7 +199,7 @@ def _adopt_all(
     for some in in_groups(active):
         known = _find_known(tx, some)
         new: list[dict[str, Any]] = []
-        changed = []
+        changed, aimed_elsewhere = [], []
         renamed = {}
         for entry in some:
             record = known.get(entry.name)
@@ -201,17 +213,24 @@ def _adopt_all(
                 new.append(_new_row(entry, first_check_at, now))
                 continue
             adopted.add(record.id)
+            if _target_of(record) != _target_of(entry):
+                aimed_elsewhere.append(record.id)
             if record.name != entry.name:
                 renamed[record.name] = entry.name
             values = _values(entry, record, first_check_at, now, is_start=jitter is not None)
             if any(getattr(record, name) != value for name, value in values.items()):
                 changed.append(values | {"of_id": record.id})
         execute_many(tx, _ADOPT, changed)
+        revoke_open_of(tx, aimed_elsewhere, now)
         suppression.rename_targets(tx, renamed)
         _insert(tx, new)
         authorizations.declare_all(
             tx, {entry.name: (entry.declared, entry.steps) for entry in some}, now
         )
+
+
+def _target_of(one: ConnectionRecord | Entry) -> tuple[str, str, str | None]:
+    return one.provider, one.host, one.application
 
 
 def _find_known(tx: Transaction, entries: Sequence[Entry]) -> dict[str, ConnectionRecord]:
@@ -231,9 +250,10 @@ def _ids_of(tx: Transaction, names: Collection[str]) -> set[int]:
     }
 
 
-def _hide(tx: Transaction, ids: Collection[int]) -> None:
+def _hide(tx: Transaction, ids: Collection[int], now: datetime) -> None:
     hidden = [{"of_id": number, "is_configured": False, "next_check_at": None} for number in ids]
     execute_many(tx, _HIDE, hidden)
+    revoke_open_of(tx, ids, now)
 
 
 def _entry_values(entry: Entry, next_check_at: datetime | None) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from sqlalchemy import delete, insert, select, update
 from monitor.judge.invites import TRIES_WINDOW, Invite, ProposedCredential
 from monitor.store.credentials import hash_secret
 from monitor.store.schema import connections, invite_tries, invites, proposals
-from monitor.store.statements import in_pieces
+from monitor.store.statements import delete_in, in_pieces, select_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -96,13 +96,19 @@ def revoke_invite(tx: Transaction, number: int, now: datetime) -> bool:
     return tx.execute(ended).rowcount == 1
 
 
+def revoke_open_of(tx: Transaction, connection_ids: Collection[int], now: datetime) -> None:
+    """End the open invites of connections that are not what they were made for any more."""
+    for piece in in_pieces(connection_ids):
+        is_of_them = invites.c.connection_id.in_(piece)
+        tx.execute(update(invites).where(is_of_them, _is_open(now)).values(revoked_at=now))
+
+
 def revoke_all_of(tx: Transaction, names: Collection[str], now: datetime) -> None:
     """End the open invites, and forget the proposals, of connections that are no more."""
-    for piece in in_pieces(names):
-        numbers = select(connections.c.id).where(connections.c.name.in_(piece))
-        is_of_them = invites.c.connection_id.in_(numbers)
-        tx.execute(update(invites).where(is_of_them, _is_open(now)).values(revoked_at=now))
-        tx.execute(delete(proposals).where(proposals.c.connection_id.in_(numbers)))
+    query = select(connections.c.id)
+    ids = [row.id for row in select_in(tx, query, connections.c.name, names)]
+    revoke_open_of(tx, ids, now)
+    delete_in(tx, proposals.c.connection_id, ids)
 
 
 def _is_open(now: datetime) -> ColumnElement[bool]:

@@ -28,7 +28,8 @@ from monitor.engine.entries import (
 )
 from monitor.engine.settings import FileReading
 from monitor.judge.authorizations import AuthorizationClock, ClockSource
-from monitor.store import authorizations, connections, credentials, entries, sources
+from monitor.judge.invites import InviteState
+from monitor.store import authorizations, connections, credentials, entries, invites, sources
 from monitor.store.credentials import StoredToken
 from tests.fakes import NOON
 
@@ -81,7 +82,12 @@ class Desk:
         self.read()
 
     def read(
-        self, *names: str, key: str = KEY, token_url: str = "", renamed_from: str = ""
+        self,
+        *names: str,
+        key: str = KEY,
+        token_url: str = "",
+        renamed_from: str = "",
+        more: str = "",
     ) -> None:
         """
         Put a file in force that has these connections.
@@ -89,7 +95,7 @@ class Desk:
         connected = "".join(OF_FILE.format(name=name) for name in names)
         if renamed_from:
             connected += f'renamed_from = "{renamed_from}"\n'
-        self._path.write_text(FILE.format(key=key) + token_url + connected)
+        self._path.write_text(FILE.format(key=key) + token_url + connected + more)
         self._path.chmod(0o600)
         config = load_config(self._path)
         self.config = config.with_connections(())
@@ -101,6 +107,7 @@ class Desk:
             listed = [say.entry(one) for one in config.connections]
             connections.sync(tx, listed, NOON, taken_out=taken_out.names)
             connections.bring_in_line(tx, taken_out.taken_over, NOON)
+            connections.end_invites(tx, taken_out.moved, NOON)
         self.settings = reading.settings
         self.plan: Plan = make_plan(self.config, self.settings)
 
@@ -418,6 +425,69 @@ def test_no_old_authorization_counts_however_it_comes_to_be_elsewhere(desk, beco
     assert _authorized_at(desk, name) is None
     with desk.database.read() as tx:
         assert credentials.list_refresh_tokens(tx) == {}
+
+
+def _invite(desk: Desk, name: str) -> int:
+    with desk.database.write() as tx:
+        made, _ = invites.add_invite(tx, desk.record(name).id, "user:ana", timedelta(days=1), NOON)
+    return made.id
+
+
+def _state_of(desk: Desk, number: int) -> InviteState:
+    with desk.database.read() as tx:
+        invite = invites.find_invite(tx, number)
+    assert invite is not None
+    return invite.state(NOON)
+
+
+@pytest.mark.parametrize("become", [_comes_back, _takes_over, _is_renamed, _is_put])
+def test_links_end_however_a_connection_comes_to_be_elsewhere(desk, become):
+    desk.put("store", UNDATED, STORES)
+    number = _invite(desk, "store")
+    become(desk)
+    assert _state_of(desk, number) is InviteState.REVOKED
+
+
+OF_FILE_STORE = """
+[[connections]]
+name = "acme"
+provider = "amazon"
+application = "our-app"
+endpoint = "http://127.0.0.1:9"
+refresh_token = "Atzr|x"
+region = "eu"
+"""
+OTHER_APPLICATION = """
+[[applications]]
+name = "other-app"
+client_id = "amzn1.application-oa2-client.2"
+client_secret = "amzn1.oa2-cs.v1.hunter3"
+"""
+FILE_CHANGES = {
+    "region": ('"eu"', '"na"', InviteState.REVOKED),
+    "application": ('application = "our-app"', 'application = "other-app"', InviteState.REVOKED),
+    "host": ("127.0.0.1:9", "127.0.0.1:8", InviteState.REVOKED),
+    "name": ('"acme"', '"globex"\nrenamed_from = "acme"', InviteState.OPEN),
+    "token": ("Atzr|x", "Atzr|y", InviteState.OPEN),
+    "group": ('"eu"', '"eu"\ngroup = "acme"', InviteState.OPEN),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "state"), FILE_CHANGES.values(), ids=FILE_CHANGES)
+def test_a_change_of_the_file_ends_links_where_it_means_another_account(desk, old, new, state):
+    desk.read(more=OTHER_APPLICATION + OF_FILE_STORE)
+    number = _invite(desk, "acme")
+    desk.read(more=OTHER_APPLICATION + OF_FILE_STORE.replace(old, new))
+    assert _state_of(desk, number) is state
+
+
+def test_the_links_of_what_is_taken_out_of_the_file_stay_ended_when_it_comes_back(desk):
+    desk.read("a", "b")
+    gone, stays = _invite(desk, "a"), _invite(desk, "b")
+    desk.read("b")
+    desk.read("a", "b")
+    assert _state_of(desk, gone) is InviteState.REVOKED
+    assert _state_of(desk, stays) is InviteState.OPEN
 
 
 def test_an_authorization_goes_on_when_its_row_comes_back_as_it_was(desk):

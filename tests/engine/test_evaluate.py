@@ -10,11 +10,12 @@ from monitor.engine.batch import FinishedCheck
 from monitor.engine.evaluate import evaluate
 from monitor.judge import dispatch
 from monitor.judge.alerts import AlertKind, Severity
+from monitor.judge.invites import InviteState
 from monitor.judge.outcome import Outcome, Reason, Rules, State
 from monitor.judge.quota import Level
 from monitor.judge.routing import ChannelRoute, Subject
 from monitor.judge.text import LONGEST
-from monitor.store import connections, history, outbox, results
+from monitor.store import connections, history, invites, outbox, results
 from monitor.store.schedule import claim_due
 from monitor.store.schema import metadata
 from tests.builders import (
@@ -91,6 +92,26 @@ def test_an_account_once_read_is_kept(story):
     story.evaluate(NOON, one=ok_with(5_000))
     story.evaluate(NOON + EVERY, one=UNREACHED)
     assert story.record("one").account == "Acme Ltd"
+
+
+ACCOUNTS = {
+    "another": ("Globex", InviteState.REVOKED),
+    "the same": ("Acme Ltd", InviteState.OPEN),
+    "the same, spelled otherwise": ("ACME  ltd", InviteState.OPEN),
+    "none shown": (None, InviteState.OPEN),
+}
+
+
+@pytest.mark.parametrize(("shown", "state"), ACCOUNTS.values(), ids=ACCOUNTS)
+def test_links_end_once_a_check_shows_another_account(story, shown, state):
+    story.evaluate(NOON, one=replace(OK, account="Acme Ltd"))
+    with story.database.write() as tx:
+        made, _ = invites.add_invite(tx, story.record("one").id, "user:ana", DAY, NOON)
+    story.evaluate(NOON + MINUTE, one=replace(OK, account=shown))
+    with story.database.read() as tx:
+        found = invites.find_invite(tx, made.id)
+    assert found is not None
+    assert found.state(NOON + MINUTE) is state
 
 
 def test_a_recovery_is_told_where_the_error_was(story):

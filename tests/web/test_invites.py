@@ -552,7 +552,9 @@ def test_a_token_is_not_stored_for_a_service_that_it_was_not_tried_at(
     monkeypatch.setattr(invites, "_try_token", move_meanwhile)
     answer = press(owner, url, token=make_token(stage))
 
-    assert (answer.status_code, "Not possible now" in answer.text) == (409, True), answer.text
+    assert (answer.status_code, "Link withdrawn" in answer.text) == (410, True), answer.text
+    listed = operator.get("/connections/moving").text
+    assert "/proposals/" not in listed
 
 
 # --- commands
