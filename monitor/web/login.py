@@ -40,6 +40,7 @@ from monitor.web.sessions import (
     make_known,
     needs_login,
     password_mark,
+    reveal_password,
 )
 from monitor.web.templating import lead_to, render
 
@@ -95,10 +96,10 @@ async def log_in(
     name = (fields.get("name", "").strip() or ADMIN)[: LONGEST_NAME + 1]
     account = here.config.web.account(name)
     attempts: Attempts = request.app.state.attempts
-    peer, is_known = _find_peer(request, here, who, account)
+    peer, is_known = await _find_peer(request, here, who, account)
     if wait := attempts.wait_for(peer, account=name, is_known=is_known):
         return _have_wait(request, target, name, peer, ceil(wait))
-    known = await _reveal(account)
+    known = await reveal_password(account)
     given = fields.get("password", "")
     try:
         is_right = await attempts.verify(
@@ -112,14 +113,6 @@ async def log_in(
         return _ask(request, target, wrong, HTTPStatus.UNAUTHORIZED, fields.get("name", ""))
     log.info("web.logged_in", address=peer, user=account.name)
     return await _begin(request, here, target, account)
-
-
-async def _reveal(account: WebUser | None) -> str | None:
-    """Return the password of *account*; None where there is none to know."""
-    if account is None or account.password is None:
-        return None
-    await account.password.make_ready()
-    return account.password.reveal()
 
 
 def _find_decoy(here: Parts) -> str | None:
@@ -145,14 +138,14 @@ def _have_wait(request: Request, target: str, name: str, peer: str, seconds: int
     return page
 
 
-def _find_peer(
+async def _find_peer(
     request: Request, here: Parts, who: Visitor, account: WebUser | None
 ) -> tuple[str, bool]:
     """Return who tries the password of *account*, and whether that browser knew it once.
 
     Such a one has tries of its own: nobody else can use them up.
     """
-    known = known_browser(here, request, account)
+    known = await known_browser(here, request, account)
     if known is None and account is not None and (who.by, who.name) == (Pass.SESSION, account.name):
         known = f"session:{who.session}"
     if known is not None:
@@ -164,7 +157,7 @@ def _find_peer(
 
 async def _begin(request: Request, here: Parts, target: str, account: WebUser) -> Response:
     now = here.clock()
-    mark = password_mark(here, account)
+    mark = await password_mark(here, account)
 
     def begin(tx: Transaction) -> str:
         add_audit(tx, AuditRow(now, f"user:{account.name}", Action.LOGIN))
@@ -180,10 +173,10 @@ async def _begin(request: Request, here: Parts, target: str, account: WebUser) -
         samesite="lax",
         secure=is_secure(here),
     )
-    if known_browser(here, request, account) is None:
+    if await known_browser(here, request, account) is None:
         response.set_cookie(
             KNOWN_COOKIE,
-            make_known(here, account),
+            await make_known(here, account),
             max_age=int(KNOWN_LASTS.total_seconds()),
             httponly=True,
             samesite="lax",

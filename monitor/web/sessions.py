@@ -25,7 +25,9 @@ from fastapi import Depends
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotations when it runs
 
 from monitor.config.model import ADMIN
+from monitor.config.secret import SecretUnavailable
 from monitor.judge.access import FULL_ACCESS, Access, Role
+from monitor.judge.shortage import OutOfResources
 from monitor.store import credentials
 from monitor.store.credentials import fingerprint
 from monitor.store.engine import StoreError
@@ -286,34 +288,53 @@ KNOWN_COOKIE = "connwatch_known"
 KNOWN_LASTS = timedelta(days=365)
 
 
-def make_known(parts: Parts, account: WebUser) -> str:
+async def make_known(parts: Parts, account: WebUser) -> str:
     """Return what a browser keeps that knew the password of *account*.
 
     By it the browser is told from strangers later. It lets in to nothing; another password makes
     it worthless.
     """
     word = secrets.token_urlsafe(_RANDOM_BYTES)
-    return f"{word}.{_sign_known(parts, account, word)}"
+    return f"{word}.{await _sign_known(parts, account, word)}"
 
 
-def known_browser(parts: Parts, request: Request, account: WebUser | None) -> str | None:
+async def known_browser(parts: Parts, request: Request, account: WebUser | None) -> str | None:
     """Return what stands for the browser of *request* if it knew the present password once."""
     if account is None or account.password is None:
         return None
     word, _, signature = request.cookies.get(KNOWN_COOKIE, "").partition(".")
-    genuine = _sign_known(parts, account, word)
+    genuine = await _sign_known(parts, account, word)
     return f"known:{word}" if hmac.compare_digest(signature.encode(), genuine.encode()) else None
 
 
-def _sign_known(parts: Parts, account: WebUser, word: str) -> str:
-    text = f"known\0{word}\0{account.name}\0{password_mark(parts, account)}"
+async def _sign_known(parts: Parts, account: WebUser, word: str) -> str:
+    text = f"known\0{word}\0{account.name}\0{await password_mark(parts, account)}"
     return hmac.new(parts.csrf_key, text.encode(), hashlib.sha256).hexdigest()
 
 
-def password_mark(parts: Parts, account: WebUser) -> str:
-    """Return what tells the present password of *account* from others, and nothing else."""
-    password = account.password
-    return "" if password is None else fingerprint(parts.csrf_key, password.reveal())
+async def password_mark(parts: Parts, account: WebUser) -> str:
+    """Return what tells the present password of *account* from others, and nothing else.
+
+    Raises:
+        SecretUnavailable: The password cannot be read.
+    """
+    password = await reveal_password(account)
+    return "" if password is None else fingerprint(parts.csrf_key, password)
+
+
+async def reveal_password(account: WebUser | None) -> str | None:
+    """Return the password of *account*, once its command has run; None where there is none to know.
+
+    Raises:
+        SecretUnavailable: It cannot be read.
+    """
+    if account is None or account.password is None:
+        return None
+    try:
+        await account.password.make_ready()
+    except OutOfResources as error:
+        raise SecretUnavailable(account.password.source, str(error)) from None
+    return account.password.reveal()
 
 
 # --- people whom a proxy signs in
@@ -423,7 +444,7 @@ async def _session(parts: Parts, request: Request) -> tuple[str, WebUser | None]
         return "", None
     account = parts.config.web.account(found.user)
     if account is not None and account.password is not None:
-        mark = password_mark(parts, account)
+        mark = await password_mark(parts, account)
         if hmac.compare_digest(found.password_mark, mark):
             return credentials.hash_secret(secret), account
     # It does not come back with the user, or with the password of before.

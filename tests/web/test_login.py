@@ -5,7 +5,9 @@ People: how they sign in, by password or by a proxy, and what ends that.
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import replace
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import httpx
@@ -86,6 +88,29 @@ async def test_people_log_in_by_name_and_password(filled, fields, status):
     async with open_web(filled, PLAN, PEOPLE) as web:
         assert await log_in(web, **fields) == status
         assert (await web.get(LIST)).status_code == (200 if status == 303 else 401)
+
+
+def printed(password: str) -> Secret:
+    """
+    A password that a command prints, which has not run yet: the daemon has just started.
+    """
+    told = f"print({password!r})  # {token_hex()}"
+    return Secret({"command": [sys.executable, "-c", told]})
+
+
+async def test_the_first_login_after_a_start_waits_for_the_command_of_the_password(filled):
+    async with open_web(filled, PLAN, config_of(password=printed("the key"))) as web:
+        assert await log_in(web, password="the key") == 303
+        assert (await web.get(LIST)).status_code == 200
+
+
+async def test_a_session_goes_on_after_a_start_although_the_command_has_not_run_since(filled):
+    async with open_web(filled, PLAN, config_of(password=printed("the key"))) as web:
+        assert await log_in(web, password="the key") == 303
+        put_in_force(web, config_of(password=printed("the key")))
+        assert (await web.get(LIST)).status_code == 200
+        put_in_force(web, config_of(password=printed("another")))
+        assert (await web.get(LIST)).status_code == 401
 
 
 ADMIN_LOGINS = {
