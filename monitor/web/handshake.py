@@ -419,6 +419,18 @@ async def _take(parts: Parts, state: str, session: str) -> tuple[str, BegunHands
     return name, begun
 
 
+def note_first_refusal(tx: Transaction, begun: Begun, now: datetime) -> bool:
+    """Note that an answer to *begun* was refused; tell whether that is worth a row of the audit.
+
+    An answer can be repeated as often as one likes, by links without a login: one counts, and
+    none of what was begun too long ago to be remembered.
+    """
+    if abs(now - begun.started_at) > USED_KEPT:
+        return False
+    mark = hashlib.sha256(b"refused\0" + begun.nonce).hexdigest()
+    return credentials.use_handshake(tx, mark, None, begun.browser.hex(), begun.started_at)
+
+
 _USED_FOR_NEW = "If the store was not saved, start again."
 _USED_FOR_KNOWN = (
     "Check the connection: if its authorization is still the old one, start again there."

@@ -35,7 +35,9 @@ from monitor.store.audit import add_audit
 from monitor.web.handshake import (
     HandshakeRefused,
     Obstacle,
+    find_begun,
     find_obstacle,
+    note_first_refusal,
     read_answer,
     read_seller_id,
     redeem_grant,
@@ -276,16 +278,12 @@ async def take_consent(here: Parts, query: Mapping[str, str], session: str) -> E
         HandshakeRefused: Nothing was changed.
         RenewalRefused: The link is not open any more.
     """
-    answer = await read_answer(here, query, session)
-    number = answer.begun.invite
-
-    def look(tx: Transaction) -> Invite:
-        invite = invites.find_invite(tx, number)
-        if invite is None:
-            raise UNKNOWN
-        return _look_up(tx, here, invite).invite
-
-    invite = await here.reader.read(look)
+    try:
+        answer = await read_answer(here, query, session)
+        invite = await here.reader.read(lambda tx: _find_open(tx, here, answer.begun.invite))
+    except (HandshakeRefused, RenewalRefused):
+        await _note_refused_answer(here, query)
+        raise
     try:
         token = await redeem_grant(here, answer.connection, answer.code)
         outcome = await try_grant(here, answer.connection, token)
@@ -295,6 +293,26 @@ async def take_consent(here: Parts, query: Mapping[str, str], session: str) -> E
     holder = Holder(outcome.account, read_seller_id(query))
     new = NewCredential(token, holder, here.clock(), target_of(answer.connection))
     return await _keep(here, invite, new, outcome)
+
+
+def _find_open(tx: Transaction, here: Parts, number: int) -> Invite:
+    invite = invites.find_invite(tx, number)
+    if invite is None:
+        raise UNKNOWN
+    return _look_up(tx, here, invite).invite
+
+
+async def _note_refused_answer(here: Parts, query: Mapping[str, str]) -> None:
+    begun = await find_begun(here, query)
+
+    def note(tx: Transaction) -> None:
+        invite = None if begun is None else invites.find_invite(tx, begun.invite)
+        if begun is None or invite is None or invite.connection is None:
+            return
+        if note_first_refusal(tx, begun, here.clock()):
+            _note_failure(tx, here, invite, "rejected")
+
+    await here.store.write(note)
 
 
 async def _keep(here: Parts, invite: Invite, new: NewCredential, outcome: Outcome) -> Ending:
