@@ -16,7 +16,7 @@ import base64
 import binascii
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from http import HTTPStatus
@@ -110,6 +110,7 @@ class OverviewEntry:
         facets: Its state, and what else of it is counted; the same object for many.
         has_problem: People are reminded of it, so that it can be acknowledged.
         worst_first: Smaller is worse: urgency, then what ends first, then the file's order.
+        mark: Another one when what is shown of it is; None where something else was shown since.
         valid_until: When time alone will change what is shown of it.
         seen_at: When it was looked at.
     """
@@ -125,7 +126,7 @@ class OverviewEntry:
     tags: tuple[str, ...]
     text: str
     worst_first: tuple[int, int, int, int]
-    mark: int
+    mark: int | None
     valid_until: datetime | None
     seen_at: datetime
 
@@ -288,11 +289,23 @@ class Overview:
         now = self.clock()
         mutings = find_mutings(tx, self.plan, records, now)
         watched = self.plan.watched_of(tx, [one.name for one in records])
-        return [
-            connection_json(one, watched[one.name], now, mutings.get(one.name, UNMUTED))
+        shown = {
+            one.id: connection_json(one, watched[one.name], now, mutings.get(one.name, UNMUTED))
             for one in records
             if one.name in watched
-        ]
+        }
+        for number, each in shown.items():
+            self._note_shown(number, each)
+        return list(shown.values())
+
+    def _note_shown(self, number: int, each: ConnectionJson) -> None:
+        """Have a connection count as changed at the next look if it is not as it was at the last.
+
+        It may be as it was by then once more, and who was shown this would never be told.
+        """
+        known = self._entries.get(number)
+        if known is not None and (known.state, known.reason) != (each["state"], each["reason"]):
+            self._entries[number] = replace(known, mark=None)
 
     def take_changes(self, tx: Transaction) -> list[OverviewChange]:
         """Return what has changed since the last call."""

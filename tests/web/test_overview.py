@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from monitor.store import connections
 from monitor.web.overview import Overview, Query
 from tests.builders import OK, Story, entry, plan_of
 from tests.fakes import NOON, FixedClock
@@ -44,3 +45,24 @@ def test_a_clock_that_was_set_back_takes_back_what_it_said(database: Database, b
     assert look(database, overview) == (0, left)
     clock.advance(back)
     assert look(database, overview) == (1, 30)
+
+
+def test_what_was_shown_in_between_is_told_even_if_it_is_as_before_by_then(database: Database):
+    Story.begin(database, PLAN).evaluate(NOON, acme=OK)
+    overview = Overview(PLAN, FixedClock(NOON))
+    with database.read() as tx:
+        overview.take_changes(tx)
+        [record] = connections.list_records(tx)
+    with database.write() as tx:
+        connections.pause(tx, record.id)
+    with database.read() as tx:
+        [shown] = overview.describe(tx, [record.id])
+    assert shown["state"] == "paused"
+    with database.write() as tx:
+        connections.resume(tx, record, NOON)
+    with database.read() as tx:
+        [changed] = overview.take_changes(tx)
+        assert (changed.name, changed.entry and changed.entry.state) == ("acme", "active")
+        assert overview.take_changes(tx) == []
+        overview.describe(tx, [record.id])
+        assert overview.take_changes(tx) == []
