@@ -29,6 +29,7 @@ from monitor.report.status import ConnectionJson, instant, milliseconds
 from monitor.store import alerts, connections
 from monitor.store import suppression as stored
 from monitor.store.audit import add_audit
+from monitor.store.engine import StoreError
 from monitor.web import schemas
 from monitor.web.api import answer, find_or_refuse, no_such_connection, read_connection
 from monitor.web.bodies import refuse_unknown_fields
@@ -136,7 +137,11 @@ async def begin_validation(
     except NotPossible as error:
         raise HTTPException(HTTPStatus.CONFLICT, f"{error}.") from error
     begun = AuditRow(here.clock(), who.who, Action.VALIDATE, name)
-    await here.store.write(lambda tx: add_audit(tx, begun))
+    try:
+        await here.store.write(lambda tx: add_audit(tx, begun))
+    except StoreError as error:
+        # The run says so itself where it stores what it found; its steps are shown all the same.
+        log.warning("audit.not_written", action=begun.action, connection=name, error=str(error))
     _note(who, "validate", connection=name)
     return record, run
 

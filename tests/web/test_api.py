@@ -384,8 +384,8 @@ async def test_a_validation_that_could_not_be_stored_says_so_and_is_no_fault(cou
         web.parts.store.write = fail  # type: ignore[method-assign, assignment]
         with capture_logs() as logs:
             response = await web.change(f"{LIST}/acme/validate")
-    assert response.status_code == 503
-    assert "database could not be used" in response.json()["detail"]
+    assert response.status_code == 409
+    assert "the database could not be used" in response.json()["detail"]
     assert [one for one in logs if one["log_level"] == "error"] == []
 
 
