@@ -6,7 +6,7 @@ What the settings must be is decided in `reload`.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -134,11 +134,15 @@ class DaemonParts:
             # Nothing is awaited from here on, and a reload may have come until here.
             former = self.live.now
             config = former.config.with_channels(channels).with_people(people)
-            if (config.channels, config.web) == (former.config.channels, former.config.web):
+            if config.channels != former.config.channels:
+                plan = make_plan(config, former.plan.settings)
+                self.live.now = Snapshot.of(config, plan, former.calls, former)
+                self.runner.follow_reload(former, ())
+            elif config.web != former.config.web:
+                # People change nothing that checks and alerts go by.
+                self.live.now = replace(former, config=config)
+            else:
                 return
-            plan = make_plan(config, former.plan.settings)
-            self.live.now = Snapshot.of(config, plan, former.calls, former)
-            self.runner.follow_reload(former, ())
             self.dashboard.follow_reload()
 
     def jobs(self) -> list[Job]:

@@ -131,10 +131,14 @@ class WebDashboard:
         """Return the parts by the settings of now, made anew when those were replaced."""
         assert self._parts is not None, "without a web there are no parts"
         now = self._live.now
-        if self._parts.now is not now:
+        if self._parts.now is now:
+            return self._parts
+        overview = self._parts.overview
+        if overview.plan is not now.plan:
             from monitor.web.overview import Overview
 
-            self._parts = replace(self._parts, now=now, overview=Overview(now.plan, utc_now))
+            overview = Overview(now.plan, utc_now)
+        self._parts = replace(self._parts, now=now, overview=overview)
         return self._parts
 
     def note_reading(self, reloads: ReloadStatus) -> None:
