@@ -33,12 +33,14 @@ from monitor.engine.settings import FileReading
 from monitor.engine.sources import SourceReader
 from monitor.engine.supervisor import Supervisor, Systemd
 from monitor.engine.sweep import log_and_wake
+from monitor.judge.connections import OWNER_FILE
 from monitor.judge.shortage import Shortage
 from monitor.notify.delivery import Delivery
 from monitor.providers.limits import shares_of
 from monitor.providers.transport import HttpClients
 from monitor.store import applications, connections, credentials, migrate, outbox
 from monitor.store.engine import Database, StoreWorker, lock_database
+from monitor.store.entries import list_owned
 from monitor.store.overview import count_watched
 from monitor.store.schedule import spread_overdue
 from monitor.store.schema import channels, entries
@@ -252,8 +254,9 @@ class App:
             applications.sync(tx, plan.applications, now)
             outbox.release_claims_of(tx, OWNER)
             drop_watermark(tx, RELOAD_FAILED)  # the file was just read
-            audit_file(tx, reading, now)
-            taken_out = reading.store(tx)
+            before = list_owned(tx, OWNER_FILE)
+            audit_file(tx, reading, before, now)
+            taken_out = reading.store(tx, before)
             ignored = connections.sync(tx, listed, now, jitter, taken_out.names)
             connections.bring_in_line(tx, taken_out.taken_over, now)
             connections.end_invites(tx, taken_out.moved, now)

@@ -31,6 +31,7 @@ FEW = 20
 def audit_file(
     tx: Transaction,
     reading: FileReading,
+    before: Mapping[str, str],
     now: datetime,
     tables: Collection[str] = (),
     former: RowSettings | None = None,
@@ -38,10 +39,10 @@ def audit_file(
     """Keep what *reading* changes: nothing where that is nothing.
 
     Args:
+        before: The digests of all that the file had, by name.
         tables: The other tables of the file that say something else than before.
         former: The settings in force, which know the secrets that the file had.
     """
-    before = entries.list_owned(tx, OWNER_FILE)
     put = {one.name: one for one in reading.written if before.get(one.name) != one.digest}
     gone = before.keys() - {one.name for one in reading.written}
     renamed = _find_renamed(put.values(), gone) if gone else {}

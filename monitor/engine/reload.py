@@ -27,8 +27,10 @@ from monitor.engine.live import Snapshot
 from monitor.engine.people import with_stored_people
 from monitor.engine.scheduler import Job
 from monitor.engine.settings import FileReading, RowSettings, TakenOut
+from monitor.judge.connections import OWNER_FILE
 from monitor.store import applications, connections, credentials
 from monitor.store.engine import StoreError
+from monitor.store.entries import list_owned
 from monitor.store.schedule import bring_forward
 from monitor.store.watermarks import RELOAD_FAILED, drop_watermark, save_watermark
 
@@ -154,8 +156,9 @@ class Reloader:
         def bring_in_line(tx: Transaction) -> tuple[Config, Plan, CheckerSet]:
             common = with_stored_people(tx, with_stored_channels(tx, of_all))
             plan = make_plan(common, reading.settings)
-            audit_file(tx, reading, utc_now(), changes.tables, rows)
-            taken_out = reading.store(tx)
+            had = list_owned(tx, OWNER_FILE)
+            audit_file(tx, reading, had, utc_now(), changes.tables, rows)
+            taken_out = reading.store(tx, had)
             _bring_in_line(tx, plan, entries, changes, taken_out)
             calls = prepare_checkers(tx, common, reading.settings, clients, former.calls)
             return common, plan, calls

@@ -347,10 +347,14 @@ class FileReading:
         settings.put_first_ready(written, config.connections)
         return cls(written, settings)
 
-    def store(self, tx: Transaction) -> TakenOut:
-        """Keep the rows in the place of those of the reading before; return what is no more."""
+    def store(self, tx: Transaction, had: Mapping[str, str] | None = None) -> TakenOut:
+        """Keep the rows in the place of those of the reading before; return what is no more.
+
+        Args:
+            had: The digests of all that the file had, by name, where they are known.
+        """
         digests = {one.name: one.digest for one in self.written}
-        former = entries.list_owned(tx, OWNER_FILE)
+        former = entries.list_owned(tx, OWNER_FILE) if had is None else had
         dropped = former.keys() - digests
         changed = [name for name, digest in digests.items() if former.get(name, digest) != digest]
         before = _aims_of(tx, changed)
