@@ -342,7 +342,22 @@ ADMIN = "admin"
 """The user that `web.password` makes, and who logs in without a name."""
 
 
-class WebUser(Settings):
+class OwnedSettings(Settings):
+    """A table that the file or the dashboard may hold."""
+
+    _owner: str = PrivateAttr(default=OWNER_FILE)
+
+    @property
+    def owner(self) -> str:
+        """Return who wrote it: the file, or the dashboard."""
+        return self._owner
+
+    def belong_to(self, owner: str) -> None:
+        """Note who wrote it, if that was not the file."""
+        self._owner = owner
+
+
+class WebUser(OwnedSettings):
     """Somebody who may sign in to the dashboard."""
 
     name: Name = Field(description="The name to log in with, or the one that the proxy sends.")
@@ -360,17 +375,6 @@ class WebUser(Settings):
         description="Only connections of these groups, and nothing of the others; default: all;"
         " not for admin.",
     )
-
-    _owner: str = PrivateAttr(default=OWNER_FILE)
-
-    @property
-    def owner(self) -> str:
-        """Return who wrote it: the file, or the dashboard."""
-        return self._owner
-
-    def belong_to(self, owner: str) -> None:
-        """Note who wrote it, if that was not the file."""
-        self._owner = owner
 
     @property
     def access(self) -> Access:
@@ -482,7 +486,7 @@ Kind = Annotated[
 ]
 
 
-class Channel(Settings):
+class Channel(OwnedSettings):
     """A place where alerts are delivered."""
 
     name: Name = Field(description="The name of the channel, used everywhere.")
@@ -523,17 +527,6 @@ class Channel(Settings):
         description="Whether its messages carry links with which a store is renewed without a"
         " login; else they name a page at Amazon.",
     )
-
-    _owner: str = PrivateAttr(default=OWNER_FILE)
-
-    @property
-    def owner(self) -> str:
-        """Return who wrote it: the file, or the dashboard."""
-        return self._owner
-
-    def belong_to(self, owner: str) -> None:
-        """Note who wrote it, if that was not the file."""
-        self._owner = owner
 
 
 # --- groups

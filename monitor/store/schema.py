@@ -134,6 +134,17 @@ def of_connection() -> Column[int]:
     )
 
 
+def about_connection() -> Column[int]:
+    """Return the column of a table of which several rows belong to a connection, and go with it."""
+    return Column(
+        "connection_id",
+        Id,
+        ForeignKey("connections.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    )
+
+
 connections = Table(
     "connections",
     metadata,
@@ -378,13 +389,7 @@ transitions = Table(
     "transitions",
     metadata,
     Column("id", Id, primary_key=True),
-    Column(
-        "connection_id",
-        Id,
-        ForeignKey("connections.id", ondelete="CASCADE"),
-        nullable=False,
-        index=True,
-    ),
+    about_connection(),
     Column("at", Instant, nullable=False),
     Column("from_state", EnumText(State, 10), nullable=False),
     Column("to_state", EnumText(State, 10), nullable=False),
@@ -680,13 +685,7 @@ proposals = Table(
     "proposals",
     metadata,
     Column("id", Id, primary_key=True),
-    Column(
-        "connection_id",
-        Id,
-        ForeignKey("connections.id", ondelete="CASCADE"),
-        nullable=False,
-        index=True,
-    ),
+    about_connection(),
     Column("invite_id", Id),
     Column("at", Instant, nullable=False),
     Column("sealed", LargeBinary, nullable=False),  # encrypted with `web.key`
