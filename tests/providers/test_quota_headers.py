@@ -565,11 +565,11 @@ HOSTILE = {
 
 @pytest.mark.parametrize("fields", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_headers_are_read_in_no_time(fields):
-    headers = httpx.Headers(fields)
-    started = time.process_time()
+    headers, took_s = httpx.Headers(fields), []
+    for _ in range(3):  # the least is what it takes, the rest is the machine's
+        started = time.process_time()
+        report = read_quota_headers(headers, NOW)
+        took_s.append(time.process_time() - started)
 
-    report = read_quota_headers(headers, NOW)
-
-    # Ten times what it takes here; what grows with the square takes minutes.
-    assert time.process_time() - started < 2
+    assert min(took_s) < 0.5
     assert len(report.windows) <= MAX_WINDOWS
