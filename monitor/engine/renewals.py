@@ -9,7 +9,7 @@ tried, and by whom, where people come in.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from monitor.config.renewal import aim_of, credential_of, target_of
 from monitor.engine.ciphers import Cipher, open_secrets
 from monitor.engine.entries import DASHBOARD, EntryWriter
 from monitor.judge.audit import Action, AuditRow
-from monitor.judge.authorizations import needs_day, set_date
+from monitor.judge.authorizations import needs_day, renew
 from monitor.judge.connections import OWNER_DASHBOARD
 from monitor.judge.invites import Holder, is_same_holder
 from monitor.providers.tokens import HandshakeTokens
@@ -160,7 +160,7 @@ class CredentialDesk:
         if target_of(connection) != new.target:
             raise NothingToRenew(
                 f"the settings of {record.name} were changed since this credential was tried, and"
-                " it would be sent elsewhere now; reject it, and make a new link"
+                " it would be sent elsewhere now"
             )
         return connection
 
@@ -173,7 +173,7 @@ class CredentialDesk:
     def _write_into_entry(self, tx: Transaction, name: str, value: str, now: datetime) -> None:
         row = entries.find_of_owner(tx, OWNER_DASHBOARD, name)
         assert row is not None, "it counts"
-        content = row.content if isinstance(row.content, dict) else {}
+        content = row.table
         secrets = {} if row.secrets is None else open_secrets(row.secrets, self.cipher)
         rules = EntryRules(self.config, self.fingerprint, now)
         checked = rules.check({**content, "token": value}, FormerEntry(content, secrets))
@@ -195,15 +195,8 @@ class CredentialDesk:
         assert entry is not None, "its settings were just read"
         clock = record.clock
         if is_store or not needs_day(record.provider, clock, entry.declared):
-            clock, _ = set_date(clock, at, entry.declared, now)
-            clock = replace(
-                clock,
-                told_step=None,
-                is_renewal_pending=True,
-                is_renewal_unrecorded=False,
-                renewal_fingerprint=record.clock.fingerprint,
-            )
-            authorizations.save(tx, [(record.id, clock, entry.steps)])
+            renewed = renew(clock, at, entry.declared, now)
+            authorizations.save(tx, [(record.id, renewed, entry.steps)])
 
 
 # --- what operators decide
@@ -225,7 +218,10 @@ def accept(
         return None
     desk = CredentialDesk.open(tx, config, plan)
     new = desk.unseal(stored)
-    desk.put_in_use(tx, record, new, now, stored.fingerprint or None)
+    try:
+        desk.put_in_use(tx, record, new, now, stored.fingerprint or None)
+    except NothingToRenew as error:
+        raise NothingToRenew(f"{error}; reject it, and make a new link") from None
     if stored.proposal.invite_id is not None:
         invites.use_invite(tx, stored.proposal.invite_id, now)
     invites.drop_proposal(tx, number)

@@ -350,14 +350,26 @@ def set_date(
         return replace(moved, told_step=None), DateChange.FIRST
     if clock.authorized_at is not None and authorized_at < clock.authorized_at:
         return _keep_announced(moved, clock, now), DateChange.CORRECTION
-    renewed = replace(
+    return _await_renewal(moved), DateChange.RENEWAL
+
+
+def renew(
+    clock: AuthorizationClock, at: datetime, declared: Declared, now: datetime
+) -> AuthorizationClock:
+    """Return the clock after a new credential came: its days count from *at*, whatever was."""
+    moved, _ = set_date(clock, at, declared, now)
+    return _await_renewal(moved)
+
+
+def _await_renewal(moved: AuthorizationClock) -> AuthorizationClock:
+    """Return a clock that was set, until another credential than the present one is used."""
+    return replace(
         moved,
         told_step=None,
         is_renewal_pending=True,
         is_renewal_unrecorded=False,
-        renewal_fingerprint=clock.fingerprint,
+        renewal_fingerprint=moved.fingerprint,
     )
-    return renewed, DateChange.RENEWAL
 
 
 def _keep_announced(

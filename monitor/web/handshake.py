@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import secrets
 from base64 import b64decode, urlsafe_b64encode
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http import HTTPStatus
@@ -25,18 +25,18 @@ import structlog
 from starlette.exceptions import HTTPException
 
 from monitor.config.connections import AmazonConnection
+from monitor.config.renewal import target_of
 from monitor.engine.batch import FinishedCheck
 from monitor.engine.ciphers import MAKE_KEY, Cipher, KeyUnusable
 from monitor.engine.evaluate import evaluate
-from monitor.engine.renewals import CREDENTIAL
+from monitor.engine.renewals import CREDENTIAL, CredentialDesk, NewCredential, NothingToRenew
 from monitor.judge.audit import Action, AuditRow
-from monitor.judge.authorizations import set_date
-from monitor.judge.invites import is_same_name
+from monitor.judge.invites import Holder, is_same_name
 from monitor.judge.outcome import Reason
 from monitor.providers.amazon_lwa import CodeRefused, redeem_code
 from monitor.providers.registry import build_checker
 from monitor.providers.tokens import HandshakeTokens
-from monitor.store import authorizations, connections, credentials
+from monitor.store import connections, credentials
 from monitor.store.audit import add_audit
 from monitor.store.schedule import make_due
 from monitor.web.api import no_such_connection
@@ -125,12 +125,12 @@ def find_setting_obstacle(application: Application, region: str) -> Obstacle | N
 
 
 def find_key_obstacle(config: Config) -> Obstacle | None:
-    """Return why the key is of no use that tokens are kept with."""
+    """Return why no secret can be stored; None if it can."""
     try:
         Cipher.of(config.web)
     except KeyUnusable as error:
         return Obstacle(
-            f"The new refresh token could not be encrypted: {error}.",
+            f"Secrets are stored encrypted, and that is not possible: {error}.",
             "Create a key beside the configuration file, name it there, and reload connwatch:",
             (MAKE_KEY, "[web]", 'key = { file = "fernet-key" }'),
         )
@@ -555,30 +555,23 @@ async def _save_grant(
     who: str,
 ) -> list[Evaluated]:
     """Keep the token and all that follows, unless it is another account's."""
-    name = connection.name
-    held = HandshakeTokens(parts.now.calls.fingerprint).put(name, token, connection.refresh_token)
-    encrypted = Cipher.of(parts.config.web).encrypt(token)
+    name, target = connection.name, target_of(connection)
 
     def store(tx: Transaction) -> list[Evaluated]:
         now = parts.clock()
-        record, entry = connections.find_record(tx, name), parts.plan.entry(tx, name)
-        if record is None or entry is None:
+        record = connections.find_record(tx, name)
+        if record is None or parts.plan.entry(tx, name) is None:
             raise HandshakeRefused("Connection deleted", f"{name} has been deleted.")
         before = credentials.find_refresh_token(tx, record.id)
         known_id = None if before is None else before.seller_id
         _refuse_other_account(record, known_id, seller, outcome)
-        kept = credentials.StoredToken(encrypted, held.file_fingerprint, seller.id, now)
-        credentials.save_refresh_token(tx, record.id, kept)
+        new = NewCredential(token, Holder(outcome.account, seller.id), now, target)
+        try:
+            CredentialDesk.open(tx, parts.config, parts.plan).put_in_use(tx, record, new, now)
+        except NothingToRenew as error:
+            why = f"Nothing was changed: {error}. Start again."
+            raise HandshakeRefused("Settings changed", why, name) from None
         add_audit(tx, AuditRow(now, who, Action.RENEW, name, keys=(CREDENTIAL,)))
-        clock, _ = set_date(record.clock, now, entry.declared, now)
-        clock = replace(
-            clock,
-            told_step=None,
-            is_renewal_pending=True,
-            is_renewal_unrecorded=False,
-            renewal_fingerprint=record.clock.fingerprint,
-        )
-        authorizations.save(tx, [(record.id, clock, entry.steps)])
         if not outcome.reason.is_conclusive:
             make_due(tx, record.id, now)
         return evaluate(tx, [FinishedCheck(record.id, None, now, outcome)], parts.plan)

@@ -36,6 +36,7 @@ from monitor.web.handshake import (
     HandshakeRefused,
     Obstacle,
     find_begun,
+    find_key_obstacle,
     find_obstacle,
     note_first_refusal,
     read_answer,
@@ -43,7 +44,7 @@ from monitor.web.handshake import (
     redeem_grant,
     try_grant,
 )
-from monitor.web.trials import describe_trial, find_key_obstacle
+from monitor.web.trials import describe_trial
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -32,6 +32,7 @@ from monitor.web.handshake import (
     HandshakeRefused,
     Obstacle,
     browser_mark,
+    find_key_obstacle,
     find_setting_obstacle,
     read_seller_id,
     read_state,
@@ -39,7 +40,7 @@ from monitor.web.handshake import (
     sign_state,
     use_begun,
 )
-from monitor.web.trials import Trial, find_key_obstacle, try_connection
+from monitor.web.trials import Trial, try_connection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,17 +15,15 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from monitor.config.connections import AmazonConnection
-from monitor.engine.ciphers import MAKE_KEY, Cipher, KeyUnusable
+from monitor.engine.ciphers import Cipher, KeyUnusable
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason
 from monitor.notify.words import explain, format_number, name_command
 from monitor.providers.registry import build_checker
-from monitor.web.handshake import Obstacle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from monitor.config.connections import Connection
-    from monitor.config.model import Config
     from monitor.web.parts import Parts
     from monitor.web.sessions import Visitor
 
@@ -102,19 +100,6 @@ def _list_facts(outcome: Outcome) -> list[str]:
 
 
 # --- what waits between two pages
-
-
-def find_key_obstacle(config: Config) -> Obstacle | None:
-    """Return why no secret can be stored; None if it can."""
-    try:
-        Cipher.of(config.web)
-    except KeyUnusable as error:
-        return Obstacle(
-            f"Secrets are stored encrypted, and that is not possible: {error}.",
-            "Create a key beside the configuration file, name it there, and reload connwatch:",
-            (MAKE_KEY, "[web]", 'key = { file = "fernet-key" }'),
-        )
-    return None
 
 
 def seal(here: Parts, who: Visitor, purpose: str, values: Mapping[str, Any]) -> str:
