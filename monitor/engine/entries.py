@@ -229,10 +229,7 @@ class EntryWriter:
 
 
 def _groups_of(rows: Mapping[str, StoredEntry]) -> dict[str, str | None]:
-    return {
-        name: row.content.get("group") if isinstance(row.content, dict) else None
-        for name, row in rows.items()
-    }
+    return {name: row.table.get("group") for name, row in rows.items()}
 
 
 def _forget_old_credentials(

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Role(StrEnum):
@@ -24,6 +28,11 @@ class Role(StrEnum):
 
 
 _RANKS = {role: rank for rank, role in enumerate(Role)}
+
+
+def strictest(roles: Iterable[Role]) -> Role:
+    """Return that of *roles* which covers all the others."""
+    return max(roles, key=_RANKS.__getitem__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,11 @@ class StoredChannel:
     digest: str
     secrets: bytes | None = field(repr=False)
 
+    @property
+    def table(self) -> Mapping[str, Any]:
+        """Return what was written, or nothing of a row that was damaged."""
+        return self.content if isinstance(self.content, dict) else {}
+
 
 _STORED = select(channels.c.name, channels.c.content, channels.c.digest, channels.c.secrets)
 

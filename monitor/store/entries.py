@@ -21,7 +21,7 @@ from monitor.store.statements import AT_ONCE, execute_many, in_groups, in_pieces
 from monitor.store.watermarks import find_watermark, save_watermark
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Select
@@ -52,6 +52,11 @@ class StoredEntry:
     content: Any
     digest: str
     secrets: bytes | None = field(repr=False)
+
+    @property
+    def table(self) -> Mapping[str, Any]:
+        """Return what was written, or nothing of a row that was damaged."""
+        return self.content if isinstance(self.content, dict) else {}
 
 
 _FIRST = (entries.c.name, entries.c.rank)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from monitor.judge.access import Role
+from monitor.judge.access import Role, strictest
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -101,5 +101,5 @@ def least_role(method: str, path: str) -> Role:
     # A path that two rows mean needs what the stricter one wants.
     found = [role for pattern, role in _patterns(asked) if pattern.fullmatch(path)]
     if found:
-        return max(found, key=list(Role).index)
+        return strictest(found)
     return Role.VIEWER if method in READING else Role.ADMIN

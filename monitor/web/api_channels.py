@@ -318,8 +318,7 @@ def _list_changed_keys(
     here: Parts, former: StoredChannel | None, checked: CheckedChannel
 ) -> tuple[str, ...]:
     """Return which channel it is, and the names of the keys that say something else than before."""
-    content = None if former is None else former.content
-    before = content if isinstance(content, dict) else {}
+    before = {} if former is None else former.table
     keys = {*before, *checked.content} - {URL}
     changed = {key for key in keys if before.get(key) != checked.content.get(key)}
     if former is None or read_url(former, here.config) != checked.url:

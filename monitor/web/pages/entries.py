@@ -25,7 +25,6 @@ from monitor.config.owners import EntryRefused
 from monitor.engine.batch import FinishedCheck
 from monitor.engine.entries import KeyMissing
 from monitor.engine.evaluate import evaluate
-from monitor.judge.access import Role
 from monitor.judge.connections import OWNER_DASHBOARD, OWNER_FILE
 from monitor.store import connections, entries
 from monitor.web.api import find_or_refuse, no_such_connection
@@ -48,11 +47,12 @@ from monitor.web.entry_forms import (
     read_form,
     show_entry,
 )
+from monitor.web.handshake import find_key_obstacle
 from monitor.web.pages.actions import go_back
 from monitor.web.parts import Here, Parts
 from monitor.web.sessions import Visitor, Who
 from monitor.web.templating import lead_to, render
-from monitor.web.trials import Trial, find_key_obstacle, seal, try_connection, unseal
+from monitor.web.trials import Trial, seal, try_connection, unseal
 from monitor.web.views import path_of
 from monitor.web.visibility import for_all_groups
 
@@ -99,12 +99,6 @@ CHANGED_SINCE = (
 MOST_ALIKE = 50
 
 
-def require_admin(who: Visitor) -> None:
-    """Raise HTTPException for whoever may not set anything up."""
-    if not who.role.covers(Role.ADMIN):
-        raise HTTPException(HTTPStatus.FORBIDDEN, "Only an admin can add and edit this.")
-
-
 # --- a form
 
 
@@ -127,8 +121,7 @@ class EntryForm:
     @property
     def content(self) -> Mapping[str, Any]:
         """Return what is stored so far."""
-        found = None if self.former is None else self.former.content
-        return found if isinstance(found, dict) else {}
+        return {} if self.former is None else self.former.table
 
     @property
     def former_name(self) -> str | None:
@@ -348,9 +341,8 @@ async def find_free_name(here: Parts, base: str) -> str:
 
 
 @router.get("/new")
-async def choose(request: Request, here: Here, who: Who) -> Response:
+async def choose(request: Request, here: Here) -> Response:
     """Ask what is to be monitored."""
-    require_admin(who)
     context = {
         "kinds": [
             one for one in KINDS.values() if one not in PRESET_KINDS and one is not STORE_TOKEN
@@ -373,7 +365,6 @@ def _find_kind(key: str) -> EntryKind:
 @router.get("/new/{kind}")
 async def ask(request: Request, here: Here, who: Who, kind: str) -> Response:
     """Ask for what a connection of some kind needs."""
-    require_admin(who)
     chosen = _find_kind(kind)
     name = await find_free_name(here, chosen.proposed) if chosen.proposed else ""
     return _show_form(request, here, who, EntryForm(chosen, {"name": name}))
@@ -385,7 +376,6 @@ Fields = Annotated[dict[str, str], form(*all_keys(), SEALED, VERSION, ACTION)]
 @router.post("/new/{kind}")
 async def add(request: Request, here: Here, who: Who, kind: str, fields: Fields) -> Response:
     """Try a connection and save it; show what is wrong otherwise."""
-    require_admin(who)
     filled = _open_form(here, who, _find_kind(kind), fields)
     return await _save(request, here, who, filled, fields.get(ACTION, ""))
 
@@ -396,7 +386,6 @@ async def add(request: Request, here: Here, who: Who, kind: str, fields: Fields)
 @router.get("/connections/{name}/edit")
 async def edit(request: Request, here: Here, who: Who, name: str) -> Response:
     """Show an entry in its fields; one of the file or a source as it is, and where that is."""
-    require_admin(who)
 
     def read(tx: Transaction) -> tuple[list[str], StoredEntry | None]:
         find_or_refuse(tx, here, name, who.access)
@@ -408,7 +397,7 @@ async def edit(request: Request, here: Here, who: Who, name: str) -> Response:
         raise no_such_connection()
     if row.owner != OWNER_DASHBOARD:
         return _show_foreign(request, here, row, is_shadowing=OWNER_DASHBOARD in owners)
-    content = row.content if isinstance(row.content, dict) else {}
+    content = row.table
     kind = kind_of(content)
     filled = EntryForm(kind, fill_in(kind, content) | {"name": name}, {}, row, row.digest)
     return _show_form(request, here, who, filled)
@@ -417,7 +406,7 @@ async def edit(request: Request, here: Here, who: Who, name: str) -> Response:
 def _show_foreign(
     request: Request, here: Parts, row: StoredEntry, *, is_shadowing: bool
 ) -> Response:
-    content = row.content if isinstance(row.content, dict) else {}
+    content = row.table
     context = {
         "name": row.name,
         "path": path_of(row.name),
@@ -433,7 +422,6 @@ def _show_foreign(
 @router.post("/connections/{name}/edit")
 async def save(request: Request, here: Here, who: Who, name: str, fields: Fields) -> Response:
     """Save an entry that was edited, tried again where a trial could find anything."""
-    require_admin(who)
 
     def read(tx: Transaction) -> StoredEntry | None:
         find_or_refuse(tx, here, name, who.access)
@@ -442,6 +430,6 @@ async def save(request: Request, here: Here, who: Who, name: str, fields: Fields
     row = await here.reader.read(read)
     if row is None:  # the file's, or a source's
         return lead_to(request, f"{path_of(name)}/edit")
-    content = row.content if isinstance(row.content, dict) else {}
+    content = row.table
     filled = _open_form(here, who, kind_of(content), fields, row)
     return await _save(request, here, who, filled, fields.get(ACTION, ""))
