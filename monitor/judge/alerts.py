@@ -82,6 +82,7 @@ class Fact(StrEnum):
 
     PROVIDER = "provider"
     RENEW_URL = "renew_url"
+    OWNER = "owner"
     CONNECTION = "connection"
 
 
@@ -126,7 +127,7 @@ KINDS: Mapping[AlertKind, Kind] = {
         also_ended_by=(AlertKind.RENEWED,),
         superseded_by=(AlertKind.ERROR, AlertKind.EXPIRED),
         announces=State.ERROR,
-        needs=frozenset({Fact.PROVIDER, Fact.RENEW_URL}),
+        needs=frozenset({Fact.PROVIDER, Fact.RENEW_URL, Fact.OWNER}),
         is_reminded=True,
     ),
     AlertKind.EXPIRED: Kind(
@@ -135,7 +136,7 @@ KINDS: Mapping[AlertKind, Kind] = {
         closed_by=(AlertKind.RECOVERED, AlertKind.RENEWED),
         superseded_by=(AlertKind.ERROR, AlertKind.EXPIRED),
         announces=State.EXPIRED,
-        needs=frozenset({Fact.PROVIDER, Fact.RENEW_URL}),
+        needs=frozenset({Fact.PROVIDER, Fact.RENEW_URL, Fact.OWNER}),
         is_reminded=True,
     ),
     AlertKind.RECOVERED: Kind(Severity.INFO, SubjectKind.CONNECTION),
@@ -145,7 +146,7 @@ KINDS: Mapping[AlertKind, Kind] = {
         at_last_step=Severity.CRITICAL,
         closed_by=(AlertKind.RENEWED,),
         superseded_by=(AlertKind.EXPIRING_SOON, AlertKind.EXPIRED),
-        needs=frozenset({Fact.PROVIDER, Fact.RENEW_URL}),
+        needs=frozenset({Fact.PROVIDER, Fact.RENEW_URL, Fact.OWNER}),
         is_of_clock=True,
     ),
     AlertKind.SECRET_EXPIRING: Kind(

@@ -204,7 +204,10 @@ def confirm(clock: AuthorizationClock, outcome: Outcome, now: datetime) -> Confi
 
 
 _OLD_GRANT = "A renewal brings a new refresh token"
-_OLD_GRANT_END = "Put the new one where `refresh_token` points."
+_OLD_GRANT_END = "Replace it."
+_FORMER_END = "Put the new one where `refresh_token` points."
+"""What it ended with before: such details are still stored."""
+
 OLD_TOKEN_IN_USE = (
     _OLD_GRANT
     + "; the one configured is still the one from before the renewal of {day}. "
@@ -233,7 +236,10 @@ def says_old_token(detail: str) -> bool:
 
 def drop_old_token(detail: str) -> str:
     """Return what a detail says beside that, for those who say it in their own words."""
-    return detail.partition(_OLD_GRANT_END)[2].strip() if says_old_token(detail) else detail
+    if not says_old_token(detail):
+        return detail
+    end = _FORMER_END if _FORMER_END in detail else _OLD_GRANT_END
+    return detail.partition(end)[2].strip()
 
 
 def _withdraw_end(clock: AuthorizationClock, now: datetime) -> AuthorizationClock:

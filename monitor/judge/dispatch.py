@@ -18,6 +18,7 @@ from monitor.judge.alerts import (
     Fact,
     is_reminded,
 )
+from monitor.judge.connections import OWNER_FILE
 from monitor.judge.outcome import Reason
 from monitor.judge.routing import named_on, route
 from monitor.judge.suppression import find_suppression
@@ -217,6 +218,9 @@ def _facts_of(alert: AlertDue, watched: Sequence[Watched]) -> dict[str, str | bo
     providers = {one.provider for one in watched}
     if Fact.PROVIDER in needs and len(providers) == 1:
         facts["provider"] = providers.pop()
+    owners = {one.owner for one in watched}
+    if Fact.OWNER in needs and owners - {OWNER_FILE}:
+        facts["owner"] = owners.pop() if len(owners) == 1 else None
     if Fact.CONNECTION in needs and len(watched) == 1:
         facts["connection"] = watched[0].subject.name
     if len(watched) == 1 and watched[0].notes.strip():

@@ -16,7 +16,14 @@ from monitor.judge.outcome import OutcomeClass, Reason
 from monitor.notify import reasons, texts
 from monitor.notify.facts import About, Draft, name_application, say_rerun, say_since
 from monitor.notify.times import format_date, format_span
-from monitor.notify.words import explain, format_counted, format_number, renewal_step, say
+from monitor.notify.words import (
+    explain,
+    format_counted,
+    format_number,
+    renewal_step,
+    say,
+    say_where,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,6 +40,7 @@ def _write_problem(about: About, icon: str) -> Draft:
         about.text("provider"),
         detail,
         can_renew_here=about.facts.get("can_renew_here") is True,
+        place=about.place(),
     )
     is_open = reason is None or reason.outcome_class is OutcomeClass.INCONCLUSIVE
     # A credential that cannot be sent is ours to fix; the meaning names both causes.
@@ -118,7 +126,8 @@ def _write_expiring_soon(about: About) -> Draft:
     happened = [sentence] if row == 1 else [sentence, say(texts.EXPIRING_BREAKS)]
     remedy, short = _renewal_step(about)
     if is_token:
-        remedy, short = say(texts.OWN_END_EXPIRING_STEP), say(texts.OWN_END_EXPIRING_SHORT)
+        remedy = say_where(texts.OWN_END_EXPIRING_STEP, about.place())
+        short = say(texts.OWN_END_EXPIRING_SHORT)
     many = say(texts.EXPIRING_TITLE_OF_MANY)
     return _with_page(Draft("🟠", headline, happened, remedy, short, many), about)
 
@@ -126,7 +135,9 @@ def _write_expiring_soon(about: About) -> Draft:
 def _renewal_step(about: About) -> tuple[str, str]:
     """Return how to renew an authorization in time, and the same in a few words."""
     return renewal_step(
-        about.text("provider"), can_renew_here=about.facts.get("can_renew_here") is True
+        about.text("provider"),
+        can_renew_here=about.facts.get("can_renew_here") is True,
+        place=about.place(),
     )
 
 

@@ -31,6 +31,8 @@ sent.
 - `resumed`: since (when it had stopped), n_missed (checks), n_changed, lines (a text for each)
 - `digest`: n_active, n_error, n_expired, n_pending, n_paused, n_exhausted,
   n_expiring_soon, next_to_end (a list of objects with name and ends_at)
+- `error`, `expired`, `expiring_soon`, where not all affected are of the file: owner (None for
+  several)
 - of any kind that lasts: reminder (how often people were reminded, this time included)
 """
 

@@ -20,7 +20,7 @@ from monitor.notify.times import (
     format_when,
     read_instant,
 )
-from monitor.notify.words import clean, clean_detail, clean_url, say
+from monitor.notify.words import clean, clean_detail, clean_url, place_of, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,6 +84,12 @@ class About:
         """Return a reason; None where there is none, or none that is known here."""
         value = self.facts.get(name)
         return Reason(value) if isinstance(value, str) and value in set(Reason) else None
+
+    def place(self) -> str:
+        """Return where the settings of the connections are changed; empty for the file."""
+        if "owner" not in self.facts:
+            return ""
+        return place_of(self.text("owner", WHO_LIMIT) or None)
 
     def items(self, name: str) -> list[Any]:
         """Return a list; an empty one where there is none."""

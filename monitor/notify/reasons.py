@@ -1,7 +1,8 @@
 """Say what each reason means, and who can fix it how: one table for every surface.
 
 List, page, `status`, `validate`, `explain` and alerts read it through `words.explain`, by reason
-and provider. Which of it a message uses is decided in `connections`.
+and provider; where a setting is changed stands in its place by the owner of the
+connection. Which of it a message uses is decided in `connections`.
 """
 
 from __future__ import annotations
@@ -28,10 +29,33 @@ class ReasonText:
     short: str
 
 
+WHERE_CONFIGURED = "where it is configured"
+"""Said where the owner is unknown, or where connections of several owners are affected."""
+
+ON_ITS_PAGE = "on the connection's page (Edit)"
+IN_SOURCE = "in the source “{source}”"
+IN_FORM = "in this form"
+
+OF_FILE = {
+    "in_config": "in connwatch's config",
+    "at_token": "where `token` points",
+    "at_refresh_token": "where `refresh_token` points",
+    "refresh_token": "`refresh_token`",
+    "token_and_date": "the token and `authorized_on`",
+}
+OF_OTHERS = {
+    "in_config": "{place}",
+    "at_token": "{place}",
+    "at_refresh_token": "{place}",
+    "refresh_token": "the refresh token {place}",
+    "token_and_date": "the token and its date {place}",
+}
+"""What stands in the places of the texts below: where a setting is changed, by who owns it."""
+
 NO_ACTION = "No action needed."
 
 AUTHORIZE_OUTSIDE = (
-    "Ask the store owner to authorize the app again in Seller Central, then update `refresh_token`"
+    "Ask the store owner to authorize the app again in Seller Central, then update {refresh_token}"
     " and run `connwatch renew NAME`."
 )
 AUTHORIZE_HERE = (
@@ -58,14 +82,14 @@ REASONS = {
         "authorization expired",
         "The authorization has expired, and the service rejects it. All calls with this connection"
         " fail.",
-        "Renew it with the provider, then update the token and `authorized_on`.",
+        "Renew it with the provider, then update {token_and_date}.",
         "Renew it with the provider and update the token.",
     ),
     Reason.TOKEN_REJECTED: ReasonText(
         "token rejected",
         "The service rejects this token: it has expired, or was revoked, replaced or mistyped."
         " Every job that uses it fails.",
-        "Create a new token at the service, then update it in connwatch's config and in every"
+        "Create a new token at the service, then update it {in_config} and in every"
         " program that uses it.",
         "Create a new token at the service and configure it.",
     ),
@@ -102,9 +126,9 @@ REASONS = {
     Reason.REGION_MISMATCH: ReasonText(
         "wrong region",
         "The authorization belongs to another region than the configured one. All calls fail.",
-        "Correct the region in the config. If it is right, ask the account owner to authorize the"
+        "Correct the region {in_config}. If it is right, ask the account owner to authorize the"
         " app in that region.",
-        "Correct the region in the config.",
+        "Correct the region {in_config}.",
     ),
     Reason.PERMISSION_DENIED: ReasonText(
         "permission denied",
@@ -138,7 +162,7 @@ REASONS = {
     Reason.DNS: ReasonText(
         "host name not found",
         "The service's host name cannot be resolved on this host.",
-        "Check DNS on this host, and the spelling of the host name in the config.",
+        "Check DNS on this host, and the spelling of the host name {in_config}.",
         "Check DNS on this host and the host name's spelling.",
     ),
     Reason.CONNECT: ReasonText(
@@ -176,7 +200,7 @@ OF_PROVIDER = {
         "token rejected",
         "SoldScope rejects this token: it has expired, or was revoked, replaced or mistyped. Every"
         " job that uses it fails.",
-        "Create a new token under API Access in SoldScope, then replace it where `token` points and"
+        "Create a new token under API Access in SoldScope, then replace it {at_token} and"
         " in every program that uses it.",
         "Create a new token in SoldScope and configure it.",
     ),
@@ -212,7 +236,7 @@ OF_PROVIDER = {
         "marketplace mismatch",
         "The authorization works, but not for every marketplace it should cover. No data for the"
         " missing ones.",
-        "Compare `marketplaces` with Seller Central. If the config is right, ask the seller to join"
+        "Compare `marketplaces` with Seller Central. If they are right, ask the seller to join"
         " the marketplace again.",
         "Compare `marketplaces` with Seller Central.",
     ),
@@ -220,9 +244,9 @@ OF_PROVIDER = {
         "wrong region",
         "The authorization belongs to another Amazon region than the configured one. All calls"
         " fail.",
-        "Correct `region` in the config. If it is right, ask the store owner to authorize the app"
+        "Correct `region` {in_config}. If it is right, ask the store owner to authorize the app"
         " in a Seller Central of that region.",
-        "Correct `region` in the config.",
+        "Correct `region` {in_config}.",
     ),
     ("amazon", Reason.TOKEN_REJECTED): ReasonText(
         "token rejected",
@@ -258,8 +282,8 @@ OLD_TOKEN = ReasonText(
     "old refresh token still in use",
     "It was renewed, but connwatch still uses the refresh token from before. No new data for this"
     " store.",
-    "Put the new refresh token where `refresh_token` points. The seller has nothing to do.",
-    "Put the new refresh token where `refresh_token` points.",
+    "Put the new refresh token {at_refresh_token}. The seller has nothing to do.",
+    "Put the new refresh token {at_refresh_token}.",
 )
 """What is said of a rejected authorization whose renewal brought a token that is not used."""
 

@@ -72,7 +72,7 @@ OWN_END_EXPIRING = "The token expires {day}."
 OWN_END_EXPIRED = "The token expired {day}."
 OWN_END_EXPIRING_WITHOUT_DATE = "The token expires soon."
 OWN_END_EXPIRING_STEP = (
-    "Create a new token and update it in connwatch's config and in every program that uses it."
+    "Create a new token and update it {in_config} and in every program that uses it."
 )
 OWN_END_EXPIRING_SHORT = "Create a new token and update it everywhere."
 

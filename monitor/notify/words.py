@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from monitor.config.errors import as_argument
 from monitor.judge.authorizations import says_old_token
+from monitor.judge.connections import OWNER_DASHBOARD, OWNER_FILE
 from monitor.judge.outcome import Reason
 from monitor.notify import reasons, texts
 
@@ -43,6 +44,7 @@ def explain(
     detail: str = "",
     *,
     can_renew_here: bool = False,
+    place: str = "",
 ) -> reasons.ReasonText:
     """Return what is said of *reason*, on whichever surface.
 
@@ -51,31 +53,59 @@ def explain(
         provider: None where it is unknown, or where there are several.
         detail: What the check said: a token from before a renewal has a remedy of its own.
         can_renew_here: The page of the connection leads to the consent page and back.
+        place: Where its settings are changed, see `place_of`; empty for the file.
     """
     if reason is None:
-        return _say_all(reasons.UNKNOWN_REASON)
+        return _say_all(reasons.UNKNOWN_REASON, place)
     if reason in RENEWED and says_old_token(detail):
-        return _say_all(reasons.OLD_TOKEN)
+        return _say_all(reasons.OLD_TOKEN, place)
     text = reasons.OF_PROVIDER.get((provider or "", reason)) or reasons.REASONS[reason]
     if reason in RENEWED and can_renew_here:
         text = replace(text, remedy=reasons.AUTHORIZE_HERE, short=reasons.AUTHORIZE_SHORT)
-    return _say_all(text)
+    return _say_all(text, place)
 
 
 RENEWED = frozenset({Reason.AUTHORIZATION_EXPIRED, Reason.AUTHORIZATION_REVOKED})
 """The reasons against which the owner of the account renews the authorization."""
 
 
-def _say_all(text: reasons.ReasonText) -> reasons.ReasonText:
-    return reasons.ReasonText(say(text.name), say(text.meaning), say(text.remedy), say(text.short))
+def _say_all(text: reasons.ReasonText, place: str) -> reasons.ReasonText:
+    return reasons.ReasonText(
+        say(text.name),
+        say(text.meaning),
+        say_where(text.remedy, place),
+        say_where(text.short, place),
+    )
 
 
-def renewal_step(provider: str | None, *, can_renew_here: bool) -> tuple[str, str]:
+def place_of(owner: str | None) -> str:
+    """Return where the settings of the connections of *owner* are changed; empty for the file.
+
+    Args:
+        owner: None where it is unknown, or where there are several.
+    """
+    if owner is None:
+        return say(reasons.WHERE_CONFIGURED)
+    if owner == OWNER_FILE:
+        return ""
+    if owner == OWNER_DASHBOARD:
+        return say(reasons.ON_ITS_PAGE)
+    return say(reasons.IN_SOURCE, source=owner)
+
+
+def say_where(text: str, place: str) -> str:
+    """Return *text* with where settings are changed in its places; see `place_of`."""
+    if not place:
+        return say(text, **reasons.OF_FILE)
+    return say(text, **{name: say(words, place=place) for name, words in reasons.OF_OTHERS.items()})
+
+
+def renewal_step(provider: str | None, *, can_renew_here: bool, place: str = "") -> tuple[str, str]:
     """Return how an authorization is renewed in time, and the same in a few words."""
     if can_renew_here:
         return say(reasons.AUTHORIZE_HERE), say(reasons.AUTHORIZE_SHORT)
     if provider == "amazon":
-        return say(reasons.AUTHORIZE_OUTSIDE), say(reasons.AUTHORIZE_SHORT)
+        return say_where(reasons.AUTHORIZE_OUTSIDE, place), say(reasons.AUTHORIZE_SHORT)
     return say(texts.EXPIRING_STEP), say(texts.EXPIRING_SHORT)
 
 

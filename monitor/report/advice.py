@@ -28,7 +28,7 @@ from monitor.judge.outcome import OutcomeClass, Reason, State
 from monitor.judge.quota import Level
 from monitor.judge.text import one_line
 from monitor.notify import texts
-from monitor.notify.words import explain, name_command, renewal_step, say
+from monitor.notify.words import explain, name_command, place_of, renewal_step, say
 from monitor.providers.exchanges import MAX_SHOWN
 from monitor.report.status import CLIENT_SECRET, instant
 from monitor.report.validation import CLOCKS
@@ -172,7 +172,7 @@ def _problems(
     if level in _QUOTA_STEPS:
         yield say(_QUOTA_STEPS[level]), Need.PAY
     if each["expiring_soon"]:
-        yield renewal_step(provider, can_renew_here=can_renew_here)[0], Need.AUTHORIZE
+        yield step_of(each, can_renew_here=can_renew_here), Need.AUTHORIZE
     if each["renewal_unrecorded"]:
         yield say(texts.UNRECORDED_STEP), None
     ends = [one["days_left"] for one in each["clocks"] if one["kind"] == CLIENT_SECRET]
@@ -184,7 +184,19 @@ def explain_state(
     each: ConnectionJson, reason: Reason, *, can_renew_here: bool = False
 ) -> ReasonText:
     """Return what every surface says of a connection whose state, or latest check, has *reason*."""
-    return explain(reason, each["provider"], each["detail"], can_renew_here=can_renew_here)
+    return explain(
+        reason,
+        each["provider"],
+        each["detail"],
+        can_renew_here=can_renew_here,
+        place=place_of(each["owner"]),
+    )
+
+
+def step_of(each: ConnectionJson, *, can_renew_here: bool) -> str:
+    """Return how the authorization of a connection is renewed in time."""
+    place = place_of(each["owner"])
+    return renewal_step(each["provider"], can_renew_here=can_renew_here, place=place)[0]
 
 
 def remedy_of(each: ConnectionJson, reason: Reason, *, can_renew_here: bool) -> str:

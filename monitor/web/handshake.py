@@ -33,6 +33,7 @@ from monitor.engine.renewals import CREDENTIAL, CredentialDesk, NewCredential, N
 from monitor.judge.audit import Action, AuditRow
 from monitor.judge.invites import Holder, is_same_name
 from monitor.judge.outcome import Reason
+from monitor.notify.words import place_of
 from monitor.providers.amazon_lwa import CodeRefused, redeem_code
 from monitor.providers.registry import build_checker
 from monitor.providers.tokens import HandshakeTokens
@@ -103,7 +104,7 @@ def find_own_obstacle(config: Config, connection: Connection) -> Obstacle | None
             "Its application is self-authorized (valid_days = 0): Amazon has no consent page for"
             " those.",
             "Authorize it in Seller Central under Develop Apps, then put the new refresh token"
-            " where refresh_token points.",
+            f" {place_of(None)}.",
         )
     return find_setting_obstacle(_application_of(config, connection), connection.region)
 

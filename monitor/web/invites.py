@@ -28,6 +28,7 @@ from monitor.judge.audit import Action, AuditRow
 from monitor.judge.connections import OWNER_DASHBOARD, OWNER_FILE
 from monitor.judge.invites import SAMPLE, Holder, Invite, InviteState, wait_for
 from monitor.judge.outcome import OutcomeClass
+from monitor.notify.words import place_of
 from monitor.providers.registry import build_checker
 from monitor.providers.tokens import HandshakeTokens
 from monitor.store import connections, invites
@@ -227,7 +228,7 @@ async def take_token(here: Parts, invited: Invited, value: str) -> Ending:
     outcome = await _try_token(here, invited.connection, value)
     if outcome.reason.outcome_class is not OutcomeClass.SUCCESS:
         # What a service sends back is not for whoever holds a link, nor is where it is.
-        trial = describe_trial(invited.connection, replace(outcome, detail=""))
+        trial = describe_trial(invited.connection, replace(outcome, detail=""), place_of(None))
         words = [trial.words, trial.remedy if outcome.reason.is_conclusive else "Try again later."]
         await _refuse(here, invited.invite, "rejected", trial.title, " ".join(words))
     target = target_of(invited.connection)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from monitor.config.connections import AmazonConnection
 from monitor.engine.ciphers import Cipher, KeyUnusable
 from monitor.judge.outcome import Outcome, OutcomeClass, Reason
+from monitor.notify.reasons import IN_FORM
 from monitor.notify.words import explain, format_number, name_command
 from monitor.providers.registry import build_checker
 
@@ -66,9 +67,13 @@ async def try_connection(here: Parts, connection: Connection) -> Trial:
     return describe_trial(connection, outcome)
 
 
-def describe_trial(connection: Connection, outcome: Outcome) -> Trial:
-    """Return what *outcome* means for whoever wants to save *connection*."""
-    text = explain(outcome.reason, connection.provider)
+def describe_trial(connection: Connection, outcome: Outcome, place: str = IN_FORM) -> Trial:
+    """Return what *outcome* means for whoever wants to save *connection*.
+
+    Args:
+        place: Where its settings are changed.
+    """
+    text = explain(outcome.reason, connection.provider, place=place)
     if outcome.reason.outcome_class is OutcomeClass.SUCCESS:
         return Trial(outcome, "It works", text.meaning, "", tuple(_list_facts(outcome)))
     facts = [f"Status {outcome.http_status}"] if outcome.http_status else []

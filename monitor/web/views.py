@@ -34,8 +34,8 @@ from monitor.notify.times import (
     format_time,
     read_instant,
 )
-from monitor.notify.words import RENEWED, explain, format_number, name_command, renewal_step, say
-from monitor.report.advice import Need, current_reason, explain_state, need_of
+from monitor.notify.words import RENEWED, explain, format_number, name_command, say
+from monitor.report.advice import Need, current_reason, explain_state, need_of, step_of
 from monitor.report.conditions import describe_muting
 from monitor.report.status import CLIENT_SECRET, EXPIRING_SOON, NEEDS_ATTENTION, needs_attention
 from monitor.web.handshake import find_key_obstacle, find_own_obstacle
@@ -123,8 +123,7 @@ def _format_clock_problem(
     each: ConnectionJson, now: datetime, *, can_renew_here: bool
 ) -> tuple[str, str] | None:
     if each["expiring_soon"]:
-        step, _ = renewal_step(each["provider"], can_renew_here=can_renew_here)
-        step = name_command(step, each["name"])
+        step = name_command(step_of(each, can_renew_here=can_renew_here), each["name"])
         first = _next_end(each)
         if first is None:
             return "Authorization expires soon", step

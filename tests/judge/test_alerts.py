@@ -171,9 +171,9 @@ def test_an_alert_is_known_by_what_it_is_about(kind, facts, keys):
 @pytest.mark.parametrize(
     ("kind", "needs"),
     [
-        (E, {Fact.PROVIDER, Fact.RENEW_URL}),
-        (X, {Fact.PROVIDER, Fact.RENEW_URL}),
-        (SOON, {Fact.PROVIDER, Fact.RENEW_URL}),
+        (E, {Fact.PROVIDER, Fact.RENEW_URL, Fact.OWNER}),
+        (X, {Fact.PROVIDER, Fact.RENEW_URL, Fact.OWNER}),
+        (SOON, {Fact.PROVIDER, Fact.RENEW_URL, Fact.OWNER}),
         (UNRECORDED, {Fact.PROVIDER, Fact.RENEW_URL, Fact.CONNECTION}),
     ],
 )

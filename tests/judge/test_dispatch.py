@@ -132,6 +132,31 @@ def test_an_alert_says_who_was_asked_and_where_to_renew():
     ]
 
 
+OWNERS: dict[str, tuple[AlertKind, list[str], dict[str, str | None]]] = {
+    "the file": (ERROR, ["file"], {}),
+    "several of the file": (AlertKind.EXPIRED, ["file", "file"], {}),
+    "the dashboard": (ERROR, ["dashboard"], {"owner": "dashboard"}),
+    "a source": (AlertKind.EXPIRING_SOON, ["stores"], {"owner": "stores"}),
+    "one of several": (AlertKind.EXPIRED, ["stores", "stores"], {"owner": "stores"}),
+    "several": (ERROR, ["dashboard", "file"], {"owner": None}),
+    "several sources": (ERROR, ["stores", "others"], {"owner": None}),
+    "of no matter": (LOW, ["dashboard"], {}),
+}
+
+
+@pytest.mark.parametrize(("kind", "owners", "expected"), OWNERS.values(), ids=OWNERS)
+def test_an_alert_says_whose_connections_it_is_about_where_its_words_need_it(
+    kind, owners, expected
+):
+    names = {f"c{n}": owner for n, owner in enumerate(owners, 1)}
+    watched = {name: Watched(Subject(name), RULES, owner=owner) for name, owner in names.items()}
+    about = range(1, len(owners) + 1)
+    [made] = dispatch([proposal(kind, *about)], context(watched=watched))
+    assert made is not None
+    facts = made.alert.facts
+    assert {name: one for name, one in facts.items() if name == "owner"} == expected
+
+
 def test_only_an_error_that_a_renewal_ends_says_where_to_renew():
     url = "https://renew.example"
     watched = {

@@ -348,7 +348,7 @@ def test_each_kind_says_what_happened_and_what_to_do(kind):
 
 @pytest.mark.parametrize("reason", Reason)
 def test_each_reason_is_explained_with_a_remedy(reason):
-    text = reasons.REASONS[reason]
+    text = explain(reason, None)
     message = word(AlertKind.ERROR, {"reason": reason.value}, ("NAME",))
     assert message.title == f"🔴 NAME: {text.name}"
     assert text.meaning in message.body
@@ -583,7 +583,7 @@ def test_each_kind_fits_a_text_message_with_its_next_step(kind, facts):
 @pytest.mark.parametrize("reason", Reason)
 def test_each_reason_fits_a_text_message(reason):
     message = word(AlertKind.ERROR, {"reason": reason.value}, connections=["x" * 100], link=None)
-    assert message.short == f"{message.title}. {reasons.REASONS[reason].short.replace('`', '')}"
+    assert message.short == f"{message.title}. {explain(reason, None).short.replace('`', '')}"
     assert len(message.short) <= SHORT_LIMIT
 
 

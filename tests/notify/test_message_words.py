@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from monitor.judge.alerts import KINDS, REMINDED_KINDS, AlertKind
+from monitor.judge.authorizations import OLD_TOKEN_IN_USE
 from monitor.judge.outbox import Notification
 from monitor.judge.outcome import Reason
 from monitor.notify.formats import Form, write
@@ -70,6 +71,20 @@ VARIANTS: dict[str, tuple[AlertKind, dict[str, Any]]] = {
         )
         for reason in Reason
         for provider in ("amazon", "soldscope", "http")
+    },
+    **{
+        f"error of {owner}, {provider}, {reason.value}": (
+            AlertKind.ERROR,
+            {
+                "reason": reason.value,
+                "provider": provider,
+                "detail": f'It is so. It says: "{LONG}"',
+                "owner": owner,
+            },
+        )
+        for reason in Reason
+        for provider in ("amazon", "soldscope", "http")
+        for owner in ("dashboard", "stores-of-the-warehouse", None)
     },
     "expired, its date is known": (
         AlertKind.EXPIRED,
@@ -164,12 +179,17 @@ OLD = (
 )
 
 
+NEW = f'{OLD_TOKEN_IN_USE.format(day="2026-11-20")} Amazon rejected it. Amazon says: "{LONG}"'
+
+
+@pytest.mark.parametrize("detail", [OLD, NEW], ids=["as it was stored before", "as it is stored"])
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [(AlertKind.ERROR, "authorization_revoked"), (AlertKind.EXPIRED, "authorization_expired")],
 )
-def test_an_old_token_after_a_renewal_has_its_own_remedy(kind, reason):
-    message = word(kind, reason=reason, detail=OLD, **STORE)
+def test_an_old_token_after_a_renewal_has_its_own_remedy(kind, reason, detail):
+    message = word(kind, reason=reason, detail=detail, **STORE)
+    assert "A renewal brings" not in message.body
     assert "Put the new refresh token where `refresh_token` points." in message.body
     assert "authorize the app again" not in message.body
     assert message.body.index("refresh token where") < message.body.index("Amazon says")

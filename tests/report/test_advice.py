@@ -4,6 +4,7 @@ Which page mends what, and its address.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -19,8 +20,16 @@ from monitor.config.connections import (
 )
 from monitor.config.marketplaces import Region
 from monitor.judge.outcome import Outcome, Reason
-from monitor.notify.words import explain, name_command
-from monitor.report.advice import NEEDS, Need, current_reason, find_page, problem_reason
+from monitor.notify.words import explain, name_command, place_of, renewal_step
+from monitor.report.advice import (
+    NEEDS,
+    Need,
+    current_reason,
+    find_page,
+    problem_reason,
+    remedy_of,
+    step_of,
+)
 from monitor.report.status import connection_json
 from monitor.web.views import format_problem
 from tests.builders import HOUR, MINUTE, OK, Story, entry, plan_of, watched_of
@@ -155,8 +164,27 @@ def test_the_advice_is_for_what_the_detail_says(database, outcomes, reason):
     record = story.record("a")
     each = connection_json(record, watched_of(story.plan)["a"], NOON + HOUR)
     assert current_reason(each) is problem_reason(each) is reason
-    said = explain(reason, record.provider, each["detail"])
+    said = explain(reason, record.provider, each["detail"], place=place_of(each["owner"]))
     assert (format_problem(each, NOON + HOUR, UTC) or ("", ""))[1] == name_command(said.remedy, "a")
     remarks = str(connection_row(each, NOON + HOUR).remarks)
     assert said.name in remarks
     assert "the last check had no usable response" not in remarks or reason.is_conclusive
+
+
+@pytest.mark.parametrize("owner", ["file", "dashboard", "stores"])
+def test_list_page_and_commands_name_where_its_owner_changes_it(database, owner):
+    story = Story.begin(database, plan_of(entry("a")))
+    for number, outcome in enumerate([OK, REJECTED, REJECTED]):
+        story.evaluate(NOON + number * MINUTE, a=outcome)
+    watched = replace(watched_of(story.plan)["a"], owner=owner)
+    each = connection_json(story.record("a"), watched, NOON + HOUR)
+    place = place_of(owner) or "where `token` points"
+    said = f"then replace it {place} and in every program that uses it."
+    told = format_problem(each, NOON + HOUR, UTC)
+    assert told is not None
+    assert said in told[1]
+    assert said in remedy_of(each, Reason.TOKEN_REJECTED, can_renew_here=False)
+    remarks = str(connection_row(each, NOON + HOUR, can_renew_here=False).remarks)
+    assert said in remarks
+    expected, _ = renewal_step(each["provider"], can_renew_here=False, place=place_of(owner))
+    assert step_of(each, can_renew_here=False) == expected

@@ -36,6 +36,7 @@ HOST = "api.example"
 EACH: dict[str, Any] = {
     "name": "store",
     "provider": "countdown",
+    "owner": "file",
     "detail": "",
     "state": "active",
     "reason": "ok",

@@ -62,6 +62,7 @@ def each(**changes: object) -> Any:
     known: dict[str, object] = {
         "name": "acme",
         "provider": "soldscope",
+        "owner": "file",
         "detail": "",
         "state": "active",
         "reason": "ok",

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography.fernet import Fernet
 
-from monitor.config.http import PRESETS
+from monitor.config.http import PRESETS, HttpConnection
+from monitor.judge.outcome import Outcome, Reason
+from monitor.notify.words import place_of
 from monitor.store import connections, entries
 from monitor.web.entry_forms import KINDS
+from monitor.web.trials import describe_trial
 from tests.loopback import Handler, serve
 from tests.web_client import open_file
 
@@ -142,6 +145,17 @@ async def test_a_token_is_tried_saved_and_active_at_once(web, url, database):
     with database.read() as tx:
         assert web.parts.plan.connection(tx, "acme").token.reveal() == GOOD
     assert "Added." in (await web.get(answer.headers["location"])).text
+
+
+@pytest.mark.parametrize(
+    ("more", "place"),
+    [((), "in this form"), ((place_of(None),), "where it is configured")],
+    ids=["in the form", "by an invitation"],
+)
+def test_what_to_do_about_settings_that_were_tried_names_where_they_are_changed(more, place):
+    typed = {"name": "acme", "provider": "http", "url": "https://api.exmaple.com/", "token": "t"}
+    tried = describe_trial(HttpConnection.model_validate(typed), Outcome(Reason.DNS, "No."), *more)
+    assert f"the spelling of the host name {place}." in tried.remedy
 
 
 async def test_a_rejected_token_is_not_saved_and_nothing_typed_is_lost_or_shown(web, url):
