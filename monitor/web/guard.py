@@ -223,6 +223,10 @@ class GuardedProtocol(H11Protocol):
             super().send_400_response(msg)
         except h11.LocalProtocolError:
             self.transport.abort()
+        if self.cycle is not None and not self.cycle.response_complete:
+            # The request that came before it was read is not answered any more.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
 
     def _note_turn(self) -> None:
         if self.conn.their_state not in _THEIR_TURN:

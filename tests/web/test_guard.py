@@ -361,3 +361,17 @@ async def test_what_is_no_http_is_no_fault_of_ours(story, sent):
             await one.wait_for_end()
         assert await ask(address) == 200
     assert faults == []
+
+
+@pytest.mark.parametrize("host", ["evil.example.com", "localhost"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_body_that_breaks_off_the_answer_is_no_fault_of_ours(story, method, host):
+    # Head and body at once: what is wrong shows before the answer to the head has begun.
+    head = f"{method} / HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    sent = head.encode() + b"zz\r\n"
+    with capture_logs() as logs:
+        async with serve(story) as (address, _), knock(address, sent) as one:
+            async with asyncio.timeout(PATIENCE_S):
+                await one.wait_for_end()
+            assert await ask(address) == 200
+    assert [one for one in logs if one["event"] == "web.fault"] == []
